@@ -1,0 +1,48 @@
+"""What one frame yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.field import Crop
+
+Verdict = Literal["good", "usable", "reject", "no_fundus"]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds spent on one frame, by stage."""
+
+    frame_ms: float  # find the field, crop, resample, normalise
+    inference_ms: float
+    post_ms: float  # pool the map, decide
+
+    @property
+    def total_ms(self) -> float:
+        return self.frame_ms + self.inference_ms + self.post_ms
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The quality of one frame.
+
+    Attributes:
+        score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field; 0 where verdict is ``no_fundus``.
+        verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame shows no retina.
+        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible; 1 everywhere for a
+            frame without a field.
+        field: bool (grid, grid), True inside the field of view.
+        crop: the square of the frame that map and field cover, in frame pixels; None where no field was found.
+        timings: where the time went.
+    """
+
+    score: float
+    verdict: Verdict
+    map: NDArray[np.float32]
+    field: NDArray[np.bool_]
+    crop: Crop | None
+    timings: Timings

@@ -1,0 +1,46 @@
+"""What all commands share: errors as one sentence, exit codes, and where text goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge.errors import EdgeError
+
+# Results go to stdout, everything said along the way (progress, warnings, errors) to stderr.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def new_app(help_text: str) -> typer.Typer:
+    """A typer application with the settings of all commands."""
+    return typer.Typer(help=help_text, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def main_of(app: typer.Typer) -> Callable[[], None]:
+    """The entry point of a command: exit 0 ok, 1 the work failed, 2 the arguments are wrong, 130 interrupted."""
+
+    def main() -> None:
+        try:
+            app()
+        except EdgeError as error:
+            if "--debug" in sys.argv:
+                raise
+            err.print(f"error: {error}", markup=False)
+            sys.exit(1)
+        except BrokenPipeError:  # `edge-grade ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except KeyboardInterrupt:
+            err.print("interrupted")
+            sys.exit(130)
+
+    return main

@@ -1,0 +1,103 @@
+"""QualityModel: the whole public API."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment, Timings, Verdict
+from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
+from edge.engines.choose import open_engine
+from edge.engines.protocol import Engine
+from edge.field import find_field
+from edge.frame import prepare
+from edge.pooling import quality_score, zone_weights
+
+
+class QualityModel:
+    """A bundle on an engine, ready for frames.
+
+    Example:
+        >>> with QualityModel.load() as model:  # doctest: +SKIP
+        ...     assessment = model.assess(cv2.imread("eye.jpg"))
+        ...     print(assessment.verdict, assessment.score)
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        self.bundle = bundle
+        self.engine = engine
+        self._zones = zone_weights(bundle.manifest.grid, bundle.manifest.pooling)
+
+    @classmethod
+    def load(cls, path: Path | str | None = None, engine: str = "auto", threads: int | None = None) -> QualityModel:
+        """Open a bundle.
+
+        Args:
+            path: a ``.efiqa`` file; None for the model that ships with the package.
+            engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
+            threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
+
+        Raises:
+            EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
+        """
+        bundle = read_bundle(Path(path) if path is not None else default_model())
+        return cls(bundle, open_engine(bundle, engine, threads))
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.bundle.manifest
+
+    def assess(self, frame: NDArray[np.uint8]) -> Assessment:
+        """Grade one frame.
+
+        Args:
+            frame: uint8 BGR, shape (H, W, 3); see ``edge.images.read_image`` for files of any kind.
+
+        Returns:
+            Map, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
+        """
+        start = time.perf_counter()
+        grid = self.manifest.grid
+        field = find_field(frame)
+        if field is None:
+            spent = (time.perf_counter() - start) * 1000
+            nothing = np.ones((grid, grid), np.float32)
+            return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0))
+        tensor = prepare(frame, field.crop, self.manifest.input_size, self.manifest.mean, self.manifest.std)
+        prepared = time.perf_counter()
+        degradation = self.engine.infer(tensor)
+        inferred = time.perf_counter()
+        cells = field.on_grid(grid)
+        score = quality_score(degradation, cells, self._zones)
+        verdict = decide(score, self.manifest.thresholds)
+        timings = Timings(
+            (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
+        )
+        return Assessment(
+            0.0 if verdict == "no_fundus" else score, verdict, degradation, cells, field.crop, timings
+        )
+
+    def close(self) -> None:
+        """Give the engine's memory back; may be called twice."""
+        self.engine.close()
+
+    def __enter__(self) -> QualityModel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def decide(score: float, thresholds: Thresholds) -> Verdict:
+    """Verdict of a quality score."""
+    if score < thresholds.fundus:
+        return "no_fundus"
+    if score < thresholds.usable:
+        return "reject"
+    return "usable" if score < thresholds.good else "good"
