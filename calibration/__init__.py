@@ -1,0 +1,1 @@
+"""Float checkpoint in, INT8 bundle out."""

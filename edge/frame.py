@@ -15,7 +15,7 @@ from edge.field import Crop
 try:
     from edge import _frame_step
 except ImportError:  # no compiler at install time: slower, same numbers
-    _frame_step = None
+    _frame_step = None  # type: ignore[assignment]
 
 
 def frame_step_name() -> str:
@@ -47,8 +47,7 @@ def prepare(
         raise ValueError(f"the crop ({crop.side}) and the tensor ({size}) need a side of at least 1 pixel")
     if _frame_step is None:
         return prepare_opencv(frame, crop, size, mean, std)
-    tensor: NDArray[np.float32] = _frame_step.prepare(frame, crop.x, crop.y, crop.side, size, mean, std)
-    return tensor
+    return _frame_step.prepare(frame, crop.x, crop.y, crop.side, size, mean, std)
 
 
 def cut(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
@@ -67,7 +66,7 @@ def normalise(
     picture: NDArray[np.uint8], mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> NDArray[np.float32]:
     """uint8 BGR (S, S, 3) -> float32 RGB (1, 3, S, S)."""
-    scaled = (picture[:, :, ::-1].astype(np.float32) / 255 - np.float32(mean)) / np.float32(std)
+    scaled = (picture[:, :, ::-1].astype(np.float32) / 255 - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32)
 
 

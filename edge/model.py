@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from edge.assessment import Assessment, Timings, Verdict
 from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
+from edge.errors import EdgeError
 from edge.field import find_field
 from edge.frame import prepare
 from edge.pooling import quality_score, zone_weights
@@ -73,13 +75,15 @@ class QualityModel:
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
         score = quality_score(degradation, cells, self._zones)
+        if not math.isfinite(score):
+            raise EdgeError(
+                f"{self.bundle.path} gave a map that holds no number: the model is broken; take another one."
+            )
         verdict = decide(score, self.manifest.thresholds)
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
-        return Assessment(
-            0.0 if verdict == "no_fundus" else score, verdict, degradation, cells, field.crop, timings
-        )
+        return Assessment(0.0 if verdict == "no_fundus" else score, verdict, degradation, cells, field.crop, timings)
 
     def close(self) -> None:
         """Give the engine's memory back; may be called twice."""

@@ -1,0 +1,1 @@
+"""Photographs in, checkpoints out: segmenter, prior, adapter, student."""

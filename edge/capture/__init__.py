@@ -1,0 +1,1 @@
+"""The streaming loop on a camera, and what it keeps."""

@@ -1,0 +1,110 @@
+# Every target stands alone: run it on a fresh clone and it makes what it needs.
+#   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
+#   make setup         .venv with everything that this machine can take
+#   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
+#   make lint          ruff and mypy
+#   make model         from photographs (DATA=folder) to the default model and its engine; hours
+#   make bench         latency, throughput and memory of the default model here
+#   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
+#   make clean         remove what the targets made
+
+PYTHON ?= python3
+PYTHON310 ?=
+DATA ?= ../shared/data
+MODEL ?= edge/models/default.efiqa
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+
+comma := ,
+VENV := .venv
+BIN := $(VENV)/bin
+OLDEST := .venv-oldest
+PIP_INSTALL = -m pip install --disable-pip-version-check $(if $(CI),-q) $(PIP_ARGS)
+INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/*)
+
+# What this machine can take. On a Jetson, TensorRT and OpenCV (the one with GStreamer) are JetPack's own: the environment
+# must see them, and numpy must stay at the version they were built for. Elsewhere, TensorRT-RTX has wheels for x86-64
+# Linux, and with no NVIDIA GPU in sight, as in CI, the pinned torch will do. pycuda builds only where CUDA is.
+PLATFORM := $(shell uname -s)-$(shell uname -m)
+IS_JETSON := $(wildcard /etc/nv_tegra_release)
+HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
+HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
+ifdef IS_JETSON
+  LIGHT := tensorrt
+  ALL := tensorrt,dev
+  VENV_ARGS := --system-site-packages
+  CONSTRAINTS := -c .ci/oldest.txt
+else
+  LIGHT := cpu
+  ALL := cpu,train,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
+endif
+
+.PHONY: setup demo test lint model bench test-oldest clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.all
+
+demo: $(VENV)/.light
+	$(BIN)/edge-capture demo --out demo
+	@echo
+	@echo "The demo is in demo/; look at:"
+	@ls -1 demo/session.mp4 2>/dev/null | sed 's/$$/   what an operator sees: picture, map, score and hint, frame by frame/'
+	@ls -1 demo/*.overlay.jpg 2>/dev/null | sed 's/$$/   the best frame under its degradation map (bright: anatomy not visible)/'
+	@ls -1 demo/session.jsonl 2>/dev/null | sed 's/$$/   one line per frame: score, verdict and times/'
+
+test: $(VENV)/.all
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.all
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+model: $(VENV)/.all
+	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out runs/default
+	$(BIN)/edge-calibrate int8 runs/default -o "$(MODEL)"
+	$(BIN)/edge-compile "$(MODEL)"
+
+bench: $(VENV)/.all
+	$(BIN)/edge-bench "$(MODEL)"
+
+test-oldest: $(OLDEST)/.ready
+	$(OLDEST)/bin/python -m pytest tests/edge $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV) $(OLDEST) build dist demo
+
+# --- environments: a stamp says that one is complete; a change of pyproject.toml or of the C++ makes it anew.
+
+# $(call make_venv,PYTHON,FOLDER): what is missing is said in one sentence.
+define make_venv
+@$(1) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+  echo "error: '$(1)' is not Python 3.10 or newer: install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+@test -x $(2)/bin/python || $(1) -m venv $(VENV_ARGS) $(2) >/dev/null || { rm -rf $(2); \
+  echo "error: $(1) cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+@command -v c++ >/dev/null || command -v g++ >/dev/null || \
+  echo "note: no C++ compiler, so the frame step will be OpenCV's, several times slower (Debian: apt install g++)" >&2
+endef
+
+$(VENV)/.light: $(INPUTS)
+	$(call make_venv,$(PYTHON),$(VENV))
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
+	@touch $@
+
+$(VENV)/.all: $(INPUTS) .ci/constraints.txt
+	$(call make_venv,$(PYTHON),$(VENV))
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
+ifdef HAS_CUDA
+	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
+endif
+	@touch $(VENV)/.light $@
+
+$(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
+	@for python in $(PYTHON310) python3.10 "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null || continue; \
+	  test -x $(OLDEST)/bin/python || "$$python" -m venv $(OLDEST); exit; \
+	done; \
+	echo "error: no Python 3.10 found: install one, or name it: make test-oldest PYTHON310=/path/to/python3.10" >&2; exit 1
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu]' pytest hypothesis
+	@touch $@

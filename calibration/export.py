@@ -1,0 +1,108 @@
+"""From a torch network to a small ONNX graph: opset 18, batch 1, static shapes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import onnxsim
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from edge.errors import EdgeError
+from trainer.networks import Student
+
+OPSET = 18
+INPUT, OUTPUT = "image", "degradation"
+
+
+class Deployed(nn.Module):
+    """What the device runs: RGB (1, 3, S, S) -> degradation map (1, 1, S/8, S/8) in [0, 1].
+
+    The student without its vessel head, with batch norms folded into their convolutions, so that the quantiser
+    sees the weights that will run.
+    """
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student.cpu().eval()
+        self.student.vessels = nn.Identity()  # type: ignore[assignment]
+        _fold(self.student)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.student(image))
+
+
+def _fold(module: nn.Module) -> None:
+    for child in module.children():
+        if (
+            isinstance(child, nn.Sequential)
+            and isinstance(child[0], nn.Conv2d)
+            and isinstance(child[1], nn.BatchNorm2d)
+        ):
+            child[0] = fuse_conv_bn_eval(child[0], child[1])
+            child[1] = nn.Identity()
+        else:
+            _fold(child)
+
+
+def to_onnx(network: nn.Module, size: int) -> bytes:
+    """Export, simplify and check a network; fake-quantised ones come out as explicit Q/DQ.
+
+    Args:
+        network: float32 (1, 3, size, size) -> (1, 1, grid, grid), on the CPU.
+        size: side of the input.
+
+    Raises:
+        EdgeError: the exporter or the simplifier refuses the network.
+    """
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own successor, and of constant shapes
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, size, size),),
+            cast(Any, buffer),  # the exporter takes a file object; its types forget it
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+        )
+    # Constant folding would turn quantised weights back into floats.
+    simple, sound = onnxsim.simplify(onnx.load_from_string(buffer.getvalue()), skip_constant_folding=True)
+    if not sound:
+        raise EdgeError("onnxsim changed what the exported network computes: report this with the recipe.")
+    graph = _store_int8_weights(simple)
+    onnx.checker.check_model(graph, full_check=True)
+    return bytes(graph.SerializeToString())
+
+
+def _store_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Weights that are quantised in the graph become int8 constants: one byte a weight in the file as well."""
+    graph = model.graph
+    constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
+    constants |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
+    stored = []
+    for node in list(graph.node):
+        if node.op_type != "QuantizeLinear" or node.input[0] not in constants:
+            continue
+        weights, scale, zero = (constants[name] for name in node.input[:3])
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+        shape = [1] * weights.ndim
+        if scale.ndim:
+            shape[axis] = -1
+        rounded = np.rint(weights / scale.reshape(shape)) + zero.reshape(shape if zero.ndim else [1] * weights.ndim)
+        stored.append(numpy_helper.from_array(np.clip(rounded, -128, 127).astype(np.int8), node.output[0]))
+        graph.node.remove(node)
+    graph.initializer.extend(stored)
+    used = {name for node in graph.node for name in node.input}
+    for kept in [c for c in graph.initializer if c.name not in used]:
+        graph.initializer.remove(kept)
+    for node in [n for n in graph.node if n.op_type == "Constant" and n.output[0] not in used]:
+        graph.node.remove(node)
+    return model

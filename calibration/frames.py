@@ -1,0 +1,51 @@
+"""Frames to calibrate and compare on, prepared as the device prepares them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.random import default_rng
+from numpy.typing import NDArray
+
+from edge.field import find_field
+from edge.frame import prepare
+from edge.images import read_image
+from edge.phantom.degradation import KINDS, degrade
+from edge.phantom.retina import phantom_frame
+from trainer.datasets import find_photographs, in_threads
+from trainer.recipe import Recipe
+
+Frame = NDArray[np.uint8]
+
+
+def choose_frames(data: Path | None, recipe: Recipe, number: int) -> list[Frame]:
+    """So many photographs of a folder, evenly spread and without those kept for evaluation; phantoms without one.
+
+    Raises:
+        EdgeError: the folder is missing or holds no photograph.
+    """
+    if data is None:
+        return phantoms(range(number))
+    found = find_photographs(data, recipe.exclude)
+    chosen = [found[n].path for n in np.unique(np.linspace(0, len(found) - 1, number).astype(int))]
+    return list(in_threads(read_image, chosen, "reading frames"))
+
+
+def phantoms(seeds: Sequence[int] | range) -> list[Frame]:
+    """Synthetic eyes: every second one clean, the others spoiled in one way after the other."""
+    frames = []
+    for seed in seeds:
+        frame = phantom_frame(seed)
+        if seed % 2:
+            kind = KINDS[seed // 2 % len(KINDS)]
+            frame, _ = degrade(frame, kind, 0.3 + 0.6 * default_rng(seed).random(), rng=default_rng(seed))
+        frames.append(frame)
+    return frames
+
+
+def tensors(frames: Sequence[Frame], recipe: Recipe) -> list[NDArray[np.float32]]:
+    """What the network reads, float32 (1, 3, S, S); frames without a field of view are left out."""
+    fields = ((frame, find_field(frame)) for frame in frames)
+    return [prepare(f, field.crop, recipe.distill.size, recipe.mean, recipe.std) for f, field in fields if field]

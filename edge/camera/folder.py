@@ -1,0 +1,51 @@
+"""A folder of frames as a camera."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from edge.camera.protocol import Frame
+from edge.images import find_images, read_image
+
+
+class FolderCamera:
+    """The images of a folder in the order of their names, numbers by value, as if a camera had just taken them."""
+
+    live = False
+
+    def __init__(self, folder: Path, fps: float = 30.0) -> None:
+        """List a folder.
+
+        Raises:
+            EdgeError: no image lies in it.
+        """
+        self.fps = fps
+        self._paths = sorted(find_images([folder]), key=_natural)
+        self._next = 0
+        self._start = 0.0
+
+    def read(self) -> Frame | None:
+        """The next image; its index is its place in the folder.
+
+        Raises:
+            EdgeError: this image cannot be read; the next ``read`` goes on behind it.
+        """
+        if self._next >= len(self._paths):
+            return None
+        index = self._next
+        self._next += 1
+        image = read_image(self._paths[index])
+        if self._start == 0.0:
+            self._start = time.monotonic() - index / self.fps
+        return Frame(image, index, self._start + index / self.fps)
+
+    def close(self) -> None:
+        self._next = len(self._paths)
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Frame 2 comes before frame 10, whether or not the numbers were written with zeros in front."""
+    pieces = re.findall(r"[0-9]+|[^0-9]+", str(path))
+    return [(int(piece), "") if piece.isascii() and piece.isdigit() else (-1, piece) for piece in pieces]

@@ -1,0 +1,47 @@
+"""What every source of frames can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        image: uint8 BGR, shape (H, W, 3); belongs to the reader, no source writes to it again.
+        index: counts the frames of the source from 0, those that nobody graded included.
+        timestamp: seconds of ``time.monotonic`` at which the frame was exposed, or due by the pace of its source.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    timestamp: float
+
+
+class Camera(Protocol):
+    """A source of frames. ``read`` and ``close`` are called by one thread."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second that the source means to give; 0.0 where it does not say."""
+
+    @property
+    def live(self) -> bool:
+        """True where frames come when the world gives them, and a late reader has lost them."""
+
+    def read(self) -> Frame | None:
+        """The next frame, or None where the source has ended; a recording is read ahead of its pace, never waited for.
+
+        Raises:
+            EdgeError: one frame could not be read: a corrupt file, a video cut off, a camera unplugged. The reader
+                says so and reads on; a source that cannot go on answers None from then.
+        """
+
+    def close(self) -> None:
+        """Give the source back; may be called twice."""

@@ -1,0 +1,85 @@
+"""What a person reads of a session: the live line and the closing words."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from edge.capture.loop import Counts, Graded
+from edge.capture.session import Session
+from edge.capture.storage import VIDEO, stem_of
+
+_COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
+_REFRESH_S = 0.1
+
+
+class LiveLine:
+    """One line that follows the stream, at most ten times a second; nothing where the console is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._last = 0.0
+        self._recent: deque[float] = deque(maxlen=30)
+
+    def show(self, graded: Graded, counts: Counts) -> None:
+        now = time.monotonic()
+        self._recent.append(now)
+        if self._live is None or now - self._last < _REFRESH_S:
+            return
+        self._last = now
+        spent = now - self._recent[0]
+        fps = (len(self._recent) - 1) / spent if spent > 0 else 0.0
+        verdict = graded.assessment.verdict
+        line = Text(f"frame {graded.frame.index}  {fps:4.1f} fps  score {graded.assessment.score:.2f}  ")
+        line.append(f"{verdict:9}", style=_COLOURS[verdict])
+        line.append(f"  dropped {counts.dropped}")
+        self._live.update(line, refresh=True)
+
+    def __enter__(self) -> LiveLine:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def closing_words(counts: Counts, best: Graded | None, session: Session | None) -> list[str]:
+    """What happened, and which file to look at."""
+    lines = [
+        f"{counts.seen} frames seen, {counts.graded} graded, {counts.dropped} dropped; {counts.fps:.1f} fps; "
+        f"latency p50 {counts.latency(50):.1f} ms, p99 {counts.latency(99):.1f} ms"
+    ]
+    if session is not None:
+        lines.append("made: " + ", ".join(str(path) for path in session.files))
+    if best is None:
+        lines.append("best frame: none, no frame showed a retina")
+    elif session is None:
+        lines.append(f"best frame: number {best.frame.index} {_grade(best)}; --out DIR keeps it")
+    elif session.saved is None:
+        lines.append(f"best frame: number {best.frame.index} {_grade(best)}, not kept")
+    else:
+        lines.append(_what_to_open(session, session.saved))
+    return lines
+
+
+def _what_to_open(session: Session, saved: Graded) -> str:
+    picture = session.folder / f"{stem_of(saved)}.png"
+    film = session.folder / VIDEO
+    words = f"best frame: {picture} {_grade(saved)}; open "
+    if film not in session.files:
+        return words + f"{picture.with_suffix('.overlay.jpg')} to see its map"
+    undrawn = f" (without {session.undrawn} frames that came too fast to draw)" if session.undrawn else ""
+    return words + f"{film} to watch the map follow the picture{undrawn}"
+
+
+def _grade(graded: Graded) -> str:
+    return f"(score {graded.assessment.score:.2f}, {graded.assessment.verdict})"

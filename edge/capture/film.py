@@ -1,0 +1,118 @@
+"""The overlay video of a session."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.camera.quiet import quiet_opencv
+from edge.capture.loop import Graded
+from edge.field import Crop
+from edge.overlay import draw_overlay
+
+_WIDEST = 960  # pixels; encoding a larger one would take the core that grades
+_LONGEST_STILL_S = 1.0  # a source that pauses for longer is shown as pausing this long
+
+
+class Film:
+    """``session.mp4`` in the making, under a temporary name until it is whole.
+
+    Frames that were not graded, or came too fast to draw, are shown as a longer still, so the film runs in the time
+    of its source.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._path = path
+        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._fps = fps if fps > 0 else 30.0
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._written = 0
+
+    def add(self, graded: Graded) -> None:
+        """Draw a frame and append it at its time.
+
+        Raises:
+            OSError: this OpenCV cannot write MP4, or the file cannot be made.
+        """
+        picture = _drawn(graded)
+        if self._writer is None:
+            self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
+            self._writer = _open(self._part, self._fps, self._size)
+        picture = _fit(picture, self._size)
+        missing = round(graded.t * self._fps) + 1 - self._written
+        for _ in range(max(1, min(missing, round(_LONGEST_STILL_S * self._fps)))):
+            self._writer.write(picture)
+            self._written += 1
+
+    def close(self) -> None:
+        """Finish the file and give it its name.
+
+        Raises:
+            OSError: what lies on disk is not the whole film; then nothing is left of it.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        try:
+            # OpenCV does not say when a disk was full: only the file itself tells.
+            if _length(self._part) < self._written:
+                raise OSError(0, "the overlay video could not be finished")
+            with self._part.open("rb+") as file:
+                os.fsync(file.fileno())
+            self._part.replace(self._path)
+        except BaseException:
+            self._part.unlink(missing_ok=True)
+            raise
+
+
+def _open(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
+    with quiet_opencv():
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    if not writer.isOpened():
+        raise OSError(0, "this OpenCV cannot write an MP4 there, --no-video does without")
+    return writer
+
+
+def _drawn(graded: Graded) -> NDArray[np.uint8]:
+    """The overlay at film size: reduced by a whole-numbered factor first, because that is cheap, then drawn."""
+    image, assessment = graded.frame.image, graded.assessment
+    factor = -(-image.shape[1] // _WIDEST)
+    if factor > 1:
+        height, width = max(image.shape[0] // factor, 2), image.shape[1] // factor
+        whole = image[: height * factor, : width * factor]
+        image = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        if (crop := assessment.crop) is not None:
+            smaller = Crop(round(crop.x / factor), round(crop.y / factor), max(1, round(crop.side / factor)))
+            assessment = dataclasses.replace(assessment, crop=smaller)
+    drawn: NDArray[np.uint8] = draw_overlay(image, assessment)
+    return drawn
+
+
+def _fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture of any shape on a canvas of the film's size, black around it."""
+    width, height = size
+    if picture.shape[0] // 2 * 2 == height and picture.shape[1] // 2 * 2 == width:
+        return np.ascontiguousarray(picture[:height, :width])
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    inner = max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale))
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA)
+    return canvas
+
+
+def _length(path: Path) -> int:
+    """Frames that a finished MP4 holds; 0 where it cannot be opened."""
+    with quiet_opencv():
+        capture = cv2.VideoCapture(str(path))
+    try:
+        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    finally:
+        capture.release()

@@ -1,0 +1,198 @@
+"""The streaming loop: a thread reads the camera, the caller's thread grades the newest frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge.assessment import Assessment
+from edge.camera.protocol import Camera, Frame
+from edge.capture.mailbox import Mailbox
+from edge.errors import EdgeError
+from edge.model import QualityModel
+
+_KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: a day-long session must not grow
+_GOODBYE_S = 2.0  # a camera that hangs in its driver is left behind after this
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A frame with its assessment.
+
+    Attributes:
+        t: seconds of the source's own time since its first frame.
+        latency_ms: from the frame's timestamp to its assessment; with ``fast``, which keeps no pace, of grading alone.
+    """
+
+    frame: Frame
+    assessment: Assessment
+    t: float
+    latency_ms: float
+
+
+@dataclass
+class Counts:
+    """What happened to the frames of one session: seen = graded + dropped, once the loop has ended undisturbed."""
+
+    seen: int = 0
+    graded: int = 0
+    dropped: int = 0
+    seconds: float = 0.0  # from the first assessment to the last
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT_LATENCIES))
+
+    @property
+    def fps(self) -> float:
+        """Frames graded per second."""
+        return (self.graded - 1) / self.seconds if self.seconds > 0 else 0.0
+
+    def latency(self, percentile: float) -> float:
+        """Milliseconds, over the last 20,000 frames; 0.0 before the first."""
+        return float(np.percentile(list(self.latencies_ms), percentile)) if self.latencies_ms else 0.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to end before the source does."""
+
+    frames: int | None = None
+    seconds: float | None = None  # of the source's own time
+
+
+NO_LIMITS = Limits()
+
+
+def grade_stream(
+    camera: Camera,
+    model: QualityModel,
+    counts: Counts,
+    *,
+    limits: Limits = NO_LIMITS,
+    fast: bool = False,
+    stop: threading.Event,
+    report: Callable[[str], None],
+) -> Generator[Graded, None, None]:
+    """Grade a source at its own pace, dropping to the newest frame when late; closes the camera.
+
+    Args:
+        camera: where frames come from.
+        model: what grades them.
+        counts: filled along the way.
+        limits: when to end before the source does.
+        fast: grade every frame of a recording as fast as possible; a live camera keeps its pace.
+        stop: set from outside to end the stream after the frame at hand.
+        report: told one sentence per frame that could not be read.
+
+    Raises:
+        EdgeError: the camera or the engine failed.
+    """
+    every = fast and not camera.live
+    # The first inference of an engine is slow: it happens before the clock of the source starts.
+    model.engine.infer(np.zeros((1, 3, model.manifest.input_size, model.manifest.input_size), np.float32))
+    mailbox = Mailbox()
+    halt = threading.Event()  # set when the grading side is done, for whatever reason
+
+    def ended() -> bool:
+        return stop.is_set() or halt.is_set()
+
+    reader = threading.Thread(
+        target=_read_all, args=(camera, mailbox, counts, limits, fast, ended, report), name="camera", daemon=True
+    )
+    reader.start()
+    first, began = None, 0.0
+    try:
+        while not stop.is_set() and (frame := mailbox.take(stop)) is not None:
+            taken = time.monotonic()
+            assessment = _assess(model, frame)
+            done = time.monotonic()
+            first = frame.timestamp if first is None else first
+            began = began or done
+            counts.graded += 1
+            counts.dropped = mailbox.dropped
+            counts.seconds = done - began
+            latency = (done - (taken if every else frame.timestamp)) * 1000
+            counts.latencies_ms.append(latency)
+            yield Graded(frame, assessment, frame.timestamp - first, latency)
+    finally:
+        halt.set()
+        mailbox.close()
+        reader.join(_GOODBYE_S)
+        counts.dropped = mailbox.dropped
+
+
+def _assess(model: QualityModel, frame: Frame) -> Assessment:
+    try:
+        return model.assess(frame.image)
+    except EdgeError:
+        raise
+    except Exception as error:
+        raise EdgeError(
+            f"frame {frame.index} could not be graded ({_first_line(error)}); "
+            "run edge-doctor to see whether the engine works."
+        ) from error
+
+
+def _read_all(
+    camera: Camera,
+    mailbox: Mailbox,
+    counts: Counts,
+    limits: Limits,
+    fast: bool,
+    ended: Callable[[], bool],
+    report: Callable[[str], None],
+) -> None:
+    """The camera's thread: read, wait until the frame is due, leave it in the mailbox."""
+    paced = not camera.live and not fast
+    # A reader that is late catches up at no more than twice the pace: a burst would only drop frames.
+    shortest = 0.5 / camera.fps if camera.fps > 0 else 0.0
+    soonest = 0.0
+    try:
+        for frame in _frames(camera, limits, ended, report):
+            if paced and not _wait_until(max(frame.timestamp, soonest), ended):
+                break
+            soonest = time.monotonic() + shortest
+            counts.seen += 1
+            mailbox.put(frame, wait=fast and not camera.live)
+        mailbox.close()
+    except Exception as error:  # the grading thread tells it
+        failure = EdgeError(f"the source failed ({_first_line(error)}); start again, or try another source.")
+        failure.__cause__ = error
+        mailbox.close(failure)
+    finally:
+        camera.close()
+
+
+def _frames(
+    camera: Camera, limits: Limits, ended: Callable[[], bool], report: Callable[[str], None]
+) -> Iterator[Frame]:
+    """The frames within the limits; one that cannot be read is reported and skipped."""
+    first: float | None = None
+    given = 0
+    while not ended() and (limits.frames is None or given < limits.frames):
+        try:
+            frame = camera.read()
+        except EdgeError as problem:
+            report(str(problem))
+            continue
+        if frame is None:
+            return
+        first = frame.timestamp if first is None else first
+        if limits.seconds is not None and frame.timestamp - first > limits.seconds - 1e-6:
+            return
+        yield frame
+        given += 1
+
+
+def _wait_until(moment: float, ended: Callable[[], bool]) -> bool:
+    """Sleep until a moment of ``time.monotonic``; False where the session ended meanwhile."""
+    while not ended() and (left := moment - time.monotonic()) > 0:
+        time.sleep(min(left, 0.1))
+    return not ended()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

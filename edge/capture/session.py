@@ -1,0 +1,174 @@
+"""The thread that writes a session to disk while frames are graded."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from edge.capture.film import Film
+from edge.capture.loop import Graded
+from edge.capture.record import better, line_of, sidecar_of
+from edge.capture.storage import LINES, VIDEO, BestFrame, LineFile, claim_folder, why
+from edge.model import QualityModel
+
+_QUEUE = 8  # pictures waiting to be drawn while the best one is saved; each is a full frame in memory
+_SAVE_EVERY_S = 1.0  # what a kill can lose
+_MOST_LINES = 100_000  # lines that wait while the disk is full
+
+
+class Session:
+    """A folder that fills while frames are graded: lines, the best frame, the overlay video.
+
+    Attributes:
+        folder: where everything lies; see ``edge.capture.storage``.
+        best: the best frame so far.
+        saved: the best frame on disk: at most a second behind ``best``; the same after ``close`` if the disk took it.
+        undrawn: graded frames left out of the video because the writer was late.
+        files: what lies in the folder, after ``close``.
+    """
+
+    def __init__(
+        self,
+        wanted: Path,
+        model: QualityModel,
+        source: str,
+        fps: float,
+        *,
+        video: bool,
+        wait: bool,
+        report: Callable[[str], None],
+    ) -> None:
+        """Claim a folder and start writing.
+
+        Args:
+            wanted: the folder asked for.
+            model: told of in the sidecar.
+            source: what the user called it.
+            fps: of the source; 0.0 where it is not known.
+            video: whether to make the overlay video.
+            wait: make the caller wait rather than leave a frame out of the video.
+            report: told one sentence, once, per kind of trouble.
+
+        Raises:
+            EdgeError: the folder cannot be made.
+        """
+        self.folder = claim_folder(wanted)
+        self.best: Graded | None = None
+        self.saved: Graded | None = None
+        self.undrawn = 0
+        self.files: list[Path] = []
+        self._model, self._source, self._report, self._wait = model, source, report, wait
+        self._began = datetime.datetime.now(datetime.timezone.utc)
+        self._lines = LineFile(self.folder / LINES)
+        self._frame = BestFrame(self.folder)
+        self._film: Film | None = Film(self.folder / VIDEO, fps) if video else None
+        self._told: set[str] = set()
+        self._changed = threading.Condition()
+        self._unwritten: deque[str] = deque(maxlen=_MOST_LINES)
+        self._pictures: deque[Graded] = deque()
+        self._closing = False
+        self._writer = threading.Thread(target=self._work, name="session", daemon=True)
+        self._writer.start()
+
+    def keep(self, graded: Graded) -> None:
+        """Take a graded frame; when the writer is late it is not drawn, but its line and the best frame are kept."""
+        chosen = better(graded, self.best)
+        with self._changed:
+            if self._wait and self._film is not None:
+                self._changed.wait_for(lambda: len(self._pictures) < _QUEUE)
+            self._unwritten.append(line_of(graded))
+            if chosen:
+                self.best = graded
+            if self._film is not None and len(self._pictures) < _QUEUE:
+                self._pictures.append(graded)
+            else:
+                self.undrawn += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Write what is still to be written and wait for it."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._writer.join()
+        self._lines.close()
+        self.files = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".") and p.is_file())
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        """The writer's thread."""
+        if sys.platform == "linux":
+            # Linux counts niceness by thread: where cores are short, drawing waits, not grading.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        due = 0.0
+        ending = False
+        while not ending:
+            with self._changed:
+                left = max(0.0, due - time.monotonic())
+                self._changed.wait_for(lambda: self._pictures or self._closing, timeout=left)
+                picture = self._pictures.popleft() if self._pictures else None
+                ending = self._closing and not self._pictures
+                self._changed.notify_all()
+            if picture is not None:
+                self._draw(picture)
+            if ending or time.monotonic() >= due:
+                self._guarded(self._save_lines)
+                self._guarded(self._save_best)
+                due = time.monotonic() + _SAVE_EVERY_S
+        self._guarded(self._finish_film)
+
+    def _draw(self, picture: Graded) -> None:
+        film = self._film
+        if film is not None and not self._guarded(lambda: film.add(picture)):
+            self._film = None
+
+    def _finish_film(self) -> None:
+        if self._film is not None:
+            self._film.close()
+
+    def _save_lines(self) -> None:
+        with self._changed:
+            lines = list(self._unwritten)
+        if lines:
+            self._lines.append(lines)
+            with self._changed:
+                for _ in lines:
+                    self._unwritten.popleft()
+
+    def _save_best(self) -> None:
+        best = self.best
+        if best is not None and best is not self.saved:
+            self._frame.save(best, sidecar_of(best, self._model, self._source, self._began))
+            self.saved = best
+
+    def _guarded(self, step: Callable[[], None]) -> bool:
+        """Run one step of writing; trouble is told once and ends neither the thread nor the session."""
+        try:
+            step()
+        except OSError as error:
+            sentence = why(error, self.folder)
+        except Exception as error:  # a writer that dies silently would lose the best frame
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            sentence = f"something of {self.folder} could not be written ({first}); the other files are whole."
+        else:
+            return True
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._report(sentence)
+        return False

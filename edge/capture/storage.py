@@ -1,0 +1,156 @@
+"""What a session leaves on disk, whole or not at all.
+
+A session owns its folder: a new or empty one, or else the next free sub-folder ``session-2``, ``session-3``, ... of
+the one asked for, so nothing that was there is ever overwritten. It holds
+
+- ``STEM.png`` (the best frame, full resolution, untouched), ``STEM.map.png``, ``STEM.overlay.jpg``, ``STEM.json``,
+  with STEM like ``frame-000123``; ``STEM.json`` comes last, so a set that has it is complete;
+- ``session.jsonl``, one line per graded frame, and ``session.mp4``.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.atomic import write_atomically
+from edge.capture.loop import Graded
+from edge.errors import EdgeError
+from edge.overlay import draw_overlay, map_picture
+
+LINES = "session.jsonl"
+VIDEO = "session.mp4"
+_MOST_SESSIONS = 10_000
+
+
+def claim_folder(wanted: Path) -> Path:
+    """Make the folder of a new session and leave an empty ``session.jsonl`` in it.
+
+    Raises:
+        EdgeError: the folder cannot be made or written to.
+    """
+    try:
+        for number in range(1, _MOST_SESSIONS):
+            folder = wanted if number == 1 else wanted / f"session-{number}"
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                continue
+            try:
+                (folder / LINES).open("xb").close()
+            except FileExistsError:  # another session was quicker
+                continue
+            return folder
+    except OSError as error:
+        raise EdgeError(
+            f"{wanted} cannot hold a session ({error.strerror}); give another folder with --out."
+        ) from error
+    raise EdgeError(f"{wanted} holds {_MOST_SESSIONS} sessions; give another folder with --out.")
+
+
+def write_set(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files that belong together, each whole, in the order given.
+
+    Raises:
+        OSError: one could not be written; then none of the set is left.
+    """
+    written: list[Path] = []
+    try:
+        for name, data in files.items():
+            write_atomically(folder / name, data)
+            written.append(folder / name)
+    except OSError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+class LineFile:
+    """A file of whole lines: a line that the disk cannot take is cut off again."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._length = self._file.tell()
+
+    def append(self, lines: Sequence[str]) -> None:
+        """Append lines and wait until they are on disk.
+
+        Raises:
+            OSError: they could not be written; then none of them is left.
+        """
+        data = memoryview("".join(f"{line}\n" for line in lines).encode())
+        length = len(data)
+        try:
+            while data:
+                data = data[self._file.write(data) or 0 :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._length)
+            raise
+        self._length += length
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def stem_of(graded: Graded) -> str:
+    """What the files of one frame are called."""
+    return f"frame-{graded.frame.index:06d}"
+
+
+class BestFrame:
+    """The best frame of a session on disk; a better one replaces it only once it lies there whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stem: str | None = None
+
+    def save(self, graded: Graded, sidecar: dict[str, Any]) -> None:
+        """Keep a frame instead of the one kept so far.
+
+        Raises:
+            OSError: the new set could not be written; the old one is still there.
+        """
+        stem = stem_of(graded)
+        write_set(self._folder, _set_of(stem, graded, sidecar))
+        older, self._stem = self._stem, stem
+        if older is not None and older != stem:
+            # The sidecar goes first: a set without it is not a complete one.
+            for name in (f"{older}.json", f"{older}.overlay.jpg", f"{older}.map.png", f"{older}.png"):
+                (self._folder / name).unlink(missing_ok=True)
+
+
+def _set_of(stem: str, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
+    image, assessment = graded.frame.image, graded.assessment
+    # Level 1 is lossless too, several times faster than OpenCV's own choice, and a little larger.
+    fast = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    return {
+        f"{stem}.png": _encode(".png", image, fast),
+        f"{stem}.map.png": _encode(".png", map_picture(assessment), fast),
+        f"{stem}.overlay.jpg": _encode(".jpg", draw_overlay(image, assessment), [cv2.IMWRITE_JPEG_QUALITY, 90]),
+        f"{stem}.json": (json.dumps(sidecar, indent=2) + "\n").encode(),
+    }
+
+
+def _encode(kind: str, picture: NDArray[np.uint8], settings: Sequence[int]) -> bytes:
+    done, data = cv2.imencode(kind, picture, settings)
+    if not done:
+        raise OSError(errno.EIO, f"OpenCV could not encode a {kind} picture")
+    return bytes(data)
+
+
+def why(error: OSError, folder: Path) -> str:
+    """One sentence for a session that goes on although something could not be kept."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk of {folder} is full: frames are still graded, but not all of them is kept; free some space."
+    return (
+        f"{folder} could not be written to ({error.strerror or error}): frames are still graded, "
+        "but not all of them is kept; check the disk and its permissions."
+    )

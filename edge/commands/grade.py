@@ -1,0 +1,196 @@
+"""edge-grade: grade image files and folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.progress import Progress
+from rich.text import Text
+
+from edge.assessment import Verdict
+from edge.camera.quiet import quiet_opencv
+from edge.commands import cli
+from edge.errors import EdgeError
+from edge.evaluation import Evaluation, Labelled, evaluate
+from edge.grading import GradedFile, find_inputs, grade_files, picture_stems, readable, write_csv, write_pictures
+from edge.labels import Quality, choose_labels, key_of
+from edge.model import QualityModel
+
+app = cli.new_app("Grade image files and folders.")
+main = cli.main_of(app)
+
+_HELP = """Grade photographs: a quality score from 0 to 1 and a verdict for each file.
+
+A file that cannot be graded is told of in its row, and the exit code is 1 at the end. With labels, from --labels or
+from folders called good, usable, reject or bad, metrics follow.
+
+\b
+Examples:
+  edge-grade photo.jpg
+  edge-grade photos/ --csv grades.csv --maps maps/
+  edge-grade drimdb/good drimdb/bad
+  edge-grade photos/ --labels labels.csv --json
+"""
+_COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta", "error": "bold red"}
+
+
+@app.command(help=_HELP)
+def grade(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders or patterns.")],
+    csv: Annotated[Path | None, typer.Option(help="Write path,score,verdict,error here, one row per input.")] = None,
+    maps: Annotated[Path | None, typer.Option(help="Write STEM.map.png and STEM.overlay.png below here.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A CSV path,quality, paths relative to it; prints metrics.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, openvino, tensorrt or tensorrt_rtx.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
+    json_lines: cli.Json = False,
+    debug: cli.Debug = False,
+) -> None:
+    """Parse, grade, print."""
+    inputs = find_inputs(paths)
+    images = [item.path for item in inputs if not item.error]
+    _check_outputs(csv, maps, labels, images)
+    truth = choose_labels(labels, images)
+    stems = picture_stems([item.path for item in inputs])
+    rows: list[tuple[str, str, str, str]] = []
+    labelled: list[Labelled] = []
+    show_table = csv is None and not json_lines
+    if show_table:
+        cli.out.print(f"{'score':>6}  {'verdict':<9}  path")
+    # What is wrong with a file is said in its row, not by OpenCV.
+    with quiet_opencv(), QualityModel.load(model, engine, threads) as quality:
+        for stem, graded in zip(stems, _with_progress(grade_files(quality, inputs), len(inputs), csv), strict=True):
+            rows.append(graded.cells())
+            if graded.assessment is not None:
+                if maps is not None and graded.frame is not None:
+                    write_pictures(maps, stem, graded.frame, graded.assessment)
+                label = truth.get(key_of(graded.path)) if truth is not None else None
+                if label is not None:
+                    labelled.append(Labelled(label, graded.assessment.score, graded.assessment.verdict))
+            _show(graded, show_table, json_lines)
+    if csv is not None:
+        write_csv(csv, rows)
+    evaluation = evaluate(labelled) if truth is not None else None
+    if json_lines:
+        verdicts, failed = _counts(rows)
+        summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
+        print(json.dumps({"summary": summary | _metrics(evaluation, truth, labels)}, allow_nan=False))
+    else:
+        _close(rows, csv, maps, evaluation, truth, labels)
+    if any(error for *_, error in rows):
+        raise typer.Exit(1)
+
+
+def _check_outputs(csv: Path | None, maps: Path | None, labels: Path | None, images: list[Path]) -> None:
+    """Refuse before the work what would fail after it, or overwrite what was given.
+
+    Raises:
+        EdgeError: the CSV or the folder of maps cannot be written there.
+    """
+    if csv is not None:
+        if csv.is_dir() or not csv.parent.is_dir():
+            raise EdgeError(f"{csv} cannot be the CSV: give a file name in a folder that exists.")
+        if not os.access(csv.parent, os.W_OK):
+            raise EdgeError(f"{csv} cannot be written: its folder is read-only; give another one.")
+        if key_of(csv) in {key_of(path) for path in [*images, *([labels] if labels else [])]}:
+            raise EdgeError(f"{csv} is an input: give another name for the CSV.")
+    if maps is not None:
+        try:
+            maps.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
+
+
+def _with_progress(graded: Iterator[GradedFile], total: int, csv: Path | None) -> Iterator[GradedFile]:
+    """A bar on stderr once the work has taken two seconds, unless the rows themselves are seen coming."""
+    if not cli.err.is_terminal or (csv is None and cli.out.is_terminal):
+        yield from graded
+        return
+    # Without the redirection rows that go to a file would end up on the terminal.
+    bar = Progress(console=cli.err, transient=True, redirect_stdout=False, redirect_stderr=False)
+    task = bar.add_task("grading", total=total)
+    since, shown = time.monotonic(), False
+    try:
+        for item in graded:
+            if not shown and time.monotonic() - since > 2:
+                bar.start()
+                shown = True
+            yield item
+            bar.advance(task)
+    finally:
+        if shown:
+            bar.stop()
+
+
+def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
+    """One row, in the form asked for."""
+    path, score, verdict, error = graded.cells()
+    if json_lines:
+        row = {
+            "path": path,
+            "score": round(graded.assessment.score, 6) if graded.assessment else None,
+            "verdict": verdict or None,
+            "error": error or None,
+        }
+        print(json.dumps(row, allow_nan=False), flush=True)
+    elif table:
+        word = verdict or "error"
+        cli.out.print(
+            Text.assemble(f"{score:>6}  ", (f"{word:<9}", _COLOURS[word]), "  ", error or path), soft_wrap=True
+        )
+    elif error:
+        cli.err.print(Text(f"error: {error}"), soft_wrap=True)
+
+
+def _counts(rows: list[tuple[str, str, str, str]]) -> tuple[dict[str, int], int]:
+    """How many got each verdict, and how many failed."""
+    found = Counter(verdict for _, _, verdict, _ in rows)
+    return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
+
+
+def _metrics(
+    evaluation: Evaluation | None, truth: dict[Path, Quality] | None, labels: Path | None
+) -> dict[str, object]:
+    if evaluation is None or truth is None:
+        return {}
+    return {"labels": readable(labels) if labels else "folders", "metrics": evaluation.as_dict()}
+
+
+def _close(
+    rows: list[tuple[str, str, str, str]],
+    csv: Path | None,
+    maps: Path | None,
+    evaluation: Evaluation | None,
+    truth: dict[Path, Quality] | None,
+    labels: Path | None,
+) -> None:
+    """The closing words for people."""
+    verdicts, failed = _counts(rows)
+    said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    lines = ["", f"{len(rows) - failed} graded ({said}), {failed} failed"]
+    if csv is not None:
+        lines.append(f"rows: {readable(csv)}")
+    if maps is not None:
+        lines.append(f"maps and overlays: {readable(maps)}")
+    if evaluation is not None and truth is not None:
+        seen = sum(sum(row.values()) for row in evaluation.verdicts.values())
+        source = readable(labels) if labels else "the names of the folders"
+        lines += ["", f"labels of {seen} graded images from {source}"]
+        if not evaluation.tasks:
+            lines.append("no metrics: the images that could be graded are of one class")
+        lines += evaluation.lines()
+    for line in lines:
+        cli.out.print(Text(line), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""Built engines, kept between runs: one file per engine and a JSON beside it that says what it was built from.
+
+An engine is used again only where everything that shaped it is the same and its bytes have not changed since.
+Runtimes themselves do not notice a flipped byte in an engine (OpenVINO loads it and computes nonsense).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from edge.atomic import write_atomically
+from edge.bundle import ONNX, Bundle
+from edge.errors import EdgeError
+
+Key = dict[str, str]
+Loaded = TypeVar("Loaded")
+log = logging.getLogger("efiqa-edge")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A serialised engine.
+
+    Attributes:
+        data: what the runtime loads.
+        path: the file in the cache; None where the cache could not take it.
+        cached: True where it was there already.
+        seconds: spent on building; 0.0 where it was there already.
+        key: what it was built from and for.
+    """
+
+    data: bytes
+    path: Path | None
+    cached: bool
+    seconds: float
+    key: Key
+
+
+def cache_folder() -> Path:
+    """``EFIQA_CACHE``, or ``efiqa-edge`` in ``XDG_CACHE_HOME``, or ``~/.cache/efiqa-edge``; it need not exist yet.
+
+    Raises:
+        EdgeError: there is no home folder and neither variable is set.
+    """
+    try:
+        if own := os.environ.get("EFIQA_CACHE"):
+            return Path(own).expanduser().absolute()
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if not base.is_absolute():  # the XDG specification tells programs to ignore such a path
+            base = Path.home() / ".cache"
+    except RuntimeError as error:
+        raise EdgeError("there is no home folder for the engine cache: set EFIQA_CACHE to a folder") from error
+    return base / "efiqa-edge"
+
+
+def engine_key(
+    bundle: Bundle,
+    runtime: str,
+    version: str,
+    options: str,
+    target: str,
+    device: str = "",
+    capability: str = "",
+    driver: str = "",
+) -> Key:
+    """Everything that shapes an engine; a difference in any of it means another engine.
+
+    Args:
+        bundle: gives the hash of the network.
+        runtime: that builds and loads it.
+        version: of the runtime.
+        options: how it was built.
+        target: ``current``, or the GPU family it was built ahead of time for.
+        device: of this machine, where the engine is bound to it; so with the next two.
+        capability: compute capability of the GPU.
+        driver: version of the GPU's driver.
+    """
+    return {
+        "onnx": bundle.manifest.members[ONNX],
+        "runtime": runtime,
+        "version": version,
+        "options": options,
+        "target": target,
+        "device": device,
+        "compute_capability": capability,
+        "driver": driver,
+    }
+
+
+def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
+    """The engine of ``key``: from the cache, or built and put there.
+
+    A cache that cannot take the engine is worth a warning; the engine is there all the same.
+
+    Args:
+        key: see ``engine_key``.
+        build: makes the engine.
+        fresh: build even where the cache has one.
+
+    Raises:
+        EdgeError: building failed.
+    """
+    if not fresh and (found := _find(key)) is not None:
+        return found
+    start = time.perf_counter()
+    data = build()
+    seconds = time.perf_counter() - start
+    path = None
+    try:
+        path = _keep(key, data)
+    except OSError as error:
+        log.warning("warning: the engine cannot be kept in %s (%s)", error.filename or "the cache", error.strerror)
+    except EdgeError as error:
+        log.warning("warning: the engine cannot be kept: %s", error)
+    return Built(data, path, False, seconds, key)
+
+
+def open_cached(key: Key, build: Callable[[], bytes], load: Callable[[bytes], Loaded]) -> Loaded:
+    """Load the engine of ``key``; one from the cache that the runtime refuses is built again.
+
+    Args:
+        key: as for ``fetch``.
+        build: as for ``fetch``.
+        load: raises EdgeError where the runtime refuses the engine.
+    """
+    built = fetch(key, build)
+    try:
+        return load(built.data)
+    except EdgeError as error:
+        if not built.cached:
+            raise
+        log.warning("warning: the cached engine %s is built again: %s", built.path, error)
+    return load(fetch(key, build, fresh=True).data)
+
+
+def _paths(key: Key) -> tuple[Path, Path]:
+    """Engine and sidecar."""
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    folder = cache_folder()
+    return folder / f"{digest}.engine", folder / f"{digest}.json"
+
+
+def sidecar(key: Key, data: bytes) -> bytes:
+    """JSON that describes an engine: its key and its SHA-256."""
+    return json.dumps({"key": key, "sha256": hashlib.sha256(data).hexdigest()}, indent=1, sort_keys=True).encode()
+
+
+def _find(key: Key) -> Built | None:
+    """The cached engine, or None where there is none or it is not what its sidecar says."""
+    try:
+        engine, beside = _paths(key)
+        description, data = beside.read_bytes(), engine.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, EdgeError) as error:
+        log.warning("warning: the engine cache cannot be read (%s)", error)
+        return None
+    if not data or description != sidecar(key, data):
+        log.warning("warning: the cached engine %s is damaged; it is built again", engine)
+        return None
+    return Built(data, engine, True, 0.0, key)
+
+
+def _keep(key: Key, data: bytes) -> Path:
+    """Engine first: without a sidecar that fits, nobody loads it."""
+    engine, beside = _paths(key)
+    engine.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(engine, data)
+    write_atomically(beside, sidecar(key, data))
+    return engine

@@ -1,0 +1,46 @@
+"""What all engines check alike, and the error of an engine that this machine does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.errors import EdgeError
+
+Shape = tuple[int, ...]
+
+
+class UnavailableError(EdgeError):
+    """The runtime, the driver or the device that an engine needs is not on this machine."""
+
+
+def check_network(bundle: Bundle, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> None:
+    """Refuse a network that is not one image in, one map out, with the static shapes of the manifest.
+
+    Args:
+        bundle: the bundle the network came from.
+        inputs: shape of each, with -1 where a dimension is open.
+        outputs: so too.
+
+    Raises:
+        EdgeError: names the bundle, and what was found beside what the manifest says.
+    """
+    size, grid = bundle.manifest.input_size, bundle.manifest.grid
+    wanted = [(1, 3, size, size)], [(1, 1, grid, grid)]
+    found = [tuple(shape) for shape in inputs], [tuple(shape) for shape in outputs]
+    if found != wanted:
+        raise EdgeError(
+            f"the network in {bundle.path} has inputs {found[0]} and outputs {found[1]}, but its manifest says "
+            f"{wanted[0]} and {wanted[1]}: make the bundle again with edge-calibrate"
+        )
+
+
+def check_tensor(tensor: NDArray[np.float32], size: int) -> None:
+    """Raise ValueError where ``tensor`` is not float32 (1, 3, size, size)."""
+    if tensor.dtype != np.float32 or tensor.shape != (1, 3, size, size):
+        raise ValueError(
+            f"an engine takes float32 with shape (1, 3, {size}, {size}), not {tensor.dtype} with shape {tensor.shape}"
+        )

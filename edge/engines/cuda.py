@@ -1,0 +1,73 @@
+"""The GPU of this machine, through pycuda: one context for the process, current only while it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from edge.engines.checks import UnavailableError
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """The first GPU.
+
+    Attributes:
+        cuda: the module ``pycuda.driver``.
+        name: of the device.
+        capability: compute capability, such as ``8.7``.
+        driver: version of CUDA that the driver speaks.
+    """
+
+    cuda: Any
+    name: str
+    capability: str
+    driver: str
+    _context: Any
+    _lock: Any
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the GPU's context current for the calling thread, which alone may use it meanwhile.
+
+        A CUDA context belongs to the thread that made it current. Pushing and popping around every use lets any
+        thread infer, free buffers and close; pycuda frees nothing that another thread's context owns.
+        """
+        with self._lock:
+            self._context.push()
+            try:
+                yield
+            finally:
+                self.cuda.Context.pop()
+
+
+@functools.lru_cache(maxsize=1)
+def open_gpu() -> Gpu:
+    """The first GPU, opened once for the life of the process.
+
+    The primary context is the one that TensorRT's own calls use as well. It is kept until the process ends: pycuda
+    can give it back only in the thread that took it, and a camera's threads come and go.
+
+    Raises:
+        UnavailableError: pycuda, the driver or a GPU is missing.
+    """
+    try:
+        import pycuda.driver as cuda
+    except ModuleNotFoundError as error:
+        raise UnavailableError("pycuda is not installed: pip install pycuda (it needs the CUDA toolkit)") from error
+    except ImportError as error:  # libcuda.so.1, or a numpy that pycuda was not built for
+        raise UnavailableError(
+            f"pycuda does not start ({error}): install the NVIDIA driver, then pycuda again"
+        ) from error
+    try:
+        cuda.init()
+        device = cuda.Device(0)
+        major, minor = device.compute_capability()
+        context = device.retain_primary_context()
+    except cuda.Error as error:
+        raise UnavailableError(f"there is no usable NVIDIA GPU here ({error}): check nvidia-smi") from error
+    return Gpu(cuda, device.name(), f"{major}.{minor}", str(cuda.get_driver_version()), context, threading.RLock())

@@ -1,0 +1,141 @@
+"""The engine on a CPU: OpenVINO."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.engines.cache import Built, Key, engine_key, fetch, open_cached
+from edge.engines.checks import UnavailableError, check_network, check_tensor
+from edge.errors import EdgeError
+
+# Some CPUs would run the float layers in bfloat16, and one bundle would score differently from machine to machine.
+_CONFIG: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+
+
+class OpenVinoEngine:
+    """A student on the cores of this machine; ``infer`` may be called by many threads.
+
+    Example:
+        >>> engine = OpenVinoEngine(read_bundle(default_model()), threads=2)  # doctest: +SKIP
+    """
+
+    name = "openvino"
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Load a bundle's engine from the cache, or compile it.
+
+        Args:
+            bundle: the model.
+            threads: for one inference; None for all cores.
+
+        Raises:
+            EdgeError: OpenVINO is not installed, or cannot take the network.
+        """
+        if threads is not None and threads < 1:
+            raise EdgeError(f"{threads} threads cannot run a network: ask for at least 1")
+        openvino = _import_openvino()
+        core = openvino.Core()
+        config = dict(_CONFIG) if threads is None else {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
+
+        def load(blob: bytes) -> Any:
+            try:
+                return core.import_model(blob, "CPU", config)
+            except Exception as error:  # openvino raises RuntimeError of many kinds, and its bindings TypeError
+                raise EdgeError(f"OpenVINO refuses the engine ({_reason(error)})") from error
+
+        model = open_cached(_key(openvino, core, bundle), lambda: _build(core, bundle), load)
+        check_network(bundle, [_shape(each) for each in model.inputs], [_shape(each) for each in model.outputs])
+        self._size, self._grid = bundle.manifest.input_size, bundle.manifest.grid
+        self._about = {
+            "runtime": "openvino",
+            "version": str(openvino.get_version()),
+            "device": str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip(),
+            "precision": bundle.manifest.precision,
+            "threads": str(model.get_property("INFERENCE_NUM_THREADS")),
+        }
+        # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
+        self._lock = threading.Lock()
+        self._request: Any = model.create_infer_request()
+
+    def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 RGB (1, 3, S, S) -> degradation map, float32 (grid, grid) in [0, 1]; the caller's own copy.
+
+        Raises:
+            ValueError: another shape or type, or the engine is closed.
+        """
+        check_tensor(tensor, self._size)
+        with self._lock:
+            if self._request is None:
+                raise ValueError("the engine is closed")
+            outputs = self._request.infer({0: tensor}, share_inputs=True, share_outputs=True)
+            return np.array(outputs[0], dtype=np.float32).reshape(self._grid, self._grid)
+
+    def describe(self) -> dict[str, str]:
+        """Runtime, version, device, precision and threads."""
+        return dict(self._about)
+
+    def close(self) -> None:
+        """Give the memory back; may be called twice."""
+        with self._lock:
+            self._request = None
+
+
+def compile_openvino(bundle: Bundle) -> Built:
+    """Compile a bundle for the CPU of this machine into the cache.
+
+    Raises:
+        EdgeError: OpenVINO is not installed or cannot take the network.
+    """
+    openvino = _import_openvino()
+    core = openvino.Core()
+    return fetch(_key(openvino, core, bundle), lambda: _build(core, bundle))
+
+
+def _import_openvino() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise UnavailableError('OpenVINO is not installed: pip install "efiqa-edge[cpu]"') from error
+    return openvino
+
+
+def _key(openvino: Any, core: Any, bundle: Bundle) -> Key:
+    """Threads are not in it: the blob holds the optimised network, and the threads are chosen when it is loaded."""
+    abilities = " ".join(sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
+    device = f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} {abilities}"
+    options = " ".join(f"{name}={value}" for name, value in _CONFIG.items())
+    return engine_key(bundle, "openvino", openvino.get_version(), options, "current", device)
+
+
+def _build(core: Any, bundle: Bundle) -> bytes:
+    blob = io.BytesIO()
+    try:
+        model = core.read_model(bundle.onnx)
+        check_network(bundle, [_shape(each) for each in model.inputs], [_shape(each) for each in model.outputs])
+        # Into a stream: what export_model returns without one differs between versions.
+        core.compile_model(model, "CPU", _CONFIG).export_model(blob)
+    except EdgeError:
+        raise
+    except Exception as error:  # openvino raises RuntimeError of many kinds
+        raise EdgeError(
+            f"OpenVINO cannot take the network in {bundle.path} ({_reason(error)}): "
+            "make the bundle again with edge-calibrate"
+        ) from error
+    return blob.getvalue()
+
+
+def _shape(port: Any) -> tuple[int, ...]:
+    return tuple(side.get_length() if side.is_static else -1 for side in port.partial_shape)
+
+
+def _reason(error: BaseException) -> str:
+    """OpenVINO's message without the places in its source that it starts with."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return " ".join(said)[:300].rstrip(" .:") or type(error).__name__

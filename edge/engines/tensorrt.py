@@ -1,0 +1,156 @@
+"""The engine on a Jetson: TensorRT, and the run time that TensorRT-RTX shares with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.engines.builder import OPTIONS, build_engine, collecting_logger
+from edge.engines.cache import Built, Key, engine_key, fetch, open_cached
+from edge.engines.checks import UnavailableError, check_network, check_tensor
+from edge.engines.cuda import Gpu, open_gpu
+from edge.errors import EdgeError
+
+
+class TensorRtEngine:
+    """A student on an NVIDIA GPU; ``infer`` may be called by many threads, one after the other on the GPU."""
+
+    def __init__(self, trt: Any, gpu: Gpu, plan: bytes, bundle: Bundle) -> None:
+        """Load an engine onto the GPU.
+
+        Args:
+            trt: the module ``tensorrt`` or ``tensorrt_rtx``.
+            gpu: where to run.
+            plan: the serialised engine.
+            bundle: what the engine was built from.
+
+        Raises:
+            EdgeError: the runtime refuses the engine, or its shapes are not those of the manifest.
+        """
+        self.name = str(trt.__name__)
+        self._gpu = gpu
+        self._size, self._grid = bundle.manifest.input_size, bundle.manifest.grid
+        self._about = {
+            "runtime": self.name,
+            "version": str(trt.__version__),
+            "device": f"{gpu.name} (compute capability {gpu.capability})",
+            "precision": bundle.manifest.precision,
+        }
+        self._open = True
+        with gpu.current():
+            self._load(trt, plan, bundle)
+            self._stream = gpu.cuda.Stream()
+            # Pinned memory: only from there does a copy to the GPU run beside other work.
+            self._input = gpu.cuda.pagelocked_empty((1, 3, self._size, self._size), np.float32)
+            self._output = gpu.cuda.pagelocked_empty((self._grid, self._grid), np.float32)
+            self._input_on_gpu = gpu.cuda.mem_alloc(self._input.nbytes)
+            self._output_on_gpu = gpu.cuda.mem_alloc(self._output.nbytes)
+            self._execution.set_tensor_address(self._names[0], int(self._input_on_gpu))
+            self._execution.set_tensor_address(self._names[1], int(self._output_on_gpu))
+
+    def _load(self, trt: Any, plan: bytes, bundle: Bundle) -> None:
+        self._logger = collecting_logger(trt)  # TensorRT keeps only a pointer to it
+        self._runtime = trt.Runtime(self._logger)
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        self._execution: Any = None if self._engine is None else self._engine.create_execution_context()
+        if self._execution is None:
+            raise EdgeError(
+                f"{self.name} refuses the engine of {bundle.path} ({self._logger.first() or 'no reason given'}): "
+                "run edge-compile again"
+            )
+        names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
+        inputs = [each for each in names if self._engine.get_tensor_mode(each) == trt.TensorIOMode.INPUT]
+        outputs = [each for each in names if each not in inputs]
+        check_network(
+            bundle,
+            [tuple(self._engine.get_tensor_shape(each)) for each in inputs],
+            [tuple(self._engine.get_tensor_shape(each)) for each in outputs],
+        )
+        if any(self._engine.get_tensor_dtype(each) != trt.DataType.FLOAT for each in names):
+            raise EdgeError(f"the network in {bundle.path} does not take and give float32: make it with edge-calibrate")
+        self._names = inputs[0], outputs[0]
+
+    def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 RGB (1, 3, S, S) -> degradation map, float32 (grid, grid) in [0, 1]; the caller's own copy.
+
+        Raises:
+            ValueError: another shape or type, or the engine is closed.
+            EdgeError: the GPU failed.
+        """
+        check_tensor(tensor, self._size)
+        cuda = self._gpu.cuda
+        with self._gpu.current():
+            if not self._open:
+                raise ValueError("the engine is closed")
+            try:
+                np.copyto(self._input, tensor)
+                cuda.memcpy_htod_async(self._input_on_gpu, self._input, self._stream)
+                started = self._execution.execute_async_v3(self._stream.handle)
+                cuda.memcpy_dtoh_async(self._output, self._output_on_gpu, self._stream)
+                self._stream.synchronize()
+            except cuda.Error as error:
+                raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
+            if not started:
+                raise EdgeError(
+                    f"{self.name} could not run the network ({self._logger.first()}): run edge-compile again"
+                )
+            return np.array(self._output)
+
+    def describe(self) -> dict[str, str]:
+        """Runtime, version, device and precision."""
+        return dict(self._about)
+
+    def close(self) -> None:
+        """Give buffers, stream and engine back; may be called twice, by any thread."""
+        with self._gpu.current():
+            if not self._open:
+                return
+            self._open = False
+            self._input_on_gpu.free()
+            self._output_on_gpu.free()
+            self._input.base.free()
+            self._output.base.free()
+            # In this order: an execution context must not outlive its engine, nor the engine its runtime.
+            del self._stream, self._input, self._output, self._execution, self._engine, self._runtime
+
+
+def open_tensorrt(bundle: Bundle) -> TensorRtEngine:
+    """The engine of a bundle on this machine's GPU, from the cache or built now.
+
+    Raises:
+        UnavailableError: TensorRT, pycuda, the driver or a GPU is missing.
+        EdgeError: TensorRT cannot take the network.
+    """
+    trt, gpu = _import_tensorrt(), open_gpu()
+    return open_cached(
+        _key(trt, gpu, bundle), lambda: _build(trt, gpu, bundle), lambda plan: TensorRtEngine(trt, gpu, plan, bundle)
+    )
+
+
+def compile_tensorrt(bundle: Bundle) -> Built:
+    """Build a bundle for this machine's GPU into the cache; raises as ``open_tensorrt``."""
+    trt, gpu = _import_tensorrt(), open_gpu()
+    return fetch(_key(trt, gpu, bundle), lambda: _build(trt, gpu, bundle))
+
+
+def _import_tensorrt() -> Any:
+    try:
+        import tensorrt
+    except ImportError as error:
+        raise UnavailableError(
+            f"TensorRT is not installed ({error}): a Jetson has it from JetPack, so let the virtual environment see it "
+            "(--system-site-packages)"
+        ) from error
+    return tensorrt
+
+
+def _key(trt: Any, gpu: Gpu, bundle: Bundle) -> Key:
+    return engine_key(bundle, trt.__name__, trt.__version__, OPTIONS, "current", gpu.name, gpu.capability, gpu.driver)
+
+
+def _build(trt: Any, gpu: Gpu, bundle: Bundle) -> bytes:
+    with gpu.current():
+        return build_engine(trt, bundle)

@@ -1,0 +1,66 @@
+"""The engine on a desktop RTX: TensorRT for RTX, which also builds ahead of time without any GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.bundle import Bundle
+from edge.engines.builder import OPTIONS, TARGETS, build_engine
+from edge.engines.cache import Built, Key, engine_key, fetch, open_cached
+from edge.engines.checks import UnavailableError
+from edge.engines.cuda import Gpu, open_gpu
+from edge.engines.tensorrt import TensorRtEngine
+
+
+def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
+    """The engine of a bundle on this machine's GPU, from the cache or built now.
+
+    Raises:
+        UnavailableError: TensorRT-RTX, pycuda, the driver or a GPU is missing.
+        EdgeError: TensorRT-RTX cannot take the network.
+    """
+    gpu, trt = open_gpu(), _import_tensorrt_rtx()  # the GPU first: TensorRT-RTX takes a second to import
+    target = _family(gpu)
+    return open_cached(
+        _key(trt, bundle, target),
+        lambda: build_engine(trt, bundle, target),
+        lambda plan: TensorRtEngine(trt, gpu, plan, bundle),
+    )
+
+
+def compile_tensorrt_rtx(bundle: Bundle, target: str = "current") -> Built:
+    """Build a bundle into the cache.
+
+    Args:
+        bundle: the model.
+        target: a GPU family of ``builder.TARGETS``, which need not be in this machine, or ``current``.
+
+    Raises:
+        UnavailableError: TensorRT-RTX is missing, or the GPU where ``target`` is ``current``.
+        EdgeError: TensorRT-RTX cannot take the network.
+    """
+    trt = _import_tensorrt_rtx()
+    family = _family(open_gpu()) if target == "current" else target
+    return fetch(_key(trt, bundle, family), lambda: build_engine(trt, bundle, family))
+
+
+def _family(gpu: Gpu) -> str:
+    """The target of a GPU: the same engine then serves it whether it was built here or ahead of time elsewhere."""
+    family = "sm" + gpu.capability.replace(".", "")
+    if family not in TARGETS:
+        raise UnavailableError(f"TensorRT-RTX does not run on the {gpu.name} ({family}): use tensorrt or openvino")
+    return family
+
+
+def _key(trt: Any, bundle: Bundle, target: str) -> Key:
+    """No device, no driver: the last step is compiled when the engine is loaded, for any GPU of the family."""
+    major, minor = target[2:-1], target[-1]
+    return engine_key(bundle, trt.__name__, trt.__version__, OPTIONS, target, capability=f"{major}.{minor}")
+
+
+def _import_tensorrt_rtx() -> Any:
+    try:
+        import tensorrt_rtx
+    except ImportError as error:
+        raise UnavailableError(f'TensorRT-RTX is not installed ({error}): pip install "efiqa-edge[rtx]"') from error
+    return tensorrt_rtx

@@ -1,0 +1,129 @@
+"""Grades held against labels: how well scores separate, and what the shipped thresholds do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+from edge.assessment import Verdict
+from edge.errors import EdgeError
+from edge.labels import Quality
+from edge.metrics import Figure, KFold, auroc, average_precision, kfold_protocol, with_interval
+
+_TASKS: dict[str, tuple[Quality, ...]] = {
+    "good against reject": ("good",),
+    "gradable against reject": ("good", "usable"),
+}
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A graded image with its label."""
+
+    quality: Quality
+    score: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Task:
+    """How well scores separate the images to accept from those to refuse.
+
+    Attributes:
+        name: what is held against what.
+        accept, refuse: numbers of images.
+        auroc, auprc: of the scores, good quality being positive.
+        kfold: by the protocol of the paper; None where a class has one image only.
+    """
+
+    name: str
+    accept: int
+    refuse: int
+    auroc: Figure
+    auprc: Figure
+    kfold: KFold | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Grades held against labels.
+
+    Attributes:
+        tasks: empty where the images are of one class.
+        verdicts: for each label, how many images got each verdict at the thresholds of the bundle.
+    """
+
+    tasks: tuple[Task, ...]
+    verdicts: dict[Quality, dict[Verdict, int]]
+
+    def lines(self) -> list[str]:
+        """For people: figures with their 95 % intervals."""
+        lines: list[str] = []
+        for task in self.tasks:
+            lines += [f"{task.name} ({task.accept} to {task.refuse})", f"  AUROC              {task.auroc}"]
+            lines.append(f"  AUPRC              {task.auprc}")
+            if task.kfold is not None:
+                low, high = min(task.kfold.thresholds), max(task.kfold.thresholds)
+                lines += [
+                    f"  balanced accuracy  {task.kfold.balanced_accuracy}",
+                    f"  MCC                {task.kfold.mcc}",
+                    f"  F1                 {task.kfold.f1}",
+                    f"    ({task.kfold.folds}-fold, thresholds {low:.3f} to {high:.3f} chosen on the other folds)",
+                ]
+        lines.append("at the thresholds of the model")
+        lines.append("  label     " + "".join(f"{name.replace('_', ' '):>11}" for name in get_args(Verdict)))
+        for quality, counts in self.verdicts.items():
+            lines.append(f"  {quality:<10}" + "".join(f"{count:>11}" for count in counts.values()))
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines: plain numbers, no NaN."""
+        return {"tasks": [_task_dict(task) for task in self.tasks], "verdicts": self.verdicts}
+
+
+def evaluate(images: Sequence[Labelled], seed: int = 0) -> Evaluation:
+    """Hold grades against labels.
+
+    Args:
+        images: graded ones only; outliers count at the thresholds but are no part of a task.
+        seed: of folds and intervals.
+    """
+    tasks = []
+    present = {image.quality for image in images}
+    for name, accepted in _TASKS.items():
+        # The second task says nothing new without usable images.
+        if "reject" in present and accepted[-1] in present:
+            tasks.append(_task(name, [i for i in images if i.quality in (*accepted, "reject")], seed))
+    verdicts: dict[Quality, dict[Verdict, int]] = {
+        quality: {v: sum(i.quality == quality and i.verdict == v for i in images) for v in get_args(Verdict)}
+        for quality in get_args(Quality)
+        if quality in present
+    }
+    return Evaluation(tuple(tasks), verdicts)
+
+
+def _task(name: str, images: Sequence[Labelled], seed: int) -> Task:
+    scores = [image.score for image in images]
+    accept = [image.quality != "reject" for image in images]
+    try:
+        kfold = kfold_protocol(scores, accept, seed=seed)
+    except EdgeError:
+        kfold = None
+    return Task(
+        name,
+        sum(accept),
+        len(accept) - sum(accept),
+        with_interval(auroc, scores, accept, seed=seed),
+        with_interval(average_precision, scores, accept, seed=seed),
+        kfold,
+    )
+
+
+def _task_dict(task: Task) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": task.name, "accept": task.accept, "refuse": task.refuse}
+    figures = {"auroc": task.auroc, "auprc": task.auprc}
+    if task.kfold is not None:
+        plain |= {"folds": task.kfold.folds, "thresholds": list(task.kfold.thresholds)}
+        figures |= {name: getattr(task.kfold, name) for name in ("accuracy", "balanced_accuracy", "f1", "mcc")}
+    return plain | {name: asdict(figure) for name, figure in figures.items()}

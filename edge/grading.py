@@ -1,0 +1,171 @@
+"""Grading a batch of image files: read ahead, grade in order, and what is kept of it on disk."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.atomic import write_atomically
+from edge.errors import EdgeError
+from edge.images import find_images, read_image
+from edge.model import QualityModel
+from edge.overlay import draw_overlay, map_picture
+
+COLUMNS = ("path", "score", "verdict", "error")
+_READERS = 2
+_AHEAD = 4  # frames read and not yet graded: what bounds the memory
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to be graded, or what was given and leads to none, with the sentence that says why."""
+
+    path: Path
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class GradedFile:
+    """One input: an assessment of its frame, or the sentence that says why there is none."""
+
+    path: Path
+    frame: NDArray[np.uint8] | None
+    assessment: Assessment | None
+    error: str = ""
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """Path, score, verdict and error as text; see ``COLUMNS``."""
+        if self.assessment is None:
+            return readable(self.path), "", "", readable(self.error)
+        return readable(self.path), f"{self.assessment.score:.4f}", self.assessment.verdict, ""
+
+
+def readable(text: Path | str) -> str:
+    """Text that can be encoded: a file name of foreign bytes keeps them as escapes."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def find_inputs(paths: Sequence[Path]) -> list[Input]:
+    """The files that paths mean, in the order given; a path that means none keeps its place with its error.
+
+    Raises:
+        EdgeError: there is no file at all.
+    """
+    inputs: list[Input] = []
+    for path in paths:
+        try:
+            inputs += [Input(image) for image in find_images([path])]
+        except EdgeError as error:
+            inputs.append(Input(path, str(error)))
+    if all(item.error for item in inputs):
+        raise EdgeError(" ".join(item.error for item in inputs))
+    return inputs
+
+
+def grade_files(model: QualityModel, inputs: Sequence[Input]) -> Iterator[GradedFile]:
+    """Grade files in the order given; one that cannot be graded yields its error and stops nothing."""
+    waiting: deque[tuple[Path, Future[NDArray[np.uint8]]]] = deque()
+    remaining = iter(inputs)
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as readers:
+        try:
+            while True:
+                while len(waiting) < _AHEAD and (item := next(remaining, None)) is not None:
+                    waiting.append((item.path, readers.submit(_read, item)))
+                if not waiting:
+                    return
+                path, reading = waiting.popleft()
+                yield _grade(model, path, reading)
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(item: Input) -> NDArray[np.uint8]:
+    if item.error:
+        raise EdgeError(item.error)
+    return read_image(item.path)
+
+
+def _grade(model: QualityModel, path: Path, reading: Future[NDArray[np.uint8]]) -> GradedFile:
+    try:
+        frame = reading.result()
+        assessment = model.assess(frame)
+    except EdgeError as error:
+        return GradedFile(path, None, None, str(error))
+    if not math.isfinite(assessment.score):
+        return GradedFile(path, None, None, f"{path} got no finite score: the model is broken; take another one.")
+    return GradedFile(path, frame, assessment)
+
+
+def csv_text(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows as CSV below the header ``path,score,verdict,error``."""
+    return "".join(",".join(map(_cell, row)) + "\n" for row in (COLUMNS, *rows))
+
+
+def _cell(text: str) -> str:
+    """A cell as it is, in quotes where a reader, or a spreadsheet that sees a formula, could take it for more."""
+    if text and (text[0] in "=+-@ \t" or any(mark in text for mark in ',"\r\n')):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
+    """Write rows, whole or not at all.
+
+    Raises:
+        EdgeError: the file cannot be written.
+    """
+    try:
+        write_atomically(path, csv_text(rows).encode())
+    except OSError as error:
+        raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
+
+
+def picture_stems(paths: Sequence[Path]) -> list[Path]:
+    """Where the pictures of each input go below the folder of maps, without suffix, each one different.
+
+    The sub-folders below the deepest folder that all inputs share are kept; of equal names later ones are numbered.
+    """
+    if not paths:
+        return []
+    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 (no '..' may lead out of the folder)
+    common = os.path.commonpath([path.parent for path in absolute])
+    taken: set[Path] = set()
+    stems = []
+    for path in absolute:
+        wanted = path.relative_to(common).with_suffix("")
+        stem, number = wanted, 1
+        while stem in taken:
+            number += 1
+            stem = wanted.with_name(f"{wanted.name}-{number}")
+        taken.add(stem)
+        stems.append(stem)
+    return stems
+
+
+def write_pictures(folder: Path, stem: Path, frame: NDArray[np.uint8], assessment: Assessment) -> None:
+    """Write ``STEM.map.png`` and ``STEM.overlay.png`` below a folder.
+
+    Raises:
+        EdgeError: they cannot be written.
+    """
+    target = folder / stem
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pictures = {"map": map_picture(assessment), "overlay": draw_overlay(frame, assessment)}
+        for kind, picture in pictures.items():
+            _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 2])
+            target.with_name(f"{target.name}.{kind}.png").write_bytes(data.tobytes())
+    except OSError as error:
+        raise EdgeError(
+            f"{target} cannot get its map and overlay ({error.strerror}): check the folder and the disk."
+        ) from None

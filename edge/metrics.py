@@ -1,0 +1,240 @@
+"""How well scores separate good from bad: rank metrics, thresholded metrics, and the protocol of the paper.
+
+Labels are True for the class that should score high (good quality). NaN is refused everywhere, so no figure is ever
+computed from a failed grade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edge.errors import EdgeError
+
+Scores = NDArray[np.float64]
+Labels = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class KFold:
+    """What the protocol of the paper yields.
+
+    Attributes:
+        folds: how many were used: fewer than asked for where a class has fewer images.
+        thresholds: of each fold, chosen on the other folds.
+        predictions: bool (N,), out of fold, in the order of the scores.
+        accuracy, balanced_accuracy, f1, mcc: of the predictions together.
+    """
+
+    folds: int
+    thresholds: tuple[float, ...]
+    predictions: Labels
+    accuracy: Figure
+    balanced_accuracy: Figure
+    f1: Figure
+    mcc: Figure
+
+
+def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Probability that a positive scores above a negative, ties counting half.
+
+    Raises:
+        EdgeError: no scores, a NaN among them, or only one class.
+    """
+    values, positive = _two_classes(scores, labels)
+    positives = int(positive.sum())
+    wins = float(_ranks(values)[positive].sum()) - positives * (positives + 1) / 2
+    return wins / (positives * (len(values) - positives))
+
+
+def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Area under precision over recall as a sum of steps (AUPRC), equal scores taken together.
+
+    Raises:
+        EdgeError: no scores, a NaN among them, or only one class.
+    """
+    values, positive = _two_classes(scores, labels)
+    _, groups, sizes = np.unique(-values, return_inverse=True, return_counts=True)
+    hits = np.bincount(groups, weights=positive)
+    precision = np.cumsum(hits) / np.cumsum(sizes)
+    return float((precision * hits).sum() / hits.sum())
+
+
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
+    """Rank correlation, ties sharing their mean rank; NaN where one side is constant.
+
+    Raises:
+        EdgeError: fewer than two values, a NaN among them, or unequal lengths.
+    """
+    first, second = _values(a), _values(b)
+    if len(first) != len(second) or len(first) < 2:
+        raise EdgeError(
+            f"A rank correlation needs two lists of the same length, 2 or more, not {len(first)} and {len(second)}."
+        )
+    x, y = _ranks(first), _ranks(second)
+    x, y = x - x.mean(), y - y.mean()
+    scale = float(np.sqrt((x @ x) * (y @ y)))
+    return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float("nan")
+
+
+def accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Share of predictions that are right."""
+    tp, fp, fn, tn = _confusion(predictions, labels)
+    return (tp + tn) / (tp + fp + fn + tn)
+
+
+def balanced_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Mean of sensitivity and specificity.
+
+    Raises:
+        EdgeError: only one class in the labels.
+    """
+    tp, fp, fn, tn = _confusion(predictions, labels)
+    if not tp + fn or not tn + fp:
+        raise EdgeError("Balanced accuracy needs images of both classes: add labels of the missing class.")
+    return (tp / (tp + fn) + tn / (tn + fp)) / 2
+
+
+def f1(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Harmonic mean of precision and recall of the positive class; 0 where nothing is or should be positive."""
+    tp, fp, fn, _ = _confusion(predictions, labels)
+    return 2 * tp / (2 * tp + fp + fn) if tp else 0.0
+
+
+def mcc(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Matthews correlation coefficient; 0 where predictions or labels are of one class."""
+    tp, fp, fn, tn = _confusion(predictions, labels)
+    scale = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return (tp * tn - fp * fn) / float(np.sqrt(float(scale))) if scale else 0.0
+
+
+def best_threshold(scores: ArrayLike, labels: ArrayLike) -> float:
+    """The threshold of greatest balanced accuracy, where ``score >= threshold`` is positive.
+
+    Thresholds lie midway between neighbouring scores; of equally good ones the one in the widest gap is taken, then
+    the lowest. Where no threshold beats calling everything positive, it is the lowest score.
+
+    Raises:
+        EdgeError: no scores, a NaN among them, or only one class.
+    """
+    values, positive = _two_classes(scores, labels)
+    distinct, groups, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    positives = np.bincount(groups, weights=positive)
+    negatives = sizes - positives
+    # Cut k leaves the k lowest distinct scores below the threshold.
+    lost = np.concatenate([[0.0], np.cumsum(positives)[:-1]]) / positives.sum()
+    refused = np.concatenate([[0.0], np.cumsum(negatives)[:-1]]) / negatives.sum()
+    gain = refused - lost
+    best = np.flatnonzero(gain >= gain.max() - 1e-12)
+    if best[0] == 0:
+        return float(distinct[0])
+    cut = int(best[np.argmax(distinct[best] - distinct[best - 1])])
+    middle = float(distinct[cut - 1] / 2 + distinct[cut] / 2)
+    return middle if middle > distinct[cut - 1] else float(distinct[cut])  # neighbours that have no number between
+
+
+def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: int = 0) -> KFold:
+    """The protocol of the paper (EFIQA, section on evaluation).
+
+    Stratified folds; the threshold of greatest balanced accuracy on the other folds is applied to each fold; the
+    metrics are those of all out-of-fold predictions together.
+
+    Args:
+        scores: (N,), higher is better.
+        labels: bool (N,).
+        folds: reduced to the size of the smaller class where that is less.
+        seed: of the assignment to folds and of the intervals.
+
+    Raises:
+        EdgeError: a class has fewer than 2 images, or a score is NaN.
+    """
+    values, positive = _two_classes(scores, labels)
+    folds = min(folds, int(positive.sum()), int((~positive).sum()))
+    if folds < 2:
+        raise EdgeError("Cross-validation needs at least 2 images of each class: add labelled images.")
+    generator = np.random.default_rng(seed)
+    fold = np.empty(len(values), dtype=np.intp)
+    for members in (np.flatnonzero(positive), np.flatnonzero(~positive)):
+        fold[generator.permutation(members)] = np.arange(len(members)) % folds
+    thresholds = tuple(best_threshold(values[fold != k], positive[fold != k]) for k in range(folds))
+    predictions = values >= np.array(thresholds)[fold]
+    metrics = (accuracy, balanced_accuracy, f1, mcc)
+    figures = (with_interval(metric, predictions, positive, seed=seed) for metric in metrics)
+    return KFold(folds, thresholds, predictions, *figures)
+
+
+def with_interval(
+    metric: Callable[[ArrayLike, ArrayLike], float],
+    values: ArrayLike,
+    labels: ArrayLike,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Figure:
+    """A metric and its 95 % bootstrap interval, each class resampled by itself so that both stay present.
+
+    Args:
+        metric: takes (values, labels), such as ``auroc`` or ``mcc``.
+        values: (N,), scores or predictions.
+        labels: bool (N,).
+        draws: bootstrap samples.
+        seed: of the samples.
+
+    Raises:
+        EdgeError: no values, a NaN among them, or only one class.
+    """
+    numbers, positive = _two_classes(values, labels)
+    generator = np.random.default_rng(seed)
+    yes, no = numbers[positive], numbers[~positive]
+    truth = np.arange(len(numbers)) < len(yes)
+    samples = [
+        metric(np.concatenate([generator.choice(yes, len(yes)), generator.choice(no, len(no))]), truth)
+        for _ in range(draws)
+    ]
+    low, high = np.quantile(samples, [0.025, 0.975])
+    return Figure(metric(numbers, positive), float(low), float(high))
+
+
+def _values(scores: ArrayLike) -> Scores:
+    values = np.asarray(scores, dtype=np.float64).ravel()
+    missing = int(np.isnan(values).sum())
+    if missing:
+        raise EdgeError(f"{missing} of {len(values)} scores are not a number: leave failed images out.")
+    return values
+
+
+def _two_classes(scores: ArrayLike, labels: ArrayLike) -> tuple[Scores, Labels]:
+    values, positive = _values(scores), np.asarray(labels, dtype=np.bool_).ravel()
+    if len(values) != len(positive):
+        raise EdgeError(f"There are {len(values)} scores for {len(positive)} labels: give one label for each score.")
+    if not positive.any() or positive.all():
+        raise EdgeError("The labels need images of both classes, good and bad: add labels of the missing class.")
+    return values, positive
+
+
+def _ranks(values: Scores) -> Scores:
+    """Ranks from 1, equal values sharing their mean rank."""
+    _, groups, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(sizes) - (sizes - 1) / 2)[groups], dtype=np.float64)
+
+
+def _confusion(predictions: ArrayLike, labels: ArrayLike) -> tuple[int, int, int, int]:
+    """True and false positives, false and true negatives."""
+    said, true = np.asarray(predictions, dtype=np.bool_).ravel(), np.asarray(labels, dtype=np.bool_).ravel()
+    if len(said) != len(true) or not len(said):
+        raise EdgeError(f"There are {len(said)} predictions for {len(true)} labels: give one label for each.")
+    return int((said & true).sum()), int((said & ~true).sum()), int((~said & true).sum()), int((~said & ~true).sum())

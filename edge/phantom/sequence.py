@@ -1,0 +1,239 @@
+"""A hand-held fundus camera before a synthetic eye: frames of which cause and truth are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.field import Crop
+from edge.phantom.paint import front_of_eye
+from edge.phantom.retina import make_look, paint_fundus
+from edge.phantom.script import Cause, write_script
+from edge.phantom.transfer import (
+    CLEAR,
+    GRADABLE,
+    Map,
+    blur_transfer,
+    clipping_transfer,
+    light_transfer,
+    reflex_cover,
+    shadow_cover,
+    true_map,
+)
+
+COARSE = 8  # smooth things, truth among them, are computed on every eighth pixel
+_REACH = 1.6  # how much more retina is painted than the field shows
+_OFF_CENTRE = 0.3  # field radii; farther off and the camera must be moved
+_SPREAD = 30  # standard deviation of the noise tile, grey values
+_GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
+
+
+@dataclass(frozen=True)
+class SequenceFrame:
+    """One frame of a sequence and what is true of it.
+
+    Attributes:
+        image: uint8 BGR, shape (H, W, 3).
+        index: from 0.
+        cause: what spoils it most; ``clear`` where it can be graded and is centred.
+        truth: true quality in [0, 1]: 1 - mean true degradation over the field.
+        transfer: float32, one value per ``COARSE`` pixels: share of vessel contrast that survived.
+        crop: the square around the field, in frame pixels; the field is the circle in it.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    cause: Cause
+    truth: float
+    transfer: Map
+    crop: Crop
+
+    def true_map(self, crop: Crop, grid: int) -> Map:
+        """The true degradation map over a crop of the frame, float32 (grid, grid)."""
+        coarse = Crop(round(crop.x / COARSE), round(crop.y / COARSE), max(1, round(crop.side / COARSE)))
+        return true_map(self.transfer, coarse, grid)
+
+
+class Sequence:
+    """A sequence whose frames are rendered on demand, in any order; the same seed gives the same frames.
+
+    Args:
+        seed: decides eye, camera and what happens.
+        frames: how many.
+        fps: frames per second that the script is written for.
+        width, height: of a frame in pixels, at least 128.
+
+    Raises:
+        ValueError: no frames, no frame rate, or frames that are too small.
+    """
+
+    def __init__(self, seed: int, frames: int = 300, fps: float = 30.0, width: int = 960, height: int = 720) -> None:
+        if frames < 1 or not fps > 0 or min(width, height) < 128:
+            raise ValueError(
+                f"a sequence needs frames, a frame rate and sides of 128 pixels, not {frames}, {fps}, {width}x{height}"
+            )
+        rng = np.random.default_rng((seed, 7))
+        self.frames, self.fps, self.width, self.height = frames, fps, width, height
+        self.script = write_script(rng, frames, fps)
+        self._side = min(width, height) * 31 // 32 // COARSE * COARSE
+        self.crop = Crop((width - self._side) // 2, (height - self._side) // 2, self._side)
+        radius = self._side / 2
+        look = make_look(np.random.default_rng((seed, 1)))
+        texture = round(self._side * _REACH / COARSE) * COARSE
+        colours, _ = paint_fundus(look, seed, texture, radius, _REACH - 0.1)
+        self._textures = _halved(np.rint(colours.clip(0, 255)).astype(np.uint8), 4)
+        green = cv2.GaussianBlur(self._textures[3][:, :, 1].astype(np.float32), (0, 0), 2)
+        self._level = np.asarray(green, np.float32)
+        axis = (np.arange(self._side // COARSE, dtype=np.float32) + np.float32(0.5)) * np.float32(COARSE / radius) - 1
+        self._x, self._y = (np.asarray(a, np.float32) for a in np.meshgrid(axis, axis))
+        squares = self._x**2 + self._y**2
+        self._vignette = np.asarray(1.05 - np.float32(rng.uniform(0.15, 0.4)) * squares, np.float32)
+        self._seen = np.asarray(squares < 1)
+        self._mask = _circle(self._side)
+        tile = rng.standard_normal((height + 64, width + 64, 3)) * _SPREAD + 128
+        self._noise = np.rint(tile.clip(0, 255)).astype(np.uint8)
+        self._noise_at = rng.integers(0, 64, (frames, 2))
+        self._front = front_of_eye(rng, self._side // 2)
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def render(self, index: int) -> SequenceFrame:
+        """Frame number ``index``.
+
+        Raises:
+            IndexError: there is no such frame.
+        """
+        if not 0 <= index < self.frames:
+            raise IndexError(f"the sequence has frames 0 to {self.frames - 1}, not {index}")
+        if self.script.approach[index] < 1:
+            view = self._outside(float(self.script.approach[index]))
+            nothing = np.zeros((self.height // COARSE, self.width // COARSE), np.float32)
+            return SequenceFrame(self._framed(view, 3.0, index), index, "no_fundus", 0.0, nothing, self.crop)
+        severity = {cause: float(values[index]) for cause, values in self.script.episodes.items()}
+        away = float(np.hypot(self.script.x[index], self.script.y[index]))
+        blur = 0.03 * severity["blur"] ** 1.5 + 0.012 * max(0.0, away - 0.3)
+        gain = 0.05 ** severity["too_dark"] * 7 ** severity["too_bright"]
+        noise = 1.5 + 3.5 * severity["too_dark"]
+        shadow, reflex = self._covers(index, severity, away)
+        lost, transfer = self._transfers(index, blur, gain, noise, shadow, reflex)
+        truth = float(1 - (1 - np.minimum(transfer / np.float32(CLEAR), 1))[self._seen].mean())
+        cause: Cause = "clear" if truth >= GRADABLE else min(lost, key=lambda name: lost[name][self._seen].mean())
+        if away > _OFF_CENTRE:
+            cause = "off_centre"
+        view = _lit(self._retina(index, blur), self._vignette * (1 - shadow), reflex, gain)
+        return SequenceFrame(self._framed(view, noise, index), index, cause, truth, self._on_frame(transfer), self.crop)
+
+    def _covers(self, index: int, severity: dict[Cause, float], away: float) -> tuple[Map, Map]:
+        """Edge shadow and reflex as shares of the picture; an off-centre eye brings a shadow of its own."""
+        script = self.script
+        hidden, angle = severity["edge_shadow"], float(script.shadow_from[index])
+        if away - 0.15 > hidden:
+            hidden, angle = away - 0.15, float(np.arctan2(script.y[index], script.x[index]))
+        place = (float(script.reflex_x[index]), float(script.reflex_y[index]))
+        reflex = reflex_cover(self._x, self._y, 0.8 * severity["reflex"], place, float(script.reflex_ring[index]))
+        return shadow_cover(self._x, self._y, 0.8 * hidden, angle), reflex
+
+    def _transfers(
+        self, index: int, blur: float, gain: float, noise: float, shadow: Map, reflex: Map
+    ) -> tuple[dict[Cause, Map], Map]:
+        """What each cause leaves of the contrast, and what all leave together; coarse, over the crop."""
+        level = np.asarray(self._warped(self._level, index, COARSE), np.float32) * self._vignette
+        dimmed = level * (1 - shadow)
+        seen = light_transfer(dimmed)
+        lost: dict[Cause, Map] = {
+            "blur": np.full_like(level, blur_transfer(blur)),
+            "edge_shadow": seen / light_transfer(level),
+            "too_dark": light_transfer(dimmed * np.float32(min(gain, 1.0)), noise * _GRAIN_SEEN) / seen,
+            "too_bright": clipping_transfer(dimmed * np.float32(max(gain, 1.0))),
+            "reflex": 1 - reflex,
+        }
+        return lost, np.clip(np.prod([*lost.values()], axis=0, dtype=np.float32), 0, 1)
+
+    def _warped(self, texture: NDArray[Any], index: int, factor: int) -> NDArray[Any]:
+        """The part of the retina that the camera sees, at 1/factor of the size; the texture has that size already."""
+        script, side = self.script, self._side // factor
+        turn, scale = float(script.turn[index]), 1 / float(script.zoom[index])
+        turned = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        offset = np.array([script.x[index], script.y[index]]) * (side / 2)
+        shift = (texture.shape[0] - 1) / 2 + offset - turned @ np.full(2, (side - 1) / 2)
+        onto = np.column_stack([turned, shift])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(texture, onto, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+    def _retina(self, index: int, blur: float) -> NDArray[np.uint8]:
+        """The retina in the crop, blurred; a wide blur is made on a smaller picture, which looks the same."""
+        sigma = blur * self._side
+        halvings = max(h for h in range(len(self._textures)) if h == 0 or sigma >= 1.2 * 2**h)
+        view = self._warped(self._textures[halvings], index, 2**halvings)
+        if sigma > 0.3:
+            view = cv2.GaussianBlur(view, (0, 0), sigma / 2**halvings)
+        return np.asarray(cv2.resize(view, (self._side, self._side), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def _outside(self, progress: float) -> NDArray[np.uint8]:
+        """Before the retina is in view: darkness, then the front of the eye coming nearer, then the dark pupil."""
+        if progress < 0.3:
+            return np.zeros((self._side, self._side, 3), np.uint8)
+        nearer = (progress - 0.3) / 0.7
+        size = self._front.shape[0] / (1 + 2.5 * nearer * nearer)
+        low = round((self._front.shape[0] - size) / 2)
+        part = self._front[low : low + round(size), low : low + round(size)]
+        near = cv2.resize(part, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.convertScaleAbs(near, alpha=min(1.0, 4 * (1 - nearer) + 0.15)), np.uint8)
+
+    def _framed(self, view: NDArray[np.uint8], noise: float, index: int) -> NDArray[np.uint8]:
+        """The crop behind the camera's round aperture, in a black frame, with the noise of the sensor."""
+        frame = np.zeros((self.height, self.width, 3), np.uint8)
+        crop = self.crop
+        into = frame[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side]
+        cv2.bitwise_and(view, self._mask, dst=into)
+        x, y = (int(v) for v in self._noise_at[index])
+        tile = self._noise[y : y + self.height, x : x + self.width]
+        share = noise / _SPREAD
+        return np.asarray(cv2.addWeighted(frame, 1.0, tile, share, -128 * share, dst=frame), np.uint8)
+
+    def _on_frame(self, transfer: Map) -> Map:
+        """A coarse map of the crop as a coarse map of the frame."""
+        whole = np.zeros((self.height // COARSE, self.width // COARSE), np.float32)
+        top, left = round(self.crop.y / COARSE), round(self.crop.x / COARSE)
+        whole[top : top + transfer.shape[0], left : left + transfer.shape[1]] = transfer
+        return whole
+
+
+def sequence(
+    seed: int, frames: int = 300, fps: float = 30.0, width: int = 960, height: int = 720
+) -> Iterator[SequenceFrame]:
+    """The frames of a ``Sequence``, one after the other."""
+    scene = Sequence(seed, frames, fps, width, height)
+    return (scene.render(index) for index in range(frames))
+
+
+def _lit(view: NDArray[np.uint8], light: Map, reflex: Map, gain: float) -> NDArray[np.uint8]:
+    """Light on the retina and light thrown back before it."""
+    size = (view.shape[1], view.shape[0])
+    through = np.rint((light * (1 - reflex) * 240).clip(0, 255)).astype(np.uint8)
+    full = cv2.cvtColor(cv2.resize(through, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2BGR)
+    lit = cv2.multiply(view, full, dst=full, scale=gain / 240)
+    if reflex.max() > 0.002:
+        glare = np.rint(reflex[:, :, None] * np.array([225, 232, 242], np.float32)).astype(np.uint8)
+        lit = cv2.add(lit, cv2.resize(glare, size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(lit, np.uint8)
+
+
+def _halved(texture: NDArray[np.uint8], levels: int) -> list[NDArray[np.uint8]]:
+    """The texture at full size, a half, a quarter, ..."""
+    side = texture.shape[0]
+    sizes = [side // 2**level for level in range(levels)]
+    return [np.asarray(cv2.resize(texture, (s, s), interpolation=cv2.INTER_AREA), np.uint8) for s in sizes]
+
+
+def _circle(side: int) -> NDArray[np.uint8]:
+    """255 inside the circle that touches the sides of a square, 0 outside; uint8 (side, side, 3)."""
+    offset = np.arange(side) - (side - 1) / 2
+    inside = offset[None, :] ** 2 + offset[:, None] ** 2 < (side / 2) ** 2
+    return np.repeat(np.where(inside, 255, 0).astype(np.uint8)[:, :, None], 3, axis=2)

@@ -1,0 +1,170 @@
+"""Videos, folders and devices as cameras."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.open import open_camera
+from edge.camera.protocol import Camera, Frame
+from edge.errors import EdgeError
+
+
+def number_picture(number: int) -> np.ndarray:
+    """A picture whose brightness tells its number, also after compression."""
+    picture = np.full((48, 64, 3), 20 + 10 * number, np.uint8)
+    picture[:8, :8] = 255
+    return picture
+
+
+def write_video(path: Path, frames: int, fps: float = 30.0, code: str = "MJPG") -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), fps, (64, 48))
+    assert writer.isOpened()
+    for number in range(frames):
+        writer.write(number_picture(number))
+    writer.release()
+
+
+def read_all(camera: Camera) -> tuple[list[Frame], list[str]]:
+    frames, problems = [], []
+    while True:
+        try:
+            frame = camera.read()
+        except EdgeError as problem:
+            problems.append(str(problem))
+            continue
+        if frame is None:
+            break
+        frames.append(frame)
+    camera.close()
+    camera.close()
+    return frames, problems
+
+
+def number_of(frame: Frame) -> int:
+    return round((float(frame.image[20:, 20:].mean()) - 20) / 10)
+
+
+def test_a_video_comes_in_order_and_at_its_own_pace(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, 12, fps=25.0)
+    camera = open_camera(str(path))
+    assert camera.fps == pytest.approx(25.0)
+    assert not camera.live
+    before = time.monotonic()
+    frames, problems = read_all(camera)
+    assert problems == []
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [number_of(frame) for frame in frames] == list(range(12))
+    assert before <= frames[0].timestamp <= time.monotonic()
+    assert np.diff([frame.timestamp for frame in frames]) == pytest.approx(1 / 25, abs=1e-9)
+
+
+def test_a_reader_may_keep_its_frames(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, 3)
+    camera = open_camera(str(path))
+    first = camera.read()
+    assert first is not None
+    copy = first.image.copy()
+    read_all(camera)
+    assert np.array_equal(first.image, copy)
+
+
+def test_an_absurd_frame_rate_becomes_thirty(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, 3, fps=1000.0)
+    camera = open_camera(str(path))
+    assert camera.fps == 30.0
+    camera.close()
+
+
+@pytest.mark.parametrize("share", [0.6, 0.75, 0.9])
+def test_a_cut_off_video_gives_its_whole_frames_and_one_sentence(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, 20)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    frames, problems = read_all(open_camera(str(path)))
+    assert [number_of(frame) for frame in frames] == list(range(len(frames)))
+    assert 2 <= len(frames) < 20
+    # The last picture is as whole as the first: no grey filling from a half-decoded frame.
+    assert float(frames[-1].image[-8:, -8:].std()) < 4
+    assert len(problems) == 1
+    assert "clip.avi ends in the middle" in problems[0]
+    assert f"first {len(frames)} frames" in problems[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", bytes(range(256)) * 40])
+def test_what_is_no_video_is_said_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(EdgeError, match=r"clip\.mp4 is not a video"):
+        open_camera(str(path))
+
+
+def test_an_mp4_without_its_index_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path, 10, code="mp4v")
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(EdgeError, match=r"clip\.mp4 is cut off"):
+        open_camera(str(path))
+
+
+def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, 0)
+    with pytest.raises(EdgeError, match=r"clip\.avi"):
+        open_camera(str(path))
+
+
+def test_a_folder_comes_sorted_and_skips_a_corrupt_frame(tmp_path: Path) -> None:
+    for number in range(11):
+        cv2.imwrite(str(tmp_path / f"frame{number}.png"), number_picture(number))
+    (tmp_path / "frame4.png").write_bytes(b"\x89PNG not really")
+    (tmp_path / "notes.txt").write_text("no image")
+    camera = open_camera(str(tmp_path))
+    assert camera.fps == 30.0
+    assert not camera.live
+    frames, problems = read_all(camera)
+    assert [number_of(frame) for frame in frames] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    assert frames[-1].timestamp - frames[0].timestamp == pytest.approx(10 / 30)
+    assert len(problems) == 1
+    assert "frame4.png" in problems[0]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match="no image"):
+        open_camera(str(tmp_path))
+
+
+def test_a_missing_source_is_named() -> None:
+    with pytest.raises(EdgeError, match=r"nowhere\.mp4 does not exist"):
+        open_camera("nowhere.mp4")
+
+
+def test_a_photograph_is_sent_to_edge_grade(tmp_path: Path) -> None:
+    path = tmp_path / "eye.JPG"
+    cv2.imwrite(str(path), number_picture(1))
+    with pytest.raises(EdgeError, match="edge-grade"):
+        open_camera(str(path))
+
+
+def test_a_camera_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(EdgeError, match="no camera answers at index 97"):
+        open_camera("97")
+    assert capfd.readouterr().err == ""
+
+
+def test_demo_is_the_synthetic_eye() -> None:
+    camera = open_camera("demo")
+    frame = camera.read()
+    camera.close()
+    assert frame is not None
+    assert frame.image.dtype == np.uint8
+    assert frame.image.shape[2] == 3

@@ -1,0 +1,203 @@
+"""The streaming loop with the shipped model on its real engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from edge.camera.protocol import Frame
+from edge.capture.loop import Counts, Graded, Limits, grade_stream
+from edge.capture.mailbox import Mailbox
+from edge.engines.protocol import Engine
+from edge.errors import EdgeError
+from edge.model import QualityModel
+
+
+def disc(size: int = 160) -> np.ndarray:
+    """A bright disc on black: enough for the field finder, so that the engine runs."""
+    y, x = np.mgrid[:size, :size] - size / 2
+    inside = np.hypot(x, y) < 0.45 * size
+    return np.where(inside[:, :, None], np.array([40, 90, 170]) + (x % 17)[:, :, None], 0).astype(np.uint8)
+
+
+class Recording:
+    """A camera whose pictures are known beforehand."""
+
+    def __init__(self, frames: int, fps: float = 100.0, live: bool = False, fails_at: int = -1) -> None:
+        self.fps, self.live = fps, live
+        self.closed = False
+        self._frames, self._given, self._fails_at = frames, 0, fails_at
+        self._picture = disc()
+        self._start = 0.0
+
+    def read(self) -> Frame | None:
+        if self._given >= self._frames:
+            return None
+        if self._given == self._fails_at:
+            raise ValueError("the lens fell off\nsecond line")
+        self._start = self._start or time.monotonic()
+        due = self._start + self._given / self.fps
+        if self.live:
+            time.sleep(max(0.0, due - time.monotonic()))
+        frame = Frame(self._picture, self._given, due)
+        self._given += 1
+        return frame
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class SlowEngine:
+    """The real engine, on a slower machine."""
+
+    def __init__(self, engine: Engine, seconds: float, fails: bool = False) -> None:
+        self._engine, self._seconds, self._fails = engine, seconds, fails
+        self._calls = 0
+        self.name = engine.name
+        self.describe, self.close = engine.describe, engine.close
+
+    def infer(self, tensor: np.ndarray) -> np.ndarray:
+        self._calls += 1
+        if self._fails and self._calls > 3:
+            raise RuntimeError("out of memory in kernel 7")
+        time.sleep(self._seconds)
+        return self._engine.infer(tensor)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as loaded:
+        yield loaded
+
+
+def slower(model: QualityModel, seconds: float, fails: bool = False) -> QualityModel:
+    return QualityModel(model.bundle, SlowEngine(model.engine, seconds, fails))
+
+
+def run(camera: Recording, model: QualityModel, **settings: object) -> tuple[list[Graded], Counts, list[str]]:
+    counts, said = Counts(), []
+    settings.setdefault("stop", threading.Event())
+    stream = grade_stream(camera, model, counts, report=said.append, **settings)  # type: ignore[arg-type]
+    return list(stream), counts, said
+
+
+def test_every_frame_is_graded_once_when_there_is_time(model: QualityModel) -> None:
+    camera = Recording(8, fps=20.0)
+    graded, counts, said = run(camera, model)
+    assert [g.frame.index for g in graded] == list(range(8))
+    assert (counts.seen, counts.graded, counts.dropped, said) == (8, 8, 0, [])
+    assert [g.t for g in graded] == pytest.approx(np.arange(8) / 20, abs=1e-6)
+    assert camera.closed
+
+
+def test_a_recording_keeps_its_own_pace(model: QualityModel) -> None:
+    start = time.monotonic()
+    _, counts, _ = run(Recording(11, fps=20.0), model)
+    assert 0.5 <= time.monotonic() - start < 2.0
+    assert counts.fps == pytest.approx(20.0, rel=0.3)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_late_loop_takes_the_newest_frame(model: QualityModel, live: bool) -> None:
+    graded, counts, _ = run(Recording(40, fps=100.0, live=live), slower(model, 0.05))
+    indices = [g.frame.index for g in graded]
+    assert indices == sorted(set(indices))
+    assert counts.dropped >= 20
+    assert counts.seen == 40 == counts.graded + counts.dropped
+    assert indices[-1] == 39
+    # Each graded frame was new when it was taken: the queue never ages by more than a frame of work and one of wait.
+    assert all(g.latency_ms < 3 * 50 + 100 for g in graded)
+    assert min(g.latency_ms for g in graded) >= 50
+
+
+def test_fast_grades_every_frame_without_waiting(model: QualityModel) -> None:
+    start = time.monotonic()
+    graded, counts, _ = run(Recording(30, fps=2.0), slower(model, 0.005), fast=True)
+    assert time.monotonic() - start < 5
+    assert [g.frame.index for g in graded] == list(range(30))
+    assert counts.dropped == 0
+    assert graded[-1].t == pytest.approx(29 / 2)
+    assert all(0 < g.latency_ms < 1000 for g in graded)
+
+
+def test_a_live_camera_is_never_hurried(model: QualityModel) -> None:
+    _, counts, _ = run(Recording(30, fps=100.0, live=True), slower(model, 0.05), fast=True)
+    assert counts.dropped > 0
+
+
+def test_the_limits_end_the_stream(model: QualityModel) -> None:
+    assert len(run(Recording(30), model, fast=True, limits=Limits(frames=7))[0]) == 7
+    assert len(run(Recording(30, fps=10.0), model, fast=True, limits=Limits(seconds=0.5))[0]) == 5
+
+
+def test_stop_ends_the_stream_in_the_middle(model: QualityModel) -> None:
+    stop = threading.Event()
+    camera = Recording(10_000, fps=50.0)
+    counts = Counts()
+    indices = []
+    for graded in grade_stream(camera, model, counts, stop=stop, report=print):
+        indices.append(graded.frame.index)
+        if len(indices) == 5:
+            stop.set()
+    assert len(indices) == 5
+    assert camera.closed
+
+
+def test_a_reader_that_leaves_early_stops_the_camera(model: QualityModel) -> None:
+    camera = Recording(10_000, fps=50.0)
+    stream = grade_stream(camera, model, Counts(), stop=threading.Event(), report=print)
+    next(stream)
+    stream.close()
+    assert camera.closed
+    assert not [thread for thread in threading.enumerate() if thread.name == "camera"]
+
+
+def test_a_failing_camera_thread_is_one_sentence_after_its_frames(model: QualityModel) -> None:
+    camera = Recording(10, fails_at=3)
+    counts = Counts()
+    graded = []
+    stream = grade_stream(camera, model, counts, fast=True, stop=threading.Event(), report=print)
+    with pytest.raises(EdgeError, match=r"^the source failed \(the lens fell off\); [^\n]+$"):
+        graded.extend(stream)
+    assert len(graded) == 3
+    assert camera.closed
+
+
+def test_a_failing_engine_is_one_sentence(model: QualityModel) -> None:
+    camera = Recording(10)
+    with pytest.raises(EdgeError, match=r"frame 2 could not be graded .*kernel 7.* edge-doctor"):
+        run(camera, slower(model, 0.0, fails=True), fast=True)
+    assert camera.closed
+
+
+def test_a_mailbox_holds_the_newest() -> None:
+    box = Mailbox()
+    frames = [Frame(np.zeros((1, 1, 3), np.uint8), index, 0.0) for index in range(3)]
+    for frame in frames:
+        box.put(frame, wait=False)
+    box.close()
+    assert box.take(threading.Event()) is frames[2]
+    assert box.take(threading.Event()) is None
+    assert box.dropped == 2
+
+
+def test_a_mailbox_wakes_up_for_stop() -> None:
+    stop = threading.Event()
+    threading.Timer(0.1, stop.set).start()
+    start = time.monotonic()
+    assert Mailbox().take(stop) is None
+    assert time.monotonic() - start < 1.0
+
+
+def test_counts_know_their_percentiles() -> None:
+    counts = Counts(graded=11, seconds=2.0)
+    assert counts.latency(99) == 0.0
+    counts.latencies_ms.extend(float(n) for n in range(101))
+    assert counts.latency(50) == pytest.approx(50.0)
+    assert counts.fps == pytest.approx(5.0)
+    assert dataclasses.replace(counts, seconds=0.0).fps == 0.0

@@ -1,0 +1,360 @@
+"""edge-capture as a user runs it: real sources, the shipped model, files on disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import edge
+from edge.bundle import default_model, read_bundle
+from edge.commands.capture import app
+from edge.model import QualityModel
+from edge.phantom.sequence import Sequence
+
+COMMAND = [sys.executable, "-m", "edge.commands.capture"]
+REPOSITORY = Path(edge.__file__).parents[1]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+
+def run(*arguments: str | Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, for exit codes, signals and limits."""
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [*COMMAND, *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        **settings,
+    )
+
+
+def invoke(*arguments: str | Path) -> tuple[int, str, str]:
+    """The command in this process, which is quicker; an EdgeError is told as ``main`` tells it."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    said = result.stderr
+    if isinstance(result.exception, edge.EdgeError):
+        said += f"error: {result.exception}"
+    elif result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, said
+
+
+@pytest.fixture(scope="module")
+def eye() -> list[np.ndarray]:
+    """Sixteen frames of a synthetic eye, reduced: clear ones, a reflex, and a blur at the end."""
+    sequence = Sequence(seed=0)
+    pictures = [sequence.render(index).image for index in range(66, 162, 6)]
+    return [np.asarray(cv2.resize(picture, (480, 360), interpolation=cv2.INTER_AREA)) for picture in pictures]
+
+
+def write_clip(path: Path, pictures: list[np.ndarray]) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (480, 360))
+    assert writer.isOpened()
+    for picture in pictures:
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(eye: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.avi", eye)
+
+
+@pytest.fixture(scope="module")
+def long_clip(eye: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen seconds."""
+    return write_clip(tmp_path_factory.mktemp("clip") / "long.avi", eye * 30)
+
+
+def lines_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "session.jsonl").read_text().splitlines()]
+
+
+def check_session(folder: Path, graded: int, film: int | None) -> dict[str, object]:
+    """Everything in a session's folder belongs together; returns the sidecar of the best frame.
+
+    A film of None is one that must not be there, one of 0 may be of any length.
+    """
+    lines = lines_of(folder)
+    assert len(lines) == graded
+    assert [line["index"] for line in lines] == sorted(int(str(line["index"])) for line in lines)
+    retinas = [line for line in lines if line["verdict"] != "no_fundus"]
+    best = max(float(str(line["score"])) for line in retinas)
+    (sidecar_path,) = folder.glob("frame-*.json")
+    sidecar: dict[str, object] = json.loads(sidecar_path.read_text())
+    stem = sidecar_path.stem
+    assert round(float(str(sidecar["score"])), 4) == best
+    expected = {"session.jsonl", f"{stem}.json", f"{stem}.png", f"{stem}.map.png", f"{stem}.overlay.jpg"}
+    if film is not None:
+        expected.add("session.mp4")
+    if film:
+        capture = cv2.VideoCapture(str(folder / "session.mp4"))
+        assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == film
+        capture.release()
+    assert {path.name for path in folder.iterdir()} == expected
+    return sidecar
+
+
+def test_a_clip_becomes_a_session(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, said, errors = invoke(clip, "--out", out, "--fast")
+    assert (code, errors) == (0, "")
+    sidecar = check_session(out, graded=16, film=16)
+    stem = next(out.glob("frame-*.json")).stem
+    assert f"best frame: {out / stem}.png (score " in said
+    assert f"open {out / 'session.mp4'} to watch the map follow the picture" in said
+    assert "16 frames seen, 16 graded, 0 dropped" in said
+    bundle = read_bundle(default_model())
+    assert sidecar["model"]["sha256"] == bundle.sha256  # type: ignore[index]
+    assert sidecar["model"]["name"] == bundle.manifest.name  # type: ignore[index]
+    assert sidecar["software"]["efiqa-edge"] == edge.__version__  # type: ignore[index]
+    assert sidecar["engine"]
+
+
+def test_the_kept_frame_gives_its_verdict_again(clip: Path, tmp_path: Path) -> None:
+    assert invoke(clip, "--out", tmp_path / "out", "--fast", "--no-video")[0] == 0
+    sidecar = check_session(tmp_path / "out", graded=16, film=None)
+    image = cv2.imread(str(next((tmp_path / "out").glob("frame-??????.png"))))
+    with QualityModel.load(threads=1) as model:
+        again = model.assess(np.asarray(image, dtype=np.uint8))
+    assert again.score == pytest.approx(sidecar["score"], abs=1e-6)
+    assert again.verdict == sidecar["verdict"]
+    assert again.crop is not None
+    assert {"x": again.crop.x, "y": again.crop.y, "side": again.crop.side} == sidecar["crop"]
+
+
+def test_the_best_frame_is_a_clear_one(clip: Path, tmp_path: Path) -> None:
+    assert invoke(clip, "--out", tmp_path / "out", "--fast", "--no-video")[0] == 0
+    sidecar = check_session(tmp_path / "out", graded=16, film=None)
+    truth = Sequence(seed=0).render(66 + 6 * int(sidecar["frame"]["index"])).truth  # type: ignore[index]
+    assert truth > 0.9
+
+
+def test_a_second_session_leaves_the_first_alone(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert invoke(clip, "--out", out, "--fast", "--no-video")[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    code, said, _ = invoke(clip, "--out", out, "--fast", "--no-video", "--frames", "8")
+    assert code == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    assert len(lines_of(out / "session-2")) == 8
+    assert str(out / "session-2") in said
+
+
+def test_without_out_nothing_is_written(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, said, _ = invoke(clip, "--fast")
+    assert code == 0
+    assert "16 graded" in said
+    assert "best frame: number" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_a_line_per_frame_and_nothing_else(clip: Path) -> None:
+    done = run(clip, "--fast", "--json", "--frames", "5")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["index"] for line in lines] == [0, 1, 2, 3, 4]
+    assert all(0 <= line["score"] <= 1 and line["latency_ms"] > 0 for line in lines)
+    assert set(lines[0]) == {"index", "t", "score", "verdict", "timings", "latency_ms"}
+    assert "5 frames seen" in done.stderr
+
+
+def test_the_pace_is_the_clips_own(clip: Path, tmp_path: Path) -> None:
+    start = time.monotonic()
+    code, _, _ = invoke(clip, "--out", tmp_path / "out")
+    assert code == 0
+    assert time.monotonic() - start >= 15 / 30
+    times = [float(str(line["t"])) for line in lines_of(tmp_path / "out")]
+    assert times[-1] == pytest.approx(15 / 30, abs=0.001)
+
+
+def test_the_seconds_end_a_session(clip: Path, tmp_path: Path) -> None:
+    assert invoke(clip, "--out", tmp_path / "out", "--fast", "--seconds", "0.2")[0] == 0
+    check_session(tmp_path / "out", graded=6, film=6)
+
+
+def test_a_cut_off_clip_is_graded_as_far_as_it_goes(clip: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.avi"
+    data = clip.read_bytes()
+    cut.write_bytes(data[: int(len(data) * 0.6)])
+    done = run(cut, "--fast", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    problems = [line for line in done.stderr.splitlines() if line]
+    assert len(problems) == 1, done.stderr
+    assert "cut.avi ends in the middle of a frame" in problems[0]
+    graded = len(lines_of(tmp_path / "out"))
+    assert 5 <= graded < 12
+    check_session(tmp_path / "out", graded=graded, film=graded)
+
+
+def test_a_folder_with_a_corrupt_frame(eye: list[np.ndarray], tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(eye[:6]):
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+    (folder / "3.png").write_bytes((folder / "3.png").read_bytes()[:500])
+    code, said, errors = invoke(folder, "--fast", "--out", tmp_path / "out")
+    assert code == 1
+    assert "3.png" in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert "5 graded" in said
+    assert [line["index"] for line in lines_of(tmp_path / "out")] == [0, 1, 2, 4, 5]
+
+
+def test_frames_of_different_sizes_go_into_one_film(eye: list[np.ndarray], tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, size in enumerate([(401, 301), (200, 300), (1001, 751)]):
+        cv2.imwrite(str(folder / f"{number}.png"), cv2.resize(eye[number], size))
+    assert invoke(folder, "--fast", "--out", tmp_path / "out")[0] == 0
+    assert len(lines_of(tmp_path / "out")) == 3
+    assert (tmp_path / "out" / "session.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["garbage.mp4", "missing.mp4"])
+def test_what_cannot_be_opened_is_one_sentence_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / "garbage.mp4").write_bytes(os.urandom(4000))
+    done = run(tmp_path / name, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = run(tmp_path / "missing.mp4", "--debug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["demo", "--frames", "0"], ["demo", "--seconds", "x"], ["demo", "--no"]])
+def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
+    assert invoke(*arguments)[0] == 2
+
+
+def test_help_has_an_example() -> None:
+    code, said, _ = invoke("--help")
+    assert code == 0
+    assert "edge-capture demo --out demo" in said
+
+
+def test_a_full_disk_does_not_stop_the_grading(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = os.fsync
+
+    def full(handle: int) -> None:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, said, errors = invoke(clip, "--fast", "--out", tmp_path / "out")
+    assert code == 1
+    assert "16 graded" in said
+    assert "not kept" in said
+    assert len(errors.strip().splitlines()) == 1
+    assert f"the disk of {tmp_path / 'out'} is full" in errors
+    assert {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()} == {"session.jsonl": 0}
+
+
+def test_files_that_may_not_grow_are_left_away_whole(clip: Path, tmp_path: Path) -> None:
+    """Real refusals in the middle of a write: pictures and film are too large here, the lines are not."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = run(clip, "--fast", "--out", tmp_path / "out", preexec_fn=limit)
+    assert done.returncode == 1
+    assert "could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(lines_of(tmp_path / "out")) == 16
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"session.jsonl"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_session_with_its_files_whole(long_clip: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, str(long_clip), "--out", str(out), "--json"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for _ in range(12):
+        assert process.stdout.readline()
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    graded = 12 + len(rest.splitlines())
+    assert graded < 250
+    assert "Traceback" not in errors
+    check_session(out, graded=graded, film=0)
+    assert "frames seen" in errors
+
+
+def test_a_kill_leaves_the_best_frame_of_a_second_ago(long_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, str(long_clip), "--out", str(out), "--json"], env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    read = [json.loads(process.stdout.readline()) for _ in range(75)]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    last = float(str(lines_of(out)[-1]["t"]))
+    assert read[-1]["t"] - last < 2.0
+    kept = {json.loads(path.read_text())["frame"]["index"]: path.stem for path in out.glob("frame-*.json")}
+    assert kept
+    for index, stem in kept.items():
+        assert stem == f"frame-{index:06d}"
+        assert cv2.imread(str(out / f"{stem}.png")) is not None
+    # What was best two seconds before the kill is kept, or something better.
+    scores = {line["index"]: line["score"] for line in read}
+    early = [line["score"] for line in read if line["t"] < read[-1]["t"] - 2 and line["verdict"] != "no_fundus"]
+    assert max(scores.get(index, 1.0) for index in kept) >= max(early, default=0.0)
+
+
+def test_the_synthetic_eye_needs_no_data(tmp_path: Path) -> None:
+    done = run("demo", "--fast", "--out", tmp_path / "demo", "--frames", "60")
+    assert done.returncode == 0, done.stderr
+    check_session(tmp_path / "demo", graded=60, film=60)
+
+
+def test_a_reader_that_goes_away_ends_the_command(long_clip: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, str(long_clip), "--fast", "--json"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(timeout=30) == 1
+    assert "Traceback" not in errors
+    process.stderr.close()

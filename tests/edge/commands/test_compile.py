@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import default_model
+from edge.commands import compile as command
+
+needs_rtx = pytest.mark.skipif(
+    importlib.util.find_spec("tensorrt_rtx") is None,
+    reason='AHEAD-OF-TIME BUILDS ARE NOT TESTED: tensorrt_rtx is missing, pip install "efiqa-edge[rtx]"',
+)
+
+
+class Command:
+    """Runs edge-compile as its entry point does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capfd = monkeypatch, capfd
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr."""
+        self.monkeypatch.setattr(sys, "argv", ["edge-compile", *arguments])
+        with pytest.raises(SystemExit) as left:
+            command.main()
+        said = self.capfd.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setenv("EFIQA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "120")
+    return Command(monkeypatch, capfd)
+
+
+def test_for_the_cpu_of_this_machine(run: Command, tmp_path: Path) -> None:
+    code, said, _ = run("--engine", "openvino")
+    assert code == 0
+    assert "built in" in said
+    (engine,) = (tmp_path / "cache").glob("*.engine")
+    assert f"engine: {engine}" in said
+    code, said, _ = run("--engine", "openvino")
+    assert code == 0
+    assert "from the cache" in said
+
+
+@needs_rtx
+def test_ahead_of_time_with_json_and_out(run: Command, tmp_path: Path) -> None:
+    out = tmp_path / "model.sm86.engine"
+    code, said, _ = run(str(default_model()), "--target", "sm86", "--json", "--out", str(out))
+    assert code == 0
+    facts = json.loads(said)
+    assert facts["engine"] == "tensorrt_rtx"
+    assert facts["target"] == "sm86"
+    assert facts["from_cache"] is False
+    assert facts["build_seconds"] > 0
+    assert facts["size_mib"] == pytest.approx(out.stat().st_size / 2**20, abs=0.001)
+    assert Path(facts["path"]).read_bytes() == out.read_bytes()
+    assert json.loads(out.with_name("model.sm86.engine.json").read_text())["key"] == facts["key"]
+    code, said, _ = run("--target", "sm86", "--json")
+    assert code == 0
+    assert json.loads(said)["from_cache"] is True
+
+
+def test_a_target_without_tensorrt_rtx(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    code, said, error = run("--target", "sm86")
+    assert (code, said) == (1, "")
+    assert error.count("\n") == 1
+    assert "efiqa-edge[rtx]" in error
+
+
+def test_a_missing_model_is_one_sentence(run: Command, tmp_path: Path) -> None:
+    code, said, error = run(str(tmp_path / "absent.efiqa"))
+    assert (code, said) == (1, "")
+    assert error == f"error: there is no model {tmp_path / 'absent.efiqa'}: check the path\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--target", "sm99"],
+        ["--engine", "onnxruntime"],
+        ["--engine", "openvino", "--target", "sm86"],
+        ["a.efiqa", "b.efiqa"],
+        ["--nonsense"],
+    ],
+)
+def test_wrong_arguments(run: Command, arguments: list[str]) -> None:
+    code, said, error = run(*arguments)
+    assert (code, said) == (2, "")
+    assert "Error" in error
+
+
+def test_help_has_an_example(run: Command) -> None:
+    code, said, _ = run("--help")
+    assert code == 0
+    assert "edge-compile model.efiqa --target sm86" in said
+
+
+def test_a_cache_that_cannot_be_written(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("EFIQA_CACHE", str(tmp_path / "file" / "cache"))
+    code, said, error = run("--engine", "openvino")
+    assert (code, said) == (1, "")
+    assert "not kept: set EFIQA_CACHE" in error
+    code, _, _ = run("--engine", "openvino", "--out", str(tmp_path / "engine"))
+    assert code == 0
+    assert (tmp_path / "engine").stat().st_size > 0
+
+
+def test_an_out_that_cannot_be_written(run: Command, tmp_path: Path) -> None:
+    code, _, error = run("--engine", "openvino", "--out", str(tmp_path / "no such folder" / "engine"))
+    assert code == 1
+    assert "no such folder" in error
+    assert "cannot be written" in error

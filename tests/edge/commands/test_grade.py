@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.commands import grade
+
+
+def eye(seed: int = 0, blur: float = 0) -> NDArray[np.uint8]:
+    """A disc with dark lines for vessels: enough for a field of view, and a map of its own."""
+    generator = np.random.default_rng(seed)
+    frame = np.zeros((200, 260, 3), np.uint8)
+    cv2.circle(frame, (130, 100), 92, (40, 90, 180), -1)
+    for _ in range(14):
+        steps = generator.normal(0, 22, (6, 2))
+        points = (np.cumsum(steps, axis=0) + np.array([130, 100])).astype(np.int32)
+        cv2.polylines(frame, [points], False, (25, 45, 120), 3, cv2.LINE_AA)
+    return np.asarray(cv2.GaussianBlur(frame, (0, 0), blur) if blur else frame, dtype=np.uint8)
+
+
+def save(path: Path, frame: NDArray[np.generic]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), frame)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command as a shell would: exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["edge-grade", "--threads", "1", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            grade.main()
+        said = capsys.readouterr()
+        code = left.value.code
+        return (code if isinstance(code, int) else 0), said.out, said.err
+
+    return run
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_one_file_prints_a_table(tmp_path: Path, run: Any) -> None:
+    path = save(tmp_path / "eye.png", eye())
+    code, out, err = run(path)
+    assert code == 0
+    assert err == ""
+    head, row, *_, summary = out.strip().splitlines()
+    assert head.split() == ["score", "verdict", "path"]
+    score, verdict, shown = row.split(maxsplit=2)
+    assert 0 <= float(score) <= 1
+    assert verdict in ("good", "usable", "reject", "no_fundus")
+    assert shown == str(path)
+    assert summary.startswith("1 graded (")
+    assert summary.endswith("0 failed")
+
+
+def test_csv_has_a_row_for_each_input_in_the_order_given(tmp_path: Path, run: Any) -> None:
+    last, first = save(tmp_path / "a.png", eye(1)), save(tmp_path / "z.png", eye(2))
+    code, out, _ = run(first, last, first, "--csv", tmp_path / "grades.csv")
+    assert code == 0
+    rows = rows_of(tmp_path / "grades.csv")
+    assert [row["path"] for row in rows] == [str(first), str(last), str(first)]
+    assert rows[0] == rows[2]
+    assert all(row["error"] == "" for row in rows)
+    assert "grades.csv" in out
+    assert str(first) not in out
+
+
+def test_one_bad_file_among_a_hundred(tmp_path: Path, run: Any) -> None:
+    small = cv2.resize(eye(), (64, 48), interpolation=cv2.INTER_AREA)
+    for number in range(100):
+        save(tmp_path / "in" / f"{number:03d}.png", small)
+    broken = tmp_path / "in" / "042.png"
+    broken.write_bytes(broken.read_bytes()[:-20])
+    code, out, err = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")
+    assert code == 1
+    rows = rows_of(tmp_path / "grades.csv")
+    assert [row["path"] for row in rows] == [str(tmp_path / "in" / f"{number:03d}.png") for number in range(100)]
+    bad = [row for row in rows if row["error"]]
+    assert len(bad) == 1
+    assert bad[0]["path"] == str(broken)
+    assert bad[0]["score"] == bad[0]["verdict"] == ""
+    assert "cut off" in bad[0]["error"]
+    assert str(broken) in err
+    assert "Traceback" not in err
+    assert "99 graded" in out
+    assert "1 failed" in out
+    assert len({(row["score"], row["verdict"]) for row in rows if not row["error"]}) == 1
+
+
+def test_no_fundus_is_a_verdict_not_an_error(tmp_path: Path, run: Any) -> None:
+    for name, level in (("black.png", 0), ("white.png", 255)):
+        save(tmp_path / name, np.full((100, 120, 3), level, np.uint8))
+    code, out, _ = run(tmp_path, "--json")
+    black, white, last = map(json.loads, out.splitlines())
+    assert code == 0
+    for row in (black, white):
+        assert row["verdict"] == "no_fundus"
+        assert row["score"] == 0
+        assert row["error"] is None
+    assert last["summary"] == {
+        "graded": 2,
+        "failed": 0,
+        "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 2},
+    }
+
+
+def test_every_form_of_one_picture_gets_one_grade(tmp_path: Path, run: Any) -> None:
+    frame = eye()
+    frame[:, :, :] = frame[:, :, 1:2]
+    frame[100, 130] = 255  # 16-bit data is scaled by its own range
+    save(tmp_path / "bgr.png", frame)
+    save(tmp_path / "grey.png", frame[:, :, 0])
+    save(tmp_path / "wide.png", frame.astype(np.uint16) * 257)
+    save(tmp_path / "rgba.png", cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA))
+    save(tmp_path / "page.tif", frame)
+    code, out, _ = run(tmp_path, "--json")
+    assert code == 0
+    scores = {json.loads(line)["score"] for line in out.splitlines()[:-1]}
+    assert len(scores) == 1
+    assert None not in scores
+
+
+def test_json_lines_of_failures(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    save(tmp_path / "b.png", eye())
+    code, out, err = run(tmp_path / "missing", tmp_path, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert err == ""
+    assert [row["error"] is None for row in rows[:-1]] == [False, False, True]
+    assert rows[0]["path"] == str(tmp_path / "missing")
+    assert rows[0]["score"] is rows[0]["verdict"] is None
+    assert rows[-1]["summary"]["failed"] == 2
+
+
+def test_maps_of_equal_names_do_not_meet(tmp_path: Path, run: Any) -> None:
+    for name in ("in/left/eye.png", "in/right/eye.png", "in/right/eye.bmp"):
+        save(tmp_path / name, eye(len(name)))
+    code, _, _ = run(tmp_path / "in", "--maps", tmp_path / "maps")
+    assert code == 0
+    made = sorted(str(path.relative_to(tmp_path / "maps")) for path in (tmp_path / "maps").rglob("*.png"))
+    stems = ("left/eye", "right/eye", "right/eye-2")
+    assert made == sorted(f"{stem}.{kind}.png" for stem in stems for kind in ("map", "overlay"))
+    overlay = cv2.imread(str(tmp_path / "maps/left/eye.overlay.png"))
+    assert overlay is not None
+    assert overlay.shape == (200, 260, 3)
+    # Pictures made by an earlier run are not photographs: the same folder again gives the same rows.
+    _, out, _ = run(tmp_path, "--json")
+    assert len(out.splitlines()) == 4
+
+
+def test_labels_print_metrics(tmp_path: Path, run: Any) -> None:
+    lines = ["path,quality"]
+    for number in range(8):
+        save(tmp_path / f"{number}.png", eye(number, blur=0 if number < 4 else 9))
+        lines.append(f"{number}.png,{'good' if number < 4 else 'bad'}")
+    save(tmp_path / "unlabelled.png", eye(99))
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    code, out, _ = run(tmp_path, "--labels", tmp_path / "labels.csv")
+    assert code == 0
+    assert "labels of 8 graded images from" in out
+    assert "good against reject (4 to 4)" in out
+    assert "AUROC" in out
+    assert "4-fold" in out
+    assert "at the thresholds of the model" in out
+    code, out, _ = run(tmp_path, "--labels", tmp_path / "labels.csv", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    good, bad = ([row["score"] for row in rows[i : i + 4]] for i in (0, 4))
+    won = np.mean([(a > b) + (a == b) / 2 for a in good for b in bad])
+    assert rows[-1]["summary"]["metrics"]["tasks"][0]["auroc"]["value"] == pytest.approx(won)
+
+
+def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:
+    for number in range(3):
+        save(tmp_path / "good" / f"{number}.png", eye(number))
+        save(tmp_path / "bad" / f"{number}.png", eye(number, blur=9))
+    _, out, _ = run(tmp_path / "good", tmp_path / "bad")
+    assert "from the names of the folders" in out
+    assert "good against reject (3 to 3)" in out
+    _, out, _ = run(tmp_path / "good")
+    assert "labels" not in out
+    assert "AUROC" not in out
+
+
+def test_wrong_labels_stop_before_the_work(tmp_path: Path, run: Any) -> None:
+    path = save(tmp_path / "eye.png", eye())
+    (tmp_path / "labels.csv").write_text("path,quality\neye.png,lovely\n")
+    code, out, err = run(path, "--labels", tmp_path / "labels.csv")
+    assert code == 1
+    assert out == ""
+    assert err.startswith("error: ")
+    assert "lovely" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path: Path, run: Any) -> None:
+    path = save(tmp_path / "eye.png", eye())
+    before = path.read_bytes()
+    (tmp_path / "file").touch()
+    for arguments, words in (
+        (("--csv", tmp_path / "nowhere" / "x.csv"), "folder that exists"),
+        (("--csv", tmp_path), "folder that exists"),
+        (("--csv", path), "is an input"),
+        (("--maps", tmp_path / "file"), "cannot be the folder of maps"),
+    ):
+        code, out, err = run(path, *arguments)
+        assert code == 1
+        assert out == ""
+        assert words in err
+    assert path.read_bytes() == before
+
+
+def test_exit_codes_of_wrong_arguments(tmp_path: Path, run: Any) -> None:
+    assert run()[0] == 2
+    assert run(tmp_path, "--threads", "0")[0] == 2
+    assert run(tmp_path, "--no-such-option")[0] == 2
+    code, _, err = run(tmp_path / "nowhere")
+    assert code == 1
+    assert "neither a file nor a folder" in err
+    code, _, err = run(tmp_path)
+    assert code == 1
+    assert "holds no images" in err
+    path = save(tmp_path / "eye.png", eye())
+    code, _, err = run(path, "--model", tmp_path / "none.efiqa")
+    assert code == 1
+    assert "none.efiqa" in err
+    assert "Traceback" not in err
+
+
+def test_help_has_an_example(run: Any) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "edge-grade photos/ --csv grades.csv" in out
+
+
+def test_opencv_says_nothing_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = save(tmp_path / "eye.tif", eye())
+    data = bytearray(path.read_bytes())
+    data[3000:3040] = bytes(255 - byte for byte in data[3000:3040])
+    path.write_bytes(data)
+    assert cv2.imread(str(path)) is not None
+    said = capfd.readouterr().err
+    assert "TIFF" in said or cv2.__version__.startswith("4")  # the words of libtiff; OpenCV 4 keeps them to itself
+    monkeypatch.setattr(sys, "argv", ["edge-grade", str(path), "--threads", "1"])
+    with pytest.raises(SystemExit):
+        grade.main()
+    assert "TIFF" not in capfd.readouterr().err
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    path = save(tmp_path / "eye.png", eye())
+    command = [sys.executable, "-m", "edge.commands.grade", *[str(path)] * 200, "--threads", "1", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(grade.__file__).parents[2]
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["path"] == str(path)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1

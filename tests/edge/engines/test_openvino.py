@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle, default_model, read_bundle
+from edge.engines.openvino import OpenVinoEngine, compile_openvino
+from edge.errors import EdgeError
+
+MakeBundle = Callable[..., Bundle]
+
+
+def images(count: int, size: int = 32) -> list[NDArray[np.float32]]:
+    random = np.random.default_rng(1)
+    return [random.normal(0, 1, (1, 3, size, size)).astype(np.float32) for _ in range(count)]
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def reference(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The tiny network of conftest.py in numpy."""
+    quantised = np.clip(np.rint(tensor[0].astype(np.float64) / 0.01), -128, 127) * 0.01
+    weights = np.random.default_rng(0).integers(-127, 128, (1, 3, 8, 8))[0] * 0.001
+    blocks = quantised.reshape(3, 4, 8, 4, 8)
+    sums = np.einsum("cyaxb,cab->yx", blocks, weights) + 0.1
+    return np.asarray(1 / (1 + np.exp(-sums)), dtype=np.float32)
+
+
+def test_the_map_is_the_network_s(make_bundle: MakeBundle) -> None:
+    engine = OpenVinoEngine(make_bundle())
+    for tensor in images(5):
+        degradation = engine.infer(tensor)
+        assert degradation.dtype == np.float32
+        assert degradation.shape == (4, 4)
+        np.testing.assert_allclose(degradation, reference(tensor), atol=0.005)
+
+
+def test_a_map_belongs_to_its_caller(make_bundle: MakeBundle) -> None:
+    engine = OpenVinoEngine(make_bundle())
+    first, second = images(2)
+    kept = engine.infer(first)
+    copy = kept.copy()
+    assert not np.array_equal(engine.infer(second), copy)
+    np.testing.assert_array_equal(kept, copy)
+
+
+def test_eight_threads_get_the_right_maps(make_bundle: MakeBundle) -> None:
+    engine = OpenVinoEngine(make_bundle(), threads=2)
+    tensors = images(16)
+    wanted = [engine.infer(tensor) for tensor in tensors]
+    assert len({each.tobytes() for each in wanted}) == len(wanted)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(engine.infer, tensors * 40))
+    for index, degradation in enumerate(got):
+        np.testing.assert_array_equal(degradation, wanted[index % len(wanted)])
+
+
+def test_the_cached_engine_gives_the_same_map(make_bundle: MakeBundle, own_cache: Path) -> None:
+    bundle, tensor = make_bundle(), images(1)[0]
+    fresh = OpenVinoEngine(bundle).infer(tensor)
+    assert len(list(own_cache.glob("*.engine"))) == 1
+    assert compile_openvino(bundle).cached
+    np.testing.assert_array_equal(OpenVinoEngine(bundle, threads=1).infer(tensor), fresh)
+    assert len(list(own_cache.glob("*.engine"))) == 1
+
+
+def test_a_tampered_engine_is_built_again(make_bundle: MakeBundle, own_cache: Path) -> None:
+    bundle, tensor = make_bundle(), images(1)[0]
+    fresh = OpenVinoEngine(bundle).infer(tensor)
+    (path,) = own_cache.glob("*.engine")
+    sound = bytearray(path.read_bytes())
+    for place in range(0, len(sound), len(sound) // 7):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 255]) + sound[place + 1 :])
+        np.testing.assert_array_equal(OpenVinoEngine(bundle).infer(tensor), fresh)
+        assert compile_openvino(bundle).cached
+
+
+def test_an_engine_that_openvino_refuses_is_built_again(make_bundle: MakeBundle, own_cache: Path) -> None:
+    """A sound file by its sidecar, but of another OpenVINO or CPU."""
+    from edge.engines.cache import sidecar
+
+    bundle, tensor = make_bundle(), images(1)[0]
+    fresh = OpenVinoEngine(bundle).infer(tensor)
+    built = compile_openvino(bundle)
+    assert built.path is not None
+    built.path.write_bytes(b"an engine from elsewhere")
+    built.path.with_suffix(".json").write_bytes(sidecar(built.key, b"an engine from elsewhere"))
+    assert compile_openvino(bundle).data == b"an engine from elsewhere"
+    np.testing.assert_array_equal(OpenVinoEngine(bundle).infer(tensor), fresh)
+    assert compile_openvino(bundle).data != b"an engine from elsewhere"
+
+
+def test_the_default_model_runs() -> None:
+    bundle = read_bundle(default_model())
+    size, grid = bundle.manifest.input_size, bundle.manifest.grid
+    degradation = OpenVinoEngine(bundle).infer(images(1, size)[0])
+    assert degradation.shape == (grid, grid)
+    assert degradation.min() >= 0
+    assert degradation.max() <= 1
+
+
+def test_it_describes_itself(make_bundle: MakeBundle) -> None:
+    engine = OpenVinoEngine(make_bundle(), threads=1)
+    about = engine.describe()
+    assert engine.name == about["runtime"] == "openvino"
+    assert about["precision"] == "int8"
+    assert about["threads"] == "1"
+    assert about["version"]
+    assert about["device"]
+
+
+def test_close_twice_then_infer(make_bundle: MakeBundle) -> None:
+    engine = OpenVinoEngine(make_bundle())
+    engine.close()
+    engine.close()
+    with pytest.raises(ValueError, match="closed"):
+        engine.infer(images(1)[0])
+
+
+@pytest.mark.parametrize("tensor", [np.zeros((1, 3, 32, 31), np.float32), np.zeros((1, 3, 32, 32))])
+def test_another_tensor_is_refused(make_bundle: MakeBundle, tensor: NDArray[np.float32]) -> None:
+    with pytest.raises(ValueError, match="float32 with shape"):
+        OpenVinoEngine(make_bundle()).infer(tensor)
+
+
+def test_no_threads(make_bundle: MakeBundle) -> None:
+    with pytest.raises(EdgeError, match="at least 1"):
+        OpenVinoEngine(make_bundle(), threads=0)
+
+
+@pytest.mark.parametrize("onnx", [b"", b"garbage" * 100])
+def test_a_network_that_is_no_onnx(make_bundle: MakeBundle, onnx: bytes) -> None:
+    bundle = make_bundle(onnx, "bad.efiqa")
+    with pytest.raises(EdgeError, match=r"bad\.efiqa.*edge-calibrate"):
+        OpenVinoEngine(bundle)
+
+
+def test_an_unknown_operator_is_named(make_bundle: MakeBundle) -> None:
+    onnx = make_bundle().onnx.replace(b"\x22\x04Conv", b"\x22\x04Warp")
+    with pytest.raises(EdgeError, match=r"bad\.efiqa.*Warp"):
+        OpenVinoEngine(make_bundle(onnx, "bad.efiqa"))
+
+
+def test_a_network_unlike_its_manifest(make_bundle: MakeBundle) -> None:
+    with pytest.raises(EdgeError, match=r"bad\.efiqa has inputs .*32, 32.* manifest says .*64, 64"):
+        OpenVinoEngine(make_bundle(name="bad.efiqa", input_size=64))
+
+
+def test_a_cached_engine_is_checked_against_the_manifest_too(make_bundle: MakeBundle) -> None:
+    OpenVinoEngine(make_bundle()).close()
+    with pytest.raises(EdgeError, match="manifest says"):
+        OpenVinoEngine(make_bundle(name="bad.efiqa", grid=2))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
+def test_loading_and_closing_does_not_leak(make_bundle: MakeBundle) -> None:
+    bundle, tensor = make_bundle(), images(1)[0]
+
+    def load_and_close(times: int) -> None:
+        for _ in range(times):
+            engine = OpenVinoEngine(bundle, threads=1)
+            engine.infer(tensor)
+            engine.close()
+
+    load_and_close(20)
+    before = resident_mib()
+    load_and_close(200)
+    assert resident_mib() - before < 40

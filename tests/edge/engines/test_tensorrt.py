@@ -1,0 +1,156 @@
+"""The builder runs here without a GPU (TensorRT-RTX, ahead of time); inference needs one."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.progress import Progress, TaskID
+
+from edge.bundle import Bundle, default_model, read_bundle
+from edge.engines.builder import TARGETS
+from edge.engines.choose import compile_bundle, open_engine
+from edge.engines.openvino import OpenVinoEngine
+from edge.engines.tensorrt_rtx import compile_tensorrt_rtx
+from edge.errors import EdgeError
+
+MakeBundle = Callable[..., Bundle]
+
+needs_rtx = pytest.mark.skipif(
+    importlib.util.find_spec("tensorrt_rtx") is None,
+    reason='THE TENSORRT BUILDER IS NOT TESTED: tensorrt_rtx is missing, pip install "efiqa-edge[rtx]"',
+)
+
+
+@needs_rtx
+def test_the_default_model_is_built_ahead_of_time_and_kept(own_cache: Path) -> None:
+    bundle = read_bundle(default_model())
+    first = compile_tensorrt_rtx(bundle, "sm86")
+    assert not first.cached
+    assert first.seconds > 0
+    assert first.path is not None
+    assert first.path.parent == own_cache
+    assert first.path.read_bytes() == first.data
+    assert len(first.data) > 10_000
+    assert first.key["target"] == "sm86"
+    assert first.key["compute_capability"] == "8.6"
+    second = compile_tensorrt_rtx(bundle, "sm86")
+    assert second.cached
+    assert second.data == first.data
+
+
+@needs_rtx
+def test_a_quantised_network_is_built_for_every_family(make_bundle: MakeBundle, own_cache: Path) -> None:
+    bundle = make_bundle()
+    engines = {target: compile_tensorrt_rtx(bundle, target).data for target in TARGETS}
+    assert len(set(engines.values())) == len(TARGETS)
+    assert len(list(own_cache.glob("*.engine"))) == len(TARGETS)
+
+
+@needs_rtx
+def test_a_tampered_engine_is_built_again(make_bundle: MakeBundle) -> None:
+    bundle = make_bundle()
+    path = compile_tensorrt_rtx(bundle, "sm86").path
+    assert path is not None
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    again = compile_tensorrt_rtx(bundle, "sm86")
+    assert not again.cached
+    assert path.read_bytes() == again.data != bytes(data)
+
+
+@needs_rtx
+def test_an_unknown_operator_is_named_with_its_node(make_bundle: MakeBundle) -> None:
+    onnx = make_bundle().onnx.replace(b"\x22\x04Conv", b"\x22\x04Warp")
+    with pytest.raises(EdgeError, match=r"bad\.efiqa .*node make_sums of type Warp: .*edge-calibrate") as caught:
+        compile_tensorrt_rtx(make_bundle(onnx, "bad.efiqa"), "sm86")
+    assert "\n" not in str(caught.value)
+
+
+@needs_rtx
+@pytest.mark.parametrize("onnx", [b"", b"garbage" * 100])
+def test_a_network_that_is_no_onnx(make_bundle: MakeBundle, onnx: bytes) -> None:
+    with pytest.raises(EdgeError, match=r"bad\.efiqa"):
+        compile_tensorrt_rtx(make_bundle(onnx, "bad.efiqa"), "sm86")
+
+
+@needs_rtx
+def test_a_network_unlike_its_manifest(make_bundle: MakeBundle) -> None:
+    with pytest.raises(EdgeError, match="manifest says"):
+        compile_tensorrt_rtx(make_bundle(grid=2), "sm86")
+
+
+@needs_rtx
+def test_an_unknown_family(make_bundle: MakeBundle) -> None:
+    with pytest.raises(EdgeError, match="sm13 is not a GPU family"):
+        compile_tensorrt_rtx(make_bundle(), "sm13")
+
+
+@needs_rtx
+def test_parser_errors_are_told_once_not_printed(make_bundle: MakeBundle, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(EdgeError):
+        compile_tensorrt_rtx(make_bundle(b"garbage"), "sm86")
+    assert capfd.readouterr() == ("", "")
+
+
+@needs_rtx
+def test_ctrl_c_ends_a_build(make_bundle: MakeBundle, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_task = Progress.add_task
+
+    def interrupted(self: Progress, *args: Any, **kwargs: Any) -> TaskID:
+        os.kill(os.getpid(), signal.SIGINT)
+        return add_task(self, *args, **kwargs)
+
+    monkeypatch.setattr(Progress, "add_task", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        compile_tensorrt_rtx(make_bundle(), "sm86")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not own_cache.exists()
+
+
+@needs_rtx
+def test_a_build_in_another_thread(make_bundle: MakeBundle) -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(compile_tensorrt_rtx, make_bundle(), "sm86").result().data
+
+
+def test_importing_the_engines_imports_no_runtime() -> None:
+    """A camera with one runtime must not need, nor wait for, the others."""
+    code = (
+        "import sys, edge; "
+        "print([m for m in ('tensorrt', 'tensorrt_rtx', 'openvino', 'pycuda', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
+def test_inference_on_the_gpu(make_bundle: MakeBundle, name: str) -> None:
+    bundle = make_bundle()
+    try:
+        engine = open_engine(bundle, name)
+    except EdgeError as error:
+        pytest.skip(f"{name.upper()} IS NOT TESTED: {error}")
+    tensors = [np.random.default_rng(i).normal(0, 1, (1, 3, 32, 32)).astype(np.float32) for i in range(16)]
+    truth = OpenVinoEngine(bundle)
+    wanted = [truth.infer(tensor) for tensor in tensors]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(engine.infer, tensors * 20))
+        pool.submit(engine.close).result()  # a thread that did not open it
+    for index, degradation in enumerate(got):
+        np.testing.assert_allclose(degradation, wanted[index % 16], atol=0.01)
+    assert compile_bundle(bundle, name).cached
+    engine.close()
+    with pytest.raises(ValueError, match="closed"):
+        engine.infer(tensors[0])

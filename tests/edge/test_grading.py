@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import EdgeError
+from edge.grading import (
+    COLUMNS,
+    Input,
+    csv_text,
+    find_inputs,
+    grade_files,
+    picture_stems,
+    readable,
+    write_csv,
+    write_pictures,
+)
+from edge.model import QualityModel
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as model:
+        yield model
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)] * 4),
+        max_size=5,
+    )
+)
+def test_csv_is_read_back_as_it_was(rows: list[tuple[str, str, str, str]]) -> None:
+    read = list(csv.reader(io.StringIO(csv_text(rows), newline="")))
+    assert read == [list(COLUMNS), *map(list, rows)]
+
+
+def test_what_a_spreadsheet_would_run_is_quoted_and_nothing_else() -> None:
+    text = csv_text([("=1+1.png", "0.5", "good", ""), ("@x.png", "", "", "-"), ("plain.png", "1", "good", "")])
+    assert text == 'path,score,verdict,error\n"=1+1.png",0.5,good,\n"@x.png",,,"-"\nplain.png,1,good,\n'
+
+
+def test_foreign_bytes_in_a_name_are_escaped() -> None:
+    assert readable("eye\udcff.png") == "eye\\udcff.png"
+    assert readable("augé.png") == "augé.png"
+
+
+def test_write_csv_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
+    path = tmp_path / "grades.csv"
+    write_csv(path, [("é.png", "0.5000", "good", "")])
+    assert path.read_text("utf-8") == "path,score,verdict,error\né.png,0.5000,good,\n"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(EdgeError, match="cannot be written"):
+        write_csv(tmp_path / "nowhere" / "grades.csv", [])
+
+
+def test_stems_mirror_folders_and_never_meet() -> None:
+    paths = [Path(p) for p in ("in/a/x.png", "in/b/x.png", "in/a/x.jpg", "in/a/x.png", "in/a/x-2.png", "in/a.b.png")]
+    assert [str(stem) for stem in picture_stems(paths)] == ["a/x", "b/x", "a/x-2", "a/x-3", "a/x-2-2", "a.b"]
+    assert picture_stems([Path("in/a/x.png")]) == [Path("x")]
+    assert picture_stems([]) == []
+
+
+@given(st.lists(st.sampled_from(["a/x.png", "a/x.jpg", "../x.png", "b/../a/x.png", "x.png", "a/x-2.png", "a/x"])))
+def test_stems_are_different_and_stay_below(names: list[str]) -> None:
+    stems = picture_stems([Path(name) for name in names])
+    assert len(set(stems)) == len(names)
+    assert not any(stem.is_absolute() or ".." in stem.parts for stem in stems)
+
+
+def test_inputs_keep_their_place_and_their_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    inputs = find_inputs([tmp_path / "nowhere", tmp_path])
+    assert [item.path for item in inputs] == [tmp_path / "nowhere", tmp_path / "a.png"]
+    assert "neither a file nor a folder" in inputs[0].error
+    assert not inputs[1].error
+    with pytest.raises(EdgeError, match="neither a file nor a folder"):
+        find_inputs([tmp_path / "nowhere"])
+
+
+def test_results_come_in_order_with_errors_among_them(tmp_path: Path, model: QualityModel) -> None:
+    inputs = []
+    for number in range(12):
+        # The first are the largest, so a reader that does not wait its turn would overtake them.
+        side = 900 - 70 * number
+        frame = np.zeros((side, side, 3), np.uint8)
+        cv2.circle(frame, (side // 2, side // 2), side // 2 - 4, (40, 90, 180), -1)
+        path = tmp_path / f"{number:02d}.png"
+        cv2.imwrite(str(path), frame)
+        inputs.append(Input(path))
+    inputs[5].path.write_bytes(b"")
+    inputs.insert(7, Input(Path("somewhere"), "somewhere is not there."))
+    results = list(grade_files(model, inputs))
+    assert [result.path for result in results] == [item.path for item in inputs]
+    assert [bool(result.error) for result in results] == [i in (5, 7) for i in range(13)]
+    assert results[5].cells() == (str(inputs[5].path), "", "", results[5].error)
+    for item, result in zip(inputs, results, strict=True):
+        if not result.error:
+            assert result.assessment is not None
+            again = model.assess(np.asarray(cv2.imread(str(item.path)), dtype=np.uint8))
+            assert result.cells() == (str(item.path), f"{again.score:.4f}", again.verdict, "")
+
+
+def test_a_batch_that_is_left_early_reads_no_further(tmp_path: Path, model: QualityModel) -> None:
+    inputs = [Input(tmp_path / f"{number}.png") for number in range(1000)]
+    results = grade_files(model, inputs)
+    assert next(results).error
+    results.close()  # returns at once: what waits in the queue is dropped
+    assert list(results) == []
+
+
+def test_pictures_that_cannot_be_written_say_so(tmp_path: Path, model: QualityModel) -> None:
+    frame = np.zeros((64, 64, 3), np.uint8)
+    assessment = model.assess(frame)
+    write_pictures(tmp_path, Path("sub/eye.1"), frame, assessment)
+    assert sorted(p.name for p in (tmp_path / "sub").iterdir()) == ["eye.1.map.png", "eye.1.overlay.png"]
+    (tmp_path / "file").touch()
+    with pytest.raises(EdgeError, match="cannot get its map"):
+        write_pictures(tmp_path / "file", Path("eye"), frame, assessment)

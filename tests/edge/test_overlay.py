@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment, Timings, Verdict
+from edge.field import Crop
+from edge.overlay import draw_overlay, map_picture
+
+GRID = 32
+TIMINGS = Timings(1.0, 1.0, 1.0)
+
+
+def disc(grid: int = GRID) -> NDArray[np.bool_]:
+    offsets = (np.arange(grid) + 0.5) / (grid / 2) - 1
+    return np.asarray(np.hypot(offsets[None, :], offsets[:, None]) < 1, dtype=np.bool_)
+
+
+def assessment(
+    degradation: NDArray[np.float32], crop: Crop | None, verdict: Verdict = "usable", score: float = 0.61
+) -> Assessment:
+    field = disc(len(degradation)) if crop is not None else np.zeros(degradation.shape, bool)
+    return Assessment(score, verdict, degradation, field, crop, TIMINGS)
+
+
+@pytest.fixture
+def frame() -> NDArray[np.uint8]:
+    """An orange disc on black, 300 x 400, centre (200, 150), radius 140."""
+    picture = np.zeros((300, 400, 3), np.uint8)
+    cv2.circle(picture, (200, 150), 140, (30, 90, 190), -1)
+    return picture
+
+
+CROP = Crop(60, 10, 280)
+
+
+def test_a_clean_map_leaves_the_inside_untouched(frame: NDArray[np.uint8]) -> None:
+    before = frame.copy()
+    drawn = draw_overlay(frame, assessment(np.full((GRID, GRID), 0.2, np.float32), CROP))
+    np.testing.assert_array_equal(frame, before)
+    assert drawn.shape == frame.shape
+    assert drawn.dtype == np.uint8
+    np.testing.assert_array_equal(drawn[60:240, 120:280], frame[60:240, 120:280])
+
+
+def test_colour_lies_where_the_map_is_high_and_only_there(frame: NDArray[np.uint8]) -> None:
+    degradation = np.zeros((GRID, GRID), np.float32)
+    degradation[:16, :] = 1  # the upper half of the crop: rows 10 to 150
+    drawn = draw_overlay(frame, assessment(degradation, CROP)).astype(int)
+    upper, lower = drawn[80, 200], drawn[220, 200]
+    assert lower.tolist() == [30, 90, 190]
+    assert upper[0] > 140
+    assert upper[2] < 100
+    edge = np.flatnonzero(np.abs(drawn[40:260, 200] - (30, 90, 190)).sum(axis=1) > 150).max() + 40
+    assert abs(edge - 150) < 12
+
+
+def test_the_brighter_colour_is_the_worse_place(frame: NDArray[np.uint8]) -> None:
+    grey = [
+        cv2.cvtColor(
+            draw_overlay(frame * 0, assessment(np.full((GRID, GRID), d, np.float32), CROP)), cv2.COLOR_BGR2GRAY
+        )
+        for d in (0.3, 0.5, 0.7, 1.0)
+    ]
+    levels = [int(picture[150, 200]) for picture in grey]
+    assert levels == sorted(set(levels))
+
+
+def test_outline_follows_the_rim(frame: NDArray[np.uint8]) -> None:
+    drawn = draw_overlay(frame, assessment(np.zeros((GRID, GRID), np.float32), CROP))
+    light = np.argwhere((drawn > 200).all(axis=2)[:270])
+    radii = np.hypot(light[:, 1] - 200, light[:, 0] - 150)
+    assert len(light) > 300
+    assert radii.min() > 128
+    assert radii.max() < 150
+
+
+@pytest.mark.parametrize("verdict", ["good", "usable", "reject", "no_fundus"])
+def test_caption_differs_by_verdict_and_score(frame: NDArray[np.uint8], verdict: Verdict) -> None:
+    nothing = np.ones((GRID, GRID), np.float32)
+    drawn = draw_overlay(frame, assessment(nothing, None, verdict, 0.0))
+    other = draw_overlay(frame, assessment(nothing, None, "good" if verdict != "good" else "reject", 0.0))
+    bar = slice(300 - 17, 300)
+    assert (drawn[bar, :17] != other[bar, :17]).any()
+    np.testing.assert_array_equal(drawn[:280], frame[:280])
+    assert (draw_overlay(frame, assessment(nothing, None, verdict, 0.9))[bar] != drawn[bar]).any()
+    assert (draw_overlay(frame, assessment(nothing, None, verdict, 0.0), "clean the lens")[bar] != drawn[bar]).any()
+
+
+@pytest.mark.parametrize(
+    ("shape", "crop"),
+    [
+        ((32, 32), Crop(0, 0, 32)),
+        ((32, 2000), Crop(0, -984, 2000)),
+        ((2000, 32), Crop(-984, 0, 2000)),
+        ((300, 400), Crop(-500, -500, 200)),
+        ((300, 400), Crop(-5000, -5000, 20_000)),
+        ((33, 47), Crop(40, 20, 8)),
+        ((1500, 2000), Crop(250, 0, 1500)),
+    ],
+)
+def test_any_size_and_any_crop(shape: tuple[int, int], crop: Crop) -> None:
+    frame = np.full((*shape, 3), 90, np.uint8)
+    drawn = draw_overlay(frame, assessment(np.ones((GRID, GRID), np.float32), crop), "a note")
+    assert drawn.shape == frame.shape
+
+
+def test_a_cut_crop_keeps_its_place() -> None:
+    """The same map over the same scene, once whole and once cut by the sensor, is drawn at the same pixels."""
+    degradation = cv2.resize(np.random.default_rng(0).random((4, 4)).astype(np.float32), (GRID, GRID))
+    whole = np.full((400, 400, 3), 100, np.uint8)
+    a = draw_overlay(whole, assessment(degradation, Crop(0, 0, 400))).astype(int)
+    b = draw_overlay(whole[:, 100:].copy(), assessment(degradation, Crop(-100, 0, 400))).astype(int)
+    assert np.abs(a[40:340, 150:350] - b[40:340, 50:250]).max() <= 6
+
+
+@pytest.mark.parametrize("grid", [14, 32])
+def test_map_picture_runs_from_dark_blue_to_yellow_with_grey_around(grid: int) -> None:
+    degradation = np.zeros((grid, grid), np.float32)
+    degradation[:, grid // 2 :] = 1
+    picture = map_picture(assessment(degradation, CROP), 200)
+    assert picture.shape == (200, 200, 3)
+    assert picture.dtype == np.uint8
+    left, right = picture[100, 40].astype(int), picture[100, 160].astype(int)
+    assert left[0] > left[2]
+    assert left.sum() < 200
+    assert right[2] > 200
+    assert right[1] > 200
+    assert right[0] < 120
+    assert picture[2, 2].tolist() == [96, 96, 96]
+
+
+def test_map_picture_of_no_field_is_grey() -> None:
+    picture = map_picture(assessment(np.ones((GRID, GRID), np.float32), None, "no_fundus", 0.0))
+    assert picture.shape == (512, 512, 3)
+    assert (picture == 96).all()

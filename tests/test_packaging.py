@@ -1,0 +1,126 @@
+"""The package as a user meets it: version, commands, extras, make targets, and what a wheel holds."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edge
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+ROOT = Path(__file__).parents[1]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TARGETS = ("setup", "demo", "test", "lint", "model", "bench", "test-oldest", "clean")
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def test_version_is_said_once() -> None:
+    assert PROJECT["project"]["version"] == edge.__version__
+    assert importlib.metadata.version("efiqa-edge") == edge.__version__
+
+
+@pytest.mark.parametrize("command", PROJECT["project"]["scripts"])
+def test_commands_lead_to_functions(command: str) -> None:
+    module, function = PROJECT["project"]["scripts"][command].split(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize("command", PROJECT["project"]["scripts"])
+def test_help_shows_an_example(command: str) -> None:
+    module, function = PROJECT["project"]["scripts"][command].split(":")
+    code = f"import sys; sys.argv = ['{command}', '--help']; from {module} import {function}; {function}()"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert re.search(rf"{command} \S", run.stdout.split("Options")[0].replace("Usage: ", "", 1)), run.stdout
+
+
+def test_a_camera_installs_little() -> None:
+    names = {re.split(r"[<>=!~ ]", line)[0] for line in PROJECT["project"]["dependencies"]}
+    assert names == {"numpy", "pyyaml", "rich", "typer"}
+
+
+def test_no_extra_shadows_the_opencv_of_a_jetson() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    with_opencv = {name for name, lines in extras.items() if any("opencv" in line for line in lines)}
+    assert with_opencv == {"cpu", "rtx", "train"}
+
+
+def test_torch_is_pinned_in_ci_only() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert not [line for lines in extras.values() for line in lines if line.startswith("torch") and "==" in line]
+    assert "torch==" in (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8")
+
+
+def test_extras_named_in_the_docs_exist() -> None:
+    extras = set(PROJECT["project"]["optional-dependencies"])
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    sources = [
+        path for package in ("edge", "trainer", "calibration", "benchmarks") for path in ROOT.glob(f"{package}/**/*.py")
+    ]
+    for path in [*pages, *sources]:
+        for named in re.findall(r"efiqa-edge\[([\w,-]+)\]", path.read_text(encoding="utf-8")):
+            assert set(named.split(",")) <= extras, f"{path.name} names the extra {named}"
+
+
+@needs_make
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_targets_stand_alone(target: str, tmp_path: Path) -> None:
+    """On a fresh clone, each target knows all that it needs and explains itself at the top of the Makefile."""
+    for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    run = subprocess.run(["make", "-n", target], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert f"make {target} " in (ROOT / "Makefile").read_text(encoding="utf-8")
+    if target != "clean":
+        assert "pip install" in run.stdout
+
+
+@needs_make
+def test_a_missing_python_is_one_sentence(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    command = ["make", "demo", "PYTHON=no-such-python"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode != 0
+    assert run.stderr.startswith("error: 'no-such-python' is not Python 3.10 or newer")
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["", "/bin/false"], ids=["compiler", "no compiler"])
+def test_wheel_holds_the_packages(compiler: str, tmp_path: Path) -> None:
+    pytest.importorskip("scikit_build_core")
+    env = {**os.environ, **({"CC": compiler, "CXX": compiler} if compiler else {})}
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        ".",
+    ]
+    subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=300)
+    (wheel,) = tmp_path.glob("efiqa_edge-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.startswith("edge/_frame_step.") and name.endswith(".so") for name in names) == (not compiler)
+    assert {"edge/py.typed", "edge/models/default.efiqa", "trainer/configs/quick.yaml"} <= set(names)
+    assert not [name for name in names if name.startswith(("tests", "edge/native", "shared"))]

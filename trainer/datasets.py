@@ -1,0 +1,129 @@
+"""Photographs in a folder: which there are, which carry a hand-drawn vessel map, and their field of view cut out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from edge.commands.cli import err
+from edge.errors import EdgeError
+from edge.field import find_field
+from edge.frame import cut
+from edge.images import find_images, read_image
+
+_NOT_PHOTOGRAPHS = {"vessels", "fov"}
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A file and, where somebody drew one, its vessel map: ``SET/images/STEM.jpg`` and ``SET/vessels/STEM.png``."""
+
+    path: Path
+    vessels: Path | None
+
+
+@dataclass(frozen=True)
+class Square:
+    """The field of view of one photograph as a square.
+
+    Attributes:
+        path: of the photograph.
+        picture: uint8 BGR (S, S, 3), as the device cuts it: what lies outside the field is still there.
+        field: bool (S, S).
+        vessels: float32 (S, S) in [0, 1], hand-drawn; None where nobody drew any.
+    """
+
+    path: Path
+    picture: NDArray[np.uint8]
+    field: NDArray[np.bool_]
+    vessels: NDArray[np.float32] | None = None
+
+
+def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph]:
+    """All photographs below a folder, in a fixed order, without the excluded folders.
+
+    Raises:
+        EdgeError: the folder is missing or holds no photograph that may be used.
+    """
+    if not data.is_dir():
+        raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
+    left_out = [data / name for name in exclude]
+    found = []
+    for path in find_images([data]):
+        if _NOT_PHOTOGRAPHS & set(path.parts[:-1]) or any(folder in path.parents for folder in left_out):
+            continue
+        drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
+        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None))
+    if not found:
+        raise EdgeError(f"{data} holds no photograph to train on: put some there, or mend the recipe's exclude list.")
+    return found
+
+
+def is_held_out(photograph: Photograph, photographs: Sequence[Photograph], every: int) -> bool:
+    """Whether a photograph belongs to every n-th subject of its set; both eyes of a subject go together."""
+    if every < 1:
+        return False
+    mates = sorted({_subject(p.path) for p in photographs if p.path.parent == photograph.path.parent and p.vessels})
+    return mates.index(_subject(photograph.path)) % every == every - 1
+
+
+def _subject(path: Path) -> str:
+    return re.sub(r"([_-]?(left|right|[LR]|OD|OS))$", "", path.stem)
+
+
+def load_square(photograph: Photograph, size: int) -> Square | None:
+    """Read a photograph and cut its field of view out; None where it shows none.
+
+    Raises:
+        EdgeError: a file cannot be read, or photograph and vessel map differ in size.
+    """
+    frame = read_image(photograph.path)
+    field = find_field(frame)
+    if field is None:
+        return None
+    mask = cv2.resize(field.mask, (size, size), interpolation=cv2.INTER_LINEAR) >= 128
+    vessels = None
+    if photograph.vessels is not None:
+        drawn = read_image(photograph.vessels)
+        if drawn.shape != frame.shape:
+            raise EdgeError(
+                f"{photograph.vessels} is {drawn.shape[1]}x{drawn.shape[0]} pixels and its photograph "
+                f"{frame.shape[1]}x{frame.shape[0]}: scale the mask to the photograph, or remove it."
+            )
+        vessels = (cut(drawn, field.crop, size)[:, :, 0] / np.float32(255) * mask).astype(np.float32)
+    return Square(photograph.path, cut(frame, field.crop, size), mask, vessels)
+
+
+def load_squares(photographs: Sequence[Photograph], size: int, what: str = "reading photographs") -> list[Square]:
+    """Read many; a file that cannot be read is named on stderr and left out."""
+
+    def load(photograph: Photograph) -> Square | None:
+        try:
+            return load_square(photograph, size)
+        except EdgeError as error:
+            err.print(f"left out: {error}", markup=False)
+            return None
+
+    squares = [s for s in in_threads(load, photographs, what) if s is not None]
+    if not squares:
+        raise EdgeError("none of the photographs shows a field of view that could be read: look at the lines above.")
+    return squares
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str, threads: int = 4) -> Iterable[Result]:
+    """Results in the order of the items, with a progress bar; at most a few are ahead of the reader."""
+    with ThreadPoolExecutor(threads) as pool:
+        yield from track(
+            pool.map(work, items), what, total=len(items), console=err, disable=not err.is_terminal, transient=True
+        )

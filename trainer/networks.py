@@ -1,0 +1,125 @@
+"""The networks that we train: plain dense convolutions, so that INT8 pays on every device.
+
+The segmenter and the student share one encoder, so that the student can start from what the segmenter knows.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WIDTHS = (32, 64, 128, 128)  # channels at stride 2, 4, 8, 16
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, batch norm, ReLU. Padding lies inside the convolution, where the quantiser expects it."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class Encoder(nn.Module):
+    """RGB (N, 3, S, S) -> features at strides 2, 4, 8 and 16.
+
+    Space-to-depth first: the same receptive field as a convolution at full size, for a quarter of the work.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        inputs = (12, *WIDTHS[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(conv(i, o, 1 if n == 0 else 2), conv(o, o))
+            for n, (i, o) in enumerate(zip(inputs, WIDTHS, strict=True))
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = F.pixel_unshuffle(image, 2)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class Segmenter(nn.Module):
+    """RGB (N, 3, S, S), S a multiple of 16 -> vessel logits (N, 1, S, S)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.joins = nn.ModuleList(
+            conv(deep + skip, skip) for deep, skip in zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True)
+        )
+        self.head = nn.Conv2d(WIDTHS[0], 4, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        *skips, x = self.encoder(image)
+        for join, skip in zip(self.joins, reversed(skips), strict=True):
+            x = join(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], dim=1))
+        return F.pixel_shuffle(self.head(x), 2)
+
+
+class Student(nn.Module):
+    """RGB (N, 3, 256, 256) -> degradation logits (N, 1, 32, 32): the network that runs on the device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.join = nn.Sequential(conv(WIDTHS[3] + WIDTHS[2], 96), conv(96, 96))
+        self.map = nn.Conv2d(96, 1, 1)
+        # Vessels at half size, only while training: it keeps the encoder looking at anatomy.
+        self.vessels = nn.Conv2d(96, 16, 1)
+
+    def features(self, image: Tensor) -> Tensor:
+        _, _, eighth, sixteenth = self.encoder(image)
+        # What one place looks like is judged against the whole frame.
+        sixteenth = sixteenth + 0.5 * F.adaptive_avg_pool2d(sixteenth, 1)
+        return cast(
+            Tensor, self.join(torch.cat([F.interpolate(sixteenth, scale_factor=2.0, mode="nearest"), eighth], dim=1))
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        return cast(Tensor, self.map(self.features(image)))
+
+    def with_vessels(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Degradation logits (N, 1, S/8, S/8) and vessel logits (N, 1, S/2, S/2)."""
+        x = self.features(image)
+        return self.map(x), F.pixel_shuffle(self.vessels(x), 4)
+
+
+class Prior(nn.Module):
+    """The anatomical prior f (paper, section 3.1): vessel map (N, 1, S, S) in {0, 1} -> what is missing, same shape.
+
+    A U-Net with SiLU. ``unshuffle`` = 2 does it on half-size blocks of four pixels, for CPUs; the paper's is 1.
+    """
+
+    def __init__(self, base: int, unshuffle: int, depth: int = 4) -> None:
+        super().__init__()
+        self.unshuffle = unshuffle
+        widths = [min(base << n, 8 * base) for n in range(depth)]
+        inputs = [unshuffle**2, *widths[:-1]]
+        self.down = nn.ModuleList(_pair(i, o) for i, o in zip(inputs, widths, strict=True))
+        self.up = nn.ModuleList(_pair(d + s, s) for d, s in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.head = nn.Conv2d(widths[0], unshuffle**2, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(cast(Tensor, self.head.bias))
+
+    def forward(self, vessels: Tensor) -> Tensor:
+        x = F.pixel_unshuffle(vessels, self.unshuffle)
+        skips = []
+        for n, stage in enumerate(self.down):
+            x = stage(F.max_pool2d(x, 2) if n else x)
+            skips.append(x)
+        for stage, skip in zip(self.up, reversed(skips[:-1]), strict=True):
+            x = stage(torch.cat([F.interpolate(x, scale_factor=2.0, mode="bilinear"), skip], dim=1))
+        return F.pixel_shuffle(self.head(x), self.unshuffle)
+
+
+def _pair(inputs: int, outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i in (inputs, outputs):
+        layers += [nn.Conv2d(i, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.SiLU(inplace=True)]
+    return nn.Sequential(*layers)

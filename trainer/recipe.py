@@ -1,0 +1,139 @@
+"""A recipe: everything a training depends on besides the photographs, read from one commented YAML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edge.errors import EdgeError
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class Vessels:
+    """The vessel segmenter. The field of view is scaled to ``field`` pixels, crops of ``crop`` are learned."""
+
+    steps: int
+    batch: int
+    field: int
+    crop: int
+    rate: float
+    empty_share: float  # of samples that show no vessel at all
+    holdout_every: int  # every n-th subject of each annotated set is kept for the Dice we report; 0 keeps none
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Stage 1, masked anatomical inpainting. ``base`` and ``unshuffle`` size the U-Net, ``size`` its input."""
+
+    steps: int
+    batch: int
+    size: int
+    base: int
+    unshuffle: int
+    rate: float
+    whole_share: float  # of the photographs, those with the most complete vessel maps teach the prior
+    anomaly: float  # |f| above this is anomalous
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Stage 2, a 1x1 convolution on a frozen backbone."""
+
+    backbone: str
+    size: int
+    epochs: int
+    rate: float
+    photographs: int  # at most so many, chosen evenly
+    patch_share: float  # a patch is degraded where at least this share of its pixels is anomalous
+
+
+@dataclass(frozen=True)
+class Distill:
+    """The student, from the adapter's maps on real frames and from paired frames."""
+
+    steps: int
+    batch: int
+    size: int
+    rate: float
+    pairs: int  # degraded copies of whole photographs, made once
+    real_share: float  # of a batch: photographs with the teacher's map
+    empty_share: float  # of a batch: frames with no anatomy, map 1 everywhere
+    whole_share: float  # of the photographs, those with the most complete vessel maps are degraded
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, end to end.
+
+    Attributes:
+        exclude: folders below the data folder that never train anything.
+        mean, std: of the network's input, per channel R, G, B.
+    """
+
+    name: str
+    seed: int
+    exclude: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    vessels: Vessels
+    prior: Prior
+    adapter: Adapter
+    distill: Distill
+
+
+def load_recipe(name_or_file: str) -> Recipe:
+    """A recipe by the name of one that ships (``quick``, ``default``) or from a YAML file.
+
+    Raises:
+        EdgeError: no such recipe, not YAML, or a setting is missing, unknown or of the wrong type.
+    """
+    shipped = CONFIGS / f"{name_or_file}.yaml"
+    path = shipped if shipped.is_file() else Path(name_or_file)
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml")))
+        raise EdgeError(f"there is no recipe {name_or_file}: name one of {names}, or a YAML file.")
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise EdgeError(
+            f"{path} is not YAML ({' '.join(str(error).split())}): compare it with a recipe that ships."
+        ) from error
+    return typing.cast(
+        Recipe, _build(Recipe, {"name": path.stem, **settings} if isinstance(settings, dict) else settings, str(path))
+    )
+
+
+def _build(kind: Any, settings: object, where: str) -> object:
+    """A dataclass from a mapping, every field checked."""
+    if not isinstance(settings, dict):
+        raise EdgeError(f"{where} should hold settings by name: compare it with a recipe that ships.")
+    hints = typing.get_type_hints(kind)
+    missing = [f.name for f in dataclasses.fields(kind) if f.name not in settings]
+    unknown = [str(name) for name in settings if name not in hints]
+    if missing or unknown:
+        faults = [f"lacks {', '.join(missing)}"] * bool(missing) + [
+            f"has the unknown setting {', '.join(unknown)}"
+        ] * bool(unknown)
+        raise EdgeError(f"{where} {' and '.join(faults)}: compare it with a recipe that ships.")
+    return kind(**{name: _value(hints[name], value, f"{where}: {name}") for name, value in settings.items()})
+
+
+def _value(hint: Any, value: object, where: str) -> object:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, where)
+    if typing.get_origin(hint) is tuple:
+        kinds = typing.get_args(hint)
+        if isinstance(value, list) and (kinds[-1] is Ellipsis or len(value) == len(kinds)):
+            return tuple(_value(kinds[0], v, where) for v in value)
+    elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(value, hint) and not isinstance(value, bool):
+        return value
+    raise EdgeError(f"{where} is {value!r}, which is not what it takes ({hint}): compare it with a recipe that ships.")
