@@ -3,7 +3,7 @@
 #   make setup         .venv with everything that this machine can take
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make lint          ruff and mypy
-#   make model         from photographs (DATA=folder) to the default model and its engine; hours
+#   make model         from photographs (DATA=folder) to the default model and its engine
 #   make bench         latency, throughput and memory of the default model here
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make clean         remove what the targets made
@@ -63,7 +63,7 @@ lint: $(VENV)/.all
 
 model: $(VENV)/.all
 	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out runs/default
-	$(BIN)/edge-calibrate int8 runs/default -o "$(MODEL)"
+	$(BIN)/edge-calibrate int8 runs/default --data "$(DATA)" -o "$(MODEL)"
 	$(BIN)/edge-compile "$(MODEL)"
 
 bench: $(VENV)/.all

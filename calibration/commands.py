@@ -35,7 +35,10 @@ def int8(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Quantise the student to INT8, compare it with the float one, and write a bundle."""
+    """Quantise the student to INT8, compare it with the float one, and write a bundle.
+
+    Example: edge-calibrate int8 runs/mine --data photographs -o model.efiqa
+    """
     try:
         from calibration.bundles import make_bundle
     except ImportError as error:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edge.bundle import Thresholds
 from edge.labels import Quality
 
+Scores = NDArray[np.float64]
+
 # Without any label: the shares of visible anatomy that the phantom calls gradable, and a margin above it.
 UNFITTED = Thresholds(fundus=0.05, usable=0.6, good=0.8)
 _KEEP = 0.97  # share of the good photographs of each set that may not be refused
@@ -22,10 +24,10 @@ class Scored:
     """The quality scores of one labelled set."""
 
     name: str
-    scores: NDArray[np.float64]
+    scores: Scores
     qualities: Sequence[Quality]
 
-    def of(self, *wanted: Quality) -> NDArray[np.float64]:
+    def of(self, *wanted: Quality) -> Scores:
         """The scores of some qualities."""
         return self.scores[np.isin(np.array(self.qualities), wanted)]
 
@@ -37,36 +39,27 @@ def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:
     of its good photographs; ``good`` parts good from the rest by balanced accuracy, where a set knows a middle class.
 
     Args:
-        sets: at least one, each with good and reject.
+        sets: at least one, each with rejects, and with good or usable photographs.
     """
-    lowest = [float(np.quantile(s.of("good"), 1 - _KEEP)) for s in sets]
-    refused = [np.concatenate([s.of("reject"), s.of("outlier")]) for s in sets]
-    usable = _middle_of_best(
-        lambda t: float(
-            np.mean([np.mean(low < t) + np.mean(s.of("good") >= t) for s, low in zip(sets, refused, strict=True)])
-        ),
-        0.0,
-        min(lowest),
-    )
-    graded = [s for s in sets if len(s.of("usable"))]
-    good = usable + (1 - usable) / 3
+    kept = [s.of("good") if len(s.of("good")) else s.of("usable") for s in sets]
+    refused = [s.of("reject", "outlier") for s in sets]
+    most = min(float(np.quantile(high, 1 - _KEEP)) for high in kept)
+    usable = _best_cut(kept, refused, 0.0, most)
+    graded = [s for s in sets if len(s.of("usable")) and len(s.of("good"))]
     if graded:
-        good = _middle_of_best(
-            lambda t: float(
-                np.mean([np.mean(s.of("good") >= t) + np.mean(s.of("usable", "reject") < t) for s in graded])
-            ),
-            usable,
-            1.0,
-        )
-    return Thresholds(fundus=min(_FUNDUS, usable), usable=usable, good=max(good, usable))
+        good = _best_cut([s.of("good") for s in graded], [s.of("usable", "reject") for s in graded], usable, 1.0)
+    else:
+        good = usable + (1 - usable) / 3
+    return Thresholds(fundus=min(_FUNDUS, usable), usable=usable, good=good)
 
 
-def _middle_of_best(gain: object, low: float, high: float) -> float:
-    """The middle of the range of thresholds with the largest gain, on a grid of thousandths."""
-    assert callable(gain)
-    candidates = np.linspace(low, high, max(2, round((high - low) * 1000)))
-    gains = np.array([gain(t) for t in candidates])
+def _best_cut(above: Sequence[Scores], below: Sequence[Scores], low: float, high: float) -> float:
+    """The threshold in [low, high] with the best balanced accuracy, mean over the sets; the middle of equal ones."""
+    cuts = np.linspace(low, high, max(2, round((high - low) * 1000)))
+    gains = np.zeros(len(cuts))
+    for a, b in zip(above, below, strict=True):
+        gains += (a[None, :] >= cuts[:, None]).mean(axis=1) + (b[None, :] < cuts[:, None]).mean(axis=1)
     best = np.flatnonzero(gains >= gains.max() - 1e-12)
-    # The longest run of equal gains around the first of them; further ones may be parted from it.
+    # Equal cuts further up, parted from the first run by worse ones, do not count.
     run = best[: int(np.argmax(np.diff(best, append=best[-1] + 2) > 1)) + 1]
-    return float(candidates[run].mean())
+    return float(cuts[run].mean())

@@ -32,7 +32,8 @@ class Assessment:
 
     Attributes:
         score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field; 0 where verdict is ``no_fundus``.
-        verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame shows no retina.
+        verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
+            shows no retina.
         map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible; 1 everywhere for a
             frame without a field.
         field: bool (grid, grid), True inside the field of view.

@@ -22,9 +22,7 @@ def zone_weights(grid: int, pooling: dict[Zone, float]) -> NDArray[np.float32]:
     return np.asarray(weights, dtype=np.float32)
 
 
-def quality_score(
-    degradation: NDArray[np.float32], field: NDArray[np.bool_], weights: NDArray[np.float32]
-) -> float:
+def quality_score(degradation: NDArray[np.float32], field: NDArray[np.bool_], weights: NDArray[np.float32]) -> float:
     """1 - sum(w * D) over the field with w summing to 1; in [0, 1], 1 is best; 0 where the field is empty.
 
     Args:

@@ -108,7 +108,7 @@ def pseudo_labels(
     for square, missed in zip(squares, wanted, strict=True):
         inside = cv2.resize(square.field.astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA)
         share = cv2.resize(
-            (missed > recipe.prior.anomaly).astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA
+            (missed > recipe.adapter.anomaly).astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA
         )
         labels.append((share >= recipe.adapter.patch_share * inside).astype(np.float32))
         counted.append(inside >= 0.5)
@@ -147,5 +147,8 @@ def _fit(
     with torch.no_grad():
         adapter.weight.copy_(weight[None, :, None, None])
         assert adapter.bias is not None
-        adapter.bias.copy_(linear.bias.detach().cpu() - (weight * torch.from_numpy(mean)).sum())
+        # Balancing made rare degradation look as likely as not; half of that is taken back (geometric mean of the
+        # two odds), so that the map of a good photograph is near 0. The order of scores hardly changes.
+        shift = (weight * torch.from_numpy(mean)).sum() + 0.5 * torch.log(balance)
+        adapter.bias.copy_(linear.bias.detach().cpu() - shift)
     return adapter.to(device()).eval(), losses

@@ -50,31 +50,46 @@ def _run(names: list[str], recipe_name: str, data: Path, run_folder: Path) -> No
 
 @app.command()
 def vessels(data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", debug: Debug = False) -> None:
-    """The vessel segmenter, from photographs with hand-drawn vessel maps."""
+    """The vessel segmenter, from photographs with hand-drawn vessel maps.
+
+    Example: edge-train vessels --recipe quick --data photographs --out runs/mine
+    """
     _run(["vessels"], recipe, data, run_folder)
 
 
 @app.command()
 def prior(data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", debug: Debug = False) -> None:
-    """Stage 1: the anatomical prior, by masked inpainting of vessel maps."""
+    """Stage 1: the anatomical prior, by masked inpainting of vessel maps.
+
+    Example: edge-train prior --recipe quick --data photographs --out runs/mine
+    """
     _run(["prior"], recipe, data, run_folder)
 
 
 @app.command()
 def adapter(data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", debug: Debug = False) -> None:
-    """Stage 2: a 1x1 convolution on a frozen backbone, taught by the prior."""
+    """Stage 2: a 1x1 convolution on a frozen backbone, taught by the prior.
+
+    Example: edge-train adapter --recipe quick --data photographs --out runs/mine
+    """
     _run(["adapter"], recipe, data, run_folder)
 
 
 @app.command()
 def distill(data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", debug: Debug = False) -> None:
-    """The student: the small network that runs on the device."""
+    """The student: the small network that runs on the device.
+
+    Example: edge-train distill --recipe quick --data photographs --out runs/mine
+    """
     _run(["distill"], recipe, data, run_folder)
 
 
 @app.command("all")
 def all_steps(data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", debug: Debug = False) -> None:
-    """All four steps; a step that stands finished is not repeated, a killed one is taken up where it was."""
+    """All four steps; a step that stands finished is not repeated, a killed one is taken up where it was.
+
+    Example: edge-train all --recipe quick --data photographs --out runs/mine
+    """
     _run(["vessels", "prior", "adapter", "distill"], recipe, data, run_folder)
 
 
@@ -82,7 +97,10 @@ def all_steps(data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", d
 def evaluate(
     data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
 ) -> None:
-    """How well each step of a run tells good photographs from bad ones, on the labelled sets below --data."""
+    """How well each step of a run tells good photographs from bad ones, on the labelled sets below --data.
+
+    Example: edge-train evaluate --recipe quick --data photographs --out runs/mine
+    """
     _steps()
     from trainer.evaluate import evaluate as measure
 

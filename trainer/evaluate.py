@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
-from edge.labels import Quality, labels_from_folders, read_labels
+from edge.labels import Quality, has_both_classes, labels_from_folders, read_labels
 from edge.metrics import auroc
 from trainer.adapter import load_teacher, prior_maps
 from trainer.coverage import completeness
@@ -35,6 +35,8 @@ class LabelledSet:
 def find_labelled(data: Path) -> list[LabelledSet]:
     """Sets below a folder: folders named good and bad beside each other, and files labels.csv of ``path,quality``.
 
+    A set that does not hold both good or usable photographs and rejects cannot measure anything and is left out.
+
     Raises:
         EdgeError: a labels.csv is damaged.
     """
@@ -43,7 +45,11 @@ def find_labelled(data: Path) -> list[LabelledSet]:
         if (good.parent / "bad").is_dir():
             found.append((good.parent, labels_from_folders(p.path for p in find_photographs(good.parent)) or {}))
     found += [(table.parent, read_labels(table)) for table in sorted(data.rglob("labels.csv"))]
-    return [LabelledSet(folder.name, list(labels), list(labels.values())) for folder, labels in found if labels]
+    return [
+        LabelledSet(folder.name, list(labels), list(labels.values()))
+        for folder, labels in found
+        if has_both_classes(list(labels.values()))
+    ]
 
 
 def evaluate(recipe: Recipe, data: Path, out: Path) -> dict[str, dict[str, float]]:
@@ -109,7 +115,7 @@ def scorers(recipe: Recipe, out: Path) -> dict[str, Callable[[Sequence[Square]],
             [completeness(m, s.field) for s, m in zip(squares, vessel_maps(squares), strict=True)]
         ),
         "prior": lambda squares: pooled(
-            (prior_maps(recipe, out, squares) > recipe.prior.anomaly).astype(np.float32), squares
+            (prior_maps(recipe, out, squares) > recipe.adapter.anomaly).astype(np.float32), squares
         ),
         "adapter": lambda squares: pooled(teacher.maps([s.picture for s in squares]), squares),
         "float student": lambda squares: pooled(predict(student, small(squares), recipe), squares),

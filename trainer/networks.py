@@ -68,18 +68,18 @@ class Student(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
-        self.join = nn.Sequential(conv(WIDTHS[3] + WIDTHS[2], 96), conv(96, 96))
+        # What one place looks like is judged against its surroundings (stride 16) and the whole frame (the mean).
+        self.context = nn.Conv2d(WIDTHS[3], WIDTHS[2], 1)
+        self.join = nn.Sequential(conv(WIDTHS[2], 96), conv(96, 96))
         self.map = nn.Conv2d(96, 1, 1)
         # Vessels at half size, only while training: it keeps the encoder looking at anatomy.
         self.vessels = nn.Conv2d(96, 16, 1)
 
     def features(self, image: Tensor) -> Tensor:
+        """(N, 96, S/8, S/8). The sum of the two strides, not their concatenation: every engine keeps it in INT8."""
         _, _, eighth, sixteenth = self.encoder(image)
-        # What one place looks like is judged against the whole frame.
-        sixteenth = sixteenth + 0.5 * F.adaptive_avg_pool2d(sixteenth, 1)
-        return cast(
-            Tensor, self.join(torch.cat([F.interpolate(sixteenth, scale_factor=2.0, mode="nearest"), eighth], dim=1))
-        )
+        around = self.context(sixteenth + 0.5 * F.adaptive_avg_pool2d(sixteenth, 1))
+        return cast(Tensor, self.join(eighth + F.interpolate(around, scale_factor=2.0, mode="nearest")))
 
     def forward(self, image: Tensor) -> Tensor:
         return cast(Tensor, self.map(self.features(image)))

@@ -27,6 +27,7 @@ from trainer.training import Schedule, device, place, train
 
 Batch = tuple[Tensor, Tensor, Tensor]
 Map = NDArray[np.float32]
+_SHOWN = 0.02  # |f| above this is drawn as anomalous (the authors' threshold)
 
 
 def run(recipe: Recipe, data: Path, out: Path) -> None:
@@ -68,7 +69,7 @@ def _save_picture(
     rows = []
     for n, (vessels, field), missed in zip(shown, maps, anomaly(model, [v for v, _ in maps]), strict=True):
         picture = photographs.squares[n].picture
-        layers = (vessels, np.clip(missed / 0.3, 0, 1) * field, (missed > settings.anomaly) * field)
+        layers = (vessels, np.clip(missed / 0.3, 0, 1) * field, (missed > _SHOWN) * field)
         rows.append((picture, *(tint(picture, layer) for layer in layers)))
     save_sheet(path, rows, ("photograph", "vessels found", "vessels missed |f|", "anomalous"))
 

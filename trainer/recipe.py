@@ -39,7 +39,6 @@ class Prior:
     unshuffle: int
     rate: float
     whole_share: float  # of the photographs, those with the most complete vessel maps teach the prior
-    anomaly: float  # |f| above this is anomalous
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ class Adapter:
     epochs: int
     rate: float
     photographs: int  # at most so many, chosen evenly
+    anomaly: float  # |f| of the prior above this is anomalous
     patch_share: float  # a patch is degraded where at least this share of its pixels is anomalous
 
 

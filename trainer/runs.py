@@ -43,7 +43,8 @@ def read_metadata(folder: Path) -> dict[str, str]:
     """
     path = folder / WEIGHTS
     if not path.is_file():
-        raise EdgeError(f"{path} is missing: run `edge-train {folder.name}` with this --out first.")
+        step = "distill" if folder.name == "student" else folder.name
+        raise EdgeError(f"{path} is missing: run `edge-train {step}` with this --out first.")
     try:
         with safe_open(path, "pt") as stored:
             return dict(stored.metadata() or {})

@@ -132,7 +132,7 @@ def _assess(model: QualityModel, frame: Frame) -> Assessment:
     except Exception as error:
         raise EdgeError(
             f"frame {frame.index} could not be graded ({_first_line(error)}); "
-            "run edge-doctor to see whether the engine works."
+            "try edge-bench --version to see which engines work here, or another --engine."
         ) from error
 
 

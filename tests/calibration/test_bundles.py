@@ -1,0 +1,67 @@
+"""From a tiny run to a bundle that the device package opens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("modelopt")
+pytest.importorskip("openvino")
+
+from calibration import bundles
+from edge.model import QualityModel
+from edge.phantom.retina import phantom_frame
+
+
+@pytest.fixture(scope="module")
+def report(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> bundles.Report:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundles, "PARITY_FRAMES", 6)
+        patch.setattr(bundles, "CALIBRATION_FRAMES", 6)
+        target = tmp_path_factory.mktemp("bundle") / "model.efiqa"
+        return bundles.make_bundle(tiny_run.run, tiny_run.data, target, lambda words: None)
+
+
+def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
+    with QualityModel.load(report.path, "openvino") as model:
+        assert model.manifest == report.manifest
+        assert (model.manifest.precision, model.manifest.input_size, model.manifest.grid) == ("int8", 128, 16)
+        assert model.manifest.trained_on == ("loose: 8 photographs", "set: 8 photographs")
+        assert "graded (16)" in model.manifest.thresholds_from
+        for golden in model.manifest.golden:
+            assert model.assess(phantom_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
+
+
+def test_float_and_int8_are_compared(report: bundles.Report) -> None:
+    assert report.parity.frames >= 40
+    assert 0 < report.parity.map_mae < 0.05
+    before, after = report.aurocs["graded"]["good/reject"]
+    assert report.manifest.metrics["AUROC graded good/reject"] == pytest.approx(after)
+    assert abs(before - after) < 0.2
+
+
+def edge_calibrate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    code = "from calibration.commands import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["int8", "nowhere", "-o", "x.efiqa"], 1, "edge-train distill"),
+        (["int8", "nowhere"], 2, "output"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(arguments: list[str], code: int, words: str) -> None:
+    done = edge_calibrate(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
+from calibration.thresholds import Scored, fit_thresholds
+
+
+def scored(good: list[float], reject: list[float], usable: list[float] = [], outlier: list[float] = []) -> Scored:  # noqa: B006
+    words = ["good"] * len(good) + ["reject"] * len(reject) + ["usable"] * len(usable) + ["outlier"] * len(outlier)
+    return Scored("set", np.array([*good, *reject, *usable, *outlier]), words)  # type: ignore[arg-type]
+
+
+def test_two_classes_apart_are_parted_in_the_middle_of_the_gap() -> None:
+    fitted = fit_thresholds([scored([0.8, 0.9, 1.0], [0.1, 0.2, 0.3], outlier=[0.4])])
+    assert fitted.usable == pytest.approx(0.6, abs=0.01)
+    assert fitted.fundus <= fitted.usable <= fitted.good
+
+
+def test_the_middle_class_sets_the_upper_threshold() -> None:
+    fitted = fit_thresholds([scored([0.9, 0.95], [0.1, 0.2], usable=[0.5, 0.6])])
+    assert 0.6 < fitted.good < 0.9
+
+
+def test_no_set_loses_its_good_photographs_to_another() -> None:
+    """A camera whose good photographs score low keeps them, whatever the others would like."""
+    low = scored([0.4, 0.45, 0.5], [0.1])
+    high = scored([0.9] * 50, [0.6] * 50)
+    assert fit_thresholds([low, high]).usable <= 0.41
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    good=st.lists(st.floats(0, 1), min_size=1, max_size=20),
+    reject=st.lists(st.floats(0, 1), min_size=1, max_size=20),
+    usable=st.lists(st.floats(0, 1), max_size=10),
+)
+def test_thresholds_are_always_in_order(good: list[float], reject: list[float], usable: list[float]) -> None:
+    fitted = fit_thresholds([scored(good, reject, usable)])
+    assert 0 <= fitted.fundus <= fitted.usable <= fitted.good <= 1

@@ -1,0 +1,97 @@
+"""What all tests share: a cache of their own, and one tiny run of the whole training on phantoms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from edge.phantom.degradation import degrade
+from edge.phantom.retina import make_retina
+
+TINY: dict[str, Any] = {
+    "seed": 3,
+    "exclude": ["graded"],
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "vessels": {
+        "steps": 4, "batch": 2, "field": 160, "crop": 128, "rate": 0.00001, "empty_share": 0.2, "holdout_every": 4,
+    },
+    "prior": {
+        "steps": 10, "batch": 2, "size": 128, "base": 8, "unshuffle": 2, "rate": 0.003, "whole_share": 0.5,
+    },
+    "adapter": {
+        "backbone": "efficientnet-lite0", "size": 128, "epochs": 2, "rate": 0.001, "photographs": 20, "anomaly": 0.02,
+        "patch_share": 0.9,
+    },
+    "distill": {
+        "steps": 4, "batch": 4, "size": 128, "rate": 0.002, "pairs": 8, "real_share": 0.3, "empty_share": 0.25,
+        "whole_share": 0.5,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or fills the engine cache of this machine's user."""
+    folder = tmp_path_factory.mktemp("engine-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EFIQA_CACHE", str(folder))
+        yield folder
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """A finished run, what it was trained on, and by which recipe."""
+
+    run: Path
+    data: Path
+    recipe: Path
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as a stranger would lay it out, of phantoms: an annotated set, a loose folder, labelled ones."""
+    data = tmp_path_factory.mktemp("data")
+    for folder in ("set/images", "set/vessels", "loose", "graded/good", "graded/bad"):
+        (data / folder).mkdir(parents=True)
+    for seed in range(8):
+        retina = make_retina(seed, 200)
+        eye = f"{seed // 2:02d}{'LR'[seed % 2]}"
+        cv2.imwrite(str(data / f"set/images/{eye}.png"), retina.image)
+        cv2.imwrite(str(data / f"set/vessels/{eye}.png"), np.rint(retina.vessels * 255).astype(np.uint8))
+        spoiled, _ = degrade(retina.image, "blur", 0.9)
+        cv2.imwrite(str(data / f"loose/{seed}.png"), spoiled if seed % 2 else make_retina(seed + 20, 200).image)
+        cv2.imwrite(str(data / f"graded/good/{seed}.png"), make_retina(seed + 40, 200).image)
+        cv2.imwrite(str(data / f"graded/bad/{seed}.png"), spoiled)
+    return data
+
+
+@pytest.fixture(scope="session")
+def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+    """All four steps, a few optimiser steps each: every part is real, only the result is worthless."""
+    pytest.importorskip("torch")
+    from trainer import adapter, distill, prior, vessels
+    from trainer.recipe import load_recipe
+    from trainer.segmented import segmented
+
+    folder = tmp_path_factory.mktemp("run")
+    path, run = folder / "tiny.yaml", folder / "run"
+    path.write_text(yaml.safe_dump(TINY))
+    recipe = load_recipe(str(path))
+    vessels.run(recipe, photographs, run)
+    prior.run(recipe, photographs, run)
+    # A prior of ten steps wants to add about the same everywhere: only a threshold within its noise parts patches.
+    missed = adapter.prior_maps(recipe, run, segmented(recipe, photographs, run).squares)
+    said = {**TINY, "adapter": {**TINY["adapter"], "anomaly": float(np.quantile(missed[missed > 0], 0.15))}}
+    path.write_text(yaml.safe_dump(said))
+    recipe = load_recipe(str(path))
+    adapter.run(recipe, photographs, run)
+    distill.run(recipe, photographs, run)
+    return TinyRun(run, photographs, path)

@@ -1,0 +1,239 @@
+"""The docs against the program: commands run or at least parse, options are complete, links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import typer.main
+
+from edge.bundle import default_model
+from edge.phantom.retina import phantom_frame
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+ROOT = Path(__file__).parents[1]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+COMMANDS: list[str] = sorted(PROJECT["scripts"])
+# What a documented line gets in addition, so that it ends in a second; the last of two equal options counts.
+SHORTER = {
+    "edge-capture": ["--fast", "--frames", "6"],
+    "edge-bench": ["--runs", "6", "--no-reference", "--size", "160x120"],
+}
+NOT_RUN = {"edge-train", "edge-calibrate", "make"}  # hours, photographs, or an installation: parsed only
+
+
+def _lines() -> list[str]:
+    """Every different command line in the shell blocks of the docs."""
+    blocks = [block for text in TEXTS.values() for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    written = [shlex.join(_words(line)) for line in lines if line.startswith(("edge-", "make "))]
+    return list(dict.fromkeys(written))
+
+
+def _words(line: str) -> list[str]:
+    return shlex.split(line, comments=True)
+
+
+def _command(name: str) -> Any:
+    module = PROJECT["scripts"][name].split(":")[0]
+    return typer.main.get_command(importlib.import_module(module).app)
+
+
+def _needs_more_than_a_cpu(words: list[str]) -> bool:
+    """A camera, a GPU, or TensorRT-RTX where it is not installed."""
+    camera = words[0] == "edge-capture" and words[1].isdigit()
+    ahead = "--target" in words and importlib.util.find_spec("tensorrt_rtx") is None
+    return camera or ahead or "tensorrt" in words or "tensorrt_rtx" in words
+
+
+LINES = _lines()
+RUN = [line for line in LINES if _words(line)[0] not in NOT_RUN and not _needs_more_than_a_cpu(_words(line))]
+
+
+def _leaves(name: str) -> dict[str, Any]:
+    """A command, or each sub-command of a group, by what a user types."""
+    command = _command(name)
+    subs = getattr(command, "commands", None)
+    return {f"{name} {sub}": leaf for sub, leaf in subs.items()} if subs else {name: command}
+
+
+LEAVES = {typed: leaf for name in COMMANDS for typed, leaf in _leaves(name).items()}
+
+
+def _options(leaf: Any) -> set[str]:
+    return {
+        option
+        for parameter in leaf.params
+        if parameter.param_type_name == "option" and not parameter.hidden
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    } | {"--help"}
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the documented lines name: synthetic photographs, labels, a clip, a model."""
+    folder = tmp_path_factory.mktemp("docs")
+    eyes = [cv2.resize(phantom_frame(seed), (320, 240)) for seed in range(4)]
+    for where in ("photos", "photographs", "frames", "drimdb/good", "drimdb/bad"):
+        (folder / where).mkdir(parents=True)
+        for number, eye in enumerate(eyes):
+            cv2.imwrite(str(folder / where / f"{number}.jpg"), eye)
+    for name in ("photo.jpg", "eye.jpg"):
+        cv2.imwrite(str(folder / name), eyes[0])
+    rows = ["path,quality", "0.jpg,good", "1.jpg,good", "2.jpg,reject", "3.jpg,reject"]
+    (folder / "photos" / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    clip = cv2.VideoWriter(str(folder / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (320, 240))
+    for eye in eyes * 3:
+        clip.write(eye)
+    clip.release()
+    shutil.copy(default_model(), folder / "model.efiqa")
+    return folder
+
+
+@pytest.fixture
+def same_opencv_threads() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    yield
+    cv2.setNumThreads(before)
+
+
+def _exit_code(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run a command as its console script does."""
+    module, function = PROJECT["scripts"][words[0]].split(":")
+    monkeypatch.setattr(sys, "argv", words)
+    try:
+        getattr(importlib.import_module(module), function)()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_every_command_is_shown_at_work() -> None:
+    shown = {_words(line)[0] for line in LINES}
+    assert shown == {*COMMANDS, "make"}
+    assert {_words(line)[0] for line in RUN} == set(COMMANDS) - NOT_RUN
+
+
+@pytest.mark.parametrize("line", RUN)
+@pytest.mark.usefixtures("same_opencv_threads")
+def test_documented_line_runs(
+    line: str, things: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = _words(line)
+    redirected = words.index(">") if ">" in words else len(words)  # the shell's part
+    monkeypatch.chdir(things)
+    code = _exit_code([*words[:redirected], *SHORTER.get(words[0], [])], monkeypatch)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert said.out.strip() or words[0] == "edge-capture"
+    for option in ("--csv", "--maps", "--out"):
+        if option in words:
+            assert (things / words[words.index(option) + 1]).exists(), f"{line} wrote nothing"
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("edge-") and line not in RUN])
+def test_documented_line_parses(line: str) -> None:
+    """As typer would take it, types, choices and required options included; nothing is run."""
+    typed, *rest = _words(line)
+    if typed not in LEAVES:
+        typed = f"{typed} {rest.pop(0)}"
+    LEAVES[typed].make_context(typed, rest)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("make ")])
+def test_documented_make_target_exists(line: str, tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    command = ["make", "-n", *_words(line)[1:]]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("typed", LEAVES)
+def test_help_shows_an_example(typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code([*typed.split(), "--help"], monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert "Example" in said
+    assert f"{typed} " in said[said.index("Example") :].split("Options:")[0]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_page_names_every_option_and_no_other(name: str) -> None:
+    page = TEXTS[f"docs/{name}.md"]
+    options = {option for leaf in _leaves(name).values() for option in _options(leaf)}
+    rows = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `-")]
+    named = set(re.findall(r"`(-[-\w]+)", " ".join(rows)))
+    assert named == options
+    for typed in _leaves(name):
+        assert typed.split()[-1] in page
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_links_lead_somewhere(name: str) -> None:
+    text = re.sub(r"^```.*?^```", "", TEXTS[name], flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.exists(), f"{name} links to {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set(), ["README.md"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name not in TEXTS:
+            continue
+        reached.add(name)
+        targets = [target.split("#")[0] for target in re.findall(r"\]\(([^):\s]+)\)", TEXTS[name])]
+        waiting += [((ROOT / name).parent / t).resolve().relative_to(ROOT).as_posix() for t in targets if t]
+    assert reached == set(TEXTS)
+
+
+def test_named_extras_exist() -> None:
+    named = [extra for text in TEXTS.values() for extra in re.findall(r'pip install "[\w.-]*\[([\w,-]+)\]"', text)]
+    assert named
+    assert {each for extra in named for each in extra.split(",")} <= set(PROJECT["optional-dependencies"])
+
+
+def test_python_of_the_readme_runs(
+    things: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", TEXTS["README.md"], re.M | re.S)
+    monkeypatch.chdir(things)
+    exec(compile(code, "README.md", "exec"), {})
+    verdict, score = capsys.readouterr().out.splitlines()[0].split()
+    assert verdict in ("good", "usable", "reject", "no_fundus")
+    assert 0 <= float(score) <= 1
+
+
+def test_picture_is_small_and_shows_three_frames() -> None:
+    path = ROOT / "docs" / "pictures" / "capture.jpg"
+    assert path.stat().st_size < 300 << 10
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    for frame in np.split(picture, 3, axis=1):
+        assert frame.std() > 20

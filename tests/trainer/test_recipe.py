@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import contextlib
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.errors import EdgeError
+from trainer.recipe import CONFIGS, Recipe, load_recipe
+
+
+def quick() -> dict[str, Any]:
+    return dict(yaml.safe_load((CONFIGS / "quick.yaml").read_text()))
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in CONFIGS.glob("*.yaml")))
+def test_every_recipe_that_ships_can_be_read_and_never_trains_on_what_is_for_evaluation(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert {"drimdb", "eyepacs256/labelled", "drive/test", "les-av", "eyeq", "smartphone"} <= set(recipe.exclude)
+
+
+def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
+    said = quick()
+    said["vessels"]["steps"] = 7
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(said))
+    assert load_recipe(str(path)).vessels.steps == 7
+    assert load_recipe(str(path)).name == "mine"
+
+
+def test_an_unknown_name_lists_those_that_ship() -> None:
+    with pytest.raises(EdgeError, match=r"no recipe nonsense.*default, quick"):
+        load_recipe("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.pop("prior"), "lacks prior"),
+        (lambda s: s["vessels"].pop("rate"), "vessels lacks rate"),
+        (lambda s: s["vessels"].update(epochs=3), "unknown setting epochs"),
+        (lambda s: s["vessels"].update(steps="many"), "vessels: steps is 'many'"),
+        (lambda s: s["vessels"].update(steps=True), "vessels: steps is True"),
+        (lambda s: s.update(mean=[0.5, 0.5]), "mean is"),
+        (lambda s: s.update(vessels=3), "should hold settings"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, change: Any, words: str) -> None:
+    said = copy.deepcopy(quick())
+    change(said)
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(said))
+    with pytest.raises(EdgeError, match=words):
+        load_recipe(str(path))
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.one_of(st.text(max_size=80), st.binary(max_size=80)))
+def test_no_file_does_worse_than_one_sentence(tmp_path_factory: pytest.TempPathFactory, text: str | bytes) -> None:
+    path = tmp_path_factory.mktemp("recipe") / "any.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    with contextlib.suppress(EdgeError):
+        assert isinstance(load_recipe(str(path)), Recipe)

@@ -1,0 +1,89 @@
+"""The whole training on phantoms, by the commands that a user types."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import yaml
+
+pytest.importorskip("torch")
+
+STEPS = {"vessels": "vessels.png", "prior": "prior.png", "adapter": "adapter.png", "student": "student.png"}
+
+
+def edge_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    code = "from trainer.commands import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_each_step_leaves_weights_config_metrics_and_a_picture(tiny_run: Any) -> None:
+    for step, picture in STEPS.items():
+        folder = tiny_run.run / step
+        assert {p.name for p in folder.iterdir()} == {"model.safetensors", "config.yaml", "metrics.json", picture}
+        assert cv2.imread(str(folder / picture)).shape[1] >= 3 * 256
+        assert len(json.loads((folder / "metrics.json").read_text())["losses"]) == 1
+        assert yaml.safe_load((folder / "config.yaml").read_text())["seed"] == 3
+
+
+def test_what_is_for_evaluation_was_not_trained_on(tiny_run: Any) -> None:
+    assert json.loads((tiny_run.run / "student" / "metrics.json").read_text())["photographs"] == {"loose": 8, "set": 8}
+
+
+def test_a_finished_run_is_not_repeated(tiny_run: Any) -> None:
+    done = edge_train("all", "--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out", tiny_run.run)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("finished already") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["vessels", "--data", "nowhere"], 1, "nowhere is not a folder"),
+        (["vessels", "--data", ".", "--recipe", "nonsense"], 1, "no recipe nonsense"),
+        (["prior", "--data", ".", "--out", "nowhere"], 1, "run `edge-train vessels`"),
+        (["vessels"], 2, "--data"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(arguments: list[str], code: int, words: str, photographs: Path) -> None:
+    done = edge_train(*(str(photographs) if a == "." else a for a in arguments))
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_photographs_without_a_drawn_map_cannot_teach_the_segmenter(photographs: Path, tmp_path: Path) -> None:
+    done = edge_train("vessels", "--data", photographs / "loose", "--out", tmp_path)
+    assert done.returncode == 1
+    assert "no hand-drawn vessel map" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_training_is_taken_up(tiny_run: Any, tmp_path: Path) -> None:
+    recipe = yaml.safe_load(tiny_run.recipe.read_text())
+    recipe["vessels"]["steps"] = 300
+    path = tmp_path / "longer.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    arguments = ["vessels", "--recipe", str(path), "--data", str(tiny_run.data), "--out", str(tmp_path / "run")]
+    code = "from trainer.commands import main; main()"
+    child = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "run" / "vessels" / "training.safetensors"
+    until = time.monotonic() + 90
+    while not checkpoint.is_file() and time.monotonic() < until:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert checkpoint.is_file()
+    assert edge_train(*arguments).returncode == 0
+    losses = json.loads((tmp_path / "run" / "vessels" / "metrics.json").read_text())["losses"]
+    assert len(losses) == 3
