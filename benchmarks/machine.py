@@ -141,7 +141,7 @@ def peak_memory_mib() -> float | None:
 
 
 def installed_engines() -> dict[str, str]:
-    """Engine -> version of its runtime, for the runtimes that are installed (whether they work, edge-doctor says)."""
+    """Engine -> version of its runtime, for the runtimes that are installed (not whether they work)."""
     versions = {}
     for name, distribution in ENGINES.items():
         try:

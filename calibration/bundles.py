@@ -92,16 +92,15 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
         golden=golden,
         metrics=_metrics(parity, table),
     )
-    _write(target, final, onnx)
-    return Report(target, parity, table, final)
+    return Report(target, parity, table, _write(target, final, onnx))
 
 
-def _write(path: Path, manifest: Manifest, onnx: bytes) -> None:
+def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EdgeError(f"{path.parent} cannot be made ({error.strerror}): choose another place.") from error
-    write_bundle(path, manifest, onnx)
+    return write_bundle(path, manifest, onnx).manifest
 
 
 def _manifest(recipe: Recipe, run: Path) -> Manifest:
