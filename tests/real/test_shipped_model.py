@@ -1,0 +1,65 @@
+"""The shipped model on real photographs that nothing of it was trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.grading import find_inputs, grade_files
+from edge.labels import key_of, labels_from_folders, read_labels
+from edge.metrics import auroc
+from edge.model import QualityModel
+
+DATA = Path(os.environ.get("EFIQA_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(), reason=f"REAL PHOTOGRAPHS ARE NOT TESTED: {DATA} is missing; name a folder with EFIQA_DATA"
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load() as loaded:
+        yield loaded
+
+
+def graded(model: QualityModel, folder: Path) -> dict[Path, tuple[float, str]]:
+    found = {}
+    for each in grade_files(model, find_inputs([folder])):
+        assert each.assessment is not None, each.error
+        found[key_of(each.path)] = (each.assessment.score, each.assessment.verdict)
+    return found
+
+
+def test_drimdb(model: QualityModel) -> None:
+    """Good against bad, and at the shipped thresholds: nearly no good frame refused, every outlier refused."""
+    found = graded(model, DATA / "drimdb")
+    labels = labels_from_folders(found)
+    assert labels is not None
+    fundus = [path for path in found if labels[path] != "outlier"]
+    assert auroc([found[p][0] for p in fundus], [labels[p] == "good" for p in fundus]) >= 0.99
+    refused = {path for path, (_, verdict) in found.items() if verdict in ("reject", "no_fundus")}
+    good = [path for path in found if labels[path] == "good"]
+    outliers = [path for path in found if labels[path] == "outlier"]
+    assert len(good) == 63
+    assert sum(path not in refused for path in good) >= 60
+    assert len(outliers) == 11
+    assert refused.issuperset(outliers)
+
+
+def test_eyepacs(model: QualityModel) -> None:
+    """Good against reject, beside the baseline of the sharpness of the green channel."""
+    labels = read_labels(DATA / "eyepacs256" / "labels.csv")
+    found = graded(model, DATA / "eyepacs256" / "labelled")
+    asked = [path for path in found if labels[path] in ("good", "reject")]
+    assert len(asked) == 834 + 253
+    assert auroc([found[p][0] for p in asked], [labels[p] == "good" for p in asked]) >= 0.95
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (0, 110, 230)], ids=["black", "white", "orange"])
+def test_frames_of_one_colour_show_no_fundus(model: QualityModel, colour: tuple[int, int, int]) -> None:
+    assessment = model.assess(np.full((570, 760, 3), colour, np.uint8))
+    assert (assessment.verdict, assessment.score) == ("no_fundus", 0.0)
