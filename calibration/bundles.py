@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from edge.assessment import Assessment
 from edge.bundle import Golden, Manifest, Thresholds, write_bundle
 from edge.errors import EdgeError
 from edge.grading import Input, grade_files
+from edge.labels import has_both_classes
 from edge.model import QualityModel
 from edge.parity import Parity, compare
 from edge.phantom.retina import phantom_frame
@@ -63,8 +66,7 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     say("quantising")
-    frames = choose_frames(data, recipe, CALIBRATION_FRAMES)
-    quantized = quantize(network, tensors(frames, recipe))
+    quantized = quantize(network, tensors(choose_frames(data, recipe, CALIBRATION_FRAMES), recipe))
     manifest = _manifest(recipe, run)
     say("exporting")
     float_path, int8_path = run / "calibration" / "float32.efiqa", run / "calibration" / "int8.efiqa"
@@ -77,9 +79,10 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
     with QualityModel.load(float_path, "openvino") as exact, QualityModel.load(int8_path, "openvino") as rounded:
         say("comparing float32 with INT8")
         golden = tuple(Golden(seed, exact.assess(phantom_frame(seed)).score) for seed in _GOLDEN)
-        labelled = [_score(s, exact, rounded, say) for s in (find_labelled(data) if data else [])]
+        scored = [_score(s, exact, rounded, say) for s in (find_labelled(data) if data else [])]
+        labelled = [pair for pair in scored if has_both_classes(pair[0].qualities)]
         thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
-        compared = [*choose_frames(data, recipe, PARITY_FRAMES), *phantoms(range(100, 140))]
+        compared = chain(choose_frames(data, recipe, PARITY_FRAMES), phantoms(range(100, 140)))
         parity = _parity(compared, exact, rounded, thresholds)
     table = {}
     for full, eight in labelled:
@@ -134,14 +137,15 @@ def _score(
     rows = [
         (a.assessment.score, b.assessment.score, quality) for a, b, quality in both if a.assessment and b.assessment
     ]
-    full, eight, qualities = zip(*rows, strict=True)
-    return Scored(labelled.name, np.array(full), qualities), Scored(labelled.name, np.array(eight), qualities)
+    qualities = [quality for _, _, quality in rows]
+    full, eight = (Scored(labelled.name, np.array([row[n] for row in rows]), qualities) for n in (0, 1))
+    return full, eight
 
 
-def _parity(frames: Sequence[Frame], exact: QualityModel, rounded: QualityModel, thresholds: Thresholds) -> Parity:
+def _parity(frames: Iterable[Frame], exact: QualityModel, rounded: QualityModel, thresholds: Thresholds) -> Parity:
     """Both networks on the same frames; those without a field of view are the same for both and are left out."""
-    pairs: list[tuple[Assessment, Assessment]] = [(exact.assess(frame), rounded.assess(frame)) for frame in frames]
-    pairs = [(a, b) for a, b in pairs if a.crop is not None]
+    both: Iterator[tuple[Assessment, Assessment]] = ((exact.assess(frame), rounded.assess(frame)) for frame in frames)
+    pairs = [(a, b) for a, b in both if a.crop is not None]
     return compare(
         [(a.map, b.map) for a, b in pairs],
         [a.field for a, _ in pairs],
@@ -163,4 +167,5 @@ def _metrics(parity: Parity, table: dict[str, dict[str, tuple[float, float]]]) -
     figures = {"int8 map mean abs difference": parity.map_mae, "int8 score rank correlation": parity.rank_correlation}
     for name, questions in table.items():
         figures |= {f"AUROC {name} {question}": eight for question, (_, eight) in questions.items()}
-    return {name: round(value, 6) for name, value in figures.items()}
+    # A constant score has no rank correlation; the manifest holds numbers only.
+    return {name: round(value, 6) for name, value in figures.items() if math.isfinite(value)}

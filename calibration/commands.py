@@ -43,8 +43,7 @@ def int8(
         from calibration.bundles import make_bundle
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    with err.status("starting") as status:
-        report = make_bundle(run, data, target, lambda words: status.update(words))
+    report = make_bundle(run, data, target, lambda words: err.print(words, markup=False))
     if as_json:
         out.print_json(json.dumps(dataclasses.asdict(report) | {"path": str(report.path)}, default=str))
         return
@@ -53,7 +52,7 @@ def int8(
         out.print(line)
     for name, questions in report.aurocs.items():
         for question, (before, after) in questions.items():
-            out.print(f"AUROC {name} {question}: float32 {before:.4f}, INT8 {after:.4f}")
+            out.print(f"AUROC {name} {question}: float32 {before:.4f}, INT8 {after:.4f}", markup=False)
     fitted = report.manifest.thresholds
     out.print(
         f"thresholds: usable from {fitted.usable:.3f}, good from {fitted.good:.3f} ({report.manifest.thresholds_from})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,38 +14,41 @@ from edge.frame import prepare
 from edge.images import read_image
 from edge.phantom.degradation import KINDS, degrade
 from edge.phantom.retina import phantom_frame
-from trainer.datasets import find_photographs, in_threads
+from trainer.datasets import find_photographs, in_threads, or_left_out
 from trainer.recipe import Recipe
 
 Frame = NDArray[np.uint8]
 
 
-def choose_frames(data: Path | None, recipe: Recipe, number: int) -> list[Frame]:
+def choose_frames(data: Path | None, recipe: Recipe, number: int) -> Iterator[Frame]:
     """So many photographs of a folder, evenly spread and without those kept for evaluation; phantoms without one.
+
+    One at a time, because at full size hundreds do not fit into memory; what cannot be read is named and left out.
 
     Raises:
         EdgeError: the folder is missing or holds no photograph.
     """
     if data is None:
-        return phantoms(range(number))
+        yield from phantoms(range(number))
+        return
     found = find_photographs(data, recipe.exclude)
     chosen = [found[n].path for n in np.unique(np.linspace(0, len(found) - 1, number).astype(int))]
-    return list(in_threads(read_image, chosen, "reading frames"))
+    for frame in in_threads(or_left_out(read_image), chosen, "reading frames"):
+        if frame is not None:
+            yield frame
 
 
-def phantoms(seeds: Sequence[int] | range) -> list[Frame]:
+def phantoms(seeds: Iterable[int]) -> Iterator[Frame]:
     """Synthetic eyes: every second one clean, the others spoiled in one way after the other."""
-    frames = []
     for seed in seeds:
         frame = phantom_frame(seed)
         if seed % 2:
             kind = KINDS[seed // 2 % len(KINDS)]
             frame, _ = degrade(frame, kind, 0.3 + 0.6 * default_rng(seed).random(), rng=default_rng(seed))
-        frames.append(frame)
-    return frames
+        yield frame
 
 
-def tensors(frames: Sequence[Frame], recipe: Recipe) -> list[NDArray[np.float32]]:
+def tensors(frames: Iterable[Frame], recipe: Recipe) -> list[NDArray[np.float32]]:
     """What the network reads, float32 (1, 3, S, S); frames without a field of view are left out."""
     fields = ((frame, find_field(frame)) for frame in frames)
     return [prepare(f, field.crop, recipe.distill.size, recipe.mean, recipe.std) for f, field in fields if field]

@@ -237,3 +237,8 @@ def test_picture_is_small_and_shows_three_frames() -> None:
     assert picture is not None
     for frame in np.split(picture, 3, axis=1):
         assert frame.std() > 20
+
+
+def test_no_table_waits_for_its_figures() -> None:
+    for page in (ROOT / "MODEL_CARD.md", ROOT / "docs" / "benchmarks.md"):
+        assert not re.search(r"FILL|<!-- METRICS", page.read_text(encoding="utf-8")), page

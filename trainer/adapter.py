@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from edge.commands.cli import err
 from edge.errors import EdgeError
 from trainer import runs
-from trainer.datasets import Square
+from trainer.datasets import Square, progress
 from trainer.foundation import Backbone, extract, load_backbone
 from trainer.pictures import save_sheet, tint
 from trainer.prior import anomaly, binarise, load_prior
@@ -92,7 +92,8 @@ def prior_maps(recipe: Recipe, out: Path, squares: Sequence[Square]) -> NDArray[
     """|f| of the run's prior on the run's vessel maps: float32 (N, S, S), 0 outside the field."""
     segmenter, prior = load_segmenter(out), load_prior(out, recipe)
     found = []
-    for start in range(0, len(squares), 32):
+    starts = range(0, len(squares), 32)
+    for start in progress(starts, "what the prior misses", len(starts)):
         some = squares[start : start + 32]
         vessels = segment(segmenter, [s.picture for s in some], recipe)
         binary = [binarise(v, s.field, recipe.prior.size) for s, v in zip(some, vessels, strict=True)]

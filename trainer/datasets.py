@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -61,7 +62,9 @@ def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph
     left_out = [data / name for name in exclude]
     found = []
     for path in find_images([data]):
-        if _NOT_PHOTOGRAPHS & set(path.parts[:-1]) or any(folder in path.parents for folder in left_out):
+        if _NOT_PHOTOGRAPHS & set(path.relative_to(data).parts[:-1]) or any(
+            folder in path.parents for folder in left_out
+        ):
             continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
         found.append(Photograph(path, drawn if drawn and drawn.is_file() else None))
@@ -106,24 +109,50 @@ def load_square(photograph: Photograph, size: int) -> Square | None:
 
 
 def load_squares(photographs: Sequence[Photograph], size: int, what: str = "reading photographs") -> list[Square]:
-    """Read many; a file that cannot be read is named on stderr and left out."""
+    """Read many; a file that cannot be read is named on stderr and left out.
 
-    def load(photograph: Photograph) -> Square | None:
-        try:
-            return load_square(photograph, size)
-        except EdgeError as error:
-            err.print(f"left out: {error}", markup=False)
-            return None
-
-    squares = [s for s in in_threads(load, photographs, what) if s is not None]
+    Raises:
+        EdgeError: none of them can be used.
+    """
+    read = in_threads(or_left_out(lambda photograph: load_square(photograph, size)), photographs, what)
+    squares = [square for square in read if square is not None]
     if not squares:
         raise EdgeError("none of the photographs shows a field of view that could be read: look at the lines above.")
     return squares
 
 
-def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str, threads: int = 4) -> Iterable[Result]:
-    """Results in the order of the items, with a progress bar; at most a few are ahead of the reader."""
+def or_left_out(work: Callable[[Item], Result | None]) -> Callable[[Item], Result | None]:
+    """The same work; what cannot be read is named on stderr and yields None."""
+
+    def attempt(item: Item) -> Result | None:
+        try:
+            return work(item)
+        except EdgeError as error:
+            err.print(f"left out: {error}", markup=False)
+            return None
+
+    return attempt
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str, threads: int = 4) -> Iterator[Result]:
+    """Results in the order of the items, with a progress bar; only a few are ahead of whoever reads them."""
+    return progress(_ahead(work, items, threads), what, len(items))
+
+
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        yield from track(
-            pool.map(work, items), what, total=len(items), console=err, disable=not err.is_terminal, transient=True
-        )
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    """The items, with a progress bar on a terminal."""
+    yield from track(items, what, total=total, console=err, disable=not err.is_terminal, transient=True)

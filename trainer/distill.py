@@ -57,12 +57,17 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     _save_picture(folder / "student.png", model, pairs, real, recipe)
     apart = np.abs(predict(model, real.pictures[::4], recipe) - real.maps[::4])[real.fields[::4]]
     metrics = {
-        "photographs": Counter(s.path.relative_to(data).parts[0] for s in photographs.squares),
+        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
         "pairs": settings.pairs,
         "losses": losses,
         "map_mae_to_teacher": float(apart.mean()),
     }
     runs.finish(folder, model, recipe, key, metrics)
+
+
+def _set_of(path: Path) -> str:
+    """The folder below the data folder; never the name of a file, which may be that of a patient."""
+    return path.parts[0] if len(path.parts) > 1 else "photographs"
 
 
 def load_student(out: Path) -> Student:

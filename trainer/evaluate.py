@@ -15,7 +15,7 @@ from edge.labels import Quality, has_both_classes, labels_from_folders, read_lab
 from edge.metrics import auroc
 from trainer.adapter import load_teacher, prior_maps
 from trainer.coverage import completeness
-from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square
+from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
 from trainer.distill import load_student, predict
 from trainer.recipe import Recipe
 from trainer.vessels import load_segmenter, segment
@@ -59,16 +59,21 @@ def evaluate(recipe: Recipe, data: Path, out: Path) -> dict[str, dict[str, float
         EdgeError: there is no labelled set below ``data``, or a step of the run is missing.
     """
     sets: list[LabelledSet] = find_labelled(data)
-    result: dict[str, dict[str, float]] = {}
     if not sets:
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
+    result: dict[str, dict[str, float]] = {}
+    ways = scorers(recipe, out)
+
+    def read_square(photograph: Photograph) -> Square | None:
+        return load_square(photograph, recipe.vessels.field)
+
     for labelled in sets:
         photographs = [Photograph(path, None) for path in labelled.paths]
-        read = list(in_threads(lambda p: load_square(p, recipe.vessels.field), photographs, f"reading {labelled.name}"))
+        read = list(in_threads(or_left_out(read_square), photographs, f"reading {labelled.name}"))
         seen = np.array([square is not None for square in read])
         shown = [square for square in read if square is not None]
         table = result.setdefault(labelled.name, {})
-        for name, score in scorers(recipe, out).items():
+        for name, score in ways.items():
             scores = np.zeros(len(seen))  # a frame without a field of view scores 0
             scores[seen] = score(shown)
             table |= {f"{name}, {question}": value for question, value in aurocs(scores, labelled.qualities).items()}
@@ -78,7 +83,8 @@ def evaluate(recipe: Recipe, data: Path, out: Path) -> dict[str, dict[str, float
 def aurocs(scores: Scores, qualities: Sequence[Quality]) -> dict[str, float]:
     """Good against reject, and where there is a middle class good + usable against reject; outliers do not count."""
     quality = np.array(qualities)
-    asked = {"good/reject": ("good",)} | ({"gradable/reject": ("good", "usable")} if "usable" in qualities else {})
+    asked: dict[str, tuple[str, ...]] = {"good/reject": ("good",)} if "good" in qualities else {}
+    asked |= {"gradable/reject": ("good", "usable")} if "usable" in qualities else {}
     result: dict[str, float] = {}
     for question, high in asked.items():
         chosen = np.isin(quality, (*high, "reject"))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from edge.errors import EdgeError
 from edge.frame import normalise
+from trainer.datasets import progress
 from trainer.training import device
 
 _LITE = "efficientnet-lite0"
@@ -113,7 +114,8 @@ def extract(
             "mend adapter.size in the recipe."
         )
     found = []
-    for start in range(0, len(pictures), batch):
+    starts = range(0, len(pictures), batch)
+    for start in progress(starts, f"features of {backbone.name}", len(starts)):
         some = [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pictures[start : start + batch]]
         images = np.concatenate([normalise(np.asarray(p, dtype=np.uint8), backbone.mean, backbone.std) for p in some])
         with torch.no_grad():

@@ -101,7 +101,7 @@ def load_recipe(name_or_file: str) -> Recipe:
         raise EdgeError(f"there is no recipe {name_or_file}: name one of {names}, or a YAML file.")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise EdgeError(
             f"{path} is not YAML ({' '.join(str(error).split())}): compare it with a recipe that ships."
         ) from error

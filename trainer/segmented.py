@@ -24,12 +24,10 @@ class Segmented:
     Attributes:
         squares: N of them.
         vessels: uint8 (N, S, S), vessel probability times 255.
-        key: changes whenever the photographs or the segmenter do.
     """
 
     squares: Sequence[Square]
     vessels: NDArray[np.uint8]
-    key: str
 
     def most_complete(self, share: float) -> list[int]:
         """Numbers of the photographs with the most complete vessel map, best first: chosen without a label."""
@@ -39,9 +37,9 @@ class Segmented:
 
 
 def key_of_photographs(recipe: Recipe, data: Path, out: Path) -> str:
-    """The key of ``segmented``, without reading a photograph."""
-    names = (p.path.relative_to(data) for p in find_photographs(data, recipe.exclude))
-    return runs.key_of(recipe.exclude, runs.read_metadata(out / "vessels")["key"], *names)
+    """What ``segmented`` depends on: names and sizes of the files and the segmenter; no photograph is read."""
+    files = runs.names_and_sizes(data, find_photographs(data, recipe.exclude))
+    return runs.key_of(recipe.exclude, runs.read_metadata(out / "vessels")["key"], *files)
 
 
 @functools.lru_cache(maxsize=1)  # the steps of one training share it
@@ -52,5 +50,5 @@ def segmented(recipe: Recipe, data: Path, out: Path) -> Segmented:
         EdgeError: the segmenter is missing, or no photograph can be read.
     """
     squares = load_squares(find_photographs(data, recipe.exclude), recipe.vessels.field)
-    maps = segment(load_segmenter(out), [s.picture for s in squares], recipe)
-    return Segmented(squares, np.rint(maps * 255).astype(np.uint8), key_of_photographs(recipe, data, out))
+    maps = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
+    return Segmented(squares, np.rint(maps * 255).astype(np.uint8))

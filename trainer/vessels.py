@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from edge.commands.cli import err
 from edge.errors import EdgeError
 from edge.frame import normalise
 from trainer import augment, runs
-from trainer.datasets import Square, find_photographs, is_held_out, load_squares
+from trainer.datasets import Square, find_photographs, is_held_out, load_squares, progress
 from trainer.networks import Segmenter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
@@ -39,11 +39,15 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
             f"{data} holds no hand-drawn vessel map (SET/images/STEM.jpg with SET/vessels/STEM.png): "
             "see docs/data.md for public sets."
         )
-    key = runs.key_of(recipe.seed, recipe.mean, recipe.std, settings, *(p.path.relative_to(data) for p in drawn))
+    key = runs.key_of(recipe.seed, recipe.mean, recipe.std, settings, *runs.names_and_sizes(data, drawn))
     if runs.finished(folder, key):
         err.print("vessels: finished already")
         return
     kept = [p for p in drawn if is_held_out(p, drawn, settings.holdout_every)]
+    if len(kept) == len(drawn):
+        raise EdgeError(
+            "holdout_every keeps every annotated photograph from the training: set it to 0, or to 2 or more."
+        )
     taught = load_squares([p for p in drawn if p not in kept], settings.field, "vessels: reading")
     torch.manual_seed(recipe.seed)
     model = place(Segmenter())
@@ -70,7 +74,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
 
 
 def segment(
-    model: nn.Module, pictures: Sequence[NDArray[np.uint8]], recipe: Recipe, batch: int = 8
+    model: nn.Module, pictures: Sequence[NDArray[np.uint8]], recipe: Recipe, batch: int = 8, what: str = ""
 ) -> NDArray[np.float32]:
     """Vessel probability of pictures.
 
@@ -79,12 +83,14 @@ def segment(
         pictures: uint8 BGR (S, S, 3), field of view as large as in training.
         recipe: for the normalisation.
         batch: pictures at a time.
+        what: words for a progress bar; none without.
 
     Returns:
         float32 (N, S, S) in [0, 1].
     """
     found = []
-    for start in range(0, len(pictures), batch):
+    starts: Iterable[int] = range(0, len(pictures), batch)
+    for start in progress(starts, what, -(-len(pictures) // batch)) if what else starts:
         some = np.concatenate([normalise(p, recipe.mean, recipe.std) for p in pictures[start : start + batch]])
         images = torch.from_numpy(some).to(device(), memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):

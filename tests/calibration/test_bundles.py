@@ -45,6 +45,18 @@ def test_float_and_int8_are_compared(report: bundles.Report) -> None:
     assert abs(before - after) < 0.2
 
 
+def test_a_photograph_that_cannot_be_read_is_left_out(
+    tiny_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from calibration.frames import choose_frames
+    from trainer.recipe import load_recipe
+
+    (tmp_path / "bad.jpg").write_bytes(b"not a picture")
+    (tmp_path / "good.png").write_bytes((tiny_run.data / "loose" / "0.png").read_bytes())
+    assert len(list(choose_frames(tmp_path, load_recipe(str(tiny_run.recipe)), 5))) == 1
+    assert "bad.jpg" in capsys.readouterr().err
+
+
 def edge_calibrate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     code = "from calibration.commands import main; main()"
     return subprocess.run(

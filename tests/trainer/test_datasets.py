@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from edge.errors import EdgeError
-from trainer.datasets import Photograph, find_photographs, is_held_out, load_square, load_squares
+from trainer.datasets import Photograph, find_photographs, in_threads, is_held_out, load_square, load_squares
 
 
 def test_photographs_are_found_with_their_vessel_maps_and_without_what_is_excluded(photographs: Path) -> None:
@@ -69,3 +69,19 @@ def test_a_file_that_cannot_be_read_is_left_out(
     assert "bad.jpg" in capsys.readouterr().err
     with pytest.raises(EdgeError, match="none of the photographs"):
         load_squares([Photograph(bad, None)], 64)
+
+
+def test_a_folder_above_the_data_may_be_called_anything(tmp_path: Path, photographs: Path) -> None:
+    data = tmp_path / "fov" / "vessels"
+    data.mkdir(parents=True)
+    (data / "a.png").write_bytes((photographs / "loose" / "0.png").read_bytes())
+    assert [p.path.name for p in find_photographs(data)] == ["a.png"]
+
+
+def test_only_a_few_are_read_ahead() -> None:
+    """Full-size photographs by the hundred do not fit into memory."""
+    begun: list[int] = []
+    results = in_threads(lambda n: begun.append(n) or n, range(100), "reading", threads=2)
+    assert next(iter(results)) == 0
+    assert len(begun) <= 6
+    results.close()  # type: ignore[attr-defined]

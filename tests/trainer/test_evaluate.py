@@ -29,6 +29,7 @@ def test_labelled_sets_are_found_by_folder_and_by_csv(photographs: Path, tmp_pat
 def test_aurocs_leave_outliers_out_and_ask_about_the_middle_class_where_there_is_one() -> None:
     scores = np.array([0.9, 0.8, 0.2, 0.1, 0.95])
     assert aurocs(scores, ["good", "good", "reject", "reject", "outlier"]) == {"good/reject": 1.0}
+    assert aurocs(scores[:2], ["usable", "reject"]) == {"gradable/reject": 1.0}
     assert aurocs(scores[:4], ["good", "reject", "usable", "reject"]) == {"good/reject": 1.0, "gradable/reject": 0.75}
 
 

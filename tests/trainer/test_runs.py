@@ -40,9 +40,12 @@ def test_what_is_for_evaluation_was_not_trained_on(tiny_run: Any) -> None:
 
 
 def test_a_finished_run_is_not_repeated(tiny_run: Any) -> None:
-    done = edge_train("all", "--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out", tiny_run.run)
+    done = edge_train("all", "--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out", tiny_run.run, "--json")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("finished already") == 4
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["step"] for line in lines] == ["vessels", "prior", "adapter", "distill"]
+    assert lines[3]["metrics"]["pairs"] == 8
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,24 @@ def test_photographs_without_a_drawn_map_cannot_teach_the_segmenter(photographs:
     done = edge_train("vessels", "--data", photographs / "loose", "--out", tmp_path)
     assert done.returncode == 1
     assert "no hand-drawn vessel map" in done.stderr
+
+
+def test_no_file_name_gets_into_the_metrics() -> None:
+    """They travel with the bundle, and a file may be called after a patient."""
+    from trainer.distill import _set_of
+
+    assert _set_of(Path("smith_john.jpg")) == "photographs"
+    assert _set_of(Path("hrf/images/01.jpg")) == "hrf"
+
+
+def test_holding_everything_out_is_said(tiny_run: Any, tmp_path: Path) -> None:
+    recipe = yaml.safe_load(tiny_run.recipe.read_text())
+    recipe["vessels"]["holdout_every"] = 1
+    path = tmp_path / "none.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    done = edge_train("vessels", "--recipe", path, "--data", tiny_run.data, "--out", tmp_path / "run")
+    assert done.returncode == 1
+    assert "holdout_every" in done.stderr
 
 
 @pytest.mark.slow
