@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import edge
 from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
-from benchmarks.latency import STAGES, Assess, guarded, measure, summarise, throughput
+from benchmarks.latency import STAGES, Assess, measure, summarise, throughput
 from benchmarks.machine import (
     describe_machine,
     installed_engines,
@@ -31,7 +31,7 @@ from benchmarks.report import print_table, to_json, to_markdown
 from benchmarks.result import FrameFacts, Memory, Result, model_facts, notes_on
 from edge import EdgeError, QualityModel
 from edge.atomic import write_atomically
-from edge.commands.cli import Debug, Json, err, main_of, new_app, out
+from edge.commands.cli import Debug, EngineName, Json, Runtime, err, main_of, new_app, out
 from edge.frame import frame_step_name
 
 app = new_app("Time a model on this machine.")
@@ -70,7 +70,7 @@ def bench(
     frames: Annotated[Path | None, typer.Option(help="A folder of photographs; synthetic eyes if left out.")] = None,
     runs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Timed frames; a p99 needs 300.")] = 1000,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, openvino, tensorrt or tensorrt_rtx.")] = "auto",
+    engine: Runtime = EngineName.auto,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Resize the frames; synthetic eyes are 760x570 if left out.")
     ] = None,
@@ -97,14 +97,14 @@ def bench(
     load = load_average()  # before this process adds to it
     if threads is not None:
         cv2.setNumThreads(threads)
-    command = _command(model, frames, runs, threads, engine, size, reference)
+    command = _command(model, frames, runs, threads, engine.value, size, reference)
     with err.status("getting frames"):
         chosen = folder_frames(frames, wanted) if frames is not None else phantom_frames(wanted or PHANTOM_SIZE)
     restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
     before_mib, began = peak_memory_mib(), time.perf_counter()
-    with QualityModel.load(model, engine, threads) as quality:
+    with QualityModel.load(model, engine.value, threads) as quality:
         facts = model_facts(quality, (time.perf_counter() - began) * 1000)
-        assess = guarded(quality.assess)
+        assess = quality.assess
         with _progress("timing", runs) as tick:
             measured = measure(assess, chosen.images, runs, tick)
         memory = Memory(before_mib, peak_memory_mib())  # before the reference, which takes 1.5 GiB
@@ -145,7 +145,7 @@ def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison |
             compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
     except KeyboardInterrupt:
         return None, (_STOPPED,)
-    except (ImportError, RuntimeError, MemoryError) as error:  # ours, being guarded, raises EdgeError
+    except (ImportError, RuntimeError, MemoryError) as error:  # ours raises EdgeError
         lines = str(error).strip().splitlines() or ["no message"]
         return None, (f"The reference failed and was left out ({type(error).__name__}: {lines[0]}).",)
     return compared, (_STOPPED,) if compared.interrupted else ()

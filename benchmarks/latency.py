@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import Assessment, EdgeError
+from edge import Assessment
 
 Assess = Callable[[NDArray[np.uint8]], Assessment]
 Tick = Callable[[int], None]  # told how many runs are done, between frames and outside the clock
@@ -121,7 +121,7 @@ def measure(
         The runs; fewer, and ``interrupted``, after Ctrl-C.
 
     Raises:
-        EdgeError: the model failed on a frame (with an assess that is ``guarded``).
+        EdgeError: the model failed on a frame.
         KeyboardInterrupt: Ctrl-C before the first timed run.
     """
     warm = warm_up(lambda index: _timed(assess, frames, index)[-1])
@@ -136,27 +136,6 @@ def measure(
             raise
         interrupted = True
     return Measurement(np.array(samples, dtype=np.float64), warm, interrupted)
-
-
-def guarded(assess: Assess) -> Assess:
-    """``assess`` with whatever a runtime throws turned into one sentence."""
-    asked = 0
-
-    def assess_or_say(frame: NDArray[np.uint8]) -> Assessment:
-        nonlocal asked
-        asked += 1
-        try:
-            return assess(frame)
-        except EdgeError:
-            raise
-        except Exception as error:  # runtimes have no exception of their own in common
-            lines = str(error).strip().splitlines() or ["no message"]
-            raise EdgeError(
-                f"The model failed on frame {asked} ({type(error).__name__}: {lines[0]}): "
-                "check it with edge-compile, or choose another runtime with --engine."
-            ) from error
-
-    return assess_or_say
 
 
 def _timed(assess: Assess, frames: Sequence[NDArray[np.uint8]], index: int) -> tuple[float, float, float, float]:

@@ -14,7 +14,7 @@ from edge.field import Crop
 
 try:
     from edge import _frame_step
-except ImportError:  # no compiler at install time: slower, same numbers
+except ImportError:  # no compiler at install time: slower, and within a grey level the same
     _frame_step = None  # type: ignore[assignment]
 
 

@@ -101,6 +101,11 @@ def _grade(model: QualityModel, path: Path, reading: Future[NDArray[np.uint8]]) 
         assessment = model.assess(frame)
     except EdgeError as error:
         return GradedFile(path, None, None, str(error))
+    except Exception as error:  # whatever it is, the other files are graded
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        return GradedFile(
+            path, None, None, f"{path} could not be graded ({type(error).__name__}: {said}): save it again as PNG."
+        )
     if not math.isfinite(assessment.score):
         return GradedFile(path, None, None, f"{path} got no finite score: the model is broken; take another one.")
     return GradedFile(path, frame, assessment)
@@ -112,8 +117,8 @@ def csv_text(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A cell as it is, in quotes where a reader, or a spreadsheet that sees a formula, could take it for more."""
-    if text and (text[0] in "=+-@ \t" or any(mark in text for mark in ',"\r\n')):
+    """A cell as it is, in quotes where a reader could take it for more."""
+    if any(mark in text for mark in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
 
@@ -163,8 +168,10 @@ def write_pictures(folder: Path, stem: Path, frame: NDArray[np.uint8], assessmen
         target.parent.mkdir(parents=True, exist_ok=True)
         pictures = {"map": map_picture(assessment), "overlay": draw_overlay(frame, assessment)}
         for kind, picture in pictures.items():
-            _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 2])
-            target.with_name(f"{target.name}.{kind}.png").write_bytes(data.tobytes())
+            done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 2])
+            if not done:
+                raise EdgeError(f"{target} cannot get its {kind}: OpenCV makes no PNG of it; install OpenCV again.")
+            write_atomically(target.with_name(f"{target.name}.{kind}.png"), data.tobytes())
     except OSError as error:
         raise EdgeError(
             f"{target} cannot get its map and overlay ({error.strerror}): check the folder and the disk."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)  # stuffed bytes and restarts are data
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)  # stuffed bytes, restarts and fill are data
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _CUT_OFF = "is cut off: its last part is missing"
 _DAMAGED = "is damaged: its inner structure makes no sense"
@@ -219,7 +219,7 @@ def _webp(data: bytes) -> Header:
 
 
 def _pnm(data: bytes) -> Header:
-    match = re.match(rb"P([56])(?:\s+|#[^\n]*\n)+(\d+)\s+(\d+)\s+(\d+)\s", data[:1024])
+    match = re.match(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)\s+(\d+)\s+(\d+)\s", data[:1024])
     if match is None:
         raise HeaderError(_DAMAGED)
     width, height, brightest = int(match[2]), int(match[3]), int(match[4])

@@ -19,6 +19,7 @@ SUFFIXES = frozenset({".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", "
 SMALLEST = 32  # pixels on a side
 MOST_PIXELS = 64 << 20  # decoded at once; about 190 MiB of BGR
 MOST_BYTES = 512 << 20  # of a file: 64 megapixels of uncompressed 16-bit RGBA
+_MOST_12_BITS = 4095
 _DECODER_LIMIT = 1 << 30  # pixels; OpenCV refuses more whatever the reduction
 _OWN_PICTURES = (".map", ".overlay")  # what edge-grade and edge-capture write beside a frame is not a photograph
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
@@ -28,9 +29,8 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     """Read a photograph as its upright 8-bit form.
 
     Grey becomes three equal channels; alpha is laid on black; of several pages the first is read. 16-bit samples are
-    divided by the range of the smallest whole number of bits, from 8 to 16, that holds the brightest sample: so true
-    16-bit data is divided by 257, and 12-bit data in a 16-bit file by 16.06. A JPEG of more than 64 megapixels is
-    decoded at a half, a quarter or an eighth of its size.
+    divided by 257; where no sample is above 4095 they are taken for the 12-bit data that cameras leave in a 16-bit
+    file, and divided by 16. A JPEG of more than 64 megapixels is decoded at a half, a quarter or an eighth of its size.
 
     Args:
         path: a JPEG, PNG, TIFF, BMP, WebP or binary PNM file; its content decides, not its suffix.
@@ -178,21 +178,21 @@ def _to_bgr(decoded: NDArray[np.generic], header: Header) -> NDArray[np.uint8]:
     if channels > 4:
         raise HeaderError(f"has {channels} channels: save it as grey or RGB")
     colours = 1 if channels <= 2 else 3
-    frame = _to_8_bits(np.ascontiguousarray(planes[:, :, :colours]))
+    samples = np.ascontiguousarray(planes[:, :, :colours])
+    frame = _to_8_bits(samples, 16 if samples.max() <= _MOST_12_BITS else 257)
     if colours == 1:
         frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
     if channels in (2, 4) and not header.alpha_applied:
-        alpha = _to_8_bits(np.ascontiguousarray(planes[:, :, -1]))
+        alpha = _to_8_bits(np.ascontiguousarray(planes[:, :, -1]), 257)
         frame = np.asarray(cv2.multiply(frame, cv2.merge([alpha] * 3), scale=1 / 255), dtype=np.uint8)
     return frame
 
 
-def _to_8_bits(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _to_8_bits(samples: NDArray[np.generic], divisor: int) -> NDArray[np.uint8]:
+    """8-bit samples as they are, 16-bit ones divided."""
     if samples.dtype == np.uint8:
         return samples.view(np.uint8)
-    wide = samples.view(np.uint16)
-    bits = max(8, int(wide.max()).bit_length())
-    narrow = cv2.convertScaleAbs(wide, alpha=255 / ((1 << bits) - 1))
+    narrow = cv2.convertScaleAbs(samples.view(np.uint16), alpha=1 / divisor)
     return np.asarray(narrow, dtype=np.uint8).reshape(samples.shape)
 
 

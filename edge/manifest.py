@@ -51,7 +51,7 @@ class Manifest:
         thresholds: on the quality score.
         thresholds_from: who fitted the thresholds on what.
         metrics: measured figures, name -> value.
-        trained_on: data sets, with their terms.
+        trained_on: folders of the training data and how many photographs each gave.
         golden: seeded phantom frames and their scores.
         made_with: name -> version of the software that made it.
         members: member -> SHA-256, hexadecimal.

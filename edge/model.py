@@ -61,7 +61,24 @@ class QualityModel:
 
         Returns:
             Map, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
+
+        Raises:
+            ValueError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
+            EdgeError: the engine failed, or gave a map that holds no number.
         """
+        _check_frame(frame)
+        try:
+            return self._assess(frame)
+        except EdgeError:
+            raise
+        except Exception as error:  # runtimes have no exception of their own in common
+            said = (str(error).strip().splitlines() or ["no message"])[0]
+            raise EdgeError(
+                f"{self.bundle.path} failed on a frame ({type(error).__name__}: {said}): "
+                "edge-compile --engine NAME shows whether an engine works here."
+            ) from error
+
+    def _assess(self, frame: NDArray[np.uint8]) -> Assessment:
         start = time.perf_counter()
         grid = self.manifest.grid
         field = find_field(frame)
@@ -96,6 +113,13 @@ class QualityModel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_frame(frame: object) -> None:
+    if not isinstance(frame, np.ndarray):
+        raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}")
 
 
 def decide(score: float, thresholds: Thresholds) -> Verdict:

@@ -107,7 +107,7 @@ def grade_stream(
     try:
         while not stop.is_set() and (frame := mailbox.take(stop)) is not None:
             taken = time.monotonic()
-            assessment = _assess(model, frame)
+            assessment = model.assess(frame.image)
             done = time.monotonic()
             first = frame.timestamp if first is None else first
             began = began or done
@@ -122,18 +122,6 @@ def grade_stream(
         mailbox.close()
         reader.join(_GOODBYE_S)
         counts.dropped = mailbox.dropped
-
-
-def _assess(model: QualityModel, frame: Frame) -> Assessment:
-    try:
-        return model.assess(frame.image)
-    except EdgeError:
-        raise
-    except Exception as error:
-        raise EdgeError(
-            f"frame {frame.index} could not be graded ({_first_line(error)}); "
-            "try edge-bench --version to see which engines work here, or another --engine."
-        ) from error
 
 
 def _read_all(

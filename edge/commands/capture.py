@@ -49,7 +49,7 @@ def capture(
         ),
     ] = None,
     model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, openvino, tensorrt or tensorrt_rtx.")] = "auto",
+    engine: cli.Runtime = cli.EngineName.auto,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for inference.")] = 1,
     frames: Annotated[int | None, typer.Option(min=1, help="End after this many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="End after this long on the source's clock.")] = None,
@@ -73,7 +73,7 @@ def capture(
     camera = open_camera(source)
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(_stop_on_signals())
-        quality = closing.enter_context(QualityModel.load(model, engine, threads))
+        quality = closing.enter_context(QualityModel.load(model, engine.value, threads))
         if out is not None:
             session = closing.enter_context(
                 Session(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -16,6 +17,17 @@ from edge.errors import EdgeError
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+
+class EngineName(str, Enum):
+    """``auto`` and the names in ``edge.engines.choose.ENGINES``."""
+
+    auto = "auto"
+    openvino = "openvino"
+    tensorrt = "tensorrt"
+    tensorrt_rtx = "tensorrt_rtx"
+
+
+Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto takes the first that works here.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -42,5 +54,11 @@ def main_of(app: typer.Typer) -> Callable[[], None]:
         except KeyboardInterrupt:
             err.print("interrupted")
             sys.exit(130)
+        except Exception as error:  # a mistake of ours: still one sentence
+            if "--debug" in sys.argv:
+                raise
+            said = " ".join(str(error).split()) or "no message"
+            err.print(f"unexpected: {type(error).__name__}: {said}; run again with --debug and report it", markup=False)
+            sys.exit(1)
 
     return main

@@ -32,15 +32,6 @@ Examples:
 """
 
 
-class EngineName(str, Enum):
-    """The runtimes."""
-
-    auto = "auto"
-    openvino = "openvino"
-    tensorrt = "tensorrt"
-    tensorrt_rtx = "tensorrt_rtx"
-
-
 class Target(str, Enum):
     """What to build for."""
 
@@ -54,7 +45,6 @@ class Target(str, Enum):
 
 
 Model = Annotated[Path | None, typer.Argument(help="A .efiqa file; without it, the model that ships with the package.")]
-Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto takes the first that works here.")]
 For = Annotated[Target, typer.Option(help="A GPU family to build for ahead of time, or this machine.")]
 Out = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also write the engine to FILE, and FILE.json that describes it.")
@@ -64,14 +54,14 @@ Out = Annotated[
 @app.command(help=_HELP)
 def compile_model(
     model: Model = None,
-    engine: Runtime = EngineName.auto,
+    engine: cli.Runtime = cli.EngineName.auto,
     target: For = Target.current,
     out: Out = None,
     as_json: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
     """Build, keep, tell."""
-    if target is not Target.current and engine not in (EngineName.auto, EngineName.tensorrt_rtx):
+    if target is not Target.current and engine not in (cli.EngineName.auto, cli.EngineName.tensorrt_rtx):
         raise typer.BadParameter(
             f"only tensorrt_rtx builds for {target.value}; leave --engine out, or use --target current."
         )

@@ -50,7 +50,7 @@ def grade(
         Path | None, typer.Option(help="A CSV path,quality, paths relative to it; prints metrics.")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
-    engine: Annotated[str, typer.Option(help="auto, openvino, tensorrt or tensorrt_rtx.")] = "auto",
+    engine: cli.Runtime = cli.EngineName.auto,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
@@ -66,17 +66,24 @@ def grade(
     show_table = csv is None and not json_lines
     if show_table:
         cli.out.print(f"{'score':>6}  {'verdict':<9}  path")
-    # What is wrong with a file is said in its row, not by OpenCV.
-    with quiet_opencv(), QualityModel.load(model, engine, threads) as quality:
-        for stem, graded in zip(stems, _with_progress(grade_files(quality, inputs), len(inputs), csv), strict=True):
-            rows.append(graded.cells())
-            if graded.assessment is not None:
-                if maps is not None and graded.frame is not None:
-                    write_pictures(maps, stem, graded.frame, graded.assessment)
-                label = truth.get(key_of(graded.path)) if truth is not None else None
-                if label is not None:
-                    labelled.append(Labelled(label, graded.assessment.score, graded.assessment.verdict))
-            _show(graded, show_table, json_lines)
+    no_maps = ""  # why pictures are missing
+    try:
+        # What is wrong with a file is said in its row, not by OpenCV.
+        with quiet_opencv(), QualityModel.load(model, engine.value, threads) as quality:
+            for stem, graded in zip(stems, _with_progress(grade_files(quality, inputs), len(inputs), csv), strict=True):
+                rows.append(graded.cells())
+                if graded.assessment is not None:
+                    label = truth.get(key_of(graded.path)) if truth is not None else None
+                    if label is not None:
+                        labelled.append(Labelled(label, graded.assessment.score, graded.assessment.verdict))
+                _show(graded, show_table, json_lines)
+                if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
+                    no_maps = problem
+                    cli.err.print(Text(f"error: {problem}"), soft_wrap=True)
+    except KeyboardInterrupt:
+        if csv is not None and rows:
+            write_csv(csv, rows)
+        raise
     if csv is not None:
         write_csv(csv, rows)
     evaluation = evaluate(labelled) if truth is not None else None
@@ -85,8 +92,8 @@ def grade(
         summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
         print(json.dumps({"summary": summary | _metrics(evaluation, truth, labels)}, allow_nan=False))
     else:
-        _close(rows, csv, maps, evaluation, truth, labels)
-    if any(error for *_, error in rows):
+        _close(rows, csv, None if no_maps else maps, evaluation, truth, labels)
+    if no_maps or any(error for *_, error in rows):
         raise typer.Exit(1)
 
 
@@ -108,6 +115,17 @@ def _check_outputs(csv: Path | None, maps: Path | None, labels: Path | None, ima
             maps.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
+
+
+def _draw(maps: Path, stem: Path, graded: GradedFile) -> str:
+    """Write the pictures of a file that was graded; why they could not be, if so: that must not cost the scores."""
+    if graded.assessment is None or graded.frame is None:
+        return ""
+    try:
+        write_pictures(maps, stem, graded.frame, graded.assessment)
+    except EdgeError as error:
+        return str(error)
+    return ""
 
 
 def _with_progress(graded: Iterator[GradedFile], total: int, csv: Path | None) -> Iterator[GradedFile]:

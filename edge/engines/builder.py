@@ -36,6 +36,7 @@ def build_engine(trt: Any, bundle: Bundle, target: str = "current") -> bytes:
         The serialised engine.
 
     Raises:
+        UnavailableError: the library does not start here or is too old.
         EdgeError: names the nodes that cannot be parsed, or gives the builder's own words.
     """
     logger = collecting_logger(trt)
@@ -45,7 +46,10 @@ def build_engine(trt: Any, bundle: Bundle, target: str = "current") -> bytes:
         raise UnavailableError(
             f"{trt.__name__} does not start here ({logger.first() or error}): check the GPU's driver"
         ) from error
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    strongly_typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    if strongly_typed is None:
+        raise UnavailableError(f"{trt.__name__} {trt.__version__} is too old: install version 10 or newer")
+    network = builder.create_network(1 << int(strongly_typed))
     _parse(trt, network, logger, bundle)
     config = builder.create_builder_config()
     if target != "current":

@@ -36,9 +36,15 @@ class Gpu:
 
         A CUDA context belongs to the thread that made it current. Pushing and popping around every use lets any
         thread infer, free buffers and close; pycuda frees nothing that another thread's context owns.
+
+        Raises:
+            UnavailableError: the driver does not let the context be current.
         """
         with self._lock:
-            self._context.push()
+            try:
+                self._context.push()
+            except self.cuda.Error as error:
+                raise UnavailableError(f"the GPU {self.name} cannot be used ({error}): check nvidia-smi") from error
             try:
                 yield
             finally:

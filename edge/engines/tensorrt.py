@@ -28,7 +28,7 @@ class TensorRtEngine:
             bundle: what the engine was built from.
 
         Raises:
-            EdgeError: the runtime refuses the engine, or its shapes are not those of the manifest.
+            EdgeError: the runtime refuses the engine, its shapes are not those of the manifest, or the GPU fails.
         """
         self.name = str(trt.__name__)
         self._gpu = gpu
@@ -40,16 +40,23 @@ class TensorRtEngine:
             "precision": bundle.manifest.precision,
         }
         self._open = True
-        with gpu.current():
-            self._load(trt, plan, bundle)
-            self._stream = gpu.cuda.Stream()
-            # Pinned memory: only from there does a copy to the GPU run beside other work.
-            self._input = gpu.cuda.pagelocked_empty((1, 3, self._size, self._size), np.float32)
-            self._output = gpu.cuda.pagelocked_empty((self._grid, self._grid), np.float32)
-            self._input_on_gpu = gpu.cuda.mem_alloc(self._input.nbytes)
-            self._output_on_gpu = gpu.cuda.mem_alloc(self._output.nbytes)
-            self._execution.set_tensor_address(self._names[0], int(self._input_on_gpu))
-            self._execution.set_tensor_address(self._names[1], int(self._output_on_gpu))
+        try:
+            with gpu.current():
+                self._load(trt, plan, bundle)
+                self._allocate()
+        except gpu.cuda.Error as error:
+            raise EdgeError(f"the GPU {gpu.name} cannot take the engine ({error}): free its memory") from error
+
+    def _allocate(self) -> None:
+        cuda = self._gpu.cuda
+        self._stream = cuda.Stream()
+        # Pinned memory: only from there does a copy to the GPU run beside other work.
+        self._input = cuda.pagelocked_empty((1, 3, self._size, self._size), np.float32)
+        self._output = cuda.pagelocked_empty((self._grid, self._grid), np.float32)
+        self._input_on_gpu = cuda.mem_alloc(self._input.nbytes)
+        self._output_on_gpu = cuda.mem_alloc(self._output.nbytes)
+        self._execution.set_tensor_address(self._names[0], int(self._input_on_gpu))
+        self._execution.set_tensor_address(self._names[1], int(self._output_on_gpu))
 
     def _load(self, trt: Any, plan: bytes, bundle: Bundle) -> None:
         self._logger = collecting_logger(trt)  # TensorRT keeps only a pointer to it

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from benchmarks import commands
 from benchmarks.reference import Backbone, why_no_reference
 from edge import Assessment, EdgeError, QualityModel
 from edge.bundle import default_model
+from edge.field import Field, find_field
 from edge.frame import frame_step_name
 
 QUICK = ["--runs", "8", "--threads", "1", "--no-reference"]
@@ -176,13 +178,17 @@ def test_ctrl_c_during_the_reference_keeps_our_figures(monkeypatch: pytest.Monke
 
 
 def test_a_model_that_fails_midway_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise RuntimeError("device lost\nat line 3")
+    calls = itertools.count(1)
 
-    monkeypatch.setattr(QualityModel, "assess", after(30, fail))
+    def fail(frame: NDArray[np.uint8]) -> Field | None:
+        if next(calls) == 30:
+            raise RuntimeError("device lost\nat line 3")
+        return find_field(frame)
+
+    monkeypatch.setattr("edge.model.find_field", fail)
     done = bench(*QUICK, "--size", "64x64")
     assert isinstance(done.exception, EdgeError)
-    assert "frame 30 (RuntimeError: device lost)" in str(done.exception)
+    assert "failed on a frame (RuntimeError: device lost)" in str(done.exception)
     assert done.stdout == ""
 
 
@@ -225,6 +231,7 @@ def test_help_has_an_example() -> None:
         ["--size", "760x99999"],
         ["--json", "--markdown"],
         ["--fast"],
+        ["--engine", "abacus"],
     ],
 )
 def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
@@ -240,7 +247,6 @@ def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
         ["--frames", "missing"],
         ["--out", "missing/result.json"],
         ["--out", "."],
-        ["--engine", "abacus"],
     ],
 )
 def test_what_the_user_can_mend_is_one_sentence_and_1(arguments: list[str], tmp_path: Path) -> None:

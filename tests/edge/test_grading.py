@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from edge import grading
 from edge.errors import EdgeError
 from edge.grading import (
     COLUMNS,
@@ -43,9 +46,9 @@ def test_csv_is_read_back_as_it_was(rows: list[tuple[str, str, str, str]]) -> No
     assert read == [list(COLUMNS), *map(list, rows)]
 
 
-def test_what_a_spreadsheet_would_run_is_quoted_and_nothing_else() -> None:
-    text = csv_text([("=1+1.png", "0.5", "good", ""), ("@x.png", "", "", "-"), ("plain.png", "1", "good", "")])
-    assert text == 'path,score,verdict,error\n"=1+1.png",0.5,good,\n"@x.png",,,"-"\nplain.png,1,good,\n'
+def test_cells_are_quoted_only_where_csv_asks_for_it() -> None:
+    text = csv_text([("=1+1.png", "0.5", "good", ""), ('a,"b".png', "", "", "-"), ("plain.png", "1", "good", "")])
+    assert text == 'path,score,verdict,error\n=1+1.png,0.5,good,\n"a,""b"".png",,,-\nplain.png,1,good,\n'
 
 
 def test_foreign_bytes_in_a_name_are_escaped() -> None:
@@ -109,6 +112,21 @@ def test_results_come_in_order_with_errors_among_them(tmp_path: Path, model: Qua
             assert result.cells() == (str(item.path), f"{again.score:.4f}", again.verdict, "")
 
 
+def test_a_file_that_fails_unexpectedly_stops_no_other(
+    tmp_path: Path, model: QualityModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> NDArray[np.uint8]:
+        if path.name == "bad.png":
+            raise RuntimeError("inner trouble\nmore of it")
+        return np.zeros((64, 64, 3), np.uint8)
+
+    monkeypatch.setattr(grading, "read_image", read)
+    bad, good = grade_files(model, [Input(tmp_path / "bad.png"), Input(tmp_path / "good.png")])
+    assert "bad.png could not be graded (RuntimeError: inner trouble)" in bad.error
+    assert "\n" not in bad.error
+    assert good.assessment is not None
+
+
 def test_a_batch_that_is_left_early_reads_no_further(tmp_path: Path, model: QualityModel) -> None:
     inputs = [Input(tmp_path / f"{number}.png") for number in range(1000)]
     results = grade_files(model, inputs)
@@ -125,3 +143,24 @@ def test_pictures_that_cannot_be_written_say_so(tmp_path: Path, model: QualityMo
     (tmp_path / "file").touch()
     with pytest.raises(EdgeError, match="cannot get its map"):
         write_pictures(tmp_path / "file", Path("eye"), frame, assessment)
+
+
+def test_pictures_are_there_whole_or_not_at_all(
+    tmp_path: Path, model: QualityModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = np.zeros((64, 64, 3), np.uint8)
+    assessment = model.assess(frame)
+    write_pictures(tmp_path, Path("eye"), frame, assessment)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edge.atomic.os.fsync", full)
+        with pytest.raises(EdgeError, match="No space left"):
+            write_pictures(tmp_path, Path("eye"), frame, assessment)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    monkeypatch.setattr(cv2, "imencode", lambda *_: (False, np.zeros(0, np.uint8)))
+    with pytest.raises(EdgeError, match="makes no PNG"):
+        write_pictures(tmp_path, Path("eye"), frame, assessment)

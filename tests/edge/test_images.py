@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -184,18 +185,30 @@ def test_grey_becomes_three_equal_channels(tmp_path: Path, picture: NDArray[np.u
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bits_are_scaled_by_the_range_of_the_data(tmp_path: Path, picture: NDArray[np.uint8], suffix: str) -> None:
-    picture[0, 0] = 255
-    wide = picture.astype(np.uint16)
-    full = read_image(saved(tmp_path, f"full{suffix}", encode(suffix, wide * 257)))
-    np.testing.assert_array_equal(full, picture)
-    # 12-bit data, as cameras leave it in a 16-bit file; 4095 / 255 is no whole number.
-    twelve = read_image(
-        saved(tmp_path, f"twelve{suffix}", encode(suffix, np.rint(wide * (4095 / 255)).astype(np.uint16)))
-    )
-    np.testing.assert_array_equal(twelve, picture)
-    eight = read_image(saved(tmp_path, f"eight{suffix}", encode(suffix, wide)))
-    np.testing.assert_array_equal(eight, picture)
+def test_16_bits_are_divided_alike_whatever_they_hold(tmp_path: Path, picture: NDArray[np.uint8], suffix: str) -> None:
+    under_exposed = picture // 5
+    assert 15 < under_exposed.max() < 64
+    noise = np.random.default_rng(0).integers(0, 257, picture.shape)
+    for name, eight in (("full", picture), ("dark", under_exposed)):
+        wide = (eight.astype(np.int64) * 257 + noise).clip(0, 65535).astype(np.uint16)
+        read = read_image(saved(tmp_path, f"{name}{suffix}", encode(suffix, wide)))
+        assert np.abs(read.astype(int) - eight).max() <= 1, name
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_12_bits_in_a_16_bit_file(tmp_path: Path, picture: NDArray[np.uint8], suffix: str) -> None:
+    for number, eight in enumerate((picture, picture // 5)):
+        twelve = eight.astype(np.uint16) * 16 + 7
+        assert twelve.max() <= 4095
+        read = read_image(saved(tmp_path, f"{number}{suffix}", encode(suffix, twelve)))
+        np.testing.assert_array_equal(read, eight)
+
+
+def test_16_bit_alpha_is_not_scaled_by_its_content(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
+    faint = np.full((HEIGHT, WIDTH, 1), 12, np.uint8)
+    rgba = np.concatenate([picture, faint], axis=2).astype(np.uint16) * 257
+    read = read_image(saved(tmp_path, "faint.png", encode(".png", rgba)))
+    assert np.abs(read - picture * (12 / 255)).max() <= 1
 
 
 def test_alpha_is_laid_on_black(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
@@ -254,6 +267,22 @@ def test_cut_off_says_so(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
     data = encode(".jpg", picture)
     with pytest.raises(EdgeError, match="cut off"):
         read_image(saved(tmp_path, "half.jpg", data[: len(data) // 2]))
+
+
+def test_a_jpeg_that_goes_on_in_fill_bytes_is_refused_at_once(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
+    path = saved(tmp_path, "fill.jpg", encode(".jpg", picture)[:-2] + b"\xff" * (1 << 20))
+    start = time.monotonic()
+    with pytest.raises(EdgeError, match="cut off"):
+        read_image(path)
+    assert time.monotonic() - start < 5
+
+
+def test_a_pnm_of_blanks_is_refused_at_once(tmp_path: Path) -> None:
+    path = saved(tmp_path, "blank.pgm", b"P5" + b" " * 2000)
+    start = time.monotonic()
+    with pytest.raises(EdgeError, match="damaged"):
+        read_image(path)
+    assert time.monotonic() - start < 5
 
 
 def test_half_grey_jpeg_with_an_end_is_refused(tmp_path: Path, picture: NDArray[np.uint8]) -> None:

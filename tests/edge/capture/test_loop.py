@@ -170,7 +170,7 @@ def test_a_failing_camera_thread_is_one_sentence_after_its_frames(model: Quality
 
 def test_a_failing_engine_is_one_sentence(model: QualityModel) -> None:
     camera = Recording(10)
-    with pytest.raises(EdgeError, match=r"frame 2 could not be graded .*kernel 7.* --engine"):
+    with pytest.raises(EdgeError, match=r"failed on a frame .*kernel 7.* --engine"):
         run(camera, slower(model, 0.0, fails=True), fast=True)
     assert camera.closed
 

@@ -247,7 +247,10 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["demo", "--frames", "0"], ["demo", "--seconds", "x"], ["demo", "--no"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["demo", "--frames", "0"], ["demo", "--seconds", "x"], ["demo", "--engine", "abacus"], ["demo", "--no"]],
+)
 def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
     assert invoke(*arguments)[0] == 2
 

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.commands import grade
+from edge.commands.cli import EngineName
+from edge.engines.choose import ENGINES
+from edge.errors import EdgeError
+from edge.grading import GradedFile
 
 
 def eye(seed: int = 0, blur: float = 0) -> NDArray[np.uint8]:
@@ -122,7 +127,6 @@ def test_no_fundus_is_a_verdict_not_an_error(tmp_path: Path, run: Any) -> None:
 def test_every_form_of_one_picture_gets_one_grade(tmp_path: Path, run: Any) -> None:
     frame = eye()
     frame[:, :, :] = frame[:, :, 1:2]
-    frame[100, 130] = 255  # 16-bit data is scaled by its own range
     save(tmp_path / "bgr.png", frame)
     save(tmp_path / "grey.png", frame[:, :, 0])
     save(tmp_path / "wide.png", frame.astype(np.uint16) * 257)
@@ -162,6 +166,52 @@ def test_maps_of_equal_names_do_not_meet(tmp_path: Path, run: Any) -> None:
     # Pictures made by an earlier run are not photographs: the same folder again gives the same rows.
     _, out, _ = run(tmp_path, "--json")
     assert len(out.splitlines()) == 4
+
+
+def test_maps_that_cannot_be_written_cost_no_row(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise EdgeError("the disk is full.")
+
+    monkeypatch.setattr(grade, "write_pictures", full)
+    for number in range(3):
+        save(tmp_path / "in" / f"{number}.png", eye(number))
+    code, out, err = run(tmp_path / "in", "--maps", tmp_path / "maps", "--csv", tmp_path / "grades.csv")
+    assert code == 1
+    assert "maps and overlays" not in out
+    assert err.count("the disk is full") == 1
+    rows = rows_of(tmp_path / "grades.csv")
+    assert [bool(row["score"]) for row in rows] == [True] * 3
+
+
+def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = grade.grade_files
+
+    def interrupted(*arguments: Any) -> Iterator[GradedFile]:
+        graded = real(*arguments)
+        yield next(graded)
+        yield next(graded)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(grade, "grade_files", interrupted)
+    for number in range(4):
+        save(tmp_path / "in" / f"{number}.png", eye(number))
+    code, _, _ = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")
+    assert code == 130
+    assert [Path(row["path"]).name for row in rows_of(tmp_path / "grades.csv")] == ["0.png", "1.png"]
+
+
+def test_a_mistake_of_ours_is_one_sentence(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise KeyError("no [such] key")
+
+    monkeypatch.setattr(grade, "picture_stems", wrong)
+    path = save(tmp_path / "eye.png", eye())
+    code, _, err = run(path)
+    assert code == 1
+    assert err == "unexpected: KeyError: 'no [such] key'; run again with --debug and report it\n"
+    monkeypatch.setattr(sys, "argv", ["edge-grade", "--debug", str(path)])
+    with pytest.raises(KeyError):
+        grade.main()
 
 
 def test_labels_print_metrics(tmp_path: Path, run: Any) -> None:
@@ -229,6 +279,7 @@ def test_exit_codes_of_wrong_arguments(tmp_path: Path, run: Any) -> None:
     assert run()[0] == 2
     assert run(tmp_path, "--threads", "0")[0] == 2
     assert run(tmp_path, "--no-such-option")[0] == 2
+    assert run(tmp_path, "--engine", "abacus")[0] == 2
     code, _, err = run(tmp_path / "nowhere")
     assert code == 1
     assert "neither a file nor a folder" in err
@@ -240,6 +291,10 @@ def test_exit_codes_of_wrong_arguments(tmp_path: Path, run: Any) -> None:
     assert code == 1
     assert "none.efiqa" in err
     assert "Traceback" not in err
+
+
+def test_the_choice_of_engines_is_the_engines() -> None:
+    assert {name.value for name in EngineName} == {"auto", *ENGINES}
 
 
 def test_help_has_an_example(run: Any) -> None:

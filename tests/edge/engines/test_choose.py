@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.bundle import Bundle
+from edge.engines import tensorrt
+from edge.engines.checks import UnavailableError
 from edge.engines.choose import compile_bundle, open_engine
+from edge.engines.cuda import Gpu
 from edge.errors import EdgeError
 
 MakeBundle = Callable[..., Bundle]
@@ -80,3 +86,81 @@ def test_only_tensorrt_rtx_builds_ahead_of_time(make_bundle: MakeBundle) -> None
 def test_a_target_without_tensorrt_rtx(make_bundle: MakeBundle) -> None:
     with pytest.raises(EdgeError, match=r'TensorRT-RTX is not installed .*pip install "efiqa-edge\[rtx\]"'):
         compile_bundle(make_bundle(), "auto", "sm86")
+
+
+class FakeCuda:
+    """``pycuda.driver`` of a GPU without free memory, or one that is lost altogether."""
+
+    class Error(Exception):
+        pass
+
+    def __init__(self, lost: bool) -> None:
+        self.lost = lost
+        self.Context = self
+
+    def push(self) -> None:
+        if self.lost:
+            raise self.Error("cuCtxPushCurrent failed: device lost")
+
+    def pop(self) -> None:
+        pass
+
+    def Stream(self) -> None:  # noqa: N802
+        raise self.Error("cuMemAlloc failed: out of memory")
+
+
+def _fake_trt(**more: Any) -> Any:
+    """As much of TensorRT as loads the tiny engine."""
+    tensors = {"image": (1, 3, 32, 32), "degradation": (1, 1, 4, 4)}
+    engine = SimpleNamespace(
+        num_io_tensors=2,
+        create_execution_context=object,
+        get_tensor_name=list(tensors).__getitem__,
+        get_tensor_mode=lambda name: "in" if name == "image" else "out",
+        get_tensor_shape=tensors.__getitem__,
+        get_tensor_dtype=lambda name: "float",
+    )
+
+    class Logger:
+        Severity = SimpleNamespace(ERROR=1, INTERNAL_ERROR=0)
+
+    return SimpleNamespace(
+        __name__="tensorrt",
+        __version__="8.6.1",
+        ILogger=Logger,
+        Builder=lambda logger: None,
+        Runtime=lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda plan: engine),
+        TensorIOMode=SimpleNamespace(INPUT="in"),
+        DataType=SimpleNamespace(FLOAT="float"),
+        **more,
+    )
+
+
+def _lend_gpu(monkeypatch: pytest.MonkeyPatch, trt: Any, lost: bool) -> None:
+    cuda = FakeCuda(lost)
+    gpu = Gpu(cuda, "Orin", "8.7", "12060", cuda, threading.RLock())
+    monkeypatch.setattr(tensorrt, "open_gpu", lambda: gpu)
+    monkeypatch.setattr(tensorrt, "_import_tensorrt", lambda: trt)
+
+
+@pytest.mark.usefixtures("cpu_only")
+@pytest.mark.parametrize(("lost", "words"), [(False, "out of memory"), (True, "device lost")])
+def test_auto_falls_through_where_the_gpu_fails(
+    make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, lost: bool, words: str
+) -> None:
+    bundle = make_bundle()
+    _lend_gpu(monkeypatch, _fake_trt(), lost)
+    if not lost:
+        monkeypatch.setattr(tensorrt, "build_engine", lambda trt, bundle: b"plan")
+    with pytest.raises(EdgeError, match=rf"the GPU Orin cannot .*{words}"):
+        open_engine(bundle, "tensorrt")
+    assert open_engine(bundle).name == "openvino"
+
+
+@pytest.mark.usefixtures("cpu_only")
+def test_a_tensorrt_that_is_too_old_is_not_available(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = make_bundle()
+    _lend_gpu(monkeypatch, _fake_trt(NetworkDefinitionCreationFlag=SimpleNamespace(EXPLICIT_BATCH=0)), False)
+    with pytest.raises(UnavailableError, match=r"^tensorrt 8\.6\.1 is too old: install version 10 or newer$"):
+        open_engine(bundle, "tensorrt")
+    assert open_engine(bundle).name == "openvino"
