@@ -16,7 +16,7 @@ import numpy as np
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)  # stuffed bytes, restarts and fill are data
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_CUT_OFF = "is cut off: its last part is missing"
+_CUT_OFF = "is damaged or cut off: its last part is missing"
 _DAMAGED = "is damaged: its inner structure makes no sense"
 _DEFLATE = (8, 32946)  # the TIFF compressions whose strips carry a checksum
 _PIECE = 1 << 20  # bytes inflated at a time

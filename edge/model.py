@@ -32,6 +32,7 @@ class QualityModel:
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
         self.bundle = bundle
         self.engine = engine
+        self._closed = False
         self._zones = zone_weights(bundle.manifest.grid, bundle.manifest.pooling)
 
     @classmethod
@@ -67,6 +68,8 @@ class QualityModel:
             EdgeError: the engine failed, or gave a map that holds no number.
         """
         _check_frame(frame)
+        if self._closed:
+            raise EdgeError("this model was closed: load it again to assess a frame.")
         try:
             return self._assess(frame)
         except EdgeError:
@@ -104,6 +107,7 @@ class QualityModel:
 
     def close(self) -> None:
         """Give the engine's memory back; may be called twice."""
+        self._closed = True
         self.engine.close()
 
     def __enter__(self) -> QualityModel:

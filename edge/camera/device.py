@@ -43,15 +43,30 @@ class DeviceCamera:
         Raises:
             EdgeError: the camera stopped giving frames.
         """
-        if self._ended:
+        if not self.skip():
             return None
-        found, image = self._capture.read()
+        taken = time.monotonic()
+        found, image = self._capture.retrieve()
         if not found:
-            self._ended = True
-            raise EdgeError(f"camera {self._index} gives no frames any more: check its cable and start again.")
-        frame = Frame(np.asarray(image, dtype=np.uint8), self._given, time.monotonic())
+            raise self._lost()
+        return Frame(np.asarray(image, dtype=np.uint8), self._given - 1, taken)
+
+    def skip(self) -> bool:
+        """Wait for the next frame without decoding it.
+
+        Raises:
+            EdgeError: the camera stopped giving frames.
+        """
+        if self._ended:
+            return False
+        if not self._capture.grab():
+            raise self._lost()
         self._given += 1
-        return frame
+        return True
+
+    def _lost(self) -> EdgeError:
+        self._ended = True
+        return EdgeError(f"camera {self._index} gives no frames any more: check its cable and start again.")
 
     def close(self) -> None:
         self._ended = True

@@ -41,6 +41,13 @@ class FolderCamera:
             self._start = time.monotonic() - index / self.fps
         return Frame(image, index, self._start + index / self.fps)
 
+    def skip(self) -> bool:
+        """Leave the next image unread."""
+        if self._next >= len(self._paths):
+            return False
+        self._next += 1
+        return True
+
     def close(self) -> None:
         self._next = len(self._paths)
 

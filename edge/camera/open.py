@@ -23,8 +23,7 @@ def open_camera(source: str) -> Camera:
         EdgeError: there is no such thing, or it holds no frame.
     """
     if source == "demo":
-        # Kept like a recording: the loop gives it its pace, and counts what it drops.
-        return DemoCamera(live=False)
+        return DemoCamera()
     if source.isascii() and source.isdigit():
         return DeviceCamera(int(source))
     path = Path(source)

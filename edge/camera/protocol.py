@@ -17,15 +17,17 @@ class Frame:
         image: uint8 BGR, shape (H, W, 3); belongs to the reader, no source writes to it again.
         index: counts the frames of the source from 0, those that nobody graded included.
         timestamp: seconds of ``time.monotonic`` at which the frame was exposed, or due by the pace of its source.
+        behind: seconds by which it is due later than that, because its source cannot be read at its own pace.
     """
 
     image: NDArray[np.uint8]
     index: int
     timestamp: float
+    behind: float = 0.0
 
 
 class Camera(Protocol):
-    """A source of frames. ``read`` and ``close`` are called by one thread."""
+    """A source of frames. All but ``fps`` and ``live`` is called by one thread."""
 
     @property
     def fps(self) -> float:
@@ -41,6 +43,13 @@ class Camera(Protocol):
         Raises:
             EdgeError: one frame could not be read: a corrupt file, a video cut off, a camera unplugged. The reader
                 says so and reads on; a source that cannot go on answers None from then.
+        """
+
+    def skip(self) -> bool:
+        """Pass over the next frame, as cheaply as the source can; False where the source has ended.
+
+        Raises:
+            EdgeError: as ``read`` does.
         """
 
     def close(self) -> None:

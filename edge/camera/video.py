@@ -21,7 +21,8 @@ _FASTEST = 240.0  # a container that claims more has no honest frame rate
 class VideoCamera:
     """A recording, frame by frame.
 
-    One frame is always held back: the last one of a file that was cut off may be half a picture, and is not given out.
+    One frame is always held back, grabbed but not yet made a picture: the last one of a file that was cut off may be
+    half a picture, and is not given out.
     """
 
     live = False
@@ -39,8 +40,8 @@ class VideoCamera:
         self.fps = float(claimed) if 1.0 <= claimed <= _FASTEST else DEFAULT_FPS
         self._given = 0
         self._start = 0.0
-        self._held = self._decode()
-        if self._held is None:
+        self._held = self._capture.grab() and self._capture.retrieve()[0]
+        if not self._held:
             self.close()
             if self._cut_off:
                 raise EdgeError(f"{path} is cut off before its first picture or its index; copy the video again.")
@@ -48,28 +49,39 @@ class VideoCamera:
 
     def read(self) -> Frame | None:
         """The next frame, due at its place in the recording counted from the first ``read``."""
-        image = self._held
-        if image is None:
+        image = self._picture() if self._held else None
+        if image is None or not self.skip():
             return None
-        self._held = self._decode()
-        if self._held is None and self._cut_off:
+        index = self._given - 1
+        if index == 0:
+            self._start = time.monotonic()
+        return Frame(image, index, self._start + index / self.fps)
+
+    def skip(self) -> bool:
+        """Decode the next frame without making it a picture.
+
+        Raises:
+            EdgeError: as ``read`` does.
+        """
+        if not self._held:
+            return False
+        self._held = self._capture.grab()
+        if not self._held and self._cut_off:
             raise EdgeError(
                 f"{self._name} ends in the middle of a frame: its first {self._given} frames could be read; "
                 "copy it again if the original is whole."
             )
-        if self._given == 0:
-            self._start = time.monotonic()
-        frame = Frame(image, self._given, self._start + self._given / self.fps)
         self._given += 1
-        return frame
+        return True
 
     def close(self) -> None:
-        self._held = None
+        self._held = False
         self._capture.release()
 
-    def _decode(self) -> NDArray[np.uint8] | None:
+    def _picture(self) -> NDArray[np.uint8] | None:
         # OpenCV hands out a new array each time, so the reader may keep it.
-        found, image = self._capture.read()
+        found, image = self._capture.retrieve()
+        self._held = found
         return np.asarray(image, dtype=np.uint8) if found else None
 
 

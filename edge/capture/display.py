@@ -16,6 +16,8 @@ from edge.capture.storage import VIDEO, stem_of
 
 _COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 _REFRESH_S = 0.1
+_WORTH_TELLING = 0.02  # a source that took so much longer or shorter than its own time is said to
+_JITTER_S = 0.1  # what a single frame's grading may add or take
 
 
 class LiveLine:
@@ -58,6 +60,8 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
         f"{counts.seen} frames seen, {counts.graded} graded, {counts.dropped} dropped; {counts.fps:.1f} fps; "
         f"latency p50 {counts.latency(50):.1f} ms, p99 {counts.latency(99):.1f} ms"
     ]
+    if abs(counts.seconds - counts.source_seconds) > max(_WORTH_TELLING * counts.source_seconds, _JITTER_S):
+        lines.append(f"{counts.source_seconds:.1f} s of the source took {counts.seconds:.1f} s")
     if session is not None:
         lines.append("made: " + ", ".join(str(path) for path in session.files))
     if best is None:

@@ -16,14 +16,14 @@ from edge.field import Crop
 from edge.overlay import draw_overlay
 
 _WIDEST = 960  # pixels; encoding a larger one would take the core that grades
-_LONGEST_STILL_S = 1.0  # a source that pauses for longer is shown as pausing this long
+_LONGEST_STILL_S = 1.0  # of a pause that is longer, the rest is cut
 
 
 class Film:
     """``session.mp4`` in the making, under a temporary name until it is whole.
 
     Frames that were not graded, or came too fast to draw, are shown as a longer still, so the film runs in the time
-    of its source.
+    of its source, less what is cut from long pauses.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
@@ -33,6 +33,7 @@ class Film:
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._written = 0
+        self._left_out = 0  # frames of stills that were cut short
 
     def add(self, graded: Graded) -> None:
         """Draw a frame and append it at its time.
@@ -45,10 +46,19 @@ class Film:
             self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
             self._writer = _open(self._part, self._fps, self._size)
         picture = _fit(picture, self._size)
-        missing = round(graded.t * self._fps) + 1 - self._written
-        for _ in range(max(1, min(missing, round(_LONGEST_STILL_S * self._fps)))):
+        missing = round(graded.t * self._fps) + 1 - self._left_out - self._written
+        longest = max(1, round(_LONGEST_STILL_S * self._fps))
+        self._left_out += max(0, missing - longest)
+        for _ in range(max(1, min(missing, longest))):
             self._writer.write(picture)
             self._written += 1
+
+    def discard(self) -> None:
+        """Give the film up; nothing is left of it."""
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+        self._part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Finish the file and give it its name.
@@ -62,13 +72,13 @@ class Film:
         self._writer = None
         try:
             # OpenCV does not say when a disk was full: only the file itself tells.
-            if _length(self._part) < self._written:
+            if length(self._part) < self._written:
                 raise OSError(0, "the overlay video could not be finished")
             with self._part.open("rb+") as file:
                 os.fsync(file.fileno())
             self._part.replace(self._path)
         except BaseException:
-            self._part.unlink(missing_ok=True)
+            self.discard()
             raise
 
 
@@ -108,7 +118,7 @@ def _fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     return canvas
 
 
-def _length(path: Path) -> int:
+def length(path: Path) -> int:
     """Frames that a finished MP4 holds; 0 where it cannot be opened."""
     with quiet_opencv():
         capture = cv2.VideoCapture(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ import numpy as np
 from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
+from edge.capture.pace import Pace
 from edge.errors import EdgeError
 from edge.model import QualityModel
 
@@ -26,7 +28,8 @@ class Graded:
 
     Attributes:
         t: seconds of the source's own time since its first frame.
-        latency_ms: from the frame's timestamp to its assessment; with ``fast``, which keeps no pace, of grading alone.
+        latency_ms: from when the frame was taken or due to its assessment; with ``fast``, which keeps no pace, of
+            grading alone.
     """
 
     frame: Frame
@@ -43,6 +46,7 @@ class Counts:
     graded: int = 0
     dropped: int = 0
     seconds: float = 0.0  # from the first assessment to the last
+    source_seconds: float = 0.0  # the same on the source's own clock
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT_LATENCIES))
 
     @property
@@ -114,9 +118,10 @@ def grade_stream(
             counts.graded += 1
             counts.dropped = mailbox.dropped
             counts.seconds = done - began
-            latency = (done - (taken if every else frame.timestamp)) * 1000
+            counts.source_seconds = frame.timestamp - first
+            latency = (done - (taken if every else frame.timestamp + frame.behind)) * 1000
             counts.latencies_ms.append(latency)
-            yield Graded(frame, assessment, frame.timestamp - first, latency)
+            yield Graded(frame, assessment, counts.source_seconds, latency)
     finally:
         halt.set()
         mailbox.close()
@@ -134,17 +139,19 @@ def _read_all(
     report: Callable[[str], None],
 ) -> None:
     """The camera's thread: read, wait until the frame is due, leave it in the mailbox."""
-    paced = not camera.live and not fast
-    # A reader that is late catches up at no more than twice the pace: a burst would only drop frames.
-    shortest = 0.5 / camera.fps if camera.fps > 0 else 0.0
-    soonest = 0.0
+    pace = None if camera.live or fast else Pace(camera.fps)
     try:
-        for frame in _frames(camera, limits, ended, report):
-            if paced and not _wait_until(max(frame.timestamp, soonest), ended):
+        for frame in _frames(camera, limits, pace, ended, report):
+            if frame is not None and pace is not None and not _wait_until(pace.due(frame.timestamp), ended):
                 break
-            soonest = time.monotonic() + shortest
             counts.seen += 1
-            mailbox.put(frame, wait=fast and not camera.live)
+            if frame is None:
+                mailbox.drop()
+            elif pace is None:
+                mailbox.put(frame, wait=not camera.live)
+            else:
+                pace.shown()
+                mailbox.put(dataclasses.replace(frame, behind=pace.behind), wait=False)
         mailbox.close()
     except Exception as error:  # the grading thread tells it
         failure = EdgeError(f"the source failed ({_first_line(error)}); start again, or try another source.")
@@ -155,22 +162,30 @@ def _read_all(
 
 
 def _frames(
-    camera: Camera, limits: Limits, ended: Callable[[], bool], report: Callable[[str], None]
-) -> Iterator[Frame]:
-    """The frames within the limits; one that cannot be read is reported and skipped."""
-    first: float | None = None
+    camera: Camera, limits: Limits, pace: Pace | None, ended: Callable[[], bool], report: Callable[[str], None]
+) -> Iterator[Frame | None]:
+    """The frames within the limits, None for one passed over; one that cannot be read is reported and left out."""
+    last: float | None = None  # timestamp of the last frame within the limits
     given = 0
     while not ended() and (limits.frames is None or given < limits.frames):
+        due = pace.next_due if pace is not None else None
+        if due is not None and last is not None and due > last:
+            return
+        frame = None
         try:
-            frame = camera.read()
+            if pace is not None and pace.passes_over():
+                if not camera.skip():
+                    return
+            elif (frame := camera.read()) is None:
+                return
         except EdgeError as problem:
             report(str(problem))
             continue
-        if frame is None:
-            return
-        first = frame.timestamp if first is None else first
-        if limits.seconds is not None and frame.timestamp - first > limits.seconds - 1e-6:
-            return
+        if frame is not None:
+            if last is None and limits.seconds is not None:
+                last = frame.timestamp + limits.seconds - 1e-6
+            if last is not None and frame.timestamp > last:
+                return
         yield frame
         given += 1
 

@@ -28,6 +28,11 @@ class Mailbox:
             self._slot = frame
             self._changed.notify_all()
 
+    def drop(self) -> None:
+        """Count a frame that was never read."""
+        with self._changed:
+            self.dropped += 1
+
     def close(self, error: Exception | None = None) -> None:
         """No more frames come; what lies in the slot may still be taken."""
         with self._changed:

@@ -42,7 +42,7 @@ def better(new: Graded, kept: Graded | None) -> bool:
 
 
 def _sharpness(graded: Graded) -> float:
-    """Variance of the Laplacian of the green channel over the field, in squared grey values."""
+    """Variance of the Laplacian of the green channel over the crop, in squared grey values."""
     if graded.assessment.crop is None:
         return 0.0
     green = cut(graded.frame.image, graded.assessment.crop, 512)[:, :, 1]

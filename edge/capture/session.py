@@ -15,7 +15,7 @@ from types import TracebackType
 
 from edge.capture.film import Film
 from edge.capture.loop import Graded
-from edge.capture.record import better, line_of, sidecar_of
+from edge.capture.record import line_of, sidecar_of
 from edge.capture.storage import LINES, VIDEO, BestFrame, LineFile, claim_folder, why
 from edge.model import QualityModel
 
@@ -29,8 +29,7 @@ class Session:
 
     Attributes:
         folder: where everything lies; see ``edge.capture.storage``.
-        best: the best frame so far.
-        saved: the best frame on disk: at most a second behind ``best``; the same after ``close`` if the disk took it.
+        saved: the best frame on disk: at most a second behind the best so far; no longer after ``close``.
         undrawn: graded frames left out of the video because the writer was late.
         files: what lies in the folder, after ``close``.
     """
@@ -61,7 +60,6 @@ class Session:
             EdgeError: the folder cannot be made.
         """
         self.folder = claim_folder(wanted)
-        self.best: Graded | None = None
         self.saved: Graded | None = None
         self.undrawn = 0
         self.files: list[Path] = []
@@ -72,21 +70,25 @@ class Session:
         self._film: Film | None = Film(self.folder / VIDEO, fps) if video else None
         self._told: set[str] = set()
         self._changed = threading.Condition()
+        self._best: Graded | None = None
         self._unwritten: deque[str] = deque(maxlen=_MOST_LINES)
         self._pictures: deque[Graded] = deque()
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
         self._writer.start()
 
-    def keep(self, graded: Graded) -> None:
-        """Take a graded frame; when the writer is late it is not drawn, but its line and the best frame are kept."""
-        chosen = better(graded, self.best)
+    def keep(self, graded: Graded, best: Graded | None) -> None:
+        """Take a graded frame; when the writer is late it is not drawn, but its line and the best frame are kept.
+
+        Args:
+            graded: the frame.
+            best: the best frame so far, this one included.
+        """
         with self._changed:
             if self._wait and self._film is not None:
                 self._changed.wait_for(lambda: len(self._pictures) < _QUEUE)
             self._unwritten.append(line_of(graded))
-            if chosen:
-                self.best = graded
+            self._best = best
             if self._film is not None and len(self._pictures) < _QUEUE:
                 self._pictures.append(graded)
             else:
@@ -137,6 +139,7 @@ class Session:
         film = self._film
         if film is not None and not self._guarded(lambda: film.add(picture)):
             self._film = None
+            self._guarded(film.discard)
 
     def _finish_film(self) -> None:
         if self._film is not None:
@@ -144,15 +147,18 @@ class Session:
 
     def _save_lines(self) -> None:
         with self._changed:
-            lines = list(self._unwritten)
-        if lines:
+            lines, self._unwritten = self._unwritten, deque(maxlen=_MOST_LINES)
+        if not lines:
+            return
+        try:
             self._lines.append(lines)
+        except BaseException:
             with self._changed:
-                for _ in lines:
-                    self._unwritten.popleft()
+                self._unwritten = deque([*lines, *self._unwritten], maxlen=_MOST_LINES)
+            raise
 
     def _save_best(self) -> None:
-        best = self.best
+        best = self._best
         if best is not None and best is not self.saved:
             self._frame.save(best, sidecar_of(best, self._model, self._source, self._began))
             self.saved = best

@@ -88,7 +88,7 @@ def capture(
             if better(graded, best):
                 best = graded
             if session is not None:
-                session.keep(graded)
+                session.keep(graded, best)
             if json_lines:
                 print(line_of(graded), flush=True)
             line.show(graded, counts)

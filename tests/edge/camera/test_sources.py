@@ -64,6 +64,31 @@ def test_a_video_comes_in_order_and_at_its_own_pace(tmp_path: Path) -> None:
     assert np.diff([frame.timestamp for frame in frames]) == pytest.approx(1 / 25, abs=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["video", "folder"])
+def test_a_frame_that_is_passed_over_keeps_its_place(tmp_path: Path, kind: str) -> None:
+    path = tmp_path
+    if kind == "video":
+        path = tmp_path / "clip.avi"
+        write_video(path, 6)
+    else:
+        for number in range(6):
+            cv2.imwrite(str(tmp_path / f"{number}.png"), number_picture(number))
+    camera = open_camera(str(path))
+    first = camera.read()
+    assert camera.skip()
+    assert camera.skip()
+    third = camera.read()
+    assert first is not None
+    assert third is not None
+    assert (third.index, number_of(third)) == (3, 3)
+    assert third.timestamp - first.timestamp == pytest.approx(3 / 30)
+    assert camera.skip()
+    assert camera.skip()
+    assert not camera.skip()
+    assert camera.read() is None
+    camera.close()
+
+
 def test_a_reader_may_keep_its_frames(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     write_video(path, 3)

@@ -28,10 +28,20 @@ def disc(size: int = 160) -> np.ndarray:
 class Recording:
     """A camera whose pictures are known beforehand."""
 
-    def __init__(self, frames: int, fps: float = 100.0, live: bool = False, fails_at: int = -1) -> None:
+    def __init__(
+        self,
+        frames: int,
+        fps: float = 100.0,
+        live: bool = False,
+        fails_at: int = -1,
+        read_s: float = 0.0,
+        skip_s: float = 0.0,
+        stall: tuple[int, float] = (-1, 0.0),
+    ) -> None:
         self.fps, self.live = fps, live
         self.closed = False
         self._frames, self._given, self._fails_at = frames, 0, fails_at
+        self._read_s, self._skip_s, self._stall = read_s, skip_s, stall
         self._picture = disc()
         self._start = 0.0
 
@@ -41,12 +51,20 @@ class Recording:
         if self._given == self._fails_at:
             raise ValueError("the lens fell off\nsecond line")
         self._start = self._start or time.monotonic()
+        time.sleep(self._read_s + (self._stall[1] if self._given == self._stall[0] else 0.0))
         due = self._start + self._given / self.fps
         if self.live:
             time.sleep(max(0.0, due - time.monotonic()))
         frame = Frame(self._picture, self._given, due)
         self._given += 1
         return frame
+
+    def skip(self) -> bool:
+        if self._given >= self._frames:
+            return False
+        time.sleep(self._skip_s)
+        self._given += 1
+        return True
 
     def close(self) -> None:
         self.closed = True
@@ -113,6 +131,37 @@ def test_a_late_loop_takes_the_newest_frame(model: QualityModel, live: bool) -> 
     # Each graded frame was new when it was taken: the queue never ages by more than a frame of work and one of wait.
     assert all(g.latency_ms < 3 * 50 + 100 for g in graded)
     assert min(g.latency_ms for g in graded) >= 50
+
+
+def test_frames_are_passed_over_where_reading_is_slower_than_the_pace(model: QualityModel) -> None:
+    start = time.monotonic()
+    graded, counts, _ = run(Recording(200, fps=100.0, read_s=0.03), model)
+    assert time.monotonic() - start < 3.0  # 2 s of a source that takes 6 s to read as a whole
+    assert counts.seen == 200 == counts.graded + counts.dropped
+    assert counts.dropped >= 80
+    assert max(g.latency_ms for g in graded) < 1000
+    assert [g.t for g in graded] == pytest.approx([g.frame.index / 100 for g in graded], abs=1e-6)
+
+
+def test_a_source_that_cannot_keep_its_pace_is_shown_later(model: QualityModel) -> None:
+    graded, counts, _ = run(Recording(150, fps=100.0, read_s=0.03, skip_s=0.03), model)
+    assert counts.seen == 150 == counts.graded + counts.dropped
+    assert counts.graded > 75
+    assert max(g.latency_ms for g in graded) < 1000
+    assert graded[-1].t == pytest.approx(graded[-1].frame.index / 100, abs=1e-6)
+    assert counts.seconds > 1.5 * counts.source_seconds
+
+
+def test_a_short_stall_costs_no_frame(model: QualityModel) -> None:
+    _, counts, _ = run(Recording(40, fps=20.0, stall=(5, 0.3)), model)
+    assert (counts.graded, counts.dropped) == (40, 0)
+
+
+def test_the_limits_hold_for_frames_that_are_passed_over(model: QualityModel) -> None:
+    _, counts, _ = run(Recording(300, stall=(5, 1.5)), model, limits=Limits(frames=60))
+    assert counts.seen == 60
+    _, counts, _ = run(Recording(300, stall=(5, 1.5)), model, limits=Limits(seconds=0.6))
+    assert counts.seen == 60
 
 
 def test_fast_grades_every_frame_without_waiting(model: QualityModel) -> None:

@@ -1,0 +1,111 @@
+"""The writer's thread and the overlay video."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.assessment import Assessment, Timings
+from edge.camera.protocol import Frame
+from edge.capture import session as session_module
+from edge.capture.display import closing_words
+from edge.capture.film import Film
+from edge.capture.loop import Counts, Graded
+from edge.capture.session import Session
+from edge.capture.storage import LineFile
+from edge.model import QualityModel
+
+
+def graded(index: int, t: float) -> Graded:
+    """A black frame, which takes no time to draw."""
+    image = np.zeros((96, 128, 3), np.uint8)
+    nothing = np.zeros((4, 4), bool)
+    assessment = Assessment(0.0, "no_fundus", np.ones((4, 4), np.float32), nothing, None, Timings(1.0, 2.0, 3.0))
+    return Graded(Frame(image, index, 100.0 + t), assessment, t, 5.0)
+
+
+def length(path: Path) -> int:
+    capture = cv2.VideoCapture(str(path))
+    frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return frames
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as loaded:
+        yield loaded
+
+
+def test_a_film_goes_on_normally_after_a_stall(tmp_path: Path) -> None:
+    film = Film(tmp_path / "film.mp4", 10.0)
+    for index, t in enumerate([0.0, 0.1, 60.0, 60.1, 60.2, 60.5]):
+        film.add(graded(index, t))
+    film.close()
+    # Two frames, a still of one second, two frames, and one after a gap of three.
+    assert length(tmp_path / "film.mp4") == 2 + 10 + 2 + 3
+
+
+def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    film = Film(tmp_path / "film.mp4", 10.0)
+    film.add(graded(0, 0.0))
+    assert list(tmp_path.iterdir())
+    film.discard()
+    assert list(tmp_path.iterdir()) == []
+    film.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_fails_midway_leaves_nothing(
+    model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Film.add
+
+    def fails(film: Film, picture: Graded) -> None:
+        if picture.frame.index == 2:
+            raise OSError(0, "no more film")
+        add(film, picture)
+
+    monkeypatch.setattr(Film, "add", fails)
+    said: list[str] = []
+    with Session(tmp_path, model, "source", 10.0, video=True, wait=True, report=said.append) as session:
+        for index in range(4):
+            session.keep(graded(index, index / 10), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["session.jsonl"]
+    assert len(said) == 1
+    assert "no more film" in said[0]
+
+
+def test_no_line_is_lost_while_lines_are_written(
+    model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More lines come during a write than there is room for: those being written are not what makes way."""
+    append, writing, go_on = LineFile.append, threading.Event(), threading.Event()
+
+    def slow(file: LineFile, lines: Sequence[str]) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        append(file, lines)
+
+    monkeypatch.setattr(LineFile, "append", slow)
+    monkeypatch.setattr(session_module, "_MOST_LINES", 4)
+    with Session(tmp_path, model, "source", 10.0, video=False, wait=False, report=print) as session:
+        for index in range(3):
+            session.keep(graded(index, index / 10), None)
+        assert writing.wait(10)
+        for index in range(3, 6):
+            session.keep(graded(index, index / 10), None)
+        go_on.set()
+    assert len((tmp_path / "session.jsonl").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(10.1, False), (10.3, True), (2.0, True)])
+def test_the_closing_words_tell_of_another_pace(seconds: float, said: bool) -> None:
+    counts = Counts(seen=300, graded=300, seconds=seconds, source_seconds=10.0)
+    words = closing_words(counts, None, None)
+    assert (f"10.0 s of the source took {seconds:.1f} s" in words) is said
