@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.export import Deployed, to_onnx
+from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import Frame, choose_frames, phantoms, tensors
 from calibration.quantize import quantize
-from calibration.thresholds import UNFITTED, Scored, fit_thresholds
+from calibration.thresholds import UNFITTED, Scored, aurocs, fit_thresholds
 from edge.assessment import Assessment
-from edge.bundle import Golden, Manifest, Thresholds, write_bundle
+from edge.bundle import MAPS, Golden, Manifest, MapName, Region, Thresholds, write_bundle
 from edge.errors import EdgeError
 from edge.grading import Input, grade_files
 from edge.labels import has_both_classes
@@ -26,11 +26,14 @@ from edge.parity import Parity, compare
 from edge.phantom.retina import phantom_frame
 from trainer import runs
 from trainer.distill import load_student
-from trainer.evaluate import LabelledSet, aurocs, find_labelled
+from trainer.evaluate import LabelledSet, find_labelled
 from trainer.recipe import Recipe, load_recipe
 
 CALIBRATION_FRAMES = 64
 PARITY_FRAMES = 200
+# Chosen beforehand and never tuned: graders ask first whether fovea and disc can be judged, and forgive the periphery.
+POOLING: dict[Region, float] = {"disc": 2.0, "macula": 3.0, "periphery": 1.0}
+_EVEN: dict[Region, float] = dict.fromkeys(POOLING, 1.0)  # of a student that does not say where they are
 _GOLDEN = range(8)
 _SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "openvino", "numpy")
 
@@ -67,7 +70,7 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     say("quantising")
     quantized = quantize(network, tensors(choose_frames(data, recipe, CALIBRATION_FRAMES), recipe))
-    manifest = _manifest(recipe, run)
+    manifest = _manifest(recipe, run, *maps_of(network, recipe.distill.size))
     say("exporting")
     float_path, int8_path = run / "calibration" / "float32.efiqa", run / "calibration" / "int8.efiqa"
     _write(
@@ -86,7 +89,7 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
         parity = _parity(compared, exact, rounded, thresholds)
     table = {}
     for full, eight in labelled:
-        before, after = aurocs(full.scores, full.qualities), aurocs(eight.scores, eight.qualities)
+        before, after = aurocs(full), aurocs(eight)
         table[full.name] = {question: (before[question], after[question]) for question in before}
     final = dataclasses.replace(
         manifest,
@@ -106,16 +109,17 @@ def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
     return write_bundle(path, manifest, onnx).manifest
 
 
-def _manifest(recipe: Recipe, run: Path) -> Manifest:
+def _manifest(recipe: Recipe, run: Path, maps: tuple[MapName, ...], grid: int) -> Manifest:
     """All that is known before anything is measured."""
     return Manifest(
         name=f"efiqa-edge {recipe.name}",
         precision="int8",
         input_size=recipe.distill.size,
-        grid=recipe.distill.size // 8,
+        grid=grid,
+        maps=maps,
         mean=recipe.mean,
         std=recipe.std,
-        pooling={"centre": 1.0, "middle": 1.0, "periphery": 1.0},
+        pooling=POOLING if maps == MAPS else _EVEN,
         thresholds=UNFITTED,
         thresholds_from="",
         metrics={},

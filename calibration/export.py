@@ -14,15 +14,16 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from edge.bundle import MAPS, MapName
 from edge.errors import EdgeError
 from trainer.networks import Student
 
 OPSET = 18
-INPUT, OUTPUT = "image", "degradation"
+INPUT, OUTPUT = "image", "maps"
 
 
 class Deployed(nn.Module):
-    """What the device runs: RGB (1, 3, S, S) -> degradation map (1, 1, S/8, S/8) in [0, 1].
+    """What the device runs: RGB (1, 3, S, S) -> maps (1, K, grid, grid) in [0, 1], of the student's number and size.
 
     The student without its vessel head, with batch norms folded into their convolutions, so that the quantiser
     sees the weights that will run.
@@ -51,11 +52,31 @@ def _fold(module: nn.Module) -> None:
             _fold(child)
 
 
+def maps_of(network: nn.Module, size: int) -> tuple[tuple[MapName, ...], int]:
+    """What the maps of a network are, told by how many it gives: degradation alone, or with disc and macula.
+
+    Args:
+        network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU.
+        size: side of the input.
+
+    Returns:
+        Names of the K maps, and grid.
+
+    Raises:
+        EdgeError: K is neither 1 nor 3.
+    """
+    with torch.no_grad():
+        _, count, grid, _ = network(torch.zeros(1, 3, size, size)).shape
+    if count not in (1, len(MAPS)):
+        raise EdgeError(f"the student gives {count} maps, but a bundle holds 1 or {len(MAPS)} ({', '.join(MAPS)}).")
+    return MAPS[:count], int(grid)
+
+
 def to_onnx(network: nn.Module, size: int) -> bytes:
     """Export, simplify and check a network; fake-quantised ones come out as explicit Q/DQ.
 
     Args:
-        network: float32 (1, 3, size, size) -> (1, 1, grid, grid), on the CPU.
+        network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU.
         size: side of the input.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Thresholds on the quality score, fitted on labelled photographs; the map does not change."""
+"""What labelled photographs say of the quality score: how well it parts them, and thresholds; no map changes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import Thresholds
 from edge.labels import Quality
+from edge.metrics import auroc
 
 Scores = NDArray[np.float64]
 
@@ -30,6 +31,22 @@ class Scored:
     def of(self, *wanted: Quality) -> Scores:
         """The scores of some qualities."""
         return self.scores[np.isin(np.array(self.qualities), wanted)]
+
+
+def aurocs(scored: Scored) -> dict[str, float]:
+    """Good against reject, and where there is a middle class good + usable against reject; outliers do not count.
+
+    Returns:
+        ``good/reject`` and ``gradable/reject``, each where the set holds ``good`` or ``usable``.
+    """
+    asked: dict[str, tuple[Quality, ...]] = {"good/reject": ("good",)} if "good" in scored.qualities else {}
+    asked |= {"gradable/reject": ("good", "usable")} if "usable" in scored.qualities else {}
+    low = scored.of("reject")
+    found = {}
+    for question, accepted in asked.items():
+        high = scored.of(*accepted)
+        found[question] = auroc(np.concatenate([high, low]), np.arange(len(high) + len(low)) < len(high))
+    return found
 
 
 def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundle import Region
 from edge.field import Crop
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
@@ -31,7 +33,8 @@ class Assessment:
     """The quality of one frame.
 
     Attributes:
-        score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field; 0 where verdict is ``no_fundus``.
+        score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field, see ``edge.pooling``; 0 where verdict
+            is ``no_fundus``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
             shows no retina.
         map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible; 1 everywhere for a
@@ -39,6 +42,8 @@ class Assessment:
         field: bool (grid, grid), True inside the field of view.
         crop: the square of the frame that map and field cover, in frame pixels; None where no field was found.
         timings: where the time went.
+        regions: where ``disc`` and ``macula`` are, also where they cannot be seen well: probability of a cell to
+            belong there, float32 (grid, grid) in [0, 1]; empty where the model has no such maps, or found no field.
     """
 
     score: float
@@ -47,3 +52,4 @@ class Assessment:
     field: NDArray[np.bool_]
     crop: Crop | None
     timings: Timings
+    regions: dict[Region, NDArray[np.float32]] = dataclasses.field(default_factory=dict)

@@ -12,18 +12,33 @@ from pathlib import Path
 
 from edge.atomic import write_atomically
 from edge.errors import EdgeError
-from edge.manifest import SCHEMA, Golden, Manifest, Precision, Thresholds, Zone, read_manifest, write_manifest
+from edge.manifest import (
+    LANDMARKS,
+    MAPS,
+    SCHEMA,
+    Golden,
+    Manifest,
+    MapName,
+    Precision,
+    Region,
+    Thresholds,
+    read_manifest,
+    write_manifest,
+)
 
 __all__ = [
+    "LANDMARKS",
     "MANIFEST",
+    "MAPS",
     "ONNX",
     "SCHEMA",
     "Bundle",
     "Golden",
     "Manifest",
+    "MapName",
     "Precision",
+    "Region",
     "Thresholds",
-    "Zone",
     "default_model",
     "read_bundle",
     "write_bundle",
@@ -68,7 +83,7 @@ def read_bundle(path: Path) -> Bundle:
         path: a ``.efiqa`` file.
 
     Raises:
-        EdgeError: the file cannot be read, is not a bundle, is damaged, or was made by a newer version.
+        EdgeError: the file cannot be read, is not a bundle, is damaged, or was made by a newer or older version.
 
     Example:
         >>> read_bundle(default_model()).manifest.name  # doctest: +SKIP

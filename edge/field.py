@@ -2,7 +2,7 @@
 
 A fundus camera shows a bright disc on a dark border. The disc may be cut off by the sensor, off-centre, or
 larger than the frame, and the border may be noisy or not quite black. The finder works on a frame reduced to
-about 192 pixels: it cuts the frame at several brightness levels, fits a circle to the outline at each level, keeps
+about 170 pixels: it cuts the frame at several brightness levels, fits a circle to the outline at each level, keeps
 the circle with the sharpest rim, and sets its radius where the rim is steepest.
 """
 
@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.outline import Channel, Outline, best_outline
+from edge.cuts import Channel
+from edge.outline import Outline, best_outline
 
-WORK_SIZE = 192  # about the long side of the reduced frame
+WORK_SIZE = 170  # about the long side of the reduced frame
 MASK_SIZE = 256  # side of the mask that a Field carries
-_DARKEST = 14  # a frame whose bright end is below this shows nothing
+_DARKEST = 7  # a frame whose bright end is below this shows nothing
+_DIM, _SEEN = 14, 2.5  # a frame whose bright end is below this shows a field only if its rim is as sharp as that
 _FLATTEST = 6  # a frame whose channels all vary less than this is one colour
 
 
@@ -64,12 +66,14 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
     if min(height, width) < max(16, 8 * factor):
         return None
     channels = [np.asarray(channel, dtype=np.uint8) for channel in cv2.split(_reduce(frame, factor))]
-    if _shows_nothing(channels):
+    brightest, spread = _range(channels)
+    if brightest < _DARKEST or spread < _FLATTEST:
         return None
-    brightest = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
-    brightness = np.asarray(cv2.blur(brightest, (3, 3)), dtype=np.uint8)
-    outline = best_outline(brightness)
-    return None if outline is None else _to_frame(outline, factor, (height, width))
+    reduced = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
+    outline = best_outline(np.asarray(cv2.blur(reduced, (3, 3)), dtype=np.uint8))
+    if outline is None or (brightest < _DIM and (outline.whole or outline.quality < _SEEN)):
+        return None
+    return _to_frame(outline, factor, (height, width))
 
 
 def _factor(longest: int) -> int:
@@ -93,12 +97,12 @@ def _reduce(frame: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     return frame
 
 
-def _shows_nothing(channels: Sequence[Channel]) -> bool:
-    """A lens cap, a wall, a saturated sensor: dark everywhere or one colour everywhere."""
+def _range(channels: Sequence[Channel]) -> tuple[int, int]:
+    """The bright end of the brightest channel, and the most that a channel varies: little for a lens cap or a wall."""
     ordered = np.sort(np.stack([channel.reshape(-1)[::7] for channel in channels]), axis=1, kind="stable")
     few = ordered.shape[1] // 50
     low, high = ordered[:, few].astype(int), ordered[:, -1 - few].astype(int)
-    return bool(high.max() < _DARKEST or (high - low).max() < _FLATTEST)
+    return int(high.max()), int((high - low).max())
 
 
 def _to_frame(outline: Outline, scale: int, shape: tuple[int, int]) -> Field:

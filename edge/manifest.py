@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -11,11 +10,16 @@ from typing import Any, Literal, get_args
 import yaml
 
 from edge.errors import EdgeError
+from edge.manifest_values import colour, mapping, need, number, sequence, text, whole, wrong
 
-SCHEMA = 1
-Zone = Literal["centre", "middle", "periphery"]
+SCHEMA = 2
+Region = Literal["disc", "macula", "periphery"]
+MapName = Literal["degradation", "disc", "macula"]
 Precision = Literal["int8", "float32"]
-_ZONES: tuple[Zone, ...] = get_args(Zone)
+REGIONS: tuple[Region, ...] = get_args(Region)
+LANDMARKS: tuple[Region, ...] = REGIONS[:2]  # the regions that a network can point at; the rest is periphery
+MAPS: tuple[MapName, ...] = get_args(MapName)  # in the order of the network's output; degradation may stand alone
+_LEAST = 1e-6  # weight of the periphery
 _SIDES = (8, 8192)  # pixels; a larger tensor is a damaged manifest, not a network for a camera
 
 
@@ -41,13 +45,14 @@ class Manifest:
     """What a bundle says of itself.
 
     Attributes:
-        schema: version of this layout; a reader refuses a newer one.
+        schema: version of this layout; a reader refuses any other.
         name: of the model, for people.
         precision: of ``model.onnx``: ``int8`` (explicit Q/DQ) or ``float32``.
         why_float: the reason where precision is ``float32``.
-        input_size, grid: sides in pixels of the input tensor and of the map.
+        input_size, grid: sides of the input tensor in pixels and of a map in cells.
+        maps: what the network gives, in the order of its output: ``degradation``, alone or with ``disc``, ``macula``.
         mean, std: per channel R, G, B, for ``edge.frame.prepare``.
-        pooling: weight of each zone in the score, by distance from the middle of the field.
+        pooling: weight of each region in the score; where the network has no map of a region, all is periphery.
         thresholds: on the quality score.
         thresholds_from: who fitted the thresholds on what.
         metrics: measured figures, name -> value.
@@ -61,9 +66,10 @@ class Manifest:
     precision: Precision
     input_size: int
     grid: int
+    maps: tuple[MapName, ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    pooling: dict[Zone, float]
+    pooling: dict[Region, float]
     thresholds: Thresholds
     thresholds_from: str
     metrics: dict[str, float]
@@ -99,7 +105,7 @@ def read_manifest(data: bytes) -> Manifest:
     """Parse and check a manifest.
 
     Raises:
-        EdgeError: it is not YAML, of a newer schema, or a field is missing, of the wrong type or out of range. The
+        EdgeError: it is not YAML, of another schema, or a field is missing, of the wrong type or out of range. The
             message names the field; the caller adds the file.
     """
     try:
@@ -109,25 +115,31 @@ def read_manifest(data: bytes) -> Manifest:
         raise EdgeError(f"the manifest is not YAML ({_brief(error)})") from error
     if not isinstance(tree, dict):
         raise EdgeError("the manifest is not a list of fields")
-    schema = _whole(_need(tree, "schema"), "schema", (1, 1 << 31))
+    schema = whole(need(tree, "schema"), "schema", (1, 1 << 31))
     if schema > SCHEMA:
         raise EdgeError(f"it was made by a newer version (schema {schema}, this one reads {SCHEMA}): update efiqa-edge")
+    if schema < SCHEMA:
+        raise EdgeError(
+            f"it was made by an older version (schema {schema}, this one reads {SCHEMA}): make it anew with "
+            "edge-calibrate int8"
+        )
     manifest = Manifest(
-        name=_text(_need(tree, "name"), "name"),
-        precision=_precision(_need(tree, "precision")),
-        input_size=_whole(_need(tree, "input_size"), "input_size", _SIDES),
-        grid=_whole(_need(tree, "grid"), "grid", (1, _SIDES[1])),
-        mean=_colour(_need(tree, "mean"), "mean", (-1e3, 1e3)),
-        std=_colour(_need(tree, "std"), "std", (1e-6, 1e3)),
-        pooling=_pooling(_need(tree, "pooling")),
-        thresholds=_thresholds(_need(tree, "thresholds")),
-        thresholds_from=_text(_need(tree, "thresholds_from"), "thresholds_from"),
-        metrics={k: _number(v, f"metrics.{k}") for k, v in _mapping(_need(tree, "metrics"), "metrics").items()},
-        trained_on=tuple(_text(each, "trained_on") for each in _list(_need(tree, "trained_on"), "trained_on")),
-        golden=tuple(_golden(each) for each in _list(_need(tree, "golden"), "golden")),
-        made_with={k: _text(v, f"made_with.{k}") for k, v in _mapping(_need(tree, "made_with"), "made_with").items()},
-        why_float=_text(tree.get("why_float", ""), "why_float"),
-        members=_members(_need(tree, "members")),
+        name=text(need(tree, "name"), "name"),
+        precision=_precision(need(tree, "precision")),
+        input_size=whole(need(tree, "input_size"), "input_size", _SIDES),
+        grid=whole(need(tree, "grid"), "grid", (1, _SIDES[1])),
+        maps=_maps(need(tree, "maps")),
+        mean=colour(need(tree, "mean"), "mean", (-1e3, 1e3)),
+        std=colour(need(tree, "std"), "std", (1e-6, 1e3)),
+        pooling=_pooling(need(tree, "pooling")),
+        thresholds=_thresholds(need(tree, "thresholds")),
+        thresholds_from=text(need(tree, "thresholds_from"), "thresholds_from"),
+        metrics={k: number(v, f"metrics.{k}") for k, v in mapping(need(tree, "metrics"), "metrics").items()},
+        trained_on=tuple(text(each, "trained_on") for each in sequence(need(tree, "trained_on"), "trained_on")),
+        golden=tuple(_golden(each) for each in sequence(need(tree, "golden"), "golden")),
+        made_with={k: text(v, f"made_with.{k}") for k, v in mapping(need(tree, "made_with"), "made_with").items()},
+        why_float=text(tree.get("why_float", ""), "why_float"),
+        members=_members(need(tree, "members")),
         schema=schema,
     )
     if manifest.grid > manifest.input_size:
@@ -141,92 +153,51 @@ def _brief(error: BaseException) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:120]
 
 
-def _wrong(field: str, wanted: str) -> EdgeError:
-    return EdgeError(f"{' '.join(field.split())[:60]} in the manifest is not {wanted}")
-
-
-def _need(tree: dict[str, Any], field: str) -> Any:
-    if field not in tree:
-        raise EdgeError(f"the manifest has no field '{field}'")
-    return tree[field]
-
-
-def _mapping(value: Any, field: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise _wrong(field, "a mapping of names")
-    return value
-
-
-def _list(value: Any, field: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _wrong(field, "a list")
-    return value
-
-
-def _text(value: Any, field: str) -> str:
-    if not isinstance(value, str):
-        raise _wrong(field, "text")
-    return value
-
-
-def _number(value: Any, field: str, span: tuple[float, float] = (-math.inf, math.inf)) -> float:
-    low, high = span
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e300 or math.isnan(value):
-        raise _wrong(field, "a finite number")
-    if not low <= value <= high:
-        raise _wrong(field, f"between {low:g} and {high:g}")
-    return float(value)
-
-
-def _whole(value: Any, field: str, span: tuple[int, int]) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not span[0] <= value <= span[1]:
-        raise _wrong(field, f"a whole number between {span[0]} and {span[1]}")
-    return value
-
-
-def _colour(value: Any, field: str, span: tuple[float, float]) -> tuple[float, float, float]:
-    if not isinstance(value, list) or len(value) != 3:
-        raise _wrong(field, "three numbers (R, G, B)")
-    red, green, blue = (_number(each, field, span) for each in value)
-    return red, green, blue
-
-
 def _precision(value: Any) -> Precision:
     for known in get_args(Precision):
         if value == known:
             return known  # type: ignore[no-any-return]
-    raise _wrong("precision", "'int8' or 'float32'")
+    raise wrong("precision", "'int8' or 'float32'")
 
 
-def _pooling(value: Any) -> dict[Zone, float]:
-    tree = _mapping(value, "pooling")
-    weights: dict[Zone, float] = {zone: _number(tree.get(zone), f"pooling.{zone}", (0, 1e6)) for zone in _ZONES}
-    if min(weights.values()) < 0 or sum(weights.values()) <= 0:
-        raise _wrong("pooling", "a set of weights with a sum above zero")
+def _maps(value: Any) -> tuple[MapName, ...]:
+    for known in (MAPS[:1], MAPS):
+        if value == list(known):
+            return known
+    raise wrong("maps", f"a list of {MAPS[0]}, alone or followed by {' and '.join(MAPS[1:])}")
+
+
+def _pooling(value: Any) -> dict[Region, float]:
+    tree = mapping(value, "pooling")
+    if set(tree) != set(REGIONS):
+        raise wrong("pooling", f"a weight for each of {', '.join(REGIONS)}, and no other")
+    weights = {region: number(tree[region], f"pooling.{region}", (0, 1e6)) for region in REGIONS}
+    if weights["periphery"] < _LEAST:  # a network without landmarks, or one that finds none, needs it
+        raise wrong("pooling.periphery", f"{_LEAST:g} or more")
     return weights
 
 
 def _thresholds(value: Any) -> Thresholds:
-    tree = _mapping(value, "thresholds")
+    tree = mapping(value, "thresholds")
     names = ("fundus", "usable", "good")
-    fundus, usable, good = (_number(tree.get(name), f"thresholds.{name}", (0, 1)) for name in names)
+    fundus, usable, good = (number(tree.get(name), f"thresholds.{name}", (0, 1)) for name in names)
     if not fundus <= usable <= good:
-        raise _wrong("thresholds", "in order: fundus <= usable <= good")
+        raise wrong("thresholds", "in order: fundus <= usable <= good")
     return Thresholds(fundus, usable, good)
 
 
 def _golden(value: Any) -> Golden:
-    tree = _mapping(value, "golden")
+    tree = mapping(value, "golden")
     return Golden(
-        _whole(tree.get("seed"), "golden.seed", (0, (1 << 63) - 1)), _number(tree.get("score"), "golden.score", (0, 1))
+        whole(tree.get("seed"), "golden.seed", (0, (1 << 63) - 1)), number(tree.get("score"), "golden.score", (0, 1))
     )
 
 
 def _members(value: Any) -> dict[str, str]:
-    members = _mapping(value, "members")
+    members = mapping(value, "members")
     for name, digest in members.items():
         if not re.fullmatch(r"[\w.-]{1,100}", name):
-            raise _wrong("members", "a list of plain file names")
+            raise wrong("members", "a list of plain file names")
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise _wrong(f"members.{name}", "a SHA-256 in hexadecimal")
+            raise wrong(f"members.{name}", "a SHA-256 in hexadecimal")
     return members

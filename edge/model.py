@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from types import TracebackType
@@ -11,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings, Verdict
-from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
+from edge.bundle import LANDMARKS, Bundle, Manifest, Region, Thresholds, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError
 from edge.field import find_field
 from edge.frame import prepare
-from edge.pooling import quality_score, zone_weights
+from edge.pooling import quality_score, region_weights
 
 
 class QualityModel:
@@ -33,7 +32,6 @@ class QualityModel:
         self.bundle = bundle
         self.engine = engine
         self._closed = False
-        self._zones = zone_weights(bundle.manifest.grid, bundle.manifest.pooling)
 
     @classmethod
     def load(cls, path: Path | str | None = None, engine: str = "auto", threads: int | None = None) -> QualityModel:
@@ -61,11 +59,11 @@ class QualityModel:
             frame: uint8 BGR, shape (H, W, 3); see ``edge.images.read_image`` for files of any kind.
 
         Returns:
-            Map, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
+            Maps, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
 
         Raises:
             ValueError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
-            EdgeError: the engine failed, or gave a map that holds no number.
+            EdgeError: the engine failed, or gave maps that are not all numbers.
         """
         _check_frame(frame)
         if self._closed:
@@ -91,19 +89,22 @@ class QualityModel:
             return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0))
         tensor = prepare(frame, field.crop, self.manifest.input_size, self.manifest.mean, self.manifest.std)
         prepared = time.perf_counter()
-        degradation = self.engine.infer(tensor)
+        maps = self.engine.infer(tensor)
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
-        score = quality_score(degradation, cells, self._zones)
-        if not math.isfinite(score):
+        if not np.isfinite(maps).all():
             raise EdgeError(
                 f"{self.bundle.path} gave a map that holds no number: the model is broken; take another one."
             )
+        # A network without landmarks gives the degradation map alone.
+        regions: dict[Region, NDArray[np.float32]] = dict(zip(LANDMARKS, maps[1:], strict=False))
+        score = quality_score(maps[0], region_weights(regions, cells, self.manifest.pooling))
         verdict = decide(score, self.manifest.thresholds)
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
-        return Assessment(0.0 if verdict == "no_fundus" else score, verdict, degradation, cells, field.crop, timings)
+        kept = 0.0 if verdict == "no_fundus" else score
+        return Assessment(kept, verdict, maps[0], cells, field.crop, timings, regions)
 
     def close(self) -> None:
         """Give the engine's memory back; may be called twice."""

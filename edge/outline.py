@@ -6,20 +6,24 @@ straight pieces where the sensor or a letterbox cuts it, and whatever noise adds
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
-Channel = NDArray[np.uint8]
+from edge.cuts import Box, Channel, Points, cut_corners, straight_sides, true_cuts
+from edge.rim import circle_points, fit_circle, mean_sharpness, sharpness_along
 
-_LEVELS = (6, 10, 16, 24, 36, 54)  # brightness levels tried, in grey values
-_SAME = 0.01  # a part whose area differs by less than this share from the last one is the same part
+_LEVELS = (3, 6, 10, 16, 24, 36, 54)  # brightness levels tried, in grey values
+_SAME = 0.03  # a part whose area differs by less than this share from the last one is the same part
+_FAINT = 20.0  # quality below which a border that is not black is thought of
+_SURE = 50.0  # quality above which no further level is tried
+_CLEARLY = 1.1  # a higher level loses the darker part of the rim: its candidate must be better by this factor
+_EVEN = 0.25  # how much an even border varies at most, as a share of how much brighter the field is
+_SMALLEST = 0.025  # least area of a field, as a share of the frame
+_SMALLEST_ON_GREY = 0.15  # on a border that is not black: less may be the optic disc on an evenly lit retina
 _OPENING = np.ones((5, 5), np.uint8)
-_PICKS = np.random.default_rng(0).random((48, 3))  # the draws of the circle fit, as shares of the number of points
-_MARGIN = 3.0  # outline points nearer than this to the border of the reduced frame are the frame's, not the rim's
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,9 @@ class Outline:
     x: float
     y: float
     radius: float
-    box: tuple[float, float, float, float]  # left, top, right, bottom: where the field ends at the latest
+    box: Box  # left, top, right, bottom: where the field ends at the latest
     quality: float
+    whole: bool = False
 
 
 def best_outline(brightness: Channel) -> Outline | None:
@@ -42,46 +47,78 @@ def best_outline(brightness: Channel) -> Outline | None:
     Returns:
         The outline in pixels of ``brightness``; None where no part is bright and large enough.
     """
-    outlines = [_outline(brightness, part) for part in _bright_parts(brightness)]
-    best = max(outlines, key=lambda o: o.quality, default=None)
-    return None if best is None else replace(best, radius=_true_radius(brightness, best))
+    best = _best_at(brightness, _LEVELS, _SMALLEST)
+    if best is not None and (best.whole or best.quality < _FAINT):
+        best = _best_at(brightness, _levels_above_border(brightness), _SMALLEST_ON_GREY, best)
+    if best is None:
+        return None
+    if not best.whole:
+        best = _on_the_rim(brightness, best)
+    best = replace(best, box=true_cuts(brightness, (best.x, best.y, best.radius), best.box, best.whole))
+    corners = cut_corners(brightness, best.box) if best.whole else None
+    return best if corners is None else replace(best, x=corners[0], y=corners[1], radius=corners[2])
 
 
-def _bright_parts(brightness: Channel) -> list[Points]:
+def _best_at(
+    brightness: Channel, levels: Sequence[int], smallest: float, best: Outline | None = None
+) -> Outline | None:
+    """The best candidate at some levels, or the one at hand; of those hardly different, the one of the lowest level."""
+    for part in _bright_parts(brightness, levels, smallest * brightness.size):
+        outline = _outline(brightness, part)
+        if best is None or outline.quality > _CLEARLY * best.quality:
+            best = outline
+            if best.quality > _SURE:
+                break
+    return best
+
+
+def _levels_above_border(brightness: Channel) -> list[int]:
+    """Levels for a border that is not black; none where the frame has no even border."""
+    cells = cv2.resize(brightness, (16, 16), interpolation=cv2.INTER_AREA)
+    around = np.sort(np.concatenate([cells[0], cells[-1], cells[1:-1, 0], cells[1:-1, -1]])).astype(int)
+    border, spread = int(around[30]), int(around[54] - around[6])
+    if border < _LEVELS[2] or spread > _EVEN * (int(cells.max()) - border):
+        return []
+    otsu = int(cv2.threshold(brightness, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    return sorted({otsu, *(border + level for level in _LEVELS[1:])})
+
+
+def _bright_parts(brightness: Channel, levels: Sequence[int], smallest: float) -> Iterator[Points]:
     """Cut the frame at each level; the hulls of the largest bright parts, without those that hardly differ."""
-    hulls: list[Points] = []
     last = 0.0
-    for level in _LEVELS:
+    for level in levels:
         bright = cv2.threshold(brightness, level, 255, cv2.THRESH_BINARY)[1]
         bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, _OPENING)
         contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         contour = max(contours, key=cv2.contourArea, default=None)
-        if contour is None or cv2.contourArea(contour) < 0.05 * brightness.size:
+        if contour is None or cv2.contourArea(contour) < smallest:
             break  # higher levels leave less
         hull = cv2.convexHull(contour)
         area = cv2.contourArea(hull)
         if abs(area - last) > _SAME * last:
-            hulls.append(hull[:, 0, :].astype(np.float64))
+            yield hull[:, 0, :].astype(np.float64)
             last = area
-    return hulls
 
 
 def _outline(brightness: Channel, polygon: Points) -> Outline:
     """Describe one bright part, given as a convex polygon: its circle and its cuts."""
     height, width = brightness.shape
     hull = _resample(polygon)
-    box, on_cut = _cuts(hull, height, width)
+    box, on_cut = straight_sides(hull, height, width)
     rim = hull[~on_cut]
-    circle = _fit_circle(rim) if len(rim) > 0.15 * len(hull) else None
+    circle = None
+    if len(rim) > 0.15 * len(hull):
+        circle = fit_circle(rim, np.nan_to_num(sharpness_along(brightness, rim, hull.mean(axis=0))).clip(0) + 1)
     if circle is None or circle[2] > 1.5 * max(height, width):
         # No rim in sight: the disc is larger than the frame, and all that is bright is field.
         left, top = hull.min(axis=0)
         right, bottom = hull.max(axis=0)
         radius = float(np.hypot(right - left, bottom - top)) / 2 + 1
-        whole = (left, top, right, bottom)
-        return Outline((left + right) / 2, (top + bottom) / 2, radius, whole, 0.3 * _contrast(brightness, hull))
+        seen = mean_sharpness(brightness, hull, hull.mean(axis=0))
+        return Outline((left + right) / 2, (top + bottom) / 2, radius, (left, top, right, bottom), 0.3 * seen, True)
     x, y, radius, inliers = circle
-    return Outline(x, y, radius, box, _contrast(brightness, _circle_points(x, y, radius, box)) * inliers)
+    seen = mean_sharpness(brightness, circle_points(x, y, radius, box), np.array([x, y]))
+    return Outline(x, y, radius, box, seen * inliers)
 
 
 def _resample(polygon: Points, spacing: float = 3.0) -> Points:
@@ -92,107 +129,34 @@ def _resample(polygon: Points, spacing: float = 3.0) -> Points:
     return np.column_stack([np.interp(stops, along, closed[:, 0]), np.interp(stops, along, closed[:, 1])])
 
 
-def _cuts(hull: Points, height: int, width: int) -> tuple[tuple[float, float, float, float], NDArray[np.bool_]]:
-    """Straight level or upright sides of the hull, where the sensor or a letterbox cuts the disc.
+def _on_the_rim(brightness: Channel, outline: Outline) -> Outline:
+    """The circle moved to where brightness is half way between field and border.
 
-    Returns:
-        The box (left, top, right, bottom) that the cuts leave, and for each point whether it lies on a cut or
-        on the border of the frame.
+    The outline itself lies too far out where the field is bright and too far in where it is dark: smoothing and a low
+    level push it there. A rim that is hardly in the frame, or cut away, leaves it as it is.
     """
-    low, high = hull.min(axis=0), hull.max(axis=0)
-    size = float((high - low).max())
-    box = [-np.inf, -np.inf, np.inf, np.inf]
-    limit = np.array([width, height]) - 1 - _MARGIN
-    on_cut = np.asarray((hull < _MARGIN).any(axis=1) | (hull > limit).any(axis=1), dtype=np.bool_)
-    for axis in (0, 1):
-        for side, edge in ((0, low[axis]), (2, high[axis])):
-            near = np.abs(hull[:, axis] - edge) < 1.1
-            along = hull[near, 1 - axis]
-            # A circle of this size stays within 1.1 pixels of its tangent for about 0.3 of its diameter.
-            if len(along) and np.ptp(along) > 0.38 * size:
-                box[side + axis] = float(edge)
-                on_cut |= np.abs(hull[:, axis] - edge) < 2.0
-    return (box[0], box[1], box[2], box[3]), on_cut
-
-
-def _fit_circle(points: Points) -> tuple[float, float, float, float] | None:
-    """The circle that most points lie on: x, y, radius, share of points on it (RANSAC, then least squares)."""
-    if len(points) < 12:
-        return None
-    picks = (_PICKS * len(points)).astype(int)
-    a, b, c = points[picks[:, 0]], points[picks[:, 1]], points[picks[:, 2]]
-    ab, ac = b - a, c - a
-    twice_area = 2 * (ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0])
-    spread = np.abs(twice_area) > 40
-    if not spread.any():
-        return None
-    a, ab, ac, twice_area = a[spread], ab[spread], ac[spread], twice_area[spread]
-    ab2, ac2 = (ab**2).sum(axis=1), (ac**2).sum(axis=1)
-    dx = (ac[:, 1] * ab2 - ab[:, 1] * ac2) / twice_area
-    dy = (ab[:, 0] * ac2 - ac[:, 0] * ab2) / twice_area
-    radii = np.hypot(dx, dy)
-    jury = points[::2]  # enough to judge by
-    right, down = jury[:, 0, None] - (a[:, 0] + dx), jury[:, 1, None] - (a[:, 1] + dy)
-    off = np.abs(np.sqrt(right * right + down * down) - radii)
-    best = int(np.argmin(np.minimum(off, 4.0).sum(axis=0)))
-    x, y, radius = float(a[best, 0] + dx[best]), float(a[best, 1] + dy[best]), float(radii[best])
-    inliers = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius) < 2.0
-    for _ in range(2):
-        if inliers.sum() < 8:
-            return None
-        middle = points[inliers].mean(axis=0)
-        near = points[inliers] - middle
-        terms = np.column_stack([2 * near, np.ones(len(near))])
-        try:
-            dx, dy, rest = np.linalg.solve(terms.T @ terms, terms.T @ (near**2).sum(axis=1))
-        except np.linalg.LinAlgError:  # all on one line
-            return None
-        x, y = float(middle[0] + dx), float(middle[1] + dy)
-        radius = float(np.sqrt(max(rest + dx * dx + dy * dy, 0.0)))
-        inliers = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius) < 1.5
-    return x, y, radius, float(inliers.mean())
-
-
-def _circle_points(x: float, y: float, radius: float, box: tuple[float, float, float, float]) -> Points:
-    """96 points on the circle, without those that the cuts take away."""
-    angles = np.linspace(0, 2 * np.pi, 96, endpoint=False)
-    points = np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)])
-    kept = (points >= box[:2]).all(axis=1) & (points <= box[2:]).all(axis=1)
-    return points[kept]
-
-
-def _contrast(brightness: Channel, outline: Points) -> float:
-    """How sharply brightness falls from just inside to just outside an outline, mean over the points in the frame."""
-    height, width = brightness.shape
-    if len(outline) < 8:
-        return 0.0
-    centre = outline.mean(axis=0)
-    ray = outline - centre
-    ray /= np.maximum(np.hypot(ray[:, 0], ray[:, 1]), 1e-6)[:, None]
-    inner, outer = np.rint(outline - 3 * ray).astype(int), np.rint(outline + 3 * ray).astype(int)
-    seen = ((outer >= 0) & (outer < (width, height)) & (inner >= 0) & (inner < (width, height))).all(axis=1)
-    if not seen.any():
-        return 1.0
-    inside = brightness[inner[seen, 1], inner[seen, 0]].astype(np.int32)
-    fall = inside - brightness[outer[seen, 1], outer[seen, 0]]
-    return float(np.clip(fall, 0, 60).mean()) + 1.0
-
-
-def _true_radius(brightness: Channel, outline: Outline) -> float:
-    """The radius at which brightness, averaged along the rim, is half way between field and border.
-
-    The outline itself lies too far out: smoothing and a low level push it there. A rim that is hardly in the
-    frame, or cut away, leaves it as it is.
-    """
-    points = _circle_points(outline.x, outline.y, outline.radius, outline.box)
+    points = circle_points(outline.x, outline.y, outline.radius, outline.box)
     rays = (points - (outline.x, outline.y)) / outline.radius
     steps = np.arange(-3.0, 2.51, 0.5)
     height, width = brightness.shape
     ends = points + 3 * rays
     seen = ((ends >= 0) & (ends <= (width - 1, height - 1))).all(axis=1)
     if seen.sum() < 12:
-        return outline.radius
-    where = np.rint(points[seen] + steps[:, None, None] * rays[seen]).astype(int).clip(0, (width - 1, height - 1))
-    fall = np.minimum.accumulate(brightness[where[:, :, 1], where[:, :, 0]].mean(axis=1))
+        return outline
+    rays = rays[seen]
+    across = (points[seen, 0] + steps[:, None] * rays[:, 0]).astype(np.float32)
+    down = (points[seen, 1] + steps[:, None] * rays[:, 1]).astype(np.float32)
+    fall = np.minimum.accumulate(cv2.remap(brightness, across, down, cv2.INTER_LINEAR).astype(np.float64))
     middle = (fall[0] + fall[-1]) / 2
-    return outline.radius + float(np.interp(-middle, -fall, steps))
+    last = (fall > middle).sum(axis=0).clip(1, len(steps) - 1)
+    each = np.arange(len(rays))
+    above, below = fall[last - 1, each], fall[last, each]
+    offsets = steps[last - 1] + 0.5 * ((above - middle) / np.maximum(above - below, 1e-6)).clip(0, 1)
+    terms = np.column_stack([rays, np.ones(len(rays))])
+    weights = (fall[0] - fall[-1]).clip(0, 30)
+    hold = np.diag([0.1, 0.1, 0.0]) * weights.sum() + 1e-6 * np.eye(3)  # a short arc does not move the middle
+    shift = np.zeros(3)
+    for _ in range(2):
+        kept = weights * (np.abs(offsets - terms @ shift) < 2)
+        shift = np.linalg.solve(terms.T @ (kept[:, None] * terms) + hold, terms.T @ (kept * offsets))
+    return replace(outline, x=outline.x + shift[0], y=outline.y + shift[1], radius=outline.radius + shift[2])

@@ -31,7 +31,7 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_overlay(frame: Picture, assessment: Assessment, note: str = "") -> Picture:
-    """The frame with its degradation map, the outline of its field, and a caption below.
+    """The frame with its degradation map, the outlines of its field, disc and macula, and a caption below.
 
     Args:
         frame: uint8 BGR, shape (H, W, 3); left as it is.
@@ -123,15 +123,21 @@ def _lay_map(picture: Picture, assessment: Assessment, crop: Crop) -> None:
 
 
 def _outline(picture: Picture, assessment: Assessment, crop: Crop) -> None:
-    """A thin light line around the field, dark beside it so that it shows on any ground."""
+    """Thin light lines around the field, disc and macula, dark beside them so that they show on any ground."""
     side = 256
-    inside = np.asarray(_field_share(assessment, side) >= 0.5, dtype=np.uint8)
+    for share in (_field_share(assessment, side), *(_enlarge(each, side) for each in assessment.regions.values())):
+        _trace(picture, np.asarray(share >= 0.5, dtype=np.uint8), crop)
+
+
+def _trace(picture: Picture, inside: NDArray[np.uint8], crop: Crop) -> None:
+    """The line around what is 1 in ``inside``, uint8 (side, side) over the crop."""
+    side = len(inside)
     # The border of nothing closes the outline where the field reaches the rim of the crop.
     contours, _ = cv2.findContours(np.pad(inside, 1), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     line = max(1, round(min(picture.shape[:2]) / 480))
     bits = 4  # of a pixel
     for contour in contours:
-        hull = cv2.convexHull(contour)[:, 0, :].astype(np.float64)  # a field is convex: a disc, cut off or not
+        hull = cv2.convexHull(contour)[:, 0, :].astype(np.float64)  # all of them are discs, cut off or not
         places = (hull - 0.5) * (crop.side / side) - 0.5 + (crop.x, crop.y)
         points = [np.rint(places * (1 << bits)).astype(np.int32)]
         cv2.polylines(picture, points, True, (40, 40, 40), 3 * line, cv2.LINE_AA, bits)

@@ -1,37 +1,47 @@
-"""From a degradation map to one quality score."""
+"""From maps to one quality score: what the disc, the macula and the rest of the field count."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Zone
+from edge.bundle import LANDMARKS, Region
 
 
-def zone_weights(grid: int, pooling: dict[Zone, float]) -> NDArray[np.float32]:
-    """Weight of each cell by its distance from the middle: within a third of the radius, two thirds, beyond.
+def region_weights(
+    regions: Mapping[Region, NDArray[np.float32]], field: NDArray[np.bool_], pooling: Mapping[Region, float]
+) -> NDArray[np.float32]:
+    """Weight of each cell: the periphery's, moved towards that of a landmark by how surely the cell belongs to it.
+
+    Args:
+        regions: ``disc`` and ``macula``, probability in [0, 1] of a cell to belong there, float32 (grid, grid); empty
+            where the network has no such maps: then every cell counts alike.
+        field: bool (grid, grid).
+        pooling: weight of each region, >= 0, periphery > 0; only their ratios matter.
 
     Returns:
-        float32 (grid, grid), not yet normalised (the field of each frame does that).
+        float32 (grid, grid), >= 0, 0 outside the field, with a sum of 1; all 0 where nothing in the field counts.
     """
-    offsets = (np.arange(grid) + 0.5) / (grid / 2) - 1
-    distance = np.hypot(offsets[None, :], offsets[:, None])
-    weights = np.where(
-        distance < 1 / 3, pooling["centre"], np.where(distance < 2 / 3, pooling["middle"], pooling["periphery"])
-    )
-    return np.asarray(weights, dtype=np.float32)
+    rest = pooling["periphery"]
+    weights = np.full(field.shape, rest, np.float64)
+    for region in LANDMARKS:
+        if region in regions:
+            weights += (pooling[region] - rest) * regions[region]
+    # Where two unsure landmarks overlap, two weights below the periphery's could add up to less than nothing.
+    weights = np.maximum(weights, 0) * field
+    total = float(weights.sum())
+    return np.asarray(weights / total if total > 0 else weights, dtype=np.float32)
 
 
-def quality_score(degradation: NDArray[np.float32], field: NDArray[np.bool_], weights: NDArray[np.float32]) -> float:
-    """1 - sum(w * D) over the field with w summing to 1; in [0, 1], 1 is best; 0 where the field is empty.
+def quality_score(degradation: NDArray[np.float32], weights: NDArray[np.float32]) -> float:
+    """1 - sum(w * D); in [0, 1], 1 is best; 0 where nothing counts, as then nothing was seen.
 
     Args:
         degradation: float32 (grid, grid) in [0, 1].
-        field: bool (grid, grid).
-        weights: float32 (grid, grid), >= 0.
+        weights: of ``region_weights``.
     """
-    inside = weights * field
-    total = float(inside.sum())
-    if total <= 0:
+    if not weights.any():
         return 0.0
-    return float(np.clip(1 - float((inside * degradation).sum()) / total, 0.0, 1.0))
+    return float(np.clip(1 - float((weights * degradation).sum(dtype=np.float64)), 0.0, 1.0))

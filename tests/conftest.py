@@ -20,20 +20,19 @@ TINY: dict[str, Any] = {
     "exclude": ["graded"],
     "mean": [0.5, 0.5, 0.5],
     "std": [0.5, 0.5, 0.5],
+    "side": 160,
     "vessels": {
-        "steps": 4, "batch": 2, "field": 160, "crop": 128, "rate": 0.00001, "empty_share": 0.2, "holdout_every": 4,
+        "steps": 4, "batch": 2, "field": 200, "crop": 128, "rate": 0.00001, "empty_share": 0.2, "holdout_every": 4,
     },
     "prior": {
-        "steps": 10, "batch": 2, "size": 128, "base": 8, "unshuffle": 2, "rate": 0.003, "whole_share": 0.5,
+        "steps": 10, "batch": 2, "size": 128, "base": 8, "unshuffle": 2, "rate": 0.003, "whole_share": 0.5, "phantoms": 2,
     },
+    "frames": {"number": 20, "whole_share": 0.5, "phantoms": 2, "any_share": 0.4, "empty_share": 0.1},
     "adapter": {
-        "backbone": "efficientnet-lite0", "size": 128, "epochs": 2, "rate": 0.001, "photographs": 20, "anomaly": 0.02,
-        "patch_share": 0.9,
+        "backbone": "efficientnet-lite0", "size": 128, "kinds": ["linear", "cnn", "pu", "paired"], "teacher": "paired",
+        "steps": 4, "rate": 0.001, "photographs": 20, "anomaly": 0.02, "patch_share": 0.9, "positives": 0.05,
     },
-    "distill": {
-        "steps": 4, "batch": 4, "size": 128, "rate": 0.002, "pairs": 8, "real_share": 0.3, "empty_share": 0.25,
-        "whole_share": 0.5,
-    },
+    "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "rate": 0.002, "real_share": 0.3},
 }  # fmt: skip
 
 
@@ -78,6 +77,7 @@ def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Tin
     """All four steps, a few optimiser steps each: every part is real, only the result is worthless."""
     pytest.importorskip("torch")
     from trainer import adapter, distill, prior, vessels
+    from trainer.pseudo import prior_maps
     from trainer.recipe import load_recipe
     from trainer.segmented import segmented
 
@@ -88,8 +88,9 @@ def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Tin
     vessels.run(recipe, photographs, run)
     prior.run(recipe, photographs, run)
     # A prior of ten steps wants to add about the same everywhere: only a threshold within its noise parts patches.
-    missed = adapter.prior_maps(recipe, run, segmented(recipe, photographs, run).squares)
-    said = {**TINY, "adapter": {**TINY["adapter"], "anomaly": float(np.quantile(missed[missed > 0], 0.15))}}
+    known = segmented(recipe, photographs, run)
+    missed, counted = prior_maps(recipe, run, known.squares, known.vessels)
+    said = {**TINY, "adapter": {**TINY["adapter"], "anomaly": float(np.quantile(missed[counted], 0.15))}}
     path.write_text(yaml.safe_dump(said))
     recipe = load_recipe(str(path))
     adapter.run(recipe, photographs, run)

@@ -1,18 +1,23 @@
-"""Stage 2, the adapter: one 1x1 convolution on a frozen backbone (paper, section 3.2).
+"""Stage 2: small networks on a frozen backbone learn to see what the prior misses (paper, section 3.2).
 
-The prior says of each patch whether its anatomy is missing; the adapter learns to say so from the features of a
-foundation model. Backbone and adapter together are the teacher.
+The backbone and one of these adapters are the teacher. Four kinds, all on the same features:
+
+- ``linear``: a 1x1 convolution, class-balanced cross-entropy on the prior's pseudo-labels (EFIQA).
+- ``cnn``: a small convolutional network, the same loss.
+- ``pu``: the same network, non-negative positive-unlabelled loss: only "degraded" is believed (EFIQA-CP).
+- ``paired``: the same network, on frames spoiled on purpose, whose truth is known, beside pseudo-labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,16 +25,34 @@ from torch.nn import functional as F
 from edge.commands.cli import err
 from edge.errors import EdgeError
 from trainer import runs
-from trainer.datasets import Square, progress
+from trainer.datasets import Square
+from trainer.features import cached_features
 from trainer.foundation import Backbone, extract, load_backbone
+from trainer.frames import make_frames
+from trainer.networks import Adapter
 from trainer.pictures import save_sheet, tint
-from trainer.prior import anomaly, binarise, load_prior
+from trainer.pseudo import prior_maps, pseudo_labels, to_grid
+from trainer.published import import_linear
 from trainer.recipe import Recipe
 from trainer.segmented import key_of_photographs, segmented
-from trainer.training import Schedule, device, train
-from trainer.vessels import load_segmenter, segment
+from trainer.training import Batch, Sample, Schedule, device, place, train
 
-_BATCH = 4096  # patches, as in the paper
+KINDS = ("linear", "cnn", "pu", "paired")
+_PATCHES = 4096  # in a batch, as in the paper
+_REAL = 0.3  # share of real photographs with pseudo-labels in a batch of the paired adapter
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What an adapter learns from: features (N, C, g, g), targets in [0, 1] and whether they count (N, g, g)."""
+
+    features: NDArray[Any]
+    targets: NDArray[np.float32]
+    counted: NDArray[np.bool_]
+
+    def sample(self, rng: Generator) -> Sample:
+        n = int(rng.integers(len(self.targets)))
+        return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
 
 
 @dataclass(frozen=True)
@@ -42,114 +65,193 @@ class Teacher:
 
     def maps(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Degradation maps of pictures of the field: float32 (N, g, g) in [0, 1]."""
-        features = torch.from_numpy(extract(self.backbone, pictures, self.size)).to(device())
-        with torch.no_grad():
-            return torch.sigmoid(self.adapter(features))[:, 0].cpu().numpy().astype(np.float32)
+        return self.of_features(extract(self.backbone, pictures, self.size))
+
+    def of_features(self, features: NDArray[Any], batch: int = 64) -> NDArray[np.float32]:
+        """The same from features (N, C, g, g)."""
+        found = []
+        for start in range(0, len(features), batch):
+            some = torch.from_numpy(np.asarray(features[start : start + batch], np.float32)).to(device())
+            with torch.no_grad():
+                found.append(torch.sigmoid(self.adapter(some))[:, 0].cpu().numpy().astype(np.float32))
+        return np.concatenate(found)
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> None:
-    """Fit the adapter into ``out``/adapter on the pseudo-labels of the run's prior.
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
+    """Fit the adapters into ``out``/adapter/KIND on the pseudo-labels of the run's prior.
+
+    Args:
+        recipe: its ``adapter`` names the kinds.
+        data: folder of photographs.
+        out: run folder, with the prior.
+        maps: folder of vessel maps made by another segmenter; None for ours.
 
     Raises:
-        EdgeError: the photographs are all whole or all degraded, so that nothing can be learned.
+        EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
     """
-    settings, folder = recipe.adapter, out / "adapter"
-    key = runs.key_of(
-        recipe.seed, settings, runs.read_metadata(out / "prior")["key"], key_of_photographs(recipe, data, out)
-    )
-    if runs.finished(folder, key):
+    settings = recipe.adapter
+    unknown = [kind for kind in (*settings.kinds, settings.teacher) if kind not in KINDS]
+    if unknown or settings.teacher not in settings.kinds:
+        raise EdgeError(
+            f"the recipe's adapter.kinds are some of {', '.join(KINDS)}, and its teacher is one of those kinds, "
+            f"not {unknown[0] if unknown else settings.teacher}: mend the recipe."
+        )
+    keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
+    wanted = [kind for kind in settings.kinds if not runs.finished(out / "adapter" / kind, keys[kind])]
+    if not wanted:
         err.print("adapter: finished already")
         return
-    squares = segmented(recipe, data, out).squares
-    squares = [
-        squares[n] for n in np.linspace(0, len(squares) - 1, min(settings.photographs, len(squares))).astype(int)
-    ]
-    pictures = [s.picture for s in squares]
+    photographs = segmented(recipe, data, out, maps)
+    chosen = np.linspace(0, len(photographs.squares) - 1, min(settings.photographs, len(photographs.squares)))
+    squares = [photographs.squares[n] for n in chosen.astype(int)]
+    missed = prior_maps(recipe, out, squares, photographs.vessels[chosen.astype(int)])
     backbone = load_backbone(settings.backbone)
-    features = extract(backbone, pictures, settings.size)
-    wanted = prior_maps(recipe, out, squares)
-    labels, counted = pseudo_labels(recipe, squares, wanted, features.shape[-1])
-    if not 0 < labels[counted].mean() < 1:
+    features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
+    real = Taught(features, *pseudo_labels(recipe, missed, features.shape[-1]))
+    if not 0 < real.targets[real.counted].mean() < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
-    adapter, losses = _fit(features, labels, counted, recipe, folder, key)
-    teacher = Teacher(backbone, adapter, settings.size)
-    rows = []
-    for n in np.linspace(0, len(squares) - 1, 8).astype(int):
-        layers = (np.clip(wanted[n] / 0.3, 0, 1), labels[n] * counted[n], teacher.maps([pictures[n]])[0] * counted[n])
-        rows.append((pictures[n], *(tint(pictures[n], layer) for layer in layers)))
-    save_sheet(folder / "adapter.png", rows, ("photograph", "prior |f|", "pseudo-label", "adapter"))
-    metrics = {"photographs": len(squares), "positive_share": float(labels[counted].mean()), "losses": losses}
-    runs.finish(folder, adapter, recipe, key, metrics, channels=str(backbone.channels))
+    spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
+    for kind in wanted:
+        adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
+        teacher = Teacher(backbone, adapter, settings.size)
+        _save_picture(out / "adapter" / kind / f"{kind}.png", squares, missed[0], real, teacher)
+        metrics = {"photographs": len(squares), "positive_share": _share(real), "losses": losses}
+        runs.finish(out / "adapter" / kind, adapter, recipe, keys[kind], metrics, channels=str(backbone.channels))
 
 
-def load_teacher(recipe: Recipe, out: Path) -> Teacher:
-    """Backbone and adapter of a run."""
-    backbone = load_backbone(recipe.adapter.backbone)
-    return Teacher(backbone, runs.load(out / "adapter", nn.Conv2d(backbone.channels, 1, 1)), recipe.adapter.size)
+def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None:
+    """A published linear adapter into ``out``/adapter/linear, in place of training one.
 
+    Args:
+        recipe: its ``adapter.teacher`` is ``linear``, so that the student learns from it.
+        data: not used.
+        out: run folder.
+        weights: see ``trainer.published``.
 
-def prior_maps(recipe: Recipe, out: Path, squares: Sequence[Square]) -> NDArray[np.float32]:
-    """|f| of the run's prior on the run's vessel maps: float32 (N, S, S), 0 outside the field."""
-    segmenter, prior = load_segmenter(out), load_prior(out, recipe)
-    found = []
-    starts = range(0, len(squares), 32)
-    for start in progress(starts, "what the prior misses", len(starts)):
-        some = squares[start : start + 32]
-        vessels = segment(segmenter, [s.picture for s in some], recipe)
-        binary = [binarise(v, s.field, recipe.prior.size) for s, v in zip(some, vessels, strict=True)]
-        found.append(anomaly(prior, [v for v, _ in binary]) * np.stack([f for _, f in binary]))
-    return np.concatenate(found)
-
-
-def pseudo_labels(
-    recipe: Recipe, squares: Sequence[Square], wanted: NDArray[np.float32], grid: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Per patch: 1 where enough of its pixels are anomalous, and whether it lies in the field. Both (N, grid, grid)."""
-    labels, counted = [], []
-    for square, missed in zip(squares, wanted, strict=True):
-        inside = cv2.resize(square.field.astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA)
-        share = cv2.resize(
-            (missed > recipe.adapter.anomaly).astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA
+    Raises:
+        EdgeError: the recipe wants another teacher, or the file does not fit the backbone.
+    """
+    if recipe.adapter.teacher != "linear":
+        raise EdgeError(
+            f"published weights are a linear adapter, but the recipe's teacher is {recipe.adapter.teacher}: "
+            "set adapter.teacher to linear."
         )
-        labels.append((share >= recipe.adapter.patch_share * inside).astype(np.float32))
-        counted.append(inside >= 0.5)
-    return np.stack(labels), np.stack(counted)
+    channels = load_backbone(recipe.adapter.backbone).channels
+    adapter = Adapter(channels, convolutional=False)
+    adapter.last = import_linear(weights, channels)
+    runs.finish(
+        out / "adapter" / "linear", adapter, recipe, runs.key_of(weights.read_bytes().hex()), {"weights": weights.name}
+    )
+
+
+def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None = None) -> str:
+    """What an adapter depends on."""
+    photographs = key_of_photographs(recipe, data, out, maps)
+    more = (recipe.frames, recipe.side) if kind == "paired" else ()
+    return runs.key_of(recipe.seed, recipe.adapter, kind, runs.read_metadata(out / "prior")["key"], photographs, *more)
+
+
+def load_teacher(recipe: Recipe, out: Path, kind: str = "") -> Teacher:
+    """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or of another kind."""
+    backbone, kind = load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
+    adapter = runs.load(out / "adapter" / kind, Adapter(backbone.channels, convolutional=kind != "linear"))
+    return Teacher(backbone, adapter, recipe.adapter.size)
+
+
+def features_of_photographs(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    backbone: Backbone,
+    pictures: Sequence[NDArray[np.uint8]],
+    maps: Path | None = None,
+) -> NDArray[np.float16]:
+    """Features of all photographs, kept on disk for the next adapter."""
+    key = runs.key_of(len(pictures), key_of_photographs(recipe, data, out, maps))
+    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
+
+
+def features_of_frames(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> NDArray[np.float16]:
+    """Features of all frames of the run, kept on disk."""
+    key = runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
+    pictures = list(make_frames(recipe, data, out).pictures)
+    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "frames", key)
+
+
+def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> Taught:
+    """The frames whose truth is known, on the grid of the backbone."""
+    frames = make_frames(recipe, data, out)
+    known = np.flatnonzero(frames.has_truth)
+    features = features_of_frames(recipe, data, out, backbone)[known]
+    truth, fields = (
+        to_grid(layer[known].astype(np.float32), features.shape[-1]) for layer in (frames.truth, frames.fields)
+    )
+    return Taught(features, truth, fields >= 0.5)
+
+
+def _share(taught: Taught) -> float:
+    return float(taught.targets[taught.counted].mean())
 
 
 def _fit(
-    features: NDArray[np.float32],
-    labels: NDArray[np.float32],
-    counted: NDArray[np.bool_],
-    recipe: Recipe,
-    folder: Path,
-    key: str,
+    kind: str, real: Taught, spoiled: Taught | None, recipe: Recipe, folder: Path, key: str
 ) -> tuple[nn.Module, list[float]]:
-    """Class-balanced cross-entropy on patches; features standardised while fitting, which the weights then absorb."""
-    patches = features.transpose(0, 2, 3, 1)[counted]
-    mean, std = patches.mean(axis=0), patches.std(axis=0) + 1e-6
-    x, y = torch.from_numpy((patches - mean) / std), torch.from_numpy(labels[counted])
-    balance = (1 - y.mean()) / y.mean()
-    linear = nn.Linear(x.shape[1], 1).to(device())
-    nn.init.zeros_(linear.weight)
-    steps = recipe.adapter.epochs * max(1, len(x) // _BATCH)
+    torch.manual_seed(recipe.seed)
+    settings, share = recipe.adapter, _share(real)
+    balance = (1 - share) / share
+    model = place(
+        Adapter(
+            real.features.shape[1], convolutional=kind != "linear", like=real.features[:: len(real.features) // 200 + 1]
+        )
+    )
+    losses_of: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
+        "linear": lambda model, batch: _cross_entropy(model, batch, balance),
+        "cnn": lambda model, batch: _cross_entropy(model, batch, balance),
+        "pu": lambda model, batch: _positive_unlabelled(model, batch, settings.positives),
+        "paired": lambda model, batch: _cross_entropy(model, batch, 1.0),
+    }
 
-    def batch(rng: np.random.Generator, _: float) -> tuple[Tensor, Tensor]:
-        chosen = torch.from_numpy(rng.integers(len(x), size=min(_BATCH, len(x))))
-        return x[chosen], y[chosen]
+    def sample(rng: Generator, _: float, at: float) -> Sample:
+        return (spoiled if spoiled is not None and kind == "paired" and at >= _REAL else real).sample(rng)
 
-    def loss(model: nn.Module, some: tuple[Tensor, Tensor]) -> Tensor:
-        inputs, targets = (t.to(device()) for t in some)
-        return F.binary_cross_entropy_with_logits(model(inputs)[:, 0].float(), targets, pos_weight=balance.to(device()))
-
-    schedule = Schedule(steps, recipe.adapter.rate, recipe.seed, key)
-    losses = train(linear, schedule, folder / "training.safetensors", batch, loss, "adapter")
-    adapter = nn.Conv2d(x.shape[1], 1, 1)
-    weight = linear.weight.detach().cpu()[0] / torch.from_numpy(std)
-    with torch.no_grad():
-        adapter.weight.copy_(weight[None, :, None, None])
-        assert adapter.bias is not None
+    batch = 8 * max(1, round(_PATCHES / real.targets[0].size / 8))  # of maps; 8 processes can share it
+    schedule = Schedule(settings.steps, batch, settings.rate, recipe.seed, key)
+    losses = train(model, schedule, folder / "training.safetensors", sample, losses_of[kind], f"adapter {kind}")
+    if kind in ("linear", "cnn"):
         # Balancing made rare degradation look as likely as not; half of that is taken back (geometric mean of the
         # two odds), so that the map of a good photograph is near 0. The order of scores hardly changes.
-        shift = (weight * torch.from_numpy(mean)).sum() + 0.5 * torch.log(balance)
-        adapter.bias.copy_(linear.bias.detach().cpu() - shift)
-    return adapter.to(device()).eval(), losses
+        model.shift(-0.5 * float(np.log(balance)))
+    return model, losses
+
+
+def _cross_entropy(model: nn.Module, batch: Batch, balance: float) -> Tensor:
+    """Over the patches that count, degraded ones weighted by ``balance``; targets may be soft."""
+    features, targets, counted = batch
+    each = F.binary_cross_entropy_with_logits(
+        model(features).float(), targets, pos_weight=torch.tensor(balance, device=targets.device), reduction="none"
+    )
+    return (each * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Tensor:
+    """Non-negative risk (EFIQA-CP): pi E_P[softplus(-z)] + max(0, E_U[softplus(z)] - pi E_P[softplus(z)])."""
+    features, targets, counted = batch
+    logits = model(features).float()
+    degraded, unknown = targets * counted, (1 - targets) * counted
+
+    def mean(values: Tensor, over: Tensor) -> Tensor:
+        return (values * over).sum() / over.sum().clamp(min=1)
+
+    missed = positives * mean(F.softplus(-logits), degraded)
+    return missed + (mean(F.softplus(logits), unknown) - positives * mean(F.softplus(logits), degraded)).clamp(min=0)
+
+
+def _save_picture(
+    path: Path, squares: Sequence[Square], missed: NDArray[np.float32], real: Taught, teacher: Teacher
+) -> None:
+    rows = []
+    for n in np.linspace(0, len(squares) - 1, 8).astype(int):
+        found = teacher.of_features(real.features[n : n + 1])[0]
+        layers = (np.clip(missed[n] / 0.3, 0, 1), real.targets[n] * real.counted[n], found * real.counted[n])
+        rows.append((squares[n].picture, *(tint(squares[n].picture, layer) for layer in layers)))
+    save_sheet(path, rows, ("photograph", "prior |f|", "pseudo-label", "adapter"))

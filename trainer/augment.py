@@ -98,10 +98,12 @@ def another_camera(picture: Picture, rng: Generator) -> Picture:
 
 
 def without_anatomy(picture: Picture, rng: Generator) -> Picture:
-    """A frame in which no vessel can be seen: blurred away, flat, saturated, or noise; often equalised."""
+    """A frame in which no vessel can be seen: blurred away, dark, flat, saturated, or noise; often equalised."""
     side = picture.shape[0]
     way = rng.random()
-    if way < 0.45:
+    if way < 0.1:
+        picture = np.asarray(cv2.convertScaleAbs(picture, alpha=rng.uniform(0, 0.006), beta=rng.uniform(0, 10)))
+    elif way < 0.45:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(7, 25)), dtype=np.uint8)
     elif way < 0.6:
         flat = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)

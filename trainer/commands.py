@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -27,28 +28,49 @@ RUN = Path("runs/mine")
 RecipeName = Annotated[str, typer.Option("--recipe", help="quick, default, or a YAML file.")]
 
 
-def _steps() -> dict[str, Callable[[Recipe, Path, Path], None]]:
+Maps = Annotated[
+    Path | None,
+    typer.Option(
+        "--vessel-maps",
+        help="Folder of vessel maps of another segmenter, laid out like --data; binary, or in artery/vein colours.",
+    ),
+]
+Step = Callable[[Recipe, Path, Path], None]
+
+
+def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, Step]:
     """The four steps in their order; torch is imported only now, so that --help is instant."""
     try:
         from trainer import adapter, distill, prior, vessels
     except ImportError as error:
         raise EdgeError(f'training needs {error.name}: pip install "efiqa-edge[train]".') from error
-    return {"vessels": vessels.run, "prior": prior.run, "adapter": adapter.run, "distill": distill.run}
+    return {
+        "vessels": vessels.run,
+        "prior": functools.partial(prior.run, maps=maps),
+        "adapter": functools.partial(adapter.import_weights, weights=weights)
+        if weights
+        else functools.partial(adapter.run, maps=maps),
+        "distill": distill.run,
+    }
 
 
-def _run(names: list[str], recipe_name: str, data: Path, run_folder: Path, as_json: bool) -> None:
-    recipe, steps = load_recipe(recipe_name), _steps()
+def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path, as_json: bool) -> None:
+    recipe = load_recipe(recipe_name)
+    from trainer.processes import joined
     from trainer.runs import read_metrics
 
-    for name in names:
-        start = time.perf_counter()
-        steps[name](recipe, data, run_folder)
-        folder = run_folder / ("student" if name == "distill" else name)
-        minutes = (time.perf_counter() - start) / 60
-        if as_json:  # one line a step
-            said = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": read_metrics(folder)}
-            out.print_json(json.dumps(said), indent=None)
-        err.print(f"{name}: {minutes:.1f} minutes; look at the picture in {folder}", markup=False)
+    folders = {"adapter": f"adapter/{recipe.adapter.teacher}", "distill": "student"}
+    with joined():
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step(recipe, data, run_folder)
+            folder = run_folder / folders.get(name, name)
+            minutes = (time.perf_counter() - start) / 60
+            if as_json:  # one line a step
+                metrics = read_metrics(folder)
+                said = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": metrics}
+                out.print_json(json.dumps(said), indent=None)
+            err.print(f"{name}: {minutes:.1f} minutes; look at the picture in {folder}", markup=False)
 
 
 @app.command()
@@ -59,29 +81,46 @@ def vessels(
 
     Example: edge-train vessels --recipe quick --data photographs --out runs/mine
     """
-    _run(["vessels"], recipe, data, run_folder, as_json)
+    _run({"vessels": _steps()["vessels"]}, recipe, data, run_folder, as_json)
 
 
 @app.command()
 def prior(
-    data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
+    data: Data,
+    run_folder: Out = RUN,
+    recipe: RecipeName = "quick",
+    maps: Maps = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Stage 1: the anatomical prior, by masked inpainting of vessel maps.
 
     Example: edge-train prior --recipe quick --data photographs --out runs/mine
     """
-    _run(["prior"], recipe, data, run_folder, as_json)
+    _run({"prior": _steps(maps)["prior"]}, recipe, data, run_folder, as_json)
 
 
 @app.command()
 def adapter(
-    data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
+    data: Data,
+    run_folder: Out = RUN,
+    recipe: RecipeName = "quick",
+    maps: Maps = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="Take a published linear adapter, .npy or .npz of C weights and a bias, instead of training one.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """Stage 2: a 1x1 convolution on a frozen backbone, taught by the prior.
+    """Stage 2: small networks on a frozen backbone, taught by the prior and by frames spoiled on purpose.
 
     Example: edge-train adapter --recipe quick --data photographs --out runs/mine
     """
-    _run(["adapter"], recipe, data, run_folder, as_json)
+    _run({"adapter": _steps(maps, weights)["adapter"]}, recipe, data, run_folder, as_json)
 
 
 @app.command()
@@ -92,7 +131,7 @@ def distill(
 
     Example: edge-train distill --recipe quick --data photographs --out runs/mine
     """
-    _run(["distill"], recipe, data, run_folder, as_json)
+    _run({"distill": _steps()["distill"]}, recipe, data, run_folder, as_json)
 
 
 @app.command("all")
@@ -103,28 +142,36 @@ def all_steps(
 
     Example: edge-train all --recipe quick --data photographs --out runs/mine
     """
-    _run(["vessels", "prior", "adapter", "distill"], recipe, data, run_folder, as_json)
+    _run(_steps(), recipe, data, run_folder, as_json)
 
 
 @app.command()
 def evaluate(
-    data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
+    data: Data,
+    run_folder: Out = RUN,
+    recipe: RecipeName = "quick",
+    model: Annotated[
+        Path | None, typer.Option(help="A bundle made of this run, to be measured beside its steps.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """How well each step of a run tells good photographs from bad ones, on the labelled sets below --data.
+    """What each step of a run is worth: against quality labels, against exact masks, student against teacher.
+
+    Writes evaluation.json, evaluation.md and pictures into OUT/evaluation.
 
     Example: edge-train evaluate --recipe quick --data photographs --out runs/mine
     """
     _steps()
     from trainer.evaluate import evaluate as measure
+    from trainer.evaluation_report import markdown, write_report
 
-    result = measure(load_recipe(recipe), data, run_folder)
+    result = measure(load_recipe(recipe), data, run_folder, model)
+    write_report(result, run_folder / "evaluation")
     if as_json:
         out.print_json(json.dumps(result))
         return
-    for name, table in result.items():
-        out.print(f"{name}: AUROC", markup=False)
-        for scorer, value in table.items():
-            out.print(f"  {scorer:<32} {value:.4f}")
+    out.print(markdown(result), markup=False)
 
 
 main = main_of(app)

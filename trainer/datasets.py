@@ -17,9 +17,10 @@ from rich.progress import track
 
 from edge.commands.cli import err
 from edge.errors import EdgeError
-from edge.field import find_field
+from edge.field import Crop, find_field
 from edge.frame import cut
 from edge.images import find_images, read_image
+from trainer.landmarks import landmarks_of, paint_regions, read_discs
 
 _NOT_PHOTOGRAPHS = {"vessels", "fov"}
 Item = TypeVar("Item")
@@ -28,10 +29,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Photograph:
-    """A file and, where somebody drew one, its vessel map: ``SET/images/STEM.jpg`` and ``SET/vessels/STEM.png``."""
+    """A file and what somebody marked in it.
+
+    Attributes:
+        path: of the photograph.
+        vessels: its vessel map: ``SET/vessels/STEM.png`` for ``SET/images/STEM.jpg``; None where nobody drew one.
+        disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
+    """
 
     path: Path
     vessels: Path | None
+    disc: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,14 @@ class Square:
         picture: uint8 BGR (S, S, 3), as the device cuts it: what lies outside the field is still there.
         field: bool (S, S).
         vessels: float32 (S, S) in [0, 1], hand-drawn; None where nobody drew any.
+        regions: uint8 (S, S, 2), 255 inside the regions of disc and macula; None where they are not known.
     """
 
     path: Path
     picture: NDArray[np.uint8]
     field: NDArray[np.bool_]
     vessels: NDArray[np.float32] | None = None
+    regions: NDArray[np.uint8] | None = None
 
 
 def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph]:
@@ -60,6 +70,7 @@ def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
     left_out = [data / name for name in exclude]
+    discs = {path: disc for table in sorted(data.rglob("discs.csv")) for path, disc in read_discs(table).items()}
     found = []
     for path in find_images([data]):
         if _NOT_PHOTOGRAPHS & set(path.relative_to(data).parts[:-1]) or any(
@@ -67,18 +78,28 @@ def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph
         ):
             continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
-        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None))
+        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, discs.get(path)))
     if not found:
         raise EdgeError(f"{data} holds no photograph to train on: put some there, or mend the recipe's exclude list.")
     return found
 
 
 def is_held_out(photograph: Photograph, photographs: Sequence[Photograph], every: int) -> bool:
-    """Whether a photograph belongs to every n-th subject of its set; both eyes of a subject go together."""
-    if every < 1:
+    """Whether a photograph belongs to every n-th subject of its set; both eyes of a subject go together.
+
+    A set that comes with a part for testing (SET/train beside SET/test) is taught whole.
+    """
+    folder = photograph.path.parent.parent
+    if every < 1 or (folder.name == "train" and (folder.parent / "test").is_dir()):
         return False
     mates = sorted({_subject(p.path) for p in photographs if p.path.parent == photograph.path.parent and p.vessels})
     return mates.index(_subject(photograph.path)) % every == every - 1
+
+
+def set_name(path: Path) -> str:
+    """SET of SET/images/STEM.jpg, and SET/test of SET/test/images/STEM.jpg."""
+    folder = path.parent.parent
+    return f"{folder.parent.name}/{folder.name}" if folder.name in ("train", "test") else folder.name
 
 
 def _subject(path: Path) -> str:
@@ -104,8 +125,14 @@ def load_square(photograph: Photograph, size: int) -> Square | None:
                 f"{photograph.vessels} is {drawn.shape[1]}x{drawn.shape[0]} pixels and its photograph "
                 f"{frame.shape[1]}x{frame.shape[0]}: scale the mask to the photograph, or remove it."
             )
-        vessels = (cut(drawn, field.crop, size)[:, :, 0] / np.float32(255) * mask).astype(np.float32)
-    return Square(photograph.path, cut(frame, field.crop, size), mask, vessels)
+        # The brightest channel: maps may be in the colours of arteries and veins.
+        vessels = (cut(drawn, field.crop, size).max(axis=2) / np.float32(255) * mask).astype(np.float32)
+    return Square(photograph.path, cut(frame, field.crop, size), mask, vessels, _regions(photograph, field.crop, size))
+
+
+def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8] | None:
+    places = landmarks_of(photograph.disc, crop.x + crop.side / 2) if photograph.disc else None
+    return paint_regions(places.moved(crop.x, crop.y, size / crop.side), size) if places else None
 
 
 def load_squares(photographs: Sequence[Photograph], size: int, what: str = "reading photographs") -> list[Square]:

@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 
 def spoil(picture: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    """A degraded copy: one to three causes under random masks, then what archives do; sometimes untouched.
+    """A degraded copy: one to three causes under random masks; sometimes untouched.
 
     Args:
         picture: uint8 BGR (S, S, 3).
@@ -30,12 +30,16 @@ def spoil(picture: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
             cause = CAUSES[int(rng.integers(len(CAUSES)))]
             mask = random_mask(picture.shape[0], rng)[:, :, None]
             spoiled = spoiled * (1 - mask) + cause(spoiled, rng, float(rng.uniform(0.1, 1.0))) * mask
-    result = np.clip(spoiled, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(spoiled, 0, 255), np.uint8)
+
+
+def store(picture: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """What archives do: other colours, equalisation, JPEG, each sometimes."""
     if rng.random() < 0.5:
-        result = augment.recolour(result, rng)
+        picture = augment.recolour(picture, rng)
     if rng.random() < 0.55:
-        result = augment.equalise(result)
-    return augment.compress(result, rng) if rng.random() < 0.6 else result
+        picture = augment.equalise(picture)
+    return augment.compress(picture, rng) if rng.random() < 0.6 else picture
 
 
 def random_mask(side: int, rng: Generator) -> Floats:

@@ -1,9 +1,10 @@
-"""Distillation: the teacher's maps and the paired frames into the small network that runs on the device."""
+"""Distillation: the teacher's maps on many frames into the small network that runs on the device."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,52 +18,73 @@ from torch.nn import functional as F
 from edge.commands.cli import err
 from edge.frame import normalise
 from trainer import augment, runs
-from trainer.adapter import load_teacher
-from trainer.datasets import Square
+from trainer.adapter import features_of_frames, features_of_photographs, key_of, load_teacher
+from trainer.frames import Frames, make_frames
 from trainer.networks import Segmenter, Student
-from trainer.pairs import Pairs, make_pairs
 from trainer.pictures import save_sheet, tint
+from trainer.pseudo import to_grid
 from trainer.recipe import Recipe
-from trainer.segmented import key_of_photographs, segmented
-from trainer.training import Schedule, device, place, train
+from trainer.segmented import Segmented, key_of_photographs, segmented
+from trainer.training import Batch, Sample, Schedule, device, place, train
 from trainer.vessels import load_segmenter
 
-Batch = tuple[Tensor, ...]
-_VESSEL_SHARE = 0.3  # weight of the vessel head in the loss
+_VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What the student learns from; g is the grid of the frames.
+
+    Attributes:
+        frames: photographs as they are first, then frames made from them.
+        photographs: how many of them are photographs as they are.
+        maps: float32 (N, g, g), what the teacher says of each.
+    """
+
+    frames: Frames
+    photographs: int
+    maps: NDArray[np.float32]
 
 
 def run(recipe: Recipe, data: Path, out: Path) -> None:
     """Train the student into ``out``/student."""
     settings, folder = recipe.distill, out / "student"
-    key = runs.key_of(
-        recipe.seed, settings, runs.read_metadata(out / "adapter")["key"], key_of_photographs(recipe, data, out)
-    )
+    key = student_key(recipe, data, out)
     if runs.finished(folder, key):
         err.print("distill: finished already")
         return
-    photographs, segmenter = segmented(recipe, data, out), load_segmenter(out)
-    pairs = make_pairs(photographs, segmenter, recipe)
-    maps = load_teacher(recipe, out).maps([s.picture for s in photographs.squares])
-    real = _real_frames(photographs.squares, maps, settings.size)
-    torch.manual_seed(recipe.seed)
-    model = place(_from_segmenter(segmenter))
-    losses = train(
-        model,
-        Schedule(settings.steps, settings.rate, recipe.seed, key),
-        folder / "training.safetensors",
-        lambda rng, _: _batch(pairs, real, recipe, rng),
-        _loss,
-        "distill",
-    )
-    _save_picture(folder / "student.png", model, pairs, real, recipe)
-    apart = np.abs(predict(model, real.pictures[::4], recipe) - real.maps[::4])[real.fields[::4]]
+    lessons = prepare_lessons(recipe, data, out)
+    model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
+    _save_picture(folder / "student.png", model, lessons, recipe)
+    photographs = segmented(recipe, data, out).squares
     metrics = {
-        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
-        "pairs": settings.pairs,
+        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs),
+        "frames": len(lessons.frames) - lessons.photographs,
         "losses": losses,
-        "map_mae_to_teacher": float(apart.mean()),
     }
-    runs.finish(folder, model, recipe, key, metrics)
+    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride))
+
+
+def student_key(recipe: Recipe, data: Path, out: Path) -> str:
+    """What the student depends on."""
+    teacher = key_of(recipe, data, out, recipe.adapter.teacher)
+    return runs.key_of(recipe.seed, recipe.distill, recipe.frames, teacher, key_of_photographs(recipe, data, out))
+
+
+def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> Lessons:
+    """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk."""
+    photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
+    made = make_frames(recipe, data, out)
+    grid = made.fields.shape[-1]
+    as_they_are = _photographs(photographs, grid)
+    features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
+    maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone))]
+    frames = Frames(*(np.concatenate(pair) for pair in zip(_fields(as_they_are), _fields(made), strict=True)))
+    return Lessons(frames, len(as_they_are), to_grid(np.concatenate(maps), grid))
+
+
+def _fields(frames: Frames) -> tuple[NDArray[np.generic], ...]:
+    return tuple(getattr(frames, name) for name in Frames.__dataclass_fields__)
 
 
 def _set_of(path: Path) -> str:
@@ -70,9 +92,44 @@ def _set_of(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else "photographs"
 
 
+def _photographs(photographs: Segmented, grid: int) -> Frames:
+    """Photographs as they are, as frames without a known truth."""
+    squares, number = photographs.squares, len(photographs.squares)
+    side = squares[0].picture.shape[0]
+    nowhere = np.zeros((side, side, 2), np.uint8)
+    regions = [s.regions if s.regions is not None else nowhere for s in squares]
+    return Frames(
+        np.stack([s.picture for s in squares]),
+        to_grid(np.stack([s.field for s in squares]).astype(np.float32), grid) >= 0.5,
+        np.zeros((number, grid, grid), np.float32),
+        np.zeros(number, np.bool_),
+        np.zeros((number, side // 2, side // 2), np.uint8),
+        np.stack([cv2.resize(r, (grid, grid), interpolation=cv2.INTER_AREA) for r in regions]).astype(np.uint8),
+        np.array([s.regions is not None for s in squares]),
+    )
+
+
+def fit(recipe: Recipe, lessons: Lessons, segmenter: nn.Module, folder: Path, key: str) -> tuple[Student, list[float]]:
+    """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
+    assert isinstance(segmenter, Segmenter)
+    settings = recipe.distill
+    torch.manual_seed(recipe.seed)
+    model = place(Student(settings.stride))
+    model.encoder.load_state_dict(segmenter.encoder.state_dict())
+    losses = train(
+        model,
+        Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
+        folder / "training.safetensors",
+        lambda rng, _, at: _sample(lessons, recipe, rng, at < settings.real_share),
+        _loss,
+        "distill",
+    )
+    return model, losses
+
+
 def load_student(out: Path) -> Student:
     """The float student of a run."""
-    student = runs.load(out / "student", Student())
+    student = runs.load(out / "student", Student(int(runs.read_metadata(out / "student")["stride"])))
     assert isinstance(student, Student)
     return student
 
@@ -80,88 +137,82 @@ def load_student(out: Path) -> Student:
 def predict(
     model: nn.Module, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], recipe: Recipe, batch: int = 32
 ) -> NDArray[np.float32]:
-    """Degradation maps, float32 (N, S / 8, S / 8), of uint8 BGR pictures (N, S, S, 3); float32 throughout."""
+    """Maps of degradation, disc and macula, float32 (N, 3, g, g), of uint8 BGR pictures (N, S, S, 3) of any S."""
     found = []
     for start in range(0, len(pictures), batch):
-        some = np.concatenate([normalise(p, recipe.mean, recipe.std) for p in pictures[start : start + batch]])
+        some = [
+            normalise(_sized(p, recipe.distill.size), recipe.mean, recipe.std) for p in pictures[start : start + batch]
+        ]
         with torch.no_grad():
-            found.append(torch.sigmoid(model(torch.from_numpy(some).to(device())))[:, 0].cpu().numpy())
+            found.append(torch.sigmoid(model(torch.from_numpy(np.concatenate(some)).to(device()))).cpu().numpy())
     return np.concatenate(found)
 
 
-def _from_segmenter(segmenter: nn.Module) -> Student:
-    """A student whose encoder knows vessels already; from scratch it does not get there."""
-    assert isinstance(segmenter, Segmenter)
-    student = Student()
-    student.encoder.load_state_dict(segmenter.encoder.state_dict())
-    return student
+def _sized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    way = cv2.INTER_AREA if picture.shape[0] >= size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)
 
 
-def _real_frames(squares: Sequence[Square], maps: NDArray[np.float32], size: int) -> Pairs:
-    """Photographs as they are, with the teacher's map resampled to the student's grid."""
-    grid = size // 8
-    fields = np.stack(
-        [cv2.resize(s.field.astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA) >= 0.5 for s in squares]
-    )
-    return Pairs(
-        np.stack([cv2.resize(s.picture, (size, size), interpolation=cv2.INTER_AREA) for s in squares]),
-        np.stack([cv2.resize(m, (grid, grid), interpolation=cv2.INTER_LINEAR) for m in maps]),
-        fields,
-        np.zeros((len(squares), 1, 1), np.uint8),  # unknown: the vessel head learns from pairs only
-    )
-
-
-def _batch(pairs: Pairs, real: Pairs, recipe: Recipe, rng: Generator) -> Batch:
-    """Images, maps, fields, vessels, and for each sample whether its vessels are known."""
-    settings = recipe.distill
-    rows = [_sample(pairs, real, recipe, rng, n / settings.batch) for n in range(settings.batch)]
-    images, maps, fields, vessels, known = zip(*rows, strict=True)
-    return (
-        torch.from_numpy(np.stack(images)),
-        *(torch.from_numpy(np.stack(layer)).float()[:, None] for layer in (maps, fields, vessels)),
-        torch.tensor(known, dtype=torch.float32),
-    )
-
-
-def _sample(pairs: Pairs, real: Pairs, recipe: Recipe, rng: Generator, at: float) -> tuple[NDArray[np.float32], ...]:
-    """One sample; ``at``, its place in the batch from 0 to 1, says of which kind: every batch holds the same shares."""
-    settings = recipe.distill
-    source, known = (real, 0.0) if at < settings.real_share else (pairs, 1.0)
-    n = int(rng.integers(len(source.pictures)))
-    picture, lost, field = source.pictures[n], source.maps[n], source.fields[n]
-    half = settings.size // 2
-    vessels = source.vessels[n] / np.float32(255) if known else np.zeros((half, half), np.float32)
-    if at >= 1 - settings.empty_share:
-        picture, lost, vessels = augment.without_anatomy(picture, rng), np.ones_like(lost), np.zeros_like(vessels)
-    elif rng.random() < 0.5:
+def _sample(lessons: Lessons, recipe: Recipe, rng: Generator, real: bool) -> Sample:
+    """Image, map, field, vessels, regions, and whether vessels and regions of this frame are known."""
+    settings, frames = recipe.distill, lessons.frames
+    n = int(rng.integers(lessons.photographs)) if real else int(rng.integers(lessons.photographs, len(frames)))
+    grid, half = settings.size // settings.stride, settings.size // 2
+    picture = _sized(frames.pictures[n], settings.size)
+    if rng.random() < 0.3:
         picture = augment.recolour(picture, rng)
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
 
-    def turn(layer: NDArray[np.generic]) -> NDArray[np.generic]:
-        turned = np.rot90(layer, turns)
+    def turn(layer: NDArray[np.generic], size: int) -> NDArray[np.float32]:
+        way = cv2.INTER_AREA if layer.shape[0] >= size else cv2.INTER_LINEAR
+        turned = np.rot90(cv2.resize(layer.astype(np.float32), (size, size), interpolation=way), turns)
         return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
-    image = normalise(np.asarray(turn(picture), dtype=np.uint8), recipe.mean, recipe.std)[0]
-    return image, turn(lost), turn(field), turn(vessels), known  # type: ignore[return-value]
+    turned = np.rot90(picture, turns)
+    image = normalise(np.ascontiguousarray(turned[:, ::-1] if mirrored else turned), recipe.mean, recipe.std)[0]
+    return (
+        image,
+        turn(lessons.maps[n], grid)[None],
+        (turn(frames.fields[n], grid) >= 0.5)[None],
+        turn(frames.vessels[n], half)[None] / 255,
+        turn(frames.regions[n], grid).transpose(2, 0, 1) / 255,
+        float(frames.has_truth[n]),
+        float(frames.has_regions[n]),
+    )
 
 
 def _loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy with soft targets on the map, inside the field, and on the vessels that can be seen."""
+    """Cross-entropy with soft targets on the maps, inside the field, and the distance of the scores."""
     assert isinstance(model, Student)
-    images, maps, fields, vessels, known = (t.to(device()) for t in batch)
+    images, maps, fields, vessels, regions, has_vessels, has_regions = batch
     logits, vessel_logits = model.with_vessels(images.contiguous(memory_format=torch.channels_last))
-    on_map = F.binary_cross_entropy_with_logits(logits.float(), maps, reduction="none") * fields
-    on_vessels = (
-        F.binary_cross_entropy_with_logits(vessel_logits.float(), vessels, reduction="none").mean(dim=(1, 2, 3)) * known
+    cells = fields.sum(dim=(1, 2, 3)).clamp(min=1)
+    scores = ((torch.sigmoid(logits[:, :1].float()) - maps) * fields).sum(dim=(1, 2, 3)) / cells
+    each = (
+        (F.binary_cross_entropy_with_logits(logits[:, :1].float(), maps, reduction="none") * fields).sum()
+        / cells.sum(),
+        _SCORE * scores.abs().mean(),
+        _VESSELS * _of_known(vessel_logits, vessels, has_vessels),
+        _REGIONS * _of_known(logits[:, 1:], regions, has_regions),
     )
-    return on_map.sum() / fields.sum().clamp(min=1) + _VESSEL_SHARE * on_vessels.sum() / known.sum().clamp(min=1)
+    return torch.stack(each).sum()
 
 
-def _save_picture(path: Path, model: nn.Module, pairs: Pairs, real: Pairs, recipe: Recipe) -> None:
+def _of_known(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    each = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").mean(dim=(1, 2, 3))
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def _save_picture(path: Path, model: nn.Module, lessons: Lessons, recipe: Recipe) -> None:
+    frames, first = lessons.frames, lessons.photographs
+    chosen = [*range(first, min(first + 5, len(frames))), *np.linspace(0, first - 1, 5).astype(int)]
     rows = []
-    for source, some in ((pairs, range(4)), (real, np.linspace(0, len(real.pictures) - 1, 4).astype(int))):
-        chosen = list(some)
-        for n, found in zip(chosen, predict(model, source.pictures[chosen], recipe), strict=True):
-            picture, field = source.pictures[n], source.fields[n]
-            rows.append((picture, tint(picture, source.maps[n] * field), tint(picture, found * field)))
-    save_sheet(path, rows, ("frame (4 spoiled, 4 real)", "map to learn", "map of the student"))
+    for n, (found, disc, macula) in zip(chosen, predict(model, frames.pictures[chosen], recipe), strict=True):
+        picture, field = frames.pictures[n], frames.fields[n]
+        shown = found * to_grid(field[None].astype(np.float32), found.shape[-1])[0]
+        rows.append(
+            (picture, *(tint(picture, layer) for layer in (lessons.maps[n] * field, shown, np.maximum(disc, macula))))
+        )
+    save_sheet(
+        path, rows, ("frame (5 made, 5 photographs)", "the teacher's map", "the student's map", "disc and macula")
+    )

@@ -1,26 +1,38 @@
-"""How well each step of a run tells good photographs from bad ones. Labels are used here and nowhere before."""
+"""How good each step of a run is: against quality labels, against exact masks, and the student against its teacher.
+
+Labels are used here and nowhere before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
+from edge.evaluation import Labelled
+from edge.evaluation import evaluate as hold_against_labels
 from edge.labels import Quality, has_both_classes, labels_from_folders, read_labels
-from edge.metrics import auroc
-from trainer.adapter import load_teacher, prior_maps
-from trainer.coverage import completeness
-from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
+from edge.metrics import spearman
+from trainer import map_eyes, map_truth, runs
+from trainer.adapter import load_teacher
+from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, load_squares, or_left_out
 from trainer.distill import load_student, predict
+from trainer.map_makers import MapMaker
+from trainer.map_quality import quality
+from trainer.pseudo import to_grid
 from trainer.recipe import Recipe
+from trainer.run_makers import makers, pooled
+from trainer.segmented import phantoms
 from trainer.vessels import load_segmenter, segment
 
 Scores = NDArray[np.float64]
+_SIDE = 384  # pixels across the field on which photographs are held, as those of known truth
 
 
 @dataclass(frozen=True)
@@ -52,77 +64,113 @@ def find_labelled(data: Path) -> list[LabelledSet]:
     ]
 
 
-def evaluate(recipe: Recipe, data: Path, out: Path) -> dict[str, dict[str, float]]:
-    """AUROC of every scorer on every labelled set: ``{set: {scorer, question: AUROC}}``.
+def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) -> dict[str, Any]:
+    """Everything that is measured of a run.
+
+    Args:
+        recipe: of the run.
+        data: folder of photographs; labelled sets below it are used, whether excluded from training or not.
+        out: run folder.
+        bundle: an INT8 student made of this run.
+
+    Returns:
+        ``labels``: {set: {scorer: ``edge.evaluation.Evaluation`` as a dictionary}}; ``maps``: {"phantoms",
+        "sequences", "photographs": {scorer: ``MapQuality`` as a dictionary}}; ``fidelity`` of the student to its
+        teacher; ``vessels`` and ``prior``: what these steps measured.
 
     Raises:
         EdgeError: there is no labelled set below ``data``, or a step of the run is missing.
     """
-    sets: list[LabelledSet] = find_labelled(data)
+    sets = find_labelled(data)
     if not sets:
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
-    result: dict[str, dict[str, float]] = {}
-    ways = scorers(recipe, out)
-
-    def read_square(photograph: Photograph) -> Square | None:
-        return load_square(photograph, recipe.vessels.field)
-
-    for labelled in sets:
-        photographs = [Photograph(path, None) for path in labelled.paths]
-        read = list(in_threads(or_left_out(read_square), photographs, f"reading {labelled.name}"))
-        seen = np.array([square is not None for square in read])
-        shown = [square for square in read if square is not None]
-        table = result.setdefault(labelled.name, {})
-        for name, score in ways.items():
-            scores = np.zeros(len(seen))  # a frame without a field of view scores 0
-            scores[seen] = score(shown)
-            table |= {f"{name}, {question}": value for question, value in aurocs(scores, labelled.qualities).items()}
-    return result
-
-
-def aurocs(scores: Scores, qualities: Sequence[Quality]) -> dict[str, float]:
-    """Good against reject, and where there is a middle class good + usable against reject; outliers do not count."""
-    quality = np.array(qualities)
-    asked: dict[str, tuple[str, ...]] = {"good/reject": ("good",)} if "good" in qualities else {}
-    asked |= {"gradable/reject": ("good", "usable")} if "usable" in qualities else {}
-    result: dict[str, float] = {}
-    for question, high in asked.items():
-        chosen = np.isin(quality, (*high, "reject"))
-        result[question] = auroc(scores[chosen], quality[chosen] != "reject")
-    return result
-
-
-def scorers(recipe: Recipe, out: Path) -> dict[str, Callable[[Sequence[Square]], Scores]]:
-    """Everything that can score a photograph, from the plain baselines to the student; 1 is best."""
-    segmenter, teacher, student = load_segmenter(out), load_teacher(recipe, out), load_student(out)
-
-    def vessel_maps(squares: Sequence[Square]) -> NDArray[np.float32]:
-        return segment(segmenter, [s.picture for s in squares], recipe)
-
-    def pooled(maps: NDArray[np.float32], squares: Sequence[Square]) -> Scores:
-        fields = [
-            cv2.resize(s.field.astype(np.float32), maps.shape[:0:-1], interpolation=cv2.INTER_AREA) >= 0.5
-            for s in squares
-        ]
-        return np.array([1 - float(m[f].mean()) if f.any() else 0.0 for m, f in zip(maps, fields, strict=True)])
-
-    def small(squares: Sequence[Square]) -> list[NDArray[np.uint8]]:
-        size = (recipe.distill.size,) * 2
-        return [np.asarray(cv2.resize(s.picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8) for s in squares]
-
+    ways = makers(recipe, out, bundle)
     return {
-        "sharpness": lambda squares: np.array(
-            [float(cv2.Laplacian(s.picture[:, :, 1], cv2.CV_32F)[s.field].std()) for s in squares]
-        ),
-        "vessel density": lambda squares: np.array(
-            [float(m[s.field].mean()) for s, m in zip(squares, vessel_maps(squares), strict=True)]
-        ),
-        "coverage": lambda squares: np.array(
-            [completeness(m, s.field) for s, m in zip(squares, vessel_maps(squares), strict=True)]
-        ),
-        "prior": lambda squares: pooled(
-            (prior_maps(recipe, out, squares) > recipe.adapter.anomaly).astype(np.float32), squares
-        ),
-        "adapter": lambda squares: pooled(teacher.maps([s.picture for s in squares]), squares),
-        "float student": lambda squares: pooled(predict(student, small(squares), recipe), squares),
+        "labels": {labelled.name: _against_labels(labelled, ways, recipe, out) for labelled in sets},
+        "maps": _against_masks(ways, good_photographs(sets, data)),
+        "fidelity": fidelity(recipe, data, out),
+        "vessels": runs.read_metrics(out / "vessels").get("held_out", {}),
+        "prior": runs.read_metrics(out / "prior").get("held_out", {}),
+    }
+
+
+def good_photographs(sets: Sequence[LabelledSet], data: Path) -> list[Path]:
+    """Photographs to be spoiled on purpose: at most 60 that are called good, from each folder named good."""
+    return [
+        path
+        for labelled in sets
+        for path, said in zip(labelled.paths, labelled.qualities, strict=True)
+        if said == "good" and path.parent.name == "good"
+    ][:60]
+
+
+def _against_labels(
+    labelled: LabelledSet, ways: dict[str, MapMaker], recipe: Recipe, out: Path
+) -> dict[str, dict[str, Any]]:
+    def read_square(photograph: Photograph) -> Square | None:
+        return load_square(photograph, _SIDE)
+
+    photographs = [Photograph(path, None) for path in labelled.paths]
+    read = list(in_threads(or_left_out(read_square), photographs, f"reading {labelled.name}"))
+    seen = np.array([square is not None for square in read])
+    shown = [square for square in read if square is not None]
+    found = {name: pooled(maps_of(shown), shown) for name, maps_of in ways.items()}
+    found = {"sharpness of green": _sharpness(shown), "vessel density": _density(shown, recipe, out)} | found
+    table = {}
+    for name, of_shown in found.items():
+        scores = np.zeros(len(seen))  # a frame without a field of view scores 0
+        scores[seen] = of_shown
+        graded = [Labelled(said, float(score), "good") for said, score in zip(labelled.qualities, scores, strict=True)]
+        table[name] = hold_against_labels(graded).as_dict()
+    return table
+
+
+def _sharpness(squares: Sequence[Square]) -> Scores:
+    """Deviation of the Laplacian of the green channel, scaled into [0, 1]; its order is what counts."""
+    values = np.array([float(cv2.Laplacian(s.picture[:, :, 1], cv2.CV_32F)[s.field].std()) for s in squares])
+    return np.asarray(values / max(1e-6, values.max()))
+
+
+def _density(squares: Sequence[Square], recipe: Recipe, out: Path) -> Scores:
+    """Mean vessel probability over the field."""
+    maps = segment(load_segmenter(out), [s.picture for s in squares], recipe)
+    return np.array([float(m[s.field].mean()) for s, m in zip(squares, maps, strict=True)])
+
+
+def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Map quality of every maker on phantoms, phantom sequences and good photographs spoiled on purpose."""
+    eyes = map_eyes.phantom_eyes()
+    frames = {
+        "phantoms": (map_truth.spoiled(eyes), map_truth.swept(eyes[:8])),
+        "sequences": (map_truth.played(map_eyes.sequence_eyes()), []),
+    }
+    if good:
+        real = map_eyes.photograph_eyes(good)
+        frames["photographs"] = (map_truth.spoiled(real), map_truth.swept(real[:8]))
+    return {
+        name: {way: quality(maps_of, *some).as_dict() for way, maps_of in ways.items()} for name, some in frames.items()
+    }
+
+
+def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
+    """The float student against the teacher that it learned from, on all photographs below a folder and on phantoms.
+
+    Returns:
+        ``frames``; ``map_mae``, mean over the frames, on the coarser of both grids, inside the field; and
+        ``score_spearman``.
+    """
+    squares = [
+        *load_squares(find_photographs(data), recipe.side),
+        *phantoms(100, recipe.side, first=map_eyes.HELD_OUT),
+    ]
+    teacher, student = load_teacher(recipe, out), load_student(out)
+    pictures = [s.picture for s in squares]
+    a, b = teacher.maps(pictures), predict(student, pictures, recipe)[:, 0]
+    grid = min(a.shape[-1], b.shape[-1])
+    fields = to_grid(np.stack([s.field for s in squares]).astype(np.float32), grid) >= 0.5
+    apart = np.abs(to_grid(a, grid) - to_grid(b, grid))
+    return {
+        "frames": len(squares),
+        "map_mae": float(np.mean([d[f].mean() for d, f in zip(apart, fields, strict=True) if f.any()])),
+        "score_spearman": spearman(pooled(a, squares), pooled(b, squares)),
     }

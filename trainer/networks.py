@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,31 +65,77 @@ class Segmenter(nn.Module):
 
 
 class Student(nn.Module):
-    """RGB (N, 3, 256, 256) -> degradation logits (N, 1, 32, 32): the network that runs on the device."""
+    """RGB (N, 3, S, S) -> logits of degradation, disc and macula (N, 3, g, g): the network that runs on the device.
 
-    def __init__(self) -> None:
+    Args:
+        stride: pixels of the input per cell of the map, 8 or 16: g = S / stride.
+    """
+
+    def __init__(self, stride: int = 8) -> None:
         super().__init__()
+        self.stride = stride
         self.encoder = Encoder()
         # What one place looks like is judged against its surroundings (stride 16) and the whole frame (the mean).
         self.context = nn.Conv2d(WIDTHS[3], WIDTHS[2], 1)
         self.join = nn.Sequential(conv(WIDTHS[2], 96), conv(96, 96))
-        self.map = nn.Conv2d(96, 1, 1)
+        self.map = nn.Conv2d(96, 3, 1)
         # Vessels at half size, only while training: it keeps the encoder looking at anatomy.
-        self.vessels = nn.Conv2d(96, 16, 1)
+        self.vessels = nn.Conv2d(96, (stride // 2) ** 2, 1)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, 96, S/8, S/8). The sum of the two strides, not their concatenation: every engine keeps it in INT8."""
+        """(N, 96, g, g). The sum of the two strides, not their concatenation: every engine keeps it in INT8."""
         _, _, eighth, sixteenth = self.encoder(image)
         around = self.context(sixteenth + 0.5 * F.adaptive_avg_pool2d(sixteenth, 1))
-        return cast(Tensor, self.join(eighth + F.interpolate(around, scale_factor=2.0, mode="nearest")))
+        if self.stride == 8:
+            around = eighth + F.interpolate(around, scale_factor=2.0, mode="nearest")
+        return cast(Tensor, self.join(around))
 
     def forward(self, image: Tensor) -> Tensor:
         return cast(Tensor, self.map(self.features(image)))
 
     def with_vessels(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Degradation logits (N, 1, S/8, S/8) and vessel logits (N, 1, S/2, S/2)."""
+        """Logits of the three maps (N, 3, g, g) and of vessels (N, 1, S/2, S/2)."""
         x = self.features(image)
-        return self.map(x), F.pixel_shuffle(self.vessels(x), 4)
+        return self.map(x), F.pixel_shuffle(self.vessels(x), self.stride // 2)
+
+
+class Adapter(nn.Module):
+    """Features of a frozen backbone (N, C, g, g) -> degradation logits (N, 1, g, g).
+
+    Args:
+        channels: C.
+        convolutional: two 3x3 convolutions of 128 channels; otherwise one 1x1 convolution, C + 1 parameters.
+        like: features (N, C, g, g) by whose mean and deviation the input is standardised; None leaves it as it is.
+    """
+
+    def __init__(self, channels: int, convolutional: bool, like: NDArray[np.floating] | None = None) -> None:
+        super().__init__()
+        mean, scale = torch.zeros(channels), torch.ones(channels)
+        if like is not None:
+            values = torch.from_numpy(np.asarray(like, np.float32))
+            mean, scale = values.mean(dim=(0, 2, 3)), 1 / (values.std(dim=(0, 2, 3)) + 1e-6)
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", mean[None, :, None, None])
+        self.register_buffer("scale", scale[None, :, None, None])
+        hidden = [
+            nn.Conv2d(channels, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            conv(128, 128),
+            conv(128, 128),
+        ]
+        self.last = nn.Conv2d(128 if convolutional else channels, 1, 1)
+        self.hidden = nn.Sequential(*(hidden if convolutional else ()))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return cast(Tensor, self.last(self.hidden((features - self.mean) * self.scale)))
+
+    def shift(self, logit: float) -> None:
+        """Move every logit."""
+        assert self.last.bias is not None
+        with torch.no_grad():
+            self.last.bias += logit
 
 
 class Prior(nn.Module):

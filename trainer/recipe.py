@@ -17,11 +17,11 @@ CONFIGS = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True)
 class Vessels:
-    """The vessel segmenter. The field of view is scaled to ``field`` pixels, crops of ``crop`` are learned."""
+    """The vessel segmenter. Crops of ``crop`` pixels of the field of view at all sizes from ``side`` to ``field``."""
 
     steps: int
     batch: int
-    field: int
+    field: int  # pixels across the field of view at most, and where the Dice that we report is measured
     crop: int
     rate: float
     empty_share: float  # of samples that show no vessel at all
@@ -39,33 +39,46 @@ class Prior:
     unshuffle: int
     rate: float
     whole_share: float  # of the photographs, those with the most complete vessel maps teach the prior
+    phantoms: int  # vessel trees of synthetic eyes beside them
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames made from photographs and phantoms: whole ones spoiled on purpose, others as they are, and empty ones."""
+
+    number: int
+    whole_share: float  # of the photographs: those with the most complete vessel maps are spoiled
+    phantoms: int  # synthetic eyes among the whole photographs
+    any_share: float  # of the frames: views of any photograph; their truth is not known, the teacher labels them
+    empty_share: float  # of the frames: no anatomy, map 1 everywhere
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """Stage 2, a 1x1 convolution on a frozen backbone."""
+    """Stage 2, small networks on a frozen backbone: ``trainer.adapter.KINDS``."""
 
     backbone: str
     size: int
-    epochs: int
+    kinds: tuple[str, ...]  # to be trained
+    teacher: str  # the one of them that the student learns from
+    steps: int
     rate: float
     photographs: int  # at most so many, chosen evenly
     anomaly: float  # |f| of the prior above this is anomalous
     patch_share: float  # a patch is degraded where at least this share of its pixels is anomalous
+    positives: float  # assumed share of degraded patches, for the positive-unlabelled loss
 
 
 @dataclass(frozen=True)
 class Distill:
-    """The student, from the adapter's maps on real frames and from paired frames."""
+    """The student, from the teacher's maps on photographs and frames."""
 
     steps: int
     batch: int
-    size: int
+    size: int  # of its input
+    stride: int  # of its map, 8 or 16 pixels
     rate: float
-    pairs: int  # degraded copies of whole photographs, made once
-    real_share: float  # of a batch: photographs with the teacher's map
-    empty_share: float  # of a batch: frames with no anatomy, map 1 everywhere
-    whole_share: float  # of the photographs, those with the most complete vessel maps are degraded
+    real_share: float  # of a batch: photographs as they are
 
 
 @dataclass(frozen=True)
@@ -74,16 +87,19 @@ class Recipe:
 
     Attributes:
         exclude: folders below the data folder that never train anything.
+        side: pixels across the field of view on which all steps after the segmenter work.
         mean, std: of the network's input, per channel R, G, B.
     """
 
     name: str
     seed: int
     exclude: tuple[str, ...]
+    side: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     vessels: Vessels
     prior: Prior
+    frames: Frames
     adapter: Adapter
     distill: Distill
 

@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from edge.errors import EdgeError
 from trainer.datasets import Photograph
-from trainer.files import write
+from trainer.files import check_finite, remove, write
+from trainer.processes import by_first, same_everywhere
 from trainer.recipe import Recipe
 from trainer.training import place
 
@@ -32,6 +33,11 @@ def key_of(*things: object) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+def step_folder(out: Path, step: str, recipe: Recipe) -> Path:
+    """Where a step leaves what the next one takes; of the adapters, the one that the recipe calls its teacher."""
+    return {"adapter": out / "adapter" / recipe.adapter.teacher, "distill": out / "student"}.get(step, out / step)
+
+
 def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[str]:
     """What tells one set of files from another without reading them, vessel maps included."""
     for photograph in photographs:
@@ -40,53 +46,61 @@ def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[s
 
 
 def finished(folder: Path, key: str) -> bool:
-    """Whether a step stands finished in its folder, made from the same things."""
-    return (folder / WEIGHTS).is_file() and read_metadata(folder).get("key") == key
+    """Whether a step stands finished in its folder, made from the same things; process 0 decides for all.
+
+    Raises:
+        EdgeError: its weights are damaged, or the processes of one training were given different things.
+    """
+    if not same_everywhere(key):
+        raise EdgeError(
+            f"{folder}: the processes of this training see different photographs or recipes: "
+            "give --data and --recipe the same on every machine."
+        )
+    return by_first(lambda: (folder / WEIGHTS).is_file() and _read_weights(folder)[0].get("key") == key)
 
 
 def read_metadata(folder: Path) -> dict[str, str]:
-    """What was stored beside the weights of a step.
+    """What was stored beside the weights of a step; process 0 reads for all.
 
     Raises:
         EdgeError: the step is not there, or its weights are damaged.
     """
-    path = folder / WEIGHTS
-    if not path.is_file():
-        step = "distill" if folder.name == "student" else folder.name
-        raise EdgeError(f"{path} is missing: run `edge-train {step}` with this --out first.")
-    try:
-        with safe_open(path, "pt") as stored:
-            return dict(stored.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise EdgeError(f"{path} is damaged ({error}): train this step again.") from error
+    return by_first(lambda: _read_weights(folder)[0])
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """The metrics of a finished step."""
-    try:
-        return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise EdgeError(f"{folder / 'metrics.json'} is missing or damaged: train this step again.") from error
+    """The metrics of a finished step; process 0 reads for all."""
+
+    def work() -> dict[str, Any]:
+        try:
+            return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise EdgeError(f"{folder / 'metrics.json'} is missing or damaged: train this step again.") from error
+
+    return by_first(work)
 
 
 def finish(folder: Path, model: nn.Module, recipe: Recipe, key: str, metrics: dict[str, Any], **more: str) -> None:
-    """Write a finished step; the weights last, because they say that it is finished."""
+    """Write a finished step; the weights last, because they say that it is finished.
+
+    Raises:
+        EdgeError: a weight is not a number, or see ``trainer.files.write``; the checkpoint is then still there.
+    """
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    check_finite(folder / WEIGHTS, tensors)
     write(folder / "config.yaml", yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False).encode())
     write(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     write(folder / WEIGHTS, save(tensors, {"key": key, **more}))
-    (folder / "training.safetensors").unlink(missing_ok=True)
+    remove(folder / "training.safetensors")
 
 
 def load(folder: Path, model: nn.Module) -> nn.Module:
-    """The weights of a finished step, in evaluation mode, on ``device()``.
+    """The weights of a finished step, in evaluation mode, on ``device()``; process 0 reads for all.
 
     Raises:
         EdgeError: the step is missing or damaged, or was made for another network.
     """
-    read_metadata(folder)
-    with safe_open(folder / WEIGHTS, "pt") as stored:
-        tensors = {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
+    _, tensors = by_first(lambda: _read_weights(folder))
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -94,6 +108,20 @@ def load(folder: Path, model: nn.Module) -> nn.Module:
             f"{folder / WEIGHTS} is not of this network: train this step again with the recipe at hand."
         ) from error
     return place(model).eval()
+
+
+def _read_weights(folder: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What was stored beside the weights, and the weights."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        step = {"student": "distill"}.get(folder.name, folder.name)
+        step = "adapter" if folder.parent.name == "adapter" else step  # one folder for each kind
+        raise EdgeError(f"{path} is missing: run `edge-train {step}` with this --out first.")
+    try:
+        with safe_open(path, "pt") as stored:
+            return dict(stored.metadata() or {}), {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise EdgeError(f"{path} is damaged ({error}): train this step again.") from error
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -17,13 +18,14 @@ from edge.commands.cli import err
 from edge.errors import EdgeError
 from edge.frame import normalise
 from trainer import augment, runs
-from trainer.datasets import Square, find_photographs, is_held_out, load_squares, progress
+from trainer.datasets import Square, find_photographs, is_held_out, load_squares, progress, set_name
 from trainer.networks import Segmenter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.training import Schedule, device, place, train
+from trainer.training import Batch, Sample, Schedule, device, place, train
+from trainer.vessel_accuracy import measure
 
-Batch = tuple[Tensor, Tensor]
+Layers = list[NDArray[Any]]
 
 
 def run(recipe: Recipe, data: Path, out: Path) -> None:
@@ -48,26 +50,26 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
         raise EdgeError(
             "holdout_every keeps every annotated photograph from the training: set it to 0, or to 2 or more."
         )
-    taught = load_squares([p for p in drawn if p not in kept], settings.field, "vessels: reading")
+    squares = load_squares([p for p in drawn if p not in kept], settings.field, "vessels: reading")
+    taught = _by_set(squares)
     torch.manual_seed(recipe.seed)
     model = place(Segmenter())
     losses = train(
         model,
-        Schedule(settings.steps, settings.rate, recipe.seed, key),
+        Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
         folder / "training.safetensors",
-        lambda rng, _: _batch(taught, recipe, rng),
+        lambda rng, _, __: _sample(taught, recipe, rng),
         _loss,
         "vessels",
     )
-    shown = load_squares(kept, settings.field, "vessels: measuring") if kept else taught[:8]
+    tested = [*kept, *(p for p in find_photographs(data) if p.vessels and p not in drawn)]
+    held_out = measure(lambda picture: segment(model, [picture], recipe)[0], tested, settings.field)
+    metrics = {"photographs": len(squares), "losses": losses, "held_out": held_out}
+    shown = load_squares(tested[:: max(1, len(tested) // 8)][:8], recipe.side) if tested else squares[:8]
     maps = segment(model, [s.picture for s in shown], recipe)
-    metrics = {"photographs": len(taught), "losses": losses, "held_out": _dice_by_set(shown, maps) if kept else {}}
     save_sheet(
         folder / "vessels.png",
-        [
-            (s.picture, tint(s.picture, s.vessels), tint(s.picture, m))
-            for s, m in list(zip(shown, maps, strict=True))[:8]
-        ],
+        [(s.picture, tint(s.picture, s.vessels), tint(s.picture, m)) for s, m in zip(shown, maps, strict=True)],
         ("photograph", "drawn by hand", "found"),
     )
     runs.finish(folder, model, recipe, key, metrics)
@@ -103,45 +105,43 @@ def load_segmenter(out: Path) -> nn.Module:
     return runs.load(out / "vessels", Segmenter())
 
 
-def _batch(squares: Sequence[Square], recipe: Recipe, rng: Generator) -> Batch:
-    """Images (N, 3, S, S) and vessel targets (N, 1, S, S): nothing outside the field, so that its rim is no vessel."""
-    settings = recipe.vessels
-    images, targets = [], []
-    for _ in range(settings.batch):
-        square = squares[int(rng.integers(len(squares)))]
+def _by_set(squares: Sequence[Square]) -> list[list[tuple[Square, Layers]]]:
+    """Squares of each annotated set, each with its half-size copy, from which small views are taken."""
+    sets: dict[str, list[tuple[Square, Layers]]] = {}
+    for square in squares:
         assert square.vessels is not None
-        layers: list[NDArray[Any]] = [square.picture, square.vessels]
-        picture, vessels = augment.random_view(rng, (settings.field, settings.crop), layers)
-        view = np.asarray(picture, dtype=np.uint8)
-        if rng.random() < settings.empty_share:
-            view, vessels = augment.without_anatomy(view, rng), np.zeros_like(vessels)
-        else:
-            view = augment.another_camera(view, rng)
-        images.append(normalise(view, recipe.mean, recipe.std)[0])
-        targets.append(vessels)
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets)).float()[:, None]
+        half = (square.picture.shape[0] // 2,) * 2
+        layers = [cv2.resize(layer, half, interpolation=cv2.INTER_AREA) for layer in (square.picture, square.vessels)]
+        sets.setdefault(set_name(square.path), []).append((square, layers))
+    return list(sets.values())
+
+
+def _sample(sets: Sequence[Sequence[tuple[Square, Layers]]], recipe: Recipe, rng: Generator) -> Sample:
+    """Image (3, S, S) and vessels (1, S, S), nothing outside the field, so that its rim is no vessel.
+
+    Sets count alike, however many photographs they have: their cameras and observers differ.
+    """
+    settings = recipe.vessels
+    chosen = sets[int(rng.integers(len(sets)))]
+    square, half = chosen[int(rng.integers(len(chosen)))]
+    assert square.vessels is not None
+    layers: Layers = [square.picture, square.vessels]
+    zoom, side = float(np.exp(rng.uniform(np.log(0.9 * recipe.side / settings.field), np.log(1.15)))), settings.field
+    if zoom < 0.7:  # shrinking by interpolation alone would break thin vessels up
+        layers, zoom, side = half, zoom * 2, side // 2
+    picture, vessels = augment.random_view(rng, (side, settings.crop), layers, (zoom, zoom))
+    view = np.asarray(picture, dtype=np.uint8)
+    if rng.random() < settings.empty_share:
+        view, vessels = augment.without_anatomy(view, rng), np.zeros_like(vessels)
+    else:
+        view = augment.another_camera(view, rng)
+    return normalise(view, recipe.mean, recipe.std)[0], vessels[None]
 
 
 def _loss(model: nn.Module, batch: Batch) -> Tensor:
     """Cross-entropy plus half a Dice loss."""
-    images, targets = (t.to(device()) for t in batch)
+    images, targets = batch
     logits = model(images.contiguous(memory_format=torch.channels_last)).float()
     found = torch.sigmoid(logits)
     dice = (2 * (found * targets).sum() + 1) / (found.sum() + targets.sum() + 1)
     return F.binary_cross_entropy_with_logits(logits, targets) + 0.5 * (1 - dice)
-
-
-def _dice_by_set(squares: Sequence[Square], maps: NDArray[np.float32]) -> dict[str, float]:
-    """Mean Dice of each held-out set, inside the field, at the training's resolution."""
-    dice: dict[str, list[float]] = {}
-    for square, found in zip(squares, maps, strict=True):
-        assert square.vessels is not None
-        a, b = (found > 0.5) & square.field, square.vessels > 0.5
-        dice.setdefault(_set_name(square.path), []).append(float(2 * (a & b).sum() / max(1, a.sum() + b.sum())))
-    return {name: float(np.mean(values)) for name, values in dice.items()}
-
-
-def _set_name(path: Path) -> str:
-    """SET of SET/images/STEM.jpg, or of SET/train/images/STEM.jpg."""
-    folder = path.parent.parent
-    return folder.parent.name if folder.name in ("train", "training") else folder.name

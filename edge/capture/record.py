@@ -82,6 +82,7 @@ def sidecar_of(graded: Graded, model: QualityModel, source: str, began: datetime
             "sha256": model.bundle.sha256,
             "precision": manifest.precision,
             "thresholds": dataclasses.asdict(manifest.thresholds),
+            "pooling": dict(manifest.pooling),
         },
         "engine": model.engine.describe(),
         "score": assessment.score,

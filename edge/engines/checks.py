@@ -18,7 +18,7 @@ class UnavailableError(EdgeError):
 
 
 def check_network(bundle: Bundle, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> None:
-    """Refuse a network that is not one image in, one map out, with the static shapes of the manifest.
+    """Refuse a network that is not one image in, its maps out as one tensor, with the static shapes of the manifest.
 
     Args:
         bundle: the bundle the network came from.
@@ -28,8 +28,8 @@ def check_network(bundle: Bundle, inputs: Sequence[Shape], outputs: Sequence[Sha
     Raises:
         EdgeError: names the bundle, and what was found beside what the manifest says.
     """
-    size, grid = bundle.manifest.input_size, bundle.manifest.grid
-    wanted = [(1, 3, size, size)], [(1, 1, grid, grid)]
+    size, grid, maps = bundle.manifest.input_size, bundle.manifest.grid, bundle.manifest.maps
+    wanted = [(1, 3, size, size)], [(1, len(maps), grid, grid)]
     found = [tuple(shape) for shape in inputs], [tuple(shape) for shape in outputs]
     if found != wanted:
         raise EdgeError(

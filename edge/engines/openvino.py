@@ -51,12 +51,13 @@ class OpenVinoEngine:
 
         model = open_cached(_key(openvino, core, bundle), lambda: _build(core, bundle), load)
         check_network(bundle, [_shape(each) for each in model.inputs], [_shape(each) for each in model.outputs])
-        self._size, self._grid = bundle.manifest.input_size, bundle.manifest.grid
+        manifest = bundle.manifest
+        self._size, self._shape = manifest.input_size, (len(manifest.maps), manifest.grid, manifest.grid)
         self._about = {
             "runtime": "openvino",
             "version": str(openvino.get_version()),
             "device": str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip(),
-            "precision": bundle.manifest.precision,
+            "precision": manifest.precision,
             "threads": str(model.get_property("INFERENCE_NUM_THREADS")),
         }
         # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
@@ -64,7 +65,7 @@ class OpenVinoEngine:
         self._request: Any = model.create_infer_request()
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 RGB (1, 3, S, S) -> degradation map, float32 (grid, grid) in [0, 1]; the caller's own copy.
+        """float32 RGB (1, 3, S, S) -> the manifest's maps, float32 (K, grid, grid) in [0, 1]; the caller's own copy.
 
         Raises:
             ValueError: another shape or type, or the engine is closed.
@@ -74,7 +75,7 @@ class OpenVinoEngine:
             if self._request is None:
                 raise ValueError("the engine is closed")
             outputs = self._request.infer({0: tensor}, share_inputs=True, share_outputs=True)
-            return np.array(outputs[0], dtype=np.float32).reshape(self._grid, self._grid)
+            return np.array(outputs[0], dtype=np.float32).reshape(self._shape)
 
     def describe(self) -> dict[str, str]:
         """Runtime, version, device, precision and threads."""

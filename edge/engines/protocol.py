@@ -16,7 +16,7 @@ class Engine(Protocol):
         """``openvino``, ``tensorrt`` or ``tensorrt_rtx``."""
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 RGB (1, 3, S, S) -> degradation map, float32 (grid, grid) in [0, 1]."""
+        """float32 RGB (1, 3, S, S) -> the maps of the manifest, float32 (K, grid, grid) in [0, 1]."""
 
     def describe(self) -> dict[str, str]:
         """Runtime, version, device and precision, for people and sidecars."""

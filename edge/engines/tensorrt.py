@@ -32,12 +32,13 @@ class TensorRtEngine:
         """
         self.name = str(trt.__name__)
         self._gpu = gpu
-        self._size, self._grid = bundle.manifest.input_size, bundle.manifest.grid
+        manifest = bundle.manifest
+        self._size, self._shape = manifest.input_size, (len(manifest.maps), manifest.grid, manifest.grid)
         self._about = {
             "runtime": self.name,
             "version": str(trt.__version__),
             "device": f"{gpu.name} (compute capability {gpu.capability})",
-            "precision": bundle.manifest.precision,
+            "precision": manifest.precision,
         }
         self._open = True
         try:
@@ -52,7 +53,7 @@ class TensorRtEngine:
         self._stream = cuda.Stream()
         # Pinned memory: only from there does a copy to the GPU run beside other work.
         self._input = cuda.pagelocked_empty((1, 3, self._size, self._size), np.float32)
-        self._output = cuda.pagelocked_empty((self._grid, self._grid), np.float32)
+        self._output = cuda.pagelocked_empty(self._shape, np.float32)
         self._input_on_gpu = cuda.mem_alloc(self._input.nbytes)
         self._output_on_gpu = cuda.mem_alloc(self._output.nbytes)
         self._execution.set_tensor_address(self._names[0], int(self._input_on_gpu))
@@ -81,7 +82,7 @@ class TensorRtEngine:
         self._names = inputs[0], outputs[0]
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 RGB (1, 3, S, S) -> degradation map, float32 (grid, grid) in [0, 1]; the caller's own copy.
+        """float32 RGB (1, 3, S, S) -> the manifest's maps, float32 (K, grid, grid) in [0, 1]; the caller's own copy.
 
         Raises:
             ValueError: another shape or type, or the engine is closed.

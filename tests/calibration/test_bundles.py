@@ -9,18 +9,31 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("modelopt")
 pytest.importorskip("openvino")
 
 from calibration import bundles
+from edge.manifest import MAPS, REGIONS
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
+from trainer.distill import load_student
 
 
-@pytest.fixture(scope="module")
-def report(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> bundles.Report:
+def with_maps(student: Any, number: int) -> Any:
+    """The student with its own degradation map, alone or with landmarks that nobody trained."""
+    torch.manual_seed(0)
+    head = torch.nn.Conv2d(student.map.in_channels, number, 1)
+    with torch.no_grad():
+        head.weight[0], head.bias[0] = student.map.weight[0], student.map.bias[0]
+    student.map = head
+    return student
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["degradation alone", "with landmarks"])
+def report(request: pytest.FixtureRequest, tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> bundles.Report:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundles, "load_student", lambda run: with_maps(load_student(run), request.param))
         patch.setattr(bundles, "PARITY_FRAMES", 6)
         patch.setattr(bundles, "CALIBRATION_FRAMES", 6)
         target = tmp_path_factory.mktemp("bundle") / "model.efiqa"
@@ -33,6 +46,10 @@ def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
         assert (model.manifest.precision, model.manifest.input_size, model.manifest.grid) == ("int8", 128, 16)
         assert model.manifest.trained_on == ("loose: 8 photographs", "set: 8 photographs")
         assert "graded (16)" in model.manifest.thresholds_from
+        alone = len(model.manifest.maps) == 1
+        assert model.manifest.maps == (MAPS[:1] if alone else MAPS)
+        assert model.manifest.pooling == (dict.fromkeys(REGIONS, 1.0) if alone else bundles.POOLING)
+        assert list(model.assess(phantom_frame(0)).regions) == ([] if alone else ["disc", "macula"])
         for golden in model.manifest.golden:
             assert model.assess(phantom_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
 

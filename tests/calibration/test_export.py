@@ -11,7 +11,7 @@ from collections import Counter
 
 from onnx import TensorProto, numpy_helper
 
-from calibration.export import OPSET, Deployed, to_onnx
+from calibration.export import OPSET, Deployed, maps_of, to_onnx
 from calibration.quantize import quantize
 from edge.errors import EdgeError
 from trainer.networks import Student
@@ -19,10 +19,11 @@ from trainer.networks import Student
 SIZE = 64
 
 
-@pytest.fixture(scope="module")
-def network() -> Deployed:
+@pytest.fixture(scope="module", params=[1, 3], ids=["degradation alone", "with landmarks"])
+def network(request: pytest.FixtureRequest) -> Deployed:
     torch.manual_seed(0)
     student = Student()
+    student.map = torch.nn.Conv2d(student.map.in_channels, request.param, 1)
     for module in student.modules():  # batch norms that do something, so that folding them is tested
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
@@ -32,6 +33,7 @@ def network() -> Deployed:
         before = torch.sigmoid(student.eval()(image))
         deployed = Deployed(student)
         assert torch.allclose(deployed(image), before, atol=1e-5)
+        assert before.shape == (1, request.param, SIZE // 8, SIZE // 8)
     return deployed
 
 
@@ -52,7 +54,9 @@ def test_the_float_graph_computes_what_the_network_does(network: Deployed) -> No
     with torch.no_grad():
         expected = network(torch.from_numpy(image)).numpy()
     model = to_onnx(network, SIZE)
-    assert np.abs(run(model, image) - expected).max() < 1e-4
+    found = run(model, image)
+    assert found.shape == expected.shape == (1, len(maps_of(network, SIZE)[0]), SIZE // 8, SIZE // 8)
+    assert np.abs(found - expected).max() < 1e-4
     graph = onnx.load_from_string(model)
     assert [o.version for o in graph.opset_import if o.domain == ""] == [OPSET]
     assert "BatchNormalization" not in {n.op_type for n in graph.graph.node}
@@ -81,6 +85,15 @@ def test_the_engine_computes_what_the_fake_quantised_network_does(network: Deplo
         with torch.no_grad():
             expected = quantized(torch.from_numpy(image)).numpy()
         assert np.abs(run(model, image) - expected).mean() < 0.01
+
+
+def test_maps_are_told_by_their_number() -> None:
+    assert maps_of(torch.nn.Conv2d(3, 1, 8, 8), SIZE) == (("degradation",), SIZE // 8)
+    assert maps_of(torch.nn.Conv2d(3, 3, 16, 16), SIZE) == (("degradation", "disc", "macula"), SIZE // 16)
+    with pytest.raises(
+        EdgeError, match=r"the student gives 2 maps, but a bundle holds 1 or 3 \(degradation, disc, macula\)"
+    ):
+        maps_of(torch.nn.Conv2d(3, 2, 8, 8), SIZE)
 
 
 def test_quantising_needs_frames(network: Deployed) -> None:

@@ -7,12 +7,19 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from calibration.thresholds import Scored, fit_thresholds
+from calibration.thresholds import Scored, aurocs, fit_thresholds
 
 
 def scored(good: list[float], reject: list[float], usable: list[float] = [], outlier: list[float] = []) -> Scored:  # noqa: B006
     words = ["good"] * len(good) + ["reject"] * len(reject) + ["usable"] * len(usable) + ["outlier"] * len(outlier)
     return Scored("set", np.array([*good, *reject, *usable, *outlier]), words)  # type: ignore[arg-type]
+
+
+def test_aurocs_leave_outliers_out_and_ask_about_the_middle_class_where_there_is_one() -> None:
+    assert aurocs(scored([0.9, 0.8], [0.3, 0.2], outlier=[0.95])) == {"good/reject": 1.0}
+    assert aurocs(scored([], [0.8], usable=[0.9])) == {"gradable/reject": 1.0}
+    both = aurocs(scored([0.9], [0.8, 0.2], usable=[0.3]))
+    assert both == {"good/reject": 1.0, "gradable/reject": 0.75}
 
 
 def test_two_classes_apart_are_parted_in_the_middle_of_the_gap() -> None:

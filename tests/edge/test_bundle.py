@@ -14,9 +14,20 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import MANIFEST, ONNX, Bundle, Golden, Manifest, Thresholds, default_model, read_bundle, write_bundle
+from edge.bundle import (
+    MANIFEST,
+    ONNX,
+    Bundle,
+    Golden,
+    Manifest,
+    MapName,
+    Thresholds,
+    default_model,
+    read_bundle,
+    write_bundle,
+)
 from edge.errors import EdgeError
-from edge.manifest import read_manifest, write_manifest
+from edge.manifest import SCHEMA, read_manifest, write_manifest
 
 NETWORK = bytes(range(256)) * 3
 
@@ -25,9 +36,10 @@ LIKE = Manifest(
     precision="int8",
     input_size=32,
     grid=4,
+    maps=("degradation", "disc", "macula"),
     mean=(0.5, 0.4, 0.3),
     std=(0.5, 0.6, 1e-05),
-    pooling={"centre": 3.0, "middle": 2.0, "periphery": 0.0},
+    pooling={"disc": 3.0, "macula": 0.0, "periphery": 2.0},
     thresholds=Thresholds(0.02, 0.5, 0.8),
     thresholds_from="a test",
     metrics={"auroc": 0.99},
@@ -165,10 +177,23 @@ def test_zip_bombs_are_not_unfolded(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema(tmp_path: Path) -> None:
-    text = yaml.safe_dump({"schema": 2, "what": "nobody knows yet"}).encode()
+    text = yaml.safe_dump({"schema": SCHEMA + 1, "what": "nobody knows yet"}).encode()
     message = refusal_of(tmp_path / "model.efiqa", packed({MANIFEST: text, ONNX: NETWORK}))
     assert "made by a newer version" in message
     assert "update efiqa-edge" in message
+
+
+def test_an_older_schema(tmp_path: Path) -> None:
+    text = yaml.safe_dump({**tree(), "schema": SCHEMA - 1}).encode()
+    message = refusal_of(tmp_path / "model.efiqa", packed({MANIFEST: text, ONNX: NETWORK}))
+    assert "made by an older version" in message
+    assert "make it anew with edge-calibrate int8" in message
+
+
+@pytest.mark.parametrize("maps", [("degradation",), ("degradation", "disc", "macula")])
+def test_degradation_alone_or_with_landmarks(tmp_path: Path, maps: tuple[MapName, ...]) -> None:
+    written = write_bundle(tmp_path / "model.efiqa", dataclasses.replace(LIKE, maps=maps), NETWORK)
+    assert read_bundle(tmp_path / "model.efiqa").manifest.maps == written.manifest.maps == maps
 
 
 @pytest.mark.parametrize("field", [each for each in tree() if each != "why_float"])
@@ -200,9 +225,18 @@ def test_every_field_is_needed(tmp_path: Path, field: str) -> None:
         ("mean", [0.5, 0.5, True]),
         ("std", [0.5, 0.5, 0]),
         ("std", [0.5, 0.5, float("inf")]),
-        ("pooling", {"centre": 1.0, "middle": 1.0}),
-        ("pooling", {"centre": 1.0, "middle": 1.0, "periphery": -1.0}),
-        ("pooling", {"centre": 0, "middle": 0, "periphery": 0}),
+        ("maps", "degradation"),
+        ("maps", []),
+        ("maps", ["disc"]),
+        ("maps", ["degradation", "disc"]),
+        ("maps", ["degradation", "macula", "disc"]),
+        ("maps", ["degradation", "disc", "macula", "vessels"]),
+        ("pooling", {"disc": 1.0, "macula": 1.0}),
+        ("pooling", {"centre": 1.0, "middle": 1.0, "periphery": 1.0}),
+        ("pooling", {"disc": 1.0, "macula": 1.0, "periphery": 1.0, "vessels": 1.0}),
+        ("pooling", {"disc": 1.0, "macula": -1.0, "periphery": 1.0}),
+        ("pooling", {"disc": 1.0, "macula": 1.0, "periphery": 0}),
+        ("pooling", {"disc": 1.0, "macula": float("nan"), "periphery": 1.0}),
         ("thresholds", {"fundus": 0.5, "usable": 0.4, "good": 0.8}),
         ("thresholds", {"fundus": 0.1, "usable": 0.4, "good": 1.8}),
         ("thresholds", [0.1, 0.2, 0.3]),

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings, Verdict
+from edge.bundle import Region
 from edge.field import Crop
 from edge.overlay import draw_overlay, map_picture
 
@@ -75,6 +78,27 @@ def test_outline_follows_the_rim(frame: NDArray[np.uint8]) -> None:
     assert len(light) > 300
     assert radii.min() > 128
     assert radii.max() < 150
+
+
+def test_disc_and_macula_are_outlined_where_they_are(frame: NDArray[np.uint8]) -> None:
+    """Each a disc of radius 0.15 of the crop's side; the crop has 280 pixels, from (60, 10)."""
+    plain = assessment(np.zeros((GRID, GRID), np.float32), CROP)
+    before = draw_overlay(frame, plain)
+    places: dict[Region, tuple[float, float]] = {"disc": (0.3, 0.5), "macula": (0.7, 0.5)}
+    at = (np.arange(GRID) + 0.5) / GRID
+    inside = {
+        region: np.asarray(np.hypot(at[None, :] - x, at[:, None] - y) < 0.15, dtype=np.float32)
+        for region, (x, y) in places.items()
+    }
+    drawn = draw_overlay(frame, dataclasses.replace(plain, regions=inside))
+    rows, columns, _ = np.nonzero(drawn != before)
+    away = np.min([np.hypot(columns - 60 - 280 * x, rows - 10 - 280 * y) for x, y in places.values()], axis=0)
+    assert away.min() > 0.1 * 280
+    assert away.max() < 0.2 * 280
+    assert (columns < 200).sum() > 200
+    assert (columns > 200).sum() > 200
+    nowhere = dict.fromkeys(inside, np.full((GRID, GRID), 0.3, np.float32))  # a network that is not sure draws nothing
+    np.testing.assert_array_equal(draw_overlay(frame, dataclasses.replace(plain, regions=nowhere)), before)
 
 
 @pytest.mark.parametrize("verdict", ["good", "usable", "reject", "no_fundus"])

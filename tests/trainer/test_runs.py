@@ -16,7 +16,12 @@ import yaml
 
 pytest.importorskip("torch")
 
-STEPS = {"vessels": "vessels.png", "prior": "prior.png", "adapter": "adapter.png", "student": "student.png"}
+
+def folders(tiny_run: Any) -> dict[str, str]:
+    """Every folder of a run and the picture in it."""
+    kinds = yaml.safe_load(tiny_run.recipe.read_text())["adapter"]["kinds"]
+    adapters = {f"adapter/{kind}": f"{kind}.png" for kind in kinds}
+    return {"vessels": "vessels.png", "prior": "prior.png", **adapters, "student": "student.png"}
 
 
 def edge_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -27,7 +32,7 @@ def edge_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_step_leaves_weights_config_metrics_and_a_picture(tiny_run: Any) -> None:
-    for step, picture in STEPS.items():
+    for step, picture in folders(tiny_run).items():
         folder = tiny_run.run / step
         assert {p.name for p in folder.iterdir()} == {"model.safetensors", "config.yaml", "metrics.json", picture}
         assert cv2.imread(str(folder / picture)).shape[1] >= 3 * 256
@@ -45,7 +50,7 @@ def test_a_finished_run_is_not_repeated(tiny_run: Any) -> None:
     assert done.stderr.count("finished already") == 4
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["step"] for line in lines] == ["vessels", "prior", "adapter", "distill"]
-    assert lines[3]["metrics"]["pairs"] == 8
+    assert lines[3]["metrics"]["frames"] == yaml.safe_load(tiny_run.recipe.read_text())["frames"]["number"]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +68,19 @@ def test_what_goes_wrong_is_one_sentence(arguments: list[str], code: int, words:
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_missing_or_damaged_step_is_named_as_the_user_types_it(tmp_path: Path) -> None:
+    from edge.errors import EdgeError
+    from trainer.runs import read_metadata
+
+    for folder, step in (("prior", "prior"), ("adapter/paired", "adapter"), ("student", "distill")):
+        with pytest.raises(EdgeError, match=rf"{folder}/model\.safetensors is missing: run `edge-train {step}`"):
+            read_metadata(tmp_path / folder)
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "model.safetensors").write_bytes(b"no weights")
+        with pytest.raises(EdgeError, match=r"is damaged .*: train this step again"):
+            read_metadata(tmp_path / folder)
 
 
 def test_photographs_without_a_drawn_map_cannot_teach_the_segmenter(photographs: Path, tmp_path: Path) -> None:

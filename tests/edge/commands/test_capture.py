@@ -125,6 +125,7 @@ def test_a_clip_becomes_a_session(clip: Path, tmp_path: Path) -> None:
     bundle = read_bundle(default_model())
     assert sidecar["model"]["sha256"] == bundle.sha256  # type: ignore[index]
     assert sidecar["model"]["name"] == bundle.manifest.name  # type: ignore[index]
+    assert sidecar["model"]["pooling"] == bundle.manifest.pooling  # type: ignore[index]
     assert sidecar["software"]["efiqa-edge"] == edge.__version__  # type: ignore[index]
     assert sidecar["engine"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, Manifest, Thresholds, write_bundle
+from edge.bundle import MAPS, Bundle, Manifest, Region, Thresholds, write_bundle
 
 MakeBundle = Callable[..., Bundle]
 SIZE, GRID = 32, 4
@@ -26,17 +26,26 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> MakeBundle:
-    """A bundle of a tiny INT8 Q/DQ network: convolution of 8x8 blocks, then a sigmoid; 32x32 in, 4x4 out."""
+    """Bundles of a tiny INT8 Q/DQ network, convolution of 8x8 blocks and a sigmoid; 32x32 in, 1 or 3 maps 4x4 out."""
 
-    def make(onnx: bytes | None = None, name: str = "tiny.efiqa", input_size: int = SIZE, grid: int = GRID) -> Bundle:
+    def make(
+        onnx: bytes | None = None,
+        name: str = "tiny.efiqa",
+        input_size: int = SIZE,
+        grid: int = GRID,
+        maps: int = 1,
+        pooling: dict[Region, float] | None = None,
+        biases: Sequence[float] = (),
+    ) -> Bundle:
         manifest = Manifest(
             name="tiny",
             precision="int8",
             input_size=input_size,
             grid=grid,
+            maps=MAPS[:maps],
             mean=(0.5, 0.5, 0.5),
             std=(0.5, 0.5, 0.5),
-            pooling={"centre": 1.0, "middle": 1.0, "periphery": 1.0},
+            pooling=pooling or {"disc": 1.0, "macula": 1.0, "periphery": 1.0},
             thresholds=Thresholds(0.02, 0.5, 0.8),
             thresholds_from="a test",
             metrics={},
@@ -44,30 +53,32 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             golden=(),
             made_with={},
         )
-        return write_bundle(tmp_path / name, manifest, tiny_onnx() if onnx is None else onnx)
+        return write_bundle(tmp_path / name, manifest, tiny_onnx(biases or (0.1,) * maps) if onnx is None else onnx)
 
     return make
 
 
-def tiny_onnx(bias: float = 0.1) -> bytes:
-    weights = np.random.default_rng(0).integers(-127, 128, (1, 3, 8, 8)).astype(np.int8)
+def tiny_onnx(biases: Sequence[float] = (0.1,)) -> bytes:
+    """One map for each bias."""
+    maps = len(biases)
+    weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)).astype(np.int8)
     zero, scale = np.int8(0), np.float32(0.01)
     nodes = [
         _node("QuantizeLinear", ["image", "scale", "zero"], "image_q"),
         _node("DequantizeLinear", ["image_q", "scale", "zero"], "image_dq"),
         _node("DequantizeLinear", ["weights", "weights_scale", "zero"], "weights_dq"),
         _node("Conv", ["image_dq", "weights_dq", "bias"], "sums", kernel_shape=[8, 8], strides=[8, 8]),
-        _node("Sigmoid", ["sums"], "degradation"),
+        _node("Sigmoid", ["sums"], "maps"),
     ]
     tensors = [
         _tensor("scale", np.asarray(scale)),
         _tensor("zero", np.asarray(zero)),
         _tensor("weights", weights),
         _tensor("weights_scale", np.asarray(np.float32(0.001))),
-        _tensor("bias", np.asarray([bias], np.float32)),
+        _tensor("bias", np.asarray(biases, np.float32)),
     ]
     graph = b"".join(_bytes(1, each) for each in nodes) + _bytes(2, b"tiny") + b"".join(_bytes(5, t) for t in tensors)
-    graph += _bytes(11, _value("image", (1, 3, SIZE, SIZE))) + _bytes(12, _value("degradation", (1, 1, GRID, GRID)))
+    graph += _bytes(11, _value("image", (1, 3, SIZE, SIZE))) + _bytes(12, _value("maps", (1, maps, GRID, GRID)))
     return _int(1, 8) + _bytes(8, _bytes(1, b"") + _int(2, 18)) + _bytes(7, graph)
 
 

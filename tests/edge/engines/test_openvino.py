@@ -26,22 +26,23 @@ def resident_mib() -> float:
     return pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def reference(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+def reference(tensor: NDArray[np.float32], maps: int) -> NDArray[np.float32]:
     """The tiny network of conftest.py in numpy."""
     quantised = np.clip(np.rint(tensor[0].astype(np.float64) / 0.01), -128, 127) * 0.01
-    weights = np.random.default_rng(0).integers(-127, 128, (1, 3, 8, 8))[0] * 0.001
+    weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)) * 0.001
     blocks = quantised.reshape(3, 4, 8, 4, 8)
-    sums = np.einsum("cyaxb,cab->yx", blocks, weights) + 0.1
+    sums = np.einsum("cyaxb,kcab->kyx", blocks, weights) + 0.1
     return np.asarray(1 / (1 + np.exp(-sums)), dtype=np.float32)
 
 
-def test_the_map_is_the_network_s(make_bundle: MakeBundle) -> None:
-    engine = OpenVinoEngine(make_bundle())
+@pytest.mark.parametrize("maps", [1, 3])
+def test_the_maps_are_the_network_s(make_bundle: MakeBundle, maps: int) -> None:
+    engine = OpenVinoEngine(make_bundle(maps=maps))
     for tensor in images(5):
-        degradation = engine.infer(tensor)
-        assert degradation.dtype == np.float32
-        assert degradation.shape == (4, 4)
-        np.testing.assert_allclose(degradation, reference(tensor), atol=0.005)
+        found = engine.infer(tensor)
+        assert found.dtype == np.float32
+        assert found.shape == (maps, 4, 4)
+        np.testing.assert_allclose(found, reference(tensor, maps), atol=0.005)
 
 
 def test_a_map_belongs_to_its_caller(make_bundle: MakeBundle) -> None:
@@ -102,10 +103,10 @@ def test_an_engine_that_openvino_refuses_is_built_again(make_bundle: MakeBundle,
 def test_the_default_model_runs() -> None:
     bundle = read_bundle(default_model())
     size, grid = bundle.manifest.input_size, bundle.manifest.grid
-    degradation = OpenVinoEngine(bundle).infer(images(1, size)[0])
-    assert degradation.shape == (grid, grid)
-    assert degradation.min() >= 0
-    assert degradation.max() <= 1
+    maps = OpenVinoEngine(bundle).infer(images(1, size)[0])
+    assert maps.shape == (len(bundle.manifest.maps), grid, grid)
+    assert maps.min() >= 0
+    assert maps.max() <= 1
 
 
 def test_it_describes_itself(make_bundle: MakeBundle) -> None:
@@ -159,6 +160,15 @@ def test_a_cached_engine_is_checked_against_the_manifest_too(make_bundle: MakeBu
     OpenVinoEngine(make_bundle()).close()
     with pytest.raises(EdgeError, match="manifest says"):
         OpenVinoEngine(make_bundle(name="bad.efiqa", grid=2))
+
+
+@pytest.mark.parametrize(("given", "said"), [(1, 3), (3, 1)])
+def test_a_network_of_more_or_fewer_maps_than_its_manifest(make_bundle: MakeBundle, given: int, said: int) -> None:
+    onnx = make_bundle(maps=given).onnx
+    with pytest.raises(
+        EdgeError, match=rf"bad\.efiqa has .* outputs .*1, {given}, 4, 4.* manifest says .*1, {said}, 4, 4"
+    ):
+        OpenVinoEngine(make_bundle(onnx, "bad.efiqa", maps=said))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")

@@ -49,8 +49,9 @@ def test_the_default_model_is_built_ahead_of_time_and_kept(own_cache: Path) -> N
 
 
 @needs_rtx
-def test_a_quantised_network_is_built_for_every_family(make_bundle: MakeBundle, own_cache: Path) -> None:
-    bundle = make_bundle()
+@pytest.mark.parametrize("maps", [1, 3])
+def test_a_quantised_network_is_built_for_every_family(make_bundle: MakeBundle, own_cache: Path, maps: int) -> None:
+    bundle = make_bundle(maps=maps)
     engines = {target: compile_tensorrt_rtx(bundle, target).data for target in TARGETS}
     assert len(set(engines.values())) == len(TARGETS)
     assert len(list(own_cache.glob("*.engine"))) == len(TARGETS)
@@ -88,6 +89,8 @@ def test_a_network_that_is_no_onnx(make_bundle: MakeBundle, onnx: bytes) -> None
 def test_a_network_unlike_its_manifest(make_bundle: MakeBundle) -> None:
     with pytest.raises(EdgeError, match="manifest says"):
         compile_tensorrt_rtx(make_bundle(grid=2), "sm86")
+    with pytest.raises(EdgeError, match="manifest says"):
+        compile_tensorrt_rtx(make_bundle(make_bundle().onnx, maps=3), "sm86")
 
 
 @needs_rtx
@@ -135,9 +138,10 @@ def test_importing_the_engines_imports_no_runtime() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("maps", [1, 3])
 @pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
-def test_inference_on_the_gpu(make_bundle: MakeBundle, name: str) -> None:
-    bundle = make_bundle()
+def test_inference_on_the_gpu(make_bundle: MakeBundle, name: str, maps: int) -> None:
+    bundle = make_bundle(maps=maps)
     try:
         engine = open_engine(bundle, name)
     except EdgeError as error:
@@ -148,8 +152,8 @@ def test_inference_on_the_gpu(make_bundle: MakeBundle, name: str) -> None:
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         got = list(pool.map(engine.infer, tensors * 20))
         pool.submit(engine.close).result()  # a thread that did not open it
-    for index, degradation in enumerate(got):
-        np.testing.assert_allclose(degradation, wanted[index % 16], atol=0.01)
+    for index, found in enumerate(got):
+        np.testing.assert_allclose(found, wanted[index % 16], atol=0.01)
     assert compile_bundle(bundle, name).cached
     engine.close()
     with pytest.raises(ValueError, match="closed"):

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from edge.phantom.retina import make_retina
-from trainer.pairs import degradation, visible_vessels
+from trainer.visibility import degradation, visible_vessels
 
 RETINA = make_retina(5, 320)
 FIELD = (RETINA.field > 0).astype(np.float32)

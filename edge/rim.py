@@ -1,0 +1,87 @@
+"""The round part of an outline: the circle that it lies on, and how sharply brightness falls there."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.cuts import Box, Channel, Points
+
+_PICKS = np.random.default_rng(0).random((48, 3))  # the draws of the circle fit, as shares of the number of points
+_COMPASS = np.column_stack([f(np.linspace(0, 2 * np.pi, 96, endpoint=False)) for f in (np.cos, np.sin)])
+_STEPS = np.array([-7.0, -3.0, 3.0, 7.0])  # where sharpness looks, in pixels outwards of an outline
+_UNSEEN = 8.0  # sharpness of an outline whose rim is not in the frame: as a faint rim, and more than no rim
+
+
+def fit_circle(points: Points, weights: NDArray[np.float64]) -> tuple[float, float, float, float] | None:
+    """The circle that most points lie on, by weight: x, y, radius, share on it (RANSAC, then least squares)."""
+    if len(points) < 12:
+        return None
+    picks = (_PICKS * len(points)).astype(int)
+    a, b, c = points[picks[:, 0]], points[picks[:, 1]], points[picks[:, 2]]
+    ab, ac = b - a, c - a
+    twice_area = 2 * (ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0])
+    spread = np.abs(twice_area) > 40
+    if not spread.any():
+        return None
+    a, ab, ac, twice_area = a[spread], ab[spread], ac[spread], twice_area[spread]
+    ab2, ac2 = (ab**2).sum(axis=1), (ac**2).sum(axis=1)
+    dx = (ac[:, 1] * ab2 - ab[:, 1] * ac2) / twice_area
+    dy = (ab[:, 0] * ac2 - ac[:, 0] * ab2) / twice_area
+    radii = np.hypot(dx, dy)
+    jury = points[::2]  # enough to judge by
+    right, down = jury[:, 0, None] - (a[:, 0] + dx), jury[:, 1, None] - (a[:, 1] + dy)
+    off = np.abs(np.sqrt(right * right + down * down) - radii)
+    best = int(np.argmin(weights[::2] @ np.minimum(off, 4.0)))
+    x, y, radius = float(a[best, 0] + dx[best]), float(a[best, 1] + dy[best]), float(radii[best])
+    inliers = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius) < 2.0
+    for _ in range(2):
+        if inliers.sum() < 8:
+            return None
+        middle = points[inliers].mean(axis=0)
+        near = points[inliers] - middle
+        terms = np.column_stack([2 * near, np.ones(len(near))])
+        try:
+            dx, dy, rest = np.linalg.solve(terms.T @ terms, terms.T @ (near**2).sum(axis=1))
+        except np.linalg.LinAlgError:  # all on one line
+            return None
+        x, y = float(middle[0] + dx), float(middle[1] + dy)
+        radius = float(np.sqrt(max(rest + dx * dx + dy * dy, 0.0)))
+        inliers = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius) < 1.5
+    return x, y, radius, float(weights[inliers].sum() / weights.sum())
+
+
+def circle_points(x: float, y: float, radius: float, box: Box) -> Points:
+    """96 points on the circle, without those that the cuts take away."""
+    points: Points = np.array([x, y]) + radius * _COMPASS
+    across, down = points.T
+    inside = (across >= box[0]) & (down >= box[1]) & (across <= box[2]) & (down <= box[3])
+    return np.asarray(points[inside])
+
+
+def sharpness_along(brightness: Channel, outline: Points, centre: Points) -> NDArray[np.float64]:
+    """How sharply brightness falls across an outline, at each point: -60 (it rises) to 60 grey values.
+
+    A rim falls at once: as far within 3 pixels as within 7. A shadow goes on falling, and counts as nothing. Points
+    at the border of the frame have nothing outside, and are NaN.
+    """
+    height, width = brightness.shape
+    ray = outline - centre
+    ray /= np.maximum(np.hypot(ray[:, 0], ray[:, 1]), 1e-6)[:, None]
+    across = (outline[:, 0] + _STEPS[:, None] * ray[:, 0]).astype(np.float32)
+    down = (outline[:, 1] + _STEPS[:, None] * ray[:, 1]).astype(np.float32)
+    seen = (across[2] > -0.5) & (down[2] > -0.5) & (across[2] < width - 0.5) & (down[2] < height - 0.5)
+    found = cv2.remap(brightness, across, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    far_in, inside, outside, far_out = found.astype(np.int32)
+    near, far = inside - outside, far_in - far_out
+    return np.where(seen, np.maximum(2 * near - np.maximum(far, near), near // 3).clip(-60, 60), np.nan)
+
+
+def mean_sharpness(brightness: Channel, outline: Points, centre: Points) -> float:
+    """The mean over the points that have something outside; a fixed low value where hardly any has."""
+    if len(outline) < 8:
+        return 0.0
+    sharpness = sharpness_along(brightness, outline, centre)
+    seen = ~np.isnan(sharpness)
+    return max(float(sharpness[seen].mean()), 0.0) + 1.0 if seen.sum() >= 4 else _UNSEEN

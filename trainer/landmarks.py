@@ -1,0 +1,88 @@
+"""Disc and macula: where they are in a photograph, and the regions that count more in the score."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import EdgeError
+
+_COLUMNS = ("path", "disc_cx", "disc_cy", "disc_w", "disc_h")
+# The fovea lies about 2.5 disc diameters from the middle of the disc, and a third of a diameter below it.
+_AWAY, _BELOW = 2.5, 0.3
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Places in pixels of some picture; ``radius`` is that of the disc."""
+
+    disc: tuple[float, float]
+    radius: float
+    macula: tuple[float, float]
+
+    def moved(self, x: float, y: float, scale: float) -> Landmarks:
+        """The same places in a cut-out that begins at (x, y) and was scaled by ``scale``."""
+        (a, b), (c, d) = self.disc, self.macula
+        return Landmarks(((a - x) * scale, (b - y) * scale), self.radius * scale, ((c - x) * scale, (d - y) * scale))
+
+
+def read_discs(table: Path) -> dict[Path, tuple[float, float, float]]:
+    """Centre (x, y) and radius of the optic disc of photographs, in pixels.
+
+    Args:
+        table: CSV with the columns path (relative to the CSV), disc_cx, disc_cy, disc_w, disc_h; a line whose
+            places are empty says nothing.
+
+    Raises:
+        EdgeError: the file cannot be read, lacks a column, or holds something that is no number.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+        found = {}
+        for row in rows:
+            path, x, y, width, height = (row[name].strip() for name in _COLUMNS)
+            if not (x or y or width or height):
+                continue
+            place = float(x), float(y), (float(width) + float(height)) / 4
+            if not all(map(math.isfinite, place)) or place[2] <= 0:
+                raise ValueError(f"the disc of {path} has no size")
+            found[table.parent / path] = place
+        return found
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError, ValueError) as error:
+        raise EdgeError(f"{table} cannot be read as {','.join(_COLUMNS)} ({error}): mend it, or remove it.") from error
+
+
+def landmarks_of(disc: tuple[float, float, float], middle: float) -> Landmarks | None:
+    """Both landmarks of an upright photograph from its disc; None where the disc lies in the middle of the field.
+
+    Args:
+        disc: centre (x, y) and radius.
+        middle: x of the middle of the field: the macula lies on that side of the disc.
+    """
+    x, y, radius = disc
+    if abs(middle - x) < 2 * radius:
+        return None
+    side = math.copysign(1.0, middle - x)
+    return Landmarks((x, y), radius, (x + side * 2 * radius * _AWAY, y + 2 * radius * _BELOW))
+
+
+def paint_regions(landmarks: Landmarks, size: int) -> NDArray[np.uint8]:
+    """The regions of disc (up to 1.3 of its radius) and macula (up to one disc diameter from the fovea).
+
+    Returns:
+        uint8 (size, size, 2), 255 inside: disc, macula.
+    """
+    regions = np.zeros((2, size, size), np.uint8)
+    for layer, (x, y), radius in (
+        (regions[0], landmarks.disc, 1.3 * landmarks.radius),
+        (regions[1], landmarks.macula, 2.0 * landmarks.radius),
+    ):
+        cv2.circle(layer, (round(x * 16), round(y * 16)), round(radius * 16), 255, -1, cv2.LINE_AA, 4)
+    return np.ascontiguousarray(regions.transpose(1, 2, 0))
