@@ -1,15 +1,18 @@
-"""Grades held against labels: how well scores separate, and what the shipped thresholds do."""
+"""Grades held against what experts said: how well scores separate labels, or follow a graded score."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, get_args
+
+import numpy as np
 
 from edge.assessment import Verdict
 from edge.errors import EdgeError
-from edge.labels import Quality
-from edge.metrics import Figure, KFold, auroc, average_precision, kfold_protocol, with_interval
+from edge.labels import Quality, Ratings, Truth, why_unranked
+from edge.metrics import Figure, KFold, auroc, average_precision, kfold_protocol, spearman, with_interval
 
 _TASKS: dict[str, tuple[Quality, ...]] = {
     "good against reject": ("good",),
@@ -57,9 +60,13 @@ class Evaluation:
     tasks: tuple[Task, ...]
     verdicts: dict[Quality, dict[Verdict, int]]
 
+    @property
+    def subject(self) -> str:
+        return f"labels of {sum(sum(counts.values()) for counts in self.verdicts.values())} graded images"
+
     def lines(self) -> list[str]:
         """For people: figures with their 95 % intervals."""
-        lines: list[str] = []
+        lines = [] if self.tasks else ["no metrics: the images that could be graded are of one class"]
         for task in self.tasks:
             lines += [f"{task.name} ({task.accept} to {task.refuse})", f"  AUROC              {task.auroc}"]
             lines.append(f"  AUPRC              {task.auprc}")
@@ -82,6 +89,49 @@ class Evaluation:
         return {"tasks": [_task_dict(task) for task in self.tasks], "verdicts": self.verdicts}
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Scores held against a graded score.
+
+    Attributes:
+        images: how many were graded and have a graded score.
+        spearman: rank correlation of both, higher being better in both; None where they cannot be ranked.
+        why: then why not.
+    """
+
+    images: int
+    spearman: Figure | None
+    why: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"graded score of {self.images} images"
+
+    def lines(self) -> list[str]:
+        """For people: the figure with its 95 % interval."""
+        if self.spearman is None:
+            return [f"cannot be ranked: {self.why}"]
+        return [f"rank correlation (Spearman)  {self.spearman}", "  (a higher graded score is taken to be better)"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines: plain numbers, no NaN."""
+        figure = asdict(self.spearman) if self.spearman else None
+        return {"ranking": {"images": self.images, "spearman": figure, "why": self.why or None}}
+
+
+def hold_against(truth: Truth, graded: Mapping[Path, tuple[float, Verdict]]) -> Evaluation | Ranking:
+    """Hold grades against whatever experts said of the images.
+
+    Args:
+        truth: of some of the images, and perhaps of others.
+        graded: ``edge.labels.key_of`` each image -> score and verdict.
+    """
+    if isinstance(truth, Ratings):
+        both = [(score, truth.of[key]) for key, (score, _) in graded.items() if key in truth.of]
+        return rank([score for score, _ in both], [rating for _, rating in both])
+    return evaluate([Labelled(truth[key], *grade) for key, grade in graded.items() if key in truth])
+
+
 def evaluate(images: Sequence[Labelled], seed: int = 0) -> Evaluation:
     """Hold grades against labels.
 
@@ -101,6 +151,32 @@ def evaluate(images: Sequence[Labelled], seed: int = 0) -> Evaluation:
         if quality in present
     }
     return Evaluation(tuple(tasks), verdicts)
+
+
+def rank(scores: Sequence[float], ratings: Sequence[float], draws: int = 1000, seed: int = 0) -> Ranking:
+    """Hold scores against a graded score.
+
+    The interval is by bootstrap over images. Samples of images that all have one score have no rank correlation, and
+    are left out of it.
+
+    Args:
+        scores: (N,), one of each image.
+        ratings: (N,), graded scores of the same images.
+        draws: bootstrap samples.
+        seed: of the samples.
+
+    Raises:
+        EdgeError: unequal lengths, or a NaN among them.
+    """
+    a, b = np.asarray(scores, dtype=np.float64), np.asarray(ratings, dtype=np.float64)
+    why = why_unranked(ratings) or ("" if len(set(scores)) > 1 else "the model gives all the same score")
+    if why:
+        return Ranking(len(ratings), None, why)
+    value = spearman(a, b)
+    generator = np.random.default_rng(seed)
+    samples = [spearman(a[drawn], b[drawn]) for drawn in generator.integers(len(a), size=(draws, len(a)))]
+    low, high = np.nanquantile(samples, [0.025, 0.975])
+    return Ranking(len(ratings), Figure(value, float(low), float(high)))
 
 
 def _task(name: str, images: Sequence[Labelled], seed: int) -> Task:

@@ -1,8 +1,10 @@
-"""What all tests share: a cache of their own, and one tiny run of the whole training on phantoms."""
+"""What all tests share: a cache of their own, one tiny run of the whole training on phantoms, and its evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,16 @@ TINY: dict[str, Any] = {
     "std": [0.5, 0.5, 0.5],
     "side": 160,
     "vessels": {
-        "steps": 4, "batch": 2, "field": 200, "crop": 128, "rate": 0.00001, "empty_share": 0.2, "holdout_every": 4,
+        "steps": 4, "batch": 2, "field": 208, "crop": 128, "rate": 0.00001, "empty_share": 0.2, "holdout_every": 4,
     },
     "prior": {
-        "steps": 10, "batch": 2, "size": 128, "base": 8, "unshuffle": 2, "rate": 0.003, "whole_share": 0.5, "phantoms": 2,
+        "steps": 10, "batch": 2, "size": 128, "base": 8, "unshuffle": 2, "rate": 0.003, "whole_share": 0.5,
+        "phantoms": 2,
     },
     "frames": {"number": 20, "whole_share": 0.5, "phantoms": 2, "any_share": 0.4, "empty_share": 0.1},
     "adapter": {
         "backbone": "efficientnet-lite0", "size": 128, "kinds": ["linear", "cnn", "pu", "paired"], "teacher": "paired",
-        "steps": 4, "rate": 0.001, "photographs": 20, "anomaly": 0.02, "patch_share": 0.9, "positives": 0.05,
+        "steps": 4, "rate": 0.001, "anomaly": 0.02, "patch_share": 0.9, "positives": 0.05,
     },
     "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "rate": 0.002, "real_share": 0.3},
 }  # fmt: skip
@@ -96,3 +99,61 @@ def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Tin
     adapter.run(recipe, photographs, run)
     distill.run(recipe, photographs, run)
     return TinyRun(run, photographs, path)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def in_one_sentence(self) -> str:
+        """The error; whatever else was said names a file that was left out."""
+        (error,) = [line for line in self.err.splitlines() if not line.startswith("left out: ")]
+        assert self.code == 1
+        assert error.startswith("error: ")
+        assert error.endswith(".")
+        return error
+
+
+EdgeTrain = Callable[..., Said]
+
+
+@pytest.fixture
+def edge_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> EdgeTrain:
+    """``edge-train`` as a user types it, without another process."""
+    pytest.importorskip("torch")
+    from trainer.commands import main
+
+    def call(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["edge-train", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code: Any = 0
+        except SystemExit as left:
+            code = left.code or 0
+        said = capsys.readouterr()
+        return Said(int(code), said.out, said.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def evaluated(tiny_run: Any) -> dict[str, Any]:
+    """The whole evaluation of the tiny run beside the bundle that ships, on few eyes, so that it takes seconds."""
+    from edge.bundle import default_model
+    from trainer import evaluate, map_eyes
+    from trainer.recipe import load_recipe
+    from trainer.segmented import phantoms
+
+    good = evaluate.good_photographs
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(map_eyes, "phantom_eyes", functools.partial(map_eyes.phantom_eyes, 2))
+        patch.setattr(map_eyes, "sequence_eyes", functools.partial(map_eyes.sequence_eyes, 1, every=60))
+        patch.setattr(evaluate, "good_photographs", lambda sets, data: good(sets, data)[:2])
+        patch.setattr(evaluate, "phantoms", lambda number, side, first: phantoms(number // 10, side, first))
+        recipe = load_recipe(str(tiny_run.recipe))
+        return evaluate.evaluate(recipe, tiny_run.data, tiny_run.run, default_model())

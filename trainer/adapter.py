@@ -11,7 +11,7 @@ The backbone and one of these adapters are the teacher. Four kinds, all on the s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from trainer import runs
 from trainer.datasets import Square
 from trainer.features import cached_features
 from trainer.foundation import Backbone, extract, load_backbone
-from trainer.frames import make_frames
+from trainer.frames import frames_key, make_frames
 from trainer.networks import Adapter
 from trainer.pictures import save_sheet, tint
 from trainer.pseudo import prior_maps, pseudo_labels, to_grid
@@ -38,7 +38,8 @@ from trainer.segmented import key_of_photographs, segmented
 from trainer.training import Batch, Sample, Schedule, device, place, train
 
 KINDS = ("linear", "cnn", "pu", "paired")
-_PATCHES = 4096  # in a batch, as in the paper
+_PATCHES = 4096  # in a batch of the linear adapter, as in the paper; rounded so that 8 processes can share its maps
+_MAPS = 32  # in a batch of the others
 _REAL = 0.3  # share of real photographs with pseudo-labels in a batch of the paired adapter
 
 
@@ -102,9 +103,8 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         err.print("adapter: finished already")
         return
     photographs = segmented(recipe, data, out, maps)
-    chosen = np.linspace(0, len(photographs.squares) - 1, min(settings.photographs, len(photographs.squares)))
-    squares = [photographs.squares[n] for n in chosen.astype(int)]
-    missed = prior_maps(recipe, out, squares, photographs.vessels[chosen.astype(int)])
+    squares = photographs.squares
+    missed = prior_maps(recipe, out, squares, photographs.vessels)
     backbone = load_backbone(settings.backbone)
     features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
     real = Taught(features, *pseudo_labels(recipe, missed, features.shape[-1]))
@@ -148,7 +148,8 @@ def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None =
     """What an adapter depends on."""
     photographs = key_of_photographs(recipe, data, out, maps)
     more = (recipe.frames, recipe.side) if kind == "paired" else ()
-    return runs.key_of(recipe.seed, recipe.adapter, kind, runs.read_metadata(out / "prior")["key"], photographs, *more)
+    settings = replace(recipe.adapter, kinds=(kind,), teacher="")  # whichever others are trained
+    return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
 
 
 def load_teacher(recipe: Recipe, out: Path, kind: str = "") -> Teacher:
@@ -167,13 +168,13 @@ def features_of_photographs(
     maps: Path | None = None,
 ) -> NDArray[np.float16]:
     """Features of all photographs, kept on disk for the next adapter."""
-    key = runs.key_of(len(pictures), key_of_photographs(recipe, data, out, maps))
+    key = key_of_photographs(recipe, data, out, maps)
     return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
 
 
 def features_of_frames(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> NDArray[np.float16]:
     """Features of all frames of the run, kept on disk."""
-    key = runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
+    key = frames_key(recipe, data, out)
     pictures = list(make_frames(recipe, data, out).pictures)
     return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "frames", key)
 
@@ -214,8 +215,8 @@ def _fit(
     def sample(rng: Generator, _: float, at: float) -> Sample:
         return (spoiled if spoiled is not None and kind == "paired" and at >= _REAL else real).sample(rng)
 
-    batch = 8 * max(1, round(_PATCHES / real.targets[0].size / 8))  # of maps; 8 processes can share it
-    schedule = Schedule(settings.steps, batch, settings.rate, recipe.seed, key)
+    maps = 8 * max(1, round(_PATCHES / real.targets[0].size / 8)) if kind == "linear" else _MAPS
+    schedule = Schedule(settings.steps, maps, settings.rate, recipe.seed, key)
     losses = train(model, schedule, folder / "training.safetensors", sample, losses_of[kind], f"adapter {kind}")
     if kind in ("linear", "cnn"):
         # Balancing made rare degradation look as likely as not; half of that is taken back (geometric mean of the

@@ -25,7 +25,7 @@ Out = Annotated[
     Path, typer.Option("--out", help="The run folder: each step writes weights, config, metrics and a picture there.")
 ]
 RUN = Path("runs/mine")
-RecipeName = Annotated[str, typer.Option("--recipe", help="quick, default, or a YAML file.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="quick, default, paper, or a YAML file.")]
 
 
 Maps = Annotated[
@@ -153,6 +153,9 @@ def evaluate(
     model: Annotated[
         Path | None, typer.Option(help="A bundle made of this run, to be measured beside its steps.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="A Markdown page whose tables are to be written anew, between its two marks.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -164,10 +167,12 @@ def evaluate(
     """
     _steps()
     from trainer.evaluate import evaluate as measure
-    from trainer.evaluation_report import markdown, write_report
+    from trainer.evaluation_report import markdown, put_into, write_report
 
     result = measure(load_recipe(recipe), data, run_folder, model)
     write_report(result, run_folder / "evaluation")
+    if page is not None:
+        put_into(page, result)
     if as_json:
         out.print_json(json.dumps(result))
         return

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from edge.commands.cli import err
 from edge.frame import normalise
 from trainer import augment, runs
-from trainer.adapter import features_of_frames, features_of_photographs, key_of, load_teacher
+from trainer.adapter import features_of_frames, features_of_photographs, load_teacher
 from trainer.frames import Frames, make_frames
 from trainer.networks import Segmenter, Student
 from trainer.pictures import save_sheet, tint
@@ -67,7 +67,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     """What the student depends on."""
-    teacher = key_of(recipe, data, out, recipe.adapter.teacher)
+    teacher = runs.read_metadata(out / "adapter" / recipe.adapter.teacher)["key"]
     return runs.key_of(recipe.seed, recipe.distill, recipe.frames, teacher, key_of_photographs(recipe, data, out))
 
 

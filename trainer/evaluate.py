@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.errors import EdgeError
 from edge.evaluation import Labelled
 from edge.evaluation import evaluate as hold_against_labels
-from edge.labels import Quality, has_both_classes, labels_from_folders, read_labels
+from edge.labels import Quality, has_both_classes, labels_from_folders, read_truth
 from edge.metrics import spearman
 from trainer import map_eyes, map_truth, runs
 from trainer.adapter import load_teacher
@@ -56,7 +56,10 @@ def find_labelled(data: Path) -> list[LabelledSet]:
     for good in sorted(data.rglob("good")):
         if (good.parent / "bad").is_dir():
             found.append((good.parent, labels_from_folders(p.path for p in find_photographs(good.parent)) or {}))
-    found += [(table.parent, read_labels(table)) for table in sorted(data.rglob("labels.csv"))]
+    for table in sorted(data.rglob("labels.csv")):
+        said = read_truth(table)
+        if isinstance(said, dict):  # ratings rank photographs and say of none that it is good
+            found.append((table.parent, said))
     return [
         LabelledSet(folder.name, list(labels), list(labels.values()))
         for folder, labels in found

@@ -6,9 +6,13 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -25,6 +29,41 @@ def write(path: Path, data: bytes) -> None:
         EdgeError: the disk is full, or the folder cannot be written to; in all processes alike.
     """
     by_first(lambda: _write(path, data))
+
+
+def write_tensors(path: Path, arrays: Mapping[str, NDArray[np.generic]], key: str) -> None:
+    """Arrays too large to be held twice, straight into a safetensors file, whole or not at all; process 0 writes.
+
+    Raises:
+        EdgeError: the disk is full, or the folder cannot be written to.
+    """
+
+    def work() -> None:
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(dict(arrays), temporary, {"key": key})
+            temporary.replace(path)
+        except (OSError, SafetensorError) as error:
+            temporary.unlink(missing_ok=True)
+            raise EdgeError(f"{path} cannot be written ({error}): free some space or choose another --out.") from error
+
+    by_first(work)
+
+
+def tensors_key(path: Path) -> str:
+    """The key that ``write_tensors`` stored; empty where the file is missing or damaged."""
+    try:
+        with safe_open(path, "np") as stored:
+            return str((stored.metadata() or {}).get("key", ""))
+    except (SafetensorError, OSError):
+        return ""
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a file by name."""
+    with safe_open(path, "np") as stored:
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
 
 
 def remove(path: Path) -> None:

@@ -16,11 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer import augment
+from trainer import augment, runs
 from trainer.datasets import Square, in_threads
 from trainer.degrade import spoil, store
+from trainer.files import read_tensors, tensors_key, write_tensors
+from trainer.processes import by_first
 from trainer.recipe import Recipe
-from trainer.segmented import phantoms, segmented
+from trainer.segmented import key_of_photographs, phantoms, segmented
 from trainer.vessels import load_segmenter, segment
 from trainer.visibility import degradation, visible_vessels
 
@@ -67,7 +69,28 @@ class Frames:
 
 @functools.lru_cache(maxsize=1)  # adapter and student of one training share them
 def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
-    """The frames of a run, the same for every call: frame n depends on the recipe's seed and n alone."""
+    """The frames of a run, from ``out``/frames where they have been made before.
+
+    Frame n depends on the recipe's seed, the photographs, the segmenter and n alone.
+
+    Raises:
+        EdgeError: the disk is full.
+    """
+    path = out / "frames" / "frames.safetensors"
+    key = frames_key(recipe, data, out)
+    stored = by_first(lambda: tensors_key(path) == key)
+    frames = Frames(**read_tensors(path)) if stored else _make(recipe, data, out)
+    if not stored:
+        write_tensors(path, {name: getattr(frames, name) for name in Frames.__dataclass_fields__}, key)
+    return frames
+
+
+def frames_key(recipe: Recipe, data: Path, out: Path) -> str:
+    """What the frames depend on."""
+    return runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
+
+
+def _make(recipe: Recipe, data: Path, out: Path) -> Frames:
     photographs, segmenter, settings = segmented(recipe, data, out), load_segmenter(out), recipe.frames
     eyes = phantoms(settings.phantoms, recipe.side)
     found = segment(segmenter, [s.picture for s in eyes], recipe) if eyes else photographs.vessels[:0]

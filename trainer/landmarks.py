@@ -43,7 +43,7 @@ def read_discs(table: Path) -> dict[Path, tuple[float, float, float]]:
         EdgeError: the file cannot be read, lacks a column, or holds something that is no number.
     """
     try:
-        with table.open(newline="", encoding="utf-8") as lines:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
             rows = list(csv.DictReader(lines))
         found = {}
         for row in rows:
@@ -52,7 +52,7 @@ def read_discs(table: Path) -> dict[Path, tuple[float, float, float]]:
                 continue
             place = float(x), float(y), (float(width) + float(height)) / 4
             if not all(map(math.isfinite, place)) or place[2] <= 0:
-                raise ValueError(f"the disc of {path} has no size")
+                raise ValueError(f"the disc of {path!r} has no size")
             found[table.parent / path] = place
         return found
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError, ValueError) as error:

@@ -63,7 +63,6 @@ class Adapter:
     teacher: str  # the one of them that the student learns from
     steps: int
     rate: float
-    photographs: int  # at most so many, chosen evenly
     anomaly: float  # |f| of the prior above this is anomalous
     patch_share: float  # a patch is degraded where at least this share of its pixels is anomalous
     positives: float  # assumed share of degraded patches, for the positive-unlabelled loss

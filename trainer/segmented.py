@@ -54,7 +54,7 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
     return runs.key_of(recipe.exclude, recipe.side, *files)
 
 
-@functools.lru_cache(maxsize=1)  # the steps of one training share it
+@functools.lru_cache(maxsize=2)  # the steps of one training share it
 def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Segmented:
     """Read all photographs that may train and find their vessels.
 
@@ -80,6 +80,8 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
 
 def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> list[Photograph]:
     """Photographs that have a map ``DIR/the/same/path.*``; binary, or in the colours of arteries and veins."""
+    if not maps.is_dir():
+        raise EdgeError(f"{maps} is not a folder: give --vessel-maps a folder laid out like --data.")
     known = {path.relative_to(maps).with_suffix(""): path for path in find_images([maps])}
     found = [
         Photograph(p.path, map_path, p.disc)

@@ -65,7 +65,7 @@ def _drawn(photograph: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.bool_]
         return None
     side = field.crop.side
     inside = cv2.resize(field.mask, (side, side), interpolation=cv2.INTER_LINEAR) >= 128
-    return cut(read_image(photograph.vessels), field.crop, side)[:, :, 0] >= 128, inside
+    return cut(read_image(photograph.vessels), field.crop, side).max(axis=2) >= 128, inside  # see ``load_square``
 
 
 def _rates(found: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> tuple[float, float, float]:

@@ -18,9 +18,9 @@ from edge.assessment import Verdict
 from edge.camera.quiet import quiet_opencv
 from edge.commands import cli
 from edge.errors import EdgeError
-from edge.evaluation import Evaluation, Labelled, evaluate
+from edge.evaluation import Evaluation, Ranking, hold_against
 from edge.grading import GradedFile, find_inputs, grade_files, picture_stems, readable, write_csv, write_pictures
-from edge.labels import Quality, choose_labels, key_of
+from edge.labels import choose_truth, key_of
 from edge.model import QualityModel
 
 app = cli.new_app("Grade image files and folders.")
@@ -29,7 +29,8 @@ main = cli.main_of(app)
 _HELP = """Grade photographs: a quality score from 0 to 1 and a verdict for each file.
 
 A file that cannot be graded is told of in its row, and the exit code is 1 at the end. With labels, from --labels or
-from folders called good, usable, reject or bad, metrics follow.
+from folders called good, usable, reject or bad, metrics follow; with a graded score from --labels, the rank
+correlation with it.
 
 \b
 Examples:
@@ -47,7 +48,7 @@ def grade(
     csv: Annotated[Path | None, typer.Option(help="Write path,score,verdict,error here, one row per input.")] = None,
     maps: Annotated[Path | None, typer.Option(help="Write STEM.map.png and STEM.overlay.png below here.")] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="A CSV path,quality, paths relative to it; prints metrics.")
+        Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
     engine: cli.Runtime = cli.EngineName.auto,
@@ -59,10 +60,10 @@ def grade(
     inputs = find_inputs(paths)
     images = [item.path for item in inputs if not item.error]
     _check_outputs(csv, maps, labels, images)
-    truth = choose_labels(labels, images)
+    truth = choose_truth(labels, images)
     stems = picture_stems([item.path for item in inputs])
     rows: list[tuple[str, str, str, str]] = []
-    labelled: list[Labelled] = []
+    scored: dict[Path, tuple[float, Verdict]] = {}  # by image, so that one given twice counts once
     show_table = csv is None and not json_lines
     if show_table:
         cli.out.print(f"{'score':>6}  {'verdict':<9}  path")
@@ -73,9 +74,7 @@ def grade(
             for stem, graded in zip(stems, _with_progress(grade_files(quality, inputs), len(inputs), csv), strict=True):
                 rows.append(graded.cells())
                 if graded.assessment is not None:
-                    label = truth.get(key_of(graded.path)) if truth is not None else None
-                    if label is not None:
-                        labelled.append(Labelled(label, graded.assessment.score, graded.assessment.verdict))
+                    scored[key_of(graded.path)] = (graded.assessment.score, graded.assessment.verdict)
                 _show(graded, show_table, json_lines)
                 if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
                     no_maps = problem
@@ -86,13 +85,13 @@ def grade(
         raise
     if csv is not None:
         write_csv(csv, rows)
-    evaluation = evaluate(labelled) if truth is not None else None
+    held = hold_against(truth, scored) if truth is not None else None
     if json_lines:
         verdicts, failed = _counts(rows)
         summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
-        print(json.dumps({"summary": summary | _metrics(evaluation, truth, labels)}, allow_nan=False))
+        print(json.dumps({"summary": summary | _metrics(held, labels)}, allow_nan=False))
     else:
-        _close(rows, csv, None if no_maps else maps, evaluation, truth, labels)
+        _close(rows, csv, None if no_maps else maps, held, labels)
     if no_maps or any(error for *_, error in rows):
         raise typer.Exit(1)
 
@@ -175,20 +174,17 @@ def _counts(rows: list[tuple[str, str, str, str]]) -> tuple[dict[str, int], int]
     return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
 
 
-def _metrics(
-    evaluation: Evaluation | None, truth: dict[Path, Quality] | None, labels: Path | None
-) -> dict[str, object]:
-    if evaluation is None or truth is None:
+def _metrics(held: Evaluation | Ranking | None, labels: Path | None) -> dict[str, object]:
+    if held is None:
         return {}
-    return {"labels": readable(labels) if labels else "folders", "metrics": evaluation.as_dict()}
+    return {"labels": readable(labels) if labels else "folders", "metrics": held.as_dict()}
 
 
 def _close(
     rows: list[tuple[str, str, str, str]],
     csv: Path | None,
     maps: Path | None,
-    evaluation: Evaluation | None,
-    truth: dict[Path, Quality] | None,
+    held: Evaluation | Ranking | None,
     labels: Path | None,
 ) -> None:
     """The closing words for people."""
@@ -199,13 +195,9 @@ def _close(
         lines.append(f"rows: {readable(csv)}")
     if maps is not None:
         lines.append(f"maps and overlays: {readable(maps)}")
-    if evaluation is not None and truth is not None:
-        seen = sum(sum(row.values()) for row in evaluation.verdicts.values())
+    if held is not None:
         source = readable(labels) if labels else "the names of the folders"
-        lines += ["", f"labels of {seen} graded images from {source}"]
-        if not evaluation.tasks:
-            lines.append("no metrics: the images that could be graded are of one class")
-        lines += evaluation.lines()
+        lines += ["", f"{held.subject} from {source}", *held.lines()]
     for line in lines:
         cli.out.print(Text(line), soft_wrap=True)
 

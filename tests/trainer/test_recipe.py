@@ -34,8 +34,16 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     assert load_recipe(str(path)).name == "mine"
 
 
+def test_any_number_of_kinds_can_be_asked_for(tmp_path: Path) -> None:
+    said, path = quick(), tmp_path / "kinds.yaml"
+    for kinds in ([], ["linear"], ["linear", "cnn", "pu", "paired"]):
+        said["adapter"]["kinds"] = kinds
+        path.write_text(yaml.safe_dump(said))
+        assert load_recipe(str(path)).adapter.kinds == tuple(kinds)
+
+
 def test_an_unknown_name_lists_those_that_ship() -> None:
-    with pytest.raises(EdgeError, match=r"no recipe nonsense.*default, quick"):
+    with pytest.raises(EdgeError, match=r"no recipe nonsense.*default, paper, quick"):
         load_recipe("nonsense")
 
 
@@ -48,6 +56,11 @@ def test_an_unknown_name_lists_those_that_ship() -> None:
         (lambda s: s["vessels"].update(steps="many"), "vessels: steps is 'many'"),
         (lambda s: s["vessels"].update(steps=True), "vessels: steps is True"),
         (lambda s: s.update(mean=[0.5, 0.5]), "mean is"),
+        (lambda s: s["adapter"].update(kinds="linear"), "adapter: kinds is 'linear'"),
+        (lambda s: s["adapter"].update(kinds=[1]), "adapter: kinds is 1"),
+        (lambda s: s.pop("frames"), "lacks frames"),
+        (lambda s: s["distill"].pop("stride"), "distill lacks stride"),
+        (lambda s: s.pop("side"), "lacks side"),
         (lambda s: s.update(vessels=3), "should hold settings"),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from edge.commands.cli import EngineName
 from edge.engines.choose import ENGINES
 from edge.errors import EdgeError
 from edge.grading import GradedFile
+from edge.metrics import spearman
 
 
 def eye(seed: int = 0, blur: float = 0) -> NDArray[np.uint8]:
@@ -233,6 +235,58 @@ def test_labels_print_metrics(tmp_path: Path, run: Any) -> None:
     good, bad = ([row["score"] for row in rows[i : i + 4]] for i in (0, 4))
     won = np.mean([(a > b) + (a == b) / 2 for a in good for b in bad])
     assert rows[-1]["summary"]["metrics"]["tasks"][0]["auroc"]["value"] == pytest.approx(won)
+
+
+def test_a_graded_score_prints_the_rank_correlation(tmp_path: Path, run: Any) -> None:
+    ratings = [5, 4.5, 3, 3, 1]
+    lines = ["path,score", *(f"{number}.png,{rating}" for number, rating in enumerate(ratings))]
+    images = [save(tmp_path / f"{number}.png", eye(number, blur=2 * number)) for number in range(5)]
+    save(tmp_path / "unrated.png", eye(99))
+    (tmp_path / "scores.csv").write_text("\n".join(lines))
+    code, out, _ = run(tmp_path, images[0], "--labels", tmp_path / "scores.csv", "--json")  # one image is given twice
+    assert code == 0
+    rows = [json.loads(line) for line in out.splitlines()]
+    ranking = rows[-1]["summary"]["metrics"]["ranking"]
+    assert rows[-1]["summary"]["labels"] == str(tmp_path / "scores.csv")
+    assert ranking["images"] == 5
+    figure = ranking["spearman"]
+    assert figure["value"] == pytest.approx(spearman([row["score"] for row in rows[:5]], ratings))
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    code, out, _ = run(tmp_path, "--labels", tmp_path / "scores.csv")
+    assert code == 0
+    assert f"graded score of 5 images from {tmp_path / 'scores.csv'}" in out
+    assert f"(Spearman)  {figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]" in out
+    assert "AUROC" not in out
+
+
+def test_scores_without_an_order_are_said_to_be_so(tmp_path: Path, run: Any) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", np.zeros((100, 120, 3), np.uint8))
+    (tmp_path / "scores.csv").write_text("path,score\n0.png,1\n1.png,2\n2.png,3\n")
+    code, out, _ = run(tmp_path, "--labels", tmp_path / "scores.csv")
+    assert code == 0
+    assert "cannot be ranked: the model gives all the same score" in out
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    code, out, _ = run(tmp_path, "--labels", tmp_path / "scores.csv", "--json")
+    assert code == 1
+    ranking = json.loads(out.splitlines()[-1])["summary"]["metrics"]["ranking"]
+    assert (ranking["images"], ranking["spearman"]) == (2, None)
+    assert "3 images or more" in ranking["why"]
+    (tmp_path / "scores.csv").write_text("path,score\n0.png,1\n1.png,1\n2.png,1\n")
+    code, out, err = run(tmp_path, "--labels", tmp_path / "scores.csv")
+    assert (code, out) == (1, "")
+    assert "all have the same graded score" in err
+
+
+def test_the_graded_score_of_the_docs_is_read(tmp_path: Path, run: Any) -> None:
+    page = (Path(grade.__file__).parents[2] / "docs" / "edge-grade.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^```csv\n(.*?)^```", page, re.M | re.S)
+    (tmp_path / "scores.csv").write_text(table)
+    for number, row in enumerate(rows_of(tmp_path / "scores.csv")):
+        save(tmp_path / row["path"], eye(number, blur=2 * number))
+    code, out, _ = run(tmp_path / "photos", "--labels", tmp_path / "scores.csv")
+    assert code == 0
+    assert f"graded score of {len(table.splitlines()) - 1} images from" in out
 
 
 def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:
