@@ -4,6 +4,7 @@
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make lint          ruff and mypy
 #   make model         from photographs (DATA=folder) to the default model and its engine
+#   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
 #   make bench         latency, throughput and memory of the default model here
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make clean         remove what the targets made
@@ -40,7 +41,7 @@ else
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
-.PHONY: setup demo test lint model bench test-oldest clean
+.PHONY: setup demo test lint model evaluation bench test-oldest clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -65,6 +66,9 @@ model: $(VENV)/.all
 	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out runs/default
 	$(BIN)/edge-calibrate int8 runs/default --data "$(DATA)" -o "$(MODEL)"
 	$(BIN)/edge-compile "$(MODEL)"
+
+evaluation: $(VENV)/.all
+	$(BIN)/edge-train evaluate --recipe default --data "$(DATA)" --out runs/default --model "$(MODEL)" --page docs/benchmarks.md
 
 bench: $(VENV)/.all
 	$(BIN)/edge-bench "$(MODEL)"

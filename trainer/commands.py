@@ -172,7 +172,7 @@ def evaluate(
     result = measure(load_recipe(recipe), data, run_folder, model)
     write_report(result, run_folder / "evaluation")
     if page is not None:
-        put_into(page, result)
+        put_into(page, result, run_folder / "evaluation")
     if as_json:
         out.print_json(json.dumps(result))
         return

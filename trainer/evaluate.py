@@ -23,8 +23,10 @@ from trainer import map_eyes, map_truth, runs
 from trainer.adapter import load_teacher
 from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, load_squares, or_left_out
 from trainer.distill import load_student, predict
+from trainer.evaluation_pictures import save_maps
 from trainer.map_makers import MapMaker
 from trainer.map_quality import quality
+from trainer.map_truth import TrueFrame
 from trainer.pseudo import to_grid
 from trainer.recipe import Recipe
 from trainer.run_makers import makers, pooled
@@ -90,14 +92,14 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
     ways = makers(recipe, out, bundle)
     return {
         "labels": {labelled.name: _against_labels(labelled, ways, recipe, out) for labelled in sets},
-        "maps": _against_masks(ways, good_photographs(sets, data)),
+        "maps": _against_masks(ways, good_photographs(sets), out / "evaluation"),
         "fidelity": fidelity(recipe, data, out),
         "vessels": runs.read_metrics(out / "vessels").get("held_out", {}),
         "prior": runs.read_metrics(out / "prior").get("held_out", {}),
     }
 
 
-def good_photographs(sets: Sequence[LabelledSet], data: Path) -> list[Path]:
+def good_photographs(sets: Sequence[LabelledSet]) -> list[Path]:
     """Photographs to be spoiled on purpose: at most 60 that are called good, from each folder named good."""
     return [
         path
@@ -140,19 +142,27 @@ def _density(squares: Sequence[Square], recipe: Recipe, out: Path) -> Scores:
     return np.array([float(m[s.field].mean()) for s, m in zip(squares, maps, strict=True)])
 
 
-def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Map quality of every maker on phantoms, phantom sequences and good photographs spoiled on purpose."""
+def true_frames(good: Sequence[Path]) -> dict[str, tuple[list[TrueFrame], list[TrueFrame]]]:
+    """Frames whose truth is known, and frames of every severity: of phantoms, phantom sequences, good photographs."""
     eyes = map_eyes.phantom_eyes()
-    frames = {
+    frames: dict[str, tuple[list[TrueFrame], list[TrueFrame]]] = {
         "phantoms": (map_truth.spoiled(eyes), map_truth.swept(eyes[:8])),
         "sequences": (map_truth.played(map_eyes.sequence_eyes()), []),
     }
     if good:
         real = map_eyes.photograph_eyes(good)
         frames["photographs"] = (map_truth.spoiled(real), map_truth.swept(real[:8]))
-    return {
-        name: {way: quality(maps_of, *some).as_dict() for way, maps_of in ways.items()} for name, some in frames.items()
-    }
+    return frames
+
+
+def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path], folder: Path) -> dict[str, dict[str, Any]]:
+    """Map quality of every maker on all frames whose truth is known; a sheet of pictures for each kind of frame."""
+    shown = {name: ways[name] for name in ways if name.startswith("adapter") or name == "float student"}
+    result = {}
+    for name, (frames, sweep) in true_frames(good).items():
+        result[name] = {way: quality(maps_of, frames, sweep).as_dict() for way, maps_of in ways.items()}
+        save_maps(folder / f"{name}.png", shown, frames)
+    return result
 
 
 def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
@@ -175,5 +185,5 @@ def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
     return {
         "frames": len(squares),
         "map_mae": float(np.mean([d[f].mean() for d, f in zip(apart, fields, strict=True) if f.any()])),
-        "score_spearman": spearman(pooled(a, squares), pooled(b, squares)),
+        "score_spearman": float(np.nan_to_num(spearman(pooled(a, squares), pooled(b, squares)))),  # 0 of a constant
     }

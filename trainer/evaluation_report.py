@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from edge.errors import EdgeError
 from trainer.files import write
 
@@ -19,8 +21,13 @@ def write_report(result: dict[str, Any], folder: Path) -> None:
     write(folder / "evaluation.md", markdown(result).encode())
 
 
-def put_into(page: Path, result: dict[str, Any]) -> None:
-    """Replace what stands between the two evaluation marks of a Markdown page.
+def put_into(page: Path, result: dict[str, Any], folder: Path) -> None:
+    """Replace what stands between the two evaluation marks of a Markdown page, and its picture pictures/maps.jpg.
+
+    Args:
+        page: to be changed.
+        result: of ``trainer.evaluate``.
+        folder: where the pictures of the evaluation are.
 
     Raises:
         EdgeError: the page cannot be read, or lacks the marks.
@@ -34,6 +41,8 @@ def put_into(page: Path, result: dict[str, Any]) -> None:
     if not begin or not end:
         raise EdgeError(f"{page} has no place for the tables: put the lines {BEGIN} and {END} where they belong.")
     write(page, f"{before}{BEGIN}\n\n{markdown(result)}\n{END}{after}".encode())
+    coded = cv2.imencode(".jpg", cv2.imread(str(folder / "phantoms.png")), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    write(page.parent / "pictures" / "maps.jpg", coded.tobytes())
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -120,9 +120,26 @@ def load_recipe(name_or_file: str) -> Recipe:
         raise EdgeError(
             f"{path} is not YAML ({' '.join(str(error).split())}): compare it with a recipe that ships."
         ) from error
-    return typing.cast(
-        Recipe, _build(Recipe, {"name": path.stem, **settings} if isinstance(settings, dict) else settings, str(path))
-    )
+    named = {"name": path.stem, **settings} if isinstance(settings, dict) else settings
+    recipe = typing.cast(Recipe, _build(Recipe, named, str(path)))
+    _check_sizes(recipe, path)
+    return recipe
+
+
+def _check_sizes(recipe: Recipe, path: Path) -> None:
+    """What the networks can take: they halve their input up to four times."""
+    sides = {
+        "side": recipe.side,
+        "vessels.field": recipe.vessels.field,
+        "vessels.crop": recipe.vessels.crop,
+        "prior.size": recipe.prior.size,
+        "distill.size": recipe.distill.size,
+    }
+    for name, pixels in sides.items():
+        if pixels < 32 or pixels % 16:
+            raise EdgeError(f"{path}: {name} is {pixels}, but must be a multiple of 16 from 32 on: mend it.")
+    if recipe.distill.stride not in (8, 16):
+        raise EdgeError(f"{path}: distill.stride is {recipe.distill.stride}, but a student has 8 or 16: mend it.")
 
 
 def _build(kind: Any, settings: object, where: str) -> object:

@@ -59,6 +59,17 @@ def test_eyepacs(model: QualityModel) -> None:
     assert auroc([found[p][0] for p in asked], [labels[p] == "good" for p in asked]) >= 0.95
 
 
+@pytest.mark.parametrize("folder", ["drimdb/good", "hrf/images"])
+def test_the_middle_of_good_photographs_stays_dark(model: QualityModel, folder: str) -> None:
+    """At most 1 in 20 has more than 1 % of the cells within half the field's radius above one half."""
+    offset = (np.arange(model.manifest.grid) + 0.5) / (model.manifest.grid / 2) - 1
+    central = np.hypot(offset[None, :], offset[:, None]) < 0.5
+    maps = [each.assessment for each in grade_files(model, find_inputs([DATA / folder]))]
+    lit = [(a.map[central & a.field] > 0.5).mean() > 0.01 for a in maps if a is not None]
+    assert len(lit) == len(maps) >= 45
+    assert np.mean(lit) <= 0.05
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (0, 110, 230)], ids=["black", "white", "orange"])
 def test_frames_of_one_colour_show_no_fundus(model: QualityModel, colour: tuple[int, int, int]) -> None:
     assessment = model.assess(np.full((570, 760, 3), colour, np.uint8))

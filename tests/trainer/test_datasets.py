@@ -121,7 +121,7 @@ def test_without_a_mark_nothing_is_known_of_regions(photographs: Path) -> None:
 
 def test_a_table_of_discs_that_is_garbage_stops_before_anything_is_trained(photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes((photographs / "loose/0.png").read_bytes())
-    (tmp_path / "discs.csv").write_text("what is this?")
+    (tmp_path / "discs.csv").write_text("what is this?\nnobody knows\n")
     with pytest.raises(EdgeError, match=r"discs\.csv cannot be read as path,disc_cx"):
         find_photographs(tmp_path)
 

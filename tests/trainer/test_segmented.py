@@ -131,6 +131,7 @@ def test_the_most_complete_maps_come_first() -> None:
 
 
 def test_synthetic_eyes_fill_the_square_and_their_layers_are_in_register() -> None:
+    seen = 0
     for eye in phantoms(6, 160):
         assert eye.vessels is not None
         assert eye.regions is not None
@@ -140,11 +141,11 @@ def test_synthetic_eyes_fill_the_square_and_their_layers_are_in_register() -> No
         near = cv2.GaussianBlur(green, (0, 0), 6)
         inner = cv2.erode(eye.field.astype(np.uint8), np.ones((15, 15)), borderValue=0) > 0
         assert (green - near)[(eye.vessels > 0.8) & inner].mean() < (green - near)[(eye.vessels < 0.1) & inner].mean()
-        disc, macula = ((eye.regions[..., n] == 255) & inner for n in range(2))
+        disc = (eye.regions[:, :, 0] == 255) & inner
+        seen += bool(disc.any())
         if disc.any():
-            assert green[disc].mean() > green[inner].mean()  # the brightest part of the retina
-        if macula.any():
-            assert green[macula].mean() < green[inner & ~disc].mean() * 1.05
+            assert green[disc].mean() > green[inner & ~disc].mean()  # the brightest part of the retina
+    assert seen
 
 
 def test_synthetic_eyes_that_teach_never_measure() -> None:

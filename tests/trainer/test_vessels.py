@@ -33,15 +33,16 @@ def square(name: str, drawn: Any) -> Square:
     return Square(Path(name), picture, np.ones((128, 128), np.bool_), vessels_drawn)
 
 
-def sample(squares: list[Square], settings: Recipe, seed: int) -> tuple[Any, Any]:
-    image, drawn = vessels._sample(vessels._by_set(squares), settings, np.random.default_rng(seed))
-    return image, drawn
+def samples(squares: list[Square], settings: Recipe, number: int) -> list[Any]:
+    """Image and drawn vessels of as many samples."""
+    sets = vessels._by_set(squares)
+    return [vessels._sample(sets, settings, np.random.default_rng(seed)) for seed in range(number)]
 
 
 def test_sets_count_alike_however_many_photographs_they_have() -> None:
     few = [square("one/images/1.png", 1.0)]
     many = [square(f"many/images/{n}.png", 0.0) for n in range(15)]
-    of_few = [sample([*few, *many], recipe(), seed)[1].max() > 0.5 for seed in range(80)]
+    of_few = [drawn.max() > 0.5 for _, drawn in samples([*few, *many], recipe(), 80)]
     assert 0.3 < np.mean(of_few) < 0.7
 
 
@@ -49,8 +50,7 @@ def test_vessels_stay_where_the_picture_shows_them_at_every_size() -> None:
     """Crops are of one size; what they show is of all sizes from ``side`` to ``field``."""
     stripes = (np.arange(128) // 16) % 2
     widths = []
-    for seed in range(30):
-        image, drawn = sample([square("a/images/1.png", stripes[None, :])], recipe(), seed)
+    for seed, (image, drawn) in enumerate(samples([square("a/images/1.png", stripes[None, :])], recipe(), 30)):
         assert image.shape == (3, 64, 64)
         assert drawn.shape == (1, 64, 64)
         assert drawn.max() <= 1
@@ -64,9 +64,9 @@ def test_vessels_stay_where_the_picture_shows_them_at_every_size() -> None:
 def test_samples_without_anatomy_show_no_vessel() -> None:
     eye = make_retina(2, 128)
     some = [Square(Path("a/images/1.png"), eye.image, eye.field > 0, np.asarray(eye.vessels, np.float32))]
-    share = [not sample(some, recipe(empty_share=0.5), seed)[1].any() for seed in range(40)]
+    share = [not drawn.any() for _, drawn in samples(some, recipe(empty_share=0.5), 40)]
     assert 0.25 < np.mean(share) < 0.75
-    assert not any(sample(some, recipe(empty_share=1.0), seed)[1].any() for seed in range(5))
+    assert not any(drawn.any() for _, drawn in samples(some, recipe(empty_share=1.0), 5))
 
 
 def test_vessels_of_many_pictures_are_those_of_each_one(tiny_run: Any) -> None:
