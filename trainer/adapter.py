@@ -206,14 +206,17 @@ def _fit(
         )
     )
     losses_of: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
-        "linear": lambda model, batch: _cross_entropy(model, batch, balance),
-        "cnn": lambda model, batch: _cross_entropy(model, batch, balance),
+        "linear": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
+        "cnn": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
         "pu": lambda model, batch: _positive_unlabelled(model, batch, settings.positives),
-        "paired": lambda model, batch: _cross_entropy(model, batch, 1.0),
+        # On photographs, the balance of the paper, half of it taken back; the truth of spoiled frames needs none.
+        "paired": lambda model, batch: _cross_entropy(model, batch, batch[3] * (balance**0.5 - 1) + 1),
     }
 
     def sample(rng: Generator, _: float, at: float) -> Sample:
-        return (spoiled if spoiled is not None and kind == "paired" and at >= _REAL else real).sample(rng)
+        on_photographs = spoiled is None or kind != "paired" or at < _REAL
+        chosen = real if spoiled is None or on_photographs else spoiled
+        return *chosen.sample(rng), np.full((1, 1, 1), on_photographs)
 
     maps = 8 * max(1, round(_PATCHES / real.targets[0].size / 8)) if kind == "linear" else _MAPS
     schedule = Schedule(settings.steps, maps, settings.rate, recipe.seed, key)
@@ -225,18 +228,18 @@ def _fit(
     return model, losses
 
 
-def _cross_entropy(model: nn.Module, batch: Batch, balance: float) -> Tensor:
+def _cross_entropy(model: nn.Module, batch: Batch, balance: Tensor) -> Tensor:
     """Over the patches that count, degraded ones weighted by ``balance``; targets may be soft."""
-    features, targets, counted = batch
+    features, targets, counted, _ = batch
     each = F.binary_cross_entropy_with_logits(
-        model(features).float(), targets, pos_weight=torch.tensor(balance, device=targets.device), reduction="none"
+        model(features).float(), targets, pos_weight=balance.to(targets.device), reduction="none"
     )
     return (each * counted).sum() / counted.sum().clamp(min=1)
 
 
 def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Tensor:
     """Non-negative risk (EFIQA-CP): pi E_P[softplus(-z)] + max(0, E_U[softplus(z)] - pi E_P[softplus(z)])."""
-    features, targets, counted = batch
+    features, targets, counted, _ = batch
     logits = model(features).float()
     degraded, unknown = targets * counted, (1 - targets) * counted
 

@@ -19,6 +19,7 @@ from edge.commands.cli import err
 from edge.frame import normalise
 from trainer import augment, runs
 from trainer.adapter import features_of_frames, features_of_photographs, load_teacher
+from trainer.datasets import find_photographs, load_squares
 from trainer.frames import Frames, make_frames
 from trainer.networks import Segmenter, Student
 from trainer.pictures import save_sheet, tint
@@ -37,12 +38,12 @@ class Lessons:
 
     Attributes:
         frames: photographs as they are first, then frames made from them.
-        photographs: how many of them are photographs as they are.
+        photographs: uint8 BGR (P, S', S', 3), the first P once more, cut as the device cuts them for the student.
         maps: float32 (N, g, g), what the teacher says of each.
     """
 
     frames: Frames
-    photographs: int
+    photographs: NDArray[np.uint8]
     maps: NDArray[np.float32]
 
 
@@ -59,7 +60,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     photographs = segmented(recipe, data, out).squares
     metrics = {
         "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs),
-        "frames": len(lessons.frames) - lessons.photographs,
+        "frames": len(lessons.frames) - len(lessons.photographs),
         "losses": losses,
     }
     runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride))
@@ -80,7 +81,9 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> Lessons:
     features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
     maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone))]
     frames = Frames(*(np.concatenate(pair) for pair in zip(_fields(as_they_are), _fields(made), strict=True)))
-    return Lessons(frames, len(as_they_are), to_grid(np.concatenate(maps), grid))
+    # Resampled once more, a small photograph would look smoother in training than on the device.
+    cut = load_squares(find_photographs(data, recipe.exclude), recipe.distill.size, "distill: reading")
+    return Lessons(frames, np.stack([s.picture for s in cut]), to_grid(np.concatenate(maps), grid))
 
 
 def _fields(frames: Frames) -> tuple[NDArray[np.generic], ...]:
@@ -156,9 +159,10 @@ def _sized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def _sample(lessons: Lessons, recipe: Recipe, rng: Generator, real: bool) -> Sample:
     """Image, map, field, vessels, regions, and whether vessels and regions of this frame are known."""
     settings, frames = recipe.distill, lessons.frames
-    n = int(rng.integers(lessons.photographs)) if real else int(rng.integers(lessons.photographs, len(frames)))
+    first = len(lessons.photographs)
+    n = int(rng.integers(first)) if real else int(rng.integers(first, len(frames)))
     grid, half = settings.size // settings.stride, settings.size // 2
-    picture = _sized(frames.pictures[n], settings.size)
+    picture = lessons.photographs[n] if real else _sized(frames.pictures[n], settings.size)
     if rng.random() < 0.3:
         picture = augment.recolour(picture, rng)
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
@@ -204,7 +208,7 @@ def _of_known(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
 
 
 def _save_picture(path: Path, model: nn.Module, lessons: Lessons, recipe: Recipe) -> None:
-    frames, first = lessons.frames, lessons.photographs
+    frames, first = lessons.frames, len(lessons.photographs)
     chosen = [*range(first, min(first + 5, len(frames))), *np.linspace(0, first - 1, 5).astype(int)]
     rows = []
     for n, (found, disc, macula) in zip(chosen, predict(model, frames.pictures[chosen], recipe), strict=True):

@@ -72,9 +72,9 @@ def test_an_array_of_pictures_does_as_well_as_a_list(backbone: Backbone, tmp_pat
 
 
 def test_whatever_they_depend_on_makes_them_anew(backbone: Backbone, tmp_path: Path) -> None:
-    find(backbone, tmp_path)
     retrained = dataclasses.replace(backbone, digest="other weights of the same name")
     for change in ({"key": "other"}, {"size": 96}, {"pictures": PICTURES[:5]}, {"backbone": retrained}):
+        find(backbone, tmp_path)
         found, reads = find(**{"backbone": backbone, "folder": tmp_path, **change})
         assert reads == len(change.get("pictures", PICTURES)), change
         assert len(found) == reads
