@@ -153,7 +153,7 @@ def evaluated(tiny_run: Any) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(map_eyes, "phantom_eyes", functools.partial(map_eyes.phantom_eyes, 2))
         patch.setattr(map_eyes, "sequence_eyes", functools.partial(map_eyes.sequence_eyes, 1, every=60))
-        patch.setattr(evaluate, "good_photographs", lambda sets, data: good(sets, data)[:2])
+        patch.setattr(evaluate, "good_photographs", lambda sets: good(sets)[:2])
         patch.setattr(evaluate, "phantoms", lambda number, side, first: phantoms(number // 10, side, first))
         recipe = load_recipe(str(tiny_run.recipe))
         return evaluate.evaluate(recipe, tiny_run.data, tiny_run.run, default_model())

@@ -162,7 +162,7 @@ def _sample(lessons: Lessons, recipe: Recipe, rng: Generator, real: bool) -> Sam
     first = len(lessons.photographs)
     n = int(rng.integers(first)) if real else int(rng.integers(first, len(frames)))
     grid, half = settings.size // settings.stride, settings.size // 2
-    picture = lessons.photographs[n] if real else _sized(frames.pictures[n], settings.size)
+    picture = _sized(lessons.photographs[n] if real else frames.pictures[n], settings.size)
     if rng.random() < 0.3:
         picture = augment.recolour(picture, rng)
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5

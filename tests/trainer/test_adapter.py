@@ -118,8 +118,8 @@ def test_patches_that_do_not_count_teach_nothing() -> None:
     counted = torch.zeros(2, 1, 4, 4)
     counted[..., :2] = 1
     for loss in (
-        adapter._cross_entropy(nn.Identity(), (logits, targets, counted), 3.0),
-        adapter._positive_unlabelled(nn.Identity(), (logits, targets, counted), 0.1),
+        adapter._cross_entropy(nn.Identity(), (logits, targets, counted, counted), torch.tensor(3.0)),
+        adapter._positive_unlabelled(nn.Identity(), (logits, targets, counted, counted), 0.1),
     ):
         (slope,) = torch.autograd.grad(loss, logits)
         assert slope[..., :2].abs().min() > 0
@@ -134,7 +134,9 @@ def test_the_positive_unlabelled_risk_is_never_negative() -> None:
             marked = torch.from_numpy((rng.random((3, 1, 4, 4)) < 0.3).astype(np.float32))
             logits = (torch.from_numpy(rng.standard_normal((3, 1, 4, 4)).astype(np.float32)) + marked * 2 - 1) * gain
             logits.requires_grad_()
-            risk = adapter._positive_unlabelled(nn.Identity(), (logits, marked, torch.ones_like(marked)), positives)
+            risk = adapter._positive_unlabelled(
+                nn.Identity(), (logits, marked, torch.ones_like(marked), marked), positives
+            )
             known, unknown = logits.detach()[marked > 0], logits.detach()[marked == 0]
             first = positives * F.softplus(-known).mean()
             second = F.softplus(unknown).mean() - positives * F.softplus(known).mean()

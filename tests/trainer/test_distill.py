@@ -47,7 +47,7 @@ def lessons() -> Lessons:
         regions=quarter(8, 255, np.uint8, 2),
         has_regions=np.array([False, True]),
     )
-    return Lessons(frames, 1, quarter(8, 1, np.float32))
+    return Lessons(frames, frames.pictures[:1], quarter(8, 1, np.float32))
 
 
 @pytest.mark.parametrize("stride", [8, 16])

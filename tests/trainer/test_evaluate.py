@@ -31,15 +31,17 @@ def test_labelled_sets_are_found_by_folder_and_by_csv(photographs: Path, tmp_pat
     (tmp_path / "labels.csv").write_text("path,quality\na.jpg,usable\nb.jpg,reject\n")
     (table,) = find_labelled(tmp_path)
     assert table.qualities == ["usable", "reject"]
+    (tmp_path / "labels.csv").write_text("path,score\na.jpg,2\nb.jpg,7\n")
+    assert find_labelled(tmp_path) == []  # ratings rank photographs and call none good
 
 
 def test_only_photographs_that_are_called_good_in_a_folder_are_spoiled(photographs: Path) -> None:
     (folder,) = find_labelled(photographs)
-    found = good_photographs([folder, LabelledSet("csv", [Path("a.jpg")], ["good"])], photographs)
+    found = good_photographs([folder, LabelledSet("csv", [Path("a.jpg")], ["good"])])
     assert len(found) == 8
     assert {path.parent.name for path in found} == {"good"}
     many = LabelledSet("many", [Path(f"good/{n}.png") for n in range(99)], ["good"] * 99)
-    assert len(good_photographs([many], photographs)) == 60
+    assert len(good_photographs([many])) == 60
 
 
 def test_every_step_of_a_run_is_held_against_labels(evaluated: dict[str, Any]) -> None:

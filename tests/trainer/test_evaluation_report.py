@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 pytest.importorskip("torch")
@@ -71,27 +72,31 @@ def test_the_files_hold_what_was_measured(evaluated: dict[str, Any], tmp_path: P
     assert (tmp_path / "evaluation/evaluation.md").read_text() == markdown(evaluated)
 
 
-def test_a_page_gets_its_tables_anew_and_keeps_the_rest(evaluated: dict[str, Any], tmp_path: Path) -> None:
+def test_a_page_gets_its_tables_anew_and_keeps_the_rest(
+    evaluated: dict[str, Any], tiny_run: Any, tmp_path: Path
+) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Figures\n\nbefore\n{BEGIN}\nold\n{END}\nafter: 95 %\n", encoding="utf-8")
     for _ in range(2):  # the second time it finds what it wrote itself
-        put_into(page, evaluated)
+        put_into(page, evaluated, tiny_run.run / "evaluation")
         text = page.read_text(encoding="utf-8")
         assert text.startswith(f"# Figures\n\nbefore\n{BEGIN}\n")
         assert text.endswith(f"{END}\nafter: 95 %\n")
         assert markdown(evaluated) in text
         assert "old" not in text
         assert (text.count(BEGIN), text.count(END)) == (1, 1)
+    picture = cv2.imread(str(tmp_path / "pictures" / "maps.jpg"))
+    assert picture.shape[1] == 7 * 256  # the frame, its truth, four adapters and the student
 
 
 @pytest.mark.parametrize("text", ["", "no marks", f"{BEGIN}\nno end", f"{END}\n{BEGIN}\nthe wrong way round"])
 def test_a_page_without_the_marks_is_said_and_left_as_it_is(
-    text: str, evaluated: dict[str, Any], tmp_path: Path
+    text: str, evaluated: dict[str, Any], tiny_run: Any, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.md"
     page.write_text(text, encoding="utf-8")
     with pytest.raises(EdgeError, match=r"page\.md has no place for the tables: put the lines"):
-        put_into(page, evaluated)
+        put_into(page, evaluated, tiny_run.run / "evaluation")
     assert page.read_text(encoding="utf-8") == text
 
 
@@ -99,4 +104,4 @@ def test_a_page_that_cannot_be_read_is_said(evaluated: dict[str, Any], tmp_path:
     (tmp_path / "latin.md").write_bytes(b"caf\xe9")
     for name in ("missing.md", "latin.md"):
         with pytest.raises(EdgeError, match=rf"{name} cannot be read \(.*: name a Markdown page\."):
-            put_into(tmp_path / name, evaluated)
+            put_into(tmp_path / name, evaluated, tmp_path)
