@@ -144,7 +144,8 @@ def test_lessons_are_photographs_first_and_then_frames_with_the_teachers_map_of_
     recipe = load_recipe(str(tiny_run.recipe))
     lessons = prepare_lessons(recipe, tiny_run.data, tiny_run.run)
     frames, grid = lessons.frames, recipe.side // 8
-    assert (lessons.photographs, len(frames)) == (16, 16 + recipe.frames.number)
+    assert lessons.photographs.shape == (16, recipe.distill.size, recipe.distill.size, 3)
+    assert len(frames) == 16 + recipe.frames.number
     assert lessons.maps.shape == (len(frames), grid, grid)
     assert 0 <= lessons.maps.min() <= lessons.maps.max() <= 1
     assert not frames.has_truth[:16].any()
