@@ -30,7 +30,9 @@ TINY: dict[str, Any] = {
         "steps": 10, "batch": 2, "size": 128, "base": 8, "unshuffle": 2, "rate": 0.003, "whole_share": 0.5,
         "phantoms": 2,
     },
-    "frames": {"number": 20, "whole_share": 0.5, "phantoms": 2, "any_share": 0.4, "empty_share": 0.1},
+    "frames": {
+        "number": 20, "whole_share": 0.5, "phantoms": 2, "any_share": 0.4, "lesion_share": 0.35, "empty_share": 0.1,
+    },
     "adapter": {
         "backbone": "efficientnet-lite0", "size": 128, "kinds": ["linear", "cnn", "pu", "paired"], "teacher": "paired",
         "steps": 4, "rate": 0.001, "anomaly": 0.02, "patch_share": 0.9, "positives": 0.05,

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 
 from edge.errors import EdgeError
+from edge.images import read_image
 from trainer.files import write
 
 BEGIN, END = "<!-- evaluation: written by edge-train evaluate -->", "<!-- end of evaluation -->"
@@ -41,7 +42,7 @@ def put_into(page: Path, result: dict[str, Any], folder: Path) -> None:
     if not begin or not end:
         raise EdgeError(f"{page} has no place for the tables: put the lines {BEGIN} and {END} where they belong.")
     write(page, f"{before}{BEGIN}\n\n{markdown(result)}\n{END}{after}".encode())
-    coded = cv2.imencode(".jpg", cv2.imread(str(folder / "phantoms.png")), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    coded = cv2.imencode(".jpg", read_image(folder / "phantoms.png"), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
     write(page.parent / "pictures" / "maps.jpg", coded.tobytes())
 
 

@@ -20,6 +20,7 @@ from trainer import augment, runs
 from trainer.datasets import Square, in_threads
 from trainer.degrade import spoil, store
 from trainer.files import read_tensors, tensors_key, write_tensors
+from trainer.lesions import add_lesions
 from trainer.processes import by_first
 from trainer.recipe import Recipe
 from trainer.segmented import key_of_photographs, phantoms, segmented
@@ -149,6 +150,10 @@ def _view(
     frames.has_truth[n], frames.has_regions[n] = not any_photograph, empty or square.regions is not None
     if empty:
         known, turned = np.zeros_like(known), np.zeros_like(turned)
+    share = np.asarray(known / 255, np.float32)
+    if not any_photograph and not empty and rng.random() < settings.lesion_share:
+        clean, cover = add_lesions(clean, rng)
+        share = share * (1 - cover)  # what lies below is hidden by disease, not by the photograph
     if empty:
         spoiled = stored = augment.without_anatomy(clean, rng)
     elif any_photograph and rng.random() < 0.5:
@@ -156,7 +161,6 @@ def _view(
     else:
         spoiled = spoil(clean, rng)
         stored = store(spoiled, rng)
-    share = np.asarray(known / 255, np.float32)
     return View(clean, spoiled, stored, share, np.asarray(field, np.float32), np.asarray(turned, np.uint8))
 
 

@@ -50,6 +50,7 @@ class Frames:
     whole_share: float  # of the photographs: those with the most complete vessel maps are spoiled
     phantoms: int  # synthetic eyes among the whole photographs
     any_share: float  # of the frames: views of any photograph; their truth is not known, the teacher labels them
+    lesion_share: float  # of the whole photographs: painted with lesions first, which are no degradation
     empty_share: float  # of the frames: no anatomy, map 1 everywhere
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.phantom.transfer import CLEAR
+from edge.phantom.transfer import CLEAR, light_transfer
 
 _REACH = 14 / 320  # width of the neighbourhood over which loss is judged, share of the side
 _TELLING = 0.04  # local mean of squared vessel probability from which vessels alone decide
@@ -69,11 +69,17 @@ def _structure(
     """
     a, b = (_band(p) for p in (original, spoiled))
     correlation = around(a * b) / np.sqrt((around(a * a) + 0.5) * (around(b * b) + 0.5))
-    light_a, light_b = (cv2.GaussianBlur(p[:, :, 1].astype(np.float32), (0, 0), 12.0) + 4 for p in (original, spoiled))
-    a, b = a / light_a, b / light_b  # contrast as the eye has it: less light alone takes none
+    light_a, light_b = _light(original), _light(spoiled)
+    a, b = a / light_a, b / light_b  # contrast as the eye has it; less light takes what drowns in 8 bits and noise
     floor = np.float32(0.5 / 100**2)
     contrast = (around(a * b) + floor) / (around(a * a) + floor)
+    contrast = contrast * np.minimum(light_transfer(light_b) / light_transfer(light_a), 1)
     return np.asarray(correlation, np.float32), np.asarray(contrast, np.float32)
+
+
+def _light(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Local brightness in green, grey values, 4 or more."""
+    return np.asarray(cv2.GaussianBlur(picture[:, :, 1].astype(np.float32), (0, 0), 12.0) + 4, dtype=np.float32)
 
 
 def _band(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
