@@ -54,15 +54,22 @@ def _prior(recipe: Recipe, out: Path) -> MapMaker:
 
 
 def _adapters(recipe: Recipe, out: Path) -> dict[str, MapMaker]:
-    """One maker for each kind; asked one after the other about the same squares, they share the features."""
+    """One maker for each kind; asked one after the other about the same squares, they share the features.
+
+    Those of the last two lists are kept: maps are asked for frames and for frames of every severity in turns.
+    """
     teachers = {kind: load_teacher(recipe, out, kind) for kind in recipe.adapter.kinds}
-    last: list[tuple[Sequence[Square], NDArray[np.float32]]] = []
+    kept: dict[tuple[int, ...], tuple[Sequence[Square], NDArray[np.float32]]] = {}
 
     def maker(teacher: Teacher) -> MapMaker:
         def maps_of(squares: Sequence[Square]) -> Maps:
-            if not last or last[0][0] is not squares:
-                last[:] = [(squares, extract(teacher.backbone, [s.picture for s in squares], teacher.size))]
-            return teacher.of_features(last[0][1])
+            key = tuple(map(id, squares))  # the squares are kept as well, so that no other gets their ids
+            if key not in kept:
+                features = extract(teacher.backbone, [s.picture for s in squares], teacher.size)
+                kept[key] = squares, features
+                while len(kept) > 2:
+                    kept.pop(next(iter(kept)))
+            return teacher.of_features(kept[key][1])
 
         return maps_of
 
