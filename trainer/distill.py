@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from edge.commands.cli import err
 from edge.frame import normalise
-from trainer import augment, runs
+from trainer import runs
 from trainer.adapter import features_of_frames, features_of_photographs, load_teacher
 from trainer.datasets import find_photographs, load_squares
 from trainer.frames import Frames, make_frames
@@ -163,8 +163,6 @@ def _sample(lessons: Lessons, recipe: Recipe, rng: Generator, real: bool) -> Sam
     n = int(rng.integers(first)) if real else int(rng.integers(first, len(frames)))
     grid, half = settings.size // settings.stride, settings.size // 2
     picture = _sized(lessons.photographs[n] if real else frames.pictures[n], settings.size)
-    if rng.random() < 0.3:
-        picture = augment.recolour(picture, rng)
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
 
     def turn(layer: NDArray[np.generic], size: int) -> NDArray[np.float32]:
