@@ -106,8 +106,13 @@ def _subject(path: Path) -> str:
     return re.sub(r"([_-]?(left|right|[LR]|OD|OS))$", "", path.stem)
 
 
-def load_square(photograph: Photograph, size: int) -> Square | None:
+def load_square(photograph: Photograph, size: int, enlarge: bool = True) -> Square | None:
     """Read a photograph and cut its field of view out; None where it shows none.
+
+    Args:
+        photograph: the file.
+        size: pixels across the field of view.
+        enlarge: whether a smaller field is enlarged to ``size``, or left at the next multiple of 16 below its own.
 
     Raises:
         EdgeError: a file cannot be read, or photograph and vessel map differ in size.
@@ -116,6 +121,7 @@ def load_square(photograph: Photograph, size: int) -> Square | None:
     field = find_field(frame)
     if field is None:
         return None
+    size = size if enlarge else max(16, min(size, field.crop.side // 16 * 16))
     mask = cv2.resize(field.mask, (size, size), interpolation=cv2.INTER_LINEAR) >= 128
     vessels = None
     if photograph.vessels is not None:
@@ -135,13 +141,15 @@ def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8]
     return paint_regions(places.moved(crop.x, crop.y, size / crop.side), size) if places else None
 
 
-def load_squares(photographs: Sequence[Photograph], size: int, what: str = "reading photographs") -> list[Square]:
-    """Read many; a file that cannot be read is named on stderr and left out.
+def load_squares(
+    photographs: Sequence[Photograph], size: int, what: str = "reading photographs", enlarge: bool = True
+) -> list[Square]:
+    """Read many (see ``load_square``); a file that cannot be read is named on stderr and left out.
 
     Raises:
         EdgeError: none of them can be used.
     """
-    read = in_threads(or_left_out(lambda photograph: load_square(photograph, size)), photographs, what)
+    read = in_threads(or_left_out(lambda photograph: load_square(photograph, size, enlarge)), photographs, what)
     squares = [square for square in read if square is not None]
     if not squares:
         raise EdgeError("none of the photographs shows a field of view that could be read: look at the lines above.")

@@ -31,9 +31,9 @@ def measure(
     """Accuracy on photographs with a hand-drawn map, at the resolution that the map is stored in.
 
     Args:
-        find_vessels: uint8 BGR (size, size, 3), the field of view -> vessel probability (size, size).
+        find_vessels: uint8 BGR (S, S, 3), the field of view, S a multiple of 16 -> vessel probability (S, S).
         photographs: a file that cannot be read is named on stderr and left out.
-        size: pixels across the field of view.
+        size: S at most; a smaller field is not enlarged.
 
     Returns:
         ``{set: Accuracy as a dictionary}``.
@@ -41,7 +41,7 @@ def measure(
     of_sets: dict[str, list[tuple[float, float, float]]] = {}
 
     def read(photograph: Photograph) -> tuple[Square | None, tuple[NDArray[np.bool_], NDArray[np.bool_]] | None]:
-        return load_square(photograph, size), _drawn(photograph)
+        return load_square(photograph, size, enlarge=False), _drawn(photograph)
 
     seen = in_threads(or_left_out(read), photographs, "vessels: measuring")
     for photograph, pair in zip(photographs, seen, strict=True):

@@ -50,7 +50,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
         raise EdgeError(
             "holdout_every keeps every annotated photograph from the training: set it to 0, or to 2 or more."
         )
-    squares = load_squares([p for p in drawn if p not in kept], settings.field, "vessels: reading")
+    squares = load_squares([p for p in drawn if p not in kept], settings.field, "vessels: reading", enlarge=False)
     taught = _by_set(squares)
     torch.manual_seed(recipe.seed)
     model = place(Segmenter())
@@ -126,7 +126,8 @@ def _sample(sets: Sequence[Sequence[tuple[Square, Layers]]], recipe: Recipe, rng
     square, half = chosen[int(rng.integers(len(chosen)))]
     assert square.vessels is not None
     layers: Layers = [square.picture, square.vessels]
-    zoom, side = float(np.exp(rng.uniform(np.log(0.9 * recipe.side / settings.field), np.log(1.15)))), settings.field
+    side = square.picture.shape[0]
+    zoom = float(np.exp(rng.uniform(np.log(min(1.0, 0.9 * recipe.side / side)), np.log(1.25))))
     if zoom < 0.7:  # shrinking by interpolation alone would break thin vessels up
         layers, zoom, side = half, zoom * 2, side // 2
     picture, vessels = augment.random_view(rng, (side, settings.crop), layers, (zoom, zoom))
@@ -139,9 +140,9 @@ def _sample(sets: Sequence[Sequence[tuple[Square, Layers]]], recipe: Recipe, rng
 
 
 def _loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy plus half a Dice loss."""
+    """Cross-entropy plus a Dice loss: by the former alone, a thin vessel that it half believes in is left out."""
     images, targets = batch
     logits = model(images.contiguous(memory_format=torch.channels_last)).float()
     found = torch.sigmoid(logits)
     dice = (2 * (found * targets).sum() + 1) / (found.sum() + targets.sum() + 1)
-    return F.binary_cross_entropy_with_logits(logits, targets) + 0.5 * (1 - dice)
+    return F.binary_cross_entropy_with_logits(logits, targets) + 1 - dice
