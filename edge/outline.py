@@ -23,6 +23,8 @@ _CLEARLY = 1.1  # a higher level loses the darker part of the rim: its candidate
 _EVEN = 0.25  # how much an even border varies at most, as a share of how much brighter the field is
 _SMALLEST = 0.025  # least area of a field, as a share of the frame
 _SMALLEST_ON_GREY = 0.15  # on a border that is not black: less may be the optic disc on an evenly lit retina
+_BAND = 3  # pixels at the border of a letterbox that smoothing has mixed with it
+_LETTERBOXED = 0.92  # share of the frame that letterbox bands leave at most
 _OPENING = np.ones((5, 5), np.uint8)
 
 
@@ -50,6 +52,8 @@ def best_outline(brightness: Channel) -> Outline | None:
     best = _best_at(brightness, _LEVELS, _SMALLEST)
     if best is not None and (best.whole or best.quality < _FAINT):
         best = _best_at(brightness, _levels_above_border(brightness), _SMALLEST_ON_GREY, best)
+    if best is not None and best.whole:
+        best = _inside_letterbox(brightness, best)
     if best is None:
         return None
     if not best.whole:
@@ -70,6 +74,24 @@ def _best_at(
             if best.quality > _SURE:
                 break
     return best
+
+
+def _inside_letterbox(brightness: Channel, whole: Outline) -> Outline:
+    """The disc on a border that is not black, between black bands: a letterboxed or equalised frame.
+
+    The bands hide the border from ``_levels_above_border``, and what they leave is a rectangle without a rim. A disc in
+    it is believed only where its rim is sharp and nearly as wide as the rectangle; a retina that fills it has none.
+    """
+    left, top, right, bottom = (round(v) for v in whole.box)
+    inside = brightness[top + _BAND : bottom + 1 - _BAND, left + _BAND : right + 1 - _BAND]
+    if min(inside.shape) < 32 or inside.size > _LETTERBOXED * brightness.size:
+        return whole
+    otsu = int(cv2.threshold(inside, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    border = int(np.median(np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])))
+    disc = _best_at(inside, sorted({otsu, *(border + level for level in _LEVELS[1:])}), _SMALLEST_ON_GREY)
+    if disc is None or disc.whole or disc.quality < _FAINT or 2 * disc.radius < 0.8 * min(inside.shape):
+        return whole
+    return replace(disc, x=disc.x + left + _BAND, y=disc.y + top + _BAND, box=whole.box)
 
 
 def _levels_above_border(brightness: Channel) -> list[int]:

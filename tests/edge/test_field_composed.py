@@ -133,6 +133,17 @@ def noisy_border(rng: np.random.Generator) -> Scene:
     return noisy(rng, frame, rng.uniform(4, 12), rng.uniform(4, 18)), truth
 
 
+def grey_between_bands(rng: np.random.Generator) -> Scene:
+    """A border that is not black, and above and below it bands that are: an equalised frame made square."""
+    eye = draw_eye(rng)
+    high = int(rng.uniform(0.65, 0.85) * SIZE)
+    frame, truth = place(eye, (high, SIZE), (SIZE / 2 + rng.uniform(-15, 15), high / 2), high * rng.uniform(0.97, 1.05))
+    frame = noisy(rng, np.maximum(frame, np.uint8(rng.integers(60, 90))), rng.uniform(3, 20))
+    band = (SIZE - high) // 2
+    bands = ((band, band), (0, 0))
+    return np.pad(frame, (*bands, (0, 0))), np.pad(truth, bands)
+
+
 def stamped(rng: np.random.Generator) -> Scene:
     """A date in the corner, over the border or the rim."""
     frame, truth = centred(rng)
@@ -181,6 +192,7 @@ KINDS: dict[str, Callable[[np.random.Generator], Scene]] = {
         very_dark,
         equalised,
         noisy_border,
+        grey_between_bands,
         stamped,
         redacted,
         shadowed,
