@@ -15,6 +15,7 @@ import numpy as np
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import Frame, choose_frames, phantoms, tensors
 from calibration.quantize import quantize
+from calibration.site import check_target
 from calibration.thresholds import UNFITTED, Scored, aurocs, fit_thresholds
 from edge.assessment import Assessment
 from edge.bundle import MAPS, Golden, Manifest, MapName, Region, Thresholds, write_bundle
@@ -26,7 +27,7 @@ from edge.parity import Parity, compare
 from edge.phantom.retina import phantom_frame
 from trainer import runs
 from trainer.distill import load_student
-from trainer.evaluate import LabelledSet, find_labelled
+from trainer.label_quality import LabelledSet, find_labelled
 from trainer.recipe import Recipe, load_recipe
 
 CALIBRATION_FRAMES = 64
@@ -66,6 +67,8 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
     Raises:
         EdgeError: the run lacks a student, the folder holds no photograph, or a file cannot be written.
     """
+    _make_folder(target.parent)
+    check_target(target)
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     say("quantising")
@@ -102,11 +105,15 @@ def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str],
 
 
 def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EdgeError(f"{path.parent} cannot be made ({error.strerror}): choose another place.") from error
+    _make_folder(path.parent)
     return write_bundle(path, manifest, onnx).manifest
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EdgeError(f"{folder} cannot be made ({error.strerror}): choose another place.") from error
 
 
 def _manifest(recipe: Recipe, run: Path, maps: tuple[MapName, ...], grid: int) -> Manifest:

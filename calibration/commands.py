@@ -81,7 +81,7 @@ def thresholds(
     Example: edge-calibrate thresholds model.efiqa --labels labels.csv -o ours.efiqa
     """
     if at_sensitivity is not None and at_specificity is not None:
-        raise EdgeError("--at-sensitivity and --at-specificity exclude each other: one threshold can hold one of them.")
+        raise typer.BadParameter("one threshold holds one rate: give --at-sensitivity or --at-specificity, not both.")
     aim = Aim()
     if at_sensitivity is not None:
         aim = Aim("sensitivity", at_sensitivity)

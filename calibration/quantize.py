@@ -1,25 +1,33 @@
-"""Post-training quantisation to INT8 with explicit Q/DQ (modelopt, max calibration)."""
+"""Post-training quantisation to INT8 with explicit Q/DQ (modelopt), by several ways to choose the ranges."""
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from edge.errors import EdgeError
 
+Method = Literal["max", "percentile", "entropy", "mse"]
+METHODS: tuple[Method, ...] = get_args(Method)
+_PERCENTILE = 99.99  # of absolute values; what lies beyond saturates
 
-def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> nn.Module:
-    """A fake-quantised copy of a network: per-channel weights, per-tensor activations.
+
+def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]], method: Method = "max") -> nn.Module:
+    """A fake-quantised copy of a network: per-channel weights by their maximum, per-tensor activations.
 
     Args:
         network: float, on the CPU, batch norms folded.
         tensors: calibration frames as the device prepares them, float32 (1, 3, S, S) each.
+        method: what the range of an activation is: its largest value, or the one that a histogram says loses least:
+            a percentile, by relative entropy, or by mean squared error.
 
     Raises:
         EdgeError: there are no frames, or a convolution was left in float (the quantiser says nothing when it
@@ -27,19 +35,69 @@ def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> nn.M
     """
     if not tensors:
         raise EdgeError("INT8 calibration needs frames: give --data a folder of photographs.")
+
+    def show(model: nn.Module) -> None:
+        with torch.no_grad():
+            for tensor in tensors:
+                model(torch.from_numpy(tensor))
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # modelopt warns of every transformers version it has not seen
         import modelopt.torch.quantization as mtq
 
-        def show(model: nn.Module) -> None:
-            with torch.no_grad():
-                for tensor in tensors:
-                    model(torch.from_numpy(tensor))
-
         quantized: nn.Module = mtq.quantize(copy.deepcopy(network), mtq.INT8_DEFAULT_CFG, show)
-    left = [
-        name for name, m in quantized.named_modules() if isinstance(m, nn.Conv2d) and not hasattr(m, "input_quantizer")
-    ]
-    if left:
-        raise EdgeError(f"the quantiser skipped {', '.join(left)}: only plain convolution layers become INT8.")
+        left = [
+            name
+            for name, m in quantized.named_modules()
+            if isinstance(m, nn.Conv2d) and not hasattr(m, "input_quantizer")
+        ]
+        if left:
+            raise EdgeError(f"the quantiser skipped {', '.join(left)}: only plain convolution layers become INT8.")
+        if method != "max":
+            _by_histogram(quantized, show, method)
     return quantized
+
+
+def _by_histogram(quantized: nn.Module, show: Any, method: Method) -> None:
+    """Choose the ranges of all activations anew."""
+    from modelopt.torch.quantization.calib import HistogramCalibrator
+
+    inputs = [module.input_quantizer for module in quantized_layers(quantized).values()]
+    for quantizer in inputs:
+        quantizer._calibrator = HistogramCalibrator(8, None, False)
+        quantizer.disable_quant()
+        quantizer.enable_calib()
+    show(quantized)
+    for quantizer in inputs:
+        quantizer.load_calib_amax(method, **({"percentile": _PERCENTILE} if method == "percentile" else {}))
+        quantizer.enable_quant()
+        quantizer.disable_calib()
+
+
+def quantized_layers(network: nn.Module) -> dict[str, Any]:
+    """The layers of a fake-quantised network that have an INT8 form, by name, in the order of the data."""
+    return {name: module for name, module in network.named_modules() if hasattr(module, "input_quantizer")}
+
+
+def keep_float(network: nn.Module, names: Sequence[str]) -> None:
+    """Leave some layers of a fake-quantised network in float, and no others."""
+    for name, layer in quantized_layers(network).items():
+        for quantizer in (layer.input_quantizer, layer.weight_quantizer):
+            (quantizer.disable if name in names else quantizer.enable)()
+
+
+@contextmanager
+def only(network: nn.Module, name: str) -> Iterator[None]:
+    """All layers but one in float, for a while; afterwards all are INT8."""
+    keep_float(network, [other for other in quantized_layers(network) if other != name])
+    try:
+        yield
+    finally:
+        keep_float(network, [])
+
+
+def maps(network: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Degradation maps float32 (N, grid, grid) of prepared frames."""
+    with torch.no_grad():
+        found: list[Tensor] = [network(torch.from_numpy(tensor))[0, 0] for tensor in tensors]
+    return torch.stack(found).numpy()

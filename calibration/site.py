@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -84,13 +85,15 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
     Raises:
         EdgeError: the bundle or the CSV cannot be read, the labels are of one class, or the bundle cannot be written.
     """
+    check_target(target, model)
     truth = read_labels(labels)
     bundle = read_bundle(model)
     say(f"grading {len(truth)} labelled images")
     with QualityModel(bundle, open_engine(bundle, engine, None)) as quality:
-        graded = list(grade_files(quality, [Input(path) for path in truth]))
-    assessed = [(g.assessment, q) for g, q in zip(graded, truth.values(), strict=True) if g.assessment is not None]
-    left_out = tuple(g.error for g in graded if g.assessment is None)
+        graded = ((g.assessment, g.error) for g in grade_files(quality, [Input(path) for path in truth]))
+        both = list(zip(graded, truth.values(), strict=True))  # no frames: hundreds would not fit into memory
+    assessed = [(assessment, said) for (assessment, _), said in both if assessment is not None]
+    left_out = tuple(error for (assessment, error), _ in both if assessment is None)
     if not assessed:
         raise EdgeError(f"none of the images that {labels} names can be graded, the first because: {left_out[0]}")
     judged = judge(assessed, bundle.manifest)
@@ -121,6 +124,20 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
         estimate,
         tuple(doubts(judged, estimate)),
     )
+
+
+def check_target(target: Path, model: Path | None = None) -> None:
+    """Refuse before the work what could not be written after it.
+
+    Raises:
+        EdgeError: the target is a folder, the model itself, or in a folder that is missing or read-only.
+    """
+    if target.is_dir() or not target.parent.is_dir():
+        raise EdgeError(f"{target} cannot be the bundle: give a file name in a folder that exists.")
+    if not os.access(target.parent, os.W_OK):
+        raise EdgeError(f"{target} cannot be written: its folder is read-only; give another one.")
+    if model is not None and target.exists() and target.samefile(model):
+        raise EdgeError(f"{target} is the model to start from, which is not changed: give another name.")
 
 
 def _said(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:

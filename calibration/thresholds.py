@@ -60,7 +60,7 @@ def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:
     """
     kept = [s.of("good") if len(s.of("good")) else s.of("usable") for s in sets]
     refused = [s.of("reject", "outlier") for s in sets]
-    most = min(float(np.quantile(high, 1 - _KEEP)) for high in kept)
+    most = min(float(np.quantile(high, 1 - _KEEP, method="lower")) for high in kept)
     usable = _best_cut(kept, refused, 0.0, most)
     graded = [s for s in sets if len(s.of("usable")) and len(s.of("good"))]
     if graded:

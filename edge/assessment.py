@@ -23,10 +23,6 @@ class Timings:
     inference_ms: float
     post_ms: float  # pool the map, decide
 
-    @property
-    def total_ms(self) -> float:
-        return self.frame_ms + self.inference_ms + self.post_ms
-
 
 @dataclass(frozen=True)
 class Assessment:

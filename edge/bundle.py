@@ -92,6 +92,8 @@ def read_bundle(path: Path) -> Bundle:
     try:
         if path.is_dir():
             raise EdgeError(f"{path} is a folder, not a model: name a .efiqa file")
+        if path.exists() and not path.is_file():
+            raise EdgeError(f"{path} is a device or a pipe, not a model: name a .efiqa file")
         if path.stat().st_size > _LARGEST:
             raise EdgeError(f"{path} is larger than {_LARGEST >> 30} GiB and cannot be a model: name a .efiqa file")
         data = path.read_bytes()

@@ -117,7 +117,10 @@ def _ends(picture: Channel, circle: tuple[float, float, float], row: int, border
         return True
     half = 0.6 * np.sqrt(max(radius**2 - (row - y) ** 2, 0))
     columns = slice(max(0, int(x - half)), max(1, int(x + half) + 1))
-    beyond, inside = picture[first : row - 2, columns].mean(), picture[row + 4 : row + 9, columns].mean()
+    above, below = picture[first : row - 2, columns], picture[row + 4 : row + 9, columns]
+    if not above.size or not below.size:  # the line lies at the border of the frame
+        return True
+    beyond, inside = above.mean(), below.mean()
     return bool(beyond - border < _DARK * (inside - border))
 
 

@@ -37,6 +37,7 @@ class Header:
         orientation: EXIF orientation still to be applied, 1 to 8; 1 = upright.
         buffered: a JPEG that has to be held in memory as a whole even when it is decoded reduced.
         alpha_applied: the decoder hands the colours over already multiplied by the alpha channel.
+        brightest: the sample that means white, where the file says so; 0 where it is the largest of its type.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Header:
     orientation: int = 1
     buffered: bool = False
     alpha_applied: bool = False
+    brightest: int = 0
 
 
 def read_header(data: bytes) -> Header:
@@ -151,6 +153,9 @@ def _inflate(strip: bytes) -> None:
         raise HeaderError(_DAMAGED)
 
 
+_TIFF_TAGS = {256, 257, 258, 259, 273, 274, 279, 324, 325, 338, 339}  # those that are asked for
+
+
 def _tiff_tags(data: bytes) -> dict[int, list[int]]:
     """The whole-numbered tags of the first directory of a TIFF structure."""
     order = "<" if data[:2] == b"II" else ">"
@@ -161,9 +166,10 @@ def _tiff_tags(data: bytes) -> dict[int, list[int]]:
     if at + 2 + 12 * entries > len(data):
         raise HeaderError(_CUT_OFF)
     tags: dict[int, list[int]] = {}
+    # No others: a file may hold thousands, each as large as the file.
     for entry in range(at + 2, at + 2 + 12 * entries, 12):
         tag, kind, count = struct.unpack_from(f"{order}HHI", data, entry)
-        if kind not in _TIFF_TYPES or not count:
+        if tag not in _TIFF_TAGS or kind not in _TIFF_TYPES or not count:
             continue
         number = np.dtype(order + _TIFF_TYPES[kind])
         inline = count * number.itemsize <= 4
@@ -226,4 +232,4 @@ def _pnm(data: bytes) -> Header:
     samples = width * height * (3 if match[1] == b"6" else 1)
     if match.end() + samples * (2 if brightest > 255 else 1) > len(data):
         raise HeaderError(_CUT_OFF)
-    return Header("PNM", width, height)
+    return Header("PNM", width, height, brightest=brightest)

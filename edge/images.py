@@ -163,13 +163,13 @@ def _decode(data: bytes, header: Header, reduction: int) -> NDArray[np.generic]:
     if decoded.dtype not in (np.uint8, np.uint16):
         raise HeaderError(f"holds {decoded.dtype} samples: save it with 8 or 16 bits per channel")
     if header.kind == "JPEG" and _ends_in_grey(decoded):
-        raise HeaderError("is damaged: it ends in a flat grey band, as a JPEG does whose last part is missing")
+        raise HeaderError("is damaged: it ends in flat grey, as a JPEG does whose last part is missing")
     return np.asarray(decoded)
 
 
 def _ends_in_grey(decoded: NDArray[np.generic]) -> bool:
-    """The JPEG decoder paints 128 where data ran out, and says nothing. A file all of that grey is taken for meant."""
-    return bool((decoded[-8:] == 128).all() and (decoded != 128).any())
+    """The JPEG decoder paints 128 where data ran out, and says nothing. What begins so too is on a grey canvas."""
+    return bool((decoded[-8:, -8:] == 128).all() and (decoded[:8, :8] != 128).any())
 
 
 def _to_bgr(decoded: NDArray[np.generic], header: Header) -> NDArray[np.uint8]:
@@ -179,7 +179,10 @@ def _to_bgr(decoded: NDArray[np.generic], header: Header) -> NDArray[np.uint8]:
         raise HeaderError(f"has {channels} channels: save it as grey or RGB")
     colours = 1 if channels <= 2 else 3
     samples = np.ascontiguousarray(planes[:, :, :colours])
-    frame = _to_8_bits(samples, 16 if samples.max() <= _MOST_12_BITS else 257)
+    if header.brightest not in (0, 255, 65535):  # a PNM says what its white is
+        frame = np.asarray(cv2.convertScaleAbs(samples, alpha=255 / header.brightest)).reshape(samples.shape)
+    else:
+        frame = _to_8_bits(samples, 16 if samples.max() <= _MOST_12_BITS else 257)
     if colours == 1:
         frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
     if channels in (2, 4) and not header.alpha_applied:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from edge.errors import EdgeError
 
@@ -22,7 +22,7 @@ _FOLDERS: dict[str, Quality] = {
     "bad": "reject",
     "outlier": "outlier",  # not a fundus at all: counted at the thresholds, no part of good against reject
 }
-_WORDS: dict[str, Quality] = {**_FOLDERS, "1": "good", "0": "reject"}
+_WORDS: dict[str, Quality] = {**_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
 _RANKED = 3  # images that a rank correlation needs: of two, any order is perfect
 
 
@@ -154,7 +154,11 @@ def _rows(path: Path) -> tuple[str, list[tuple[int, str, str]]]:
                     " path,score with commas."
                 )
             reader.fieldnames = columns
-            return column, [(reader.line_num, row["path"] or "", (row[column] or "").strip()) for row in reader]
+            return column, [
+                (reader.line_num, (row["path"] or "").strip(), (row[column] or "").strip())
+                for row in reader
+                if not _is_blank(path, reader.line_num, row)
+            ]
     except FileNotFoundError:
         raise EdgeError(
             f"{path} does not exist: give a CSV with the columns path and quality, or path and score."
@@ -163,6 +167,21 @@ def _rows(path: Path) -> tuple[str, list[tuple[int, str, str]]]:
         raise EdgeError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.") from None
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         raise EdgeError(f"{path} is not a CSV in UTF-8 ({error}): save it as one.") from None
+
+
+def _is_blank(path: Path, line: int, row: dict[str | None, Any]) -> bool:
+    """Whether a line holds nothing, as spreadsheets leave some below a table.
+
+    Raises:
+        EdgeError: it holds more cells than the header, such as a number with a decimal comma: its cells would shift.
+    """
+    more = row.get(None) or []
+    if any(cell.strip() for cell in more):
+        raise EdgeError(
+            f"{path}, line {line}: there are more cells than columns in the header; write numbers with a point, and put"
+            " a path that holds a comma in quotes."
+        )
+    return not any(cell and cell.strip() for name, cell in row.items() if name is not None)
 
 
 def labels_from_folders(paths: Iterable[Path]) -> dict[Path, Quality] | None:

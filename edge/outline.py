@@ -44,7 +44,7 @@ def best_outline(brightness: Channel) -> Outline | None:
     """The candidate with the sharpest rim, its radius set where the rim is steepest.
 
     Args:
-        brightness: uint8 (h, w), smoothed, about 200 pixels wide.
+        brightness: uint8 (h, w), smoothed, about 170 pixels on its long side.
 
     Returns:
         The outline in pixels of ``brightness``; None where no part is bright and large enough.

@@ -149,13 +149,11 @@ def evaluated(tiny_run: Any) -> dict[str, Any]:
     from edge.bundle import default_model
     from trainer import evaluate, map_eyes
     from trainer.recipe import load_recipe
-    from trainer.segmented import phantoms
 
     good = evaluate.good_photographs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(map_eyes, "phantom_eyes", functools.partial(map_eyes.phantom_eyes, 2))
         patch.setattr(map_eyes, "sequence_eyes", functools.partial(map_eyes.sequence_eyes, 1, every=60))
         patch.setattr(evaluate, "good_photographs", lambda sets: good(sets)[:2])
-        patch.setattr(evaluate, "phantoms", lambda number, side, first: phantoms(number // 10, side, first))
         recipe = load_recipe(str(tiny_run.recipe))
         return evaluate.evaluate(recipe, tiny_run.data, tiny_run.run, default_model())

@@ -98,7 +98,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
             f"not {unknown[0] if unknown else settings.teacher}: mend the recipe."
         )
     keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
-    wanted = [kind for kind in settings.kinds if not runs.finished(out / "adapter" / kind, keys[kind])]
+    wanted = [kind for kind in settings.kinds if not _stands(out / "adapter" / kind, keys[kind])]
     if not wanted:
         err.print("adapter: finished already")
         return
@@ -117,6 +117,13 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         _save_picture(out / "adapter" / kind / f"{kind}.png", squares, missed[0], real, teacher)
         metrics = {"photographs": len(squares), "positive_share": _share(real), "losses": losses}
         runs.finish(out / "adapter" / kind, adapter, recipe, keys[kind], metrics, channels=str(backbone.channels))
+
+
+def _stands(folder: Path, key: str) -> bool:
+    """Whether an adapter needs no training: it is finished, or was imported in place of one."""
+    if (folder / runs.WEIGHTS).is_file() and "imported" in runs.read_metadata(folder):
+        return True
+    return runs.finished(folder, key)
 
 
 def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None:
@@ -139,9 +146,8 @@ def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None
     channels = load_backbone(recipe.adapter.backbone).channels
     adapter = Adapter(channels, convolutional=False)
     adapter.last = import_linear(weights, channels)
-    runs.finish(
-        out / "adapter" / "linear", adapter, recipe, runs.key_of(weights.read_bytes().hex()), {"weights": weights.name}
-    )
+    key, metrics = runs.key_of(weights.read_bytes().hex()), {"weights": weights.name}
+    runs.finish(out / "adapter" / "linear", adapter, recipe, key, metrics, imported=weights.name)
 
 
 def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None = None) -> str:
@@ -152,9 +158,9 @@ def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None =
     return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
 
 
-def load_teacher(recipe: Recipe, out: Path, kind: str = "") -> Teacher:
+def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:
     """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or of another kind."""
-    backbone, kind = load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
+    backbone, kind = backbone or load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
     adapter = runs.load(out / "adapter" / kind, Adapter(backbone.channels, convolutional=kind != "linear"))
     return Teacher(backbone, adapter, recipe.adapter.size)
 

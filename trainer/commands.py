@@ -57,14 +57,13 @@ def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, S
 def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path, as_json: bool) -> None:
     recipe = load_recipe(recipe_name)
     from trainer.processes import joined
-    from trainer.runs import read_metrics
+    from trainer.runs import read_metrics, step_folder
 
-    folders = {"adapter": f"adapter/{recipe.adapter.teacher}", "distill": "student"}
     with joined():
         for name, step in steps.items():
             start = time.perf_counter()
             step(recipe, data, run_folder)
-            folder = run_folder / folders.get(name, name)
+            folder = step_folder(run_folder, name, recipe)
             minutes = (time.perf_counter() - start) / 60
             if as_json:  # one line a step
                 metrics = read_metrics(folder)
@@ -149,7 +148,9 @@ def all_steps(
 def evaluate(
     data: Data,
     run_folder: Out = RUN,
-    recipe: RecipeName = "quick",
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="The run's own without it; quick, default, paper, or a YAML file.")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="A bundle made of this run, to be measured beside its steps.")
     ] = None,
@@ -169,7 +170,7 @@ def evaluate(
     from trainer.evaluate import evaluate as measure
     from trainer.evaluation_report import markdown, put_into, write_report
 
-    result = measure(load_recipe(recipe), data, run_folder, model)
+    result = measure(load_recipe(recipe or str(run_folder / "student" / "config.yaml")), data, run_folder, model)
     write_report(result, run_folder / "evaluation")
     if page is not None:
         put_into(page, result, run_folder / "evaluation")

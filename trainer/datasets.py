@@ -64,23 +64,32 @@ class Square:
 def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph]:
     """All photographs below a folder, in a fixed order, without the excluded folders.
 
+    Args:
+        data: the folder.
+        exclude: names of folders, ``SET`` or ``SET/PART``, wherever in the path they stand, also above ``data``: a
+            folder that holds the sets, or lies in one, leaves out the same photographs.
+
     Raises:
         EdgeError: the folder is missing or holds no photograph that may be used.
     """
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
-    left_out = [data / name for name in exclude]
+    left_out = [f"/{name.strip('/')}/" for name in exclude]
+    above = data.resolve()
     discs = {path: disc for table in sorted(data.rglob("discs.csv")) for path, disc in read_discs(table).items()}
     found = []
     for path in find_images([data]):
-        if _NOT_PHOTOGRAPHS & set(path.relative_to(data).parts[:-1]) or any(
-            folder in path.parents for folder in left_out
-        ):
+        within = path.relative_to(data)
+        folder = f"{(above / within).parent.as_posix()}/"
+        if _NOT_PHOTOGRAPHS & set(within.parts[:-1]) or any(name in folder for name in left_out):
             continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
         found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, discs.get(path)))
     if not found:
-        raise EdgeError(f"{data} holds no photograph to train on: put some there, or mend the recipe's exclude list.")
+        named = f" (now {', '.join(exclude)})" if exclude else ""
+        raise EdgeError(
+            f"{data} holds no photograph to train on: put some there, or mend the recipe's exclude list{named}."
+        )
     return found
 
 
@@ -131,9 +140,17 @@ def load_square(photograph: Photograph, size: int, enlarge: bool = True) -> Squa
                 f"{photograph.vessels} is {drawn.shape[1]}x{drawn.shape[0]} pixels and its photograph "
                 f"{frame.shape[1]}x{frame.shape[0]}: scale the mask to the photograph, or remove it."
             )
-        # The brightest channel: maps may be in the colours of arteries and veins.
-        vessels = (cut(drawn, field.crop, size).max(axis=2) / np.float32(255) * mask).astype(np.float32)
+        vessels = (cut(as_mask(drawn), field.crop, size).max(axis=2) / np.float32(255) * mask).astype(np.float32)
     return Square(photograph.path, cut(frame, field.crop, size), mask, vessels, _regions(photograph, field.crop, size))
+
+
+def as_mask(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A vessel map with values up to 255, whether it was stored as 0 and 255, as 0 and 1, or in two colours.
+
+    All channels are as the brightest one: arteries and veins count alike.
+    """
+    brightest = np.repeat(drawn.max(axis=2, keepdims=True), 3, axis=2)
+    return brightest * np.uint8(255) if brightest.max(initial=0) == 1 else brightest
 
 
 def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8] | None:

@@ -69,7 +69,9 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     """What the student depends on."""
     teacher = runs.read_metadata(out / "adapter" / recipe.adapter.teacher)["key"]
-    return runs.key_of(recipe.seed, recipe.distill, recipe.frames, teacher, key_of_photographs(recipe, data, out))
+    return runs.key_of(
+        recipe.seed, recipe.distill, recipe.frames, recipe.adapter, teacher, key_of_photographs(recipe, data, out)
+    )
 
 
 def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> Lessons:

@@ -6,67 +6,25 @@ Labels are used here and nowhere before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.errors import EdgeError
-from edge.evaluation import Labelled
-from edge.evaluation import evaluate as hold_against_labels
-from edge.labels import Quality, has_both_classes, labels_from_folders, read_truth
 from edge.metrics import spearman
 from trainer import map_eyes, map_truth, runs
 from trainer.adapter import load_teacher
-from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, load_squares, or_left_out
+from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
 from trainer.distill import load_student, predict
 from trainer.evaluation_pictures import save_maps
-from trainer.map_makers import MapMaker
+from trainer.label_quality import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
+from trainer.map_makers import MapMaker, resized
 from trainer.map_quality import quality
 from trainer.map_truth import TrueFrame
 from trainer.pseudo import to_grid
 from trainer.recipe import Recipe
 from trainer.run_makers import makers, pooled
-from trainer.segmented import phantoms
-from trainer.vessels import load_segmenter, segment
-
-Scores = NDArray[np.float64]
-_SIDE = 384  # pixels across the field on which photographs are held, as those of known truth
-
-
-@dataclass(frozen=True)
-class LabelledSet:
-    """Photographs with quality labels, in a fixed order."""
-
-    name: str
-    paths: list[Path]
-    qualities: list[Quality]
-
-
-def find_labelled(data: Path) -> list[LabelledSet]:
-    """Sets below a folder: folders named good and bad beside each other, and files labels.csv of ``path,quality``.
-
-    A set that does not hold both good or usable photographs and rejects cannot measure anything and is left out.
-
-    Raises:
-        EdgeError: a labels.csv is damaged.
-    """
-    found = []
-    for good in sorted(data.rglob("good")):
-        if (good.parent / "bad").is_dir():
-            found.append((good.parent, labels_from_folders(p.path for p in find_photographs(good.parent)) or {}))
-    for table in sorted(data.rglob("labels.csv")):
-        said = read_truth(table)
-        if isinstance(said, dict):  # ratings rank photographs and say of none that it is good
-            found.append((table.parent, said))
-    return [
-        LabelledSet(folder.name, list(labels), list(labels.values()))
-        for folder, labels in found
-        if has_both_classes(list(labels.values()))
-    ]
 
 
 def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) -> dict[str, Any]:
@@ -79,9 +37,10 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
         bundle: an INT8 student made of this run.
 
     Returns:
-        ``labels``: {set: {scorer: ``edge.evaluation.Evaluation`` as a dictionary}}; ``maps``: {"phantoms",
-        "sequences", "photographs": {scorer: ``MapQuality`` as a dictionary}}; ``fidelity`` of the student to its
-        teacher; ``vessels`` and ``prior``: what these steps measured.
+        ``labels``: {set: {scorer: the ``tasks`` of an ``edge.evaluation.Evaluation``}}; ``ratings``: {set: {scorer: the
+        rank correlation}}; ``maps``: {"phantoms", "sequences", "photographs": {scorer: ``MapQuality`` as a
+        dictionary}};
+        ``fidelity`` of the student to its teacher; ``vessels`` and ``prior``: what these steps measured.
 
     Raises:
         EdgeError: there is no labelled set below ``data``, or a step of the run is missing.
@@ -91,7 +50,8 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
     ways = makers(recipe, out, bundle)
     return {
-        "labels": {labelled.name: _against_labels(labelled, ways, recipe, out) for labelled in sets},
+        "labels": {labelled.name: against_labels(labelled, ways, recipe, out) for labelled in sets},
+        "ratings": {name: against_ratings(name, rated, ways, recipe, out) for name, rated in find_rated(data).items()},
         "maps": _against_masks(ways, good_photographs(sets), out / "evaluation"),
         "fidelity": fidelity(recipe, data, out),
         "vessels": runs.read_metrics(out / "vessels").get("held_out", {}),
@@ -100,46 +60,12 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
 
 
 def good_photographs(sets: Sequence[LabelledSet]) -> list[Path]:
-    """Photographs to be spoiled on purpose: at most 60 that are called good, from each folder named good."""
-    return [
-        path
-        for labelled in sets
-        for path, said in zip(labelled.paths, labelled.qualities, strict=True)
-        if said == "good" and path.parent.name == "good"
-    ][:60]
-
-
-def _against_labels(
-    labelled: LabelledSet, ways: dict[str, MapMaker], recipe: Recipe, out: Path
-) -> dict[str, dict[str, Any]]:
-    def read_square(photograph: Photograph) -> Square | None:
-        return load_square(photograph, _SIDE)
-
-    photographs = [Photograph(path, None) for path in labelled.paths]
-    read = list(in_threads(or_left_out(read_square), photographs, f"reading {labelled.name}"))
-    seen = np.array([square is not None for square in read])
-    shown = [square for square in read if square is not None]
-    found = {name: pooled(maps_of(shown), shown) for name, maps_of in ways.items()}
-    found = {"sharpness of green": _sharpness(shown), "vessel density": _density(shown, recipe, out)} | found
-    table = {}
-    for name, of_shown in found.items():
-        scores = np.zeros(len(seen))  # a frame without a field of view scores 0
-        scores[seen] = of_shown
-        graded = [Labelled(said, float(score), "good") for said, score in zip(labelled.qualities, scores, strict=True)]
-        table[name] = hold_against_labels(graded).as_dict()
-    return table
-
-
-def _sharpness(squares: Sequence[Square]) -> Scores:
-    """Deviation of the Laplacian of the green channel, scaled into [0, 1]; its order is what counts."""
-    values = np.array([float(cv2.Laplacian(s.picture[:, :, 1], cv2.CV_32F)[s.field].std()) for s in squares])
-    return np.asarray(values / max(1e-6, values.max()))
-
-
-def _density(squares: Sequence[Square], recipe: Recipe, out: Path) -> Scores:
-    """Mean vessel probability over the field."""
-    maps = segment(load_segmenter(out), [s.picture for s in squares], recipe)
-    return np.array([float(m[s.field].mean()) for s, m in zip(squares, maps, strict=True)])
+    """Photographs to be spoiled on purpose: those in folders named good, at most 60 in each set."""
+    found = []
+    for labelled in sets:
+        both = zip(labelled.paths, labelled.qualities, strict=True)
+        found += [path for path, said in both if said == "good" and path.parent.name == "good"][:60]
+    return found
 
 
 def true_frames(good: Sequence[Path]) -> dict[str, tuple[list[TrueFrame], list[TrueFrame]]]:
@@ -166,19 +92,26 @@ def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path], folder: Path
 
 
 def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
-    """The float student against the teacher that it learned from, on all photographs below a folder and on phantoms.
+    """The float student against the teacher that it learned from: all photographs below a folder, spoiled phantoms.
+
+    Each network gets them at its own size, photographs as the device cuts them.
 
     Returns:
         ``frames``; ``map_mae``, mean over the frames, on the coarser of both grids, inside the field; and
         ``score_spearman``.
     """
-    squares = [
-        *load_squares(find_photographs(data), recipe.side),
-        *phantoms(100, recipe.side, first=map_eyes.HELD_OUT),
-    ]
+    sides = (recipe.side, recipe.distill.size)
+
+    def read(photograph: Photograph) -> tuple[Square | None, ...]:
+        return tuple(load_square(photograph, side) for side in sides)
+
+    read_pairs = in_threads(or_left_out(read), find_photographs(data), "fidelity: reading")
+    pairs = [pair for pair in read_pairs if pair is not None and pair[0] is not None]
+    spoiled = map_truth.spoiled(map_eyes.phantom_eyes())
+    pairs += [tuple(resized(frame.square, side) for side in sides) for frame in spoiled]
+    squares, small = ([square for square in some if square is not None] for some in zip(*pairs, strict=True))
     teacher, student = load_teacher(recipe, out), load_student(out)
-    pictures = [s.picture for s in squares]
-    a, b = teacher.maps(pictures), predict(student, pictures, recipe)[:, 0]
+    a, b = teacher.maps([s.picture for s in squares]), predict(student, [s.picture for s in small], recipe)[:, 0]
     grid = min(a.shape[-1], b.shape[-1])
     fields = to_grid(np.stack([s.field for s in squares]).astype(np.float32), grid) >= 0.5
     apart = np.abs(to_grid(a, grid) - to_grid(b, grid))

@@ -51,6 +51,7 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             *_labels(result["labels"]),
+            *_ratings(result["ratings"]),
             *_maps(result["maps"]),
             *_severity(result["maps"]),
             *_fidelity(result["fidelity"]),
@@ -68,21 +69,25 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def _labels(sets: dict[str, dict[str, Any]]) -> Iterator[str]:
     """The protocol of the paper: AUROC and AUPRC with intervals, and the metrics of out-of-fold predictions."""
     for name, scorers in sets.items():
-        for at, task in enumerate(next(iter(scorers.values()))["tasks"]):
+        for at, task in enumerate(next(iter(scorers.values()))):
             yield f"**{name}, {task['name']}** ({task['accept']} to {task['refuse']}; 95 % intervals by bootstrap)\n"
             yield from _table(
                 ("scorer", "AUROC", "AUPRC", "balanced accuracy", "F1", "MCC"),
                 [
                     (
                         scorer,
-                        *(
-                            _figure(found["tasks"][at].get(m))
-                            for m in ("auroc", "auprc", "balanced_accuracy", "f1", "mcc")
-                        ),
+                        *(_figure(found[at].get(m)) for m in ("auroc", "auprc", "balanced_accuracy", "f1", "mcc")),
                     )
                     for scorer, found in scorers.items()
                 ],
             )
+
+
+def _ratings(sets: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for name, scorers in sets.items():
+        images = next(iter(scorers.values()))["images"]
+        yield f"**{name}, graded score of {images} photographs**: rank correlation (95 % intervals by bootstrap)\n"
+        yield from _table(("scorer", "Spearman"), [(way, _figure(found["spearman"])) for way, found in scorers.items()])
 
 
 def _figure(figure: dict[str, float] | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,10 +45,34 @@ def write_tensors(path: Path, arrays: Mapping[str, NDArray[np.generic]], key: st
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(dict(arrays), temporary, {"key": key})
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
             temporary.replace(path)
+        except KeyboardInterrupt:
+            temporary.unlink(missing_ok=True)
+            raise
         except (OSError, SafetensorError) as error:
             temporary.unlink(missing_ok=True)
             raise EdgeError(f"{path} cannot be written ({error}): free some space or choose another --out.") from error
+
+    by_first(work)
+
+
+def check_room(path: Path, size: int) -> None:
+    """Refuse work whose result would not fit on the disk.
+
+    Raises:
+        EdgeError: fewer than ``size`` bytes are free where ``path`` is to be.
+    """
+
+    def work() -> None:
+        there = next(folder for folder in path.absolute().parents if folder.is_dir())
+        free = shutil.disk_usage(there).free
+        if free < size:
+            raise EdgeError(
+                f"{path} needs about {size / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} free: "
+                "free some space or choose another --out."
+            )
 
     by_first(work)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from trainer import augment, runs
 from trainer.datasets import Square, in_threads
 from trainer.degrade import spoil, store
-from trainer.files import read_tensors, tensors_key, write_tensors
+from trainer.files import check_room, read_tensors, tensors_key, write_tensors
 from trainer.lesions import add_lesions
 from trainer.processes import by_first
 from trainer.recipe import Recipe
@@ -28,6 +28,7 @@ from trainer.vessels import load_segmenter, segment
 from trainer.visibility import degradation, visible_vessels
 
 _AT_ONCE = 8
+_BYTES_A_PIXEL = 3.4  # of a frame with all its layers
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
     path = out / "frames" / "frames.safetensors"
     key = frames_key(recipe, data, out)
     stored = by_first(lambda: tensors_key(path) == key)
+    if not stored:
+        check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before the work of half an hour
     frames = Frames(**read_tensors(path)) if stored else _make(recipe, data, out)
     if not stored:
         write_tensors(path, {name: getattr(frames, name) for name in Frames.__dataclass_fields__}, key)

@@ -41,15 +41,16 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         maps: folder of vessel maps made by another segmenter.
     """
     settings, folder = recipe.prior, out / "prior"
-    key = runs.key_of(recipe.seed, settings, key_of_photographs(recipe, data, out, maps))
+    key = runs.key_of(recipe.seed, settings, recipe.vessels.holdout_every, key_of_photographs(recipe, data, out, maps))
     if runs.finished(folder, key):
         err.print("prior: finished already")
         return
     photographs = segmented(recipe, data, out, maps)
-    whole = photographs.most_complete(settings.whole_share)
-    learned = [_binary_map(photographs, n, settings.size) for n in whole]
     drawn = [p for p in find_photographs(data, recipe.exclude) if p.vessels]
     kept = {p.path for p in drawn if is_held_out(p, drawn, recipe.vessels.holdout_every)}
+    complete = photographs.most_complete(settings.whole_share)
+    whole = [n for n in complete if photographs.squares[n].path not in kept]  # nor our own map of the same eye
+    learned = [_binary_map(photographs, n, settings.size) for n in whole]
     by_hand = load_squares(drawn, recipe.side, "prior: reading drawn maps") if drawn else []
     held_out = [_of_square(s, settings.size) for s in by_hand if s.path in kept]
     learned += [_of_square(s, settings.size) for s in by_hand if s.path not in kept]

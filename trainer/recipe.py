@@ -124,6 +124,7 @@ def load_recipe(name_or_file: str) -> Recipe:
     named = {"name": path.stem, **settings} if isinstance(settings, dict) else settings
     recipe = typing.cast(Recipe, _build(Recipe, named, str(path)))
     _check_sizes(recipe, path)
+    _check_ranges(recipe, path)
     return recipe
 
 
@@ -141,6 +142,28 @@ def _check_sizes(recipe: Recipe, path: Path) -> None:
             raise EdgeError(f"{path}: {name} is {pixels}, but must be a multiple of 16 from 32 on: mend it.")
     if recipe.distill.stride not in (8, 16):
         raise EdgeError(f"{path}: distill.stride is {recipe.distill.stride}, but a student has 8 or 16: mend it.")
+
+
+def _check_ranges(recipe: Recipe, path: Path) -> None:
+    """What no training can work with, by the name of the setting."""
+    shares = ("whole_share", "any_share", "lesion_share", "empty_share", "real_share", "patch_share", "positives")
+    counts = ("steps", "batch", "number", "base", "unshuffle")
+    for part in (recipe.vessels, recipe.prior, recipe.frames, recipe.adapter, recipe.distill):
+        for field in dataclasses.fields(part):
+            name, value = field.name, getattr(part, field.name)
+            where = f"{path}: {type(part).__name__.lower()}.{name} is {value}"
+            if name in shares and not 0 <= value <= 1:
+                raise EdgeError(f"{where}, but is a share, from 0 to 1: mend it.")
+            if name in counts and value < 1:
+                raise EdgeError(f"{where}, but must be 1 or more: mend it.")
+            if name in ("rate", "anomaly") and not 0 < value < 1:
+                raise EdgeError(f"{where}, but must lie between 0 and 1: mend it.")
+            if name in ("phantoms", "holdout_every") and value < 0:
+                raise EdgeError(f"{where}, but must be 0 or more: mend it.")
+    if recipe.seed < 0:
+        raise EdgeError(f"{path}: seed is {recipe.seed}, but must be 0 or more: mend it.")
+    if not all(0 < value < 1e3 for value in recipe.std) or not all(abs(value) < 1e3 for value in recipe.mean):
+        raise EdgeError(f"{path}: mean and std are of values in [0, 1], and std is above 0: mend them.")
 
 
 def _build(kind: Any, settings: object, where: str) -> object:

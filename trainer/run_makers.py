@@ -12,11 +12,13 @@ from edge.model import QualityModel
 from trainer.adapter import Teacher, load_teacher
 from trainer.datasets import Square
 from trainer.distill import load_student, predict
-from trainer.foundation import extract
+from trainer.foundation import extract, load_backbone
 from trainer.map_makers import MapMaker, Maps, bundle_maps, coverage_maps, resized, sharpness_maps
 from trainer.pseudo import prior_maps, to_grid
 from trainer.recipe import Recipe
 from trainer.vessels import load_segmenter, segment
+
+STUDENTS = ("float student", "INT8 student")  # the networks that run on a device
 
 
 def makers(recipe: Recipe, out: Path, bundle: Path | None = None) -> dict[str, MapMaker]:
@@ -58,7 +60,8 @@ def _adapters(recipe: Recipe, out: Path) -> dict[str, MapMaker]:
 
     Those of the last two lists are kept: maps are asked for frames and for frames of every severity in turns.
     """
-    teachers = {kind: load_teacher(recipe, out, kind) for kind in recipe.adapter.kinds}
+    backbone = load_backbone(recipe.adapter.backbone)
+    teachers = {kind: load_teacher(recipe, out, kind, backbone) for kind in recipe.adapter.kinds}
     kept: dict[tuple[int, ...], tuple[Sequence[Square], NDArray[np.float32]]] = {}
 
     def maker(teacher: Teacher) -> MapMaker:

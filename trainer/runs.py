@@ -22,12 +22,16 @@ from trainer.recipe import Recipe
 from trainer.training import place
 
 WEIGHTS = "model.safetensors"
+_CODE = 1  # to be raised where a change of the code changes what a step yields: no older step is then taken for it
 
 
 def key_of(*things: object) -> str:
     """What a step depends on, as a short hash: settings, names of photographs, the key of the step before."""
     said = json.dumps(
-        [dataclasses.asdict(t) if dataclasses.is_dataclass(t) and not isinstance(t, type) else str(t) for t in things],
+        [_CODE]
+        + [
+            dataclasses.asdict(t) if dataclasses.is_dataclass(t) and not isinstance(t, type) else str(t) for t in things
+        ],
         sort_keys=True,
     )
     return hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -43,20 +47,34 @@ def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[s
     for photograph in photographs:
         for path in filter(None, (photograph.path, photograph.vessels)):
             yield f"{path.relative_to(data)} {path.stat().st_size}"
+        if photograph.disc:
+            yield f"{photograph.path.relative_to(data)} disc {photograph.disc}"
 
 
 def finished(folder: Path, key: str) -> bool:
     """Whether a step stands finished in its folder, made from the same things; process 0 decides for all.
 
     Raises:
-        EdgeError: its weights are damaged, or the processes of one training were given different things.
+        EdgeError: its weights are damaged or were made from other things, which are not overwritten; or the processes
+            of one training were given different things.
     """
     if not same_everywhere(key):
         raise EdgeError(
             f"{folder}: the processes of this training see different photographs or recipes: "
             "give --data and --recipe the same on every machine."
         )
-    return by_first(lambda: (folder / WEIGHTS).is_file() and _read_weights(folder)[0].get("key") == key)
+
+    def work() -> bool:
+        if not (folder / WEIGHTS).is_file():
+            return False
+        if _read_weights(folder)[0].get("key") != key:
+            raise EdgeError(
+                f"{folder} holds a finished step of another recipe, other photographs or an older version: choose "
+                "another --out, name the run's own --recipe, or remove that folder to train it anew."
+            )
+        return True
+
+    return by_first(work)
 
 
 def read_metadata(folder: Path) -> dict[str, str]:
@@ -75,7 +93,9 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         try:
             return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise EdgeError(f"{folder / 'metrics.json'} is missing or damaged: train this step again.") from error
+            raise EdgeError(
+                f"{folder / 'metrics.json'} is missing or damaged: remove its folder and train this step again."
+            ) from error
 
     return by_first(work)
 
@@ -121,7 +141,7 @@ def _read_weights(folder: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, "pt") as stored:
             return dict(stored.metadata() or {}), {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise EdgeError(f"{path} is damaged ({error}): train this step again.") from error
+        raise EdgeError(f"{path} is damaged ({error}): remove it and train this step again.") from error
 
 
 def _plain(value: Any) -> Any:

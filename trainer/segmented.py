@@ -54,7 +54,6 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
     return runs.key_of(recipe.exclude, recipe.side, *files)
 
 
-@functools.lru_cache(maxsize=2)  # the steps of one training share it
 def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Segmented:
     """Read all photographs that may train and find their vessels.
 
@@ -67,6 +66,11 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     Raises:
         EdgeError: the segmenter is missing, or no photograph can be read.
     """
+    return _segmented(recipe, data, out, maps)
+
+
+@functools.lru_cache(maxsize=2)  # the steps of one training share it
+def _segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None) -> Segmented:
     photographs = find_photographs(data, recipe.exclude)
     if maps is not None:
         squares = load_squares(_with_maps(photographs, data, maps), recipe.side)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.field import find_field
 from edge.frame import cut
 from edge.images import read_image
-from trainer.datasets import Photograph, Square, in_threads, load_square, or_left_out, set_name
+from trainer.datasets import Photograph, Square, as_mask, in_threads, load_square, or_left_out, set_name
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ def _drawn(photograph: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.bool_]
         return None
     side = field.crop.side
     inside = cv2.resize(field.mask, (side, side), interpolation=cv2.INTER_LINEAR) >= 128
-    return cut(read_image(photograph.vessels), field.crop, side).max(axis=2) >= 128, inside  # see ``load_square``
+    return cut(as_mask(read_image(photograph.vessels)), field.crop, side).max(
+        axis=2
+    ) >= 128, inside  # see ``load_square``
 
 
 def _rates(found: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> tuple[float, float, float]:

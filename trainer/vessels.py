@@ -18,7 +18,17 @@ from edge.commands.cli import err
 from edge.errors import EdgeError
 from edge.frame import normalise
 from trainer import augment, runs
-from trainer.datasets import Square, find_photographs, is_held_out, load_squares, progress, set_name
+from trainer.datasets import (
+    Photograph,
+    Square,
+    find_photographs,
+    is_held_out,
+    load_square,
+    load_squares,
+    or_left_out,
+    progress,
+    set_name,
+)
 from trainer.networks import Segmenter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
@@ -41,7 +51,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
             f"{data} holds no hand-drawn vessel map (SET/images/STEM.jpg with SET/vessels/STEM.png): "
             "see docs/data.md for public sets."
         )
-    key = runs.key_of(recipe.seed, recipe.mean, recipe.std, settings, *runs.names_and_sizes(data, drawn))
+    key = runs.key_of(recipe.seed, recipe.side, recipe.mean, recipe.std, settings, *runs.names_and_sizes(data, drawn))
     if runs.finished(folder, key):
         err.print("vessels: finished already")
         return
@@ -65,7 +75,8 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     tested = [*kept, *(p for p in find_photographs(data) if p.vessels and p not in drawn)]
     held_out = measure(lambda picture: segment(model, [picture], recipe)[0], tested, settings.field)
     metrics = {"photographs": len(squares), "losses": losses, "held_out": held_out}
-    shown = load_squares(tested[:: max(1, len(tested) // 8)][:8], recipe.side) if tested else squares[:8]
+    learned = {square.path for square in squares}
+    shown = _readable(tested, recipe.side) or _readable([p for p in drawn if p.path in learned], recipe.side)
     maps = segment(model, [s.picture for s in shown], recipe)
     save_sheet(
         folder / "vessels.png",
@@ -98,6 +109,16 @@ def segment(
         with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):
             found.append(torch.sigmoid(model(images).float())[:, 0].cpu().numpy())
     return np.concatenate(found)
+
+
+def _readable(photographs: Sequence[Photograph], side: int, most: int = 8) -> list[Square]:
+    """Some of them, evenly chosen, without those that cannot be read."""
+    some = photographs[:: max(1, len(photographs) // most)][:most]
+
+    def read(photograph: Photograph) -> Square | None:
+        return load_square(photograph, side)
+
+    return [square for square in map(or_left_out(read), some) if square is not None]
 
 
 def load_segmenter(out: Path) -> nn.Module:

@@ -94,8 +94,16 @@ def test_a_rate_can_be_fixed_and_the_table_says_what_came_of_it(labels: Path, tm
         "--at-specificity",
         "1",
     )
-    assert both.returncode == 1
-    assert "exclude each other" in both.stderr
+    assert both.returncode == 2
+    assert "not both" in both.stderr
+    for wrong, said in (
+        (default_model(), "which is not changed"),
+        (tmp_path / "no" / "x.efiqa", "a folder that exists"),
+    ):
+        done = edge_calibrate("thresholds", default_model(), "--labels", labels, "-o", wrong)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "grading" not in done.stderr  # before the work
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ def test_the_middle_class_sets_the_upper_threshold() -> None:
     assert 0.6 < fitted.good < 0.9
 
 
+@pytest.mark.parametrize("good", [[0.5] + [0.9] * 9, [0.4, 0.9], [0.1 * n for n in range(1, 10)] * 8])
+def test_each_set_keeps_97_percent_of_its_good_photographs(good: list[float]) -> None:
+    fitted = fit_thresholds([scored(good, [0.55] * 10)])
+    assert (np.array(good) >= fitted.usable).mean() >= 0.97
+
+
 def test_no_set_loses_its_good_photographs_to_another() -> None:
     """A camera whose good photographs score low keeps them, whatever the others would like."""
     low = scored([0.4, 0.45, 0.5], [0.1])

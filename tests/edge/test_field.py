@@ -141,6 +141,17 @@ def test_extreme_shapes(shape: tuple[int, int]) -> None:
     assert field is None or field.crop.side >= 8
 
 
+def test_a_low_wide_frame_with_bands_is_no_arithmetic_on_nothing() -> None:
+    """Lines at the border have no pixels beyond them; a warning would be an error here."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        height, width = int(rng.integers(18, 48)), int(rng.integers(120, 500))
+        frame = np.full((height, width, 3), rng.integers(40, 200), np.uint8)
+        frame[: rng.integers(1, 9)] = rng.integers(0, 20)
+        frame[:, : rng.integers(1, 40)] = rng.integers(0, 20)
+        find_field(np.clip(frame + rng.normal(0, 6, frame.shape), 0, 255).astype(np.uint8))
+
+
 def test_frame_is_left_untouched_and_views_are_welcome() -> None:
     truth = DISCS["round"]
     frame = photograph(truth)

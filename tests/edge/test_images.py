@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge import images
 from edge.errors import EdgeError
+from edge.image_header import read_header
 from edge.images import find_images, read_image
 
 HEIGHT, WIDTH = 40, 56
@@ -287,8 +288,37 @@ def test_a_pnm_of_blanks_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_half_grey_jpeg_with_an_end_is_refused(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
     data = encode(".jpg", cv2.resize(picture, (200, 160)))
-    with pytest.raises(EdgeError, match="grey band"):
+    with pytest.raises(EdgeError, match="flat grey"):
         read_image(saved(tmp_path, "half.jpg", data[: len(data) // 2] + b"\xff\xd9"))
+
+
+def test_a_picture_on_a_grey_canvas_is_whole(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
+    canvas = np.full((picture.shape[0] + 64, picture.shape[1] + 64, 3), 128, np.uint8)
+    canvas[32:-32, 32:-32] = picture
+    assert read_image(saved(tmp_path, "canvas.jpg", encode(".jpg", canvas))).shape == canvas.shape
+
+
+@pytest.mark.parametrize("brightest", [100, 255, 1023, 4095, 65535])
+def test_a_pnm_says_what_its_white_is(tmp_path: Path, picture: NDArray[np.uint8], brightest: int) -> None:
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    samples = np.rint(grey * (brightest / 255)).astype(">u2" if brightest > 255 else "u1")
+    header = f"P5\n{grey.shape[1]} {grey.shape[0]}\n{brightest}\n".encode()
+    found = read_image(saved(tmp_path, "eye.pgm", header + samples.tobytes()))[:, :, 0]
+    assert np.abs(found.astype(int) - grey).max() <= (2 if brightest == 100 else 1)
+
+
+def test_tags_that_nobody_asks_for_are_not_read(tmp_path: Path, picture: NDArray[np.uint8]) -> None:
+    """A directory of thousands of tags that each claim the whole file would keep a reader busy for minutes."""
+    data = bytearray(encode(".tif", picture, cv2.IMWRITE_TIFF_COMPRESSION, 1))
+    (at,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, at)
+    own = bytes(data[at + 2 : at + 2 + 12 * entries])
+    more = struct.pack("<HHII", 40000, 1, len(data), 0) * 5000
+    directory = struct.pack("<H", entries + 5000) + own + more + bytes(4)
+    data[4:8] = struct.pack("<I", len(data))
+    start = time.monotonic()
+    assert read_header(bytes(data) + directory).width == picture.shape[1]
+    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -37,6 +37,24 @@ def test_words_paths_and_forms(folder: Path) -> None:
     }
 
 
+def test_what_spreadsheets_and_programs_leave_is_understood(folder: Path) -> None:
+    """Blanks around a path, rows of commas below the table, and numbers as programs write them."""
+    text = "path , quality\n a.png , good\nb.png,0.0,\nsub/c.png,1.0\n,\n,,\n"
+    said = read_labels(write(folder, text))
+    assert said == {
+        key_of(folder / "a.png"): "good",
+        key_of(folder / "b.png"): "reject",
+        key_of(folder / "sub/c.png"): "good",
+    }
+
+
+@pytest.mark.parametrize("text", ["path,score\na.png,1,5\nb.png,2,5\n", "path,quality\nd, e.png,good\n"])
+def test_more_cells_than_columns_are_not_dropped(folder: Path, text: str) -> None:
+    """A decimal comma, or a path with a comma and no quotes: what is read would be another thing than was meant."""
+    with pytest.raises(EdgeError, match=r"line 2: there are more cells than columns"):
+        read_truth(write(folder, text))
+
+
 def test_the_same_label_twice_is_one(folder: Path) -> None:
     assert len(read_labels(write(folder, "path,quality\na.png,bad\nsub/../a.png,reject\n"))) == 1
 

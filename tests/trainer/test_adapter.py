@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +165,28 @@ def test_unknown_kinds_and_a_teacher_that_is_not_trained_are_said(
 
 
 @pytest.mark.parametrize("anomaly", [-1.0, 1e6])
-def test_a_prior_that_calls_everything_alike_is_said(anomaly: float, tiny_run: Any) -> None:
+def test_a_prior_that_calls_everything_alike_is_said(anomaly: float, tiny_run: Any, tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     recipe = with_adapter(load_recipe(str(tiny_run.recipe)), kinds=("linear",), teacher="linear", anomaly=anomaly)
-    before = (tiny_run.run / "adapter/linear" / runs.WEIGHTS).read_bytes()
+    for step in ("vessels", "prior"):
+        shutil.copytree(tiny_run.run / step, tmp_path / step)
     with pytest.raises(EdgeError, match="calls every patch the same: add photographs of mixed quality"):
-        adapter.run(recipe, tiny_run.data, tiny_run.run)
-    assert (tiny_run.run / "adapter/linear" / runs.WEIGHTS).read_bytes() == before
+        adapter.run(recipe, tiny_run.data, tmp_path)
+    assert not (tmp_path / "adapter/linear" / runs.WEIGHTS).exists()
+
+
+def test_an_imported_adapter_is_not_trained_over(tiny_run: Any, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    recipe = with_adapter(load_recipe(str(tiny_run.recipe)), kinds=("linear",), teacher="linear")
+    for step in ("vessels", "prior"):
+        shutil.copytree(tiny_run.run / step, tmp_path / step)
+    channels = load_backbone(recipe.adapter.backbone).channels
+    np.save(tmp_path / "published.npy", np.ones(channels + 1, np.float32))
+    import_weights(recipe, tiny_run.data, tmp_path, tmp_path / "published.npy")
+    before = (tmp_path / "adapter/linear" / runs.WEIGHTS).read_bytes()
+    adapter.run(recipe, tiny_run.data, tmp_path)
+    assert "finished already" in capsys.readouterr().err
+    assert (tmp_path / "adapter/linear" / runs.WEIGHTS).read_bytes() == before
 
 
 def test_an_adapter_is_trained_again_only_where_what_it_depends_on_changes(tiny_run: Any) -> None:

@@ -25,6 +25,18 @@ def test_excluded_folders_are_paths_from_the_data_folder(photographs: Path) -> N
     assert len(find_photographs(photographs, ["graded/good"])) == 24
 
 
+def test_excluded_folders_stay_excluded_whichever_folder_is_named(photographs: Path) -> None:
+    """Of a folder further up, and of one inside a set, the same photographs are left out."""
+    whole = {p.path.resolve() for p in find_photographs(photographs, ["graded/good"])}
+    above = {p.path.resolve() for p in find_photographs(photographs.parent, ["graded/good"])}
+    assert not any("graded/good" in path.as_posix() for path in above)
+    assert whole <= above
+    inside = {p.path.resolve() for p in find_photographs(photographs / "graded", ["graded/good"])}
+    assert inside == {path for path in whole if "graded" in path.parts}
+    with pytest.raises(EdgeError, match=r"mend the recipe's exclude list \(now graded/good\)"):
+        find_photographs(photographs / "graded" / "good", ["graded/good"])
+
+
 def test_a_missing_folder_and_an_empty_one_are_said(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="not a folder"):
         find_photographs(tmp_path / "nowhere")
@@ -124,6 +136,21 @@ def test_a_table_of_discs_that_is_garbage_stops_before_anything_is_trained(photo
     (tmp_path / "discs.csv").write_text("what is this?\nnobody knows\n")
     with pytest.raises(EdgeError, match=r"discs\.csv cannot be read as path,disc_cx"):
         find_photographs(tmp_path)
+
+
+def test_masks_of_0_and_1_are_as_good_as_those_of_0_and_255(photographs: Path, tmp_path: Path) -> None:
+    photograph = find_photographs(photographs / "set")[0]
+    square = load_square(photograph, 160)
+    mask = cv2.imread(str(photograph.vessels), cv2.IMREAD_GRAYSCALE)
+    assert square is not None
+    assert mask is not None
+    cv2.imwrite(str(tmp_path / "mask.png"), (mask >= 128).astype(np.uint8))
+    again = load_square(Photograph(photograph.path, tmp_path / "mask.png"), 160)
+    assert again is not None
+    assert again.vessels is not None
+    assert square.vessels is not None
+    np.testing.assert_allclose(again.vessels, square.vessels, atol=0.51)
+    assert again.vessels.sum() == pytest.approx(square.vessels.sum(), rel=0.1)
 
 
 def test_a_mask_of_another_size_is_said(tmp_path: Path, photographs: Path) -> None:

@@ -4,15 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
 from edge.errors import EdgeError
+from edge.labels import Ratings
 from edge.phantom.degradation import KINDS
-from trainer.evaluate import LabelledSet, evaluate, find_labelled, good_photographs
+from trainer.evaluate import evaluate, good_photographs
+from trainer.label_quality import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
+from trainer.map_makers import sharpness_maps
 from trainer.recipe import load_recipe
+from trainer.run_makers import STUDENTS
 
 STEPS = (
     "sharpness", "vessel coverage", "prior", "adapter linear", "adapter cnn", "adapter pu", "adapter paired",
@@ -31,8 +36,11 @@ def test_labelled_sets_are_found_by_folder_and_by_csv(photographs: Path, tmp_pat
     (tmp_path / "labels.csv").write_text("path,quality\na.jpg,usable\nb.jpg,reject\n")
     (table,) = find_labelled(tmp_path)
     assert table.qualities == ["usable", "reject"]
+    assert table.name == tmp_path.name
+    assert find_rated(tmp_path) == {}
     (tmp_path / "labels.csv").write_text("path,score\na.jpg,2\nb.jpg,7\n")
     assert find_labelled(tmp_path) == []  # ratings rank photographs and call none good
+    assert list(find_rated(tmp_path)) == [tmp_path.name]
 
 
 def test_only_photographs_that_are_called_good_in_a_folder_are_spoiled(photographs: Path) -> None:
@@ -47,13 +55,13 @@ def test_only_photographs_that_are_called_good_in_a_folder_are_spoiled(photograp
 def test_every_step_of_a_run_is_held_against_labels(evaluated: dict[str, Any]) -> None:
     table = evaluated["labels"]["graded"]
     assert tuple(table) == ("sharpness of green", "vessel density", *STEPS)
-    for name, found in table.items():
-        (task,) = found["tasks"]
+    for name, tasks in table.items():
+        (task,) = tasks
         assert (task["accept"], task["refuse"]) == (8, 8), name
         for metric in ("auroc", "auprc", "balanced_accuracy", "f1", "mcc"):
             figure = task[metric]
             assert -1 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, (name, metric)
-    assert table["sharpness of green"]["tasks"][0]["auroc"]["value"] == 1.0  # clear phantoms against blurred ones
+    assert table["sharpness of green"][0]["auroc"]["value"] == 1.0  # clear phantoms against blurred ones
 
 
 def test_every_step_of_a_run_is_held_against_exact_masks(evaluated: dict[str, Any]) -> None:
@@ -72,7 +80,7 @@ def test_every_step_of_a_run_is_held_against_exact_masks(evaluated: dict[str, An
 
 def test_the_student_is_held_against_its_teacher(evaluated: dict[str, Any]) -> None:
     said = evaluated["fidelity"]
-    assert said["frames"] == 32 + 10  # all photographs, the excluded ones too, and phantoms
+    assert said["frames"] == 32 + 2 * 10  # all photographs, the excluded ones too, and eyes spoiled in nine ways
     assert 0 < said["map_mae"] < 1
     assert -1 <= said["score_spearman"] <= 1
 
@@ -93,17 +101,42 @@ def test_a_folder_without_labels_is_said(tmp_path: Path) -> None:
         evaluate(load_recipe("quick"), tmp_path, tmp_path)
 
 
-def test_a_frame_without_a_field_of_view_counts_as_the_worst(photographs: Path, tiny_run: Any, tmp_path: Path) -> None:
-    import cv2
-
-    from trainer.evaluate import _against_labels
-    from trainer.map_makers import sharpness_maps
-
-    black = tmp_path / "black.png"
+def test_a_frame_without_a_field_is_the_worst_and_one_that_cannot_be_read_is_left_out(
+    photographs: Path, tiny_run: Any, tmp_path: Path
+) -> None:
+    black, broken = tmp_path / "black.png", tmp_path / "broken.png"
     cv2.imwrite(str(black), np.zeros((200, 200, 3), np.uint8))
+    broken.write_bytes(b"no picture")
     good = sorted((photographs / "graded/good").glob("*.png"))[:3]
-    labelled = LabelledSet("x", [black, *good], ["reject", "good", "good", "good"])
-    found = _against_labels(
-        labelled, {"sharpness": sharpness_maps}, load_recipe(str(tiny_run.recipe)), Path(tiny_run.run)
-    )
-    assert all(scorer["tasks"][0]["auroc"]["value"] == 1 for scorer in found.values())
+    labelled = LabelledSet("x", [black, broken, *good], ["reject", "reject", "good", "good", "good"])
+    recipe, run = load_recipe(str(tiny_run.recipe)), Path(tiny_run.run)
+    for tasks in against_labels(labelled, {"sharpness": sharpness_maps}, recipe, run).values():
+        assert tasks[0]["auroc"]["value"] == 1
+        assert (tasks[0]["accept"], tasks[0]["refuse"]) == (3, 1)
+
+
+def test_a_graded_score_is_followed(photographs: Path, tiny_run: Any) -> None:
+    """The sharper the better: clear eyes are rated above blurred ones."""
+    paths = sorted((photographs / "graded").rglob("*.png"))
+    rated = Ratings({path: float(path.parent.name == "good") + n / 100 for n, path in enumerate(paths)})
+    recipe, run = load_recipe(str(tiny_run.recipe)), Path(tiny_run.run)
+    found = against_ratings("x", rated, {"sharpness": sharpness_maps}, recipe, run)
+    assert found["sharpness of green"]["images"] == len(paths)
+    assert found["sharpness of green"]["spearman"]["value"] > 0.7
+
+
+def test_the_student_sees_photographs_as_the_device_cuts_them(photographs: Path, tiny_run: Any) -> None:
+    """Cut once at its own size; resampled once more they would look smoother."""
+    sides: dict[str, set[int]] = {}
+
+    def watch(name: str) -> Any:
+        def maps_of(squares: Any) -> Any:
+            sides[name] = {s.picture.shape[0] for s in squares}
+            return sharpness_maps(squares)
+
+        return maps_of
+
+    labelled = find_labelled(photographs)[0]
+    recipe = load_recipe(str(tiny_run.recipe))
+    against_labels(labelled, {name: watch(name) for name in ("prior", *STUDENTS)}, recipe, Path(tiny_run.run))
+    assert sides == {"prior": {384}, **{name: {recipe.distill.size} for name in STUDENTS}}

@@ -73,6 +73,24 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: Any, words: str) -> None
         load_recipe(str(path))
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("vessels", "steps", 0), ("vessels", "batch", -1), ("vessels", "rate", -1.0), ("prior", "rate", float("nan")),
+        ("frames", "number", 0), ("frames", "any_share", 2.0), ("adapter", "positives", 7.0), ("prior", "unshuffle", 0),
+        ("prior", "phantoms", -1), ("vessels", "holdout_every", -2), ("adapter", "anomaly", 0.0), ("", "seed", -1),
+        ("", "std", [0.0, 1.0, 1.0]), ("distill", "real_share", -0.1),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_training_can_work_with_are_named(tmp_path: Path, part: str, name: str, value: Any) -> None:
+    said = copy.deepcopy(quick())
+    (said[part] if part else said)[name] = value
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(said))
+    with pytest.raises(EdgeError, match=rf"{name}.*mend"):
+        load_recipe(str(path))
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=st.one_of(st.text(max_size=80), st.binary(max_size=80)))
 def test_no_file_does_worse_than_one_sentence(tmp_path_factory: pytest.TempPathFactory, text: str | bytes) -> None:

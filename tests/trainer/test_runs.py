@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 import yaml
 
 pytest.importorskip("torch")
+
+from trainer import runs
+from trainer.datasets import find_photographs
 
 
 def folders(tiny_run: Any) -> dict[str, str]:
@@ -79,8 +83,31 @@ def test_a_missing_or_damaged_step_is_named_as_the_user_types_it(tmp_path: Path)
             read_metadata(tmp_path / folder)
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "model.safetensors").write_bytes(b"no weights")
-        with pytest.raises(EdgeError, match=r"is damaged .*: train this step again"):
+        with pytest.raises(EdgeError, match=r"is damaged .*: remove it and train this step again"):
             read_metadata(tmp_path / folder)
+
+
+def test_a_finished_step_of_another_recipe_is_not_overwritten(tiny_run: Any, tmp_path: Path) -> None:
+    """``--recipe`` forgotten, and hours of training would be replaced by a trial."""
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run.run / "vessels", run / "vessels")
+    before = (run / "vessels/model.safetensors").read_bytes()
+    done = edge_train("vessels", "--data", tiny_run.data, "--out", run, "--recipe", "quick")
+    assert done.returncode == 1
+    assert "holds a finished step of another recipe" in done.stderr
+    assert (run / "vessels/model.safetensors").read_bytes() == before
+
+
+def test_discs_and_the_code_itself_are_part_of_what_a_step_depends_on(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes((photographs / "loose/0.png").read_bytes())
+    before = list(runs.names_and_sizes(tmp_path, find_photographs(tmp_path)))
+    (tmp_path / "discs.csv").write_text("path,disc_cx,disc_cy,disc_w,disc_h\na.png,50,50,10,10\n")
+    assert list(runs.names_and_sizes(tmp_path, find_photographs(tmp_path))) != before
+    key = runs.key_of("a")
+    monkeypatch.setattr(runs, "_CODE", runs._CODE + 1)
+    assert runs.key_of("a") != key
 
 
 def test_photographs_without_a_drawn_map_cannot_teach_the_segmenter(photographs: Path, tmp_path: Path) -> None:
