@@ -1,4 +1,4 @@
-"""Students of one run: trained on the same lessons, quantised as ``edge-calibrate`` does it, measured and timed."""
+"""Students of one run: trained on the same lessons, quantised by max calibration, measured and timed."""
 
 from __future__ import annotations
 

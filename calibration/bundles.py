@@ -5,37 +5,33 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
+from calibration.comparison import compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
-from calibration.frames import Frame, choose_frames, phantoms, tensors
-from calibration.quantize import quantize
+from calibration.frames import choose_frames, phantoms, tensors
+from calibration.quantize import METHODS, Method
+from calibration.search import search, write_search
+from calibration.selection import choose, write_choice
 from calibration.site import check_target
-from calibration.thresholds import UNFITTED, Scored, aurocs, fit_thresholds
-from edge.assessment import Assessment
-from edge.bundle import MAPS, Golden, Manifest, MapName, Region, Thresholds, write_bundle
+from calibration.thresholds import UNFITTED, Scored
+from edge.bundle import MAPS, Manifest, MapName, Region, write_bundle
 from edge.errors import EdgeError
-from edge.grading import Input, grade_files
-from edge.labels import has_both_classes
 from edge.model import QualityModel
-from edge.parity import Parity, compare
-from edge.phantom.retina import phantom_frame
+from edge.parity import Parity
 from trainer import runs
 from trainer.distill import load_student
-from trainer.label_quality import LabelledSet, find_labelled
 from trainer.recipe import Recipe, load_recipe
 
 CALIBRATION_FRAMES = 64
-PARITY_FRAMES = 200
+HELD_FRAMES = 48  # that judge the ways to quantise, beside phantoms
+MAX_MAP_MAE = 0.01
 # Chosen beforehand and never tuned: graders ask first whether fovea and disc can be judged, and forgive the periphery.
 POOLING: dict[Region, float] = {"disc": 2.0, "macula": 3.0, "periphery": 1.0}
 _EVEN: dict[Region, float] = dict.fromkeys(POOLING, 1.0)  # of a student that does not say where they are
-_GOLDEN = range(8)
 _SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "openvino", "numpy")
 
 
@@ -44,64 +40,88 @@ class Report:
     """What ``make_bundle`` measured.
 
     Attributes:
-        parity: float student against INT8, on one engine.
+        parity: float student against INT8, on one engine, from the frame to the score.
+        trials: mean absolute difference of the map by method, all layers in INT8.
+        method: the one that was taken.
+        left_out: layers that stayed in float, the most damaging first, with what each costs alone.
+        milliseconds: of an inference, float and INT8, in turns on OpenVINO.
         aurocs: ``{set: {question: (float, INT8)}}``.
         manifest: of the bundle that was written.
     """
 
     path: Path
     parity: Parity
+    trials: dict[Method, float]
+    method: Method
+    left_out: dict[str, float]
+    milliseconds: tuple[float, float]
     aurocs: dict[str, dict[str, tuple[float, float]]]
     manifest: Manifest
 
 
-def make_bundle(run: Path, data: Path | None, target: Path, say: Callable[[str], None]) -> Report:
-    """Quantise the student of a run and write it as a bundle.
+def make_bundle(
+    run: Path,
+    data: Path | None,
+    target: Path,
+    say: Callable[[str], None],
+    frames: Path | None = None,
+    methods: Sequence[Method] = METHODS,
+    max_map_mae: float = MAX_MAP_MAE,
+) -> Report:
+    """Quantise the student of a run and write it as a bundle, if its maps stay what they were.
 
     Args:
         run: folder that ``edge-train`` wrote.
         data: photographs for calibration and parity, and labelled sets for thresholds; None for phantoms alone.
         target: the bundle to write.
         say: told what is going on.
+        frames: what to calibrate on in place of the photographs of ``data``, see ``calibration.selection.choose``.
+        methods: ways to choose the ranges of activations; the best is kept.
+        max_map_mae: mean absolute difference of the degradation map that INT8 may cost.
 
     Raises:
-        EdgeError: the run lacks a student, the folder holds no photograph, or a file cannot be written.
+        EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, or a file cannot be
+            written.
     """
     _make_folder(target.parent)
     check_target(target)
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
-    say("quantising")
-    quantized = quantize(network, tensors(choose_frames(data, recipe, CALIBRATION_FRAMES), recipe))
+    folder = run / "calibration"
+    chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES, say)
+    write_choice(folder, chosen)
+    held = tensors(chain(choose_frames(data, recipe, HELD_FRAMES), phantoms(range(140, 156))), recipe)
+    say(f"quantising by {', '.join(methods)}")
+    found = search(network, [c.tensor for c in chosen], held, methods, max_map_mae)
+    write_search(folder, found, max_map_mae)
     manifest = _manifest(recipe, run, *maps_of(network, recipe.distill.size))
     say("exporting")
-    float_path, int8_path = run / "calibration" / "float32.efiqa", run / "calibration" / "int8.efiqa"
+    float_path, int8_path = folder / "float32.efiqa", folder / "int8.efiqa"
     _write(
         float_path,
         dataclasses.replace(manifest, precision="float32", why_float="to compare INT8 with"),
         to_onnx(network, recipe.distill.size),
     )
-    _write(int8_path, manifest, onnx := to_onnx(quantized, recipe.distill.size))
+    _write(int8_path, manifest, onnx := to_onnx(found.network, recipe.distill.size))
     with QualityModel.load(float_path, "openvino") as exact, QualityModel.load(int8_path, "openvino") as rounded:
-        say("comparing float32 with INT8")
-        golden = tuple(Golden(seed, exact.assess(phantom_frame(seed)).score) for seed in _GOLDEN)
-        scored = [_score(s, exact, rounded, say) for s in (find_labelled(data) if data else [])]
-        labelled = [pair for pair in scored if has_both_classes(pair[0].qualities)]
-        thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
-        compared = chain(choose_frames(data, recipe, PARITY_FRAMES), phantoms(range(100, 140)))
-        parity = _parity(compared, exact, rounded, thresholds)
-    table = {}
-    for full, eight in labelled:
-        before, after = aurocs(full), aurocs(eight)
-        table[full.name] = {question: (before[question], after[question]) for question in before}
+        seen = compare_forms(exact, rounded, found, held, data, recipe, max_map_mae, say)
+    table = seen.aurocs()
     final = dataclasses.replace(
         manifest,
-        thresholds=thresholds,
-        thresholds_from=_fitted_on(labelled),
-        golden=golden,
-        metrics=_metrics(parity, table),
+        thresholds=seen.thresholds,
+        thresholds_from=_fitted_on(seen.labelled),
+        golden=seen.golden,
+        metrics=_metrics(seen.parity, table),
     )
-    return Report(target, parity, table, _write(target, final, onnx))
+    costs = {damage.layer: damage.map_mae for damage in found.damages if damage.layer in found.left_out}
+    slow, fast = seen.milliseconds
+    if fast >= slow:  # then nothing is gained for what INT8 loses
+        why = f"INT8 was no faster on OpenVINO: {fast:.2f} ms against {slow:.2f} ms"
+        say(f"warning: {why}; the float form is kept")
+        final = dataclasses.replace(final, precision="float32", why_float=why)
+        onnx = to_onnx(network, recipe.distill.size)
+    written = _write(target, final, onnx)
+    return Report(target, seen.parity, found.trials, found.method, costs, seen.milliseconds, table, written)
 
 
 def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
@@ -135,33 +155,6 @@ def _manifest(recipe: Recipe, run: Path, maps: tuple[MapName, ...], grid: int) -
         ),
         golden=(),
         made_with={name: importlib.metadata.version(name) for name in _SOFTWARE},
-    )
-
-
-def _score(
-    labelled: LabelledSet, exact: QualityModel, rounded: QualityModel, say: Callable[[str], None]
-) -> tuple[Scored, Scored]:
-    """One labelled set through both networks, from the file to the score; files that cannot be graded are left out."""
-    say(f"grading {labelled.name}")
-    inputs = [Input(path) for path in labelled.paths]
-    both = zip(grade_files(exact, inputs), grade_files(rounded, inputs), labelled.qualities, strict=True)
-    rows = [
-        (a.assessment.score, b.assessment.score, quality) for a, b, quality in both if a.assessment and b.assessment
-    ]
-    qualities = [quality for _, _, quality in rows]
-    full, eight = (Scored(labelled.name, np.array([row[n] for row in rows]), qualities) for n in (0, 1))
-    return full, eight
-
-
-def _parity(frames: Iterable[Frame], exact: QualityModel, rounded: QualityModel, thresholds: Thresholds) -> Parity:
-    """Both networks on the same frames; those without a field of view are the same for both and are left out."""
-    both: Iterator[tuple[Assessment, Assessment]] = ((exact.assess(frame), rounded.assess(frame)) for frame in frames)
-    pairs = [(a, b) for a, b in both if a.crop is not None]
-    return compare(
-        [(a.map, b.map) for a, b in pairs],
-        [a.field for a, _ in pairs],
-        [(a.score, b.score) for a, b in pairs],
-        thresholds,
     )
 
 

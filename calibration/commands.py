@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -14,6 +14,8 @@ from calibration.label_page import make_page
 from calibration.site import fit_site
 from edge.commands.cli import Debug, EngineName, Json, Runtime, err, main_of, new_app, out
 from edge.errors import EdgeError
+
+METHODS = "max,percentile,entropy,mse"
 
 app = new_app(
     "Make the bundle that devices run.\n\nExample: edge-calibrate int8 runs/mine --data photographs -o model.efiqa"
@@ -30,10 +32,18 @@ def int8(
             help="Photographs to calibrate on; labelled sets among them fit the thresholds. Phantoms without."
         ),
     ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(help="Calibrate on this folder, or on the frames.csv of an earlier run, in place of --data."),
+    ] = None,
+    methods: Annotated[str, typer.Option(help="Ways to choose ranges, tried in turn; the best is kept.")] = METHODS,
+    max_map_mae: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="By how much INT8 may move the map: mean absolute difference.")
+    ] = 0.01,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Quantise the student to INT8, compare it with the float one, and write a bundle.
+    """Quantise the student to INT8, compare it with the float one, and write a bundle if the maps stay what they were.
 
     Example: edge-calibrate int8 runs/mine --data photographs -o model.efiqa
     """
@@ -41,11 +51,22 @@ def int8(
         from calibration.bundles import make_bundle
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    report = make_bundle(run, data, target, lambda words: err.print(words, markup=False))
+    asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
+    if not asked or len(asked) != len(methods.split(",")):
+        raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
+    report = make_bundle(
+        run, data, target, lambda words: err.print(words, markup=False), frames, cast(Any, asked), max_map_mae
+    )
     if as_json:
         out.print_json(json.dumps(dataclasses.asdict(report) | {"path": str(report.path)}, default=str))
         return
     out.print(f"{report.path}: {report.path.stat().st_size / 2**20:.2f} MiB", markup=False)
+    for method, apart in report.trials.items():
+        out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
+    for layer, apart in report.left_out.items():
+        out.print(f"in float: {layer}, which alone would move the map by {apart:.4f}", markup=False)
+    before, after = report.milliseconds
+    out.print(f"inference on OpenVINO    {before:.2f} ms float32, {after:.2f} ms INT8 ({before / after:.1f} times)")
     for line in report.parity.lines():
         out.print(line)
     for name, questions in report.aurocs.items():

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.random import default_rng
 from numpy.typing import NDArray
 
 from edge.field import find_field
 from edge.frame import prepare
 from edge.images import read_image
-from edge.phantom.degradation import KINDS, degrade
-from edge.phantom.retina import phantom_frame
+from edge.phantom.golden import golden_frame
 from trainer.datasets import find_photographs, in_threads, or_left_out
 from trainer.recipe import Recipe
 
@@ -40,12 +38,7 @@ def choose_frames(data: Path | None, recipe: Recipe, number: int) -> Iterator[Fr
 
 def phantoms(seeds: Iterable[int]) -> Iterator[Frame]:
     """Synthetic eyes: every second one clean, the others spoiled in one way after the other."""
-    for seed in seeds:
-        frame = phantom_frame(seed)
-        if seed % 2:
-            kind = KINDS[seed // 2 % len(KINDS)]
-            frame, _ = degrade(frame, kind, 0.3 + 0.6 * default_rng(seed).random(), rng=default_rng(seed))
-        yield frame
+    yield from map(golden_frame, seeds)
 
 
 def tensors(frames: Iterable[Frame], recipe: Recipe) -> list[NDArray[np.float32]]:

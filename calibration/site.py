@@ -18,7 +18,7 @@ from edge.errors import EdgeError
 from edge.grading import Input, grade_files
 from edge.labels import Quality, read_labels
 from edge.model import QualityModel
-from edge.phantom.retina import phantom_frame
+from edge.phantom.golden import golden_frame
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
         metrics=_metrics(bundle.manifest.metrics, fitted.pooling > 0, estimate),
     )
     with QualityModel(dataclasses.replace(bundle, manifest=manifest), open_engine(bundle, engine, None)) as quality:
-        golden = tuple(Golden(g.seed, quality.assess(phantom_frame(g.seed)).score) for g in manifest.golden)
+        golden = tuple(Golden(g.seed, quality.assess(golden_frame(g.seed)).score) for g in manifest.golden)
     write_bundle(target, dataclasses.replace(manifest, golden=golden), bundle.onnx)
     return SiteReport(
         target,

@@ -180,7 +180,7 @@ def _to_bgr(decoded: NDArray[np.generic], header: Header) -> NDArray[np.uint8]:
     colours = 1 if channels <= 2 else 3
     samples = np.ascontiguousarray(planes[:, :, :colours])
     if header.brightest not in (0, 255, 65535):  # a PNM says what its white is
-        frame = np.asarray(cv2.convertScaleAbs(samples, alpha=255 / header.brightest)).reshape(samples.shape)
+        frame = np.asarray(cv2.convertScaleAbs(samples, alpha=255 / header.brightest), np.uint8).reshape(samples.shape)
     else:
         frame = _to_8_bits(samples, 16 if samples.max() <= _MOST_12_BITS else 257)
     if colours == 1:

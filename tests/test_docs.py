@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import typer.main
 
-from edge.bundle import default_model
+from edge.bundle import default_model, read_bundle
 from edge.phantom.retina import phantom_frame
 
 if sys.version_info >= (3, 11):
@@ -242,3 +242,17 @@ def test_picture_is_small_and_shows_three_frames() -> None:
 def test_no_table_waits_for_its_figures() -> None:
     for page in (ROOT / "MODEL_CARD.md", ROOT / "docs" / "benchmarks.md"):
         assert not re.search(r"FILL|<!-- METRICS", page.read_text(encoding="utf-8")), page
+
+
+def test_figures_of_the_shipped_model_are_those_in_its_bundle() -> None:
+    manifest = read_bundle(default_model()).manifest
+    usable, good = (f"{value:.3f}" for value in (manifest.thresholds.usable, manifest.thresholds.good))
+    for page in ("README.md", "docs/edge-grade.md"):
+        assert re.search(rf"usable from {usable}, good\s+from\s+{good}", TEXTS[page]), page
+    card = TEXTS["MODEL_CARD.md"]
+    aurocs = {name: value for name, value in manifest.metrics.items() if name.startswith("AUROC")}
+    assert len(aurocs) == 3
+    for name, value in aurocs.items():
+        assert f"{value:.4f} |" in card, name
+    apart = manifest.metrics["int8 map mean abs difference"], manifest.metrics["int8 score rank correlation"]
+    assert "| {:.4f} | {:.4f} |".format(*apart) in TEXTS["docs/benchmarks.md"]

@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("modelopt")
 pytest.importorskip("openvino")
 
-from calibration import bundles
+from calibration import bundles, comparison
+from edge.errors import EdgeError
 from edge.manifest import MAPS, REGIONS
 from edge.model import QualityModel
+from edge.phantom.golden import golden_frame
 from edge.phantom.retina import phantom_frame
 from trainer.distill import load_student
 
@@ -34,10 +37,12 @@ def with_maps(student: Any, number: int) -> Any:
 def report(request: pytest.FixtureRequest, tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> bundles.Report:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundles, "load_student", lambda run: with_maps(load_student(run), request.param))
-        patch.setattr(bundles, "PARITY_FRAMES", 6)
+        patch.setattr(comparison, "PARITY_FRAMES", 6)
         patch.setattr(bundles, "CALIBRATION_FRAMES", 6)
+        patch.setattr(bundles, "HELD_FRAMES", 6)
         target = tmp_path_factory.mktemp("bundle") / "model.efiqa"
-        return bundles.make_bundle(tiny_run.run, tiny_run.data, target, lambda words: None)
+        # A student of a few steps has maps that no rounding leaves alone.
+        return bundles.make_bundle(tiny_run.run, tiny_run.data, target, lambda words: None, max_map_mae=0.1)
 
 
 def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
@@ -51,7 +56,7 @@ def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
         assert model.manifest.pooling == (dict.fromkeys(REGIONS, 1.0) if alone else bundles.POOLING)
         assert list(model.assess(phantom_frame(0)).regions) == ([] if alone else ["disc", "macula"])
         for golden in model.manifest.golden:
-            assert model.assess(phantom_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
+            assert model.assess(golden_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
 
 
 def test_float_and_int8_are_compared(report: bundles.Report) -> None:
@@ -60,6 +65,26 @@ def test_float_and_int8_are_compared(report: bundles.Report) -> None:
     before, after = report.aurocs["graded"]["good/reject"]
     assert report.manifest.metrics["AUROC graded good/reject"] == pytest.approx(after)
     assert abs(before - after) < 0.2
+
+
+def test_what_was_tried_is_told_and_written_down(report: bundles.Report, tiny_run: Any) -> None:
+    assert set(report.trials) == {"max", "percentile", "entropy", "mse"}
+    assert report.trials[report.method] == min(report.trials.values())
+    folder = tiny_run.run / "calibration"
+    layers = (folder / "sensitivity.csv").read_text().splitlines()
+    assert layers[0] == "layer,map_mae_alone,precision"
+    assert len(layers) >= 10
+    frames = (folder / "frames.csv").read_text().splitlines()
+    assert len(frames) == 1 + 6
+    for name in ("frames.png", "sensitivity.png"):
+        assert cv2.imread(str(folder / name)) is not None
+
+
+def test_the_gate_lets_nothing_through_that_moved(tiny_run: Any, tmp_path: Path) -> None:
+    target = tmp_path / "model.efiqa"
+    with pytest.raises(EdgeError, match=r"no layer can be INT8 .* the worst is |costs most"):
+        bundles.make_bundle(tiny_run.run, None, target, lambda words: None, methods=("max",), max_map_mae=1e-7)
+    assert not target.exists()
 
 
 def test_a_photograph_that_cannot_be_read_is_left_out(

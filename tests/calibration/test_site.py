@@ -21,6 +21,7 @@ from edge.bundle import default_model, read_bundle
 from edge.errors import EdgeError
 from edge.images import read_image
 from edge.model import QualityModel
+from edge.phantom.golden import golden_frame
 from edge.phantom.retina import phantom_frame
 
 
@@ -63,7 +64,7 @@ def test_ten_labels_make_a_bundle_with_the_same_network(labels: Path, tmp_path: 
     assert re.search(r"\d{4}-\d\d-\d\d, on labels.csv \(5 good, 5 reject; SHA-256 ", after.manifest.thresholds_from)
     with QualityModel.load(target, "openvino") as model:
         for golden in after.manifest.golden:
-            assert model.assess(phantom_frame(golden.seed)).score == pytest.approx(golden.score, abs=1e-4)
+            assert model.assess(golden_frame(golden.seed)).score == pytest.approx(golden.score, abs=1e-4)
         for path in labels.parent.glob("*.png"):
             wanted = {"reject", "no_fundus"} if int(path.stem) % 2 else {"good", "usable"}
             assert model.assess(read_image(path)).verdict in wanted
