@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,8 +43,9 @@ def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]], method:
             for tensor in tensors:
                 model(torch.from_numpy(tensor))
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # modelopt warns of every transformers version it has not seen
+    # modelopt warns of every transformers version it has not seen, and prints where --json is to stand.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
         import modelopt.torch.quantization as mtq
 
         quantized: nn.Module = mtq.quantize(copy.deepcopy(network), mtq.INT8_DEFAULT_CFG, show)
@@ -69,9 +72,25 @@ def _by_histogram(quantized: nn.Module, show: Any, method: Method) -> None:
         quantizer.enable_calib()
     show(quantized)
     for quantizer in inputs:
-        quantizer.load_calib_amax(method, **({"percentile": _PERCENTILE} if method == "percentile" else {}))
+        if method == "mse":
+            quantizer.amax = _least_squares(quantizer._calibrator)
+        else:
+            quantizer.load_calib_amax(method, **({"percentile": _PERCENTILE} if method == "percentile" else {}))
         quantizer.enable_quant()
         quantizer.disable_calib()
+
+
+def _least_squares(calibrator: Any) -> Tensor:
+    """The range that loses least: clipping and rounding, squared, over the histogram.
+
+    The calibrator's own search hands its arguments to the wrong parameters (modelopt 0.47): its ranges are too small.
+    """
+    counts, edges = np.asarray(calibrator._calib_hist, np.float64), np.asarray(calibrator._calib_bin_edges, np.float64)
+    values = (edges[1:] + edges[:-1]) / 2
+    ranges = edges[-1] * np.geomspace(0.02, 1, 200)
+    steps = ranges[:, None] / 127
+    lost = (np.clip(np.rint(values / steps), -127, 127) * steps - values) ** 2 @ counts
+    return torch.tensor(ranges[int(lost.argmin())], dtype=torch.float32)
 
 
 def quantized_layers(network: nn.Module) -> dict[str, Any]:
