@@ -33,7 +33,7 @@ def test_there_is_a_row_for_every_scorer_and_every_map(evaluated: dict[str, Any]
     assert [row[0] for row in graded] == list(scorers)
     for row in graded:
         assert len(row) == 6
-        assert row[1].startswith(f"{scorers[row[0]]['tasks'][0]['auroc']['value']:.4f} (")
+        assert row[1].startswith(f"{scorers[row[0]][0]['auroc']['value']:.4f} (")
     for name, ways in evaluated["maps"].items():
         (masks,) = [some for head, some in tables.items() if head.startswith(f"**Maps against exact masks, {name}**")]
         assert [row[0] for row in masks] == list(ways)

@@ -147,7 +147,9 @@ def test_regions_and_vessels_are_turned_with_the_picture(eyes: list[Square]) -> 
     for n, view in enumerate(some):
         if view.vessels.any():
             layers = np.dstack([view.regions, view.vessels * 255])
-            off = np.abs(view.clean - layers) > 8  # OpenCV rounds each type in its own way, at few pixels by more
+            off = (
+                np.abs(view.clean.astype(np.float32) - layers) > 8
+            )  # OpenCV rounds each type in its own way, at few pixels by more
             assert off.mean() < 1e-4, n
             made._keep(frames, n, view, view.vessels)
             middle = view.regions[4::8, 4::8]
