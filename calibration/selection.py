@@ -66,7 +66,7 @@ def choose(
     if frames is not None and frames.is_file():
         return [c for c in _read(_listed(frames), recipe, say) if c is not None]
     if frames is None and data is None:
-        found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in enumerate(phantoms(range(4 * number)))]
+        found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in enumerate(phantoms(range(2 * number)))]
     else:
         paths = find_images([frames]) if frames else [p.path for p in find_photographs(data, recipe.exclude)]  # type: ignore[arg-type]
         spread = np.unique(np.linspace(0, len(paths) - 1, _CANDIDATES).astype(int))

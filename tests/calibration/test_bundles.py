@@ -80,7 +80,11 @@ def test_what_was_tried_is_told_and_written_down(report: bundles.Report, tiny_ru
         assert cv2.imread(str(folder / name)) is not None
 
 
-def test_the_gate_lets_nothing_through_that_moved(tiny_run: Any, tmp_path: Path) -> None:
+def test_the_gate_lets_nothing_through_that_moved(
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "CALIBRATION_FRAMES", 4)
+    monkeypatch.setattr(bundles, "HELD_FRAMES", 4)
     target = tmp_path / "model.efiqa"
     with pytest.raises(EdgeError, match=r"no layer can be INT8 .* the worst is |costs most"):
         bundles.make_bundle(tiny_run.run, None, target, lambda words: None, methods=("max",), max_map_mae=1e-7)
