@@ -16,7 +16,7 @@ from calibration.frames import choose_frames, phantoms, tensors
 from calibration.quantize import METHODS, Method
 from calibration.search import search, write_search
 from calibration.selection import choose, write_choice
-from calibration.site import check_target
+from calibration.target import check_target
 from calibration.thresholds import UNFITTED, Scored
 from edge.bundle import MAPS, Manifest, MapName, Region, write_bundle
 from edge.errors import EdgeError
@@ -90,7 +90,8 @@ def make_bundle(
     folder = run / "calibration"
     chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES, say)
     write_choice(folder, chosen)
-    held = tensors(chain(choose_frames(data, recipe, HELD_FRAMES), phantoms(range(140, 156))), recipe)
+    others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
+    held = tensors(chain(others, phantoms(range(240, 256))), recipe)
     say(f"quantising by {', '.join(methods)}")
     found = search(network, [c.tensor for c in chosen], held, methods, max_map_mae)
     write_search(folder, found, max_map_mae)

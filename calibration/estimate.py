@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.criterion import Accepted, Aim, Judged, cut, fit
 from edge.bundle import Thresholds
-from edge.metrics import Figure
+from edge.metrics import Figure, stratified_folds
 
 _FOLDS = 10  # at most
 _DRAWS = 400  # bootstrap samples
@@ -57,10 +57,7 @@ def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:
     folds = min(_FOLDS, int(accepted.sum()), int((~accepted).sum()))
     if folds < 2:
         return None
-    rng = np.random.default_rng(0)
-    fold = np.empty(len(accepted), np.intp)
-    for members in (np.flatnonzero(accepted), np.flatnonzero(~accepted)):
-        fold[rng.permutation(members)] = np.arange(len(members)) % folds
+    fold = stratified_folds(accepted, folds)
     said = np.empty(len(accepted), np.bool_)
     for k in range(folds):
         fitted = fit(judged.some(fold != k), own, aim)

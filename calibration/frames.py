@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,11 @@ from trainer.recipe import Recipe
 Frame = NDArray[np.uint8]
 
 
-def choose_frames(data: Path | None, recipe: Recipe, number: int) -> Iterator[Frame]:
+def choose_frames(data: Path | None, recipe: Recipe, number: int, without: Collection[str] = ()) -> Iterator[Frame]:
     """So many photographs of a folder, evenly spread and without those kept for evaluation; phantoms without one.
 
     One at a time, because at full size hundreds do not fit into memory; what cannot be read is named and left out.
+    ``without`` names photographs that are not to be among them.
 
     Raises:
         EdgeError: the folder is missing or holds no photograph.
@@ -29,7 +30,9 @@ def choose_frames(data: Path | None, recipe: Recipe, number: int) -> Iterator[Fr
     if data is None:
         yield from phantoms(range(number))
         return
-    found = find_photographs(data, recipe.exclude)
+    found = [p for p in find_photographs(data, recipe.exclude) if str(p.path) not in without]
+    if not found:
+        return
     chosen = [found[n].path for n in np.unique(np.linspace(0, len(found) - 1, number).astype(int))]
     for frame in in_threads(or_left_out(read_image), chosen, "reading frames"):
         if frame is not None:

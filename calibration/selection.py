@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from calibration.frames import phantoms
+from calibration.thresholds import UNFITTED
 from edge.errors import EdgeError
 from edge.field import find_field
 from edge.frame import prepare
@@ -26,7 +27,8 @@ from trainer.recipe import Recipe
 
 _CANDIDATES = 600  # photographs looked at, evenly spread: reading thousands would take longer than quantising
 _FEWEST = 8  # frames below which ranges are a matter of luck
-_NOTHING_SEEN = 0.05  # a student score below which a frame is no fundus, or one that shows nothing
+_PHANTOMS = 1000  # seeds from here on are calibrated on; what is judged by has smaller ones
+_NOTHING_SEEN = UNFITTED.fundus  # a student score below which a frame is no fundus, or one that shows nothing
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def choose(
     if frames is not None and frames.is_file():
         return [c for c in _read(_listed(frames), recipe, say) if c is not None]
     if frames is None and data is None:
-        found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in enumerate(phantoms(range(2 * number)))]
+        seeds = range(_PHANTOMS, _PHANTOMS + 2 * number)
+        found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
     else:
         paths = find_images([frames]) if frames else [p.path for p in find_photographs(data, recipe.exclude)]  # type: ignore[arg-type]
         spread = np.unique(np.linspace(0, len(paths) - 1, _CANDIDATES).astype(int))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from calibration.criterion import Aim, fit, judge
 from calibration.estimate import Rates, cross_validated, doubts, rates, threshold_interval
+from calibration.target import check_target
 from edge.bundle import Golden, Region, Thresholds, read_bundle, write_bundle
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
@@ -124,20 +124,6 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
         estimate,
         tuple(doubts(judged, estimate)),
     )
-
-
-def check_target(target: Path, model: Path | None = None) -> None:
-    """Refuse before the work what could not be written after it.
-
-    Raises:
-        EdgeError: the target is a folder, the model itself, or in a folder that is missing or read-only.
-    """
-    if target.is_dir() or not target.parent.is_dir():
-        raise EdgeError(f"{target} cannot be the bundle: give a file name in a folder that exists.")
-    if not os.access(target.parent, os.W_OK):
-        raise EdgeError(f"{target} cannot be written: its folder is read-only; give another one.")
-    if model is not None and target.exists() and target.samefile(model):
-        raise EdgeError(f"{target} is the model to start from, which is not changed: give another name.")
 
 
 def _said(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:

@@ -167,15 +167,21 @@ def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: i
     folds = min(folds, int(positive.sum()), int((~positive).sum()))
     if folds < 2:
         raise EdgeError("Cross-validation needs at least 2 images of each class: add labelled images.")
-    generator = np.random.default_rng(seed)
-    fold = np.empty(len(values), dtype=np.intp)
-    for members in (np.flatnonzero(positive), np.flatnonzero(~positive)):
-        fold[generator.permutation(members)] = np.arange(len(members)) % folds
+    fold = stratified_folds(positive, folds, seed)
     thresholds = tuple(best_threshold(values[fold != k], positive[fold != k]) for k in range(folds))
     predictions = values >= np.array(thresholds)[fold]
     metrics = (accuracy, balanced_accuracy, f1, mcc)
     figures = (with_interval(metric, predictions, positive, seed=seed) for metric in metrics)
     return KFold(folds, thresholds, predictions, *figures)
+
+
+def stratified_folds(labels: Labels, folds: int, seed: int = 0) -> NDArray[np.intp]:
+    """The fold of each image, intp (N,): each class dealt out evenly by itself."""
+    generator = np.random.default_rng(seed)
+    fold = np.empty(len(labels), dtype=np.intp)
+    for members in (np.flatnonzero(labels), np.flatnonzero(~labels)):
+        fold[generator.permutation(members)] = np.arange(len(members)) % folds
+    return fold
 
 
 def with_interval(

@@ -15,11 +15,13 @@ pytest.importorskip("modelopt")
 pytest.importorskip("openvino")
 
 from calibration import bundles, comparison
+from edge.bundle import read_bundle
 from edge.errors import EdgeError
 from edge.manifest import MAPS, REGIONS
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
 from edge.phantom.retina import phantom_frame
+from trainer.datasets import find_photographs
 from trainer.distill import load_student
 
 
@@ -89,6 +91,38 @@ def test_the_gate_lets_nothing_through_that_moved(
     with pytest.raises(EdgeError, match=r"no layer can be INT8 .* the worst is |costs most"):
         bundles.make_bundle(tiny_run.run, None, target, lambda words: None, methods=("max",), max_map_mae=1e-7)
     assert not target.exists()
+
+
+def test_where_int8_is_no_faster_the_float_form_is_written(
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((bundles, "CALIBRATION_FRAMES"), (bundles, "HELD_FRAMES"), (comparison, "PARITY_FRAMES")):
+        monkeypatch.setattr(module, name, 4)
+    monkeypatch.setattr(comparison, "time_both", lambda *_: (1.0, 1.2))
+    said: list[str] = []
+    path = tmp_path / "model.efiqa"
+    report = bundles.make_bundle(tiny_run.run, tiny_run.data, path, said.append, methods=("max",), max_map_mae=0.1)
+    assert any("INT8 was no faster on OpenVINO: 1.20 ms against 1.00 ms" in words for words in said)
+    written = read_bundle(path)
+    assert written.manifest.precision == "float32"
+    assert written.manifest == report.manifest
+    assert written.onnx == read_bundle(tiny_run.run / "calibration" / "float32.efiqa").onnx
+
+
+def test_what_judges_the_ranges_is_not_what_they_were_chosen_on(tiny_run: Any) -> None:
+    from calibration.frames import choose_frames
+    from trainer.recipe import load_recipe
+
+    recipe = load_recipe(str(tiny_run.recipe))
+    everything = [str(p.path) for p in find_photographs(tiny_run.data, recipe.exclude)]
+    assert len(list(choose_frames(tiny_run.data, recipe, 100, everything[3:]))) == 3
+    assert list(choose_frames(tiny_run.data, recipe, 100, everything)) == []
+
+
+def test_the_command_offers_the_methods_that_there_are() -> None:
+    from calibration import commands, quantize
+
+    assert ",".join(quantize.METHODS) == commands.METHODS
 
 
 def test_a_photograph_that_cannot_be_read_is_left_out(

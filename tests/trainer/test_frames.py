@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
+from edge.errors import EdgeError
 from trainer import frames as made
 from trainer.datasets import Square
 from trainer.frames import Frames, View, make_frames
@@ -158,3 +160,13 @@ def test_regions_and_vessels_are_turned_with_the_picture(eyes: list[Square]) -> 
             assert ((frames.regions[n] > 128) == (middle > 128)).mean() > 0.95
             seen += bool(view.regions[:, :, 0].any())
     assert seen > 10
+
+
+def test_a_disk_too_small_is_said_before_the_frames_are_made(tiny_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames of a run are gigabytes: half an hour of work would be lost at its end."""
+    tiny = load_recipe(str(tiny_run.recipe))
+    more = dataclasses.replace(tiny, frames=dataclasses.replace(tiny.frames, number=tiny.frames.number + 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(made, "_make", lambda *_: pytest.fail("the work was begun"))
+    with pytest.raises(EdgeError, match=r"needs about .* GiB and the disk has 0\.0 free"):
+        make_frames(more, tiny_run.data, tiny_run.run)
