@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
-from benchmarks import commands
+from benchmarks import command_run, commands
 from benchmarks.reference import Backbone, why_no_reference
 from edge import Assessment, EdgeError, QualityModel
 from edge.bundle import default_model
@@ -108,7 +108,7 @@ def test_markdown_goes_to_the_standard_output() -> None:
 
 @pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
 def test_the_reference_runs_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "VIT_L16", TINY)
+    monkeypatch.setattr(command_run, "VIT_L16", TINY)
     done = bench("--runs", "8", "--threads", "1", "--json")
     assert done.exit_code == 0, done.output
     compared = json.loads(done.stdout)["reference"]
@@ -128,7 +128,7 @@ def test_ours_is_far_faster_than_the_real_reference() -> None:
 
 
 def test_without_the_train_extra_the_run_goes_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "why_no_reference", lambda: "The reference was left out: it needs torch.")
+    monkeypatch.setattr(command_run, "why_no_reference", lambda: "The reference was left out: it needs torch.")
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -141,8 +141,8 @@ def test_a_broken_reference_does_not_cost_our_figures(monkeypatch: pytest.Monkey
     def broken(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(commands, "why_no_reference", lambda: None)
-    monkeypatch.setattr(commands, "build_reference", broken)
+    monkeypatch.setattr(command_run, "why_no_reference", lambda: None)
+    monkeypatch.setattr(command_run, "build_reference", broken)
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -167,8 +167,8 @@ def test_ctrl_c_during_the_reference_keeps_our_figures(monkeypatch: pytest.Monke
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "why_no_reference", lambda: None)
-    monkeypatch.setattr(commands, "build_reference", interrupted)
+    monkeypatch.setattr(command_run, "why_no_reference", lambda: None)
+    monkeypatch.setattr(command_run, "build_reference", interrupted)
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 130
     data = json.loads(done.stdout)
@@ -202,7 +202,7 @@ def test_version_names_the_frame_step_and_the_engines() -> None:
 @given(st.one_of(st.text(), st.from_regex(r"[0-9]{0,6}[xX ][0-9]{0,6}", fullmatch=True)))
 def test_any_text_is_a_size_in_range_or_refused(text: str) -> None:
     try:
-        width, height = commands.parse_size(text)
+        width, height = command_run.parse_size(text)
     except typer.BadParameter:
         return
     assert 32 <= width <= 8192
@@ -212,7 +212,7 @@ def test_any_text_is_a_size_in_range_or_refused(text: str) -> None:
 
 @given(st.integers(32, 8192), st.integers(32, 8192))
 def test_a_size_is_width_by_height(width: int, height: int) -> None:
-    assert commands.parse_size(f"{width}x{height}") == (width, height)
+    assert command_run.parse_size(f"{width}x{height}") == (width, height)
 
 
 def test_help_has_an_example() -> None:
