@@ -48,7 +48,9 @@ def test_edge_needs_only_what_a_camera_installs(path: Path) -> None:
     assert imports(path) - set(sys.stdlib_module_names) - {"__future__"} <= DEVICE
 
 
-@pytest.mark.parametrize("module", ["edge", "edge.commands.grade", "edge.commands.capture", "edge.commands.compile"])
+@pytest.mark.parametrize(
+    "module", ["edge", "edge.commands.grade", "edge.commands.capture", "edge.commands.compile", "edge.commands.doctor"]
+)
 def test_importing_edge_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*({HEAVY!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

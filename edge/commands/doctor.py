@@ -1,0 +1,68 @@
+"""edge-doctor: what works on this machine, and what to do about the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from edge.commands import cli
+from edge.doctor.checkup import examine
+from edge.doctor.finding import Finding
+
+app = cli.new_app("Check this machine.")
+main = cli.main_of(app)
+
+_HELP = """Say what works on this machine, and one remedy for each thing that does not.
+
+Each line is ok; warning: it works, but worse than it could; or missing: what needs it does not work. The last line runs
+the model that ships. Nothing is changed but the engine cache. Exit 0 where the model runs (with --quick: where nothing
+is missing), 1 where it does not.
+
+\b
+Examples:
+  edge-doctor
+  edge-doctor --quick --json
+"""
+_COLOURS = {"ok": "green", "warning": "yellow", "missing": "red"}
+Quick = Annotated[bool, typer.Option("--quick", help="Do not run the model, which may have to build an engine first.")]
+Root = Annotated[Path, typer.Option(hidden=True, help="Where the files of the machine lie.")]
+
+
+@app.command(help=_HELP)
+def doctor(quick: Quick = False, as_json: cli.Json = False, debug: cli.Debug = False, root: Root = Path("/")) -> None:
+    """Examine, tell, judge."""
+    findings: list[Finding] = []
+    columns = SpinnerColumn(), TextColumn("checking")
+    with Progress(*columns, console=cli.err, transient=True) as progress:
+        progress.add_task("")
+        for finding in examine(root, quick):
+            findings.append(finding)
+            if not as_json:
+                _tell(finding)
+    if as_json:
+        sound = _sound(findings, quick)
+        print(json.dumps({"ok": sound, "findings": [dataclasses.asdict(each) for each in findings]}, indent=1))
+    if not _sound(findings, quick):
+        raise typer.Exit(1)
+
+
+def _tell(finding: Finding) -> None:
+    state = f"[{_COLOURS[finding.state]}]{finding.state:<8}[/]"
+    cli.out.print(f"{state} {finding.name:<13} ", end="")
+    cli.out.print(finding.found, markup=False)
+    if finding.remedy:
+        cli.out.print(f"{'':<23}-> {finding.remedy}", markup=False)
+
+
+def _sound(findings: list[Finding], quick: bool) -> bool:
+    judged = findings if quick else [each for each in findings if each.name == "model"]
+    return bool(judged) and all(each.state != "missing" for each in judged)
+
+
+if __name__ == "__main__":
+    main()

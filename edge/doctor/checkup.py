@@ -1,0 +1,69 @@
+"""The whole check-up: every check in the order of what rests on what, and at last the model itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.doctor.finding import Finding, missing, ok, warning
+from edge.doctor.jetson import check_jetson, is_jetson
+from edge.doctor.machine import check_cameras, check_machine, check_opencv, check_openvino
+from edge.doctor.nvidia import check_builder, check_nvidia, has_gpu
+from edge.errors import EdgeError
+
+_SCORE = 0.05  # by how much INT8 on a sound engine may move the score of a golden frame
+_FRAMES = 4
+
+
+def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
+    """Check this machine, one finding after the other.
+
+    Args:
+        root: below which the files of the machine lie; libraries are always those of this Python.
+        quick: leave out the last check, which runs the model that ships and builds its engine where there is none.
+    """
+    jetson = is_jetson(root)
+    gpu = jetson or has_gpu(root)
+    if jetson:
+        yield from check_jetson(root)
+    yield from check_machine(root, jetson)
+    opencv = check_opencv(jetson)
+    yield from opencv
+    yield check_cameras(root)
+    yield from check_nvidia(root, jetson) if gpu else check_builder()
+    yield check_openvino()
+    if not quick and opencv[0].state != "missing":
+        yield check_model(gpu)
+
+
+def check_model(gpu: bool) -> Finding:
+    """The model that ships, from the frame to the score, on the engine that ``auto`` takes.
+
+    Args:
+        gpu: whether this machine has a GPU that ought to run it.
+    """
+    from edge.model import QualityModel  # OpenCV may be missing, which has been said by now
+    from edge.phantom.golden import golden_frame
+
+    start = time.perf_counter()
+    try:
+        with QualityModel.load() as model:
+            assessment = model.assess(golden_frame(0))
+            first = time.perf_counter() - start
+            apart = [abs(assessment.score - model.manifest.golden[0].score)] if model.manifest.golden else []
+            apart += [
+                abs(model.assess(golden_frame(each.seed)).score - each.score)
+                for each in model.manifest.golden[1:_FRAMES]
+            ]
+            name = model.engine.name
+    except EdgeError as error:
+        return missing("model", str(error), "mend what is missing above, then run edge-doctor again")
+    found = f"runs on {name}; first map after {first:.1f} s, golden scores within {max(apart, default=0):.3f}"
+    if max(apart, default=0) > _SCORE:
+        return missing("model", f"{found}, which is wrong", "edge-compile says more; update the engine's library")
+    if gpu and name == "openvino":
+        return warning(
+            "model", f"{found}, though there is a GPU", "edge-compile says why the GPU's engines do not work"
+        )
+    return ok("model", found)

@@ -1,0 +1,149 @@
+"""What every machine has: system, memory, disk, the frame step, OpenCV, cameras, OpenVINO."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+from pathlib import Path
+
+from edge.doctor.finding import Finding, missing, ok, text_of, try_python, warning
+from edge.engines.cache import cache_folder
+from edge.errors import EdgeError
+
+# Rules of thumb, not measurements: TensorRT takes one to two GiB while it builds, and an engine a few MiB.
+_MEMORY_MIB, _DISK_MIB = 2048, 512
+_OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+
+
+def check_machine(root: Path, jetson: bool) -> list[Finding]:
+    """System, memory, disk and the frame step."""
+    return [_system(root), _memory(root, jetson), _disk(), _frame_step()]
+
+
+def _system(root: Path) -> Finding:
+    named = re.search(r'^PRETTY_NAME="?([^"\n]+)', text_of(root / "etc/os-release"), re.M)
+    return ok(
+        "system",
+        f"{named[1] if named else platform.system()}, {platform.machine()}, Python {platform.python_version()}",
+    )
+
+
+def _memory(root: Path, jetson: bool) -> Finding:
+    said = dict(re.findall(r"^(\w+): +(\d+) kB", text_of(root / "proc/meminfo"), re.M))
+    if "MemAvailable" not in said or "MemTotal" not in said:
+        return ok("memory", "not told by this system")
+    free, whole = int(said["MemAvailable"]) // 1024, int(said["MemTotal"]) // 1024
+    found = f"{free} of {whole} MiB free"
+    if free >= _MEMORY_MIB:
+        return ok("memory", found)
+    if jetson:
+        return warning("memory", f"{found}, shared with the GPU", "end the desktop: sudo systemctl isolate multi-user")
+    return warning("memory", found, "end other programs before an engine is built")
+
+
+def _disk() -> Finding:
+    """Where engines are kept: the folder itself, or the first one above it that exists."""
+    try:
+        folder = cache_folder()
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        free = shutil.disk_usage(there).free >> 20
+    except (EdgeError, OSError) as error:
+        return missing("engine cache", str(error), "set EFIQA_CACHE to a folder that can be written")
+    found = f"{folder}, {free} MiB free"
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return missing("engine cache", f"{folder} cannot be written", "set EFIQA_CACHE to a folder that can")
+    if free < _DISK_MIB:
+        return warning("engine cache", found, "free some space, or set EFIQA_CACHE to another disk")
+    return ok("engine cache", found)
+
+
+def _frame_step() -> Finding:
+    try:
+        from edge.frame import frame_step_name
+    except ImportError:  # without OpenCV, which gets a line of its own
+        return missing("frame step", "needs OpenCV", "install OpenCV, see its line")
+    if frame_step_name() == "native":
+        return ok("frame step", "native (C++)")
+    return warning("frame step", "OpenCV's, several times slower", "install a C++ compiler, then efiqa-edge again")
+
+
+def check_opencv(jetson: bool) -> list[Finding]:
+    """OpenCV, and whether pipelines (the CSI camera of a Jetson) can be opened."""
+    try:
+        import cv2
+    except ImportError as error:
+        reason = " ".join(str(error).split())[:150]
+        return [missing("OpenCV", f"it does not load ({reason})", 'pip install "efiqa-edge[cpu]"')]
+    place = Path(str(cv2.__file__)).parent
+    packages = [name for name in _OPENCVS if _installed(name)]
+    found = f"{cv2.__version__} in {place}"
+    if len(packages) > 1:
+        opencv = warning(
+            "OpenCV",
+            f"{found}: {' and '.join(packages)} overwrite each other",
+            f"pip uninstall -y {' '.join(packages)}, then install one of them",
+        )
+    else:
+        opencv = ok("OpenCV", found)
+    return [opencv, _gstreamer(str(cv2.getBuildInformation()), packages, jetson)]
+
+
+def _gstreamer(built: str, packages: list[str], jetson: bool) -> Finding:
+    """Through OpenCV, or through GStreamer's own Python packages."""
+    said = re.search(r"GStreamer:\s+YES(?: \(([^)]+)\))?", built)
+    if said:
+        return ok("GStreamer", f"in OpenCV ({said[1] or 'version not told'})")
+    own = try_python(
+        "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstApp', '1.0'); "
+        "from gi.repository import Gst, GstApp; Gst.init(None); print(Gst.version_string())"
+    )
+    if own.works:
+        return ok("GStreamer", f"{own.said} by its own Python packages")
+    if jetson and packages:
+        return missing(
+            "GStreamer",
+            f"{packages[0]} hides JetPack's OpenCV and has none, so a CSI camera cannot be opened",
+            f"pip uninstall -y {' '.join(packages)}",
+        )
+    return warning(
+        "GStreamer",
+        "none, so pipelines cannot be opened; cameras at /dev/video* and files can",
+        "sudo apt install python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0",
+    )
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def check_cameras(root: Path) -> Finding:
+    """The cameras that this machine shows, and whether this user may read them."""
+    if platform.system() != "Linux":
+        return ok("camera", "not told by this system: try edge-capture 0")
+    cameras = sorted(root.glob("dev/video*"))
+    if not cameras:
+        return warning("camera", "none at /dev/video*", "plug one in; or use a folder, a video, or demo")
+    names = ", ".join("/" + each.relative_to(root).as_posix() for each in cameras)
+    if not all(os.access(each, os.R_OK | os.W_OK) for each in cameras):
+        return missing("camera", f"{names}: you may not read it", "sudo usermod -aG video $USER, then log in again")
+    return ok("camera", names)
+
+
+def check_openvino() -> Finding:
+    """The engine on the CPU."""
+    found = try_python(
+        "import openvino as o; c = o.Core(); "
+        "print(o.get_version().split('-')[0], '|', c.get_property('CPU', 'FULL_DEVICE_NAME'))"
+    )
+    if found.works:
+        return ok("OpenVINO", found.said)
+    if "No module named 'openvino'" in found.said:
+        return warning("OpenVINO", "not installed", 'pip install "efiqa-edge[cpu]"')
+    return missing("OpenVINO", f"it does not start ({found.said})", "pip install --force-reinstall openvino")
