@@ -16,6 +16,7 @@ from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
 from edge.capture.pace import Pace
 from edge.errors import EdgeError
+from edge.guidance import Guide, Hint
 from edge.model import QualityModel
 
 _KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: a day-long session must not grow
@@ -28,14 +29,16 @@ class Graded:
 
     Attributes:
         t: seconds of the source's own time since its first frame.
-        latency_ms: from when the frame was taken or due to its assessment; with ``fast``, which keeps no pace, of
-            grading alone.
+        latency_ms: from when the frame was taken or due to its assessment and hint; with ``fast``, which keeps no
+            pace, of grading alone.
+        hint: what the operator should know now; None where nobody guided.
     """
 
     frame: Frame
     assessment: Assessment
     t: float
     latency_ms: float
+    hint: Hint | None = None
 
 
 @dataclass
@@ -97,6 +100,7 @@ def grade_stream(
     every = fast and not camera.live
     # The first inference of an engine is slow: it happens before the clock of the source starts.
     model.engine.infer(np.zeros((1, 3, model.manifest.input_size, model.manifest.input_size), np.float32))
+    guide = Guide(model.manifest.thresholds)
     mailbox = Mailbox()
     halt = threading.Event()  # set when the grading side is done, for whatever reason
 
@@ -111,9 +115,10 @@ def grade_stream(
     try:
         while not stop.is_set() and (frame := mailbox.take(stop)) is not None:
             taken = time.monotonic()
-            assessment = model.assess(frame.image)
-            done = time.monotonic()
             first = frame.timestamp if first is None else first
+            assessment = model.assess(frame.image)
+            hint = guide.update(assessment, frame.image, frame.timestamp - first)
+            done = time.monotonic()
             began = began or done
             counts.graded += 1
             counts.dropped = mailbox.dropped
@@ -121,7 +126,7 @@ def grade_stream(
             counts.source_seconds = frame.timestamp - first
             latency = (done - (taken if every else frame.timestamp + frame.behind)) * 1000
             counts.latencies_ms.append(latency)
-            yield Graded(frame, assessment, counts.source_seconds, latency)
+            yield Graded(frame, assessment, counts.source_seconds, latency, hint)
     finally:
         halt.set()
         mailbox.close()

@@ -25,10 +25,15 @@ def line_of(graded: Graded) -> str:
             "t": round(graded.t, 4),
             "score": round(assessment.score, 4),
             "verdict": assessment.verdict,
+            "hint": _hint_of(graded),
             "timings": {name: round(ms, 3) for name, ms in dataclasses.asdict(assessment.timings).items()},
             "latency_ms": round(graded.latency_ms, 3),
         }
     )
+
+
+def _hint_of(graded: Graded) -> dict[str, Any] | None:
+    return None if graded.hint is None else dataclasses.asdict(graded.hint)
 
 
 def better(new: Graded, kept: Graded | None) -> bool:
@@ -87,6 +92,7 @@ def sidecar_of(graded: Graded, model: QualityModel, source: str, began: datetime
         "engine": model.engine.describe(),
         "score": assessment.score,
         "verdict": assessment.verdict,
+        "hint": _hint_of(graded),
         "crop": None if assessment.crop is None else dataclasses.asdict(assessment.crop),
         "timings": dataclasses.asdict(assessment.timings),
         "latency_ms": round(graded.latency_ms, 3),

@@ -175,7 +175,7 @@ def test_json_is_a_line_per_frame_and_nothing_else(clip: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["index"] for line in lines] == [0, 1, 2, 3, 4]
     assert all(0 <= line["score"] <= 1 and line["latency_ms"] > 0 for line in lines)
-    assert set(lines[0]) == {"index", "t", "score", "verdict", "timings", "latency_ms"}
+    assert set(lines[0]) == {"index", "t", "score", "verdict", "hint", "timings", "latency_ms"}
     assert "5 frames seen" in done.stderr
 
 

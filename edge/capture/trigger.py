@@ -1,0 +1,199 @@
+"""Automatic capture: when the picture is good and the hand is still, the best frame of the moment is kept."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Thresholds
+from edge.capture.loop import Graded
+from edge.field import Crop
+
+Strictness = Literal["easy", "normal", "strict"]
+STRICTNESSES: tuple[Strictness, ...] = get_args(Strictness)
+
+RING_S = 0.7  # how far back a frame may be chosen
+RING_MIB = 256.0  # what the frames of the ring may take
+EQUAL = 0.01  # scores nearer than this are decided by sharpness
+BETTER = 0.03  # how much better a moment must be to fire again at the same eye
+AGAIN_S = 2.0  # and how much later
+NEXT_EYE_S = 0.7  # a retina that was gone for so long may be another one when it comes back
+STALE_S = 0.5  # a gap between two frames from which nothing is known of the hand
+_PATCH = 64  # side of the picture that motion is measured on
+_SHARP = 384  # about the side of that for sharpness
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a strictness asks for.
+
+    Attributes:
+        level: of the score, from 0 (the bundle's threshold of usable) to 1 (its threshold of good).
+        hold_s: how long score and stillness must last.
+        still: fastest motion, in field radii per second.
+        hinted: whether the operator must have been told to hold.
+    """
+
+    level: float
+    hold_s: float
+    still: float
+    hinted: bool
+
+
+DEMANDS: dict[Strictness, Demand] = {
+    "easy": Demand(0.0, 0.2, 1.2, False),
+    "normal": Demand(0.5, 0.35, 0.6, True),
+    "strict": Demand(1.0, 0.6, 0.4, True),
+}
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A capture.
+
+    Attributes:
+        frames: the best one first, then the runners-up.
+        t: when it fired, in seconds of the source's own time.
+        eye: counts from 1; the same number again is a better capture of the same eye.
+    """
+
+    frames: tuple[Graded, ...]
+    t: float
+    eye: int
+
+
+@dataclass(frozen=True)
+class _Held:
+    graded: Graded
+    sharpness: float
+
+
+class Trigger:
+    """Decides when to fire, from graded frames in the order of their time.
+
+    Args:
+        strictness: how good and how still; see ``DEMANDS``.
+        thresholds: of the bundle.
+        keep: frames of a capture, runners-up included.
+
+    Raises:
+        ValueError: ``keep`` is not positive.
+    """
+
+    def __init__(self, strictness: Strictness, thresholds: Thresholds, keep: int = 3) -> None:
+        if keep < 1:
+            raise ValueError(f"a capture keeps at least one frame, not {keep}")
+        self.demand = DEMANDS[strictness]
+        self._level = thresholds.usable + self.demand.level * (thresholds.good - thresholds.usable)
+        self._keep = keep
+        self._ring: deque[_Held] = deque()
+        self._before: tuple[float, NDArray[np.float32]] | None = None
+        self._since: float | None = None  # since when all is well
+        self._eye = 1
+        self._fired: tuple[float, float] | None = None  # time and score of the last capture of this eye
+        self._gone_since: float | None = None
+
+    def update(self, graded: Graded) -> Fired | None:
+        """Look at a frame; a capture where this is the moment."""
+        self._remember(graded)
+        speed = self._speed(graded)
+        self._watch_for_next_eye(graded)
+        wanted = graded.assessment.score >= self._level and speed <= self.demand.still
+        if self.demand.hinted and graded.hint is not None:
+            wanted = wanted and graded.hint.code == "hold"
+        elif graded.hint is not None:
+            wanted = wanted and graded.hint.code != "off_centre"
+        if not wanted:
+            self._since = None
+            return None
+        self._since = graded.t if self._since is None else self._since
+        if graded.t - self._since < self.demand.hold_s - 1e-6:
+            return None
+        return self._fire(graded.t, self._since)
+
+    def manual(self) -> Fired | None:
+        """A capture now, whatever the score, of the best that the last moments gave; None before the first frame."""
+        return Fired(self._best(self._ring), self._ring[-1].graded.t, self._eye) if self._ring else None
+
+    def _fire(self, t: float, since: float) -> Fired | None:
+        frames = self._best(held for held in self._ring if held.graded.t >= since)
+        score = frames[0].assessment.score
+        if self._fired is not None and (t - self._fired[0] < AGAIN_S or score < self._fired[1] + BETTER):
+            return None
+        self._fired = t, score
+        return Fired(frames, t, self._eye)
+
+    def _best(self, held: Iterable[_Held]) -> tuple[Graded, ...]:
+        ranked = sorted(held, key=lambda h: (h.graded.assessment.score // EQUAL, h.sharpness), reverse=True)
+        return tuple(h.graded for h in ranked[: self._keep])
+
+    def _remember(self, graded: Graded) -> None:
+        good = graded.assessment.score >= self._level
+        self._ring.append(_Held(graded, sharpness(graded) if good else 0.0))
+        most = max(self._keep, int(RING_MIB * 2**20 / max(1, graded.frame.image.nbytes)))
+        while self._ring and (graded.t - self._ring[0].graded.t > RING_S or len(self._ring) > most):
+            self._ring.popleft()
+
+    def _watch_for_next_eye(self, graded: Graded) -> None:
+        hint = graded.hint
+        gone = hint.code == "no_fundus" if hint is not None else graded.assessment.verdict == "no_fundus"
+        if not gone:
+            self._gone_since = None
+            return
+        self._gone_since = graded.t if self._gone_since is None else self._gone_since
+        if self._fired is not None and graded.t - self._gone_since >= NEXT_EYE_S:
+            self._fired = None
+            self._eye += 1
+
+    def _speed(self, graded: Graded) -> float:
+        """Of the picture since the last frame, in field radii per second; infinite where nothing is known."""
+        crop = graded.assessment.crop
+        if crop is None:
+            self._before = None
+            return math.inf
+        patch = _structure(graded.frame.image, crop)
+        before, self._before = self._before, (graded.t, patch)
+        if before is None or not 0 < graded.t - before[0] <= STALE_S:
+            return math.inf
+        (across, down), likeness = cv2.phaseCorrelate(before[1], patch, _window())
+        if likeness < 0.03:  # nothing of the one is found in the other
+            return math.inf
+        # The patch is the inner square of the field: 0.7 of its diameter.
+        return math.hypot(across, down) / _PATCH * 2 * 0.7 / (graded.t - before[0])
+
+
+def sharpness(graded: Graded) -> float:
+    """Variance of the Laplacian of green in the inner square of the field, on a sample of its pixels; 0 without one."""
+    if graded.assessment.crop is None:
+        return 0.0
+    part = _inner(graded.frame.image, graded.assessment.crop, _SHARP)
+    return float(cv2.Laplacian(part, cv2.CV_32F).var()) if part.size else 0.0
+
+
+def _structure(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:
+    """What moves with the retina: green without its slow changes, which belong to the light."""
+    part = _inner(image, crop, 2 * _PATCH)
+    if not part.size:
+        return np.zeros((_PATCH, _PATCH), np.float32)
+    small = cv2.resize(part.astype(np.float32), (_PATCH, _PATCH), interpolation=cv2.INTER_AREA)
+    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), 5), np.float32)
+
+
+def _inner(image: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
+    """Green of the square inside the circle of the field, every n-th pixel: at least ``size`` where it has as many."""
+    margin = round(crop.side * 0.15)
+    top, left = max(crop.y + margin, 0), max(crop.x + margin, 0)
+    bottom, right = max(crop.y + crop.side - margin, 0), max(crop.x + crop.side - margin, 0)
+    step = max(1, (crop.side - 2 * margin) // size)
+    return np.ascontiguousarray(image[top:bottom:step, left:right:step, 1])
+
+
+def _window() -> NDArray[np.float32]:
+    return np.asarray(cv2.createHanningWindow((_PATCH, _PATCH), cv2.CV_32F), np.float32)

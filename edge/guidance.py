@@ -1,0 +1,304 @@
+"""From map and photometry to one hint at a time: every rule and threshold of the guidance is in this file.
+
+A frame's *lost area* is what its degradation map marks, as a share of the field. Each lost cell is put down to what can
+be seen there: no light, too much light, glare, or, where light and colour are in order, blur. The cause with the
+largest part is the hint, unless the retina is not in view at all, or not in the middle. Thresholds are physical (grey
+values of 8 bits, field radii, shares, seconds); they name no camera.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.bundle import LANDMARKS, Region, Thresholds
+from edge.hint import CODES, Code, Hint, languages
+from edge.photometry import Cells, Photometry, measure
+
+__all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
+
+# --- light, in grey values
+LIT = 32.0  # of green: from here on there is light enough
+DIM = 20.0  # a vessel here is some 4 grey values deep: it drowns in noise and the steps of 8 bits
+SHADED = 0.45  # share of the brightness elsewhere in the frame: in shadow
+FULL = 250.0  # of any channel: at its end
+FLOODED = 0.5  # share of the field with a full channel, and with green above GLOWING: the exposure, not a reflex
+GLOWING = 185.0
+# --- glare: light that never saw the retina is white, and adds to the brightness
+WHITER = 0.08, 0.2  # by how much (darkest over brightest channel) it is whiter than the retina: no glare, all glare
+WHITE = 0.6, 0.75  # the same where no retina was seen before to compare with
+BRIGHTER = 1.1, 1.4  # how much brighter than the darker half of the field
+# --- place, in field radii
+LOPSIDED = 0.25  # from the middle of the field to the middle of the dark: a shadow from one side
+ASTRAY = 0.35  # from the middle of the field to the line between disc and macula
+DRIFTED = 0.28  # of disc and macula from where they were in the last good view
+FAR = 0.6  # of the only landmark in sight
+# --- what is a retina, and what is good
+GONE = 0.75  # lost area from which there may be no retina at all
+ALIKE = 0.35  # difference in colour, as a logarithm, up to which it is still the retina of a moment ago
+SMOOTH = 0.02  # fine contrast, share of the brightness: less is out of focus
+REDDISH = 1.5  # red over green of a retina in white light
+REMEMBERED_S = 3.0  # how long a retina that was lost to the eye is still thought to be there
+LEAVING = 0.03  # how far below what made it good a score may fall before that is given up
+# --- calm, in seconds
+SETTLE_S = 0.12  # time constant of the vote of recent frames
+DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
+REFRAMED_S = 2.0  # a new view, good and centred, that is held for so long is what the operator wants
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for each cause in one frame.
+
+    Attributes:
+        lost: lost area, share of the field.
+        shares: the part of it put down to each of ``too_dark``, ``edge_shadow``, ``too_bright``, ``reflex``, ``blur``.
+        places: where a cause is, x to the right and y down, in field radii.
+        flooded: most of the field is at the end of a channel.
+        light: the bright end of green, grey values.
+        chroma: logarithms of red over green and blue over green, medians over the lit field.
+        white: darkest over brightest channel, median over the lit field.
+        detail: fine contrast as a share of the brightness, median over the field.
+    """
+
+    lost: float
+    shares: dict[Code, float]
+    places: dict[Code, tuple[float, float]]
+    flooded: bool
+    light: float
+    chroma: tuple[float, float]
+    white: float
+    detail: float
+
+
+def explain(assessment: Assessment, light: Photometry, white_before: float | None = None) -> Evidence:
+    """Put the lost area of a frame down to causes.
+
+    Args:
+        assessment: of the frame; with a field.
+        light: of the same crop, on the grid of the map.
+        white_before: ``Evidence.white`` of the last good view, None where there was none.
+    """
+    seen = assessment.field
+    blue, green, red = (channel[seen] for channel in (light.blue, light.green, light.red))
+    lost = assessment.map[seen]
+    top, low = np.maximum(np.maximum(blue, red), green), np.minimum(np.minimum(blue, red), green)
+    bright_end, middle = (float(v) for v in np.percentile(green, (95, 50)))
+    white = low / np.maximum(top, 1)
+    flooded = bool((top >= FULL).mean() >= FLOODED and middle >= GLOWING)
+    dark = np.maximum(_ramp(green, LIT, DIM), _ramp(green, 1.3 * SHADED * bright_end, SHADED * bright_end))
+    bright = np.maximum(light.clipped[seen], _glare(green, white, white_before))
+    dark = dark * (1 - bright)
+    parts = {"dark": lost * dark, "bright": lost * bright, "blur": lost * (1 - np.maximum(dark, bright))}
+    of_dark, of_bright = _place(parts["dark"], seen), _place(parts["bright"], seen)
+    # One-sided where the middle of the dark is off the middle of the field, or where only the rim is dark.
+    shadow = bright_end > LIT and (math.hypot(*of_dark) >= LOPSIDED or middle > LIT)
+    shares: dict[Code, float] = dict.fromkeys(("too_dark", "edge_shadow", "too_bright", "reflex", "blur"), 0.0)
+    shares["edge_shadow" if shadow else "too_dark"] = float(parts["dark"].mean())
+    shares["too_bright" if flooded else "reflex"] = float(parts["bright"].mean())
+    shares["blur"] = float(parts["blur"].mean())
+    lit = green >= DIM if (green >= DIM).any() else green >= 0
+    chroma = tuple(float(np.median(np.log((c[lit] + 1) / (green[lit] + 1)))) for c in (red, blue))
+    return Evidence(
+        float(lost.mean()),
+        shares,
+        {"edge_shadow": of_dark, "reflex": of_bright},
+        flooded,
+        bright_end,
+        (chroma[0], chroma[1]),
+        float(np.median(white[lit])),
+        float(np.median(light.detail[seen])),
+    )
+
+
+def _glare(green: Cells, white: NDArray[np.floating], white_before: float | None) -> Cells:
+    """How surely each cell of a field shows light that was thrown back before the retina."""
+    darker_half = float(np.percentile(green, 25))
+    brighter = _ramp(green, BRIGHTER[0] * darker_half, BRIGHTER[1] * darker_half)
+    usual = float(np.percentile(white, 10))
+    if white_before is not None:
+        whiter = _ramp(white, white_before + WHITER[0], white_before + WHITER[1])
+        # A veil over all of the field leaves nothing to be brighter than; its colour tells it all the same.
+        return np.asarray(
+            np.maximum(whiter * brighter, _ramp(white, white_before + 0.2, white_before + 0.4)), np.float32
+        )
+    if usual >= WHITE[0]:  # a camera without colour: brightness alone tells
+        return brighter
+    return np.asarray(_ramp(white, *WHITE) * brighter, np.float32)
+
+
+def landmarks(assessment: Assessment) -> dict[Region, tuple[float, float]]:
+    """Where disc and macula are, in field radii from the middle; without those that cannot be seen."""
+    found: dict[Region, tuple[float, float]] = {}
+    grid = assessment.map.shape[0]
+    axis = (np.arange(grid) + 0.5) * (2 / grid) - 1
+    for region in LANDMARKS:
+        chance = assessment.regions.get(region)
+        if chance is None:
+            continue
+        weight = np.where((chance >= 0.5) & assessment.field, chance, 0)
+        total = float(weight.sum())
+        if float(weight.max()) >= 0.8 and total >= 4:
+            found[region] = float(weight.sum(axis=0) @ axis) / total, float(weight.sum(axis=1) @ axis) / total
+    return found
+
+
+def astray(found: dict[Region, tuple[float, float]]) -> tuple[float, float] | None:
+    """Where the fundus has gone to, in field radii, where it is not in the middle; None where it is, or none can tell.
+
+    A good view has the macula, the disc or the line between them in the middle.
+    """
+    if not found:
+        return None
+    places = np.array(list(found.values()))
+    if len(places) == 1:
+        nearest, limit = places[0], FAR
+    else:
+        along = places[1] - places[0]
+        share = float(np.clip(-(places[0] @ along) / max(float(along @ along), 1e-6), 0, 1))
+        nearest, limit = places[0] + share * along, ASTRAY
+    return (float(nearest[0]), float(nearest[1])) if math.hypot(*nearest) > limit else None
+
+
+class Guide:
+    """One hint at a time, from frames in the order of their time.
+
+    Args:
+        thresholds: of the bundle: a score half way from usable to good is good enough to hold still.
+    """
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._enough = (thresholds.usable + thresholds.good) / 2
+        self._usable = thresholds.usable
+        self._votes: dict[Code, float] = dict.fromkeys(CODES, 0.0)
+        self._places: dict[Code, tuple[float, float]] = {}
+        self._hint: Hint | None = None
+        self._changed = self._last = 0.0
+        self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
+        self._home: dict[Region, tuple[float, float]] = {}  # landmarks of the last good view
+        self._away_since: float | None = None
+
+    def update(self, assessment: Assessment, image: NDArray[np.uint8], t: float) -> Hint:
+        """Look at a frame.
+
+        Args:
+            assessment: of the frame.
+            image: the frame, uint8 BGR (H, W, 3).
+            t: its time in seconds; must not go back.
+
+        Returns:
+            The hint to show now, which changes at most twice a second.
+        """
+        code, place = self._look(assessment, image, t)
+        return self._vote(code, place, t)
+
+    def _look(
+        self, assessment: Assessment, image: NDArray[np.uint8], t: float
+    ) -> tuple[Code, tuple[float, float] | None]:
+        """What this frame alone says, knowing what was seen before."""
+        remembered = self._seen is not None and t - self._seen[0] <= REMEMBERED_S
+        if not remembered:
+            self._home, self._away_since = {}, None
+        if assessment.crop is None or not assessment.field.any():
+            light = float(image[::16, ::16].max(axis=2).mean())
+            if remembered and light < DIM:
+                return "too_dark", None
+            return ("too_bright" if remembered and light >= FULL else "no_fundus"), None
+        known = self._seen[1] if self._seen is not None and remembered else None
+        evidence = explain(
+            assessment, measure(image, assessment.crop, assessment.map.shape[0]), known.white if known else None
+        )
+        if not self._is_retina(evidence, known, assessment):
+            return "no_fundus", None
+        found = landmarks(assessment)
+        clear = evidence.lost <= 1 - self._usable
+        if clear or self._seen is None:
+            self._seen = t, evidence
+        else:
+            self._seen = t, self._seen[1]
+        if (away := self._off_centre(found, evidence, t)) is not None:
+            return "off_centre", away
+        slack = LEAVING if self._hint is not None and self._hint.code == "hold" else 0.0
+        if assessment.score >= self._enough - slack:
+            if found and self._away_since is None:
+                self._home = found
+            return "hold", None
+        cause = max(evidence.shares, key=lambda name: evidence.shares[name])
+        return cause, evidence.places.get(cause)
+
+    def _is_retina(self, now: Evidence, known: Evidence | None, assessment: Assessment) -> bool:
+        """Whether there is a retina in the picture, be it ever so spoiled."""
+        if now.lost < GONE:
+            return True
+        if known is not None:
+            if now.shares["too_dark"] > 0.5 * now.lost or now.flooded:
+                return True
+            return max(abs(a - b) for a, b in zip(now.chroma, known.chroma, strict=True)) <= ALIKE
+        return now.chroma[0] >= math.log(REDDISH) and now.detail < SMOOTH and len(landmarks(assessment)) > 0
+
+    def _off_centre(
+        self, found: dict[Region, tuple[float, float]], evidence: Evidence, t: float
+    ) -> tuple[float, float] | None:
+        """Whereto to aim, where disc and macula have left the middle or the place that they had in the last view."""
+        if evidence.lost >= GONE:
+            return None
+        if (away := astray(found)) is not None:
+            self._away_since = self._away_since or t
+            return away
+        moved = [np.subtract(found[name], self._home[name]) for name in found if name in self._home]
+        drift = np.mean(moved, axis=0) if moved else np.zeros(2)
+        if math.hypot(*drift) <= DRIFTED:
+            self._away_since = None
+            return None
+        self._away_since = self._away_since or t
+        if t - self._away_since >= REFRAMED_S:
+            self._home, self._away_since = found, None
+            return None
+        return float(drift[0]), float(drift[1])
+
+    def _vote(self, code: Code, place: tuple[float, float] | None, t: float) -> Hint:
+        """Hysteresis: the vote of the last moments decides, and a hint stays for a while."""
+        share = 1.0 if self._hint is None else 1 - math.exp(-min(max(t - self._last, 0.0), 1.0) / SETTLE_S)
+        self._last = t
+        for name in CODES:
+            self._votes[name] += share * ((name == code) - self._votes[name])
+        if place is not None:
+            before = self._places.get(code, place)
+            self._places[code] = (
+                before[0] + share * (place[0] - before[0]),
+                before[1] + share * (place[1] - before[1]),
+            )
+        winner = max(CODES, key=lambda name: self._votes[name])
+        if self._hint is None or (winner != self._hint.code and t - self._changed >= DWELL_S):
+            self._hint, self._changed = _hint_at(winner, self._places.get(winner)), t
+        return self._hint
+
+
+def _hint_at(code: Code, place: tuple[float, float] | None) -> Hint:
+    if place is None or code not in ("edge_shadow", "off_centre", "reflex"):
+        return Hint(code)
+    radius = math.hypot(*place)
+    if radius < 0.1:  # in the middle: no hour is nearer than another
+        return Hint(code, None, round(radius, 2))
+    hour = round(math.degrees(math.atan2(place[0], -place[1])) / 30) % 12 or 12
+    return Hint(code, hour, round(radius, 2))
+
+
+def _place(part: Cells, seen: NDArray[np.bool_]) -> tuple[float, float]:
+    """The middle of what a cause took, in field radii from the middle of the crop."""
+    total = float(part.sum())
+    if total <= 0:
+        return 0.0, 0.0
+    down, across = np.nonzero(seen)
+    half = seen.shape[0] / 2
+    return float(part @ (across + 0.5)) / total / half - 1, float(part @ (down + 0.5)) / total / half - 1
+
+
+def _ramp(values: NDArray[np.floating], none: float, full: float) -> Cells:
+    """0 at ``none``, 1 at ``full`` (which may be the lower one), straight between."""
+    span = full - none if full != none else 1e-6
+    return np.asarray(np.clip((values - none) / span, 0, 1), np.float32)
