@@ -13,7 +13,7 @@ from edge.atomic import write_atomically
 from edge.bundle import default_model, read_bundle
 from edge.commands import cli
 from edge.engines.cache import Built, sidecar
-from edge.engines.choose import compile_bundle
+from edge.engines.choose import Compiled, compile_bundle
 from edge.errors import EdgeError
 
 app = cli.new_app("Build the engine of a model.")
@@ -66,15 +66,16 @@ def compile_model(
             f"only tensorrt_rtx builds for {target.value}; leave --engine out, or use --target current."
         )
     bundle = read_bundle(model or default_model())
-    built = compile_bundle(bundle, engine.value, target.value)
+    compiled = compile_bundle(bundle, engine.value, target.value)
+    built = compiled.built
     if out is not None:
         _copy(built, out)
     elif built.path is None:
         raise EdgeError("the engine was built but not kept: set EFIQA_CACHE to a folder with free space, or use --out")
     if as_json:
-        print(json.dumps(_facts(built, bundle.path, out), indent=1))
+        print(json.dumps(_facts(compiled, bundle.path, out), indent=1))
     else:
-        _tell(built, bundle.path, out)
+        _tell(compiled, bundle.path, out)
 
 
 def _copy(built: Built, out: Path) -> None:
@@ -87,7 +88,8 @@ def _copy(built: Built, out: Path) -> None:
         ) from error
 
 
-def _facts(built: Built, model: Path, out: Path | None) -> dict[str, Any]:
+def _facts(compiled: Compiled, model: Path, out: Path | None) -> dict[str, Any]:
+    built = compiled.built
     return {
         "model": str(model),
         "engine": built.key["runtime"],
@@ -98,17 +100,35 @@ def _facts(built: Built, model: Path, out: Path | None) -> dict[str, Any]:
         "size_mib": round(len(built.data) / 2**20, 3),
         "from_cache": built.cached,
         "build_seconds": round(built.seconds, 3),
+        "verified": compiled.verified,
+        "passed_over": compiled.passed_over,
         "key": built.key,
     }
 
 
-def _tell(built: Built, model: Path, out: Path | None) -> None:
+def _tell(compiled: Compiled, model: Path, out: Path | None) -> None:
+    built = compiled.built
     target = "this machine" if built.key["target"] == "current" else built.key["target"]
     how = "from the cache" if built.cached else f"built in {built.seconds:.1f} s"
     lines = [f"{model} on {built.key['runtime']} {built.key['version']} for {target}"]
     lines.append(f"{len(built.data) / 2**20:.2f} MiB, {how}")
+    lines.append(_verified(compiled.verified))
+    lines.extend(f"not {name}: {reason}" for name, reason in compiled.passed_over.items())
     lines.extend(f"engine: {path}" for path in (built.path, out) if path is not None)
     cli.out.print("\n".join(lines), markup=False)
+
+
+def _verified(facts: dict[str, Any] | None) -> str:
+    if facts is None:
+        return "not verified: that is done where it is first loaded"
+    if facts["against"] == "onnx":
+        return (
+            f"verified against the ONNX on {facts['frames']} frames: maps differ by {facts['map_mae']:.4f} on average, "
+            f"{facts['map_max']:.4f} at most, scores by {facts['score_max']:.4f}"
+        )
+    if facts["against"] == "golden scores":
+        return f"verified on {facts['frames']} golden frames: scores differ by up to {facts['score_max']:.4f}"
+    return "not verified: the bundle has nothing to hold it against"
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from edge.doctor.finding import Finding, Tried, missing, ok, text_of, try_python, warning
 
+# A folder of its name, which an uninstalled wheel leaves behind, can be imported too, and has no file.
 _TENSORRT = (
-    "import {0} as t; assert hasattr(t, 'Logger') and t.Builder(t.Logger(t.Logger.ERROR)); "
-    "print(t.__version__, t.__file__)"
+    "import tensorrt as t; assert t.__file__, \"No module named 'tensorrt'\"; "
+    "assert t.Builder(t.Logger(t.Logger.ERROR)); print(t.__version__, t.__file__)"
 )
 _RTX = "import tensorrt_rtx as t; assert t.Builder(t.Logger(t.Logger.ERROR)); print(t.__version__)"
 _PYCUDA = (
@@ -101,7 +102,7 @@ def _pycuda(trial: Try) -> Finding:
 
 def _tensorrt(root: Path, jetson: bool, trial: Try) -> Finding:
     """The bindings, the library below them, whether the two fit, and whether a builder starts."""
-    found = trial(_TENSORRT.format("tensorrt"))
+    found = trial(_TENSORRT)
     if found.works:
         version = found.said.split()[0]
         if int(version.split(".")[0]) < _OLDEST:

@@ -6,19 +6,25 @@ Runtimes themselves do not notice a flipped byte in an engine (OpenVINO loads it
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edge.atomic import write_atomically
 from edge.bundle import ONNX, Bundle
 from edge.errors import EdgeError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where two builds of one engine may run side by side
+    fcntl = None  # type: ignore[assignment]
 
 Key = dict[str, str]
 Loaded = TypeVar("Loaded")
@@ -85,6 +91,7 @@ def engine_key(
     """
     return {
         "onnx": bundle.manifest.members[ONNX],
+        "precision": bundle.manifest.precision,
         "runtime": runtime,
         "version": version,
         "options": options,
@@ -98,7 +105,8 @@ def engine_key(
 def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
     """The engine of ``key``: from the cache, or built and put there.
 
-    A cache that cannot take the engine is worth a warning; the engine is there all the same.
+    A cache that cannot take the engine is worth a warning; the engine is there all the same. Where several processes
+    want the same engine, one builds it and the others wait for it.
 
     Args:
         key: see ``engine_key``.
@@ -108,8 +116,15 @@ def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
     Raises:
         EdgeError: building failed.
     """
-    if not fresh and (found := _find(key)) is not None:
+    if not fresh and (found := find(key)) is not None:
         return found
+    with _alone(key):
+        if not fresh and (found := find(key)) is not None:
+            return found
+        return _make(key, build)
+
+
+def _make(key: Key, build: Callable[[], bytes]) -> Built:
     start = time.perf_counter()
     data = build()
     seconds = time.perf_counter() - start
@@ -123,22 +138,35 @@ def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
     return Built(data, path, False, seconds, key)
 
 
-def open_cached(key: Key, build: Callable[[], bytes], load: Callable[[bytes], Loaded]) -> Loaded:
-    """Load the engine of ``key``; one from the cache that the runtime refuses is built again.
+def open_cached(
+    key: Key, build: Callable[[], bytes], load: Callable[[bytes], Loaded], verify: Callable[[Loaded, Built], None]
+) -> tuple[Loaded, Built]:
+    """Load the engine of ``key``; one from the cache that the runtime refuses, or that is wrong, is built again.
 
     Args:
         key: as for ``fetch``.
         build: as for ``fetch``.
         load: raises EdgeError where the runtime refuses the engine.
+        verify: raises EdgeError where the engine does not compute its network; see ``edge.engines.verify``.
+
+    Returns:
+        What ``load`` gave, and the engine it was given.
     """
     built = fetch(key, build)
     try:
-        return load(built.data)
+        return _opened(built, load, verify), built
     except EdgeError as error:
         if not built.cached:
             raise
         log.warning("warning: the cached engine %s is built again: %s", built.path, error)
-    return load(fetch(key, build, fresh=True).data)
+    built = fetch(key, build, fresh=True)
+    return _opened(built, load, verify), built
+
+
+def _opened(built: Built, load: Callable[[bytes], Loaded], verify: Callable[[Loaded, Built], None]) -> Loaded:
+    loaded = load(built.data)
+    verify(loaded, built)
+    return loaded
 
 
 def _paths(key: Key) -> tuple[Path, Path]:
@@ -153,7 +181,7 @@ def sidecar(key: Key, data: bytes) -> bytes:
     return json.dumps({"key": key, "sha256": hashlib.sha256(data).hexdigest()}, indent=1, sort_keys=True).encode()
 
 
-def _find(key: Key) -> Built | None:
+def find(key: Key) -> Built | None:
     """The cached engine, or None where there is none or it is not what its sidecar says."""
     try:
         engine, beside = _paths(key)
@@ -176,3 +204,70 @@ def _keep(key: Key, data: bytes) -> Path:
     write_atomically(engine, data)
     write_atomically(beside, sidecar(key, data))
     return engine
+
+
+def read_note(built: Built, device: Mapping[str, str]) -> dict[str, Any] | None:
+    """What ``write_note`` kept of this very engine on this very device; None where nothing was, or it is damaged."""
+    if built.path is None:
+        return None
+    try:
+        note = json.loads(_note(built.path).read_bytes())
+        if note["engine"] == hashlib.sha256(built.data).hexdigest() and note["device"] == dict(device):
+            return dict(note["facts"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return None
+
+
+def write_note(built: Built, device: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+    """Keep beside an engine that it was verified, and where: an engine of a family may be copied to another device."""
+    if built.path is None:
+        return
+    note = {"engine": hashlib.sha256(built.data).hexdigest(), "device": dict(device), "facts": dict(facts)}
+    try:
+        write_atomically(_note(built.path), json.dumps(note, indent=1, sort_keys=True).encode())
+    except OSError as error:
+        log.warning("warning: %s cannot be written (%s), so the engine is verified again", built.path, error.strerror)
+
+
+def _note(engine: Path) -> Path:
+    return engine.with_suffix(".verified.json")
+
+
+@contextlib.contextmanager
+def _alone(key: Key) -> Iterator[None]:
+    """Hold the lock of an engine, where the cache can be locked."""
+    held = None
+    try:
+        if fcntl is not None:
+            held = _lock(_paths(key)[0].with_suffix(".lock"))
+    except (OSError, EdgeError):
+        pass  # a cache that cannot be written is told of when the engine is to be kept
+    try:
+        yield
+    finally:
+        if held is not None:
+            file, path = held
+            with contextlib.suppress(OSError):
+                path.unlink()
+            os.close(file)  # and with it the lock
+
+
+def _lock(path: Path) -> tuple[int, Path]:
+    """Take a lock file; one that its last holder removed while we waited for it is no lock any more."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.warning("another process builds this engine; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if os.fstat(file).st_ino == path.stat().st_ino:
+                    return file, path
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)

@@ -4,20 +4,55 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from edge.bundle import Bundle
-from edge.engines.cache import Built
+from edge.engines.cache import Built, Key, find
 from edge.engines.checks import UnavailableError
-from edge.engines.openvino import OpenVinoEngine, compile_openvino
+from edge.engines.openvino import OpenVinoEngine, openvino_key
 from edge.engines.protocol import Engine
-from edge.engines.tensorrt import compile_tensorrt, open_tensorrt
-from edge.engines.tensorrt_rtx import compile_tensorrt_rtx, open_tensorrt_rtx
+from edge.engines.tensorrt import open_tensorrt, tensorrt_key
+from edge.engines.tensorrt_rtx import compile_tensorrt_rtx, open_tensorrt_rtx, tensorrt_rtx_key
+from edge.engines.verify import Facts
 from edge.errors import EdgeError
 
 ENGINES = ("tensorrt", "tensorrt_rtx", "openvino")  # in the order that auto tries them
 log = logging.getLogger("efiqa-edge")
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An engine that lies ready.
+
+    Attributes:
+        built: the engine.
+        verified: how it was held against its network; None for one built ahead of time, which is verified where it is
+            first loaded.
+        passed_over: engines that ``auto`` would have preferred, and why each was not taken.
+    """
+
+    built: Built
+    verified: Facts | None
+    passed_over: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done for one engine.
+
+    Attributes:
+        engine: its name.
+        key: of the engine that would be built; None where it cannot be.
+        cached: whether the cache has it already.
+        reason: why it cannot be built here; empty where it can.
+    """
+
+    engine: str
+    key: Key | None
+    cached: bool
+    reason: str = ""
 
 
 def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None) -> Engine:
@@ -35,16 +70,11 @@ def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None) 
         >>> open_engine(read_bundle(default_model()), "openvino", threads=2).name  # doctest: +SKIP
         'openvino'
     """
-    openers: dict[str, Callable[[], Engine]] = {
-        "tensorrt": lambda: open_tensorrt(bundle),
-        "tensorrt_rtx": lambda: open_tensorrt_rtx(bundle),
-        "openvino": lambda: OpenVinoEngine(bundle, threads),
-    }
-    return _first(name, openers)
+    return _first(name, _openers(bundle, threads))[0]
 
 
-def compile_bundle(bundle: Bundle, name: str = "auto", target: str = "current") -> Built:
-    """Build the engine of a bundle into the cache.
+def compile_bundle(bundle: Bundle, name: str = "auto", target: str = "current") -> Compiled:
+    """Build the engine of a bundle into the cache and verify it.
 
     Args:
         bundle: the model.
@@ -55,38 +85,79 @@ def compile_bundle(bundle: Bundle, name: str = "auto", target: str = "current") 
         EdgeError: as ``open_engine``.
     """
     if target != "current":
-        if name not in ("auto", "tensorrt_rtx"):
-            raise EdgeError(
-                f"only tensorrt_rtx builds ahead of time for {target}, not {name}: choose --engine tensorrt_rtx"
-            )
-        return compile_tensorrt_rtx(bundle, target)
-    compilers: dict[str, Callable[[], Built]] = {
-        "tensorrt": lambda: compile_tensorrt(bundle),
-        "tensorrt_rtx": lambda: compile_tensorrt_rtx(bundle),
-        "openvino": lambda: compile_openvino(bundle),
+        _only_rtx(name, target)
+        return Compiled(compile_tensorrt_rtx(bundle, target), None, {})
+    engine, passed_over = _first(name, _openers(bundle, None))
+    compiled = Compiled(engine.built, engine.verified, passed_over)
+    engine.close()
+    return compiled
+
+
+def plan_bundle(bundle: Bundle, name: str = "auto", target: str = "current") -> list[Plan]:
+    """What ``compile_bundle`` would do, and nothing of it done: one plan for each engine that it would try.
+
+    The first without a reason is the one that would be built.
+    """
+    if target != "current":
+        _only_rtx(name, target)
+        name = "tensorrt_rtx"
+    keys: dict[str, Callable[[], Key]] = {
+        "tensorrt": lambda: tensorrt_key(bundle),
+        "tensorrt_rtx": lambda: tensorrt_rtx_key(bundle, target),
+        "openvino": lambda: openvino_key(bundle),
     }
-    return _first(name, compilers)
+    if name not in (*keys, "auto"):
+        raise _no_such(name)
+    plans = []
+    for each in ENGINES if name == "auto" else (name,):
+        try:
+            key = keys[each]()
+        except EdgeError as error:
+            plans.append(Plan(each, None, False, str(error)))
+        else:
+            plans.append(Plan(each, key, find(key) is not None))
+    return plans
 
 
-def _first(name: str, ways: dict[str, Callable[[], Made]]) -> Made:
-    """The named way, or for ``auto`` the first that works.
+def _openers(bundle: Bundle, threads: int | None) -> dict[str, Callable[[], Engine]]:
+    return {
+        "tensorrt": lambda: open_tensorrt(bundle),
+        "tensorrt_rtx": lambda: open_tensorrt_rtx(bundle),
+        "openvino": lambda: OpenVinoEngine(bundle, threads),
+    }
+
+
+def _only_rtx(name: str, target: str) -> None:
+    if name not in ("auto", "tensorrt_rtx"):
+        raise EdgeError(
+            f"only tensorrt_rtx builds ahead of time for {target}, not {name}: choose --engine tensorrt_rtx"
+        )
+
+
+def _no_such(name: str) -> EdgeError:
+    return EdgeError(f"there is no engine '{name}': choose auto, {', '.join(ENGINES)}")
+
+
+def _first(name: str, ways: dict[str, Callable[[], Made]]) -> tuple[Made, dict[str, str]]:
+    """The named way, or for ``auto`` the first that works; and why those before it do not.
 
     An engine that is not on this machine is passed over in silence; one that is there and fails is worth a warning,
     because the next one is much slower.
     """
     if name in ways:
-        return ways[name]()
+        return ways[name](), {}
     if name != "auto":
-        raise EdgeError(f"there is no engine '{name}': choose auto, {', '.join(ENGINES)}")
-    reasons = []
+        raise _no_such(name)
+    reasons: dict[str, str] = {}
     for each in ENGINES:
         try:
-            return ways[each]()
+            return ways[each](), reasons
         except UnavailableError as error:
-            reasons.append(f"{each}: {error}")
+            reasons[each] = str(error)
         except EdgeError as error:
             if each == ENGINES[-1]:
                 raise
-            reasons.append(f"{each}: {error}")
+            reasons[each] = str(error)
             log.warning("warning: %s fails and the next engine is tried: %s", each, error)
-    raise EdgeError("no engine works on this machine. " + ". ".join(reasons))
+    said = ". ".join(f"{each}: {reason}" for each, reason in reasons.items())
+    raise EdgeError(f"no engine works on this machine. {said}")

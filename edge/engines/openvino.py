@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import Bundle
-from edge.engines.cache import Built, Key, engine_key, fetch, open_cached
+from edge.engines.cache import Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor
+from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
 
 # Some CPUs would run the float layers in bfloat16, and one bundle would score differently from machine to machine.
@@ -20,6 +21,10 @@ _CONFIG: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_H
 
 class OpenVinoEngine:
     """A student on the cores of this machine; ``infer`` may be called by many threads.
+
+    Attributes:
+        built: the engine as it lies in the cache.
+        verified: how it was held against its network, see ``edge.engines.verify``.
 
     Example:
         >>> engine = OpenVinoEngine(read_bundle(default_model()), threads=2)  # doctest: +SKIP
@@ -41,28 +46,39 @@ class OpenVinoEngine:
             raise EdgeError(f"{threads} threads cannot run a network: ask for at least 1")
         openvino = _import_openvino()
         core = openvino.Core()
-        config = dict(_CONFIG) if threads is None else {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
-
-        def load(blob: bytes) -> Any:
-            try:
-                return core.import_model(blob, "CPU", config)
-            except Exception as error:  # openvino raises RuntimeError of many kinds, and its bindings TypeError
-                raise EdgeError(f"OpenVINO refuses the engine ({_reason(error)})") from error
-
-        model = open_cached(_key(openvino, core, bundle), lambda: _build(core, bundle), load)
-        check_network(bundle, [_shape(each) for each in model.inputs], [_shape(each) for each in model.outputs])
+        self._config = dict(_CONFIG) if threads is None else {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
+        # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
+        self._lock = threading.Lock()
+        self._request: Any = None
+        self._about: dict[str, str] = {}
         manifest = bundle.manifest
         self._size, self._shape = manifest.input_size, (len(manifest.maps), manifest.grid, manifest.grid)
+        self.verified: Facts = {}
+
+        def check(_: None, built: Built) -> None:
+            self.verified = verify(self, bundle, built)
+
+        _, self.built = open_cached(
+            _key(openvino, core, bundle),
+            lambda: _build(core, bundle),
+            lambda blob: self._load(openvino, core, blob, bundle),
+            check,
+        )
+
+    def _load(self, openvino: Any, core: Any, blob: bytes, bundle: Bundle) -> None:
+        try:
+            model = core.import_model(blob, "CPU", self._config)
+        except Exception as error:  # openvino raises RuntimeError of many kinds, and its bindings TypeError
+            raise EdgeError(f"OpenVINO refuses the engine ({_reason(error)})") from error
+        check_network(bundle, [_shape(each) for each in model.inputs], [_shape(each) for each in model.outputs])
         self._about = {
             "runtime": "openvino",
             "version": str(openvino.get_version()),
             "device": str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip(),
-            "precision": manifest.precision,
+            "precision": bundle.manifest.precision,
             "threads": str(model.get_property("INFERENCE_NUM_THREADS")),
         }
-        # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
-        self._lock = threading.Lock()
-        self._request: Any = model.create_infer_request()
+        self._request = model.create_infer_request()
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 RGB (1, 3, S, S) -> the manifest's maps, float32 (K, grid, grid) in [0, 1]; the caller's own copy.
@@ -88,14 +104,20 @@ class OpenVinoEngine:
 
 
 def compile_openvino(bundle: Bundle) -> Built:
-    """Compile a bundle for the CPU of this machine into the cache.
+    """Compile a bundle for the CPU of this machine into the cache, and verify it.
 
     Raises:
         EdgeError: OpenVINO is not installed or cannot take the network.
     """
+    engine = OpenVinoEngine(bundle)
+    engine.close()
+    return engine.built
+
+
+def openvino_key(bundle: Bundle) -> Key:
+    """The key of a bundle's engine on this machine; raises UnavailableError where OpenVINO is not installed."""
     openvino = _import_openvino()
-    core = openvino.Core()
-    return fetch(_key(openvino, core, bundle), lambda: _build(core, bundle))
+    return _key(openvino, openvino.Core(), bundle)
 
 
 def _import_openvino() -> Any:

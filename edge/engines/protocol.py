@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.engines.cache import Built
 
 
 class Engine(Protocol):
@@ -14,6 +16,14 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """``openvino``, ``tensorrt`` or ``tensorrt_rtx``."""
+
+    @property
+    def built(self) -> Built:
+        """The engine as it lies in the cache."""
+
+    @property
+    def verified(self) -> dict[str, Any]:
+        """How it was held against its network, see ``edge.engines.verify``."""
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 RGB (1, 3, S, S) -> the maps of the manifest, float32 (K, grid, grid) in [0, 1]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,22 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.engines.builder import OPTIONS, build_engine, collecting_logger
-from edge.engines.cache import Built, Key, engine_key, fetch, open_cached
+from edge.engines.cache import Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor
 from edge.engines.cuda import Gpu, open_gpu
+from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
 
 
 class TensorRtEngine:
-    """A student on an NVIDIA GPU; ``infer`` may be called by many threads, one after the other on the GPU."""
+    """A student on an NVIDIA GPU; ``infer`` may be called by many threads, one after the other on the GPU.
+
+    Attributes:
+        built: the engine as it lies in the cache.
+        verified: how it was held against its network, see ``edge.engines.verify``.
+    """
+
+    built: Built
 
     def __init__(self, trt: Any, gpu: Gpu, plan: bytes, bundle: Bundle) -> None:
         """Load an engine onto the GPU.
@@ -31,6 +40,7 @@ class TensorRtEngine:
             EdgeError: the runtime refuses the engine, its shapes are not those of the manifest, or the GPU fails.
         """
         self.name = str(trt.__name__)
+        self.verified: Facts = {}
         self._gpu = gpu
         manifest = bundle.manifest
         self._size, self._shape = manifest.input_size, (len(manifest.maps), manifest.grid, manifest.grid)
@@ -38,6 +48,7 @@ class TensorRtEngine:
             "runtime": self.name,
             "version": str(trt.__version__),
             "device": f"{gpu.name} (compute capability {gpu.capability})",
+            "driver": gpu.driver,
             "precision": manifest.precision,
         }
         self._open = True
@@ -133,15 +144,30 @@ def open_tensorrt(bundle: Bundle) -> TensorRtEngine:
         EdgeError: TensorRT cannot take the network.
     """
     trt, gpu = _import_tensorrt(), open_gpu()
-    return open_cached(
-        _key(trt, gpu, bundle), lambda: _build(trt, gpu, bundle), lambda plan: TensorRtEngine(trt, gpu, plan, bundle)
-    )
+    return open_verified(trt, gpu, bundle, _key(trt, gpu, bundle), lambda: _build(trt, gpu, bundle))
 
 
-def compile_tensorrt(bundle: Bundle) -> Built:
-    """Build a bundle for this machine's GPU into the cache; raises as ``open_tensorrt``."""
-    trt, gpu = _import_tensorrt(), open_gpu()
-    return fetch(_key(trt, gpu, bundle), lambda: _build(trt, gpu, bundle))
+def open_verified(trt: Any, gpu: Gpu, bundle: Bundle, key: Key, build: Callable[[], bytes]) -> TensorRtEngine:
+    """The engine of ``key``, loaded and held against its network; both TensorRTs come here."""
+
+    def load(plan: bytes) -> TensorRtEngine:
+        return TensorRtEngine(trt, gpu, plan, bundle)
+
+    def check(engine: TensorRtEngine, built: Built) -> None:
+        try:
+            engine.verified = verify(engine, bundle, built)
+        except EdgeError:
+            engine.close()
+            raise
+
+    engine, built = open_cached(key, build, load, check)
+    engine.built = built
+    return engine
+
+
+def tensorrt_key(bundle: Bundle) -> Key:
+    """The key of a bundle's engine on this machine; raises UnavailableError as ``open_tensorrt``."""
+    return _key(_import_tensorrt(), open_gpu(), bundle)
 
 
 def _import_tensorrt() -> Any:
@@ -152,6 +178,8 @@ def _import_tensorrt() -> Any:
             f"TensorRT is not installed ({error}): a Jetson has it from JetPack, so let the virtual environment see it "
             "(--system-site-packages)"
         ) from error
+    if not hasattr(tensorrt, "Builder"):  # an empty folder of that name: what an uninstalled wheel leaves behind
+        raise UnavailableError("TensorRT is not installed whole (there is a folder of its name): install it again")
     return tensorrt
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from edge.bundle import Bundle
 from edge.engines.builder import OPTIONS, TARGETS, build_engine
-from edge.engines.cache import Built, Key, engine_key, fetch, open_cached
+from edge.engines.cache import Built, Key, engine_key, fetch
 from edge.engines.checks import UnavailableError
 from edge.engines.cuda import Gpu, open_gpu
-from edge.engines.tensorrt import TensorRtEngine
+from edge.engines.tensorrt import TensorRtEngine, open_verified
 
 
 def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
@@ -21,27 +21,32 @@ def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
     """
     gpu, trt = open_gpu(), _import_tensorrt_rtx()  # the GPU first: TensorRT-RTX takes a second to import
     target = _family(gpu)
-    return open_cached(
-        _key(trt, bundle, target),
-        lambda: build_engine(trt, bundle, target),
-        lambda plan: TensorRtEngine(trt, gpu, plan, bundle),
-    )
+    return open_verified(trt, gpu, bundle, _key(trt, bundle, target), lambda: build_engine(trt, bundle, target))
 
 
-def compile_tensorrt_rtx(bundle: Bundle, target: str = "current") -> Built:
-    """Build a bundle into the cache.
+def compile_tensorrt_rtx(bundle: Bundle, target: str) -> Built:
+    """Build a bundle ahead of time into the cache; it is verified where it is first loaded.
 
     Args:
         bundle: the model.
-        target: a GPU family of ``builder.TARGETS``, which need not be in this machine, or ``current``.
+        target: a GPU family of ``builder.TARGETS``, which need not be in this machine.
 
     Raises:
-        UnavailableError: TensorRT-RTX is missing, or the GPU where ``target`` is ``current``.
+        UnavailableError: TensorRT-RTX is missing.
         EdgeError: TensorRT-RTX cannot take the network.
     """
     trt = _import_tensorrt_rtx()
+    return fetch(_key(trt, bundle, target), lambda: build_engine(trt, bundle, target))
+
+
+def tensorrt_rtx_key(bundle: Bundle, target: str = "current") -> Key:
+    """The key of a bundle's engine.
+
+    Raises:
+        UnavailableError: TensorRT-RTX is missing, or for ``current`` the GPU.
+    """
     family = _family(open_gpu()) if target == "current" else target
-    return fetch(_key(trt, bundle, family), lambda: build_engine(trt, bundle, family))
+    return _key(_import_tensorrt_rtx(), bundle, family)
 
 
 def _family(gpu: Gpu) -> str:

@@ -36,6 +36,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         maps: int = 1,
         pooling: dict[Region, float] | None = None,
         biases: Sequence[float] = (),
+        last: str = "Sigmoid",
     ) -> Bundle:
         manifest = Manifest(
             name="tiny",
@@ -53,12 +54,20 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             golden=(),
             made_with={},
         )
-        return write_bundle(tmp_path / name, manifest, tiny_onnx(biases or (0.1,) * maps) if onnx is None else onnx)
+        return write_bundle(
+            tmp_path / name, manifest, tiny_onnx(biases or (0.1,) * maps, last) if onnx is None else onnx
+        )
 
     return make
 
 
-def tiny_onnx(biases: Sequence[float] = (0.1,)) -> bytes:
+@pytest.fixture(scope="session")
+def tiny_network() -> bytes:
+    """The network of ``make_bundle``."""
+    return tiny_onnx()
+
+
+def tiny_onnx(biases: Sequence[float] = (0.1,), last: str = "Sigmoid") -> bytes:
     """One map for each bias."""
     maps = len(biases)
     weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)).astype(np.int8)
@@ -68,7 +77,7 @@ def tiny_onnx(biases: Sequence[float] = (0.1,)) -> bytes:
         _node("DequantizeLinear", ["image_q", "scale", "zero"], "image_dq"),
         _node("DequantizeLinear", ["weights", "weights_scale", "zero"], "weights_dq"),
         _node("Conv", ["image_dq", "weights_dq", "bias"], "sums", kernel_shape=[8, 8], strides=[8, 8]),
-        _node("Sigmoid", ["sums"], "maps"),
+        _node(last, ["sums"], "maps"),
     ]
     tensors = [
         _tensor("scale", np.asarray(scale)),

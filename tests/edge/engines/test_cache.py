@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
 import json
 import logging
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge.bundle import Bundle
-from edge.engines.cache import Built, Key, cache_folder, engine_key, fetch, open_cached
+from edge.engines.cache import Built, Key, cache_folder, engine_key, fetch, open_cached, read_note, write_note
 from edge.errors import EdgeError
 
 MakeBundle = Callable[..., Bundle]
@@ -24,6 +31,10 @@ class Builder:
     def __call__(self) -> bytes:
         self.times += 1
         return b"engine %d" % self.times
+
+
+def agrees(loaded: object, built: Built) -> None:
+    """What ``verify`` is where the engine is right."""
 
 
 def kept(built: Built) -> Path:
@@ -152,8 +163,31 @@ def test_an_engine_that_the_runtime_refuses_is_built_once_more() -> None:
             raise EdgeError("made by another driver")
         return data.decode()
 
-    assert open_cached(KEY, build, load) == "engine 2"
+    loaded, built = open_cached(KEY, build, load, agrees)
+    assert (loaded, built.data, built.cached) == ("engine 2", b"engine 2", False)
     assert build.times == 2
+
+
+def test_a_cached_engine_that_is_wrong_is_built_once_more() -> None:
+    build = Builder()
+    fetch(KEY, build)
+
+    def verify(loaded: bytes, built: Built) -> None:
+        if loaded == b"engine 1":
+            raise EdgeError("computes something else")
+
+    assert open_cached(KEY, build, bytes, verify)[0] == b"engine 2"
+
+
+def test_a_fresh_engine_that_is_wrong_is_an_error() -> None:
+    build = Builder()
+
+    def verify(loaded: bytes, built: Built) -> None:
+        raise EdgeError("computes something else")
+
+    with pytest.raises(EdgeError, match="something else"):
+        open_cached(KEY, build, bytes, verify)
+    assert build.times == 1
 
 
 def test_a_runtime_that_refuses_its_own_engine_is_an_error() -> None:
@@ -163,7 +197,7 @@ def test_a_runtime_that_refuses_its_own_engine_is_an_error() -> None:
         raise EdgeError("never")
 
     with pytest.raises(EdgeError, match="never"):
-        open_cached(KEY, build, load)
+        open_cached(KEY, build, load, agrees)
     assert build.times == 1
 
 
@@ -178,3 +212,56 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_folder() == tmp_path / ".cache" / "efiqa-edge"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == tmp_path / ".cache" / "efiqa-edge"
+
+
+def test_a_note_holds_for_this_engine_on_this_device_alone() -> None:
+    built = fetch(KEY, Builder())
+    assert read_note(built, {"device": "a"}) is None
+    write_note(built, {"device": "a"}, {"frames": 3})
+    assert read_note(built, {"device": "a"}) == {"frames": 3}
+    assert read_note(built, {"device": "b"}) is None
+    assert read_note(dataclasses.replace(built, data=b"other"), {"device": "a"}) is None
+    note = kept(built).with_suffix(".verified.json")
+    for damaged in (b"", b"[]", b"{}", b"\xff", note.read_bytes()[:-3]):
+        note.write_bytes(damaged)
+        assert read_note(built, {"device": "a"}) is None
+
+
+def build_slowly(folder: str, number: int) -> tuple[bytes, bool]:
+    """In a process of its own: an engine that differs from those of the others."""
+    os.environ["EFIQA_CACHE"] = folder
+
+    def build() -> bytes:
+        time.sleep(0.3)
+        return b"engine of process %d " % number * 100_000
+
+    built = fetch(KEY, build)
+    return built.data, built.cached
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are locked on Unix only")
+def test_processes_that_want_the_same_engine_build_it_once(own_cache: Path) -> None:
+    with concurrent.futures.ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("fork")) as pool:
+        done = list(pool.map(build_slowly, [str(own_cache)] * 4, range(4)))
+    assert len({data for data, _ in done}) == 1
+    assert [cached for _, cached in done].count(False) == 1
+    assert fetch(KEY, Builder()).data == done[0][0]
+    assert sorted(path.suffix for path in own_cache.iterdir()) == [".engine", ".json"]
+
+
+def test_threads_that_want_the_same_engine_build_it_once() -> None:
+    build = Builder()
+
+    def slow() -> bytes:
+        time.sleep(0.1)
+        return build()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: fetch(KEY, slow).data, range(4)))
+    assert done == [b"engine 1"] * 4
+
+
+def test_a_holder_that_dies_does_not_keep_the_others_out(own_cache: Path) -> None:
+    code = "import os, sys; from edge.engines.cache import fetch; fetch({'onnx': 'x'}, lambda: os._exit(9))"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "EFIQA_CACHE": str(own_cache)}, check=False)
+    assert fetch({"onnx": "x"}, Builder()).data == b"engine 1"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from edge.bundle import Bundle
 from edge.engines import tensorrt
 from edge.engines.checks import UnavailableError
-from edge.engines.choose import compile_bundle, open_engine
+from edge.engines.choose import compile_bundle, open_engine, plan_bundle
 from edge.engines.cuda import Gpu
 from edge.errors import EdgeError
 
@@ -38,7 +39,10 @@ def test_auto_takes_openvino_where_there_is_no_gpu(make_bundle: MakeBundle, capl
     engine = open_engine(make_bundle())
     assert engine.name == "openvino"
     assert engine.infer(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 4, 4)
-    assert compile_bundle(make_bundle()).key["runtime"] == "openvino"
+    compiled = compile_bundle(make_bundle())
+    assert compiled.built.key["runtime"] == "openvino"
+    assert list(compiled.passed_over) == ["tensorrt", "tensorrt_rtx"]
+    assert "not installed" in compiled.passed_over["tensorrt"]
     assert not caplog.records  # what is not there is not worth a warning
 
 
@@ -164,3 +168,35 @@ def test_a_tensorrt_that_is_too_old_is_not_available(make_bundle: MakeBundle, mo
     with pytest.raises(UnavailableError, match=r"^tensorrt 8\.6\.1 is too old: install version 10 or newer$"):
         open_engine(bundle, "tensorrt")
     assert open_engine(bundle).name == "openvino"
+
+
+@pytest.mark.usefixtures("cpu_only")
+def test_a_plan_builds_nothing(make_bundle: MakeBundle, own_cache: Path) -> None:
+    bundle = make_bundle()
+    plans = plan_bundle(bundle)
+    assert [(plan.engine, plan.cached, bool(plan.reason)) for plan in plans] == [
+        ("tensorrt", False, True),
+        ("tensorrt_rtx", False, True),
+        ("openvino", False, False),
+    ]
+    assert not own_cache.exists()
+    assert compile_bundle(bundle).built.key == plans[-1].key
+    assert plan_bundle(bundle, "openvino")[0].cached
+    with pytest.raises(EdgeError, match="no engine 'x'"):
+        plan_bundle(bundle, "x")
+    with pytest.raises(EdgeError, match="only tensorrt_rtx"):
+        plan_bundle(bundle, "openvino", "sm86")
+    (ahead,) = plan_bundle(bundle, "auto", "sm86")
+    assert "not installed" in ahead.reason
+
+
+@pytest.mark.usefixtures("cpu_only")
+def test_a_folder_of_the_name_is_no_tensorrt(
+    make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an uninstalled wheel or type stubs leave behind can be imported, and holds nothing."""
+    (tmp_path / "tensorrt").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt")
+    with pytest.raises(UnavailableError, match="not installed whole"):
+        open_engine(make_bundle(), "tensorrt")

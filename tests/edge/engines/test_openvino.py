@@ -95,7 +95,6 @@ def test_an_engine_that_openvino_refuses_is_built_again(make_bundle: MakeBundle,
     assert built.path is not None
     built.path.write_bytes(b"an engine from elsewhere")
     built.path.with_suffix(".json").write_bytes(sidecar(built.key, b"an engine from elsewhere"))
-    assert compile_openvino(bundle).data == b"an engine from elsewhere"
     np.testing.assert_array_equal(OpenVinoEngine(bundle).infer(tensor), fresh)
     assert compile_openvino(bundle).data != b"an engine from elsewhere"
 

@@ -1,0 +1,111 @@
+"""The gate before an engine is used: the numpy reference, engines that lie, and what is kept of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle, Golden, default_model, read_bundle, write_bundle
+from edge.engines.openvino import OpenVinoEngine, compile_openvino
+from edge.engines.reference import Reference, UnknownOperationError, run_onnx
+from edge.engines.verify import verify
+from edge.errors import EdgeError
+
+MakeBundle = Callable[..., Bundle]
+
+
+class Lying(OpenVinoEngine):
+    """An engine whose maps are moved by a fixed amount."""
+
+    off = 0.0
+
+    def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(super().infer(tensor) + self.off, np.float32)
+
+
+def test_the_reference_computes_the_tiny_network(make_bundle: MakeBundle) -> None:
+    bundle = make_bundle(maps=3)
+    engine = OpenVinoEngine(bundle)
+    for seed in range(5):
+        tensor = np.random.default_rng(seed).normal(0, 1, (1, 3, 32, 32)).astype(np.float32)
+        np.testing.assert_allclose(run_onnx(bundle.onnx, tensor)[0], engine.infer(tensor), atol=0.005)
+
+
+def test_the_reference_computes_the_shipped_network_as_onnxruntime_does() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    bundle = read_bundle(default_model())
+    session = onnxruntime.InferenceSession(bundle.onnx, providers=["CPUExecutionProvider"])
+    tensor = np.random.default_rng(0).normal(0, 1, (1, 3, bundle.manifest.input_size, bundle.manifest.input_size))
+    (theirs,) = session.run(None, {"image": tensor.astype(np.float32)})
+    np.testing.assert_allclose(run_onnx(bundle.onnx, tensor.astype(np.float32)), theirs, atol=0.03)
+
+
+def test_the_shipped_model_is_verified_once_and_that_is_kept(own_cache: Path) -> None:
+    first = OpenVinoEngine(read_bundle(default_model()))
+    assert first.verified["against"] == "onnx"
+    assert 0 < first.verified["map_mae"] < 0.003
+    (note,) = own_cache.glob("*.verified.json")
+    told = json.loads(note.read_text())
+    assert told["facts"] == first.verified
+    told["facts"]["frames"] = 99  # to see that the second load reads it
+    note.write_text(json.dumps(told))
+    assert OpenVinoEngine(read_bundle(default_model())).verified["frames"] == 99
+
+
+@pytest.mark.parametrize("off", [0.05, -0.05, float("nan")])
+def test_an_engine_that_computes_something_else_is_refused(
+    make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, off: float, own_cache: Path
+) -> None:
+    monkeypatch.setattr(Lying, "off", off)
+    with pytest.raises(EdgeError, match=r"openvino does not compute the network of .*tiny\.efiqa: maps differ"):
+        Lying(make_bundle())
+    assert not list(own_cache.glob("*.verified.json"))
+
+
+def test_another_engine_under_our_key_is_found_out(make_bundle: MakeBundle, caplog: pytest.LogCaptureFixture) -> None:
+    """Whole by its sidecar and taken by the runtime, but of another network."""
+    from edge.engines.cache import sidecar
+
+    ours = compile_openvino(make_bundle(biases=(0.1,)))
+    theirs = compile_openvino(make_bundle(biases=(2.0,), name="other.efiqa"))
+    assert ours.path is not None
+    ours.path.write_bytes(theirs.data)
+    ours.path.with_suffix(".json").write_bytes(sidecar(ours.key, theirs.data))
+    with caplog.at_level(logging.WARNING):
+        engine = OpenVinoEngine(make_bundle(biases=(0.1,)))
+    assert "does not compute the network" in caplog.text
+    assert engine.built.data != theirs.data
+
+
+def test_an_operation_that_numpy_does_not_know_leaves_the_golden_scores(
+    make_bundle: MakeBundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = make_bundle(last="HardSigmoid")
+    with pytest.raises(UnknownOperationError, match="HardSigmoid"):
+        Reference(odd.onnx)
+    with caplog.at_level(logging.WARNING):
+        engine = OpenVinoEngine(odd)
+    assert engine.verified == {"against": "nothing", "frames": 0}
+    assert "cannot be verified" in caplog.text
+    scores = _golden_scores(engine, odd)
+    right = dataclasses.replace(odd.manifest, golden=tuple(Golden(seed, score) for seed, score in scores))
+    wrong = dataclasses.replace(odd.manifest, golden=tuple(Golden(seed, 1 - score) for seed, score in scores))
+    built = dataclasses.replace(engine.built, path=None)
+    assert verify(engine, write_bundle(odd.path, right, odd.onnx), built)["against"] == "golden scores"
+    with pytest.raises(EdgeError, match="golden scores differ"):
+        verify(engine, write_bundle(odd.path, wrong, odd.onnx), built)
+
+
+def _golden_scores(engine: OpenVinoEngine, bundle: Bundle) -> list[tuple[int, float]]:
+    from edge.model import QualityModel
+    from edge.phantom.golden import golden_frame
+
+    model = QualityModel(bundle, engine)
+    return [(seed, min(1.0, model.assess(golden_frame(seed)).score)) for seed in (0, 1)]
