@@ -32,12 +32,12 @@ HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
 HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
 ifdef IS_JETSON
   LIGHT := tensorrt
-  ALL := tensorrt,dev
+  ALL := tensorrt,web,dev
   VENV_ARGS := --system-site-packages
   CONSTRAINTS := -c .ci/oldest.txt
 else
   LIGHT := cpu
-  ALL := cpu,train,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,web,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
@@ -110,5 +110,5 @@ $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	  test -x $(OLDEST)/bin/python || "$$python" -m venv $(OLDEST); exit; \
 	done; \
 	echo "error: no Python 3.10 found: install one, or name it: make test-oldest PYTHON310=/path/to/python3.10" >&2; exit 1
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu]' pytest hypothesis
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web]' pytest hypothesis
 	@touch $@

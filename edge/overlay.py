@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +32,14 @@ _COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; t
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
-def draw_overlay(frame: Picture, assessment: Assessment, note: str = "") -> Picture:
+def draw_overlay(frame: Picture, assessment: Assessment, note: str = "", caption: bool = True) -> Picture:
     """The frame with its degradation map, the outlines of its field, disc and macula, and a caption below.
 
     Args:
         frame: uint8 BGR, shape (H, W, 3); left as it is.
         assessment: of this frame.
         note: a few more words for the caption, such as a hint; left out where the frame is too narrow.
+        caption: whether there is one.
 
     Returns:
         uint8 BGR, shape (H, W, 3).
@@ -45,8 +48,32 @@ def draw_overlay(frame: Picture, assessment: Assessment, note: str = "") -> Pict
     if assessment.crop is not None:
         _lay_map(picture, assessment, assessment.crop)
         _outline(picture, assessment, assessment.crop)
-    _caption(picture, assessment, note)
+    if caption:
+        _caption(picture, assessment, note)
     return picture
+
+
+def reduced(frame: Picture, assessment: Assessment, widest: int) -> tuple[Picture, Assessment]:
+    """A frame that is wider than ``widest`` made smaller by a whole-numbered factor, because that is cheap.
+
+    Args:
+        frame: uint8 BGR, shape (H, W, 3); left as it is.
+        assessment: of this frame.
+        widest: pixels.
+
+    Returns:
+        The smaller frame and the assessment with its crop on that; both as given where the frame is small enough.
+    """
+    factor = -(-frame.shape[1] // widest)
+    if factor <= 1:
+        return frame, assessment
+    height, width = max(frame.shape[0] // factor, 2), frame.shape[1] // factor
+    whole = frame[: height * factor, : width * factor]
+    smaller = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    if (crop := assessment.crop) is not None:
+        on_smaller = Crop(round(crop.x / factor), round(crop.y / factor), max(1, round(crop.side / factor)))
+        assessment = dataclasses.replace(assessment, crop=on_smaller)
+    return smaller, assessment
 
 
 def map_picture(assessment: Assessment, size: int = 512) -> Picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 
 from edge.camera.quiet import quiet_opencv
 from edge.capture.loop import Graded
-from edge.field import Crop
-from edge.overlay import draw_overlay
+from edge.overlay import draw_overlay, reduced
 
 _WIDEST = 960  # pixels; encoding a larger one would take the core that grades
 _LONGEST_STILL_S = 1.0  # of a pause that is longer, the rest is cut
@@ -91,17 +89,8 @@ def _open(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
 
 
 def _drawn(graded: Graded) -> NDArray[np.uint8]:
-    """The overlay at film size: reduced by a whole-numbered factor first, because that is cheap, then drawn."""
-    image, assessment = graded.frame.image, graded.assessment
-    factor = -(-image.shape[1] // _WIDEST)
-    if factor > 1:
-        height, width = max(image.shape[0] // factor, 2), image.shape[1] // factor
-        whole = image[: height * factor, : width * factor]
-        image = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        if (crop := assessment.crop) is not None:
-            smaller = Crop(round(crop.x / factor), round(crop.y / factor), max(1, round(crop.side / factor)))
-            assessment = dataclasses.replace(assessment, crop=smaller)
-    drawn: NDArray[np.uint8] = draw_overlay(image, assessment)
+    """The overlay at film size."""
+    drawn: NDArray[np.uint8] = draw_overlay(*reduced(graded.frame.image, graded.assessment, _WIDEST))
     return drawn
 
 

@@ -1,0 +1,144 @@
+"""The thread that draws what the page shows: the newest frame, once for all clients, while one of them looks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+
+from edge.capture.loop import Graded
+from edge.overlay import draw_overlay, reduced
+
+Kind = Literal["overlay", "plain"]
+
+_WIDEST = 960  # pixels: as many as a phone has
+_QUALITY = 80
+_FASTEST_S = 1 / 20  # between two pictures
+_SHARE = 0.25  # of a core: where drawing takes longer, pictures come less often, and grading keeps its pace
+_MOST_WAITING = 4  # kept frames that wait to be drawn; each is a full frame in memory
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG of one frame."""
+
+    number: int  # of the frame, as the preview counts them
+    jpeg: bytes
+
+
+class Painter:
+    """Draws on a thread of its own; every call returns at once.
+
+    Args:
+        show: called on the painter's thread with each picture of the stream.
+        keep: called on the painter's thread with a kept frame, its picture under the map and its plain one.
+        report: told one sentence per frame that could not be drawn.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[Kind, Picture], None],
+        keep: Callable[[Graded, bytes, bytes], None],
+        report: Callable[[str], None],
+    ) -> None:
+        self.drawn = 0  # pictures of the stream encoded so far
+        self._show, self._keep, self._report = show, keep, report
+        self._changed = threading.Condition()
+        self._newest: tuple[int, Graded] | None = None
+        self._wanted: set[Kind] = set()
+        self._kept: deque[Graded] = deque(maxlen=_MOST_WAITING)
+        self._closing = False
+        self._done: dict[Kind, int] = {}
+        self._thread = threading.Thread(target=self._work, name="preview pictures", daemon=True)
+        self._thread.start()
+
+    def newest(self, number: int, graded: Graded) -> None:
+        """A newer frame is there."""
+        with self._changed:
+            self._newest = number, graded
+            if self._wanted:
+                self._changed.notify()
+
+    def want(self, kind: Kind) -> None:
+        """Somebody waits for a picture that is newer than the last one drawn."""
+        with self._changed:
+            self._wanted.add(kind)
+            self._changed.notify()
+
+    def keep(self, graded: Graded) -> None:
+        """Draw a kept frame."""
+        with self._changed:
+            self._kept.append(graded)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        if sys.platform == "linux":
+            # Linux counts niceness by thread: where cores are short, the preview waits, not grading.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        while self._wait():
+            began = time.monotonic()
+            try:
+                self._draw_kept()
+                self._draw_newest()
+            except Exception as error:  # a frame that cannot be drawn must not end the preview
+                self._report(f"the preview could not draw a frame ({error}); the session goes on.")
+            spent = time.monotonic() - began
+            self._rest(max(_FASTEST_S - spent, spent * (1 / _SHARE - 1)))
+
+    def _wait(self) -> bool:
+        """Wait for something to draw; False once closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._kept or self._fresh())
+            return not self._closing
+
+    def _draw_kept(self) -> None:
+        with self._changed:
+            kept = self._kept.popleft() if self._kept else None
+        if kept is not None:
+            self._keep(kept, _encode(kept, "overlay"), _encode(kept, "plain"))
+
+    def _draw_newest(self) -> None:
+        with self._changed:
+            kinds = self._fresh()
+            self._wanted.difference_update(kinds)
+            newest = self._newest
+        if newest is None:
+            return
+        for kind in kinds:
+            self._done[kind] = newest[0]
+            self._show(kind, Picture(newest[0], _encode(newest[1], kind)))
+            self.drawn += 1
+
+    def _fresh(self) -> list[Kind]:
+        """The kinds that are waited for and would be news."""
+        if self._newest is None:
+            return []
+        number = self._newest[0]
+        return sorted(kind for kind in self._wanted if self._done.get(kind, -1) < number)
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, timeout=seconds)
+
+
+def _encode(graded: Graded, kind: Kind) -> bytes:
+    small, assessment = reduced(graded.frame.image, graded.assessment, _WIDEST)
+    picture = draw_overlay(small, assessment, caption=False) if kind == "overlay" else small
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return bytes(data) if done else b""

@@ -1,0 +1,279 @@
+"""What the preview answers; ``docs/preview.md`` is the description for those who call it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.resources
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSMsgType, web
+
+from edge.capture.trigger import STRICTNESSES
+from edge.hint import languages
+from edge.preview.hub import Capture
+from edge.preview.painter import Kind
+from edge.preview.state import PROMETHEUS, frame_state, metrics
+
+if TYPE_CHECKING:
+    from edge.preview.server import Preview
+
+
+_PAGE = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/words.json": ("words.json", "application/json"),
+}
+_OPEN = {*_PAGE, "/login", "/healthz"}  # nothing of a patient or a session is in them
+_LONGEST_BODY = 1024  # bytes
+_BODY_S = 3.0
+_SLOW_S = 5.0  # a client that does not take what it asked for within this is let go
+_BEAT_S = 5.0  # between two signs of life where nothing happens
+_FASTEST_STATE_S = 1 / 30
+_STALE_S = 2.0  # without a frame for longer, the session is not healthy
+_WRONG_TOKEN_S = 0.5  # before a wrong token is answered
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Server": "efiqa-edge",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(preview: Preview) -> web.Application:
+    """All routes, behind the one gate."""
+    app = web.Application(middlewares=[_gate(preview)], client_max_size=_LONGEST_BODY)
+    app.on_response_prepare.append(_add_headers)
+    routes = Routes(preview)
+    app.add_routes([web.get(path, _file(name, kind)) for path, (name, kind) in _PAGE.items()])
+    app.add_routes(
+        [
+            web.post("/login", routes.login),
+            web.get("/healthz", routes.healthz),
+            web.get("/metrics", routes.metrics),
+            web.get("/state", routes.state),
+            web.get("/stream", routes.stream),
+            web.get("/captures", routes.captures),
+            web.get(r"/captures/{number:\d{1,9}}.{kind:overlay|plain}.jpg", routes.capture),
+            web.post("/trigger", routes.trigger),
+            web.post("/settings", routes.settings),
+        ]
+    )
+    return app
+
+
+def _gate(preview: Preview) -> Any:
+    """Turn away foreign names, foreign pages and whoever does not know the token."""
+    access = preview.access
+
+    @web.middleware
+    async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.headers.get("Host", "")
+        if not access.right_host(host):
+            return _refusal(421, "this address is not one of this machine's names; open it by its IP address")
+        if not access.right_origin(request.headers.get("Origin"), host):
+            return _refusal(403, "requests from other sites are refused")
+        if request.method == "POST" and request.content_type != "application/json":
+            # A form on a foreign page cannot send this type.
+            return _refusal(415, "send the header Content-Type: application/json")
+        if request.path not in _OPEN and not _known(preview, request):
+            if "Authorization" in request.headers:
+                await asyncio.sleep(_WRONG_TOKEN_S)
+            return _refusal(401, "this needs the token: log in on the page, or send Authorization: Bearer TOKEN")
+        return await handler(request)
+
+    return gate
+
+
+def _known(preview: Preview, request: web.Request) -> bool:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and preview.access.right_token(given):
+        return True
+    return preview.access.right_cookie(request.cookies.get(_cookie_name(preview)))
+
+
+def _cookie_name(preview: Preview) -> str:
+    return f"efiqa_{preview.port}"  # browsers share cookies between the ports of a host
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+def _refusal(status: int, sentence: str) -> web.Response:
+    return web.json_response({"error": sentence}, status=status)
+
+
+def _file(name: str, kind: str) -> Handler:
+    """A file of the page."""
+    data = importlib.resources.files("edge.preview").joinpath("page", name).read_bytes()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=data, content_type=kind, charset="utf-8")
+
+    return answer
+
+
+class Routes:
+    """The answers that depend on the session."""
+
+    def __init__(self, preview: Preview) -> None:
+        self._preview, self._hub = preview, preview.hub
+
+    async def login(self, request: web.Request) -> web.StreamResponse:
+        """The token for a cookie that neither scripts nor other sites can use."""
+        token = (await _body(request)).get("token")
+        access = self._preview.access
+        if not isinstance(token, str) or not access.right_token(token):
+            await asyncio.sleep(_WRONG_TOKEN_S)
+            return _refusal(401, "this is not the token")
+        answer = web.json_response({"ok": True})
+        secure = self._preview.tls is not None
+        answer.set_cookie(
+            _cookie_name(self._preview), access.cookie, httponly=True, samesite="Strict", secure=secure, path="/"
+        )
+        return answer
+
+    async def healthz(self, request: web.Request) -> web.StreamResponse:
+        """200 while frames are graded, 503 otherwise."""
+        since = time.monotonic() - self._preview.published_at
+        started = self._preview.newest is not None
+        status = "ok" if started and since < _STALE_S else "stalled" if started else "starting"
+        return web.json_response({"status": status}, status=200 if status == "ok" else 503)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Prometheus."""
+        text = metrics(self._preview.counts, self._preview.newest, self._hub.captured, self._hub.clients())
+        return web.Response(body=text.encode(), headers={"Content-Type": PROMETHEUS})
+
+    async def captures(self, request: web.Request) -> web.StreamResponse:
+        """The latest captures, oldest first."""
+        return web.json_response({"captures": self._listed()})
+
+    async def capture(self, request: web.Request) -> web.StreamResponse:
+        """The picture of one."""
+        number, kind = int(request.match_info["number"]), request.match_info["kind"]
+        for each in self._hub.captures:
+            if each.number == number:
+                return web.Response(body=each.overlay if kind == "overlay" else each.plain, content_type="image/jpeg")
+        return _refusal(404, f"there is no capture {number}")
+
+    async def trigger(self, request: web.Request) -> web.StreamResponse:
+        """Keep a frame now."""
+        await _body(request)
+        self._preview.controls.trigger()
+        return web.json_response({"triggered": True}, status=202)
+
+    async def settings(self, request: web.Request) -> web.StreamResponse:
+        """Set the strictness of automatic capture."""
+        level = (await _body(request)).get("strictness")
+        if self._hub.strictness is None:
+            return _refusal(409, "this session has no automatic capture; start it with --strictness")
+        if level not in STRICTNESSES:
+            return _refusal(400, f"strictness must be one of {', '.join(STRICTNESSES)}")
+        self._preview.controls.set_strictness(level)
+        self._hub.strictness = level
+        self._hub.news()
+        return web.json_response({"strictness": level})
+
+    async def state(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: session, frame, captures, note, end."""
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        language = request.query.get("language", "en")
+        hub, told_session, frames, captured, note = self._hub, None, -1, -1, 0
+        with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
+            while True:
+                began, events = time.monotonic(), []
+                session = self._session()
+                if session != told_session:
+                    told_session = session
+                    events.append(_event("session", {**session, "history": list(hub.history)}))
+                if hub.captured != captured:
+                    captured = hub.captured
+                    events.append(_event("captures", self._listed()))
+                if hub.frames != frames and self._preview.newest is not None:
+                    frames = hub.frames
+                    newest, counts = self._preview.newest, self._preview.counts
+                    events.append(_event("frame", frame_state(frames, newest, counts, language)))
+                for number, sentence in list(hub.notes):
+                    if number > note:
+                        note = number
+                        events.append(_event("note", sentence))
+                if hub.ended:
+                    events.append(_event("end", {}))
+                data = b"".join(events) or b": alive\n\n"
+                await asyncio.wait_for(answer.write(data), _SLOW_S)
+                if hub.ended:
+                    break
+                await asyncio.sleep(max(0.0, began + _FASTEST_STATE_S - time.monotonic()))
+                if hub.frames == frames:
+                    await hub.wait(_BEAT_S)
+        return answer
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket on which a client asks for one picture after the other: ``overlay`` or ``plain``.
+
+        It is sent the newest frame as a JPEG once there is one that it has not seen, so nothing ever queues up.
+        """
+        # A client that asks and does not read answers no ping either.
+        socket = web.WebSocketResponse(heartbeat=2 * _SLOW_S, compress=False, max_msg_size=64, timeout=1.0)
+        await socket.prepare(request)
+        seen = 0
+        with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT or message.data not in ("overlay", "plain"):
+                    break
+                kind: Kind = message.data
+                wanted = max(seen + 1, self._hub.frames)  # an older one lies there from when somebody last looked
+                while (picture := self._hub.pictures.get(kind)) is None or picture.number < wanted:
+                    if self._hub.ended or socket.closed:
+                        return socket
+                    self._preview.painter.want(kind)
+                    await self._hub.wait(1.0)
+                seen = picture.number
+                await asyncio.wait_for(socket.send_bytes(picture.jpeg), _SLOW_S)
+        return socket
+
+    def _session(self) -> dict[str, Any]:
+        return {
+            "session": self._preview.session,
+            "strictness": self._hub.strictness,
+            "languages": list(languages()),
+        }
+
+    def _listed(self) -> list[dict[str, Any]]:
+        return [_listing(each) for each in self._hub.captures]
+
+
+def _listing(capture: Capture) -> dict[str, Any]:
+    path = f"/captures/{capture.number}"
+    return {"number": capture.number, **capture.grade, "overlay": f"{path}.overlay.jpg", "plain": f"{path}.plain.jpg"}
+
+
+def _event(name: str, data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request; an empty body is an empty object."""
+    try:
+        data = await asyncio.wait_for(request.read(), _BODY_S)
+        body = json.loads(data or b"{}")
+    except asyncio.TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text="the body must be a JSON object\n") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="the body must be a JSON object\n")
+    return body

@@ -1,0 +1,218 @@
+"""The preview of a running session: a small web server on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from edge.capture.loop import Counts, Graded
+from edge.errors import EdgeError
+from edge.preview.access import Access, access_for
+from edge.preview.hub import Hub
+from edge.preview.painter import Kind, Painter, Picture
+from edge.preview.state import grade_of
+
+_KERNEL_BYTES = 256 << 10  # what waits for a client that does not read: about two pictures
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where the page is served, and to whom.
+
+    Attributes:
+        host: an address or name of this machine; anything but loopback wants a token.
+        port: 0 takes a free one.
+        token: what a client must know.
+        cert, key: PEM files, for HTTPS.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the page may do to the session. All of it is called on the server's thread and must return at once.
+
+    Attributes:
+        trigger: keep a frame now.
+        strictness: the level at the start, or None where the session has no automatic capture.
+        set_strictness: ``easy``, ``normal`` or ``strict``.
+    """
+
+    trigger: Callable[[], None]
+    strictness: str | None = None
+    set_strictness: Callable[[str], None] = lambda level: None
+
+
+class Preview:
+    """The page beside the camera. ``publish``, ``captured`` and ``tell`` return at once, whatever the clients do.
+
+    Attributes:
+        url: what to open.
+        port: the one it listens on.
+        session: differs for each start of the server.
+    """
+
+    def __init__(self, listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> None:
+        """Start to serve.
+
+        Args:
+            listen: where, and to whom.
+            counts: of the session; read, never written.
+            controls: what the page may do.
+            report: told one sentence, once, per kind of trouble.
+
+        Raises:
+            EdgeError: aiohttp is missing, the address is taken or is not this machine's, a network address has no
+                token, or certificate and key do not fit.
+        """
+        try:
+            import aiohttp  # noqa: F401
+        except ImportError as error:
+            raise EdgeError('the preview page needs aiohttp; install it with: pip install "efiqa-edge[web]"') from error
+        self.access: Access = access_for(listen.host, listen.token)
+        self.counts, self.controls = counts, controls
+        self.session = secrets.token_hex(4)
+        self.newest: Graded | None = None
+        self.published_at = 0.0  # time.monotonic of the newest frame
+        self.tls = _tls_of(listen)
+        self._socket = _listen_on(listen)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"{'https' if self.tls else 'http'}://{_shown(listen.host)}:{self.port}/"
+        self.hub = Hub()
+        self.hub.strictness = controls.strictness
+        self._report, self._told = report, set[str]()
+        self._number = 0
+        self._woken = False
+        self._loop = asyncio.new_event_loop()
+        self._ending = threading.Event()
+        self.painter = Painter(self._drawn, self._kept, self.trouble)
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(started,), name="preview", daemon=True)
+        self._thread.start()
+        started.wait()
+
+    def publish(self, graded: Graded) -> None:
+        """Show a frame; the newest one wins."""
+        self._number += 1
+        self.newest, self.published_at = graded, time.monotonic()
+        self.painter.newest(self._number, graded)
+        if not self._woken:  # one call waits at most, however busy the server is
+            self._woken = True
+            self._call(self._wake)
+
+    def captured(self, graded: Graded) -> None:
+        """Show a frame among those that were kept."""
+        self.painter.keep(graded)
+
+    def tell(self, sentence: str) -> None:
+        """Say something to the operator: the camera is unplugged, the disk is full."""
+        self._call(lambda: self.hub.note(sentence))
+
+    def trouble(self, sentence: str) -> None:
+        """Report a failure of the preview itself, once."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._report(sentence)
+
+    def close(self) -> None:
+        """Say good-bye to the clients and end; may be called twice."""
+        if not self._ending.is_set():
+            self._ending.set()
+            self.painter.close()
+            self._call(self.hub.end)
+            self._thread.join()
+
+    def __enter__(self) -> Preview:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, step: Callable[[], object]) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(step)
+
+    def _wake(self) -> None:
+        self._woken = False
+        if self.newest is not None:
+            self.hub.frame(self._number, self.newest.t, self.newest.assessment.score)
+
+    def _drawn(self, kind: Kind, picture: Picture) -> None:
+        self._call(lambda: self.hub.picture(kind, picture))
+
+    def _kept(self, graded: Graded, overlay: bytes, plain: bytes) -> None:
+        self._call(lambda: self.hub.capture(grade_of(graded), overlay, plain))
+
+    def _serve(self, started: threading.Event) -> None:
+        """The server's thread."""
+        from edge.preview.connections import serve
+
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(serve(self, self._socket, started))
+        except Exception as error:  # the session must not end with its preview
+            self.trouble(f"the preview page has ended ({error}); the session goes on without it.")
+        finally:
+            started.set()
+            self._loop.close()
+            self._socket.close()
+
+
+def _listen_on(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        made = socket.create_server((listen.host, listen.port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EdgeError(
+            f"the preview cannot listen on {listen.host}, port {listen.port} ({reason}); "
+            "give an address of this machine with --host and a free port with --port."
+        ) from error
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+    made.setblocking(False)
+    return made
+
+
+def _tls_of(listen: Listen) -> ssl.SSLContext | None:
+    if listen.cert is None and listen.key is None:
+        return None
+    if listen.cert is None or listen.key is None:
+        raise EdgeError("HTTPS needs a certificate and its key; give both --cert and --key.")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A key with a password would ask for it on the terminal: the empty one given here fails instead.
+        context.load_cert_chain(listen.cert, listen.key, password="")
+    except (OSError, ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        raise EdgeError(
+            f"{listen.cert} and {listen.key} are no certificate with its key ({reason}); give two PEM files, "
+            "the key without a password."
+        ) from error
+    return context
+
+
+def _shown(host: str) -> str:
+    """The address to open: of all addresses the one that leads to the network."""
+    if host in ("0.0.0.0", "::"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.connect(("192.0.2.1", 9))  # an address for documentation; connecting sends nothing
+            return str(probe.getsockname()[0])
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,78 @@
+"""What the page and machines are told, as plain JSON; nothing in it says whose eye it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.capture.loop import Counts, Graded
+from edge.hint import Hint
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+_VERDICTS = ("good", "usable", "reject", "no_fundus")
+
+
+def frame_state(number: int, graded: Graded, counts: Counts, language: str = "en") -> dict[str, Any]:
+    """The newest frame and what happened to all before it.
+
+    Args:
+        number: of the frame, as the preview counts them.
+        graded: the frame.
+        counts: of the session.
+        language: of the hint; English where there is no such language.
+    """
+    return {
+        "number": number,
+        **grade_of(graded, language),
+        "latency_ms": round(graded.latency_ms, 1),
+        "fps": round(counts.fps, 1),
+        "seen": counts.seen,
+        "graded": counts.graded,
+        "dropped": counts.dropped,
+    }
+
+
+def grade_of(graded: Graded, language: str = "en") -> dict[str, Any]:
+    """Index, time, score, verdict and hint of a frame."""
+    hint = graded.hint
+    return {
+        "index": graded.frame.index,
+        "t": round(graded.t, 3),
+        "score": round(graded.assessment.score, 4),
+        "verdict": graded.assessment.verdict,
+        "hint": None if hint is None else _hint_of(hint, language),
+    }
+
+
+def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
+    text = hint.in_language(language)
+    return {"code": hint.code, "clock": hint.clock, "text": text, "icon": hint.icon, "sound": hint.sound}
+
+
+def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int) -> str:
+    """The counters of a session in the text format of Prometheus.
+
+    Args:
+        counts: of the session.
+        newest: the newest graded frame, or None before the first.
+        kept: captures so far.
+        clients: connections to the preview.
+    """
+    lines = [
+        *_metric("efiqa_frames_seen_total", "counter", "Frames that the source gave.", counts.seen),
+        *_metric("efiqa_frames_graded_total", "counter", "Frames that were graded.", counts.graded),
+        *_metric("efiqa_frames_dropped_total", "counter", "Frames that a newer one replaced.", counts.dropped),
+        *_metric("efiqa_captures_total", "counter", "Captures that were kept.", kept),
+        *_metric("efiqa_preview_clients", "gauge", "Connections to the preview page.", clients),
+        "# HELP efiqa_latency_seconds From the frame taken to its assessment, over the last 20000 frames.",
+        "# TYPE efiqa_latency_seconds summary",
+        *(f'efiqa_latency_seconds{{quantile="{p / 100}"}} {counts.latency(p) / 1000:.6f}' for p in (50, 99)),
+    ]
+    if newest is not None:
+        lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
+        lines += ["# HELP efiqa_verdict 1 for the verdict of the newest frame.", "# TYPE efiqa_verdict gauge"]
+        lines += [f'efiqa_verdict{{verdict="{v}"}} {int(v == newest.assessment.verdict)}' for v in _VERDICTS]
+    return "\n".join(lines) + "\n"
+
+
+def _metric(name: str, kind: str, text: str, value: float) -> list[str]:
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value:g}"]

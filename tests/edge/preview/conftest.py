@@ -1,0 +1,135 @@
+"""A real session on frames of the demo, with its preview on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from edge.camera.protocol import Camera, Frame
+from edge.capture.loop import Counts, Graded, grade_stream
+from edge.model import QualityModel
+from edge.phantom.sequence import Sequence
+from edge.preview.server import Controls, Listen, Preview
+
+
+class Cycle:
+    """A live camera that shows a few clear frames of the demo again and again."""
+
+    fps, live = 30.0, True
+
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        self._pictures, self._next, self._began = pictures, 0, time.monotonic()
+
+    def read(self) -> Frame | None:
+        due = self._began + self._next / self.fps
+        time.sleep(max(0.0, due - time.monotonic()))
+        self._next += 1
+        return Frame(self._pictures[self._next % len(self._pictures)], self._next - 1, due)
+
+    def skip(self) -> bool:
+        return self.read() is not None
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Demo:
+    """A session that goes on until it is stopped."""
+
+    listen: Listen
+    camera: Camera
+    strictness: str | None = "normal"
+    counts: Counts = field(default_factory=Counts)
+    triggered: threading.Event = field(default_factory=threading.Event)
+    levels: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
+    slowest_publish_s: float = 0.0
+
+    def start(self, model: QualityModel) -> None:
+        controls = Controls(self.triggered.set, self.strictness, self.levels.append)
+        self.preview = Preview(self.listen, self.counts, controls, self.reports.append)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(model,), daemon=True)
+        self._thread.start()
+
+    def _run(self, model: QualityModel) -> None:
+        stream = grade_stream(self.camera, model, self.counts, stop=self._stop, report=self.reports.append)
+        for graded in stream:
+            self.newest: Graded = graded
+            began = time.monotonic()
+            self.preview.publish(graded)
+            self.slowest_publish_s = max(self.slowest_publish_s, time.monotonic() - began)
+            if self.triggered.is_set():
+                self.triggered.clear()
+                self.preview.captured(graded)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(20)
+        self.preview.close()
+        assert not self._thread.is_alive()
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers in lower case and body of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.preview.port, timeout=10)
+        try:
+            sent = {"Content-Type": "application/json"} if method == "POST" else {}
+            data = body if isinstance(body, str | bytes) or body is None else json.dumps(body)
+            connection.request(method, path, data, {**sent, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+
+def wait_for(happened: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The first true thing that a function gives."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if thing := happened():
+            return thing
+        time.sleep(0.02)
+    raise AssertionError(f"it did not happen within {seconds} s")
+
+
+@pytest.fixture(scope="session")
+def quality() -> Iterator[QualityModel]:
+    with QualityModel.load() as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def clear() -> list[np.ndarray]:
+    """Clear frames of the demo, small."""
+    sequence = Sequence(seed=0, width=480, height=360)
+    return [sequence.render(index).image for index in range(66, 90, 3)]
+
+
+@pytest.fixture
+def demo(quality: QualityModel, clear: list[np.ndarray]) -> Iterator[Callable[..., Demo]]:
+    """Starts sessions; all of them have ended when the test ends."""
+    started: list[Demo] = []
+
+    def start(listen: Listen | None = None, **settings: Any) -> Demo:
+        made = Demo(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), **settings)
+        made.start(quality)
+        started.append(made)
+        wait_for(lambda: made.preview.newest)
+        return made
+
+    yield start
+    for each in started:
+        each.stop()
