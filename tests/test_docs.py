@@ -19,6 +19,8 @@ import pytest
 import typer.main
 
 from edge.bundle import default_model, read_bundle
+from edge.camera.gi_bindings import load_gstreamer
+from edge.errors import EdgeError
 from edge.phantom.retina import phantom_frame
 
 if sys.version_info >= (3, 11):
@@ -59,11 +61,20 @@ def _command(name: str) -> Any:
 
 def _needs_more_than_a_cpu(words: list[str]) -> bool:
     """A camera, a GPU, or TensorRT-RTX where it is not installed."""
-    camera = words[0] == "edge-capture" and words[1].isdigit()
+    camera = words[0] == "edge-capture" and (words[1].isdigit() or (words[1].startswith("gst:") and not _GSTREAMER))
     ahead = "--target" in words and importlib.util.find_spec("tensorrt_rtx") is None
     return camera or ahead or "tensorrt" in words or "tensorrt_rtx" in words
 
 
+def _has_gstreamer() -> bool:
+    try:
+        load_gstreamer()
+    except EdgeError:
+        return False
+    return True
+
+
+_GSTREAMER = _has_gstreamer()
 LINES = _lines()
 RUN = [line for line in LINES if not line.startswith(NOT_RUN) and not _needs_more_than_a_cpu(_words(line))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from edge.camera.protocol import Frame
+from edge.camera.protocol import Frame, format_of
 from edge.phantom.sequence import Sequence
 
 
@@ -22,6 +22,7 @@ class DemoCamera:
     """
 
     live = False
+    missed = 0
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class DemoCamera:
     ) -> None:
         self._sequence: Sequence | None = Sequence(seed, frames, fps, width, height)
         self.fps = fps
+        self.format = format_of(width, height, fps)
         self._next = 0
         self._start = 0.0
 

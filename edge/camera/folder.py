@@ -14,6 +14,7 @@ class FolderCamera:
     """The images of a folder in the order of their names, numbers by value, as if a camera had just taken them."""
 
     live = False
+    missed = 0
 
     def __init__(self, folder: Path, fps: float = 30.0) -> None:
         """List a folder.
@@ -23,6 +24,7 @@ class FolderCamera:
         """
         self.fps = fps
         self._paths = sorted(find_images([folder]), key=_natural)
+        self.format = f"{len(self._paths)} images, as if at {fps:g} fps"
         self._next = 0
         self._start = 0.0
 

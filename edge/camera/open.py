@@ -2,35 +2,89 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
+from edge.camera.address import without_secrets
 from edge.camera.demo import DemoCamera
-from edge.camera.device import DeviceCamera
+from edge.camera.device import DeviceFinder, Wish
 from edge.camera.folder import FolderCamera
+from edge.camera.gstreamer import GStreamerCamera, pipeline_of_sensor
+from edge.camera.network import SCHEMES, NetworkCamera
 from edge.camera.protocol import Camera
+from edge.camera.steady import SteadyCamera
 from edge.camera.video import VideoCamera
 from edge.errors import EdgeError
 from edge.images import SUFFIXES
 
+_PIPELINE = "gst:"
+_SENSOR = re.compile(r"csi(?::([0-9]))?")
 
-def open_camera(source: str) -> Camera:
-    """Open a source of frames.
+
+def open_camera(
+    source: str,
+    wish: Wish | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
+    stop: threading.Event | None = None,
+) -> Camera:
+    """Open a source of frames; a live one is opened again whenever it is lost.
 
     Args:
-        source: ``demo`` (the synthetic eye, 10 s), a camera index such as ``0``, a folder of frames, or a video file.
+        source: ``demo`` (the synthetic eye, 10 s), a camera such as ``0`` or ``/dev/video0``, ``csi`` or ``csi:1`` (an
+            image sensor of a Jetson), an address such as ``rtsp://...``, ``gst:`` and a GStreamer pipeline, a folder of
+            frames, or a video file.
+        wish: the mode to ask a camera for.
+        tell: told one sentence when a live source is lost, and one when it is back.
+        stop: ends a ``read`` that waits for a lost source.
 
     Raises:
-        EdgeError: there is no such thing, or it holds no frame.
+        EdgeError: there is no such thing, it holds no frame, or it has no modes to choose from.
     """
-    if source == "demo":
-        return DemoCamera()
+    stop = stop or threading.Event()
+    sensor = _SENSOR.fullmatch(source)
     if source.isascii() and source.isdigit():
-        return DeviceCamera(int(source))
+        return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
+    if source.startswith("/dev/") and sys.platform == "linux":
+        return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
+    if sensor is not None:
+        pipeline = pipeline_of_sensor(int(sensor[1] or 0), wish)
+        return SteadyCamera(f"sensor {source}", lambda: GStreamerCamera(pipeline), tell, stop)
+    if wish is not None:
+        raise EdgeError(f"{without_secrets(source)} has no modes to choose from: leave --mode out.")
+    if source.startswith(_PIPELINE):
+        return _open_pipeline(source[len(_PIPELINE) :].strip(), tell, stop)
+    if source.partition("://")[0].lower() in SCHEMES:
+        return SteadyCamera(without_secrets(source), lambda: NetworkCamera(source), tell, stop)
+    return DemoCamera() if source == "demo" else _open_file(source)
+
+
+def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.Event) -> Camera:
+    """A pipeline of a file is a recording, and ends where it ends; any other is a camera."""
+    first: GStreamerCamera | None = GStreamerCamera(pipeline)
+    assert first is not None
+    if not first.live:
+        return first
+
+    def again() -> Camera:
+        nonlocal first
+        camera, first = first or GStreamerCamera(pipeline), None
+        return camera
+
+    return SteadyCamera("the pipeline", again, tell, stop)
+
+
+def _open_file(source: str) -> Camera:
     path = Path(source)
     if path.is_dir():
         return FolderCamera(path)
     if not path.exists():
-        raise EdgeError(f"{source} does not exist; give a video file, a folder of frames, a camera index, or demo.")
+        raise EdgeError(
+            f"{source} does not exist; give a video file, a folder of frames, a camera (edge-capture --list shows "
+            "them), an address such as rtsp://..., gst: and a pipeline, or demo."
+        )
     if path.suffix.lower() in SUFFIXES:
         raise EdgeError(f"{source} is a photograph, not a source of frames; grade it with edge-grade.")
     try:

@@ -26,8 +26,14 @@ class Frame:
     behind: float = 0.0
 
 
+def format_of(width: float, height: float, fps: float, pixels: str = "") -> str:
+    """Size in pixels, the name of the pixel format, and frames per second where they are known, for a person."""
+    words = f"{width:.0f}x{height:.0f} {pixels}".strip()
+    return f"{words}, {fps:g} fps" if fps > 0 else words
+
+
 class Camera(Protocol):
-    """A source of frames. All but ``fps`` and ``live`` is called by one thread."""
+    """A source of frames. All but the properties is called by one thread."""
 
     @property
     def fps(self) -> float:
@@ -36,6 +42,14 @@ class Camera(Protocol):
     @property
     def live(self) -> bool:
         """True where frames come when the world gives them, and a late reader has lost them."""
+
+    @property
+    def format(self) -> str:
+        """What it gives, for a person: ``1920x1080 NV12, 30 fps``; empty where it is not known yet."""
+
+    @property
+    def missed(self) -> int:
+        """Frames that the world gave and that were lost before ``read``; they are counted in ``Frame.index``."""
 
     def read(self) -> Frame | None:
         """The next frame, or None where the source has ended; a recording is read ahead of its pace, never waited for.

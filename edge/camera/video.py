@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.container import is_cut_off
-from edge.camera.protocol import Frame
+from edge.camera.protocol import Frame, format_of
 from edge.camera.quiet import quiet_opencv
 from edge.errors import EdgeError
 
@@ -26,6 +26,7 @@ class VideoCamera:
     """
 
     live = False
+    missed = 0
 
     def __init__(self, path: Path) -> None:
         """Open a video.
@@ -38,6 +39,8 @@ class VideoCamera:
         self._capture = _open(self._name)
         claimed = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = float(claimed) if 1.0 <= claimed <= _FASTEST else DEFAULT_FPS
+        width, height = (self._capture.get(each) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        self.format = format_of(width, height, self.fps)
         self._given = 0
         self._start = 0.0
         self._held = self._capture.grab() and self._capture.retrieve()[0]

@@ -9,19 +9,22 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from edge.capture.film import Film
 from edge.capture.loop import Graded
 from edge.capture.record import line_of, sidecar_of
-from edge.capture.storage import LINES, VIDEO, BestFrame, LineFile, claim_folder, why
+from edge.capture.storage import LINES, VIDEO, BestFrame, LineFile, claim_folder, save_frame, stem_of, why
+from edge.errors import EdgeError
 from edge.model import QualityModel
 
 _QUEUE = 8  # pictures waiting to be drawn while the best one is saved; each is a full frame in memory
 _SAVE_EVERY_S = 1.0  # what a kill can lose
 _MOST_LINES = 100_000  # lines that wait while the disk is full
+_MOST_CAPTURES = 12  # captured frames that wait while the disk is slow or full; each is a full frame in memory
 
 
 class Session:
@@ -29,7 +32,9 @@ class Session:
 
     Attributes:
         folder: where everything lies; see ``edge.capture.storage``.
-        saved: the best frame on disk: at most a second behind the best so far; no longer after ``close``.
+        saved: the best frame on disk: at most a second behind the best so far; no longer after ``close``. None once
+            something was captured.
+        captured: the frames that ``capture`` was given and that are on disk, in the order they were saved.
         undrawn: graded frames left out of the video because the writer was late.
         files: what lies in the folder, after ``close``.
     """
@@ -44,6 +49,7 @@ class Session:
         video: bool,
         wait: bool,
         report: Callable[[str], None],
+        on_saved: Callable[[Path], None] | None = None,
     ) -> None:
         """Claim a folder and start writing.
 
@@ -55,15 +61,19 @@ class Session:
             video: whether to make the overlay video.
             wait: make the caller wait rather than leave a frame out of the video.
             report: told one sentence, once, per kind of trouble.
+            on_saved: told the picture of each captured frame once all its files are safe on disk, from the writer's
+                thread.
 
         Raises:
             EdgeError: the folder cannot be made.
         """
         self.folder = claim_folder(wanted)
         self.saved: Graded | None = None
+        self.captured: list[Path] = []
         self.undrawn = 0
         self.files: list[Path] = []
         self._model, self._source, self._report, self._wait = model, source, report, wait
+        self._on_saved = on_saved
         self._began = datetime.datetime.now(datetime.timezone.utc)
         self._lines = LineFile(self.folder / LINES)
         self._frame = BestFrame(self.folder)
@@ -73,6 +83,9 @@ class Session:
         self._best: Graded | None = None
         self._unwritten: deque[str] = deque(maxlen=_MOST_LINES)
         self._pictures: deque[Graded] = deque()
+        self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank
+        self._shots = 0
+        self._waited = 0  # how many of them the disk has refused
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
         self._writer.start()
@@ -93,6 +106,30 @@ class Session:
                 self._pictures.append(graded)
             else:
                 self.undrawn += 1
+            self._changed.notify_all()
+
+    def capture(self, burst: Sequence[Graded], by: str = "hand") -> None:
+        """Keep what a trigger fired on, each frame as a set of its own; returns at once, the writer does the work.
+
+        From the first capture on the session keeps these, and the best frame of the session no longer.
+
+        Args:
+            burst: the best frame first, then its runner-ups.
+            by: what fired, for the sidecar: ``hand`` or ``auto``.
+
+        Raises:
+            EdgeError: the disk has taken nothing for so long that there is no room left to wait in.
+        """
+        with self._changed:
+            if len(self._captures) + len(burst) > _MOST_CAPTURES:
+                raise EdgeError(
+                    f"frame {burst[0].frame.index} is not kept: {len(self._captures)} captured frames still wait for "
+                    f"the disk of {self.folder}; free some space."
+                )
+            self._shots += 1
+            for rank, graded in enumerate(burst, 1):
+                told = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by}
+                self._captures.append((graded, told))
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -123,10 +160,13 @@ class Session:
         while not ending:
             with self._changed:
                 left = max(0.0, due - time.monotonic())
-                self._changed.wait_for(lambda: self._pictures or self._closing, timeout=left)
+                self._changed.wait_for(lambda: self._pictures or self._new_captures() or self._closing, timeout=left)
                 picture = self._pictures.popleft() if self._pictures else None
                 ending = self._closing and not self._pictures
                 self._changed.notify_all()
+            # A captured frame comes before everything else: it is what the session is for.
+            if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
+                self._waited = 0 if self._guarded(self._save_captures) else len(self._captures)
             if picture is not None:
                 self._draw(picture)
             if ending or time.monotonic() >= due:
@@ -134,6 +174,25 @@ class Session:
                 self._guarded(self._save_best)
                 due = time.monotonic() + _SAVE_EVERY_S
         self._guarded(self._finish_film)
+
+    def _new_captures(self) -> bool:
+        """True where a captured frame waits that the disk has not refused yet."""
+        return len(self._captures) > self._waited
+
+    def _save_captures(self) -> None:
+        """Save what waits, oldest first; what cannot be saved stays and is tried again a second later."""
+        while self._captures:
+            graded, told = self._captures[0]
+            sidecar = sidecar_of(graded, self._model, self._source, self._began)
+            save_frame(self.folder, graded, {**sidecar, "capture": told})
+            picture = self.folder / f"{stem_of(graded)}.png"
+            self.captured.append(picture)
+            with self._changed:
+                self._captures.popleft()
+            if self._on_saved is not None:
+                self._on_saved(picture)
+        self._frame.give_up(keeping={path.stem for path in self.captured})
+        self.saved = None
 
     def _draw(self, picture: Graded) -> None:
         film = self._film
@@ -159,7 +218,7 @@ class Session:
 
     def _save_best(self) -> None:
         best = self._best
-        if best is not None and best is not self.saved:
+        if best is not None and best is not self.saved and not self._shots:
             self._frame.save(best, sidecar_of(best, self._model, self._source, self._began))
             self.saved = best
 

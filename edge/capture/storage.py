@@ -3,8 +3,9 @@
 A session owns its folder: a new or empty one, or else the next free sub-folder ``session-2``, ``session-3``, ... of
 the one asked for, so nothing that was there is ever overwritten. It holds
 
-- ``STEM.png`` (the best frame, full resolution, untouched), ``STEM.map.png``, ``STEM.overlay.jpg``, ``STEM.json``,
-  with STEM like ``frame-000123``; ``STEM.json`` comes last, so a set that has it is complete;
+- ``STEM.png`` (full resolution, untouched), ``STEM.map.png``, ``STEM.overlay.jpg``, ``STEM.json``, with STEM like
+  ``frame-000123``, for every captured frame, or for the best frame where none was captured; ``STEM.json`` comes last,
+  so a set that has it is complete;
 - ``session.jsonl``, one line per graded frame, and ``session.mp4``.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def claim_folder(wanted: Path) -> Path:
 
 
 def write_set(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files that belong together, each whole, in the order given.
+    """Write files that belong together, each whole, in the order given; none of them may be there before.
 
     Raises:
         OSError: one could not be written; then none of the set is left.
@@ -105,6 +106,19 @@ def stem_of(graded: Graded) -> str:
     return f"frame-{graded.frame.index:06d}"
 
 
+def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any]) -> None:
+    """Write one frame: picture, map, overlay, and the sidecar last.
+
+    Of a frame that lies there already, as the best one so far, only the sidecar is written again.
+
+    Raises:
+        OSError: it could not be written; then nothing new is left of it.
+    """
+    files = _set_of(stem_of(graded), graded, sidecar)
+    promise = f"{stem_of(graded)}.json"
+    write_set(folder, {promise: files[promise]} if (folder / promise).exists() else files)
+
+
 class BestFrame:
     """The best frame of a session on disk; a better one replaces it only once it lies there whole."""
 
@@ -118,13 +132,21 @@ class BestFrame:
         Raises:
             OSError: the new set could not be written; the old one is still there.
         """
-        stem = stem_of(graded)
-        write_set(self._folder, _set_of(stem, graded, sidecar))
-        older, self._stem = self._stem, stem
-        if older is not None and older != stem:
-            # The sidecar goes first: a set without it is not a complete one.
-            for name in (f"{older}.json", f"{older}.overlay.jpg", f"{older}.map.png", f"{older}.png"):
-                (self._folder / name).unlink(missing_ok=True)
+        save_frame(self._folder, graded, sidecar)
+        older, self._stem = self._stem, stem_of(graded)
+        if older is not None and older != self._stem:
+            self._remove(older)
+
+    def give_up(self, keeping: Container[str]) -> None:
+        """Remove the frame kept so far, unless its stem is among those that something else keeps."""
+        older, self._stem = self._stem, None
+        if older is not None and older not in keeping:
+            self._remove(older)
+
+    def _remove(self, stem: str) -> None:
+        # The sidecar goes first: a set without it is not a complete one.
+        for name in (f"{stem}.json", f"{stem}.overlay.jpg", f"{stem}.map.png", f"{stem}.png"):
+            (self._folder / name).unlink(missing_ok=True)
 
 
 def _set_of(stem: str, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:

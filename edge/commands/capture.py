@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Annotated
 import cv2
 import typer
 
+from edge.camera.address import without_secrets
+from edge.camera.device import Wish, read_wish
+from edge.camera.nodes import list_cameras
 from edge.camera.open import open_camera
 from edge.capture.display import LiveLine, closing_words
 from edge.capture.loop import Counts, Graded, Limits, grade_stream
@@ -27,20 +32,28 @@ main = cli.main_of(app)
 
 _HELP = """Grade the frames of a camera while they come: map, score and verdict of the newest frame.
 
-A recording is played at its own pace, and a late frame is dropped for the newest one. Ctrl-C ends a session with
-everything kept. --json prints one JSON object per frame on stdout.
+A recording is played at its own pace, and a late frame is dropped for the newest one. A camera that is unplugged or
+stalls is opened again as soon as it is back. Ctrl-C ends a session with everything kept. --json prints one JSON object
+per frame on stdout.
 
 \b
 Examples:
   edge-capture demo --out demo
   edge-capture clip.mp4 --out captures --seconds 20
-  edge-capture 0 --json
+  edge-capture --list
+  edge-capture 0 --json --mode 1920x1080@30
 """
 
 
 @app.command(help=_HELP)
 def capture(
-    source: Annotated[str, typer.Argument(help="A video file, a folder of frames, a camera index, or demo.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="A camera (0, /dev/video0, csi), an address (rtsp://...), gst: and a GStreamer pipeline, a video "
+            "file, a folder of frames, or demo."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -54,11 +67,18 @@ def capture(
     frames: Annotated[int | None, typer.Option(min=1, help="End after this many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="End after this long on the source's clock.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
+    mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
     no_video: Annotated[bool, typer.Option("--no-video", help="Make no overlay video.")] = False,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
     """Parse, stream, and say what was made."""
+    if list_:
+        _list(json_lines)
+        return
+    if source is None:
+        raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
     troubles: list[str] = []
@@ -67,17 +87,30 @@ def capture(
         troubles.append(sentence)
         cli.err.print(f"error: {sentence}", markup=False)
 
+    def tell(sentence: str) -> None:
+        cli.err.print(f"note: {sentence}", markup=False)
+        if json_lines:
+            _event("camera", says=sentence)
+
     counts = Counts()
     best: Graded | None = None
     session: Session | None = None
-    camera = open_camera(source)
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(_stop_on_signals())
+        camera = open_camera(source, _wish(mode), tell, stop)
+        source = without_secrets(source)
         quality = closing.enter_context(QualityModel.load(model, engine.value, threads))
         if out is not None:
             session = closing.enter_context(
                 Session(
-                    out, quality, source, camera.fps, video=not no_video, wait=fast and not camera.live, report=report
+                    out,
+                    quality,
+                    source,
+                    camera.fps,
+                    video=not no_video,
+                    wait=fast and not camera.live,
+                    report=report,
+                    on_saved=(lambda picture: _event("captured", file=str(picture))) if json_lines else None,
                 )
             )
         line = closing.enter_context(LiveLine(cli.err))
@@ -90,7 +123,7 @@ def capture(
             if session is not None:
                 session.keep(graded, best)
             if json_lines:
-                print(line_of(graded), flush=True)
+                _print_line(line_of(graded))
             line.show(graded, counts)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
@@ -100,6 +133,48 @@ def capture(
         raise typer.Exit(1)
     if stop.is_set() and not camera.live:
         raise typer.Exit(130)
+
+
+def _wish(mode: str | None) -> Wish | None:
+    try:
+        return None if mode is None else read_wish(mode)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _list(as_json: bool) -> None:
+    """Print the cameras and their modes."""
+    cameras = list_cameras()
+    if as_json:
+        rows = [
+            {
+                "source": camera.source,
+                "name": camera.node.name,
+                "path": camera.node.path,
+                "modes": [str(mode) for mode in camera.modes],
+                "trouble": camera.trouble,
+            }
+            for camera in cameras
+        ]
+        print(json.dumps(rows, indent=2))
+        return
+    if not cameras:
+        cli.out.print("no camera is plugged in; edge-capture demo needs none")
+    for camera in cameras:
+        cli.out.print(f"{camera.source}  {camera.node.name} ({camera.node.path})", markup=False)
+        for line in [camera.trouble] if camera.trouble else map(str, camera.modes):
+            cli.out.print(f"     {line}", markup=False)
+
+
+def _event(kind: str, **said: str) -> None:
+    """What happens between frames, among the lines of ``--json``."""
+    _print_line(json.dumps({"event": kind, **said}))
+
+
+def _print_line(line: str) -> None:
+    """A whole line at once: it may come from another thread than the frames."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager

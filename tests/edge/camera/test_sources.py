@@ -181,7 +181,7 @@ def test_a_photograph_is_sent_to_edge_grade(tmp_path: Path) -> None:
 
 
 def test_a_camera_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(EdgeError, match="no camera answers at index 97"):
+    with pytest.raises(EdgeError, match="no camera answers at /dev/video97"):
         open_camera("97")
     assert capfd.readouterr().err == ""
 

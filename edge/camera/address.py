@@ -1,0 +1,14 @@
+"""Sources as they may be printed and written down."""
+
+from __future__ import annotations
+
+import re
+
+_USER = re.compile(r"(?<=://)[^/\s!]*@")  # user and password in front of a host
+_QUERY = re.compile(r"(?<=://)([^\s!?]*)\?[^\s!\"']*")  # what follows a question mark is often a token
+_NAMED = re.compile(r"\b(user-id|user-pw|proxy-id|proxy-pw|password|passphrase)=(\"[^\"]*\"|'[^']*'|\S+)")
+
+
+def without_secrets(source: str) -> str:
+    """A source, an address, a pipeline, or what somebody says of one, without user, password and tokens."""
+    return _NAMED.sub(r"\1=***", _QUERY.sub(r"\1", _USER.sub("", source)))

@@ -1,0 +1,84 @@
+"""GStreamer's own Python bindings, also from an environment that does not see the system's packages.
+
+PyGObject has no wheels: where it is, it came with the system (Debian and JetPack: python3-gi), and a virtual
+environment hides it. A Python of the same version can use it from where it lies all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge.errors import EdgeError
+
+_SYSTEM = Path("/usr/lib/python3/dist-packages/gi")
+REMEDY = (
+    "install python3-gi, gir1.2-gstreamer-1.0, gir1.2-gst-plugins-base-1.0 and gstreamer1.0-plugins-good (Debian's "
+    "names), or PyGObject with pip"
+)
+
+
+def load_gstreamer() -> tuple[Any, Any]:
+    """GStreamer, initialised.
+
+    Returns:
+        The modules ``Gst`` and ``GstVideo``.
+
+    Raises:
+        EdgeError: the bindings or GStreamer are not here, or belong to another Python.
+    """
+    try:
+        gi = _bindings()
+        for name in ("Gst", "GstApp", "GstVideo"):
+            gi.require_version(name, "1.0")
+        from gi.repository import Gst, GstApp, GstVideo
+
+        del GstApp  # imported for what it does: it gives the sink its methods
+    except (ImportError, ValueError) as error:
+        raise EdgeError(f"GStreamer cannot be reached from this Python ({_reason(error)}): {REMEDY}.") from error
+    if not Gst.is_initialized():
+        Gst.init(None)
+    return Gst, GstVideo
+
+
+def _bindings() -> Any:
+    # GStreamer brings libunwind for everybody to see, and a C++ exception raised through that one ends the process:
+    # OpenVINO, loaded later, uses exceptions. The compiler's own unwinder must be found first.
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
+    try:
+        import gi
+    except ImportError:
+        if not (_SYSTEM / "__init__.py").exists():
+            raise
+        gi = _from(_SYSTEM)
+    return gi
+
+
+def _from(folder: Path) -> Any:
+    """The package that lies there, and nothing else of its neighbours."""
+    spec = importlib.util.spec_from_file_location(
+        "gi", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gi"] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # a binary part made for another Python
+        for name in [name for name in sys.modules if name == "gi" or name.startswith("gi.")]:
+            del sys.modules[name]
+        raise
+    return module
+
+
+def _reason(error: Exception) -> str:
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "_gi" in said:
+        return f"the system's PyGObject is not made for Python {sys.version_info.major}.{sys.version_info.minor}"
+    return said

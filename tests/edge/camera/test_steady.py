@@ -1,0 +1,204 @@
+"""Cameras that stall, break, hang, change and come back."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edge.camera.protocol import Camera, Frame
+from edge.camera.steady import SteadyCamera
+from edge.errors import EdgeError
+
+STALL_S = 0.2
+
+
+class Wired:
+    """A camera at 200 frames per second that misbehaves at one of its frames."""
+
+    live, fps, format, missed = True, 200.0, "64x48", 0
+
+    def __init__(self, at: int, what: str, hang: threading.Event | None = None) -> None:
+        self._at, self._what, self._hang = at, what, hang or threading.Event()
+        self._given = 0
+        self.closed = False
+
+    def read(self) -> Frame | None:
+        time.sleep(0.005)
+        number, self._given = self._given, self._given + 1
+        image = np.zeros((48, 64, 3), np.uint8)
+        if number >= self._at:
+            if self._what == "ends":
+                return None
+            if self._what == "hangs":
+                self._hang.wait(10)
+                return None
+            if self._what == "raises":
+                raise RuntimeError("VIDIOC_DQBUF: No such device\nsecond line")
+            if self._what == "unplugged":
+                raise EdgeError("the camera gives no frames any more.")
+            if self._what == "garbage":
+                image = image[:, :, 0] if number % 2 else np.zeros((0, 0, 3), np.uint8)
+            if self._what == "grows":
+                image = np.zeros((96, 128, 3), np.uint8)
+        return Frame(image, number, time.monotonic())
+
+    def skip(self) -> bool:
+        return self.read() is not None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Plug:
+    """What opens the camera: one after the other of those given, the last one again and again; None is refused."""
+
+    def __init__(self, *cameras: Callable[[], Camera] | None) -> None:
+        self.opened: list[float] = []
+        self.made: list[Camera] = []
+        self._cameras = cameras
+
+    def __call__(self) -> Camera:
+        make = self._cameras[min(len(self.opened), len(self._cameras) - 1)]
+        self.opened.append(time.monotonic())
+        if make is None:
+            raise EdgeError("the camera is not plugged in.")
+        self.made.append(make())
+        return self.made[-1]
+
+
+def steady(plug: Plug, said: list[str], stop: threading.Event | None = None) -> SteadyCamera:
+    return SteadyCamera("camera 0", plug, said.append, stop or threading.Event(), stall_s=STALL_S)
+
+
+def good() -> Wired:
+    return Wired(10**9, "")
+
+
+def test_frames_go_through_as_they_are() -> None:
+    said: list[str] = []
+    plug = Plug(good)
+    camera = steady(plug, said)
+    frames = [camera.read() for _ in range(20)]
+    camera.close()
+    indices = [frame.index for frame in frames if frame is not None]
+    assert len(indices) == 20
+    assert indices == sorted(set(indices))
+    assert (camera.live, camera.fps, camera.format, camera.lost, said) == (True, 200.0, "64x48", 0, [])
+    assert camera.missed == indices[-1] + 1 - 20
+    assert plug.made[0].closed  # type: ignore[attr-defined]
+
+
+def test_a_slow_reader_gets_the_newest() -> None:
+    camera = steady(Plug(good), [])
+    assert camera.read() is not None
+    time.sleep(0.15)
+    frame = camera.read()
+    assert frame is not None
+    assert time.monotonic() - frame.timestamp < 0.05
+    assert camera.missed == frame.index - 1 > 5
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("ends", "has ended"),
+        ("hangs", "gives no frames"),
+        ("raises", r"failed \(VIDIOC_DQBUF: No such device\)"),
+        ("unplugged", "gives no frames any more"),
+        ("garbage", "gives no frames"),
+    ],
+)
+def test_a_lost_camera_is_told_of_and_comes_back(what: str, words: str) -> None:
+    said: list[str] = []
+    times: list[float] = []
+    hang = threading.Event()
+    plug = Plug(lambda: Wired(6, what, hang), None, None, good)
+
+    def tell(sentence: str) -> None:
+        said.append(sentence)
+        times.append(time.monotonic())
+        hang.set()
+
+    camera = SteadyCamera("camera 0", plug, tell, threading.Event(), stall_s=STALL_S)
+    frames: list[Frame] = []
+    while len(said) < 2 or len(frames) < 10:
+        frame = camera.read()
+        assert frame is not None
+        frames.append(frame)
+    camera.close()
+    assert len(said) == 2
+    assert re.fullmatch(f"camera 0 {words}: check its cable; trying to reach it again.", said[0])
+    assert said[1].startswith("camera 0 is back after ")
+    assert camera.lost == 1
+    # Told within the stall limit of the last good frame, which was at most a few milliseconds before.
+    before = [frame.timestamp for frame in frames if frame.timestamp < times[0]]
+    assert times[0] - before[-1] < STALL_S + 0.3
+    indices = [frame.index for frame in frames]
+    assert indices == sorted(set(indices))
+    assert all(frame.image.shape == (48, 64, 3) for frame in frames)
+    # Each try waits longer than the one before.
+    pauses = np.diff(plug.opened[1:])
+    assert pauses[1] > pauses[0]
+
+
+def test_a_camera_may_change_its_size() -> None:
+    said: list[str] = []
+    camera = steady(Plug(lambda: Wired(5, "grows")), said)
+    shapes = {frame.image.shape for frame in (camera.read() for _ in range(12)) if frame is not None}
+    camera.close()
+    assert shapes == {(48, 64, 3), (96, 128, 3)}
+    assert said == []
+
+
+def test_a_hundred_reconnections_leave_nothing_behind() -> None:
+    said: list[str] = []
+    plug = Plug(lambda: Wired(2, "unplugged"))
+    camera = steady(plug, said)
+    indices = []
+    while camera.lost < 100:
+        frame = camera.read()
+        assert frame is not None
+        indices.append(frame.index)
+    camera.close()
+    assert indices == sorted(set(indices))
+    assert sum("is back" in sentence for sentence in said) >= 99
+    time.sleep(0.1)
+    assert sum(thread.name == "connection" for thread in threading.enumerate()) <= 1
+    assert all(made.closed for made in plug.made)  # type: ignore[attr-defined]
+
+
+def test_stop_ends_the_wait_for_a_camera_that_stays_away() -> None:
+    stop = threading.Event()
+    said: list[str] = []
+    camera = steady(Plug(lambda: Wired(3, "unplugged"), None), said, stop)
+    threading.Timer(0.6, stop.set).start()
+    began = time.monotonic()
+    while camera.read() is not None:
+        pass
+    assert 0.5 < time.monotonic() - began < 1.5
+    camera.close()
+    assert len(said) == 1
+
+
+def test_a_camera_that_was_never_there_is_no_loss() -> None:
+    with pytest.raises(EdgeError, match="not plugged in"):
+        steady(Plug(None), [])
+
+
+def test_one_that_hangs_in_its_driver_is_not_opened_twice() -> None:
+    hang, said = threading.Event(), []
+    plug = Plug(lambda: Wired(3, "hangs", hang), good)
+    camera = steady(plug, said)
+    threading.Timer(0.8, hang.set).start()
+    began = time.monotonic()
+    while camera.lost == 0 or camera.read() is None:
+        camera.read()
+    assert len(plug.opened) == 2
+    assert plug.opened[1] - began > 0.7
+    camera.close()
