@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import edge
+from benchmarks.accuracy import against
 from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
-from benchmarks.latency import STAGES, Assess, measure, summarise, throughput
+from benchmarks.html import to_html
+from benchmarks.latency import Assess
+from benchmarks.layers import count_layers
 from benchmarks.machine import (
     describe_machine,
     installed_engines,
@@ -26,11 +30,27 @@ from benchmarks.machine import (
     restart_peak_memory,
     usable_cores,
 )
+from benchmarks.plan import Plan, Scenario, parse_duration, plan
+from benchmarks.predict import find_device, predict
 from benchmarks.reference import VIT_L16, Comparison, build_reference, compare, why_no_reference
 from benchmarks.report import print_table, to_json, to_markdown
-from benchmarks.result import FrameFacts, Memory, Result, model_facts, notes_on
+from benchmarks.result import (
+    Accuracy,
+    FrameFacts,
+    Memory,
+    Result,
+    ScenarioResult,
+    clock_step_ns,
+    model_facts,
+    notes_on,
+    scenario_result,
+)
+from benchmarks.roofline import measure_roofline
+from benchmarks.scenarios import Run, camera, offline, single_stream
+from benchmarks.watch import Watch
 from edge import EdgeError, QualityModel
 from edge.atomic import write_atomically
+from edge.bundle import read_bundle
 from edge.commands.cli import Debug, EngineName, Json, Runtime, err, out
 from edge.frame import frame_step_name
 
@@ -65,16 +85,38 @@ def parse_size(text: str) -> tuple[int, int]:
 def run(
     model: Annotated[Path | None, typer.Argument(help="A .efiqa bundle; the shipped model if left out.")] = None,
     frames: Annotated[Path | None, typer.Option(help="A folder of photographs; synthetic eyes if left out.")] = None,
-    runs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Timed frames; a p99 needs 300.")] = 1000,
+    scenario: Annotated[
+        Scenario, typer.Option(help="What a frame waits for; all takes them in turn.")
+    ] = Scenario.single,
+    fps: Annotated[
+        list[float] | None,
+        typer.Option(min=0.5, max=1000, help="Frames a second of --scenario camera; may be repeated."),
+    ] = None,
+    runs: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Timed frames, 1000 if left out, 300 for a camera; a p99 needs 300."),
+    ] = None,
+    soak: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Run so long, such as 30m; the first minute beside the last.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
     engine: Runtime = EngineName.auto,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Resize the frames; synthetic eyes are 760x570 if left out.")
     ] = None,
+    other: Annotated[
+        Path | None, typer.Option("--against", help="Also say how far maps and scores are from those of this bundle.")
+    ] = None,
+    roofline: Annotated[bool, typer.Option("--roofline", help="Also measure what this processor can do.")] = False,
+    devices: Annotated[
+        list[str] | None,
+        typer.Option("--predict", metavar="DEVICE", help="Estimate for orin-nano, orin-nx, agx-orin or a file."),
+    ] = None,
     reference: Annotated[bool, typer.Option(help="Time the reference in the same run (needs the train extra).")] = True,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a page.")] = False,
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the result to this file, as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the result to this file, as a page with pictures.")] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions and leave.")
     ] = False,
@@ -84,50 +126,102 @@ def run(
 
     Example: edge-bench run --runs 1000 --out result.json
 
-    Example: edge-bench run model.efiqa --frames photographs --threads 1
+    Example: edge-bench run model.efiqa --frames photographs --scenario camera --fps 30
     """
     if json and markdown:
         raise typer.BadParameter("--json and --markdown both print to the standard output: choose one.")
     wanted = parse_size(size) if size is not None else None
-    if out_file is not None:
-        _check_writable(out_file)
+    plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None)
+    for file, option in ((out_file, "--out"), (html, "--html")):
+        if file is not None:
+            _check_writable(file, option)
+    for device in devices or []:
+        find_device(device)  # what does not exist is told before the run
+    if other is not None:
+        read_bundle(other)
     load = load_average()  # before this process adds to it
     if threads is not None:
         cv2.setNumThreads(threads)
-    command = _command(model, frames, runs, threads, engine.value, size, reference)
+    command = _command(locals())
     with err.status("getting frames"):
         chosen = folder_frames(frames, wanted) if frames is not None else phantom_frames(wanted or PHANTOM_SIZE)
     restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
     before_mib, began = peak_memory_mib(), time.perf_counter()
     with QualityModel.load(model, engine.value, threads) as quality:
         facts = model_facts(quality, (time.perf_counter() - began) * 1000)
-        assess = quality.assess
-        with _progress("timing", runs) as tick:
-            measured = measure(assess, chosen.images, runs, tick)
-        memory = Memory(before_mib, peak_memory_mib())  # before the reference, which takes 1.5 GiB
+        scenarios, missing = _time(quality.assess, chosen, plans, threads or usable_cores())
+        states = [state for each in scenarios for state in each.states]
+        device_mib = max((s.device_memory_mib for s in states if s.device_memory_mib is not None), default=None)
+        memory = Memory(before_mib, peak_memory_mib(), device_mib)  # before the reference, which takes 1.5 GiB
+        stopped = any(each.interrupted for each in scenarios)
         compared: Comparison | None = None
-        notes: tuple[str, ...] = ()
-        if reference and not measured.interrupted:
-            compared, notes = _compare(assess, chosen, threads or usable_cores())
+        notes: tuple[str, ...] = missing
+        accuracy: Accuracy | None = None
+        ceilings = None
+        if not stopped:
+            with err.status("comparing, counting, predicting"):
+                accuracy = against(quality, other, chosen, engine.value, threads) if other is not None else None
+                onnx = quality.bundle.onnx
+                ceilings = measure_roofline(onnx, threads or usable_cores()) if roofline else None
+        if reference and not stopped:
+            compared, told = _compare(quality.assess, chosen, threads or usable_cores())
+            notes += told
+        layers = count_layers(quality.bundle.onnx) if devices else ()
         machine = describe_machine(quality.engine.describe(), threads, load)
     result = Result(
         command=command,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         model=facts,
         frames=FrameFacts(chosen.source, len(chosen.images), chosen.sizes),
-        warm_up=measured.warm_up,
-        runs=len(measured.samples_ms),
-        stages={name: summarise(measured.stage(name)) for name in STAGES},
-        throughput_fps=throughput(measured.stage("end_to_end")),
+        scenarios=scenarios,
         memory=memory,
+        accuracy=accuracy,
+        roofline=ceilings,
+        predictions=tuple(predict(layers, device) for device in devices or []),
         reference=compared,
         machine=machine,
-        notes=notes_on(measured, chosen, machine) + notes,
-        interrupted=measured.interrupted or _STOPPED in notes,
+        clock_ns=clock_step_ns(),
+        notes=notes_on(scenarios, chosen, machine) + notes,
+        interrupted=stopped or _STOPPED in notes,
     )
-    _show(result, json, markdown, out_file)
+    _show(result, json, markdown, out_file, html)
+    failed = [each.failure for each in scenarios if each.failure is not None]
+    if failed:
+        raise EdgeError(failed[0])
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def _time(
+    assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int
+) -> tuple[tuple[ScenarioResult, ...], tuple[str, ...]]:
+    """Every scenario in turn, until one is interrupted; and what could not be known of the machine."""
+    results: list[ScenarioResult] = []
+    missing: tuple[str, ...] = ()
+    for name, fps, limit, soaks in plans:
+        label = name.replace("_", " ") + (f" at {fps:g} fps" if fps else "")
+        try:
+            with _progress(label, limit.runs) as bar, Watch() as watch:
+
+                def tick(done: int, bar: Callable[[int], None] = bar, watch: Watch = watch) -> None:
+                    bar(done)
+                    watch.tick()
+
+                if name == "camera":
+                    done: Run = camera(assess, chosen.images, fps or 30.0, limit, tick)
+                elif name == "offline":
+                    done = offline(assess, chosen.images, limit, threads, tick)
+                else:
+                    done = single_stream(assess, chosen.images, limit, tick)
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            break
+        missing = watch.missing
+        results.append(scenario_result(done, watch.states, soaks))
+        if results[-1].interrupted:
+            break
+    return tuple(results), missing
 
 
 def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
@@ -148,36 +242,48 @@ def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison |
     return compared, (_STOPPED,) if compared.interrupted else ()
 
 
-def _command(
-    model: Path | None,
-    frames: Path | None,
-    runs: int,
-    threads: int | None,
-    engine: str,
-    size: str | None,
-    reference: bool,
-) -> str:
+def _command(given: dict[str, object]) -> str:
     """What to type for the same run; of paths only the last part, which names nobody."""
     parts = ["edge-bench"]
-    parts += [] if model is None else [model.name]
-    parts += [] if frames is None else ["--frames", frames.resolve().name]
-    parts += ["--runs", str(runs)]
-    parts += [] if threads is None else ["--threads", str(threads)]
-    parts += [] if engine == "auto" else ["--engine", engine]
-    parts += [] if size is None else ["--size", size]
-    parts += [] if reference else ["--no-reference"]
+    for name, option, usual in (
+        ("model", "", None),
+        ("frames", "--frames", None),
+        ("scenario", "--scenario", Scenario.single),
+        ("fps", "--fps", None),
+        ("runs", "--runs", None),
+        ("soak", "--soak", None),
+        ("threads", "--threads", None),
+        ("engine", "--engine", EngineName.auto),
+        ("size", "--size", None),
+        ("other", "--against", None),
+        ("devices", "--predict", None),
+    ):
+        value = given[name]
+        for each in value if isinstance(value, list) else [value]:
+            if each != usual and each is not None:
+                parts += [option, _shown(each)] if option else [_shown(each)]
+    parts += ["--roofline"] if given["roofline"] else []
+    parts += [] if given["reference"] else ["--no-reference"]
     return shlex.join(parts)
 
 
-def _check_writable(out_file: Path) -> None:
+def _shown(value: object) -> str:
+    if isinstance(value, Path):
+        return value.resolve().name
+    if isinstance(value, Enum):
+        return str(value.value)
+    return f"{value:g}" if isinstance(value, float) else Path(str(value)).name
+
+
+def _check_writable(out_file: Path, option: str) -> None:
     """Before the run, not after it."""
     if out_file.is_dir():
-        raise EdgeError(f"{out_file} is a folder: name a file with --out.")
+        raise EdgeError(f"{out_file} is a folder: name a file with {option}.")
     if not out_file.parent.is_dir():
         raise EdgeError(f"{out_file} cannot be written: make the folder {out_file.parent} first.")
 
 
-def _show(result: Result, json: bool, markdown: bool, out_file: Path | None) -> None:
+def _show(result: Result, json: bool, markdown: bool, out_file: Path | None, html: Path | None) -> None:
     """Print first: a full disk must not cost the figures."""
     if json:
         typer.echo(to_json(result))
@@ -185,17 +291,27 @@ def _show(result: Result, json: bool, markdown: bool, out_file: Path | None) -> 
         typer.echo(to_markdown(result))
     else:
         print_table(result, out)
-    if out_file is None:
-        return
+    if out_file is not None:
+        write_file(out_file, to_json(result) + "\n", "--out")
+    if html is not None:
+        write_file(html, to_html(result), "--html")
+
+
+def write_file(path: Path, text: str, option: str) -> None:
+    """A file that is whole or not there; says so.
+
+    Raises:
+        EdgeError: it cannot be written.
+    """
     try:
-        write_atomically(out_file, (to_json(result) + "\n").encode())
+        write_atomically(path, text.encode())
     except OSError as error:
-        raise EdgeError(f"{out_file} cannot be written ({error.strerror}): choose another with --out.") from error
-    err.print(f"result written to {out_file}", markup=False)
+        raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another with {option}.") from error
+    err.print(f"result written to {path}", markup=False)
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar that is drawn between two runs, four times a second, and by no thread that would disturb them."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal) as bar:

@@ -1,18 +1,16 @@
-"""How long one frame takes, stage by stage, and when the machine is warm enough to say so.
-
-Frames are graded one after the other: the next starts when the last is done (MLPerf's SingleStream).
-"""
+"""How long one frame takes, stage by stage, and when the machine is warm enough to say so."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.intervals import bootstrap
 from edge import Assessment
 
 Assess = Callable[[NDArray[np.uint8]], Assessment]
@@ -42,31 +40,22 @@ class WarmUp:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """The timed runs.
+class Summary:
+    """Percentiles in milliseconds; None where there were too few runs to claim one.
+
+    A percentile is a time that a frame really took, the next longer one where the rank falls between two: it is never
+    better than what was seen.
 
     Attributes:
-        samples_ms: float64 (runs, 4), milliseconds; one column for each of ``STAGES``.
-        warm_up: what came before.
-        interrupted: Ctrl-C ended it before all runs were done.
+        max_ms: the slowest.
+        intervals: 95 % interval of each percentile that is claimed, by its name.
     """
-
-    samples_ms: NDArray[np.float64]
-    warm_up: WarmUp
-    interrupted: bool = False
-
-    def stage(self, name: str) -> NDArray[np.float64]:
-        """float64 (runs,), milliseconds of one of ``STAGES``."""
-        return self.samples_ms[:, STAGES.index(name)]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Percentiles of one stage in milliseconds; None where there were too few runs to claim one."""
 
     p50_ms: float | None
     p90_ms: float | None
     p99_ms: float | None
+    max_ms: float | None = None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def runs_needed(percentile: int) -> int:
@@ -75,10 +64,21 @@ def runs_needed(percentile: int) -> int:
 
 
 def summarise(samples_ms: NDArray[np.float64]) -> Summary:
-    """The percentiles that ``samples_ms``, shape (runs,), is long enough for."""
-    return Summary(
-        *(float(np.percentile(samples_ms, p)) if len(samples_ms) >= runs_needed(p) else None for p in PERCENTILES)
-    )
+    """The percentiles that ``samples_ms``, shape (runs,) in the order of time, is long enough for."""
+    claimed = [p for p in PERCENTILES if len(samples_ms) >= runs_needed(p)]
+    values: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    if claimed:
+
+        def figures(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.asarray(np.percentile(drawn, claimed, axis=-1, method="higher"))
+
+        low, high = bootstrap(samples_ms, figures)
+        for p, value, *ends in zip(claimed, figures(samples_ms), low, high, strict=True):
+            values[f"p{p}_ms"] = float(value)
+            intervals[f"p{p}_ms"] = float(ends[0]), float(ends[1])
+    most = float(samples_ms.max()) if len(samples_ms) else None
+    return Summary(values.get("p50_ms"), values.get("p90_ms"), values.get("p99_ms"), most, intervals)
 
 
 def throughput(samples_ms: NDArray[np.float64]) -> float:
@@ -106,39 +106,7 @@ def warm_up(run: Callable[[int], float]) -> WarmUp:
     return WarmUp(len(latencies), False, latencies[0])
 
 
-def measure(
-    assess: Assess, frames: Sequence[NDArray[np.uint8]], runs: int, tick: Tick = lambda done: None
-) -> Measurement:
-    """Grade frames one after the other, round and round, and time them.
-
-    Args:
-        assess: ``QualityModel.assess``, or what stands in its place.
-        frames: uint8 BGR, each (H, W, 3).
-        runs: timed runs after the warm-up.
-        tick: for a progress bar.
-
-    Returns:
-        The runs; fewer, and ``interrupted``, after Ctrl-C.
-
-    Raises:
-        EdgeError: the model failed on a frame.
-        KeyboardInterrupt: Ctrl-C before the first timed run.
-    """
-    warm = warm_up(lambda index: _timed(assess, frames, index)[-1])
-    samples: list[tuple[float, float, float, float]] = []
-    interrupted = False
-    try:
-        for index in range(runs):
-            samples.append(_timed(assess, frames, index))
-            tick(index + 1)
-    except KeyboardInterrupt:
-        if not samples:
-            raise
-        interrupted = True
-    return Measurement(np.array(samples, dtype=np.float64), warm, interrupted)
-
-
-def _timed(assess: Assess, frames: Sequence[NDArray[np.uint8]], index: int) -> tuple[float, float, float, float]:
+def timed(assess: Assess, frames: Sequence[NDArray[np.uint8]], index: int) -> tuple[float, float, float, float]:
     """Milliseconds of one frame, in the order of ``STAGES``."""
     frame = frames[index % len(frames)]
     start = time.perf_counter_ns()

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 import edge
+from benchmarks import jetson
 from edge.frame import frame_step_name
 
 ENGINES = {"openvino": "openvino", "tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}  # name -> distribution
@@ -25,6 +26,7 @@ class Machine:
 
     Attributes:
         device: the board, where the system names one ("NVIDIA Jetson ...").
+        jetson_linux, power_mode: of a Jetson, such as ``R36.4.3`` and ``MAXN_SUPER``.
         cpu: model of the processor.
         cores: processors that this process may use.
         threads: CPU threads that the run was given.
@@ -35,6 +37,8 @@ class Machine:
     """
 
     device: str | None
+    jetson_linux: str | None
+    power_mode: str | None
     cpu: str
     cores: int
     threads: int
@@ -60,6 +64,8 @@ def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[fl
     """
     return Machine(
         device=device_model(),
+        jetson_linux=jetson.release(),
+        power_mode=jetson.power_mode(),
         cpu=cpu_model(_text(Path("/proc/cpuinfo")) or ""),
         cores=usable_cores(),
         threads=threads or usable_cores(),

@@ -1,4 +1,4 @@
-"""The three forms of a result: JSON for machines, a table for people, Markdown for a page."""
+"""The printed forms of a result: JSON for machines, tables for people, Markdown for a page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from rich.table import Table
 
 from benchmarks.latency import PERCENTILES, Summary
 from benchmarks.machine import Machine
+from benchmarks.predict import Prediction
 from benchmarks.reference import Comparison
-from benchmarks.result import Result
+from benchmarks.result import Result, ScenarioResult, Soak, scenario_name
+from benchmarks.roofline import Roofline
+from benchmarks.watch import State
 
 _TITLES = {
     "frame_step": "frame step (find, crop, resize, normalise)",
@@ -19,6 +22,7 @@ _TITLES = {
     "post": "post-processing (pool, decide)",
     "end_to_end": "end to end",
 }
+_HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
 
 
 def to_json(result: Result) -> str:
@@ -28,52 +32,153 @@ def to_json(result: Result) -> str:
 
 def print_table(result: Result, console: Console) -> None:
     """The result for people."""
-    table = Table(title=_headline(result), title_justify="left")
-    table.add_column("milliseconds")
-    for percentile in PERCENTILES:
-        table.add_column(f"p{percentile}", justify="right")
-    for name, summary in result.stages.items():
-        table.add_row(_TITLES[name], *_cells(summary), style="bold" if name == "end_to_end" else None)
-    console.print(table)
+    for each in result.scenarios:
+        table = Table(title=_headline(result, each), title_justify="left")
+        for number, name in enumerate(_HEADER):
+            table.add_column(name, justify="right" if number else "left")
+        for title, summary in _rows(each):
+            table.add_row(title, *_cells(summary), style="bold" if title == _last(each) else None)
+        console.print(table)
+        for label, text in _scenario_lines(each):
+            console.print(f"{label}: {text}", markup=False, emoji=False)
     for label, text in _lines(result):
         console.print(f"{label}: {text}", markup=False, emoji=False)
 
 
 def to_markdown(result: Result) -> str:
     """The result as a section to paste into a page or a pull request."""
-    lines = [f"### {_headline(result)}", "", f"{result.date}, `{result.command}`", ""]
-    lines += ["| milliseconds | " + " | ".join(f"p{p}" for p in PERCENTILES) + " |", "| --- | ---: | ---: | ---: |"]
-    lines += [f"| {_TITLES[name]} | " + " | ".join(_cells(summary)) + " |" for name, summary in result.stages.items()]
-    lines += ["", *(f"- {label}: {text}" for label, text in _lines(result) if label not in ("date", "command"))]
+    lines = []
+    for each in result.scenarios:
+        lines += [f"### {_headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
+        lines += ["| " + " | ".join(_HEADER) + " |", "| --- |" + " ---: |" * (len(_HEADER) - 1)]
+        lines += [f"| {title} | " + " | ".join(_cells(summary)) + " |" for title, summary in _rows(each)]
+        lines += ["", *(f"- {label}: {text}" for label, text in _scenario_lines(each)), ""]
+    lines += [f"- {label}: {text}" for label, text in _lines(result) if label not in ("date", "command")]
     return "\n".join(lines)
 
 
-def _headline(result: Result) -> str:
-    stopped = " (interrupted)" if result.interrupted else ""
+def _headline(result: Result, each: ScenarioResult) -> str:
+    stopped = " (interrupted)" if each.interrupted else ""
     sizes = result.frames.sizes[0] if len(result.frames.sizes) == 1 else f"{len(result.frames.sizes)} sizes"
-    return f"{result.model.name}, {result.model.precision}: {result.runs} frames of {sizes}{stopped}"
+    return (
+        f"{result.model.name}, {result.model.precision}, {scenario_name(each)}: {each.runs} frames of {sizes}{stopped}"
+    )
+
+
+def _rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
+    rows = [(_TITLES[name], summary) for name, summary in each.stages.items()]
+    return rows + ([(_last(each), each.latency)] if each.scenario == "camera" else [])
+
+
+def _last(each: ScenarioResult) -> str:
+    """The row that counts."""
+    return "from the arrival of the frame" if each.scenario == "camera" else _TITLES["end_to_end"]
 
 
 def _cells(summary: Summary) -> list[str]:
-    values = (summary.p50_ms, summary.p90_ms, summary.p99_ms)
-    return ["-" if value is None else f"{value:.2f}" for value in values]
+    values = (summary.p50_ms, summary.p90_ms, summary.p99_ms, summary.max_ms)
+    ends = summary.intervals.get("p90_ms")
+    return ["-" if value is None else f"{value:.2f}" for value in values] + [
+        "-" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
+    ]
+
+
+def _scenario_lines(each: ScenarioResult) -> list[tuple[str, str]]:
+    ends = each.throughput_interval
+    rate = f"{each.throughput_fps:.1f} frames/s" + (f" (95 % interval {ends[0]:.1f} to {ends[1]:.1f})" if ends else "")
+    if each.scenario == "camera":
+        rate += f", {each.dropped} of {each.runs + each.dropped} frames dropped"
+    lines = [("throughput", rate)]
+    warm = each.warm_up
+    state = "steady" if warm.steady else "not steady"
+    lines.append(("warm-up", f"{warm.runs} frames, {state}; first frame {warm.first_ms:.1f} ms"))
+    if each.joules_per_frame is not None:
+        lines.append(("energy", f"{each.joules_per_frame:.3f} J a frame, of all that the power sensor feeds"))
+    if each.states and (said := _state(each.states[-1])):
+        lines.append(("machine at the end", said))
+    return lines + (_soak_lines(each.soak) if each.soak is not None else [])
+
+
+def _soak_lines(soak: Soak) -> list[tuple[str, str]]:
+    rows = (("first minute", soak.first, soak.first_state), ("last minute", soak.last, soak.last_state))
+    return [
+        (name, " / ".join(_cells(summary)[:3]) + " ms (p50/p90/p99)" + (f"; {_state(state)}" if state else ""))
+        for name, summary, state in rows
+    ]
+
+
+def _state(state: State) -> str:
+    known = (
+        (state.cpu_mhz, "CPU {:.0f} MHz"),
+        (state.gpu_mhz, "GPU {:.0f} MHz"),
+        (state.temperature_c, "{:.0f} C"),
+        (state.power_w, "{:.1f} W"),
+        (state.others, "other work on {:.1f} processors"),
+        (state.device_memory_mib, "device memory {:.0f} MiB"),
+    )
+    return ", ".join(words.format(value) for value, words in known if value is not None)
 
 
 def _lines(result: Result) -> list[tuple[str, str]]:
-    """Everything but the percentiles, as label and text."""
-    memory, warm = result.memory, result.warm_up
-    lines = [("throughput", f"{result.throughput_fps:.1f} frames/s, one after the other")]
+    """Everything that is not of one scenario, as label and text."""
+    memory, model = result.memory, result.model
+    lines = []
     if memory.peak_mib is not None and memory.before_model_mib is not None:
         lines.append(("peak memory", f"{memory.peak_mib:.0f} MiB ({memory.before_model_mib:.0f} MiB before the model)"))
-    state = "steady" if warm.steady else "not steady"
-    lines.append(("warm-up", f"{warm.runs} frames, {state}; first frame {warm.first_ms:.1f} ms"))
-    lines.append(("model", f"{result.model.file}, loaded in {result.model.load_ms:.0f} ms"))
+    if memory.device_mib is not None:
+        lines.append(("peak device memory", f"{memory.device_mib:.0f} MiB, of all processes"))
+    lines.append(("model", f"{model.file}, loaded in {model.load_ms:.0f} ms"))
+    if model.calibration:
+        lines.append(
+            ("from calibration", ", ".join(f"{name} {value:.4g}" for name, value in model.calibration.items()))
+        )
+    if result.accuracy is not None:
+        apart = result.accuracy
+        lines.append(
+            (
+                f"against {apart.against}",
+                f"map mean abs difference {apart.map_mae:.4f}, score at most {apart.score_max:.4f}, "
+                f"verdicts that differ {apart.verdict_flips} of {apart.frames}",
+            )
+        )
     lines.append(("frames", f"{result.frames.count} of {result.frames.source}"))
-    if result.reference is not None:
-        lines += _reference_lines(result.reference)
+    lines += _roofline_lines(result.roofline) if result.roofline is not None else []
+    lines += [_prediction_line(each) for each in result.predictions]
+    lines += _reference_lines(result.reference) if result.reference is not None else []
     lines += _machine_lines(result.machine)
+    lines.append(("clock", f"steps of {result.clock_ns} ns"))
     lines += [("date", result.date), ("command", result.command)]
     return lines + [("note", note) for note in result.notes]
+
+
+def _roofline_lines(roofline: Roofline) -> list[tuple[str, str]]:
+    top = roofline.ceilings
+    furthest = sorted(roofline.layers, key=lambda layer: layer.least_ms - layer.ms)[:3]
+    return [
+        (
+            "ceilings",
+            f"copying {top.copy_gb_s:.1f} GB/s, INT8 {top.int8_gops:.0f} and float {top.float_gops:.0f} "
+            "billion operations/s, all measured here",
+        ),
+        (
+            "roofline",
+            f"{roofline.mops:.0f} million operations and {roofline.least_kib:.0f} KiB at the least: "
+            f"{roofline.least_ms:.2f} ms; inference took {roofline.measured_ms:.2f} ms, {roofline.times_over:.1f} "
+            f"times that, of which {roofline.other_ms:.2f} ms outside convolutions and matrix products",
+        ),
+        (
+            "furthest from the roofline",
+            "; ".join(f"{layer.name} {layer.ms:.2f} ms ({layer.least_ms:.2f} by {layer.bound})" for layer in furthest),
+        ),
+    ]
+
+
+def _prediction_line(each: Prediction) -> tuple[str, str]:
+    return (
+        f"predicted, not measured, {each.device}",
+        f"inference {each.low_ms:.2f} to {each.high_ms:.2f} ms, likeliest {each.middle_ms:.2f}; up to "
+        f"{(each.off_by - 1) * 100:.0f} % off where others have published a latency ({each.source})",
+    )
 
 
 def _reference_lines(reference: Comparison) -> list[tuple[str, str]]:
@@ -97,6 +202,8 @@ def _machine_lines(machine: Machine) -> list[tuple[str, str]]:
     if machine.governor is not None:
         cpu += f", governor {machine.governor}"
     lines = [("device", machine.device)] if machine.device is not None else []
+    if machine.jetson_linux is not None:
+        lines.append(("Jetson Linux", f"{machine.jetson_linux}, power mode {machine.power_mode or 'not known'}"))
     lines.append(("cpu", cpu))
     lines.append(("engine", ", ".join(f"{key} {value}" for key, value in machine.engine.items())))
     lines.append(("frame step", machine.frame_step))

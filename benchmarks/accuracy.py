@@ -1,0 +1,43 @@
+"""No latency without what it cost: the model beside another one, on the frames that were timed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from benchmarks.frames import Frames
+from benchmarks.result import Accuracy
+from edge import EdgeError, QualityModel
+from edge.parity import compare
+
+
+def against(model: QualityModel, other: Path, frames: Frames, engine: str, threads: int | None) -> Accuracy:
+    """How far maps, scores and verdicts of two bundles are apart, frame to score.
+
+    Args:
+        model: what was timed; its thresholds decide the verdict of both.
+        other: the bundle to hold it against, such as its float form.
+        frames: each with a field of view.
+        engine, threads: for the other bundle.
+
+    Raises:
+        EdgeError: the other bundle is damaged, or has another grid.
+    """
+    with QualityModel.load(other, engine, threads) as held:
+        if held.manifest.grid != model.manifest.grid:
+            raise EdgeError(
+                f"{other} has a grid of {held.manifest.grid} and the timed model one of {model.manifest.grid}: "
+                "hold it against a bundle of the same student"
+            )
+        pairs = [(model.assess(frame), held.assess(frame)) for frame in frames.images]
+    apart = compare(
+        [(a.map, b.map) for a, b in pairs],
+        [a.field for a, _ in pairs],
+        [(a.score, b.score) for a, b in pairs],
+        model.manifest.thresholds,
+    )
+    figures = dataclasses.asdict(apart)
+    if math.isnan(apart.rank_correlation):  # of too few frames, or all with one score
+        figures["rank_correlation"] = None
+    return Accuracy(against=other.name, **figures)

@@ -1,0 +1,124 @@
+"""What the system says of itself while a benchmark runs: clocks, temperature, power, and who else is at work.
+
+Every reader gives None where the system does not tell. Nothing here runs a thread: readings are taken between frames.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SYS = Path("/sys")
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Energy:
+    """A counter of energy.
+
+    Attributes:
+        joules: so far.
+        wraps_at: where the counter starts again at 0, or None.
+    """
+
+    joules: float
+    wraps_at: float | None = None
+
+    def until(self, later: Energy) -> float:
+        """Joules from this reading to a later one, across one wrap."""
+        spent = later.joules - self.joules
+        return spent + (self.wraps_at or 0.0) if spent < 0 else spent
+
+
+@dataclass(frozen=True)
+class CpuTime:
+    """Seconds of all processors since the start of the machine, and of this process.
+
+    Attributes:
+        busy: at work for anyone on this machine.
+        stolen: wanted, but given to another virtual machine.
+        own: spent by this process and what it waited for.
+    """
+
+    busy: float
+    stolen: float
+    own: float
+
+    def others_until(self, later: CpuTime, seconds: float) -> float:
+        """Processors that others kept busy meanwhile, on average, other virtual machines included."""
+        busy = later.busy - self.busy + later.stolen - self.stolen
+        return max(0.0, (busy - (later.own - self.own)) / seconds) if seconds > 0 else 0.0
+
+
+def cpu_mhz(sys: Path = SYS, proc: Path = PROC) -> float | None:
+    """Mean clock of the processors that this process may use."""
+    files = (sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in _cores())
+    clocks = [value / 1000 for value in _numbers(files)]
+    if not clocks:  # a virtual machine has no cpufreq, but x86 says it here
+        clocks = [float(each) for each in re.findall(r"^cpu MHz\s*:\s*(\d+\.?\d*)", text(proc / "cpuinfo"), re.M)]
+    return sum(clocks) / len(clocks) if clocks else None
+
+
+def temperature_c(sys: Path = SYS) -> float | None:
+    """The hottest thermal zone, degrees Celsius; zones that are switched off say nonsense and are left out."""
+    zones = [value / 1000 for value in _numbers(sys.glob("class/thermal/thermal_zone*/temp"))]
+    return max((value for value in zones if -40 < value < 150), default=None)
+
+
+def throttle_count(sys: Path = SYS) -> int | None:
+    """How often heat has slowed a core since the start of the machine."""
+    counts = _numbers(sys.glob("devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count"))
+    return int(sum(counts)) if counts else None
+
+
+def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
+    """Energy of all processor packages by RAPL, or None and one sentence that says why."""
+    zones = sorted(each for each in sys.glob("class/powercap/intel-rapl:*") if each.name.count(":") == 1)
+    if not zones:
+        return None, "The power of the processor is not known: this system has no RAPL counter."
+    joules, wraps = 0.0, 0.0
+    for zone in zones:
+        try:
+            joules += float((zone / "energy_uj").read_text()) / 1e6
+            wraps += float((zone / "max_energy_range_uj").read_text()) / 1e6
+        except PermissionError:
+            return None, (
+                "The power of the processor is not known: its counter is for root alone; "
+                f"sudo chmod a+r {SYS}/class/powercap/intel-rapl:*/energy_uj lets it be read until the next start."
+            )
+        except (OSError, ValueError):
+            return None, "The power of the processor is not known: its RAPL counter cannot be read."
+    return Energy(joules, wraps or None), None
+
+
+def cpu_time(proc: Path = PROC) -> CpuTime | None:
+    """Who has had the processors."""
+    found = re.search(r"^cpu\s+([\d ]+)$", text(proc / "stat"), re.M)
+    if not found or not hasattr(os, "sysconf"):
+        return None
+    ticks = [int(each) for each in found[1].split()] + [0] * 8  # old kernels have fewer columns
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (each / os.sysconf("SC_CLK_TCK") for each in ticks[:8])
+    spent = os.times()
+    own = spent.user + spent.system + spent.children_user + spent.children_system
+    return CpuTime(user + nice + system + irq + softirq, steal, own)
+
+
+def text(path: Path) -> str:
+    """A small file of the system; empty where it is missing or closed to us."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _numbers(paths: Iterable[Path]) -> list[float]:
+    """The numbers in files of one number each; what is missing or no number is left out."""
+    said = (text(path).strip() for path in paths)
+    return [float(each) for each in said if re.fullmatch(r"-?\d{1,15}", each)]
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
