@@ -16,6 +16,7 @@ from edge.evaluation import evaluate as hold_against_labels
 from edge.labels import Quality, Ratings, has_both_classes, labels_from_folders, read_truth
 from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
 from trainer.map_makers import MapMaker
+from trainer.mistakes import save_mistakes
 from trainer.recipe import Recipe
 from trainer.run_makers import STUDENTS, pooled
 from trainer.vessels import load_segmenter, segment
@@ -74,9 +75,15 @@ def _name(folder: Path, data: Path) -> str:
 def against_labels(
     labelled: LabelledSet, ways: dict[str, MapMaker], recipe: Recipe, out: Path
 ) -> dict[str, list[dict[str, Any]]]:
-    """{scorer: ``tasks`` of an ``edge.evaluation.Evaluation``}; what cannot be read is left out, as a device does."""
-    read, found = _scores(labelled.name, labelled.paths, ways, recipe, out)
+    """{scorer: ``tasks`` of an ``edge.evaluation.Evaluation``}; what cannot be read is left out, as a device does.
+
+    What the last of the ways gets most wrong is drawn into ``out``/evaluation/mistaken-SET.png.
+    """
+    read, found, squares = _scores(labelled.name, labelled.paths, ways, recipe, out)
     qualities = [said for said, there in zip(labelled.qualities, read, strict=True) if there]
+    last = list(ways)[-1]
+    sheet = out / "evaluation" / f"mistaken-{labelled.name.replace('/', '-')}.png"
+    save_mistakes(sheet, squares, qualities, found[last], ways[last])
     return {
         # The verdict is of no account here: a map has no thresholds.
         name: hold_against_labels(
@@ -90,15 +97,15 @@ def against_ratings(
     name: str, rated: Ratings, ways: dict[str, MapMaker], recipe: Recipe, out: Path
 ) -> dict[str, dict[str, Any]]:
     """{scorer: ``ranking`` of an ``edge.evaluation.Ranking``}."""
-    read, found = _scores(name, list(rated.of), ways, recipe, out)
+    read, found, _ = _scores(name, list(rated.of), ways, recipe, out)
     ratings = [rating for rating, there in zip(rated.of.values(), read, strict=True) if there]
     return {name: rank(list(scores), ratings).as_dict()["ranking"] for name, scores in found.items()}
 
 
 def _scores(
     what: str, paths: Sequence[Path], ways: dict[str, MapMaker], recipe: Recipe, out: Path
-) -> tuple[list[bool], dict[str, Scores]]:
-    """Which photographs could be read, and what every scorer gives those; 0 where there is no field of view."""
+) -> tuple[list[bool], dict[str, Scores], list[Square | None]]:
+    """Which photographs could be read; what every scorer gives those, 0 without a field; as students see them."""
     sides = (_SIDE, recipe.distill.size)  # the student's own size, as the device cuts it: once resampled
 
     def read(photograph: Photograph) -> tuple[Square | None, ...]:
@@ -116,7 +123,7 @@ def _scores(
     scores = {name: np.zeros(len(seen)) for name in found}
     for name, of_shown in found.items():
         scores[name][seen] = of_shown
-    return [pair is not None for pair in pairs], scores
+    return [pair is not None for pair in pairs], scores, [pair[1] for pair in here]
 
 
 def _sharpness(squares: Sequence[Square]) -> Scores:

@@ -78,6 +78,13 @@ def test_every_step_of_a_run_is_held_against_exact_masks(evaluated: dict[str, An
     assert shipped["INT8 student"]["overall"]["auroc"] > shipped["sharpness"]["overall"]["auroc"]
 
 
+def test_what_is_most_mistaken_is_drawn(evaluated: dict[str, Any], tiny_run: Any) -> None:
+    assert evaluated
+    sheet = cv2.imread(str(tiny_run.run / "evaluation" / "mistaken-graded.png"))
+    assert sheet is not None
+    assert sheet.shape[0] == 24 + 16 * 256
+
+
 def test_the_student_is_held_against_its_teacher(evaluated: dict[str, Any]) -> None:
     said = evaluated["fidelity"]
     assert said["frames"] == 32 + 2 * 10  # all photographs, the excluded ones too, and eyes spoiled in nine ways
