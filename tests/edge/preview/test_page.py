@@ -1,0 +1,281 @@
+"""The page in a real browser, while a real session runs; skipped, loudly, only where there is no Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("selenium", reason="selenium is not installed: the preview page was NOT driven in a browser")
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from edge.camera.demo import DemoCamera
+from edge.hint import CODES, Hint, languages
+from edge.preview.server import Listen
+
+from .conftest import Cycle, Demo, wait_for
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="no chromium with chromedriver here (Debian: chromium, chromium-driver): the page was NOT driven",
+)
+TOKEN = "0123456789abcdef"
+Start = Callable[..., Demo]
+
+
+class Page:
+    """What a person can see and do."""
+
+    def __init__(self, browser: Any) -> None:
+        self.browser = browser
+
+    def open(self, url: str) -> None:
+        self.browser.get("about:blank")
+        self.browser.get(url)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def text(self, name: str) -> str:
+        return str(self.run("return document.getElementById(arguments[0]).textContent", name))
+
+    def find(self, selector: str) -> Any:
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def press(self, key: str) -> None:
+        self.find("body").send_keys(key)
+
+    def link(self) -> str:
+        return str(self.run("return document.body.dataset.link"))
+
+    def wait_live(self) -> None:
+        wait_for(lambda: self.link() == "live" and self.pixels(), 30)
+
+    def shown(self) -> np.ndarray:
+        """The picture on the page, reduced: int RGB (120, 160, 3)."""
+        return np.array(wait_for(self.pixels)).reshape(120, 160, 4)[:, :, :3]
+
+    def pixels(self) -> list[int] | None:
+        """RGBA of the same; None before the first picture and while the next is decoded."""
+        pixels: list[int] | None = self.run(
+            """const picture = document.getElementById("picture");
+            if (!picture.complete || !picture.naturalWidth) return null;
+            const canvas = Object.assign(document.createElement("canvas"), {width: 160, height: 120});
+            canvas.getContext("2d").drawImage(picture, 0, 0, 160, 120);
+            return Array.from(canvas.getContext("2d").getImageData(0, 0, 160, 120).data);"""
+        )
+        return pixels
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    folder = tmp_path_factory.mktemp("chromium")
+    for each in ("headless=new", "window-size=412,915", "lang=en", "disable-dev-shm-usage"):
+        options.add_argument(f"--{each}")
+    options.add_argument(f"--user-data-dir={folder}")
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")
+    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_page_load_timeout(60)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    yield Page(browser)
+    browser.get("about:blank")
+    browser.delete_all_cookies()
+
+
+class Switched(Cycle):
+    """A live camera that shows clear frames, or dark ones, or nothing new."""
+
+    shows = "clear"
+
+    def read(self) -> Any:
+        frame = super().read()
+        while self.shows == "nothing":
+            wait_for(lambda: self.shows != "nothing", 60)
+        if frame is not None and self.shows == "dark":
+            return type(frame)(frame.image // 10, frame.index, frame.timestamp)
+        return frame
+
+
+def test_page_shows_the_stream_reacts_to_a_hint_and_keeps_a_picture(
+    demo: Start, page: Page, clear: list[np.ndarray]
+) -> None:
+    camera = Switched(clear)
+    running = demo(camera=camera)
+    page.open(running.preview.url)
+    page.wait_live()
+    shown = page.shown()
+    assert shown[40:80, 60:100, 0].mean() > shown[40:80, 60:100, 2].mean() + 20, "no retina on the page"
+    wait_for(lambda: page.text("text") == "Good: hold still")
+    assert float(page.text("number")) > 0.8
+    assert page.find("#meter").get_attribute("aria-valuetext").endswith("good")
+
+    camera.shows = "dark"
+    hint = wait_for(lambda: page.text("text") != "Good: hold still" and page.text("text"))
+    assert page.find("#hint").get_attribute("data-code") in ("too_dark", "no_fundus"), hint
+    red, blue = shown[40:80, 60:100, 0].mean(), shown[40:80, 60:100, 2].mean()
+    wait_for(lambda: page.shown()[40:80, 60:100, 0].mean() < red / 2)
+    assert page.shown()[40:80, 60:100, 2].mean() > blue + 30, "the map is not laid over what is not visible"
+    camera.shows = "clear"
+    wait_for(lambda: page.text("text") == "Good: hold still")
+
+    assert page.text("none") == "None yet."
+    page.find("#trigger").click()
+    kept = wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures button"))
+    assert page.text("said") == "Picture 1 kept"
+    assert wait_for(lambda: page.run("return document.querySelector('#captures img').naturalWidth")) == 480
+    kept[0].click()
+    assert page.find("#large").get_attribute("open") is not None
+    assert wait_for(lambda: page.run("return document.getElementById('large-picture').naturalWidth")) == 480
+    page.find("#large-close").send_keys(Keys.ESCAPE)
+    wait_for(lambda: page.find("#large").get_attribute("open") is None)
+
+    camera.shows = "nothing"
+    wait_for(lambda: page.link() == "stalled")
+    assert page.text("link") == "No picture from the camera"
+    camera.shows = "clear"
+    wait_for(lambda: page.link() == "live")
+
+    asked = page.run("return performance.getEntriesByType('resource').map((each) => each.name)")
+    assert asked
+    assert all(each.startswith((running.preview.url, f"blob:{running.preview.url}", "data:")) for each in asked)
+    assert page.browser.get_log("browser") == []
+
+
+def test_keys_and_settings(demo: Start, page: Page, clear: list[np.ndarray]) -> None:
+    running = demo(camera=Cycle(clear[:1]))
+    page.open(running.preview.url)
+    page.wait_live()
+    page.press(" ")
+    wait_for(lambda: page.text("said") == "Picture 1 kept")
+    with_map = page.shown()
+    page.press("m")
+    assert not page.find("#map").is_selected()
+    wait_for(lambda: np.abs(page.shown() - with_map).max() > 60)
+
+    page.find("summary").click()
+    page.find("#language").send_keys("Deutsch")
+    wait_for(lambda: page.text("text") == "Gut: stillhalten")
+    assert page.text("trigger") == "Aufnehmen"
+    assert page.run("return document.documentElement.lang") == "de"
+    page.find("input[value=strict]").click()
+    wait_for(lambda: running.levels == ["strict"])
+
+    page.browser.refresh()
+    page.wait_live()
+    wait_for(lambda: page.text("text") == "Gut: stillhalten")
+    assert not page.find("#map").is_selected(), "the browser has forgotten the settings"
+    assert page.find("input[value=strict]").is_selected()
+    page.run("localStorage.clear()")
+
+
+def test_page_survives_a_restart_of_the_server(demo: Start, page: Page) -> None:
+    running = demo()
+    page.open(running.preview.url)
+    page.wait_live()
+    page.find("#trigger").click()
+    wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures button"))
+    running.stop()
+    wait_for(lambda: page.link() in ("ended", "lost"))
+    assert page.text("link").startswith(("The session has ended", "Connection lost"))
+    again = demo(Listen(port=running.preview.port))
+    wait_for(lambda: page.link() == "live", 30)
+    wait_for(lambda: not page.browser.find_elements(By.CSS_SELECTOR, "#captures button"))
+    before = again.preview.painter.drawn
+    wait_for(lambda: again.preview.painter.drawn > before + 3)
+    page.find("#trigger").click()
+    wait_for(lambda: page.text("said") == "Picture 1 kept")
+
+
+def test_locked_camera_opens_with_its_token_only(demo: Start, page: Page) -> None:
+    running = demo(Listen(port=0, token=TOKEN))
+    page.open(running.preview.url)
+    wait_for(lambda: page.find("#door").get_attribute("open") is not None)
+    assert page.pixels() is None
+    page.find("#token").send_keys("a wrong token" + Keys.ENTER)
+    wait_for(lambda: page.text("door-said") == "This is not the token.")
+    page.find("#token").clear()
+    page.find("#token").send_keys(TOKEN + Keys.ENTER)
+    page.wait_live()
+    assert page.find("#door").get_attribute("open") is None
+    assert TOKEN not in json.dumps(page.run("return [document.cookie, {...localStorage}, location.href]"))
+    page.browser.refresh()
+    page.wait_live()
+    running.stop()
+    demo(Listen(port=running.preview.port, token=TOKEN))
+    wait_for(lambda: page.link() == "live", 30)
+
+    page.browser.delete_all_cookies()
+    page.open(f"{running.preview.url}#token={TOKEN}")
+    page.wait_live()
+    assert page.run("return location.href") == running.preview.url
+
+
+def test_everything_has_a_name_for_a_screen_reader_and_fits_a_phone(demo: Start, page: Page) -> None:
+    running = demo()
+    page.open(running.preview.url)
+    page.wait_live()
+    page.press(Keys.TAB)
+    assert page.run("return document.activeElement.id") == "trigger", "the trigger is not what a key reaches first"
+    page.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures button"))
+    page.find("summary").click()
+    controls = page.browser.find_elements(By.CSS_SELECTOR, "button, input, select, summary, #picture, #meter, canvas")
+    seen = [each for each in controls if each.is_displayed()]
+    assert len(seen) >= 11
+    for each in seen:
+        assert each.accessible_name.strip(), each.get_attribute("outerHTML")
+    assert page.find("#meter").aria_role == "meter"
+    for name in ("text", "said"):
+        assert page.find(f"#{name}").aria_role == "status"
+        assert page.find(f"#{name}").get_attribute("aria-live") == "polite"
+    for width in (320, 412, 800, 1400):
+        page.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 2, "mobile": True},
+        )
+        assert page.run("return document.documentElement.scrollWidth <= innerWidth"), f"too wide for {width} pixels"
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_sounds_and_words_cover_every_hint_and_language() -> None:
+    words = json.loads(files("edge.preview").joinpath("page", "words.json").read_text(encoding="utf-8"))
+    assert set(words) == set(languages())
+    assert len({frozenset(each) for each in words.values()}) == 1
+    script = files("edge.preview").joinpath("page", "page.js").read_text(encoding="utf-8")
+    for code in CODES:
+        assert f"{Hint(code).sound}: [" in script
+    markup = files("edge.preview").joinpath("page", "index.html").read_text(encoding="utf-8")
+    for word in re.findall(r'data-word="(\w+)"', markup) + re.findall(r'word\("(\w+)"\)', script):
+        assert word in words["en"], word
+
+
+@pytest.mark.slow
+def test_demo_itself_plays_on_the_page(demo: Start, page: Page) -> None:
+    """Not a few frames again and again, but the eye in a shaky hand: hints come and go."""
+    running = demo(camera=DemoCamera(width=320, height=240))
+    page.open(running.preview.url)
+    page.wait_live()
+    heard: set[str] = set()
+    wait_for(lambda: heard.add(page.text("text")) or len(heard - {""}) >= 3, 60)
