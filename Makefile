@@ -102,6 +102,8 @@ $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif
+	@# Types of TensorRT for mypy, without the library that they name; not among the packages, where they would hide it.
+	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/stubs tensorrt-stubs || echo "note: no types of TensorRT, so mypy checks less" >&2
 	@touch $(VENV)/.light $@
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt

@@ -6,22 +6,48 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from edge.atomic import write_atomically
 from edge.bundle import Bundle
 from edge.engines.checks import UnavailableError, check_network
 from edge.errors import EdgeError
 
+if TYPE_CHECKING:
+    import tensorrt as TRT
+
 # Named in the cache key: change it when a change below changes what is built.
-OPTIONS = "strongly_typed static"
+OPTIONS = "strongly_typed static detailed"
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")  # GPU families that TensorRT-RTX builds ahead of time
 _MOST_NODES = 4  # named in an error
 
 
-def build_engine(trt: Any, bundle: Bundle, target: str = "current") -> bytes:
+@dataclass(frozen=True)
+class Ways:
+    """How to build, besides what is always the same.
+
+    Attributes:
+        target: one of ``TARGETS`` for an engine built ahead of time (TensorRT-RTX only), or ``current``, which needs
+            the GPU.
+        dla: number of the deep-learning accelerator that is to run what it can, the GPU the rest; None for the GPU.
+        timing: a file for what the builder timed, so that the next build here is quick; None for none.
+    """
+
+    target: str = "current"
+    dla: int | None = None
+    timing: Path | None = None
+
+    def options(self) -> str:
+        """For the cache key."""
+        return OPTIONS if self.dla is None else f"{OPTIONS} dla{self.dla}"
+
+
+def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[str] | None = None) -> bytes:
     """Parse the network of a bundle and build its engine. Shows progress on a terminal's stderr.
 
     The network is strongly typed: its Q/DQ nodes decide what runs in INT8, not the builder.
@@ -29,8 +55,8 @@ def build_engine(trt: Any, bundle: Bundle, target: str = "current") -> bytes:
     Args:
         trt: the module ``tensorrt`` or ``tensorrt_rtx``.
         bundle: the model.
-        target: one of ``TARGETS`` for an engine built ahead of time (TensorRT-RTX only), or ``current``, which needs
-            the GPU.
+        ways: see ``Ways``.
+        said: gets what the builder says of its work, a line each.
 
     Returns:
         The serialised engine.
@@ -39,21 +65,24 @@ def build_engine(trt: Any, bundle: Bundle, target: str = "current") -> bytes:
         UnavailableError: the library does not start here or is too old.
         EdgeError: names the nodes that cannot be parsed, or gives the builder's own words.
     """
-    logger = collecting_logger(trt)
+    ways = ways or Ways()
+    logger = collecting_logger(trt, said)
     try:
-        builder = trt.Builder(logger)
+        builder: TRT.Builder = trt.Builder(logger)
     except Exception as error:  # the bindings raise TypeError where the library gave no builder
         raise UnavailableError(
             f"{trt.__name__} does not start here ({logger.first() or error}): check the GPU's driver"
         ) from error
-    strongly_typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    if strongly_typed is None:
-        raise UnavailableError(f"{trt.__name__} {trt.__version__} is too old: install version 10 or newer")
-    network = builder.create_network(1 << int(strongly_typed))
+    config: TRT.IBuilderConfig = builder.create_builder_config()
+    network = _network(trt, builder, config)
     _parse(trt, network, logger, bundle)
-    config = builder.create_builder_config()
-    if target != "current":
-        _aim(trt, config, target)
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that edge-compile --explain can tell the layers
+    if ways.target != "current":
+        _aim(trt, config, ways.target)
+    if ways.dla is not None:
+        _aim_at_dla(trt, builder, config, ways.dla)
+    if ways.timing is not None:
+        _use_timings(config, ways.timing)
     with Progress(console=Console(stderr=True), transient=True) as progress, _interrupts_held() as interrupted:
         if hasattr(trt, "IProgressMonitor"):
             monitor = _monitor(trt, progress, interrupted)  # held here: TensorRT keeps only a pointer
@@ -62,14 +91,66 @@ def build_engine(trt: Any, bundle: Bundle, target: str = "current") -> bytes:
     if plan is None:
         reason = logger.first() or "no reason given"
         raise EdgeError(
-            f"{trt.__name__} cannot build an engine of {bundle.path} for {target} ({reason}): "
+            f"{trt.__name__} cannot build an engine of {bundle.path} for {ways.target} ({reason}): "
             "make the bundle again with edge-calibrate, or choose --engine openvino"
         )
+    if ways.timing is not None:
+        _keep_timings(config, ways.timing)
     return bytes(plan)
 
 
-def collecting_logger(trt: Any) -> Any:
-    """A TensorRT logger that keeps the errors for our own message instead of printing them."""
+def _network(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig) -> TRT.INetworkDefinition:
+    """An empty network of the kind that takes its precisions from the ONNX file."""
+    major, minor = (int(part) for part in trt.__version__.split(".")[:2])
+    flags = trt.NetworkDefinitionCreationFlag
+    if hasattr(flags, "STRONGLY_TYPED"):
+        return builder.create_network(1 << int(flags.STRONGLY_TYPED))
+    if (major, minor) >= (11, 0):  # strongly typed without being asked
+        return builder.create_network(0)
+    if (major, minor) < (8, 5):  # no execute_async_v3 and no tensors by name
+        raise UnavailableError(f"{trt.__name__} {trt.__version__} is too old: install version 10 or newer")
+    config.set_flag(trt.BuilderFlag.INT8)  # JetPack 5: allows what the Q/DQ nodes ask for; nothing calibrates
+    return builder.create_network(1 << int(flags.EXPLICIT_BATCH))
+
+
+def _aim_at_dla(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig, core: int) -> None:
+    """What the accelerator can run goes there, the rest to the GPU."""
+    cores = int(getattr(builder, "num_DLA_cores", 0))
+    if core >= cores:
+        there = "no DLA here" if not cores else f"only DLA 0{f' to {cores - 1}' if cores > 1 else ''} here"
+        raise EdgeError(
+            f"{trt.__name__} {trt.__version__} finds {there}: Orin NX and AGX Orin have them, with TensorRT up to 10.7 "
+            "(JetPack 6), or on AGX Orin from JetPack 7.2.2; leave --dla out"
+        )
+    config.default_device_type = trt.DeviceType.DLA
+    config.DLA_core = core
+    config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
+
+
+def _use_timings(config: TRT.IBuilderConfig, path: Path) -> None:
+    """Start from what was timed before; a file that TensorRT does not take counts as none."""
+    try:
+        before = path.read_bytes()
+    except OSError:
+        before = b""
+    if not config.set_timing_cache(config.create_timing_cache(before), False):
+        config.set_timing_cache(config.create_timing_cache(b""), False)
+
+
+def _keep_timings(config: TRT.IBuilderConfig, path: Path) -> None:
+    with contextlib.suppress(OSError):  # the next build takes longer, no more
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, bytes(config.get_timing_cache().serialize()))
+
+
+def collecting_logger(trt: Any, said: list[str] | None = None) -> Any:
+    """A TensorRT logger that keeps the errors for our own message instead of printing them.
+
+    Args:
+        trt: the module ``tensorrt`` or ``tensorrt_rtx``.
+        said: gets warnings and notes too, a line each.
+    """
+    severity_of = trt.ILogger.Severity
 
     class Collecting(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -77,8 +158,11 @@ def collecting_logger(trt: Any) -> Any:
             self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+            if severity in (severity_of.ERROR, severity_of.INTERNAL_ERROR):
                 self.errors.append(" ".join(message.split()))
+            elif said is not None and severity in (severity_of.WARNING, severity_of.INFO):
+                mark = "warning: " if severity == severity_of.WARNING else ""
+                said.append(mark + " ".join(message.split()))
 
         def first(self) -> str:
             """The first error since the start: those after it are mostly its echo."""
@@ -87,8 +171,8 @@ def collecting_logger(trt: Any) -> Any:
     return Collecting()
 
 
-def _parse(trt: Any, network: Any, logger: Any, bundle: Bundle) -> None:
-    parser = trt.OnnxParser(network, logger)
+def _parse(trt: Any, network: TRT.INetworkDefinition, logger: Any, bundle: Bundle) -> None:
+    parser: TRT.OnnxParser = trt.OnnxParser(network, logger)
     if not parser.parse(bundle.onnx):
         errors = [parser.get_error(index) for index in range(parser.num_errors)]
         told = [_node(error) for error in errors[:_MOST_NODES]]
@@ -98,13 +182,20 @@ def _parse(trt: Any, network: Any, logger: Any, bundle: Bundle) -> None:
             f"{trt.__name__} cannot take the network in {bundle.path} ({'; '.join(told) or logger.first()}): "
             "make the bundle again with edge-calibrate"
         )
-    inputs = [tuple(network.get_input(index).shape) for index in range(network.num_inputs)]
-    outputs = [tuple(network.get_output(index).shape) for index in range(network.num_outputs)]
+    inputs = [sides(network.get_input(index).shape) for index in range(network.num_inputs)]
+    outputs = [sides(network.get_output(index).shape) for index in range(network.num_outputs)]
     check_network(bundle, inputs, outputs)
 
 
-def _node(error: Any) -> str:
+def sides(shape: TRT.Dims) -> tuple[int, ...]:
+    """A shape of TensorRT's as our own, with -1 where a side is open."""
+    return tuple(int(shape[index]) for index in range(len(shape)))
+
+
+def _node(error: TRT.ParserError) -> str:
     said = " ".join(error.desc().splitlines()[:2])[:160]
+    if not hasattr(error, "node_name"):  # TensorRT 8 knows its number alone
+        return f"node {error.node()}: {said}"
     return f"node {error.node_name()} of type {error.node_operator()}: {said}" if error.node_name() else said
 
 

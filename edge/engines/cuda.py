@@ -21,12 +21,14 @@ class Gpu:
         name: of the device.
         capability: compute capability, such as ``8.7``.
         driver: version of CUDA that the driver speaks.
+        integrated: it shares its memory with the CPU, as on a Jetson: what the CPU wrote need not be copied.
     """
 
     cuda: Any
     name: str
     capability: str
     driver: str
+    integrated: bool
     _context: Any
     _lock: Any
 
@@ -73,7 +75,9 @@ def open_gpu() -> Gpu:
         cuda.init()
         device = cuda.Device(0)
         major, minor = device.compute_capability()
+        integrated = bool(device.get_attribute(cuda.device_attribute.INTEGRATED))
         context = device.retain_primary_context()
     except cuda.Error as error:
         raise UnavailableError(f"there is no usable NVIDIA GPU here ({error}): check nvidia-smi") from error
-    return Gpu(cuda, device.name(), f"{major}.{minor}", str(cuda.get_driver_version()), context, threading.RLock())
+    driver, lock = str(cuda.get_driver_version()), threading.RLock()
+    return Gpu(cuda, device.name(), f"{major}.{minor}", driver, integrated, context, lock)

@@ -72,7 +72,7 @@ def _scale(node: Node, x: Array, given: list[Array]) -> tuple[Array, Array]:
 def _quantize(node: Node, given: list[Array]) -> Array:
     scale, zero = _scale(node, given[0], given)
     limits = np.iinfo(zero.dtype)
-    return np.clip(np.rint(given[0] / scale) + zero, limits.min, limits.max).astype(zero.dtype)
+    return np.asarray(np.clip(np.rint(given[0] / scale) + zero, limits.min, limits.max), zero.dtype)
 
 
 def _dequantize(node: Node, given: list[Array]) -> Array:

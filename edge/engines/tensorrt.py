@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import Bundle
-from edge.engines.builder import OPTIONS, build_engine, collecting_logger
-from edge.engines.cache import Built, Key, engine_key, open_cached
+from edge.engines.builder import Ways, build_engine, collecting_logger, sides
+from edge.engines.cache import Built, Key, cache_folder, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor
 from edge.engines.cuda import Gpu, open_gpu
+from edge.engines.graph import Graph, record
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    import tensorrt as TRT
 
 
 class TensorRtEngine:
@@ -27,7 +32,7 @@ class TensorRtEngine:
 
     built: Built
 
-    def __init__(self, trt: Any, gpu: Gpu, plan: bytes, bundle: Bundle) -> None:
+    def __init__(self, trt: Any, gpu: Gpu, plan: bytes, bundle: Bundle, dla: int | None = None) -> None:
         """Load an engine onto the GPU.
 
         Args:
@@ -35,6 +40,7 @@ class TensorRtEngine:
             gpu: where to run.
             plan: the serialised engine.
             bundle: what the engine was built from.
+            dla: the accelerator that it was built for; None where that is the GPU.
 
         Raises:
             EdgeError: the runtime refuses the engine, its shapes are not those of the manifest, or the GPU fails.
@@ -51,31 +57,63 @@ class TensorRtEngine:
             "driver": gpu.driver,
             "precision": manifest.precision,
         }
+        self._graph: Graph | None = None
         self._open = True
         try:
             with gpu.current():
-                self._load(trt, plan, bundle)
+                self._load(trt, plan, bundle, dla)
                 self._allocate()
+                # Once call by call, which also lets TensorRT prepare itself; then recorded. A step on a DLA cannot be.
+                if self._enqueue() and dla is None:
+                    self._stream.synchronize()
+                    self._graph = record(self._stream.handle, self._enqueue)
+                self._stream.synchronize()
         except gpu.cuda.Error as error:
             raise EdgeError(f"the GPU {gpu.name} cannot take the engine ({error}): free its memory") from error
+        self._about["memory"] = "shared with the CPU" if gpu.integrated else "copied from pinned buffers"
+        self._about["cuda graph"] = "no" if self._graph is None else "yes"
 
     def _allocate(self) -> None:
+        """Buffers that the CPU writes and reads. Where the GPU has its own memory, others there to copy to and from."""
         cuda = self._gpu.cuda
         self._stream = cuda.Stream()
-        # Pinned memory: only from there does a copy to the GPU run beside other work.
-        self._input = cuda.pagelocked_empty((1, 3, self._size, self._size), np.float32)
-        self._output = cuda.pagelocked_empty(self._shape, np.float32)
-        self._input_on_gpu = cuda.mem_alloc(self._input.nbytes)
-        self._output_on_gpu = cuda.mem_alloc(self._output.nbytes)
-        self._execution.set_tensor_address(self._names[0], int(self._input_on_gpu))
-        self._execution.set_tensor_address(self._names[1], int(self._output_on_gpu))
+        # Pinned memory: only from there does a copy to the GPU run beside other work. On a Jetson it is mapped, and
+        # the network reads and writes it itself.
+        flags = cuda.host_alloc_flags.DEVICEMAP if self._gpu.integrated else 0
+        self._input = cuda.pagelocked_empty((1, 3, self._size, self._size), np.float32, mem_flags=flags)
+        self._output = cuda.pagelocked_empty(self._shape, np.float32, mem_flags=flags)
+        self._input[:] = 0
+        self._copies: tuple[Any, Any] | None = None
+        if self._gpu.integrated:
+            addresses = self._input.base.get_device_pointer(), self._output.base.get_device_pointer()
+        else:
+            self._copies = addresses = cuda.mem_alloc(self._input.nbytes), cuda.mem_alloc(self._output.nbytes)
+        self._execution.set_tensor_address(self._names[0], int(addresses[0]))
+        self._execution.set_tensor_address(self._names[1], int(addresses[1]))
 
-    def _load(self, trt: Any, plan: bytes, bundle: Bundle) -> None:
+    def _enqueue(self) -> bool:
+        """Put one step on the stream: copy in, run, copy out."""
+        cuda = self._gpu.cuda
+        if self._copies is not None:
+            cuda.memcpy_htod_async(self._copies[0], self._input, self._stream)
+        started = self._execution.execute_async_v3(self._stream.handle)
+        if self._copies is not None:
+            cuda.memcpy_dtoh_async(self._output, self._copies[1], self._stream)
+        return bool(started)
+
+    def _load(self, trt: Any, plan: bytes, bundle: Bundle, dla: int | None) -> None:
         self._logger = collecting_logger(trt)  # TensorRT keeps only a pointer to it
-        self._runtime = trt.Runtime(self._logger)
-        self._engine = self._runtime.deserialize_cuda_engine(plan)
-        self._execution: Any = None if self._engine is None else self._engine.create_execution_context()
-        if self._execution is None:
+        self._runtime: TRT.Runtime = trt.Runtime(self._logger)
+        if dla is not None:
+            self._runtime.DLA_core = dla
+        # None where it is refused, of which the stubs know nothing.
+        self._engine: TRT.ICudaEngine = self._runtime.deserialize_cuda_engine(plan)
+        refused = self._engine is None
+        self._execution: TRT.IExecutionContext
+        if not refused:
+            self._execution = self._engine.create_execution_context()
+            refused = self._execution is None
+        if refused:
             raise EdgeError(
                 f"{self.name} refuses the engine of {bundle.path} ({self._logger.first() or 'no reason given'}): "
                 "run edge-compile again"
@@ -85,8 +123,8 @@ class TensorRtEngine:
         outputs = [each for each in names if each not in inputs]
         check_network(
             bundle,
-            [tuple(self._engine.get_tensor_shape(each)) for each in inputs],
-            [tuple(self._engine.get_tensor_shape(each)) for each in outputs],
+            [sides(self._engine.get_tensor_shape(each)) for each in inputs],
+            [sides(self._engine.get_tensor_shape(each)) for each in outputs],
         )
         if any(self._engine.get_tensor_dtype(each) != trt.DataType.FLOAT for each in names):
             raise EdgeError(f"the network in {bundle.path} does not take and give float32: make it with edge-calibrate")
@@ -106,9 +144,7 @@ class TensorRtEngine:
                 raise ValueError("the engine is closed")
             try:
                 np.copyto(self._input, tensor)
-                cuda.memcpy_htod_async(self._input_on_gpu, self._input, self._stream)
-                started = self._execution.execute_async_v3(self._stream.handle)
-                cuda.memcpy_dtoh_async(self._output, self._output_on_gpu, self._stream)
+                started = self._enqueue() if self._graph is None else self._graph.launch(self._stream.handle)
                 self._stream.synchronize()
             except cuda.Error as error:
                 raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
@@ -128,30 +164,42 @@ class TensorRtEngine:
             if not self._open:
                 return
             self._open = False
-            self._input_on_gpu.free()
-            self._output_on_gpu.free()
+            if self._graph is not None:
+                self._graph.close()
+            for copy in self._copies or ():
+                copy.free()
             self._input.base.free()
             self._output.base.free()
+            self._copies = None
             # In this order: an execution context must not outlive its engine, nor the engine its runtime.
             del self._stream, self._input, self._output, self._execution, self._engine, self._runtime
 
 
-def open_tensorrt(bundle: Bundle) -> TensorRtEngine:
+def open_tensorrt(bundle: Bundle, dla: int | None = None) -> TensorRtEngine:
     """The engine of a bundle on this machine's GPU, from the cache or built now.
+
+    Args:
+        bundle: the model.
+        dla: number of a deep-learning accelerator, for what it can run; None for the GPU alone.
 
     Raises:
         UnavailableError: TensorRT, pycuda, the driver or a GPU is missing.
-        EdgeError: TensorRT cannot take the network.
+        EdgeError: TensorRT cannot take the network, or there is no such accelerator.
     """
     trt, gpu = _import_tensorrt(), open_gpu()
-    return open_verified(trt, gpu, bundle, _key(trt, gpu, bundle), lambda: _build(trt, gpu, bundle))
+    ways = Ways(dla=dla, timing=_timings(trt, gpu))
+    return open_verified(trt, gpu, bundle, _key(trt, gpu, bundle, ways), ways)
 
 
-def open_verified(trt: Any, gpu: Gpu, bundle: Bundle, key: Key, build: Callable[[], bytes]) -> TensorRtEngine:
+def open_verified(trt: Any, gpu: Gpu, bundle: Bundle, key: Key, ways: Ways) -> TensorRtEngine:
     """The engine of ``key``, loaded and held against its network; both TensorRTs come here."""
 
+    def build() -> bytes:
+        with gpu.current():
+            return build_engine(trt, bundle, ways)
+
     def load(plan: bytes) -> TensorRtEngine:
-        return TensorRtEngine(trt, gpu, plan, bundle)
+        return TensorRtEngine(trt, gpu, plan, bundle, ways.dla)
 
     def check(engine: TensorRtEngine, built: Built) -> None:
         try:
@@ -165,9 +213,9 @@ def open_verified(trt: Any, gpu: Gpu, bundle: Bundle, key: Key, build: Callable[
     return engine
 
 
-def tensorrt_key(bundle: Bundle) -> Key:
+def tensorrt_key(bundle: Bundle, dla: int | None = None) -> Key:
     """The key of a bundle's engine on this machine; raises UnavailableError as ``open_tensorrt``."""
-    return _key(_import_tensorrt(), open_gpu(), bundle)
+    return _key(_import_tensorrt(), open_gpu(), bundle, Ways(dla=dla))
 
 
 def _import_tensorrt() -> Any:
@@ -183,10 +231,13 @@ def _import_tensorrt() -> Any:
     return tensorrt
 
 
-def _key(trt: Any, gpu: Gpu, bundle: Bundle) -> Key:
-    return engine_key(bundle, trt.__name__, trt.__version__, OPTIONS, "current", gpu.name, gpu.capability, gpu.driver)
+def _key(trt: Any, gpu: Gpu, bundle: Bundle, ways: Ways) -> Key:
+    return engine_key(
+        bundle, trt.__name__, trt.__version__, ways.options(), "current", gpu.name, gpu.capability, gpu.driver
+    )
 
 
-def _build(trt: Any, gpu: Gpu, bundle: Bundle) -> bytes:
-    with gpu.current():
-        return build_engine(trt, bundle)
+def _timings(trt: Any, gpu: Gpu) -> Path:
+    """Where the builder's timings are kept: they hold for one version on one kind of GPU."""
+    kind = re.sub(r"[^\w.]+", "-", f"{trt.__name__}-{trt.__version__}-{gpu.name}-{gpu.driver}")
+    return cache_folder() / f"{kind}.timings"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge.bundle import Bundle
-from edge.engines.builder import OPTIONS, TARGETS, build_engine
+from edge.engines.builder import OPTIONS, TARGETS, Ways, build_engine
 from edge.engines.cache import Built, Key, engine_key, fetch
 from edge.engines.checks import UnavailableError
 from edge.engines.cuda import Gpu, open_gpu
@@ -21,7 +21,7 @@ def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
     """
     gpu, trt = open_gpu(), _import_tensorrt_rtx()  # the GPU first: TensorRT-RTX takes a second to import
     target = _family(gpu)
-    return open_verified(trt, gpu, bundle, _key(trt, bundle, target), lambda: build_engine(trt, bundle, target))
+    return open_verified(trt, gpu, bundle, _key(trt, bundle, target), Ways(target))
 
 
 def compile_tensorrt_rtx(bundle: Bundle, target: str) -> Built:
@@ -36,7 +36,7 @@ def compile_tensorrt_rtx(bundle: Bundle, target: str) -> Built:
         EdgeError: TensorRT-RTX cannot take the network.
     """
     trt = _import_tensorrt_rtx()
-    return fetch(_key(trt, bundle, target), lambda: build_engine(trt, bundle, target))
+    return fetch(_key(trt, bundle, target), lambda: build_engine(trt, bundle, Ways(target)))
 
 
 def tensorrt_rtx_key(bundle: Bundle, target: str = "current") -> Key:

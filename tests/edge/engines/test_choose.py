@@ -130,9 +130,9 @@ def _fake_trt(**more: Any) -> Any:
 
     return SimpleNamespace(
         __name__="tensorrt",
-        __version__="8.6.1",
+        __version__="8.4.1",
         ILogger=Logger,
-        Builder=lambda logger: None,
+        Builder=lambda logger: SimpleNamespace(create_builder_config=SimpleNamespace),
         Runtime=lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda plan: engine),
         TensorIOMode=SimpleNamespace(INPUT="in"),
         DataType=SimpleNamespace(FLOAT="float"),
@@ -142,7 +142,7 @@ def _fake_trt(**more: Any) -> Any:
 
 def _lend_gpu(monkeypatch: pytest.MonkeyPatch, trt: Any, lost: bool) -> None:
     cuda = FakeCuda(lost)
-    gpu = Gpu(cuda, "Orin", "8.7", "12060", cuda, threading.RLock())
+    gpu = Gpu(cuda, "Orin", "8.7", "12060", True, cuda, threading.RLock())
     monkeypatch.setattr(tensorrt, "open_gpu", lambda: gpu)
     monkeypatch.setattr(tensorrt, "_import_tensorrt", lambda: trt)
 
@@ -155,7 +155,7 @@ def test_auto_falls_through_where_the_gpu_fails(
     bundle = make_bundle()
     _lend_gpu(monkeypatch, _fake_trt(), lost)
     if not lost:
-        monkeypatch.setattr(tensorrt, "build_engine", lambda trt, bundle: b"plan")
+        monkeypatch.setattr(tensorrt, "build_engine", lambda trt, bundle, ways: b"plan")
     with pytest.raises(EdgeError, match=rf"the GPU Orin cannot .*{words}"):
         open_engine(bundle, "tensorrt")
     assert open_engine(bundle).name == "openvino"
@@ -165,7 +165,7 @@ def test_auto_falls_through_where_the_gpu_fails(
 def test_a_tensorrt_that_is_too_old_is_not_available(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = make_bundle()
     _lend_gpu(monkeypatch, _fake_trt(NetworkDefinitionCreationFlag=SimpleNamespace(EXPLICIT_BATCH=0)), False)
-    with pytest.raises(UnavailableError, match=r"^tensorrt 8\.6\.1 is too old: install version 10 or newer$"):
+    with pytest.raises(UnavailableError, match=r"^tensorrt 8\.4\.1 is too old: install version 10 or newer$"):
         open_engine(bundle, "tensorrt")
     assert open_engine(bundle).name == "openvino"
 
