@@ -34,19 +34,26 @@ class QualityModel:
         self._closed = False
 
     @classmethod
-    def load(cls, path: Path | str | None = None, engine: str = "auto", threads: int | None = None) -> QualityModel:
+    def load(
+        cls,
+        path: Path | str | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        dla: int | None = None,
+    ) -> QualityModel:
         """Open a bundle.
 
         Args:
             path: a ``.efiqa`` file; None for the model that ships with the package.
             engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
             threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
+            dla: number of a Jetson's deep-learning accelerator, for TensorRT; None for the GPU alone.
 
         Raises:
             EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
         """
         bundle = read_bundle(Path(path) if path is not None else default_model())
-        return cls(bundle, open_engine(bundle, engine, threads))
+        return cls(bundle, open_engine(bundle, engine, threads, dla))
 
     @property
     def manifest(self) -> Manifest:

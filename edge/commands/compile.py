@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from edge.atomic import write_atomically
-from edge.bundle import default_model, read_bundle
+from edge.bundle import Bundle, default_model, read_bundle
 from edge.commands import cli
-from edge.engines.cache import Built, sidecar
-from edge.engines.choose import Compiled, compile_bundle
+from edge.engines.cache import Built, cache_folder, sidecar
+from edge.engines.choose import Compiled, Plan, compile_bundle, plan_bundle
+from edge.engines.explain import Explanation
 from edge.errors import EdgeError
 
 app = cli.new_app("Build the engine of a model.")
@@ -23,7 +26,8 @@ _HELP = """Build the engine of a model and keep it in the cache, where every oth
 
 Without --target the engine is for this machine. With it, TensorRT-RTX builds ahead of time for a family of NVIDIA
 GPUs, and no GPU is needed: sm75 is RTX 20, sm80 A100, sm86 RTX 30, sm89 RTX 40, sm120 RTX 50, sm121 DGX Spark.
-The cache folder (EFIQA_CACHE, or ~/.cache/efiqa-edge) may be copied to the device.
+The cache folder (EFIQA_CACHE, or ~/.cache/efiqa-edge) may be copied to the device. Before an engine is used it is held
+against the network that it was built from; one built ahead of time, when it is first loaded on its GPU.
 
 \b
 Examples:
@@ -50,13 +54,22 @@ Out = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also write the engine to FILE, and FILE.json that describes it.")
 ]
 
+Dla = Annotated[int | None, typer.Option(min=0, max=1, help="Run what it can take on this accelerator of a Jetson.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Say what would be built and what it needs; build nothing.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Also say what the engine is made of, and where INT8 is lost.")
+]
+
 
 @app.command(help=_HELP)
 def compile_model(
     model: Model = None,
     engine: cli.Runtime = cli.EngineName.auto,
     target: For = Target.current,
+    dla: Dla = None,
     out: Out = None,
+    plan: PlanOnly = False,
+    explain: Explain = False,
     as_json: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
@@ -65,8 +78,13 @@ def compile_model(
         raise typer.BadParameter(
             f"only tensorrt_rtx builds for {target.value}; leave --engine out, or use --target current."
         )
+    if dla is not None and (target is not Target.current or engine.value not in ("auto", "tensorrt")):
+        raise typer.BadParameter("--dla is for TensorRT on this machine; leave --target and other engines out.")
     bundle = read_bundle(model or default_model())
-    compiled = compile_bundle(bundle, engine.value, target.value)
+    if plan:
+        _tell_plan(plan_bundle(bundle, engine.value, target.value, dla), bundle, as_json)
+        return
+    compiled = compile_bundle(bundle, engine.value, target.value, dla, explain)
     built = compiled.built
     if out is not None:
         _copy(built, out)
@@ -102,6 +120,7 @@ def _facts(compiled: Compiled, model: Path, out: Path | None) -> dict[str, Any]:
         "build_seconds": round(built.seconds, 3),
         "verified": compiled.verified,
         "passed_over": compiled.passed_over,
+        "explanation": None if compiled.explanation is None else dataclasses.asdict(compiled.explanation),
         "key": built.key,
     }
 
@@ -115,7 +134,49 @@ def _tell(compiled: Compiled, model: Path, out: Path | None) -> None:
     lines.append(_verified(compiled.verified))
     lines.extend(f"not {name}: {reason}" for name, reason in compiled.passed_over.items())
     lines.extend(f"engine: {path}" for path in (built.path, out) if path is not None)
+    if compiled.explanation is not None:
+        lines.extend(_explained(compiled.explanation))
     cli.out.print("\n".join(lines), markup=False)
+
+
+def _explained(explanation: Explanation) -> list[str]:
+    lines = [f"layers, by {explanation.source}:"]
+    for layer in explanation.layers:
+        more = f" and {len(layer.fused) - 1} more" if len(layer.fused) > 1 else ""
+        lines.append(f"  {layer.precision:<9} {layer.kind:<18} {layer.name}{more}")
+    return [
+        *lines,
+        *explanation.notes,
+        *(f"warning: {each.removeprefix('warning: ')}" for each in explanation.warnings),
+    ]
+
+
+def _tell_plan(plans: list[Plan], bundle: Bundle, as_json: bool) -> None:
+    """What would be built: the first engine without a reason against it."""
+    chosen = next((plan for plan in plans if not plan.reason), None)
+    free = shutil.disk_usage(next(each for each in (cache_folder(), *cache_folder().parents) if each.exists())).free
+    facts = {
+        "model": str(bundle.path),
+        "builds": None if chosen is None or chosen.cached else chosen.engine,
+        "uses": None if chosen is None else chosen.engine,
+        "needs_mib": round(4 * len(bundle.onnx) / 2**20, 1),
+        "free_mib": free >> 20,
+        "cache": str(cache_folder()),
+        "engines": [dataclasses.asdict(plan) for plan in plans],
+    }
+    if as_json:
+        print(json.dumps(facts, indent=1))
+    else:
+        lines = [f"{bundle.path}, {bundle.manifest.precision}"]
+        for plan in plans:
+            state = plan.reason or ("in the cache" if plan.cached else "would be built")
+            if plan is not chosen and not plan.reason:
+                state = "would work too"
+            lines.append(f"{plan.engine:<13} {state}")
+        lines.append(f"{cache_folder()}: {free >> 20} MiB free, up to {facts['needs_mib']} MiB needed")
+        cli.out.print("\n".join(lines), markup=False)
+    if chosen is None:
+        raise typer.Exit(1)
 
 
 def _verified(facts: dict[str, Any] | None) -> str:

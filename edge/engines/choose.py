@@ -10,6 +10,7 @@ from typing import TypeVar
 from edge.bundle import Bundle
 from edge.engines.cache import Built, Key, find
 from edge.engines.checks import UnavailableError
+from edge.engines.explain import Explanation, explain_layers, explain_onnx
 from edge.engines.openvino import OpenVinoEngine, openvino_key
 from edge.engines.protocol import Engine
 from edge.engines.tensorrt import open_tensorrt, tensorrt_key
@@ -31,11 +32,13 @@ class Compiled:
         verified: how it was held against its network; None for one built ahead of time, which is verified where it is
             first loaded.
         passed_over: engines that ``auto`` would have preferred, and why each was not taken.
+        explanation: what it is made of, where that was asked for.
     """
 
     built: Built
     verified: Facts | None
     passed_over: dict[str, str]
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ class Plan:
     reason: str = ""
 
 
-def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None) -> Engine:
+def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None, dla: int | None = None) -> Engine:
     """Open a bundle on an engine.
 
     Args:
         bundle: the model.
         name: one of ``ENGINES``, or ``auto`` for the first of them that works here.
         threads: for one inference on a CPU; None for all cores.
+        dla: number of a Jetson's deep-learning accelerator, for what it can run of the network; only TensorRT has it.
 
     Raises:
         EdgeError: the name is none of these, or the engine does not work here; for ``auto``, why none does.
@@ -70,39 +74,51 @@ def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None) 
         >>> open_engine(read_bundle(default_model()), "openvino", threads=2).name  # doctest: +SKIP
         'openvino'
     """
-    return _first(name, _openers(bundle, threads))[0]
+    return _first(_with_dla(name, dla), _openers(bundle, threads, dla))[0]
 
 
-def compile_bundle(bundle: Bundle, name: str = "auto", target: str = "current") -> Compiled:
+def compile_bundle(
+    bundle: Bundle, name: str = "auto", target: str = "current", dla: int | None = None, explain: bool = False
+) -> Compiled:
     """Build the engine of a bundle into the cache and verify it.
 
     Args:
         bundle: the model.
         name: one of ``ENGINES``, or ``auto`` for the first of them that works here.
         target: ``current``, or a GPU family of ``builder.TARGETS``, for which only TensorRT-RTX builds.
+        dla: as for ``open_engine``.
+        explain: say what the engine is made of; one that cannot be loaded here is built anew for that.
 
     Raises:
         EdgeError: as ``open_engine``.
     """
     if target != "current":
-        _only_rtx(name, target)
-        return Compiled(compile_tensorrt_rtx(bundle, target), None, {})
-    engine, passed_over = _first(name, _openers(bundle, None))
-    compiled = Compiled(engine.built, engine.verified, passed_over)
-    engine.close()
-    return compiled
+        _only_rtx(_with_dla(name, dla), target)
+        said: list[str] | None = [] if explain else None
+        built = compile_tensorrt_rtx(bundle, target, said)
+        return Compiled(built, None, {}, explain_onnx(bundle, said) if said is not None else None)
+    engine, passed_over = _first(_with_dla(name, dla), _openers(bundle, None, dla))
+    try:
+        explanation = None
+        if explain:
+            source = "OpenVINO's own graph" if engine.name == "openvino" else "the engine inspector"
+            explanation = explain_layers(source, engine.layers(), bundle)
+        return Compiled(engine.built, engine.verified, passed_over, explanation)
+    finally:
+        engine.close()
 
 
-def plan_bundle(bundle: Bundle, name: str = "auto", target: str = "current") -> list[Plan]:
+def plan_bundle(bundle: Bundle, name: str = "auto", target: str = "current", dla: int | None = None) -> list[Plan]:
     """What ``compile_bundle`` would do, and nothing of it done: one plan for each engine that it would try.
 
     The first without a reason is the one that would be built.
     """
+    name = _with_dla(name, dla)
     if target != "current":
         _only_rtx(name, target)
         name = "tensorrt_rtx"
     keys: dict[str, Callable[[], Key]] = {
-        "tensorrt": lambda: tensorrt_key(bundle),
+        "tensorrt": lambda: tensorrt_key(bundle, dla),
         "tensorrt_rtx": lambda: tensorrt_rtx_key(bundle, target),
         "openvino": lambda: openvino_key(bundle),
     }
@@ -119,9 +135,16 @@ def plan_bundle(bundle: Bundle, name: str = "auto", target: str = "current") -> 
     return plans
 
 
-def _openers(bundle: Bundle, threads: int | None) -> dict[str, Callable[[], Engine]]:
+def _with_dla(name: str, dla: int | None) -> str:
+    """The engine, where an accelerator is asked for."""
+    if dla is not None and name not in ("auto", "tensorrt"):
+        raise EdgeError(f"only tensorrt runs on a DLA, not {name}: choose --engine tensorrt, or leave --dla out")
+    return name if dla is None else "tensorrt"
+
+
+def _openers(bundle: Bundle, threads: int | None, dla: int | None) -> dict[str, Callable[[], Engine]]:
     return {
-        "tensorrt": lambda: open_tensorrt(bundle),
+        "tensorrt": lambda: open_tensorrt(bundle, dla),
         "tensorrt_rtx": lambda: open_tensorrt_rtx(bundle),
         "openvino": lambda: OpenVinoEngine(bundle, threads),
     }

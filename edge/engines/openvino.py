@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.engines.cache import Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor
+from edge.engines.explain import Layer, from_openvino
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
 
@@ -50,6 +51,7 @@ class OpenVinoEngine:
         # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
         self._lock = threading.Lock()
         self._request: Any = None
+        self._model: Any = None
         self._about: dict[str, str] = {}
         manifest = bundle.manifest
         self._size, self._shape = manifest.input_size, (len(manifest.maps), manifest.grid, manifest.grid)
@@ -78,7 +80,7 @@ class OpenVinoEngine:
             "precision": bundle.manifest.precision,
             "threads": str(model.get_property("INFERENCE_NUM_THREADS")),
         }
-        self._request = model.create_infer_request()
+        self._request, self._model = model.create_infer_request(), model
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 RGB (1, 3, S, S) -> the manifest's maps, float32 (K, grid, grid) in [0, 1]; the caller's own copy.
@@ -97,10 +99,17 @@ class OpenVinoEngine:
         """Runtime, version, device, precision and threads."""
         return dict(self._about)
 
+    def layers(self) -> list[Layer]:
+        """What OpenVINO runs, fused as it runs it."""
+        with self._lock:
+            if self._model is None:
+                raise ValueError("the engine is closed")
+            return from_openvino(self._model)
+
     def close(self) -> None:
         """Give the memory back; may be called twice."""
         with self._lock:
-            self._request = None
+            self._request = self._model = None
 
 
 def compile_openvino(bundle: Bundle) -> Built:

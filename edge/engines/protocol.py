@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.engines.cache import Built
+from edge.engines.explain import Layer
 
 
 class Engine(Protocol):
@@ -30,6 +31,9 @@ class Engine(Protocol):
 
     def describe(self) -> dict[str, str]:
         """Runtime, version, device and precision, for people and sidecars."""
+
+    def layers(self) -> list[Layer]:
+        """What the engine is made of, see ``edge.engines.explain``."""
 
     def close(self) -> None:
         """Give memory and device back; may be called twice."""

@@ -14,6 +14,7 @@ from edge.engines.builder import Ways, build_engine, collecting_logger, sides
 from edge.engines.cache import Built, Key, cache_folder, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor
 from edge.engines.cuda import Gpu, open_gpu
+from edge.engines.explain import Layer, from_inspector
 from edge.engines.graph import Graph, record
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
@@ -102,6 +103,7 @@ class TensorRtEngine:
         return bool(started)
 
     def _load(self, trt: Any, plan: bytes, bundle: Bundle, dla: int | None) -> None:
+        self._as_json = trt.LayerInformationFormat.JSON
         self._logger = collecting_logger(trt)  # TensorRT keeps only a pointer to it
         self._runtime: TRT.Runtime = trt.Runtime(self._logger)
         if dla is not None:
@@ -157,6 +159,14 @@ class TensorRtEngine:
     def describe(self) -> dict[str, str]:
         """Runtime, version, device and precision."""
         return dict(self._about)
+
+    def layers(self) -> list[Layer]:
+        """What TensorRT runs, by its engine inspector."""
+        with self._gpu.current():
+            if not self._open:
+                raise ValueError("the engine is closed")
+            inspector: TRT.EngineInspector = self._engine.create_engine_inspector()
+            return from_inspector(inspector.get_engine_information(self._as_json))
 
     def close(self) -> None:
         """Give buffers, stream and engine back; may be called twice, by any thread."""

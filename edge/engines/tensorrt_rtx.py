@@ -24,19 +24,22 @@ def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
     return open_verified(trt, gpu, bundle, _key(trt, bundle, target), Ways(target))
 
 
-def compile_tensorrt_rtx(bundle: Bundle, target: str) -> Built:
+def compile_tensorrt_rtx(bundle: Bundle, target: str, said: list[str] | None = None) -> Built:
     """Build a bundle ahead of time into the cache; it is verified where it is first loaded.
 
     Args:
         bundle: the model.
         target: a GPU family of ``builder.TARGETS``, which need not be in this machine.
+        said: gets what the builder says, a line each; it is then built also where the cache has it.
 
     Raises:
         UnavailableError: TensorRT-RTX is missing.
         EdgeError: TensorRT-RTX cannot take the network.
     """
     trt = _import_tensorrt_rtx()
-    return fetch(_key(trt, bundle, target), lambda: build_engine(trt, bundle, Ways(target)))
+    return fetch(
+        _key(trt, bundle, target), lambda: build_engine(trt, bundle, Ways(target), said), fresh=said is not None
+    )
 
 
 def tensorrt_rtx_key(bundle: Bundle, target: str = "current") -> Key:

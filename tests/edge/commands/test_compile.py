@@ -67,6 +67,47 @@ def test_ahead_of_time_with_json_and_out(run: Command, tmp_path: Path) -> None:
     assert json.loads(said)["from_cache"] is True
 
 
+def test_a_plan_says_what_would_be_built_and_builds_nothing(run: Command, tmp_path: Path) -> None:
+    code, said, _ = run("--plan")
+    assert code == 0
+    assert [line.split()[0] for line in said.splitlines()[1:4]] == ["tensorrt", "tensorrt_rtx", "openvino"]
+    assert "MiB free" in said.splitlines()[-1]
+    assert not (tmp_path / "cache").exists()
+    code, said, _ = run("--plan", "--json", "--engine", "openvino")
+    facts = json.loads(said)
+    assert facts["builds"] == facts["uses"] == "openvino"
+    assert facts["engines"][0]["key"]["runtime"] == "openvino"
+    run("--engine", "openvino")
+    code, said, _ = run("--plan", "--json", "--engine", "openvino")
+    assert (json.loads(said)["builds"], json.loads(said)["uses"]) == (None, "openvino")
+
+
+def test_a_plan_for_an_engine_that_is_not_here(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    code, said, _ = run("--plan", "--engine", "tensorrt")
+    assert code == 1
+    assert "tensorrt      TensorRT is not installed" in said
+
+
+def test_it_says_how_the_engine_was_verified_and_what_it_is_made_of(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    monkeypatch.setitem(sys.modules, "pycuda", None)
+    code, said, _ = run("--explain")
+    assert code == 0
+    assert "verified against the ONNX on 3 frames" in said
+    assert "not tensorrt: TensorRT is not installed" in said
+    assert "int8      convolution" in said or "uint8     convolution" in said
+    assert "nodes in fused regions" in said
+    code, said, _ = run("--json")
+    facts = json.loads(said)
+    assert facts["verified"]["against"] == "onnx"
+    assert set(facts["passed_over"]) == {"tensorrt", "tensorrt_rtx"}
+    assert facts["explanation"] is None
+
+
 def test_a_target_without_tensorrt_rtx(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
     code, said, error = run("--target", "sm86")
@@ -87,6 +128,9 @@ def test_a_missing_model_is_one_sentence(run: Command, tmp_path: Path) -> None:
         ["--target", "sm99"],
         ["--engine", "onnxruntime"],
         ["--engine", "openvino", "--target", "sm86"],
+        ["--dla", "2"],
+        ["--dla", "0", "--engine", "openvino"],
+        ["--dla", "0", "--target", "sm86"],
         ["a.efiqa", "b.efiqa"],
         ["--nonsense"],
     ],

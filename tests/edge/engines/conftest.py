@@ -37,6 +37,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         pooling: dict[Region, float] | None = None,
         biases: Sequence[float] = (),
         last: str = "Sigmoid",
+        float_weights: bool = False,
     ) -> Bundle:
         manifest = Manifest(
             name="tiny",
@@ -54,9 +55,9 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             golden=(),
             made_with={},
         )
-        return write_bundle(
-            tmp_path / name, manifest, tiny_onnx(biases or (0.1,) * maps, last) if onnx is None else onnx
-        )
+        if onnx is None:
+            onnx = tiny_onnx(biases or (0.1,) * maps, last, float_weights)
+        return write_bundle(tmp_path / name, manifest, onnx)
 
     return make
 
@@ -67,16 +68,23 @@ def tiny_network() -> bytes:
     return tiny_onnx()
 
 
-def tiny_onnx(biases: Sequence[float] = (0.1,), last: str = "Sigmoid") -> bytes:
+def tiny_onnx(biases: Sequence[float] = (0.1,), last: str = "Sigmoid", float_weights: bool = False) -> bytes:
     """One map for each bias."""
     maps = len(biases)
     weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)).astype(np.int8)
     zero, scale = np.int8(0), np.float32(0.01)
+    read = ["image_dq", "exact" if float_weights else "weights_dq", "bias"]
     nodes = [
         _node("QuantizeLinear", ["image", "scale", "zero"], "image_q"),
         _node("DequantizeLinear", ["image_q", "scale", "zero"], "image_dq"),
         _node("DequantizeLinear", ["weights", "weights_scale", "zero"], "weights_dq"),
-        _node("Conv", ["image_dq", "weights_dq", "bias"], "sums", kernel_shape=[8, 8], strides=[8, 8]),
+        _node(
+            "Conv",
+            read,
+            "sums",
+            kernel_shape=[8, 8],
+            strides=[8, 8],
+        ),
         _node(last, ["sums"], "maps"),
     ]
     tensors = [
@@ -84,6 +92,7 @@ def tiny_onnx(biases: Sequence[float] = (0.1,), last: str = "Sigmoid") -> bytes:
         _tensor("zero", np.asarray(zero)),
         _tensor("weights", weights),
         _tensor("weights_scale", np.asarray(np.float32(0.001))),
+        _tensor("exact", weights.astype(np.float32) * np.float32(0.001)),
         _tensor("bias", np.asarray(biases, np.float32)),
     ]
     graph = b"".join(_bytes(1, each) for each in nodes) + _bytes(2, b"tiny") + b"".join(_bytes(5, t) for t in tensors)

@@ -1,0 +1,182 @@
+"""What an engine is made of: layers, the precision each runs in, what was fused, and where INT8 was lost.
+
+Three sources: OpenVINO's own graph of what it runs, TensorRT's engine inspector, and, where an engine cannot be loaded
+(built ahead of time, without its GPU), the ONNX file and what the builder said.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge.bundle import Bundle
+from edge.engines.onnx_file import Graph, read_graph
+from edge.errors import EdgeError
+
+_INT8 = ("int8", "uint8")
+_HEAVY = ("Conv", "MatMul", "Gemm")  # where the time goes, in ONNX
+_LOST = 1.5  # bytes a weight of an INT8 network above which it is not held in INT8
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of an engine.
+
+    Attributes:
+        name: as the runtime gives it.
+        kind: such as ``convolution``; ``reformat`` where nothing but type or order of the data changes.
+        precision: what it computes in: ``int8``, ``float16``, ``float32``, or the runtime's own word.
+        heavy: a convolution or a product of matrices.
+        fused: nodes of the network that it stands for.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    heavy: bool
+    fused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An engine, read.
+
+    Attributes:
+        source: where the layers come from.
+        layers: in the order they run.
+        notes: figures about the whole.
+        warnings: where INT8 was lost, and what the builder warned of.
+    """
+
+    source: str
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def explain_layers(source: str, layers: Sequence[Layer], bundle: Bundle, notes: Sequence[str] = ()) -> Explanation:
+    """Judge the layers of an engine that was loaded."""
+    reformats = sum(layer.kind == "reformat" for layer in layers)
+    fused = sum(len(layer.fused) for layer in layers if len(layer.fused) > 1)
+    said = [f"{len(layers)} layers, {reformats} of them reformats; {fused} nodes in fused regions", *notes]
+    return Explanation(source, tuple(layers), tuple(said), tuple(_lost(layers, bundle)))
+
+
+def explain_onnx(bundle: Bundle, said: Sequence[str] = ()) -> Explanation:
+    """Judge a network that was built but cannot be loaded.
+
+    Args:
+        bundle: the model.
+        said: lines of the builder, see ``builder.build_engine``.
+    """
+    graph = read_graph(bundle.onnx)
+    layers = from_onnx(graph)
+    weights = sum(size for node in graph.nodes if node.kind in _HEAVY and (size := _weights(graph, node.inputs[1])))
+    notes = [f"{len(layers)} operations besides Q and DQ, {weights} weights"]
+    warnings = [*_lost(layers, bundle), *(line for line in said if line.startswith("warning: "))]
+    held = re.search(r"Total Weights Memory: (\d+) bytes", "\n".join(said))
+    if held and weights:
+        each = int(held[1]) / weights
+        notes.append(f"the builder holds {held[1]} bytes of weights: {each:.2f} bytes a weight")
+        if bundle.manifest.precision == "int8" and each > _LOST:
+            warnings.append(f"INT8 was lost: {each:.2f} bytes a weight")
+    return Explanation("the ONNX file and the builder's log", tuple(layers), tuple(notes), tuple(warnings))
+
+
+def _lost(layers: Sequence[Layer], bundle: Bundle) -> list[str]:
+    if bundle.manifest.precision != "int8":
+        return []
+    return [
+        f"INT8 was lost: {layer.name} runs in {layer.precision}"
+        for layer in layers
+        if layer.heavy and layer.precision not in _INT8
+    ]
+
+
+def from_onnx(graph: Graph) -> list[Layer]:
+    """The operations of a network, Q and DQ folded into what they surround."""
+    made_by = {name: node for node in graph.nodes for name in node.outputs}
+
+    def quantised(name: str) -> bool:
+        source = made_by.get(name)
+        return source is not None and source.kind == "DequantizeLinear"
+
+    layers = []
+    for node in graph.nodes:
+        if node.kind in ("QuantizeLinear", "DequantizeLinear"):
+            continue
+        heavy = node.kind in _HEAVY
+        eight = heavy and all(quantised(name) for name in node.inputs[:2])
+        constant = next((graph.constants[name] for name in node.inputs if name in graph.constants), None)
+        half = constant is not None and constant.dtype.name == "float16"
+        precision = "int8" if eight else "float16" if half else "float32"
+        layers.append(Layer(node.name or node.outputs[0], node.kind.lower(), precision, heavy, (node.name,)))
+    return layers
+
+
+def _weights(graph: Graph, name: str) -> int:
+    """How many weights a tensor holds: a constant, or one behind Q and DQ."""
+    made_by = {each: node for node in graph.nodes for each in node.outputs}
+    while name not in graph.constants:
+        node = made_by.get(name)
+        if node is None or node.kind not in ("QuantizeLinear", "DequantizeLinear", "Cast"):
+            return 0
+        name = node.inputs[0]
+    return int(graph.constants[name].size)
+
+
+_OPENVINO_TYPES = {"i8": "int8", "u8": "uint8", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+
+
+def from_openvino(compiled: Any) -> list[Layer]:
+    """The layers of OpenVINO's own graph, without its constants.
+
+    Args:
+        compiled: an ``openvino.CompiledModel``.
+    """
+    layers = []
+    for op in compiled.get_runtime_model().get_ordered_ops():
+        told = {name: str(getattr(value, "value", value)) for name, value in op.get_rt_info().items()}
+        kind = told.get("layerType", "")
+        if kind in ("Const", "Input", "Output", "Result", ""):
+            continue
+        precision = told.get("runtimePrecision", "")
+        heavy = kind in ("Convolution", "FullyConnected", "MatMul")
+        names = tuple(each for each in told.get("originalLayersNames", "").split(",") if each)
+        if kind == "Reorder":
+            kind = "reformat"
+        said = _OPENVINO_TYPES.get(precision, precision)
+        layers.append(Layer(op.get_friendly_name(), kind.lower(), said, heavy, names))
+    return layers
+
+
+_TENSORRT_TYPES = {"int8": "int8", "fp16": "float16", "half": "float16", "fp32": "float32", "float": "float32"}
+
+
+def from_inspector(text: str) -> list[Layer]:
+    """The layers that TensorRT's engine inspector gives as JSON, for an engine built with detailed verbosity.
+
+    Raises:
+        EdgeError: it is not such JSON.
+    """
+    try:
+        tree = json.loads(text)["Layers"]
+        return [_inspected(each) for each in tree]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise EdgeError(f"the engine inspector's answer cannot be read ({type(error).__name__})") from error
+
+
+def _inspected(each: Any) -> Layer:
+    if isinstance(each, str):  # an engine built without details gives names alone
+        return Layer(each, "not told", "not told", False, ())
+    kind = str(each.get("LayerType", each.get("ParameterType", "")))
+    parameters = f"{kind} {each.get('ParameterType', '')} {each.get('TacticName', '')}".lower()
+    first: Any = next(iter(each.get("Inputs", [])), {})
+    said = str(first.get("Format/Datatype", first.get("Format", ""))).lower() if isinstance(first, dict) else ""
+    precision = next((ours for theirs, ours in _TENSORRT_TYPES.items() if theirs in said), said or "not told")
+    names = tuple(re.findall(r"\[ONNX Layer: ([^\]]+)\]", str(each.get("Metadata", ""))))
+    heavy = any(word in parameters for word in ("conv", "gemm", "matrixmultiply", "matrix_multiply"))
+    return Layer(str(each.get("Name", "")), "reformat" if kind == "Reformat" else kind.lower(), precision, heavy, names)
