@@ -171,7 +171,10 @@ class Routes:
     async def trigger(self, request: web.Request) -> web.StreamResponse:
         """Keep a frame now."""
         await _body(request)
-        self._preview.controls.trigger()
+        trigger = self._preview.controls.trigger
+        if trigger is None:
+            return _refusal(409, "this session keeps no pictures; start it with --out")
+        trigger()
         return web.json_response({"triggered": True}, status=202)
 
     async def settings(self, request: web.Request) -> web.StreamResponse:
@@ -248,6 +251,7 @@ class Routes:
     def _session(self) -> dict[str, Any]:
         return {
             "session": self._preview.session,
+            "keeps": self._preview.controls.trigger is not None,
             "strictness": self._hub.strictness,
             "languages": list(languages()),
         }

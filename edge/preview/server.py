@@ -47,12 +47,12 @@ class Controls:
     """What the page may do to the session. All of it is called on the server's thread and must return at once.
 
     Attributes:
-        trigger: keep a frame now.
+        trigger: keep a frame now; None where the session keeps none.
         strictness: the level at the start, or None where the session has no automatic capture.
         set_strictness: ``easy``, ``normal`` or ``strict``.
     """
 
-    trigger: Callable[[], None]
+    trigger: Callable[[], None] | None
     strictness: str | None = None
     set_strictness: Callable[[str], None] = lambda level: None
 

@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const SECONDS = 30; // of the course of the quality
 const STALE_MS = 2000;
+const NOTE_MS = 15000;
 // Sounds by their names in hints.yaml: frequencies in Hz, one after the other; the side pans it.
 const SOUNDS = {
   falling: [440, 220], rising: [440, 880], wavering: [330, 370, 330], ping: [1320], side: [520, 390],
@@ -10,7 +11,7 @@ const SOUNDS = {
 };
 
 let words = {}, language = "en", state = null, history = [], socket = null, asked = false, events = null;
-let session = null, kept = 0, lastFrame = 0, live = false, ended = false, waiting = null, audio = null, hinted = "";
+let session = null, kept = 0, lastFrame = 0, live = false, ended = false, waiting = null, audio = null, noted = null, hinted = "";
 
 // --- what a user has set, kept in this browser only
 const remembered = (key, otherwise) => { try { return localStorage.getItem(key) ?? otherwise; } catch { return otherwise; } };
@@ -124,6 +125,7 @@ function begin(said) {
     history = said.history.slice();
     $("note").hidden = true;
   }
+  $("trigger").hidden = $("kept").hidden = !said.keeps;
   $("strictness").hidden = said.strictness === null;
   for (const each of document.getElementsByName("strictness")) each.checked = each.value === said.strictness;
   const known = said.languages.filter((each) => each in words);
@@ -210,10 +212,13 @@ function enlarge(capture) {
 function note(sentence) {
   $("note").textContent = sentence;
   $("note").hidden = false;
+  clearTimeout(noted);
+  noted = setTimeout(() => { $("note").hidden = true; }, NOTE_MS);
 }
 
 // --- what the operator does
 async function trigger() {
+  if ($("trigger").hidden) return;
   $("said").textContent = word("asked");
   try { if (!(await post("/trigger", {})).ok) throw new Error(); } catch { $("said").textContent = word("failed"); }
 }

@@ -117,6 +117,15 @@ def test_trigger_keeps_a_frame_and_shows_it(demo: Start) -> None:
     assert told["captures"] == [kept]
 
 
+def test_session_that_keeps_nothing_says_so(demo: Start) -> None:
+    running = demo()
+    running.preview.controls = Controls(None)
+    status, _, body = running.ask("POST", "/trigger")
+    assert status == 409
+    assert "--out" in json.loads(body)["error"]
+    assert dict(asyncio.run(events(running, "session")))["session"]["keeps"] is False
+
+
 def test_strictness_is_set_where_there_is_automatic_capture(demo: Start) -> None:
     running = demo()
     assert running.ask("POST", "/settings", {"strictness": "strict"})[0] == 200

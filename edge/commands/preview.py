@@ -1,0 +1,58 @@
+"""The options of a command that can serve the preview page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.capture.loop import Counts
+from edge.commands import cli
+from edge.preview.access import is_loopback
+from edge.preview.server import Controls, Listen, Preview
+
+Web = Annotated[bool, typer.Option("--web", help="Serve a page to look at, for a phone or tablet beside the camera.")]
+Host = Annotated[
+    str | None,
+    typer.Option(
+        help="Address that the page listens on: 127.0.0.1, or 0.0.0.0 for all of this machine; a network wants --token."
+    ),
+]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the page: 8080; 0 takes a free one.")]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="EFIQA_TOKEN", help="What whoever opens the page must know; the variable keeps it out of ps."),
+]
+Cert = Annotated[Path | None, typer.Option(help="Certificate (PEM), for HTTPS.")]
+Key = Annotated[Path | None, typer.Option(help="Key of the certificate (PEM, no password).")]
+
+
+def listen_of(
+    web: bool, host: str | None, port: int | None, token: str | None, cert: Path | None, key: Path | None
+) -> Listen | None:
+    """Where to serve; None where no page is wanted.
+
+    Raises:
+        typer.BadParameter: something is said of a page that is not wanted.
+    """
+    if not web:
+        if any(each is not None for each in (host, port, cert, key)):
+            raise typer.BadParameter("--host, --port, --cert and --key are for the page: add --web.")
+        return None  # a token may come from the environment, and means nothing here
+    plain = Listen()
+    return Listen(plain.host if host is None else host, plain.port if port is None else port, token, cert, key)
+
+
+def open_preview(listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> Preview:
+    """Serve the page and say where.
+
+    Raises:
+        EdgeError: it cannot be served so.
+    """
+    preview = Preview(listen, counts, controls, report)
+    cli.err.print(f"page: {preview.url}", markup=False)
+    if preview.tls is None and not is_loopback(listen.host):
+        cli.err.print("note: without --cert and --key others on the network can read along what the page shows")
+    return preview
