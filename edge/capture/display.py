@@ -64,7 +64,9 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
         lines.append(f"{counts.source_seconds:.1f} s of the source took {counts.seconds:.1f} s")
     if session is not None:
         lines.append("made: " + ", ".join(str(path) for path in session.files))
-    if best is None:
+    if session is not None and session.captured:
+        lines += [f"captured: {picture}" for picture in session.captured]
+    elif best is None:
         lines.append("best frame: none, no frame showed a retina")
     elif session is None:
         lines.append(f"best frame: number {best.frame.index} {_grade(best)}; --out DIR keeps it")

@@ -82,6 +82,7 @@ def grade_stream(
     fast: bool = False,
     stop: threading.Event,
     report: Callable[[str], None],
+    beat: Callable[[], None] = lambda: None,
 ) -> Generator[Graded, None, None]:
     """Grade a source at its own pace, dropping to the newest frame when late; closes the camera.
 
@@ -93,6 +94,7 @@ def grade_stream(
         fast: grade every frame of a recording as fast as possible; a live camera keeps its pace.
         stop: set from outside to end the stream after the frame at hand.
         report: told one sentence per frame that could not be read.
+        beat: called before every frame, and a few times a second while there is none: the grading side is alive.
 
     Raises:
         EdgeError: the camera or the engine failed.
@@ -113,7 +115,8 @@ def grade_stream(
     reader.start()
     first, began = None, 0.0
     try:
-        while not stop.is_set() and (frame := mailbox.take(stop)) is not None:
+        while not stop.is_set() and (frame := mailbox.take(stop, beat)) is not None:
+            beat()
             taken = time.monotonic()
             first = frame.timestamp if first is None else first
             assessment = model.assess(frame.image)

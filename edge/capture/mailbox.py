@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from edge.camera.protocol import Frame
 
@@ -40,8 +41,12 @@ class Mailbox:
             self._error = self._error or error
             self._changed.notify_all()
 
-    def take(self, stop: threading.Event) -> Frame | None:
+    def take(self, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> Frame | None:
         """Wait for the newest frame; None when there will be none, or once ``stop`` is set.
+
+        Args:
+            stop: ends the wait.
+            beat: called a few times a second while waiting.
 
         Raises:
             Exception: what ended the camera's thread.
@@ -50,6 +55,7 @@ class Mailbox:
             # A camera can hang in its driver for seconds, so the wait looks up now and then.
             while self._slot is None and not self._closed and not stop.is_set():
                 self._changed.wait(0.2)
+                beat()
             frame, self._slot = self._slot, None
             self._changed.notify_all()
             if frame is None and self._error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import shutil
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ from edge.model import QualityModel
 _QUEUE = 8  # pictures waiting to be drawn while the best one is saved; each is a full frame in memory
 _SAVE_EVERY_S = 1.0  # what a kill can lose
 _MOST_LINES = 100_000  # lines that wait while the disk is full
+_LOW_MIB = 1024.0  # free space from which the operator is told
 _MOST_CAPTURES = 12  # captured frames that wait while the disk is slow or full; each is a full frame in memory
 
 
@@ -49,7 +51,8 @@ class Session:
         video: bool,
         wait: bool,
         report: Callable[[str], None],
-        on_saved: Callable[[Path], None] | None = None,
+        tell: Callable[[str], None] = lambda sentence: None,
+        on_saved: Callable[[Path, Graded], None] = lambda picture, graded: None,
     ) -> None:
         """Claim a folder and start writing.
 
@@ -61,8 +64,9 @@ class Session:
             video: whether to make the overlay video.
             wait: make the caller wait rather than leave a frame out of the video.
             report: told one sentence, once, per kind of trouble.
-            on_saved: told the picture of each captured frame once all its files are safe on disk, from the writer's
-                thread.
+            tell: told one sentence when the disk runs low, from the writer's thread.
+            on_saved: told each captured frame, and where its picture is, once all its files are safe on disk, from the
+                writer's thread.
 
         Raises:
             EdgeError: the folder cannot be made.
@@ -73,7 +77,8 @@ class Session:
         self.undrawn = 0
         self.files: list[Path] = []
         self._model, self._source, self._report, self._wait = model, source, report, wait
-        self._on_saved = on_saved
+        self._tell, self._on_saved = tell, on_saved
+        self._low = _LOW_MIB
         self._began = datetime.datetime.now(datetime.timezone.utc)
         self._lines = LineFile(self.folder / LINES)
         self._frame = BestFrame(self.folder)
@@ -108,7 +113,7 @@ class Session:
                 self.undrawn += 1
             self._changed.notify_all()
 
-    def capture(self, burst: Sequence[Graded], by: str = "hand") -> None:
+    def capture(self, burst: Sequence[Graded], by: str = "hand", eye: int = 1) -> None:
         """Keep what a trigger fired on, each frame as a set of its own; returns at once, the writer does the work.
 
         From the first capture on the session keeps these, and the best frame of the session no longer.
@@ -116,6 +121,7 @@ class Session:
         Args:
             burst: the best frame first, then its runner-ups.
             by: what fired, for the sidecar: ``hand`` or ``auto``.
+            eye: of which eye of the session it is, counted from 1.
 
         Raises:
             EdgeError: the disk has taken nothing for so long that there is no room left to wait in.
@@ -128,7 +134,7 @@ class Session:
                 )
             self._shots += 1
             for rank, graded in enumerate(burst, 1):
-                told = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by}
+                told = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by, "eye": eye}
                 self._captures.append((graded, told))
             self._changed.notify_all()
 
@@ -172,8 +178,16 @@ class Session:
             if ending or time.monotonic() >= due:
                 self._guarded(self._save_lines)
                 self._guarded(self._save_best)
+                self._guarded(self._look_at_disk)
                 due = time.monotonic() + _SAVE_EVERY_S
         self._guarded(self._finish_film)
+
+    def _look_at_disk(self) -> None:
+        """Tell of a disk that runs low while there is still room: once, and again each time that half of it is gone."""
+        left = shutil.disk_usage(self.folder).free / 2**20
+        if left < self._low:
+            self._low = left / 2
+            self._tell(f"the disk of {self.folder} has {left:.0f} MiB left: free some space before it is full.")
 
     def _new_captures(self) -> bool:
         """True where a captured frame waits that the disk has not refused yet."""
@@ -189,8 +203,7 @@ class Session:
             self.captured.append(picture)
             with self._changed:
                 self._captures.popleft()
-            if self._on_saved is not None:
-                self._on_saved(picture)
+            self._on_saved(picture, graded)
         self._frame.give_up(keeping={path.stem for path in self.captured})
         self.saved = None
 

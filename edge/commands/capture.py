@@ -7,7 +7,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -20,15 +21,26 @@ from edge.camera.device import Wish, read_wish
 from edge.camera.nodes import list_cameras
 from edge.camera.open import open_camera
 from edge.capture.display import LiveLine, closing_words
+from edge.capture.lasting import LastingModel
 from edge.capture.loop import Counts, Graded, Limits, grade_stream
 from edge.capture.record import better, line_of
 from edge.capture.session import Session
+from edge.capture.shutter import Shutter
+from edge.capture.watchdog import Watchdog
 from edge.commands import cli
 from edge.errors import EdgeError
-from edge.model import QualityModel
 
 app = cli.new_app("Grade the frames of a camera while they come.")
 main = cli.main_of(app)
+
+
+class StrictnessName(str, Enum):
+    """As in ``edge.capture.trigger``."""
+
+    easy = "easy"
+    normal = "normal"
+    strict = "strict"
+
 
 _HELP = """Grade the frames of a camera while they come: map, score and verdict of the newest frame.
 
@@ -40,6 +52,7 @@ per frame on stdout.
 Examples:
   edge-capture demo --out demo
   edge-capture clip.mp4 --out captures --seconds 20
+  edge-capture 0 --strictness normal --out captures
   edge-capture --list
   edge-capture 0 --json --mode 1920x1080@30
 """
@@ -66,6 +79,11 @@ def capture(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for inference.")] = 1,
     frames: Annotated[int | None, typer.Option(min=1, help="End after this many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="End after this long on the source's clock.")] = None,
+    strictness: Annotated[
+        StrictnessName | None,
+        typer.Option(help="Capture automatically: when the picture is good and the hand still, by this measure."),
+    ] = None,
+    keep: Annotated[int, typer.Option(min=1, max=9, help="Frames of one capture, runners-up included.")] = 3,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
@@ -77,6 +95,8 @@ def capture(
     if list_:
         _list(json_lines)
         return
+    if strictness is not None and out is None:
+        raise typer.BadParameter("--strictness captures frames: give --out a folder to keep them in.")
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
@@ -92,14 +112,21 @@ def capture(
         if json_lines:
             _event("camera", says=sentence)
 
+    def saved(picture: Path, graded: Graded) -> None:
+        if json_lines:
+            _event("captured", file=str(picture))
+
     counts = Counts()
+    dog = Watchdog()
     best: Graded | None = None
     session: Session | None = None
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(_stop_on_signals())
         camera = open_camera(source, _wish(mode), tell, stop)
         source = without_secrets(source)
-        quality = closing.enter_context(QualityModel.load(model, engine.value, threads))
+        quality = closing.enter_context(LastingModel.open(model, engine.value, threads, tell))
+        shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
+        closing.enter_context(_captures_on_signal(shutter.asked))
         if out is not None:
             session = closing.enter_context(
                 Session(
@@ -110,18 +137,21 @@ def capture(
                     video=not no_video,
                     wait=fast and not camera.live,
                     report=report,
-                    on_saved=(lambda picture: _event("captured", file=str(picture))) if json_lines else None,
+                    tell=tell,
+                    on_saved=saved,
                 )
             )
         line = closing.enter_context(LiveLine(cli.err))
         stream = grade_stream(
-            camera, quality, counts, limits=Limits(frames, seconds), fast=fast, stop=stop, report=report
+            camera, quality, counts, limits=Limits(frames, seconds), fast=fast, stop=stop, report=report, beat=dog.beat
         )
+        closing.callback(dog.stopping)
         for graded in closing.enter_context(contextlib.closing(stream)):
             if better(graded, best):
                 best = graded
             if session is not None:
                 session.keep(graded, best)
+                _shoot(shutter, session, graded, report)
             if json_lines:
                 _print_line(line_of(graded))
             line.show(graded, counts)
@@ -133,6 +163,18 @@ def capture(
         raise typer.Exit(1)
     if stop.is_set() and not camera.live:
         raise typer.Exit(130)
+
+
+def _shoot(shutter: Shutter, session: Session, graded: Graded, report: Callable[[str], None]) -> None:
+    """Keep a frame and its runners-up where this is the moment."""
+    shot = shutter.update(graded)
+    if shot is None:
+        return
+    fired, by = shot
+    try:
+        session.capture(fired.frames, by, fired.eye)
+    except EdgeError as problem:
+        report(str(problem))
 
 
 def _wish(mode: str | None) -> Wish | None:
@@ -175,6 +217,19 @@ def _print_line(line: str) -> None:
     """A whole line at once: it may come from another thread than the frames."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _captures_on_signal(asked: threading.Event) -> Iterator[None]:
+    """SIGUSR1 keeps a frame: for a script, a pedal or a button on a pin."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGUSR1"):
+        yield
+        return
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: asked.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @contextlib.contextmanager

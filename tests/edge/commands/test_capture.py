@@ -362,3 +362,66 @@ def test_a_reader_that_goes_away_ends_the_command(long_clip: Path) -> None:
     assert process.wait(timeout=30) == 1
     assert "Traceback" not in errors
     process.stderr.close()
+
+
+def captures_of(folder: Path) -> list[dict[str, object]]:
+    """What the sidecars say of how their frames were captured; every set must be whole."""
+    told = []
+    for path in sorted(folder.glob("frame-*.json")):
+        for kind in (".png", ".map.png", ".overlay.jpg"):
+            assert cv2.imread(str(path.with_suffix(kind))) is not None
+        told.append(json.loads(path.read_text())["capture"])
+    return told
+
+
+def test_automatic_capture_keeps_what_fired_and_its_runners_up(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("demo", "--fast", "--no-video", "--strictness", "easy", "--keep", "2", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    told = captures_of(out)
+    assert told
+    assert {(each["by"], each["of"]) for each in told} == {("auto", 2)}
+    events = [json.loads(line) for line in done.stdout.splitlines() if '"event"' in line]
+    assert [Path(event["file"]).exists() for event in events if event["event"] == "captured"] == [True] * len(told)
+    assert done.stderr.count("captured: ") == len(told)
+
+
+def test_a_signal_captures_the_frame_at_hand(long_clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, str(long_clip), "--out", str(out), "--no-video", "--json"],
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    for _ in range(5):
+        assert process.stdout.readline()
+    process.send_signal(signal.SIGUSR1)
+    line = process.stdout.readline()
+    while '"event"' not in line:
+        assert line
+        line = process.stdout.readline()
+    assert Path(json.loads(line)["file"]).exists()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert [(each["by"], each["of"]) for each in captures_of(out)] == [("hand", 1)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["demo", "--strictness", "easy"], ["0", "--mode", "huge"], ["demo", "--keep", "0", "--out", "x"]]
+)
+def test_arguments_that_do_not_fit_leave_with_2(arguments: list[str]) -> None:
+    assert invoke(*arguments)[0] == 2
+
+
+def test_a_source_without_modes_says_so() -> None:
+    code, _, errors = invoke("demo", "--mode", "640x480")
+    assert code == 1
+    assert "demo has no modes" in errors
+
+
+def test_the_list_of_cameras_needs_no_source() -> None:
+    code, said, _ = invoke("--list", "--json")
+    assert code == 0
+    assert isinstance(json.loads(said), list)
+    assert invoke("--list")[0] == 0

@@ -1,0 +1,84 @@
+"""A model that survives its engine: one that fails in mid-stream is started anew, or another one takes over."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.bundle import Bundle, default_model, read_bundle
+from edge.engines.choose import open_engine
+from edge.engines.protocol import Engine
+from edge.errors import EdgeError
+from edge.model import QualityModel
+
+_FALLBACK = "openvino"  # needs neither a GPU nor its driver
+
+
+class LastingModel(QualityModel):
+    """Like ``QualityModel``, for a stream: a frame on which the engine fails is graded by a fresh one.
+
+    Attributes:
+        restarts: how often an engine was started anew.
+    """
+
+    def __init__(
+        self, bundle: Bundle, engine: Engine, reopen: Callable[[str], Engine], tell: Callable[[str], None]
+    ) -> None:
+        """Take over an engine.
+
+        Args:
+            bundle: the model.
+            engine: what to begin with.
+            reopen: opens an engine by its name.
+            tell: told one sentence per restart.
+        """
+        super().__init__(bundle, engine)
+        self.restarts = 0
+        self._reopen, self._tell = reopen, tell
+
+    @classmethod
+    def open(cls, path: Path | None, engine: str, threads: int | None, tell: Callable[[str], None]) -> LastingModel:
+        """Open a bundle; see ``QualityModel.load``.
+
+        Raises:
+            EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
+        """
+        bundle = read_bundle(path if path is not None else default_model())
+
+        def reopen(name: str) -> Engine:
+            return open_engine(bundle, name, threads)
+
+        return cls(bundle, reopen(engine), reopen, tell)
+
+    def assess(self, frame: NDArray[np.uint8]) -> Assessment:
+        """Grade one frame, if need be by a fresh engine.
+
+        Raises:
+            ValueError: the frame is not uint8 (H, W, 3).
+            EdgeError: neither the engine started anew nor the one for the CPU can grade it.
+        """
+        try:
+            return super().assess(frame)
+        except EdgeError as error:
+            if self._closed:
+                raise
+            failure = error
+        for name in dict.fromkeys((self.engine.name, _FALLBACK)):
+            self._tell(f"the engine {self.engine.name} failed in mid-stream; {name} is started: {failure}")
+            try:
+                self._replace(name)
+                return super().assess(frame)
+            except EdgeError as error:
+                failure = error
+        raise failure
+
+    def _replace(self, name: str) -> None:
+        with contextlib.suppress(Exception):  # a broken engine may not even close
+            self.engine.close()
+        self.engine = self._reopen(name)
+        self.restarts += 1

@@ -1,0 +1,100 @@
+"""kill -9 at random moments of saving: every file present is whole, none promised is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.assessment import Assessment, Timings
+from edge.camera.protocol import Frame
+from edge.capture.loop import Graded
+from edge.field import Crop
+
+ROOT = Path(__file__).parents[3]
+SIDE = 200
+# Imports and the model once; then a process of its own for each trial, killed within a tenth of a second of its first
+# promise. A promise is what the session tells its caller, here through a pipe.
+PROGRAM = """
+import importlib.util, json, os, pathlib, random, signal, sys, time
+spec = importlib.util.spec_from_file_location("helpers", sys.argv[2])
+helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
+from edge.capture.session import Session
+from edge.errors import EdgeError
+from edge.model import QualityModel
+
+model, moments = QualityModel.load(threads=1), random.Random(int(sys.argv[4]))
+for trial in range(int(sys.argv[3])):
+    folder = pathlib.Path(sys.argv[1]) / str(trial)
+    promised, told = os.pipe()
+    child = os.fork()
+    if not child:
+        def saved(picture, graded): os.write(told, f"{picture.name}\\n".encode())
+        with Session(folder, model, "source", 30.0, video=False, wait=False, report=print, on_saved=saved) as session:
+            number = 0
+            while True:
+                session.keep(helpers.graded(number), helpers.graded(number))
+                try: session.capture([helpers.graded(number), helpers.graded(number + 1)], by="auto")
+                except EdgeError: time.sleep(0.005)
+                else: number += 2
+    os.close(told)
+    first = os.read(promised, 1)
+    time.sleep(moments.uniform(0, 0.1))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    data = first
+    while more := os.read(promised, 65536): data += more
+    os.close(promised)
+    print(json.dumps(data.decode().split()), flush=True)
+"""
+
+
+def graded(index: int) -> Graded:
+    """A picture of noise, which tells its index and compresses badly."""
+    image = np.random.default_rng(index).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    degradation = np.full((8, 8), 0.1, np.float32)
+    assessment = Assessment(0.9, "good", degradation, np.ones((8, 8), bool), Crop(0, 0, SIDE), Timings(1.0, 2.0, 3.0))
+    return Graded(Frame(image, index, 100.0 + index / 30), assessment, index / 30, 5.0)
+
+
+def check(folder: Path, promised: list[str]) -> None:
+    present = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    for picture in promised:
+        stem = picture.removesuffix(".png")
+        assert {f"{stem}.png", f"{stem}.map.png", f"{stem}.overlay.jpg", f"{stem}.json"} <= present, "promised"
+    for name in present:
+        path = folder / name
+        stem = name.split(".")[0]
+        if name == "session.jsonl":
+            whole = path.read_text().rpartition("\n")[0]  # the last line of a log may be cut, as of any log
+            assert all("index" in json.loads(line) for line in whole.splitlines())
+        elif name.endswith(".json"):
+            assert json.loads(path.read_text())["frame"]["index"] == int(stem.split("-")[1])
+            assert {f"{stem}.png", f"{stem}.map.png", f"{stem}.overlay.jpg"} <= present, "a sidecar promises its set"
+        elif name == f"{stem}.png":
+            assert np.array_equal(cv2.imread(str(path)), graded(int(stem.split("-")[1])).frame.image)
+        else:
+            assert cv2.imread(str(path)) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    ("trials", "seed"), [(20, 1), pytest.param(200, 2, marks=pytest.mark.slow)], ids=["20 kills", "200 kills"]
+)
+def test_a_kill_leaves_whole_files_and_keeps_every_promise(tmp_path: Path, trials: int, seed: int) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), __file__, str(trials), str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    promises = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(promises) == trials
+    assert all(promises)
+    for trial, promised in enumerate(promises):
+        check(tmp_path / str(trial), promised)
+    cut = list(tmp_path.glob("*/.*.tmp"))
+    assert cut, "no kill came in the middle of a write: the test would not see a broken one"
