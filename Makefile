@@ -7,6 +7,7 @@
 #   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
 #   make bench         latency, throughput and memory of the default model here
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
+#   make test-tensorrt85  the names that we call, held against the real TensorRT 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make clean         remove what the targets made
 
 PYTHON ?= python3
@@ -20,6 +21,7 @@ comma := ,
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+TENSORRT85 := .venv-tensorrt85
 PIP_INSTALL = -m pip install --disable-pip-version-check $(if $(CI),-q) $(PIP_ARGS)
 INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/*)
 
@@ -41,7 +43,7 @@ else
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
-.PHONY: setup demo test lint model evaluation bench test-oldest clean
+.PHONY: setup demo test lint model evaluation bench test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -76,8 +78,13 @@ bench: $(VENV)/.all
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest tests/edge $(PYTEST_ARGS)
 
+# Without a GPU it builds no engine: names, enums and the error of a missing GPU are the real ones.
+test-tensorrt85: $(TENSORRT85)/.ready
+	LD_LIBRARY_PATH=$$(echo $(CURDIR)/$(TENSORRT85)/lib/python3.10/site-packages/nvidia/*/lib | tr ' ' ':') \
+	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/test_tensorrt_api.py $(PYTEST_ARGS)
+
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist demo
+	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) build dist demo
 
 # --- environments: a stamp says that one is complete; a change of pyproject.toml or of the C++ makes it anew.
 
@@ -106,11 +113,22 @@ endif
 	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/stubs tensorrt-stubs || echo "note: no types of TensorRT, so mypy checks less" >&2
 	@touch $(VENV)/.light $@
 
+# $(call make_venv310,FOLDER): with the Python 3.10 that is named, or the first that is found.
+define make_venv310
+@for python in $(PYTHON310) python3.10 "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null || continue; \
+  test -x $(1)/bin/python || "$$python" -m venv $(1); exit; \
+done; \
+echo "error: no Python 3.10 found: install one, or name it: make $(MAKECMDGOALS) PYTHON310=/path/to/python3.10" >&2; exit 1
+endef
+
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
-	@for python in $(PYTHON310) python3.10 "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
-	  "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null || continue; \
-	  test -x $(OLDEST)/bin/python || "$$python" -m venv $(OLDEST); exit; \
-	done; \
-	echo "error: no Python 3.10 found: install one, or name it: make test-oldest PYTHON310=/path/to/python3.10" >&2; exit 1
+	$(call make_venv310,$(OLDEST))
 	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web]' pytest hypothesis
+	@touch $@
+
+$(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt
+	$(call make_venv310,$(TENSORRT85))
+	$(TENSORRT85)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu]' pytest hypothesis \
+	  tensorrt==8.5.3.1 nvidia-cuda-runtime-cu11 nvidia-cublas-cu11 'nvidia-cudnn-cu11<9'
 	@touch $@

@@ -115,7 +115,7 @@ def _network(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig) -> TRT.
 
 def _aim_at_dla(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig, core: int) -> None:
     """What the accelerator can run goes there, the rest to the GPU."""
-    cores = int(getattr(builder, "num_DLA_cores", 0))
+    cores = builder.num_DLA_cores
     if core >= cores:
         there = "no DLA here" if not cores else f"only DLA 0{f' to {cores - 1}' if cores > 1 else ''} here"
         raise EdgeError(
@@ -156,17 +156,21 @@ def collecting_logger(trt: Any, said: list[str] | None = None) -> Any:
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.errors: list[str] = []
+            self.warnings: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (severity_of.ERROR, severity_of.INTERNAL_ERROR):
                 self.errors.append(" ".join(message.split()))
-            elif said is not None and severity in (severity_of.WARNING, severity_of.INFO):
+                return
+            if severity == severity_of.WARNING:
+                self.warnings.append(" ".join(message.split()))
+            if said is not None and severity in (severity_of.WARNING, severity_of.INFO):
                 mark = "warning: " if severity == severity_of.WARNING else ""
                 said.append(mark + " ".join(message.split()))
 
         def first(self) -> str:
-            """The first error since the start: those after it are mostly its echo."""
-            return self.errors[0][:300] if self.errors else ""
+            """The first error since the start: those after it are mostly its echo. Without any, the last warning."""
+            return (self.errors[:1] or self.warnings[-1:] or [""])[0][:300]
 
     return Collecting()
 

@@ -126,7 +126,7 @@ def _fake_trt(**more: Any) -> Any:
     )
 
     class Logger:
-        Severity = SimpleNamespace(ERROR=1, INTERNAL_ERROR=0)
+        Severity = SimpleNamespace(ERROR=1, INTERNAL_ERROR=0, WARNING=2, INFO=3)
 
     return SimpleNamespace(
         __name__="tensorrt",
