@@ -201,7 +201,7 @@ def _time(
     for name, fps, limit, soaks in plans:
         label = name.replace("_", " ") + (f" at {fps:g} fps" if fps else "")
         try:
-            with _progress(label, limit.runs) as bar, Watch() as watch:
+            with progress(label, limit.runs) as bar, Watch() as watch:
 
                 def tick(done: int, bar: Callable[[int], None] = bar, watch: Watch = watch) -> None:
                     bar(done)
@@ -232,7 +232,7 @@ def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison |
     try:
         with err.status("building the reference"):
             theirs = build_reference(VIT_L16, threads)
-        with _progress("ours and the reference in turns", _BLOCKS) as tick:
+        with progress("ours and the reference in turns", _BLOCKS) as tick:
             compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
     except KeyboardInterrupt:
         return None, (_STOPPED,)
@@ -311,7 +311,7 @@ def write_file(path: Path, text: str, option: str) -> None:
 
 
 @contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A bar that is drawn between two runs, four times a second, and by no thread that would disturb them."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal) as bar:

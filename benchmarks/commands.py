@@ -6,7 +6,9 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from benchmarks.command_compare import compare
 from benchmarks.command_run import run
+from benchmarks.command_submit import submit
 from edge.commands.cli import main_of, new_app
 
 
@@ -25,6 +27,8 @@ app = new_app(
 )
 app.callback(cls=_RunUnlessNamed)(lambda: None)
 app.command()(run)
+app.command()(compare)
+app.command()(submit)
 
 main = main_of(app)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def scenario_result(run: Run, states: Sequence[State], soak: bool = False) -> Sc
         slowest=tuple((round(float(run.started_s[i]), 4), round(float(run.latency_ms[i]), 4)) for i in worst),
         states=tuple(states),
         soak=_soak(run, states) if soak else None,
-        failure=run.failure,
+        failure=None if run.failure is None else without_folders(run.failure),
         interrupted=run.interrupted or run.failure is not None,
     )
 
@@ -244,6 +245,11 @@ def scenario_name(each: ScenarioResult) -> str:
     """Such as ``camera at 30 fps``."""
     name = each.scenario.replace("_", " ")
     return name if each.fps is None else f"{name} at {each.fps:g} fps"
+
+
+def without_folders(text: str) -> str:
+    """A sentence whose paths are cut to their last name, which names nobody."""
+    return re.sub(r"[^\s'\"(]*[\\/]", "", text)
 
 
 def unclaimed(runs: int) -> tuple[str, ...]:
