@@ -36,10 +36,12 @@ COMMANDS: list[str] = sorted(PROJECT["scripts"])
 # What a documented line gets in addition, so that it ends in a second; the last of two equal options counts.
 SHORTER = {
     "edge-capture": ["--fast", "--frames", "6"],
+    "edge-bench compare": ["--rounds", "10", "--fail-if-slower", "900%"],
     "edge-bench run": ["--runs", "6", "--no-reference", "--size", "160x120"],
 }
 DEFAULTS = {"edge-bench": "run"}  # the sub-command where none is named
-NOT_RUN = ("edge-train", "edge-calibrate int8", "make")  # hours, photographs, or an installation: parsed only
+# Hours, photographs, an installation, or what another line wrote: parsed only.
+NOT_RUN = ("edge-train", "edge-calibrate int8", "edge-bench submit", "make")
 
 
 def _lines() -> list[str]:
