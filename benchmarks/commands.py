@@ -7,6 +7,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from benchmarks.command_compare import compare
+from benchmarks.command_capture import CAPTURE_HELP, capture
 from benchmarks.command_run import run
 from benchmarks.command_submit import submit
 from edge.commands.cli import main_of, new_app
@@ -29,6 +30,7 @@ app.callback(cls=_RunUnlessNamed)(lambda: None)
 app.command()(run)
 app.command()(compare)
 app.command()(submit)
+app.command(help=CAPTURE_HELP)(capture)
 
 main = main_of(app)
 

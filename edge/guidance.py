@@ -29,16 +29,22 @@ FULL = 250.0  # of any channel: at its end
 FLOODED = 0.5  # share of the field with a full channel, and with green above GLOWING: the exposure, not a reflex
 GLOWING = 185.0
 # --- glare: light that never saw the retina is white, and adds to the brightness
-WHITER = 0.08, 0.2  # by how much (darkest over brightest channel) it is whiter than the retina: no glare, all glare
-WHITE = 0.6, 0.75  # the same where no retina was seen before to compare with
+WHITER = 0.12, 0.35  # share of the way from the colour of the retina to white: no glare, all glare
+VEIL = 0.4, 0.7  # the same where it is no brighter than elsewhere, as a veil over the whole field is not
+WHITE = 0.6, 0.75  # darkest over brightest channel, where no retina was seen before to compare with
+PURE = 0.97  # darkest over brightest channel of white light
+COLOURLESS = 0.85  # the same of a retina in a camera without colour
 BRIGHTER = 1.1, 1.4  # how much brighter than the darker half of the field
 # --- place, in field radii
 LOPSIDED = 0.25  # from the middle of the field to the middle of the dark: a shadow from one side
-ASTRAY = 0.35  # from the middle of the field to the line between disc and macula
-DRIFTED = 0.28  # of disc and macula from where they were in the last good view
-FAR = 0.6  # of the only landmark in sight
+ASTRAY = 0.36  # from the middle of the field to the line between disc and macula
+DRIFTED = 0.25  # of disc and macula from where they were in the last good view
+FAR: dict[Region, float] = {"disc": 0.85, "macula": 0.5}  # of the only one in sight; the other may just be hard to see
+WHOLE = 0.6  # farther out the rim cuts a landmark, and its middle seems to move less than it does
 # --- what is a retina, and what is good
+SURE = 0.45  # lost area up to which it is a retina, and worth remembering
 GONE = 0.75  # lost area from which there may be no retina at all
+CLEARER = 0.01  # lost area within which one view is as clear as another
 ALIKE = 0.35  # difference in colour, as a logarithm, up to which it is still the retina of a moment ago
 SMOOTH = 0.02  # fine contrast, share of the brightness: less is out of focus
 REDDISH = 1.5  # red over green of a retina in white light
@@ -47,7 +53,8 @@ LEAVING = 0.03  # how far below what made it good a score may fall before that i
 # --- calm, in seconds
 SETTLE_S = 0.12  # time constant of the vote of recent frames
 DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
-REFRAMED_S = 2.0  # a new view, good and centred, that is held for so long is what the operator wants
+HOME_S = 0.4, 4.0  # time constants with which the place of a good view is learned: in its first second, and then
+REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is what the operator wants
 
 
 @dataclass(frozen=True)
@@ -119,16 +126,13 @@ def _glare(green: Cells, white: NDArray[np.floating], white_before: float | None
     """How surely each cell of a field shows light that was thrown back before the retina."""
     darker_half = float(np.percentile(green, 25))
     brighter = _ramp(green, BRIGHTER[0] * darker_half, BRIGHTER[1] * darker_half)
-    usual = float(np.percentile(white, 10))
-    if white_before is not None:
-        whiter = _ramp(white, white_before + WHITER[0], white_before + WHITER[1])
-        # A veil over all of the field leaves nothing to be brighter than; its colour tells it all the same.
-        return np.asarray(
-            np.maximum(whiter * brighter, _ramp(white, white_before + 0.2, white_before + 0.4)), np.float32
-        )
-    if usual >= WHITE[0]:  # a camera without colour: brightness alone tells
+    usual = float(np.percentile(white, 10)) if white_before is None else white_before
+    if usual >= COLOURLESS:  # brightness alone tells
         return brighter
-    return np.asarray(_ramp(white, *WHITE) * brighter, np.float32)
+    if white_before is None:
+        return np.asarray(_ramp(white, *WHITE) * brighter, np.float32)
+    whiter = (white - usual) / (PURE - usual)
+    return np.asarray(np.maximum(_ramp(whiter, *WHITER) * brighter, _ramp(whiter, *VEIL)), np.float32)
 
 
 def landmarks(assessment: Assessment) -> dict[Region, tuple[float, float]]:
@@ -156,7 +160,7 @@ def astray(found: dict[Region, tuple[float, float]]) -> tuple[float, float] | No
         return None
     places = np.array(list(found.values()))
     if len(places) == 1:
-        nearest, limit = places[0], FAR
+        nearest, limit = places[0], FAR[next(iter(found))]
     else:
         along = places[1] - places[0]
         share = float(np.clip(-(places[0] @ along) / max(float(along @ along), 1e-6), 0, 1))
@@ -173,13 +177,13 @@ class Guide:
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._enough = (thresholds.usable + thresholds.good) / 2
-        self._usable = thresholds.usable
         self._votes: dict[Code, float] = dict.fromkeys(CODES, 0.0)
         self._places: dict[Code, tuple[float, float]] = {}
         self._hint: Hint | None = None
         self._changed = self._last = 0.0
         self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
         self._home: dict[Region, tuple[float, float]] = {}  # landmarks of the last good view
+        self._home_s = 0.0  # for how long they were learned
         self._away_since: float | None = None
 
     def update(self, assessment: Assessment, image: NDArray[np.uint8], t: float) -> Hint:
@@ -202,7 +206,7 @@ class Guide:
         """What this frame alone says, knowing what was seen before."""
         remembered = self._seen is not None and t - self._seen[0] <= REMEMBERED_S
         if not remembered:
-            self._home, self._away_since = {}, None
+            self._forget_place()
         if assessment.crop is None or not assessment.field.any():
             light = float(image[::16, ::16].max(axis=2).mean())
             if remembered and light < DIM:
@@ -215,48 +219,68 @@ class Guide:
         if not self._is_retina(evidence, known, assessment):
             return "no_fundus", None
         found = landmarks(assessment)
-        clear = evidence.lost <= 1 - self._usable
-        if clear or self._seen is None:
+        # Colours are those of the clearest view, or a reflex that comes slowly would become the colour of the eye.
+        if evidence.lost <= (SURE if known is None else known.lost + CLEARER):
             self._seen = t, evidence
-        else:
-            self._seen = t, self._seen[1]
+        elif known is not None:
+            self._seen = t, known
         if (away := self._off_centre(found, evidence, t)) is not None:
             return "off_centre", away
         slack = LEAVING if self._hint is not None and self._hint.code == "hold" else 0.0
         if assessment.score >= self._enough - slack:
-            if found and self._away_since is None:
-                self._home = found
+            self._settle(found, t)
             return "hold", None
         cause = max(evidence.shares, key=lambda name: evidence.shares[name])
         return cause, evidence.places.get(cause)
 
+    def _forget_place(self) -> None:
+        self._home, self._home_s, self._away_since = {}, 0.0, None
+
+    def _settle(self, found: dict[Region, tuple[float, float]], t: float) -> None:
+        """Learn where disc and macula are while the view is good: quickly at first, then slowly, to notice a drift."""
+        if self._away_since is not None:
+            return
+        spent = min(max(t - self._last, 0.0), 0.2)
+        self._home_s += spent
+        share = 1 - math.exp(-spent / HOME_S[self._home_s > 1])
+        for name, place in found.items():
+            x, y = self._home.get(name, place)
+            self._home[name] = x + share * (place[0] - x), y + share * (place[1] - y)
+
     def _is_retina(self, now: Evidence, known: Evidence | None, assessment: Assessment) -> bool:
         """Whether there is a retina in the picture, be it ever so spoiled."""
-        if now.lost < GONE:
+        if now.lost <= SURE or (now.lost < GONE and (known is not None or landmarks(assessment))):
             return True
         if known is not None:
             if now.shares["too_dark"] > 0.5 * now.lost or now.flooded:
                 return True
             return max(abs(a - b) for a, b in zip(now.chroma, known.chroma, strict=True)) <= ALIKE
-        return now.chroma[0] >= math.log(REDDISH) and now.detail < SMOOTH and len(landmarks(assessment)) > 0
+        # Nothing was seen before: a retina out of focus is lit, red and smooth; a pupil from outside is dark.
+        out_of_focus = now.light >= LIT and now.chroma[0] >= math.log(REDDISH) and now.detail < SMOOTH
+        return out_of_focus and len(landmarks(assessment)) > 0
 
     def _off_centre(
         self, found: dict[Region, tuple[float, float]], evidence: Evidence, t: float
     ) -> tuple[float, float] | None:
         """Whereto to aim, where disc and macula have left the middle or the place that they had in the last view."""
-        if evidence.lost >= GONE:
+        if evidence.lost > SURE:
             return None
         if (away := astray(found)) is not None:
-            self._away_since = self._away_since or t
+            self._away_since = t if self._away_since is None else self._away_since
             return away
-        moved = [np.subtract(found[name], self._home[name]) for name in found if name in self._home]
+        if self._home_s < 1:  # a view that has hardly been seen yet
+            self._away_since = None
+            return None
+        both = [name for name in found if name in self._home]
+        whole = [name for name in both if max(math.hypot(*found[name]), math.hypot(*self._home[name])) <= WHOLE]
+        moved = [np.subtract(found[name], self._home[name]) for name in whole or both]
         drift = np.mean(moved, axis=0) if moved else np.zeros(2)
         if math.hypot(*drift) <= DRIFTED:
             self._away_since = None
             return None
-        self._away_since = self._away_since or t
+        self._away_since = t if self._away_since is None else self._away_since
         if t - self._away_since >= REFRAMED_S:
-            self._home, self._away_since = found, None
+            self._forget_place()
             return None
         return float(drift[0]), float(drift[1])
 

@@ -37,6 +37,7 @@ COMMANDS: list[str] = sorted(PROJECT["scripts"])
 SHORTER = {
     "edge-capture": ["--fast", "--frames", "6"],
     "edge-bench compare": ["--rounds", "10", "--fail-if-slower", "900%"],
+    "edge-bench capture": ["--seeds", "0", "--frames", "30", "--jobs", "1"],
     "edge-bench run": ["--runs", "6", "--no-reference", "--size", "160x120"],
 }
 DEFAULTS = {"edge-bench": "run"}  # the sub-command where none is named
@@ -127,6 +128,9 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for eye in eyes * 3:
         clip.write(eye)
     clip.release()
+    (folder / "recordings").mkdir()
+    shutil.copy(folder / "clip.mp4", folder / "recordings" / "left.mp4")
+    (folder / "recordings" / "left.csv").write_text("frame,truth,cause\n0,0.9,clear\n1,0.3,blur\n", encoding="utf-8")
     shutil.copy(default_model(), folder / "model.efiqa")
     return folder
 

@@ -40,11 +40,14 @@ class Script:
     reflex_ring: Times
 
 
-def write_script(rng: np.random.Generator, frames: int, fps: float) -> Script:
+def write_script(rng: np.random.Generator, frames: int, fps: float, slow: bool = False) -> Script:
     """A hand-held examination.
 
     Darkness and the outside of the eye, then the retina, off-centre at first; from there sharp and centred stretches of
     one to two seconds with an episode of something between each two. Ten seconds hold the four usual causes.
+
+    A slow one has episodes of 1.2 to 2.4 seconds, from mild to severe: what a hint is judged on, which wants its time
+    to be seen. Twenty seconds hold every cause.
     """
     times = np.arange(frames) / fps
     arrival = min(1.2, 0.15 * frames / fps)
@@ -54,14 +57,15 @@ def write_script(rng: np.random.Generator, frames: int, fps: float) -> Script:
     way = rng.uniform(0, 2 * np.pi)
     episodes = {cause: np.zeros(frames) for cause in _LATER}
     fixed = {name: np.zeros(frames) for name in ("shadow", "x", "y", "ring", "away")}
-    order = _shuffled(rng, _FIRST)
+    order = _shuffled(rng, _LATER if slow else _FIRST)
+    lengths, mildest = ((1.2, 2.4), 0.6) if slow else ((0.7, 0.9), 0.75)
     now = arrival + 0.6
     while now < times[-1]:
         now += rng.uniform(1.0, 1.25)
         cause = order.pop(0)
-        length = rng.uniform(0.7, 0.9)
+        length = rng.uniform(*lengths)
         during = (times >= now) & (times < now + length)
-        episodes[cause][during] = rng.uniform(0.75, 1.0) * _bump((times[during] - now) / length)
+        episodes[cause][during] = rng.uniform(mildest, 1.0) * _bump((times[during] - now) / length)
         fixed["shadow"][during], fixed["away"][during] = rng.uniform(0, 2 * np.pi, 2)
         fixed["x"][during], fixed["y"][during] = rng.uniform(-0.4, 0.4, 2)
         fixed["ring"][during] = rng.uniform(0, 0.45)

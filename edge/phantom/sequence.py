@@ -67,26 +67,46 @@ class Sequence:
         frames: how many.
         fps: frames per second that the script is written for.
         width, height: of a frame in pixels, at least 128.
+        slow: longer episodes of every cause, see ``write_script``.
+        retina: uint8 BGR, square: a picture of a retina to show in place of a drawn one, its field as wide as itself.
+            The camera sees the inner 1 / 1.6 of it, so that the hand has room. Truth is then that of what was done to
+            it: the picture itself counts as perfect.
 
     Raises:
-        ValueError: no frames, no frame rate, or frames that are too small.
+        ValueError: no frames, no frame rate, frames that are too small, or a picture that is not square.
     """
 
-    def __init__(self, seed: int, frames: int = 300, fps: float = 30.0, width: int = 960, height: int = 720) -> None:
+    def __init__(
+        self,
+        seed: int,
+        frames: int = 300,
+        fps: float = 30.0,
+        width: int = 960,
+        height: int = 720,
+        slow: bool = False,
+        retina: NDArray[np.uint8] | None = None,
+    ) -> None:
         if frames < 1 or not fps > 0 or min(width, height) < 128:
             raise ValueError(
                 f"a sequence needs frames, a frame rate and sides of 128 pixels, not {frames}, {fps}, {width}x{height}"
             )
         rng = np.random.default_rng((seed, 7))
         self.frames, self.fps, self.width, self.height = frames, fps, width, height
-        self.script = write_script(rng, frames, fps)
+        self.script = write_script(rng, frames, fps, slow)
         self._side = min(width, height) * 31 // 32 // COARSE * COARSE
         self.crop = Crop((width - self._side) // 2, (height - self._side) // 2, self._side)
         radius = self._side / 2
-        look = make_look(np.random.default_rng((seed, 1)))
         texture = round(self._side * _REACH / COARSE) * COARSE
-        colours, _ = paint_fundus(look, seed, texture, radius, _REACH - 0.1)
-        self._textures = _halved(np.rint(colours.clip(0, 255)).astype(np.uint8), 4)
+        if retina is None:
+            look = make_look(np.random.default_rng((seed, 1)))
+            colours, _ = paint_fundus(look, seed, texture, radius, _REACH - 0.1)
+            painted = np.rint(colours.clip(0, 255)).astype(np.uint8)
+        elif retina.ndim != 3 or retina.shape[0] != retina.shape[1]:
+            raise ValueError(f"the picture of a retina must be square, not {retina.shape}")
+        else:
+            way = cv2.INTER_AREA if texture < retina.shape[0] else cv2.INTER_CUBIC
+            painted = np.asarray(cv2.resize(retina, (texture, texture), interpolation=way), np.uint8)
+        self._textures = _halved(painted, 4)
         green = cv2.GaussianBlur(self._textures[3][:, :, 1].astype(np.float32), (0, 0), 2)
         self._level = np.asarray(green, np.float32)
         axis = (np.arange(self._side // COARSE, dtype=np.float32) + np.float32(0.5)) * np.float32(COARSE / radius) - 1
