@@ -49,9 +49,10 @@ ALIKE = 0.35  # difference in colour, as a logarithm, up to which it is still th
 SMOOTH = 0.02  # fine contrast, share of the brightness: less is out of focus
 REDDISH = 1.5  # red over green of a retina in white light
 REMEMBERED_S = 3.0  # how long a retina that was lost to the eye is still thought to be there
-LEAVING = 0.03  # how far below what made it good a score may fall before that is given up
+LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
 # --- calm, in seconds
-SETTLE_S = 0.12  # time constant of the vote of recent frames
+SETTLE_S = 0.2  # time constant of the vote of recent frames
+MAJORITY = 0.5  # share of that vote that a new hint needs
 DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
 HOME_S = 0.4, 4.0  # time constants with which the place of a good view is learned: in its first second, and then
 REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is what the operator wants
@@ -297,7 +298,8 @@ class Guide:
                 before[1] + share * (place[1] - before[1]),
             )
         winner = max(CODES, key=lambda name: self._votes[name])
-        if self._hint is None or (winner != self._hint.code and t - self._changed >= DWELL_S):
+        surely = self._votes[winner] >= MAJORITY and t - self._changed >= DWELL_S
+        if self._hint is None or (winner != self._hint.code and surely):
             self._hint, self._changed = _hint_at(winner, self._places.get(winner)), t
         return self._hint
 

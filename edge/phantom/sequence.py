@@ -29,6 +29,8 @@ from edge.phantom.transfer import (
 COARSE = 8  # smooth things, truth among them, are computed on every eighth pixel
 _REACH = 1.6  # how much more retina is painted than the field shows
 _OFF_CENTRE = 0.3  # field radii; farther off and the camera must be moved
+_BLACK = 3  # grey values of green below which a photograph shows nothing
+_FAINT = np.float32(0.5)  # the least level that is reckoned with
 _SPREAD = 30  # standard deviation of the noise tile, grey values
 _GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
 
@@ -109,6 +111,9 @@ class Sequence:
         self._textures = _halved(painted, 4)
         green = cv2.GaussianBlur(self._textures[3][:, :, 1].astype(np.float32), (0, 0), 2)
         self._level = np.asarray(green, np.float32)
+        # Beyond the field of a photograph there is nothing to be seen; a drawn retina has no end.
+        self._beyond = None if retina is None else np.asarray(self._level < _BLACK, np.float32)
+        self._level = np.maximum(self._level, _FAINT)
         axis = (np.arange(self._side // COARSE, dtype=np.float32) + np.float32(0.5)) * np.float32(COARSE / radius) - 1
         self._x, self._y = (np.asarray(a, np.float32) for a in np.meshgrid(axis, axis))
         squares = self._x**2 + self._y**2
@@ -168,12 +173,18 @@ class Sequence:
         seen = light_transfer(dimmed)
         lost: dict[Cause, Map] = {
             "blur": np.full_like(level, blur_transfer(blur)),
-            "edge_shadow": seen / light_transfer(level),
+            "edge_shadow": seen / light_transfer(level) * self._within(index),
             "too_dark": light_transfer(dimmed * np.float32(min(gain, 1.0)), noise * _GRAIN_SEEN) / seen,
             "too_bright": clipping_transfer(dimmed * np.float32(max(gain, 1.0))),
             "reflex": 1 - reflex,
         }
         return lost, np.clip(np.prod([*lost.values()], axis=0, dtype=np.float32), 0, 1)
+
+    def _within(self, index: int) -> Map:
+        """1 where the camera sees a part of the picture, 0 beyond it."""
+        if self._beyond is None:
+            return np.ones_like(self._x)
+        return np.asarray(1 - self._warped(self._beyond, index, COARSE), np.float32)
 
     def _warped(self, texture: NDArray[Any], index: int, factor: int) -> NDArray[Any]:
         """The part of the retina that the camera sees, at 1/factor of the size; the texture has that size already."""
