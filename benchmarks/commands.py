@@ -6,8 +6,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from benchmarks.command_compare import compare
 from benchmarks.command_capture import CAPTURE_HELP, capture
+from benchmarks.command_compare import compare
 from benchmarks.command_run import run
 from benchmarks.command_submit import submit
 from edge.commands.cli import main_of, new_app
