@@ -109,8 +109,11 @@ $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif
-	@# Types of TensorRT for mypy, without the library that they name; not among the packages, where they would hide it.
-	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/stubs tensorrt-stubs || echo "note: no types of TensorRT, so mypy checks less" >&2
+	@# Types of TensorRT for mypy, without the library that they name; not among the packages, where they would hide it;
+	@# as they come they are not Python in a few places.
+	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/stubs tensorrt-stubs==10.13.0.35.1 && \
+	  sed -i.bak -e 's/ in: list\[/ in_: list[/' -e 's/= None, channel_axis: int)/= None, channel_axis: int = 0)/' \
+	    $(VENV)/stubs/tensorrt_bindings/tensorrt.pyi || echo "note: no types of TensorRT, so mypy checks less" >&2
 	@touch $(VENV)/.light $@
 
 # $(call make_venv310,FOLDER): with the Python 3.10 that is named, or the first that is found.

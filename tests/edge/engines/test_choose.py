@@ -136,6 +136,7 @@ def _fake_trt(**more: Any) -> Any:
         Runtime=lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda plan: engine),
         TensorIOMode=SimpleNamespace(INPUT="in"),
         DataType=SimpleNamespace(FLOAT="float"),
+        LayerInformationFormat=SimpleNamespace(JSON=1),
         **more,
     )
 

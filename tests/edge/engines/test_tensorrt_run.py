@@ -141,6 +141,7 @@ def made_up_tensorrt(gpu: MadeUpGpu, bundle: Bundle, maps: int) -> Any:
         ),
         TensorIOMode=SimpleNamespace(INPUT="in"),
         DataType=SimpleNamespace(FLOAT="float"),
+        LayerInformationFormat=SimpleNamespace(JSON=1),
     )
 
 
