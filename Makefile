@@ -6,6 +6,7 @@
 #   make model         from photographs (DATA=folder) to the default model and its engine
 #   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
 #   make bench         latency, throughput and memory of the default model here
+#   make speed         every table of speed of docs/benchmarks.md anew (most of an hour)
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  the names that we call, held against the real TensorRT 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make clean         remove what the targets made
@@ -43,7 +44,7 @@ else
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
-.PHONY: setup demo test lint model evaluation bench test-oldest test-tensorrt85 clean
+.PHONY: setup demo test lint model evaluation bench speed test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -74,6 +75,9 @@ evaluation: $(VENV)/.all
 
 bench: $(VENV)/.all
 	$(BIN)/edge-bench "$(MODEL)"
+
+speed: $(VENV)/.all
+	$(BIN)/edge-bench tables docs/benchmarks.md --model "$(MODEL)"
 
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest tests/edge $(PYTEST_ARGS)

@@ -149,7 +149,7 @@ def run(
     before_mib, began = peak_memory_mib(), time.perf_counter()
     with QualityModel.load(model, engine.value, threads) as quality:
         facts = model_facts(quality, (time.perf_counter() - began) * 1000)
-        scenarios, missing = _time(quality.assess, chosen, plans, threads or usable_cores())
+        scenarios, missing = time_scenarios(quality.assess, chosen, plans, threads or usable_cores())
         states = [state for each in scenarios for state in each.states]
         device_mib = max((s.device_memory_mib for s in states if s.device_memory_mib is not None), default=None)
         memory = Memory(before_mib, peak_memory_mib(), device_mib)  # before the reference, which takes 1.5 GiB
@@ -192,7 +192,7 @@ def run(
         raise typer.Exit(130)
 
 
-def _time(
+def time_scenarios(
     assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int
 ) -> tuple[tuple[ScenarioResult, ...], tuple[str, ...]]:
     """Every scenario in turn, until one is interrupted; and what could not be known of the machine."""

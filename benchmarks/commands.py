@@ -10,6 +10,7 @@ from benchmarks.command_capture import CAPTURE_HELP, capture
 from benchmarks.command_compare import compare
 from benchmarks.command_run import run
 from benchmarks.command_submit import submit
+from benchmarks.command_tables import tables
 from edge.commands.cli import main_of, new_app
 
 
@@ -31,6 +32,7 @@ app.command()(run)
 app.command()(compare)
 app.command()(submit)
 app.command(help=CAPTURE_HELP)(capture)
+app.command()(tables)
 
 main = main_of(app)
 

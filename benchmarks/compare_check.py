@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ import typer
 from rich.progress import Progress
 
 from benchmarks.frames import phantom_frames
+from benchmarks.latency import Tick
 from benchmarks.rivals import SHIPPED, open_rival
 from benchmarks.versus import CALLS, COLD, ROUNDS, Call, judge, take_turns
 from edge.commands.cli import err, main_of, new_app, out
@@ -58,9 +58,7 @@ def slowed(call: Call, share: float) -> Call:
     return slow
 
 
-def check(
-    call: Call, equals: int, planted: int, share: float, rounds: int, tick: Callable[[], None] = lambda: None
-) -> Checked:
+def check(call: Call, equals: int, planted: int, share: float, rounds: int, tick: Tick = lambda done: None) -> Checked:
     """Compare a call with itself, and with itself made slower."""
     seconds, different, found = [], 0, 0
     for number in range(equals + planted):
@@ -71,7 +69,7 @@ def check(
         seconds.append(time.perf_counter() - began)
         different += number < equals and finding != "no difference"
         found += number >= equals and finding == "slower"
-        tick()
+        tick(number + 1)
     return Checked(equals, different, planted, found, float(np.median(seconds)))
 
 
@@ -92,7 +90,9 @@ def compare_check(
         assert rival.assess is not None
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task("pairs", total=equals + planted)
-            done = check(rival.assess, equals, planted, percent / 100, rounds, lambda: bar.advance(task))
+            done = check(
+                rival.assess, equals, planted, percent / 100, rounds, lambda done: bar.update(task, completed=done)
+            )
     out.print(
         f"| {done.called_different} of {done.equals} | {done.found} of {done.planted} at {percent:g} % | "
         f"{rounds} x {CALLS} of each (and {COLD} uncounted a turn) | {done.seconds:.1f} |"

@@ -58,7 +58,10 @@ def count_layers(onnx: bytes) -> tuple[Layer, ...]:
         raise EdgeError(f"the ONNX model cannot be read ({first}): give one of opset 18 or older") from error
     layers = []
     for node in model.get_ordered_ops():
-        macs = _macs(node)
+        try:
+            macs = _macs(node)
+        except RuntimeError as error:
+            raise EdgeError("the ONNX model has shapes that are open: give one with static shapes") from error
         if not macs:
             continue
         data, weights = node.input(0), node.input(1)

@@ -1,0 +1,135 @@
+"""edge-bench tables: every table of speed in docs/benchmarks.md, measured anew by one command."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+
+from benchmarks.command_run import progress, time_scenarios
+from benchmarks.compare_check import check
+from benchmarks.frames import Frames, phantom_frames
+from benchmarks.layers import count_layers
+from benchmarks.machine import describe_machine, load_average, usable_cores
+from benchmarks.peers.build import PEERS, Peer
+from benchmarks.peers.measure import measure_peers
+from benchmarks.plan import Scenario, plan
+from benchmarks.predict import predict
+from benchmarks.reference import VIT_L16, build_reference, compare, why_no_reference
+from benchmarks.result import notes_on
+from benchmarks.rivals import SHIPPED, open_rival
+from benchmarks.roofline import measure_roofline
+from benchmarks.tables import (
+    check_table,
+    headline,
+    peer_table,
+    prediction_table,
+    put_into,
+    read_page,
+    reference_table,
+    roofline_table,
+    scenario_table,
+)
+from benchmarks.versus import ROUNDS
+from edge import EdgeError, QualityModel
+from edge.commands.cli import Debug, err
+
+_DEVICES = ("orin-nano", "orin-nx", "agx-orin")
+_PLANTED = 0.03
+
+
+def tables(
+    page: Annotated[Path, typer.Argument(help="The page, with the two comments that the tables go between.")],
+    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the shipped model if left out.")] = None,
+    runs: Annotated[int, typer.Option(min=30, help="Timed frames of each scenario.")] = 1000,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
+    reference: Annotated[bool, typer.Option(help="Time the reference too (needs the train extra).")] = True,
+    folder: Annotated[Path, typer.Option("--peers", help="Folder of the peers, made where missing.")] = Path(
+        "runs/peers"
+    ),
+    only: Annotated[list[str] | None, typer.Option("--peer", help="This peer alone; may be repeated.")] = None,
+    pairs: Annotated[int, typer.Option(min=0, help="Pairs that compare is checked with; 0 leaves it out.")] = 200,
+    debug: Debug = False,
+) -> None:
+    """Measure every table of speed on OpenVINO and put it into a page. Wants an idle machine and most of an hour.
+
+    Example: edge-bench tables docs/benchmarks.md
+    """
+    text = read_page(page)
+    chosen = choose(only)
+    load = load_average()
+    if threads is not None:
+        cv2.setNumThreads(threads)
+    with err.status("getting frames"):
+        frames = phantom_frames()
+    with QualityModel.load(model, "openvino", threads) as quality:
+        parts = _speed(quality, frames, runs, threads, load)
+        parts += _reference(quality, frames, threads or usable_cores()) if reference else []
+    parts.append(
+        peer_table(measure_peers(model, chosen, folder, threads, say=lambda words: err.print(words, markup=False)))
+    )
+    parts += _trust(model, frames, threads, pairs) if pairs else []
+    put_into(page, text, "\n\n".join(parts))
+    err.print(f"tables written into {page}", markup=False)
+
+
+def _speed(
+    quality: QualityModel, frames: Frames, runs: int, threads: int | None, load: tuple[float, float, float] | None
+) -> list[str]:
+    """Scenarios, what was wrong with them, roofline, predictions."""
+    used = threads or usable_cores()
+    scenarios, missing = time_scenarios(quality.assess, frames, plan(Scenario.all, None, runs, None), used)
+    failed = [each.failure for each in scenarios if each.failure is not None]
+    if failed:
+        raise EdgeError(failed[0])
+    if any(each.interrupted for each in scenarios):
+        raise KeyboardInterrupt
+    machine = describe_machine(quality.engine.describe(), threads, load)
+    notes = [f"- {note}" for note in (*notes_on(scenarios, frames, machine), *missing)]
+    with err.status("roofline"):
+        roofline = measure_roofline(quality.bundle.onnx, used)
+    layers = count_layers(quality.bundle.onnx)
+    return [
+        headline(quality.manifest, machine, frames, datetime.now(timezone.utc).date().isoformat()),
+        scenario_table(scenarios),
+        "\n".join(notes),
+        roofline_table(roofline),
+        prediction_table([predict(layers, device) for device in _DEVICES]),
+    ]
+
+
+def _reference(quality: QualityModel, frames: Frames, threads: int) -> list[str]:
+    why = why_no_reference()
+    if why is not None:
+        return [why]
+    with progress("ours and the reference in turns", 10) as tick:
+        theirs = build_reference(VIT_L16, threads)
+        compared = compare(VIT_L16.name, quality.assess, theirs, frames.images, 10, tick)
+    if compared.interrupted:
+        raise KeyboardInterrupt
+    return [reference_table(compared)]
+
+
+def _trust(model: Path | None, frames: Frames, threads: int | None, pairs: int) -> list[str]:
+    """How often edge-bench compare is right on this machine."""
+    planted = max(1, pairs // 2)
+    with open_rival(SHIPPED if model is None else str(model), frames.images, threads) as rival:
+        assert rival.assess is not None  # it is a bundle
+        with progress("pairs of compare", pairs + planted) as tick:
+            return [check_table(check(rival.assess, pairs, planted, _PLANTED, ROUNDS, tick), _PLANTED, ROUNDS)]
+
+
+def choose(only: list[str] | None) -> tuple[Peer, ...]:
+    """Peers by name; all of them where none is named.
+
+    Raises:
+        typer.BadParameter: there is no such peer.
+    """
+    known = {peer.name: peer for peer in PEERS}
+    for name in only or []:
+        if name not in known:
+            raise typer.BadParameter(f"there is no peer '{name}': choose {', '.join(known)}.")
+    return tuple(known[name] for name in only or known)

@@ -1,0 +1,80 @@
+"""Peers as ONNX files, made once and kept in a folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import EdgeError
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A network to stand beside ours.
+
+    Attributes:
+        name: of its file, without the ending.
+        title: what it is, and whose.
+        network: function of ``benchmarks.peers.networks`` that makes it.
+        size: side of the input in pixels.
+    """
+
+    name: str
+    title: str
+    network: str
+    size: int
+
+
+PEERS = (
+    Peer("vit-l16", "DINOv3 ViT-L/16 + 1x1 adapter at 224 (EFIQA, the paper's inference)", "vit_l16", 224),
+    Peer("densenet121-512", "DenseNet-121 at 512 (QuickQual)", "densenet121", 512),
+    Peer("mcf-net", "three DenseNet-121 at 224 (MCF-Net)", "mcf_net", 224),
+    Peer("vit-s16", "DINOv3 ViT-S/16 + 1x1 adapter at 224", "vit_s16", 224),
+    Peer("resnet18", "ResNet-18 at 224", "resnet18", 224),
+)
+
+
+def build_peer(peer: Peer, folder: Path) -> Path:
+    """The ONNX file of a peer, from the folder or made now.
+
+    Raises:
+        EdgeError: torch or transformers is missing, or the folder cannot be written.
+    """
+    path = folder / f"{peer.name}.onnx"
+    if path.is_file():
+        return path
+    try:
+        import onnx
+        import onnxsim
+        import torch
+
+        from benchmarks.peers import networks
+    except ImportError as error:
+        raise EdgeError(f'making the peers needs {error.name}: pip install "efiqa-edge[train]"') from error
+    torch.manual_seed(0)
+    make: Callable[[], Any] = getattr(networks, peer.network)
+    part = folder / f".{peer.name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # the old exporter, which needs no onnxscript, says that it is old
+            torch.onnx.export(
+                make().eval(),
+                (torch.zeros(1, 3, peer.size, peer.size),),
+                str(part),
+                dynamo=False,
+                opset_version=18,
+                input_names=["image"],
+                output_names=["out"],
+            )
+        simple, _ = onnxsim.simplify(onnx.load(part))  # folds shapes that are worked out as the network runs
+        onnx.save(simple, part)
+        part.replace(path)
+    except (ImportError, OSError) as error:
+        raise EdgeError(f"{path} cannot be made ({error}): name another folder with --peers") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
