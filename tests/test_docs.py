@@ -167,7 +167,8 @@ def test_documented_line_runs(
     words = _words(line)
     redirected = words.index(">") if ">" in words else len(words)  # the shell's part
     monkeypatch.chdir(things)
-    code = _exit_code([*words[:redirected], *SHORTER.get(_typed(words)[0], [])], monkeypatch)
+    free = ["--port", "0"] if "--web" in words else []
+    code = _exit_code([*words[:redirected], *SHORTER.get(_typed(words)[0], []), *free], monkeypatch)
     said = capsys.readouterr()
     assert code == 0, said.err
     assert said.out.strip() or words[0] == "edge-capture"

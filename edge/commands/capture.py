@@ -28,7 +28,9 @@ from edge.capture.session import Session
 from edge.capture.shutter import Shutter
 from edge.capture.watchdog import Watchdog
 from edge.commands import cli
+from edge.commands import preview as page
 from edge.errors import EdgeError
+from edge.preview.server import Controls, Preview
 
 app = cli.new_app("Grade the frames of a camera while they come.")
 main = cli.main_of(app)
@@ -53,6 +55,7 @@ Examples:
   edge-capture demo --out demo
   edge-capture clip.mp4 --out captures --seconds 20
   edge-capture 0 --strictness normal --out captures
+  edge-capture 0 --web --out captures
   edge-capture --list
   edge-capture 0 --json --mode 1920x1080@30
 """
@@ -88,6 +91,12 @@ def capture(
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
     no_video: Annotated[bool, typer.Option("--no-video", help="Make no overlay video.")] = False,
+    web: page.Web = False,
+    host: page.Host = None,
+    port: page.Port = None,
+    token: page.Token = None,
+    cert: page.Cert = None,
+    key: page.Key = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
@@ -99,6 +108,7 @@ def capture(
         raise typer.BadParameter("--strictness captures frames: give --out a folder to keep them in.")
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
+    listen = page.listen_of(web, host, port, token, cert, key)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
     troubles: list[str] = []
@@ -106,13 +116,19 @@ def capture(
     def report(sentence: str) -> None:
         troubles.append(sentence)
         cli.err.print(f"error: {sentence}", markup=False)
+        if preview is not None:
+            preview.tell(sentence)
 
     def tell(sentence: str) -> None:
         cli.err.print(f"note: {sentence}", markup=False)
         if json_lines:
             _event("camera", says=sentence)
+        if preview is not None:
+            preview.tell(sentence)
 
     def saved(picture: Path, graded: Graded) -> None:
+        if preview is not None and graded.frame.index in firsts:
+            preview.captured(graded)
         if json_lines:
             _event("captured", file=str(picture))
 
@@ -120,6 +136,8 @@ def capture(
     dog = Watchdog()
     best: Graded | None = None
     session: Session | None = None
+    preview: Preview | None = None
+    firsts: set[int] = set()  # the best frame of each capture, without its runners-up
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(_stop_on_signals())
         camera = open_camera(source, _wish(mode), tell, stop)
@@ -127,6 +145,13 @@ def capture(
         quality = closing.enter_context(LastingModel.open(model, engine.value, threads, tell))
         shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
         closing.enter_context(_captures_on_signal(shutter.asked))
+        if listen is not None:
+            controls = Controls(
+                None if out is None else shutter.asked.set,
+                None if strictness is None else strictness.value,
+                shutter.set_strictness,
+            )
+            preview = closing.enter_context(page.open_preview(listen, counts, controls, report))
         if out is not None:
             session = closing.enter_context(
                 Session(
@@ -149,9 +174,11 @@ def capture(
         for graded in closing.enter_context(contextlib.closing(stream)):
             if better(graded, best):
                 best = graded
+            if preview is not None:
+                preview.publish(graded)
             if session is not None:
                 session.keep(graded, best)
-                _shoot(shutter, session, graded, report)
+                _shoot(shutter, session, graded, firsts, report)
             if json_lines:
                 _print_line(line_of(graded))
             line.show(graded, counts)
@@ -165,12 +192,13 @@ def capture(
         raise typer.Exit(130)
 
 
-def _shoot(shutter: Shutter, session: Session, graded: Graded, report: Callable[[str], None]) -> None:
+def _shoot(shutter: Shutter, session: Session, graded: Graded, firsts: set[int], report: Callable[[str], None]) -> None:
     """Keep a frame and its runners-up where this is the moment."""
     shot = shutter.update(graded)
     if shot is None:
         return
     fired, by = shot
+    firsts.add(fired.frames[0].frame.index)
     try:
         session.capture(fired.frames, by, fired.eye)
     except EdgeError as problem:

@@ -10,7 +10,7 @@ import typer
 
 from edge.capture.loop import Counts
 from edge.commands import cli
-from edge.preview.access import is_loopback
+from edge.preview.access import access_for, is_loopback
 from edge.preview.server import Controls, Listen, Preview
 
 Web = Annotated[bool, typer.Option("--web", help="Serve a page to look at, for a phone or tablet beside the camera.")]
@@ -36,13 +36,16 @@ def listen_of(
 
     Raises:
         typer.BadParameter: something is said of a page that is not wanted.
+        EdgeError: the network wants a token, or a better one; said before a model is loaded.
     """
     if not web:
         if any(each is not None for each in (host, port, cert, key)):
             raise typer.BadParameter("--host, --port, --cert and --key are for the page: add --web.")
         return None  # a token may come from the environment, and means nothing here
     plain = Listen()
-    return Listen(plain.host if host is None else host, plain.port if port is None else port, token, cert, key)
+    listen = Listen(plain.host if host is None else host, plain.port if port is None else port, token, cert, key)
+    access_for(listen.host, listen.token)
+    return listen
 
 
 def open_preview(listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> Preview:

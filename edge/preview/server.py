@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.capture.loop import Counts, Graded
+from edge.capture.trigger import Strictness
 from edge.errors import EdgeError
 from edge.preview.access import Access, access_for
 from edge.preview.hub import Hub
@@ -49,12 +50,12 @@ class Controls:
     Attributes:
         trigger: keep a frame now; None where the session keeps none.
         strictness: the level at the start, or None where the session has no automatic capture.
-        set_strictness: ``easy``, ``normal`` or ``strict``.
+        set_strictness: change it.
     """
 
     trigger: Callable[[], None] | None
-    strictness: str | None = None
-    set_strictness: Callable[[str], None] = lambda level: None
+    strictness: Strictness | None = None
+    set_strictness: Callable[[Strictness], None] = lambda level: None
 
 
 class Preview:
