@@ -17,6 +17,7 @@ MODULES = [path for package in ORDER for path in sorted((ROOT / package).rglob("
 DEVICE = {"numpy", "cv2", "yaml", "typer", "rich", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "edge"}
 # Linux with GStreamer's own Python packages, imported only where a pipeline is opened.
 DEVICE |= {"gi"}
+DEVICE |= {"pydicom"}  # captured frames as DICOM, imported only where these are asked for
 DEVICE |= {"aiohttp"}  # the preview page, imported only where one is served
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from edge.atomic import write_atomically
+from edge.capture.dicom import Study, dicom_bytes
 from edge.capture.film import Film
+from edge.capture.handover import HandOver
 from edge.capture.loop import Graded
 from edge.capture.record import line_of, sidecar_of
 from edge.capture.storage import LINES, VIDEO, BestFrame, LineFile, claim_folder, save_frame, stem_of, why
@@ -53,6 +56,8 @@ class Session:
         report: Callable[[str], None],
         tell: Callable[[str], None] = lambda sentence: None,
         on_saved: Callable[[Path, Graded], None] = lambda picture, graded: None,
+        study: Study | None = None,
+        hand_over: HandOver | None = None,
     ) -> None:
         """Claim a folder and start writing.
 
@@ -67,6 +72,8 @@ class Session:
             tell: told one sentence when the disk runs low, from the writer's thread.
             on_saved: told each captured frame, and where its picture is, once all its files are safe on disk, from the
                 writer's thread.
+            study: makes a DICOM file of each captured frame; where there was none, of the best one at the end.
+            hand_over: takes these files.
 
         Raises:
             EdgeError: the folder cannot be made.
@@ -78,6 +85,7 @@ class Session:
         self.files: list[Path] = []
         self._model, self._source, self._report, self._wait = model, source, report, wait
         self._tell, self._on_saved = tell, on_saved
+        self._study, self._hand_over = study, hand_over
         self._low = _LOW_MIB
         self._began = datetime.datetime.now(datetime.timezone.utc)
         self._lines = LineFile(self.folder / LINES)
@@ -180,6 +188,7 @@ class Session:
                 self._guarded(self._save_best)
                 self._guarded(self._look_at_disk)
                 due = time.monotonic() + _SAVE_EVERY_S
+        self._guarded(self._finish_best)
         self._guarded(self._finish_film)
 
     def _look_at_disk(self) -> None:
@@ -197,8 +206,9 @@ class Session:
         """Save what waits, oldest first; what cannot be saved stays and is tried again a second later."""
         while self._captures:
             graded, told = self._captures[0]
-            sidecar = sidecar_of(graded, self._model, self._source, self._began)
-            save_frame(self.folder, graded, {**sidecar, "capture": told})
+            sidecar = {**sidecar_of(graded, self._model, self._source, self._began), "capture": told}
+            save_frame(self.folder, graded, sidecar, self._dicom(graded, sidecar, len(self.captured) + 1))
+            self._give(graded)
             picture = self.folder / f"{stem_of(graded)}.png"
             self.captured.append(picture)
             with self._changed:
@@ -206,6 +216,21 @@ class Session:
             self._on_saved(picture, graded)
         self._frame.give_up(keeping={path.stem for path in self.captured})
         self.saved = None
+
+    def _dicom(self, graded: Graded, sidecar: dict[str, Any], number: int) -> bytes | None:
+        return None if self._study is None else dicom_bytes(graded, sidecar, self._study, number)
+
+    def _give(self, graded: Graded) -> None:
+        if self._study is not None and self._hand_over is not None:
+            self._hand_over.take(self.folder / f"{stem_of(graded)}.dcm")
+
+    def _finish_best(self) -> None:
+        """The best frame as DICOM, where nothing was captured."""
+        if self._study is None or self.saved is None or self._shots:
+            return
+        data = dicom_bytes(self.saved, sidecar_of(self.saved, self._model, self._source, self._began), self._study, 1)
+        write_atomically(self.folder / f"{stem_of(self.saved)}.dcm", data)
+        self._give(self.saved)
 
     def _draw(self, picture: Graded) -> None:
         film = self._film

@@ -106,8 +106,8 @@ def stem_of(graded: Graded) -> str:
     return f"frame-{graded.frame.index:06d}"
 
 
-def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any]) -> None:
-    """Write one frame: picture, map, overlay, and the sidecar last.
+def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: bytes | None = None) -> None:
+    """Write one frame: picture, map, overlay, where it is given its DICOM file, and the sidecar last.
 
     Of a frame that lies there already, as the best one so far, only the sidecar is written again.
 
@@ -116,7 +116,12 @@ def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any]) -> None:
     """
     files = _set_of(stem_of(graded), graded, sidecar)
     promise = f"{stem_of(graded)}.json"
-    write_set(folder, {promise: files[promise]} if (folder / promise).exists() else files)
+    last = files.pop(promise)
+    if (folder / promise).exists():
+        files = {}
+    if dicom is not None:
+        files[f"{stem_of(graded)}.dcm"] = dicom
+    write_set(folder, {**files, promise: last})
 
 
 class BestFrame:

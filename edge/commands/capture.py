@@ -20,7 +20,9 @@ from edge.camera.address import without_secrets
 from edge.camera.device import Wish, read_wish
 from edge.camera.nodes import list_cameras
 from edge.camera.open import open_camera
+from edge.capture.dicom import begin_study
 from edge.capture.display import LiveLine, closing_words
+from edge.capture.handover import HandOver
 from edge.capture.lasting import LastingModel
 from edge.capture.loop import Counts, Graded, Limits, grade_stream
 from edge.capture.record import better, line_of
@@ -42,6 +44,13 @@ class StrictnessName(str, Enum):
     easy = "easy"
     normal = "normal"
     strict = "strict"
+
+
+class Eye(str, Enum):
+    """As DICOM has it."""
+
+    R = "R"
+    L = "L"
 
 
 _HELP = """Grade the frames of a camera while they come: map, score and verdict of the newest frame.
@@ -87,6 +96,16 @@ def capture(
         typer.Option(help="Capture automatically: when the picture is good and the hand still, by this measure."),
     ] = None,
     keep: Annotated[int, typer.Option(min=1, max=9, help="Frames of one capture, runners-up included.")] = 3,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Keep captured frames as DICOM too; wants --laterality.")
+    ] = False,
+    laterality: Annotated[Eye | None, typer.Option(help="Which eye: R or L.")] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="A YAML file with what DICOM shall say of patient, study and camera.")
+    ] = None,
+    hand_over: Annotated[
+        str | None, typer.Option(help="Give DICOM files to this folder, or DICOMweb server (https://host/dicom-web).")
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
@@ -104,8 +123,12 @@ def capture(
     if list_:
         _list(json_lines)
         return
-    if strictness is not None and out is None:
-        raise typer.BadParameter("--strictness captures frames: give --out a folder to keep them in.")
+    if (strictness is not None or dicom) and out is None:
+        raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
+    if dicom and laterality is None:
+        raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
+    if (study is not None or hand_over is not None) and not dicom:
+        raise typer.BadParameter("--study and --hand-over belong to --dicom: give that too.")
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     listen = page.listen_of(web, host, port, token, cert, key)
@@ -138,6 +161,7 @@ def capture(
     session: Session | None = None
     preview: Preview | None = None
     firsts: set[int] = set()  # the best frame of each capture, without its runners-up
+    images = begin_study(laterality.value, study) if dicom and laterality is not None else None
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(_stop_on_signals())
         camera = open_camera(source, _wish(mode), tell, stop)
@@ -152,6 +176,9 @@ def capture(
                 shutter.set_strictness,
             )
             preview = closing.enter_context(page.open_preview(listen, counts, controls, report))
+        giving = None
+        if hand_over is not None:
+            giving = closing.enter_context(contextlib.closing(HandOver(hand_over, report)))
         if out is not None:
             session = closing.enter_context(
                 Session(
@@ -164,6 +191,8 @@ def capture(
                     report=report,
                     tell=tell,
                     on_saved=saved,
+                    study=images,
+                    hand_over=giving,
                 )
             )
         line = closing.enter_context(LiveLine(cli.err))

@@ -425,3 +425,37 @@ def test_the_list_of_cameras_needs_no_source() -> None:
     assert code == 0
     assert isinstance(json.loads(said), list)
     assert invoke("--list")[0] == 0
+
+
+def test_a_session_as_dicom_tells_nobody_whose_eye_it_is(clip: Path, tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    (tmp_path / "study.yaml").write_text("patient_id: 00123\npatient_name: Doe^Jane\n")
+    done = run(
+        clip, "--fast", "--no-video", "--json", "--out", tmp_path / "out", "--dicom", "--laterality", "L",
+        "--study", tmp_path / "study.yaml", "--hand-over", tmp_path / "inbox",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (given,) = (tmp_path / "inbox").iterdir()
+    (kept,) = (tmp_path / "out").glob("*.dcm")
+    assert given.read_bytes() == kept.read_bytes()
+    image = pydicom.dcmread(kept)
+    assert (image.PatientID, image.ImageLaterality) == ("00123", "L")
+    sidecar = json.loads(kept.with_suffix(".json").read_text())
+    assert float(image.AcquisitionContextSequence[0].NumericValue) == pytest.approx(sidecar["score"], abs=1e-4)
+    for said in (done.stdout, done.stderr, kept.with_suffix(".json").read_text()):
+        assert "00123" not in said
+        assert "Jane" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--dicom", "--laterality", "R"],
+        ["--dicom", "--out", "x"],
+        ["--study", "x.yaml", "--out", "x"],
+        ["--hand-over", "x", "--out", "x"],
+        ["--dicom", "--laterality", "B", "--out", "x"],
+    ],
+)
+def test_dicom_wants_all_that_it_needs(arguments: list[str]) -> None:
+    assert invoke("demo", *arguments)[0] == 2

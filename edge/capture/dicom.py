@@ -1,0 +1,219 @@
+"""A captured frame as DICOM: Ophthalmic Photography 8 Bit Image, with the quality where DICOM keeps such things.
+
+Nothing of a patient is in it unless the user passed it in, by a file: an argument could be seen by everybody on the
+machine. Nothing of that file is ever printed, not even where it is wrong.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+
+import edge
+from edge.assessment import Verdict
+from edge.capture.loop import Graded
+from edge.errors import EdgeError
+
+Laterality = Literal["R", "L"]
+
+# What the file may say, and the attribute that it becomes.
+FIELDS = {
+    "patient_id": "PatientID",
+    "patient_name": "PatientName",
+    "birth_date": "PatientBirthDate",
+    "sex": "PatientSex",
+    "accession_number": "AccessionNumber",
+    "study_uid": "StudyInstanceUID",
+    "study_id": "StudyID",
+    "study_description": "StudyDescription",
+    "referring_physician": "ReferringPhysicianName",
+    "institution": "InstitutionName",
+    "manufacturer": "Manufacturer",
+    "model": "ManufacturerModelName",
+    "serial_number": "DeviceSerialNumber",
+    "pixel_spacing": "PixelSpacing",
+}
+_SHAPES = {
+    "birth_date": r"\d{8}",
+    "sex": r"[MFO]",
+    "study_uid": r"(?=.{1,64}$)[0-2](\.(0|[1-9]\d*))+",
+    "pixel_spacing": r"\d*\.?\d+(\\\d*\.?\d+)?",
+}
+_USABLE: dict[Verdict, tuple[str, str]] = {
+    "good": ("111237", "Usable - Meets the quality control standard"),
+    "usable": ("111236", "Usable - Does not meet the quality control standard"),
+    "reject": ("111235", "Unusable - Quality renders image unusable"),
+    "no_fundus": ("111235", "Unusable - Quality renders image unusable"),
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all images of a session have in common.
+
+    Attributes:
+        laterality: right or left eye.
+        said: by the user, as DICOM's attributes; its repr shows nothing of it.
+        study_uid, series_uid: of this session.
+    """
+
+    laterality: Laterality
+    said: Mapping[str, str] = field(repr=False)
+    study_uid: str
+    series_uid: str
+
+
+def begin_study(laterality: Laterality, file: Path | None) -> Study:
+    """Begin a study, or a new series of the study that the file names.
+
+    Raises:
+        EdgeError: pydicom is missing; the file cannot be read, holds a field of another name, or one of wrong form.
+    """
+    uid = _pydicom().uid.generate_uid
+    said = {} if file is None else _read(file)
+    return Study(laterality, said, said.get("StudyInstanceUID") or str(uid()), str(uid()))
+
+
+def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number: int) -> bytes:
+    """One captured frame as a DICOM file.
+
+    Args:
+        graded: the frame.
+        sidecar: as for ``STEM.json``: when it was taken, what graded it.
+        study: what it belongs to.
+        number: of the image in its series, from 1.
+    """
+    pydicom = _pydicom()
+    image = pydicom.Dataset()
+    taken = datetime.datetime.fromisoformat(sidecar["frame"]["taken"]).astimezone()
+    _say_who(image, study)
+    _say_when(image, taken, number)
+    image.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+    image.SOPInstanceUID = pydicom.uid.generate_uid()
+    image.SeriesInstanceUID = study.series_uid
+    _say_how(image, study)
+    _say_quality(image, graded, sidecar)
+    _draw(image, graded)
+    image.file_meta = pydicom.dataset.FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, image, enforce_file_format=True)
+    return file.getvalue()
+
+
+def _say_who(image: Any, study: Study) -> None:
+    for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
+        setattr(image, name, "")  # must be there, may be empty
+    image.ReferringPhysicianName = ""
+    image.Manufacturer, image.ManufacturerModelName = "unknown", "unknown"
+    for name, value in study.said.items():
+        setattr(image, name, value.split("\\") if name == "PixelSpacing" else value)
+    image.StudyInstanceUID = study.study_uid
+
+
+def _say_when(image: Any, taken: datetime.datetime, number: int) -> None:
+    day, moment = taken.strftime("%Y%m%d"), taken.strftime("%H%M%S.%f")
+    image.SpecificCharacterSet = "ISO_IR 192"
+    image.StudyDate, image.StudyTime = day, moment
+    image.ContentDate, image.ContentTime = day, moment
+    image.AcquisitionDateTime = taken.strftime("%Y%m%d%H%M%S.%f%z")
+    image.TimezoneOffsetFromUTC = taken.strftime("%z")
+    image.InstanceNumber, image.SeriesNumber = number, 1
+    image.SynchronizationFrameOfReferenceUID = "1.2.840.10008.15.1.1"  # UTC
+    image.SynchronizationTrigger, image.AcquisitionTimeSynchronized = "NO TRIGGER", "N"
+
+
+def _say_how(image: Any, study: Study) -> None:
+    image.Modality = "OP"
+    image.ImageType = ["ORIGINAL", "PRIMARY"]
+    image.ImageLaterality = study.laterality
+    image.SoftwareVersions = f"efiqa-edge {edge.__version__}"
+    image.AnatomicRegionSequence = [_code("5665001", "SCT", "Retina")]
+    image.AcquisitionDeviceTypeCodeSequence = [_code("409898007", "SCT", "Fundus Camera")]
+    for name in ("PatientEyeMovementCommanded", "HorizontalFieldOfView", "DetectorType", "PupilDilated"):
+        setattr(image, name, None)
+    for name in ("EmmetropicMagnification", "IntraOcularPressure", "RefractiveStateSequence"):
+        setattr(image, name, None)
+    for name in ("IlluminationType", "LightPathFilterTypeStack", "ImagePathFilterTypeStack", "Lenses"):
+        setattr(image, f"{name}CodeSequence", [])
+
+
+def _say_quality(image: Any, graded: Graded, sidecar: Mapping[str, Any]) -> None:
+    """Score, verdict and their maker, as the context of the acquisition."""
+    score, verdict, maker = (
+        _context(("111029", "Image Quality Rating"), "NUMERIC"),
+        _context(("111050", "Quality Assessment"), "CODE"),
+        _context(("111001", "Algorithm Name"), "TEXT"),
+    )
+    score.NumericValue = f"{graded.assessment.score:.4f}"
+    score.MeasurementUnitsCodeSequence = [_code("1", "UCUM", "no units")]
+    number, meaning = _USABLE[graded.assessment.verdict]
+    verdict.ConceptCodeSequence = [_code(number, "DCM", meaning)]
+    model = sidecar["model"]
+    maker.TextValue = f"efiqa-edge {edge.__version__}, {model['name']} {model['sha256']}, {graded.assessment.verdict}"
+    image.AcquisitionContextSequence = [score, verdict, maker]
+
+
+def _draw(image: Any, graded: Graded) -> None:
+    picture = np.ascontiguousarray(graded.frame.image[:, :, ::-1])
+    image.Rows, image.Columns = picture.shape[:2]
+    image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 8, 8, 7, 0
+    image.LossyImageCompression, image.BurnedInAnnotation = "00", "NO"
+    image.NumberOfFrames = 1
+    image.FrameIncrementPointer, image.FrameTimeVector = 0x00181065, [0]
+    image.PixelData = picture.tobytes() + b"\0" * (picture.size % 2)
+
+
+def _context(name: tuple[str, str], kind: str) -> Any:
+    item = _pydicom().Dataset()
+    item.ValueType = kind
+    item.ConceptNameCodeSequence = [_code(name[0], "DCM", name[1])]
+    return item
+
+
+def _code(value: str, scheme: str, meaning: str) -> Any:
+    item = _pydicom().Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def _read(file: Path) -> dict[str, str]:
+    """The fields of a file, checked; no message shows what a field holds."""
+    try:
+        # Everything stays text: patient 00123 is not patient 83.
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not YAML"
+        raise EdgeError(f"{file} cannot be read ({why}); it holds lines such as patient_id: ...") from None
+    if not isinstance(data, dict):
+        raise EdgeError(f"{file} holds no fields; it holds lines such as patient_id: ...")
+    said = {}
+    for name, value in data.items():
+        if name not in FIELDS:
+            raise EdgeError(f"{file} holds a field of another name than {', '.join(FIELDS)}; take it out.")
+        text = value.replace("-", "") if name == "birth_date" and isinstance(value, str) else value
+        longest = 16 if name in ("accession_number", "study_id") else 64
+        shape = _SHAPES.get(name, r"[^\\\n]*")
+        if not isinstance(text, str) or len(text) > longest or not re.fullmatch(shape, text):
+            raise EdgeError(f"{file}: {name} has not the form that DICOM wants; see docs/edge-capture.md.")
+        said[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
+    return said
+
+
+def _pydicom() -> Any:
+    try:
+        import pydicom
+        import pydicom.dataset
+        import pydicom.uid
+    except ImportError as error:
+        raise EdgeError('--dicom needs pydicom; install it with: pip install "efiqa-edge[dicom]"') from error
+    return pydicom
