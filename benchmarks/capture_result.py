@@ -53,7 +53,7 @@ class Figures:
         fired: plays that fired, of those that held a gradable frame by truth.
         fired_at_all: plays that fired, of all.
         waits: seconds from the first gradable frame to the shutter, one for each play that had both.
-        failed: plays that could not be judged, and why.
+        left_out: what was not judged, and why.
     """
 
     plays: int
@@ -66,14 +66,14 @@ class Figures:
     fired: Share
     fired_at_all: Share
     waits: tuple[float, ...]
-    failed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def median_wait(self) -> float | None:
         return float(np.median(self.waits)) if self.waits else None
 
 
-def figures_of(judged: Sequence[Judged], failed: Sequence[str] = ()) -> Figures:
+def figures_of(judged: Sequence[Judged], left_out: Sequence[str] = ()) -> Figures:
     """Add up what came of each play."""
     hints: dict[str, tuple[int, int]] = {}
     for one in judged:
@@ -95,7 +95,7 @@ def figures_of(judged: Sequence[Judged], failed: Sequence[str] = ()) -> Figures:
         Share(sum(bool(one.fired) for one, _ in gradable), len(gradable)),
         Share(sum(bool(one.fired) for one in judged), len(judged)),
         tuple(max(0.0, one.fired_at[0] - since) for one, since in gradable if one.fired),
-        tuple(failed),
+        tuple(left_out),
     )
 
 
@@ -178,7 +178,7 @@ def print_figures(figures: Figures, console: Console) -> None:
             f"{code} {count / max(1, figures.frames):.0%}" for code, count in figures.told.items() if count
         )
         console.print(f"without truth only what was shown can be told: {told}", markup=False)
-    for sentence in figures.failed:
+    for sentence in figures.left_out:
         console.print(f"left out: {sentence}", markup=False)
 
 

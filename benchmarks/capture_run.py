@@ -19,9 +19,30 @@ from benchmarks.capture_judge import Judged, judge
 from benchmarks.capture_plays import Play, play
 from edge.capture.trigger import Strictness
 from edge.errors import EdgeError
+from edge.images import read_image
 from edge.model import QualityModel
 
 _models: dict[tuple[Path | None, str], QualityModel] = {}  # of a worker: loaded once, used for every play
+
+
+def without_poor_photographs(plays: list[Play], model: Path | None, engine: str) -> tuple[list[Play], tuple[str, ...]]:
+    """Photographs that the model grades good, and a sentence on the others: their own faults are not in the truth.
+
+    Raises:
+        EdgeError: the model cannot be loaded, or it grades none of them good.
+    """
+    kept, poor = [], 0
+    with QualityModel.load(model, engine, 1) as quality:
+        for one in plays:
+            try:
+                good = one.path is not None and quality.assess(read_image(one.path)).verdict == "good"
+            except EdgeError:  # said when it is played
+                good = True
+            kept += [one] if good else []
+            poor += not good
+    if not kept:
+        raise EdgeError(f"none of the {poor} photographs is graded good: replay better ones.")
+    return kept, (f"{poor} of {len(plays)} photographs, which are not graded good to begin with",) if poor else ()
 
 
 def judge_all(

@@ -12,7 +12,7 @@ import typer
 
 from benchmarks.capture_plays import FRAMES, phantom_plays, photograph_plays, recorded_plays
 from benchmarks.capture_result import figures_of, print_figures, to_json
-from benchmarks.capture_run import judge_all
+from benchmarks.capture_run import judge_all, without_poor_photographs
 from benchmarks.machine import usable_cores
 from edge.atomic import write_atomically
 from edge.commands.cli import Debug, EngineName, Json, Runtime, err, out
@@ -64,16 +64,19 @@ def capture(
     if out_file is not None and not out_file.parent.is_dir():
         raise EdgeError(f"{out_file} cannot be written: make the folder {out_file.parent} first.")
     rate = fps or (15.0 if slow else 30.0)
+    notes: tuple[str, ...] = ()
     if folder is not None:
         plays = recorded_plays(folder, rate)
     elif replay is not None:
         plays = photograph_plays(replay, slow, rate, frames)
+        with err.status("choosing photographs"):
+            plays, notes = without_poor_photographs(plays, model, engine.value)
     else:
         plays = phantom_plays(parse_seeds(seeds), slow, rate, frames)
     judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or usable_cores(), err)
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
-    figures = figures_of(judged, failed)
+    figures = figures_of(judged, (*notes, *failed))
     said = to_json(_command(folder, replay, seeds, slow, frames, fps, strictness.value), figures, judged, interrupted)
     if json:
         typer.echo(said)

@@ -22,9 +22,8 @@ from edge.photometry import Cells, Photometry, measure
 __all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
 
 # --- light, in grey values
-LIT = 32.0  # of green: from here on there is light enough
+LIT = 36.0  # of green: from here on there is light enough
 DIM = 20.0  # a vessel here is some 4 grey values deep: it drowns in noise and the steps of 8 bits
-SHADED = 0.45  # share of the brightness elsewhere in the frame: in shadow
 FULL = 250.0  # of any channel: at its end
 FLOODED = 0.5  # share of the field with a full channel, and with green above GLOWING: the exposure, not a reflex
 GLOWING = 185.0
@@ -38,23 +37,25 @@ BRIGHTER = 1.1, 1.4  # how much brighter than the darker half of the field
 # --- place, in field radii
 LOPSIDED = 0.25  # from the middle of the field to the middle of the dark: a shadow from one side
 ASTRAY = 0.36  # from the middle of the field to the line between disc and macula
-DRIFTED = 0.25  # of disc and macula from where they were in the last good view
+DRIFTED = 0.22  # of disc and macula from where they were in the last good view
 FAR: dict[Region, float] = {"disc": 0.85, "macula": 0.5}  # of the only one in sight; the other may just be hard to see
 WHOLE = 0.6  # farther out the rim cuts a landmark, and its middle seems to move less than it does
 # --- what is a retina, and what is good
 SURE = 0.45  # lost area up to which it is a retina, and worth remembering
 GONE = 0.75  # lost area from which there may be no retina at all
-CLEARER = 0.01  # lost area within which one view is as clear as another
 ALIKE = 0.35  # difference in colour, as a logarithm, up to which it is still the retina of a moment ago
 SMOOTH = 0.02  # fine contrast, share of the brightness: less is out of focus
 REDDISH = 1.5  # red over green of a retina in white light
 REMEMBERED_S = 3.0  # how long a retina that was lost to the eye is still thought to be there
+ENOUGH = 0.65  # from the bundle's threshold of usable (0) to that of good (1): good enough to hold still
+AS_GOOD = 0.05  # lost area more than in the clearest view: as good as this eye and camera give
+PATIENCE_S = 1.5  # how long a better view is waited for, where that one is usable and no more
 LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
 # --- calm, in seconds
 SETTLE_S = 0.2  # time constant of the vote of recent frames
 MAJORITY = 0.5  # share of that vote that a new hint needs
 DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
-HOME_S = 0.4, 4.0  # time constants with which the place of a good view is learned: in its first second, and then
+HOME_S = 0.4, 6.0  # time constants with which the place of a good view is learned: in its first second, and then
 REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is what the operator wants
 
 
@@ -98,10 +99,10 @@ def explain(assessment: Assessment, light: Photometry, white_before: float | Non
     bright_end, middle = (float(v) for v in np.percentile(green, (95, 50)))
     white = low / np.maximum(top, 1)
     flooded = bool((top >= FULL).mean() >= FLOODED and middle >= GLOWING)
-    dark = np.maximum(_ramp(green, LIT, DIM), _ramp(green, 1.3 * SHADED * bright_end, SHADED * bright_end))
+    dark = _ramp(green, LIT, DIM)
     bright = np.maximum(light.clipped[seen], _glare(green, white, white_before))
     dark = dark * (1 - bright)
-    parts = {"dark": lost * dark, "bright": lost * bright, "blur": lost * (1 - np.maximum(dark, bright))}
+    parts = {"dark": lost * dark, "bright": lost * bright, "blur": lost * (1 - dark - bright)}
     of_dark, of_bright = _place(parts["dark"], seen), _place(parts["bright"], seen)
     # One-sided where the middle of the dark is off the middle of the field, or where only the rim is dark.
     shadow = bright_end > LIT and (math.hypot(*of_dark) >= LOPSIDED or middle > LIT)
@@ -173,16 +174,18 @@ class Guide:
     """One hint at a time, from frames in the order of their time.
 
     Args:
-        thresholds: of the bundle: a score half way from usable to good is good enough to hold still.
+        thresholds: of the bundle.
     """
 
     def __init__(self, thresholds: Thresholds) -> None:
-        self._enough = (thresholds.usable + thresholds.good) / 2
+        self._usable = thresholds.usable
+        self._enough = thresholds.usable + ENOUGH * (thresholds.good - thresholds.usable)
         self._votes: dict[Code, float] = dict.fromkeys(CODES, 0.0)
         self._places: dict[Code, tuple[float, float]] = {}
         self._hint: Hint | None = None
         self._changed = self._last = 0.0
         self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
+        self._met = 0.0  # since when this eye is looked for
         self._home: dict[Region, tuple[float, float]] = {}  # landmarks of the last good view
         self._home_s = 0.0  # for how long they were learned
         self._away_since: float | None = None
@@ -208,6 +211,7 @@ class Guide:
         remembered = self._seen is not None and t - self._seen[0] <= REMEMBERED_S
         if not remembered:
             self._forget_place()
+            self._met = t
         if assessment.crop is None or not assessment.field.any():
             light = float(image[::16, ::16].max(axis=2).mean())
             if remembered and light < DIM:
@@ -221,14 +225,15 @@ class Guide:
             return "no_fundus", None
         found = landmarks(assessment)
         # Colours are those of the clearest view, or a reflex that comes slowly would become the colour of the eye.
-        if evidence.lost <= (SURE if known is None else known.lost + CLEARER):
+        if evidence.lost <= (SURE if known is None else known.lost):
             self._seen = t, evidence
         elif known is not None:
             self._seen = t, known
         if (away := self._off_centre(found, evidence, t)) is not None:
             return "off_centre", away
         slack = LEAVING if self._hint is not None and self._hint.code == "hold" else 0.0
-        if assessment.score >= self._enough - slack:
+        as_good = known is not None and evidence.lost <= known.lost + AS_GOOD and t - self._met >= PATIENCE_S
+        if assessment.score >= (self._usable if as_good else self._enough) - slack:
             self._settle(found, t)
             return "hold", None
         cause = max(evidence.shares, key=lambda name: evidence.shares[name])

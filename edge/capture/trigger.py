@@ -38,7 +38,7 @@ class Demand:
         level: of the score, from 0 (the bundle's threshold of usable) to 1 (its threshold of good).
         hold_s: how long score and stillness must last.
         still: fastest motion, in field radii per second.
-        hinted: whether the operator must have been told to hold.
+        hinted: whether the operator must have been told to hold, which asks for more than a usable score.
     """
 
     level: float
@@ -49,7 +49,7 @@ class Demand:
 
 DEMANDS: dict[Strictness, Demand] = {
     "easy": Demand(0.0, 0.2, 1.2, False),
-    "normal": Demand(0.5, 0.35, 0.6, True),
+    "normal": Demand(0.0, 0.35, 0.6, True),
     "strict": Demand(1.0, 0.6, 0.4, True),
 }
 
