@@ -18,9 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import edge
 from benchmarks.accuracy import against
+from benchmarks.around import measure_around
 from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
 from benchmarks.html import to_html
-from benchmarks.latency import Assess
+from benchmarks.latency import Assess, Summary
 from benchmarks.layers import count_layers
 from benchmarks.machine import (
     describe_machine,
@@ -107,6 +108,10 @@ def run(
     other: Annotated[
         Path | None, typer.Option("--against", help="Also say how far maps and scores are from those of this bundle.")
     ] = None,
+    around: Annotated[
+        bool,
+        typer.Option("--around", help="Also time decoding, guidance, overlay and encoding, and the GPU's own parts."),
+    ] = False,
     roofline: Annotated[bool, typer.Option("--roofline", help="Also measure what this processor can do.")] = False,
     devices: Annotated[
         list[str] | None,
@@ -143,6 +148,7 @@ def run(
     if threads is not None:
         cv2.setNumThreads(threads)
     command = _command(locals())
+    stages: dict[str, Summary] = {}
     with err.status("getting frames"):
         chosen = folder_frames(frames, wanted) if frames is not None else phantom_frames(wanted or PHANTOM_SIZE)
     restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
@@ -161,6 +167,7 @@ def run(
         if not stopped:
             with err.status("comparing, counting, predicting"):
                 accuracy = against(quality, other, chosen, engine.value, threads) if other is not None else None
+                stages = measure_around(quality, chosen.images) if around else {}
                 onnx = quality.bundle.onnx
                 ceilings = measure_roofline(onnx, threads or usable_cores()) if roofline else None
         if reference and not stopped:
@@ -174,6 +181,7 @@ def run(
         model=facts,
         frames=FrameFacts(chosen.source, len(chosen.images), chosen.sizes),
         scenarios=scenarios,
+        around=stages,
         memory=memory,
         accuracy=accuracy,
         roofline=ceilings,
@@ -262,6 +270,7 @@ def _command(given: dict[str, object]) -> str:
         for each in value if isinstance(value, list) else [value]:
             if each != usual and each is not None:
                 parts += [option, _shown(each)] if option else [_shown(each)]
+    parts += ["--around"] if given["around"] else []
     parts += ["--roofline"] if given["roofline"] else []
     parts += [] if given["reference"] else ["--no-reference"]
     return shlex.join(parts)

@@ -90,7 +90,10 @@ def stage_bars(each: ScenarioResult) -> str:
     for (name, value), colour in zip(known.items(), (_PALE, _INK, _WARM), strict=False):
         width = (WIDTH - _LEFT - _RIGHT) * value / total
         drawn.append(_rectangle(at, 20, width, 40, colour))
-        drawn.append(_text(at, 14 if len(drawn) % 4 == 1 else 76, f"{name.replace('_', ' ')} {value:.2f} ms", "start"))
+        late = at > WIDTH * 0.75  # a name at the right end would be cut off
+        place = at + width if late else at
+        words = f"{name.replace('_', ' ')} {value:.2f} ms"
+        drawn.append(_text(place, 14 if len(drawn) % 4 == 1 else 76, words, "end" if late else "start"))
         at += width
     return _figure("median of each stage", drawn, 90)
 
@@ -153,7 +156,8 @@ def _axis_x(low: float, high: float, unit: str) -> list[str]:
 
 def _axis_y(low: float, high: float, unit: str) -> list[str]:
     y = _scale(low, high, True)
-    return [_text(_LEFT - 6, y(v) + 4, f"{v:.3g} {unit}", "end") for v in np.linspace(low, high, 4)]
+    ticks = [_text(_LEFT - 6, y(v) + 4, f"{v:.3g}", "end") for v in np.linspace(low, high, 4)]
+    return [*ticks, _text(4, _TOP - 2, unit, "start")]
 
 
 def _figure(label: str, parts: Sequence[str], height: int = HEIGHT) -> str:

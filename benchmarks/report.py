@@ -141,6 +141,10 @@ def _lines(result: Result) -> list[tuple[str, str]]:
                 f"verdicts that differ {apart.verdict_flips} of {apart.frames}",
             )
         )
+    lines += [
+        (f"around the model, {name}", " / ".join(_cells(summary)[:3]) + " ms (p50/p90/p99)")
+        for name, summary in result.around.items()
+    ]
     lines.append(("frames", f"{result.frames.count} of {result.frames.source}"))
     lines += _roofline_lines(result.roofline) if result.roofline is not None else []
     lines += [_prediction_line(each) for each in result.predictions]

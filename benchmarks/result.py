@@ -148,6 +148,7 @@ class Result:
     Attributes:
         command: what was run, without personal paths.
         date: UTC, ISO 8601.
+        around: stages around the model, see ``benchmarks.around``; empty where not asked for.
         clock_ns: the smallest step of the clock that everything was timed with.
         reference: None where it was not run; ``notes`` says why.
         notes: what a reader must know beside the figures, one sentence each.
@@ -159,6 +160,7 @@ class Result:
     model: ModelFacts
     frames: FrameFacts
     scenarios: tuple[ScenarioResult, ...]
+    around: dict[str, Summary]
     memory: Memory
     accuracy: Accuracy | None
     roofline: Roofline | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,14 +93,18 @@ class TensorRtEngine:
         self._execution.set_tensor_address(self._names[0], int(addresses[0]))
         self._execution.set_tensor_address(self._names[1], int(addresses[1]))
 
-    def _enqueue(self) -> bool:
-        """Put one step on the stream: copy in, run, copy out."""
+    def _enqueue(self, between: Callable[[], None] = lambda: None) -> bool:
+        """Put one step on the stream: copy in, run, copy out; ``between`` is called before, between and after them."""
         cuda = self._gpu.cuda
+        between()
         if self._copies is not None:
             cuda.memcpy_htod_async(self._copies[0], self._input, self._stream)
+        between()
         started = self._execution.execute_async_v3(self._stream.handle)
+        between()
         if self._copies is not None:
             cuda.memcpy_dtoh_async(self._output, self._copies[1], self._stream)
+        between()
         return bool(started)
 
     def _load(self, trt: Any, plan: bytes, bundle: Bundle, dla: int | None) -> None:
@@ -155,6 +160,31 @@ class TensorRtEngine:
                     f"{self.name} could not run the network ({self._logger.first()}): run edge-compile again"
                 )
             return np.array(self._output)
+
+    def device_ms(self) -> tuple[float, float, float]:
+        """Milliseconds of copy in, network and copy out of one step, by the clock of the GPU and without a CUDA graph.
+
+        Raises:
+            ValueError: the engine is closed.
+            EdgeError: the GPU failed.
+        """
+        cuda = self._gpu.cuda
+        marks: list[Any] = []
+
+        def mark() -> None:
+            marks.append(cuda.Event())
+            marks[-1].record(self._stream)
+
+        with self._gpu.current():
+            if not self._open:
+                raise ValueError("the engine is closed")
+            try:
+                self._enqueue(mark)
+                self._stream.synchronize()
+                times = [float(marks[i].time_till(marks[i + 1])) for i in range(3)]
+            except cuda.Error as error:
+                raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
+        return times[0], times[1], times[2]
 
     def describe(self) -> dict[str, str]:
         """Runtime, version, device and precision."""

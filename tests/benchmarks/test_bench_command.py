@@ -214,7 +214,7 @@ def test_a_model_that_fails_after_some_frames_keeps_their_figures(monkeypatch: p
 
 def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) -> None:
     page = tmp_path / "result.html"
-    options = ["--scenario", "all", "--fps", "200", "--roofline", "--predict", "orin-nano", "--against"]
+    options = ["--scenario", "all", "--fps", "200", "--around", "--roofline", "--predict", "orin-nano", "--against"]
     done = bench(*QUICK, *options, str(default_model()), "--html", str(page), "--size", "64x64", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -223,6 +223,8 @@ def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) ->
         ("offline", None),
         ("camera", 200.0),
     ]
+    assert set(data["around"]) == {"decode", "guidance", "overlay", "encode"}
+    assert all(figures["p99_ms"] > 0 for figures in data["around"].values())
     assert data["accuracy"]["against"] == "default.efiqa"
     assert data["accuracy"]["map_mae"] == data["accuracy"]["verdict_flips"] == 0
     assert data["roofline"]["times_over"] > 0.5

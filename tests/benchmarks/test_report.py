@@ -60,6 +60,7 @@ def result(runs: int = 400, interrupted: bool = False, names: tuple[str, ...] = 
         model=ModelFacts("default.efiqa", "student", "int8", 256, 32, "ab" * 32, 120.0, {"AUROC": 0.99}),
         frames=FrameFacts("phantom", 16, ("760x570",)),
         scenarios=tuple(scenario(name, runs, interrupted) for name in names),
+        around={"decode": scenario().latency},
         memory=Memory(90.0, 151.0),
         accuracy=Accuracy("float.efiqa", 4, 0.003, 0.1, 0.999, 0.01, 0),
         roofline=ROOFLINE,
@@ -120,6 +121,7 @@ def test_the_table_shows_percentiles_ratio_and_machine() -> None:
         "against float.efiqa: map mean abs difference 0.0030",
         "51 C",
         "0.125 J a frame",
+        "around the model, decode: 3.01 / 4.61 / 4.97 ms",
     ):
         assert expected in shown
     assert "interrupted" not in shown

@@ -11,6 +11,7 @@ import ctypes
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,6 +83,13 @@ class MadeUpGpu:
     def Stream(self) -> Any:  # noqa: N802
         self.check()
         return SimpleNamespace(handle=7, synchronize=self.check)
+
+    def Event(self) -> Any:  # noqa: N802
+        self.check()
+        event = SimpleNamespace(at=0.0)
+        event.record = lambda stream: setattr(event, "at", time.perf_counter())
+        event.time_till = lambda later: (later.at - event.at) * 1000
+        return event
 
     def pagelocked_empty(self, shape: tuple[int, ...], dtype: Any, mem_flags: int = 0) -> Any:
         self.check()
@@ -169,6 +177,17 @@ def test_frames_from_eight_threads_and_everything_is_given_back(make_bundle: Mak
     assert engine.describe()["cuda graph"] == "no"  # there is no libcuda here
     with pytest.raises(ValueError, match="closed"):
         engine.infer(tensors[0])
+
+
+def test_the_gpu_times_the_parts_of_a_step(make_bundle: MakeBundle, gpu: Gpu) -> None:
+    bundle = make_bundle()
+    engine = TensorRtEngine(made_up_tensorrt(gpu.cuda, bundle, 1), gpu, b"plan", bundle)
+    copy_in, network, copy_out = engine.device_ms()
+    assert network > copy_in >= 0
+    assert network > copy_out >= 0
+    engine.close()
+    with pytest.raises(ValueError, match="closed"):
+        engine.device_ms()
 
 
 def test_an_engine_is_verified_on_its_gpu_before_it_is_used(
