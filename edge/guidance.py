@@ -53,6 +53,7 @@ PATIENCE_S = 1.5  # how long a better view is waited for, where that one is usab
 LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
 # --- calm, in seconds
 SETTLE_S = 0.2  # time constant of the vote of recent frames
+FORGOTTEN = 0.01  # share of that vote below which a cause is over
 MAJORITY = 0.5  # share of that vote that a new hint needs
 DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
 HOME_S = 0.4, 6.0  # time constants with which the place of a good view is learned: in its first second, and then
@@ -296,6 +297,8 @@ class Guide:
         self._last = t
         for name in CODES:
             self._votes[name] += share * ((name == code) - self._votes[name])
+        # A cause that comes back may be elsewhere: where it was the last time must not pull.
+        self._places = {name: where for name, where in self._places.items() if self._votes[name] > FORGOTTEN}
         if place is not None:
             before = self._places.get(code, place)
             self._places[code] = (
@@ -304,9 +307,18 @@ class Guide:
             )
         winner = max(CODES, key=lambda name: self._votes[name])
         surely = self._votes[winner] >= MAJORITY and t - self._changed >= DWELL_S
-        if self._hint is None or (winner != self._hint.code and surely):
-            self._hint, self._changed = _hint_at(winner, self._places.get(winner)), t
+        if self._hint is None or surely:
+            told = _hint_at(winner, self._places.get(winner))
+            if self._hint is None or winner != self._hint.code or _turned(self._hint, told):
+                self._hint, self._changed = told, t
         return self._hint
+
+
+def _turned(old: Hint, new: Hint) -> bool:
+    """Whether the same cause is now so much elsewhere that the operator must know."""
+    if old.clock is None or new.clock is None:
+        return False
+    return 2 <= (new.clock - old.clock) % 12 <= 10
 
 
 def _hint_at(code: Code, place: tuple[float, float] | None) -> Hint:

@@ -1,0 +1,39 @@
+"""Where a hint points: to where its cause is now, without flicker."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from edge.bundle import Thresholds
+from edge.guidance import DWELL_S, Guide
+from edge.hint import Code, Hint
+
+
+def at(hour: float) -> tuple[float, float]:
+    return 0.5 * math.sin(hour * math.pi / 6), -0.5 * math.cos(hour * math.pi / 6)
+
+
+def hints(*told: tuple[Code, float | None, float]) -> list[Hint]:
+    """The hints of every frame at 30 fps; for each cause its hour and how long it lasts, in seconds."""
+    guide, made, t = Guide(Thresholds(usable=0.8, good=0.9, fundus=0.1)), [], 0.0
+    for code, hour, seconds in told:
+        for _ in range(round(seconds * 30)):
+            made.append(guide._vote(code, None if hour is None else at(hour), t))
+            t += 1 / 30
+    return made
+
+
+def test_shadow_that_comes_back_elsewhere_is_not_pulled_to_where_it_was() -> None:
+    made = hints(("edge_shadow", 3, 1.0), ("hold", None, 2.0), ("edge_shadow", 10, 1.0))
+    assert {hint.clock for hint in made[:30]} == {3}
+    assert {hint.clock for hint in made[60:] if hint.code == "edge_shadow"} == {10}
+
+
+def test_direction_follows_a_cause_that_moves_but_does_not_tremble() -> None:
+    made = hints(("off_centre", 3, 1.0), ("off_centre", 9, 2.0))
+    assert made[-1].clock == 9
+    changes = sum(before != after for before, after in itertools.pairwise(made))
+    assert changes <= len(made) / 30 / DWELL_S
+    trembling = [("edge_shadow", 10 + 0.6 * (index % 2), 0.1) for index in range(30)]
+    assert len(set(hints(*trembling))) == 1  # type: ignore[arg-type]
