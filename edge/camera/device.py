@@ -116,7 +116,8 @@ class DeviceCamera:
 
     def close(self) -> None:
         self._ended = True
-        self._capture.release()
+        with quiet_opencv():
+            self._capture.release()
 
     def _ask_for(self, wish: Wish) -> None:
         if wish.pixels:

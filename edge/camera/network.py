@@ -81,4 +81,5 @@ class NetworkCamera:
 
     def close(self) -> None:
         self._ended = True
-        self._capture.release()
+        with quiet_opencv():
+            self._capture.release()

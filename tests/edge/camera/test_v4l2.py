@@ -1,0 +1,205 @@
+"""A USB camera as V4L2 shows one: the real OpenCV and the real ioctls against a driver that is preloaded.
+
+No camera is needed, and none is touched; what a real driver does beyond this is not tested here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+VIDEO = "/dev/video97"
+HEAD = """
+import json, os, sys, threading, time
+from pathlib import Path
+from edge.camera.device import DeviceCamera, read_wish
+from edge.camera.nodes import list_cameras
+from edge.camera.open import open_camera
+from edge.errors import EdgeError
+plug, video = Path(os.environ["FAKE_PLUG"]), os.environ["FAKE_VIDEO"]
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        pytest.skip("needs Linux and a C compiler")
+    library = tmp_path_factory.mktemp("driver") / "fake_v4l2.so"
+    command = ["cc", "-shared", "-fPIC", "-O2", str(HERE / "fake_v4l2.c"), "-o", str(library), "-ldl"]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "videodev2.h" in built.stderr:
+        pytest.skip("the kernel's headers are not installed")
+    assert built.returncode == 0, built.stderr
+    return library
+
+
+def environment(driver: Path, plug: Path) -> dict[str, str]:
+    plug.write_text("")
+    return {
+        **os.environ,
+        "LD_PRELOAD": str(driver),
+        "FAKE_VIDEO": VIDEO,
+        "FAKE_PLUG": str(plug),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def play(driver: Path, plug: Path, scene: str) -> Any:
+    """What a scene prints as JSON; nothing may be said beside it."""
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + scene],
+        env=environment(driver, plug), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_frames_come_with_the_drivers_time(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+camera = DeviceCamera(video)
+camera.read()
+frames = []
+for _ in range(6):
+    frame = camera.read()
+    frames.append((frame.index, frame.image.shape, float(frame.image.mean()), frame.timestamp, time.monotonic()))
+camera.close()
+print(json.dumps([camera.format, camera.fps, frames]))
+""",
+    )
+    kind, fps, frames = said
+    assert (kind, fps) == ("640x480 YUYV, 30 fps", 30.0)
+    assert [frame[0] for frame in frames] == [1, 2, 3, 4, 5, 6]
+    assert {tuple(frame[1]) for frame in frames} == {(480, 640, 3)}
+    means = [frame[2] for frame in frames]
+    assert means == sorted(set(means))  # a new picture each time, the older before the newer
+    assert all(0 <= now - taken < 0.2 for *_, taken, now in frames)
+
+
+def test_a_mode_is_asked_for_and_one_that_is_not_there_refused(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+camera = DeviceCamera(video, read_wish("1280x720@30/YUYV"))
+shape = camera.read().image.shape
+camera.close()
+try:
+    DeviceCamera(video, read_wish("1920x1080"))
+except EdgeError as error:
+    print(json.dumps([camera.format, shape, str(error)]))
+""",
+    )
+    assert said[:2] == ["1280x720 YUYV, 30 fps", [720, 1280, 3]]
+    assert "gives 1280x720 YUYV, 30 fps instead" in said[2]
+
+
+def test_cameras_are_listed_with_their_modes(driver: Path, tmp_path: Path) -> None:
+    node = tmp_path / "sysfs" / "video97"
+    node.mkdir(parents=True)
+    (node / "name").write_text("Fake fundus camera\n")
+    said = play(
+        driver,
+        tmp_path / "plug",
+        f"""
+(found,) = list_cameras(Path({str(tmp_path / "sysfs")!r}))
+print(json.dumps([found.source, found.node.name, [str(mode) for mode in found.modes], found.trouble]))
+""",
+    )
+    assert said == ["97", "Fake fundus camera", ["640x480@30/YUYV", "1280x720@30/YUYV"], ""]
+
+
+def test_a_camera_is_unplugged_comes_back_stalls_and_comes_back(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+stop, told, cut = threading.Event(), [], []
+camera = open_camera("97", tell=lambda sentence: told.append((time.monotonic(), sentence)), stop=stop)
+def wait_for(number):
+    until = time.monotonic() + 15
+    while len(told) < number and time.monotonic() < until: time.sleep(0.01)
+def hand():
+    time.sleep(0.4)
+    cut.append(time.monotonic()); plug.unlink(); wait_for(1); time.sleep(0.5)
+    plug.write_text(""); wait_for(2); time.sleep(0.4)
+    cut.append(time.monotonic()); plug.write_text("stall"); wait_for(3)
+    plug.write_text(""); wait_for(4); time.sleep(0.4)
+    stop.set()
+threading.Thread(target=hand).start()
+indices = [frame.index for frame in iter(camera.read, None)]
+camera.close()
+print(json.dumps([told, cut, indices, camera.lost]))
+""",
+    )
+    told, cut, indices, lost = said
+    assert lost == 2
+    assert [("is back" in sentence) for _, sentence in told] == [False, True, False, True]
+    assert told[0][0] - cut[0] < 1.0
+    assert told[2][0] - cut[1] < 1.3  # a second after the last frame, which came after the cut
+    assert told[3][0] - told[2][0] < 3.0
+    assert indices == sorted(set(indices))
+    assert len(indices) > 20
+
+
+def test_a_camera_that_another_program_holds(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+camera = DeviceCamera(video)
+try:
+    DeviceCamera(video)
+except EdgeError as error:
+    print(json.dumps(str(error)))
+camera.close()
+""",
+    )
+    assert said.startswith(f"no camera answers at {VIDEO}: plug it in, close other programs that use it")
+
+
+def test_a_session_survives_its_cable(driver: Path, tmp_path: Path) -> None:
+    """The whole command: frames, cable out, cable in, frames, Ctrl-C; everything kept, exit 0."""
+    plug, out = tmp_path / "plug", tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.commands.capture", "97", "--json", "--out", str(out), "--no-video"],
+        env=environment(driver, plug), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+
+    def read_until(what: str) -> list[dict[str, Any]]:
+        lines = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if what in line:
+                return lines
+        raise AssertionError(process.stderr.read() if process.stderr else "")
+
+    read_until('"index": 5')
+    plug.unlink()
+    began = time.monotonic()
+    read_until("trying to reach it again")
+    assert time.monotonic() - began < 2
+    plug.write_text("")
+    read_until("is back after")
+    read_until('"verdict"')
+    process.send_signal(2)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    lines = (out / "session.jsonl").read_text().splitlines()
+    indices = [json.loads(line)["index"] for line in lines]
+    assert indices == sorted(set(indices))
