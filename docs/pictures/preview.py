@@ -22,7 +22,7 @@ from edge.camera.demo import DemoCamera
 from edge.capture.loop import Counts, grade_stream
 from edge.preview.server import Controls, Listen, Preview
 
-SHOWN = ("edge_shadow", "hold")  # hints to wait for, from left to right
+SHOWN = (("edge_shadow", "reject"), ("hold", "good"))  # hints and verdicts to wait for, from left to right
 _WIDTH, _HEIGHT = 400, 850
 _PATIENCE_S = 90
 
@@ -68,22 +68,22 @@ def _look(preview: Preview, asked: threading.Event) -> list[NDArray[np.uint8]]:
         until = time.monotonic() + _PATIENCE_S
         while not browser.execute_script(kept):
             _hurry(until, "a good frame")
-        return [_view(browser, hint) for hint in SHOWN]
+        return [_view(browser, *shown) for shown in SHOWN]
     finally:
         browser.quit()
 
 
-def _view(browser: webdriver.Chrome, hint: str) -> NDArray[np.uint8]:
+def _view(browser: webdriver.Chrome, hint: str, verdict: str) -> NDArray[np.uint8]:
     """The page while a hint is shown."""
-    code = "return document.getElementById('hint').dataset.code"
+    shown = "return [document.getElementById('hint').dataset.code, document.getElementById('bar').dataset.verdict]"
     until = time.monotonic() + _PATIENCE_S
     while True:
         _hurry(until, hint)
-        if browser.execute_script(code) != hint:
+        if browser.execute_script(shown) != [hint, verdict]:
             continue
         time.sleep(0.3)  # the picture follows the words
         data = browser.get_screenshot_as_png()
-        if browser.execute_script(code) == hint:
+        if browser.execute_script(shown) == [hint, verdict]:
             view = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             return np.asarray(view, dtype=np.uint8)
 
