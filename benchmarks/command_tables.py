@@ -21,7 +21,7 @@ from benchmarks.predict import predict
 from benchmarks.reference import VIT_L16, build_reference, compare, why_no_reference
 from benchmarks.result import notes_on
 from benchmarks.rivals import SHIPPED, open_rival
-from benchmarks.roofline import measure_roofline
+from benchmarks.roofline import Roofline, measure_roofline
 from benchmarks.tables import (
     check_table,
     headline,
@@ -66,18 +66,24 @@ def tables(
     with err.status("getting frames"):
         frames = phantom_frames()
     with QualityModel.load(model, "openvino", threads) as quality:
-        parts = _speed(quality, frames, runs, threads, load)
+        with err.status("roofline"):
+            roofline = measure_roofline(quality.bundle.onnx, threads or usable_cores())
+        parts = _speed(quality, frames, runs, threads, load, roofline)
         parts += _reference(quality, frames, threads or usable_cores()) if reference else []
-    parts.append(
-        peer_table(measure_peers(model, chosen, folder, threads, say=lambda words: err.print(words, markup=False)))
-    )
+    rows = measure_peers(model, chosen, folder, threads, say=lambda words: err.print(words, markup=False))
+    parts.append(peer_table(rows, roofline.ceilings))
     parts += _trust(model, frames, threads, pairs) if pairs else []
     put_into(page, text, "\n\n".join(parts))
     err.print(f"tables written into {page}", markup=False)
 
 
 def _speed(
-    quality: QualityModel, frames: Frames, runs: int, threads: int | None, load: tuple[float, float, float] | None
+    quality: QualityModel,
+    frames: Frames,
+    runs: int,
+    threads: int | None,
+    load: tuple[float, float, float] | None,
+    roofline: Roofline,
 ) -> list[str]:
     """Scenarios, what was wrong with them, roofline, predictions."""
     used = threads or usable_cores()
@@ -89,8 +95,6 @@ def _speed(
         raise KeyboardInterrupt
     machine = describe_machine(quality.engine.describe(), threads, load)
     notes = [f"- {note}" for note in (*notes_on(scenarios, frames, machine), *missing)]
-    with err.status("roofline"):
-        roofline = measure_roofline(quality.bundle.onnx, used)
     layers = count_layers(quality.bundle.onnx)
     return [
         headline(quality.manifest, machine, frames, datetime.now(timezone.utc).date().isoformat()),

@@ -174,6 +174,14 @@ def _read(path: Path) -> Any:
         raise EdgeError(f"{path} cannot be read as YAML ({first})") from error
 
 
+def off_by_unseen(row: Check, rows: Sequence[Check]) -> float:
+    """How far off the prediction is where the shares are fitted to the other networks alone; 1.1 is a tenth."""
+    device = find_device(_read(DEVICES)["published"]["device"])
+    shares = fit([each for each in rows if each.network != row.network], device)
+    ratio = estimate_ms(NETWORKS[row.network](row.precision == "int8"), device, shares) / row.published_ms
+    return max(ratio, 1 / ratio)
+
+
 def fit(rows: Sequence[Check], device: Device) -> Shares:
     """The shares that fit published latencies best, on a grid: how the ``model`` of ``devices.yaml`` was chosen."""
     best, chosen = math.inf, Shares(1.0, 1.0, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -122,7 +123,7 @@ def _state(state: State) -> str:
 def _lines(result: Result) -> list[tuple[str, str]]:
     """Everything that is not of one scenario, as label and text."""
     memory, model = result.memory, result.model
-    lines = []
+    lines = _pacing_lines(result.scenarios)
     if memory.peak_mib is not None and memory.before_model_mib is not None:
         lines.append(("peak memory", f"{memory.peak_mib:.0f} MiB ({memory.before_model_mib:.0f} MiB before the model)"))
     if memory.device_mib is not None:
@@ -153,6 +154,30 @@ def _lines(result: Result) -> list[tuple[str, str]]:
     lines.append(("clock", f"steps of {result.clock_ns} ns"))
     lines += [("date", result.date), ("command", result.command)]
     return lines + [("note", note) for note in result.notes]
+
+
+def _pacing_lines(scenarios: Sequence[ScenarioResult]) -> list[tuple[str, str]]:
+    """A camera's gaps beside a tight loop of the same run: how much slower the work is, and what the clocks did."""
+    tight = next((each for each in scenarios if each.scenario == "single_stream"), None)
+    alone = tight.stages["end_to_end"].p50_ms if tight is not None else None
+    lines = []
+    for each in scenarios:
+        paced = each.stages["end_to_end"].p50_ms
+        if each.scenario == "camera" and tight is not None and alone and paced:
+            said = f"the same work takes {paced / alone:.2f} times as long"
+            for name, before, after in (
+                ("CPU", _mean([s.cpu_mhz for s in tight.states]), _mean([s.cpu_mhz for s in each.states])),
+                ("GPU", _mean([s.gpu_mhz for s in tight.states]), _mean([s.gpu_mhz for s in each.states])),
+            ):
+                if before and after:
+                    said += f"; {name} clock {before:.0f} MHz in the loop and {after:.0f} MHz at this pace"
+            lines.append((f"{scenario_name(each)} beside single stream", said))
+    return lines
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _roofline_lines(roofline: Roofline) -> list[tuple[str, str]]:

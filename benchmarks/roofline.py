@@ -117,6 +117,11 @@ def measure_roofline(onnx: bytes, threads: int, tries: int = 30) -> Roofline:
     )
 
 
+def least_ms(layers: Sequence[Layer], ceilings: Ceilings) -> float:
+    """What the ceilings allow a whole network, layer by layer."""
+    return sum(_row(layer, 0.0, ceilings).least_ms for layer in layers)
+
+
 def _row(layer: Layer, ms: float, ceilings: Ceilings) -> LayerTime:
     arithmetic = 2 * layer.macs / (ceilings.int8_gops if layer.int8 else ceilings.float_gops) / 1e6
     memory = layer.least_bytes() / ceilings.copy_gb_s / 1e6

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.intervals import centre
-from benchmarks.layers import count_layers
+from benchmarks.layers import Layer, count_layers
 from benchmarks.peers.build import Peer, build_peer
 from benchmarks.rivals import SHIPPED, Rival, open_rival
 from edge import EdgeError
@@ -29,13 +29,13 @@ class PeerTime:
 
     Attributes:
         title: what it is.
-        gmacs: billions of multiplications.
+        layers: what it computes.
         ms: median.
         times: its time over ours, with its interval of 95 %.
     """
 
     title: str
-    gmacs: float
+    layers: tuple[Layer, ...]
     ms: float
     times: float
     low: float
@@ -79,11 +79,11 @@ def measure_peers(
                 ratios, counted, theirs_ms = _turns(ours, theirs, rounds)
             ours_ms += counted
             times, low, high = (math.exp(value) for value in centre(np.array(ratios), 0.95))
-            gmacs = sum(layer.macs for layer in count_layers(path.read_bytes())) / 1e9
-            rows.append(PeerTime(peer.title, gmacs, float(np.median(theirs_ms)), times, low, high))
-    gmacs = sum(layer.macs for layer in count_layers(bundle.onnx)) / 1e9
+            rows.append(
+                PeerTime(peer.title, count_layers(path.read_bytes()), float(np.median(theirs_ms)), times, low, high)
+            )
     title = f"ours: {bundle.manifest.name}, {bundle.manifest.precision}, at {bundle.manifest.input_size}"
-    return PeerTime(title, gmacs, float(np.median(ours_ms)), 1.0, 1.0, 1.0), *rows
+    return PeerTime(title, count_layers(bundle.onnx), float(np.median(ours_ms)), 1.0, 1.0, 1.0), *rows
 
 
 def _turns(ours: Rival, theirs: Rival, rounds: int) -> tuple[list[float], list[float], list[float]]:

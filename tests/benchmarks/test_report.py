@@ -151,6 +151,15 @@ def test_frames_of_many_sizes_do_not_fill_the_headline() -> None:
     assert to_markdown(many).splitlines()[0] == "### student, int8, single stream: 400 frames of 64 sizes"
 
 
+def test_a_camera_stands_beside_the_tight_loop_of_its_run() -> None:
+    text = to_markdown(result(names=("single_stream", "camera")))
+    told = (
+        "camera at 30 fps beside single stream: the same work takes 1.00 times as long; CPU clock 2500 MHz in the loop"
+    )
+    assert told in text
+    assert "beside single stream" not in to_markdown(result(names=("camera",)))
+
+
 def test_a_camera_tells_what_it_dropped() -> None:
     text = to_markdown(result(names=("camera",)))
     assert "camera at 30 fps" in text
