@@ -18,6 +18,8 @@ from edge.engines.cache import Built, cache_folder, sidecar
 from edge.engines.choose import Compiled, Plan, compile_bundle, plan_bundle
 from edge.engines.explain import Explanation
 from edge.errors import EdgeError
+from edge.export import pipelines
+from edge.export.check import check_export
 
 app = cli.new_app("Build the engine of a model.")
 main = cli.main_of(app)
@@ -33,6 +35,7 @@ against the network that it was built from; one built ahead of time, when it is 
 Examples:
   edge-compile
   edge-compile model.efiqa --target sm86 --out model.sm86.engine
+  edge-compile model.efiqa --export served --for triton
 """
 
 
@@ -60,6 +63,24 @@ Explain = Annotated[
     bool, typer.Option("--explain", help="Also say what the engine is made of, and where INT8 is lost.")
 ]
 
+Export = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write the model for another program in place of building an engine.")
+]
+
+
+class Program(str, Enum):
+    """For what ``--export`` writes."""
+
+    onnx = "onnx"
+    triton = "triton"
+    deepstream = "deepstream"
+
+
+ForProgram = Annotated[
+    Program | None,
+    typer.Option("--for", help="With --export: one ONNX file, a Triton model repository, or a DeepStream nvinfer."),
+]
+
 
 @app.command(help=_HELP)
 def compile_model(
@@ -70,6 +91,8 @@ def compile_model(
     out: Out = None,
     plan: PlanOnly = False,
     explain: Explain = False,
+    export: Export = None,
+    program: ForProgram = None,
     as_json: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
@@ -80,7 +103,12 @@ def compile_model(
         )
     if dla is not None and (target is not Target.current or engine.value not in ("auto", "tensorrt")):
         raise typer.BadParameter("--dla is for TensorRT on this machine; leave --target and other engines out.")
+    if (export is None) != (program is None):
+        raise typer.BadParameter("--export DIR and --for NAME go together: give both.")
     bundle = read_bundle(model or default_model())
+    if export is not None and program is not None:
+        _export(bundle, export, program, as_json)
+        return
     if plan:
         _tell_plan(plan_bundle(bundle, engine.value, target.value, dla), bundle, as_json)
         return
@@ -94,6 +122,26 @@ def compile_model(
         print(json.dumps(_facts(compiled, bundle.path, out), indent=1))
     else:
         _tell(compiled, bundle.path, out)
+
+
+def _export(bundle: Bundle, folder: Path, program: Program, as_json: bool) -> None:
+    written = pipelines.export(bundle, folder, program.value)
+    parity = check_export(written.onnx, bundle)
+    if as_json:
+        facts = {
+            "model": str(bundle.path),
+            "for": program.value,
+            "files": [str(path) for path in written.files],
+            "parity": None if parity is None else dataclasses.asdict(parity),
+        }
+        print(json.dumps(facts, indent=1))
+        return
+    lines = [str(path) for path in written.files]
+    if parity is None:
+        lines.append("not checked against this program: that needs OpenVINO")
+    else:
+        lines += ["against this program, on golden frames:", *parity.lines()]
+    cli.out.print("\n".join(lines), markup=False)
 
 
 def _copy(built: Built, out: Path) -> None:

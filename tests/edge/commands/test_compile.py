@@ -108,6 +108,17 @@ def test_it_says_how_the_engine_was_verified_and_what_it_is_made_of(
     assert facts["explanation"] is None
 
 
+@pytest.mark.parametrize(("program", "count"), [("onnx", 1), ("triton", 2), ("deepstream", 2)])
+def test_a_model_for_another_program(run: Command, tmp_path: Path, program: str, count: int) -> None:
+    code, said, _ = run("--export", str(tmp_path / "out"), "--for", program, "--json")
+    facts = json.loads(said)
+    assert code == 0
+    assert len(facts["files"]) == count
+    assert all(Path(path).is_file() for path in facts["files"])
+    assert facts["parity"]["map_mae"] < 0.02
+    assert facts["parity"]["verdict_flips"] == 0
+
+
 def test_a_target_without_tensorrt_rtx(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
     code, said, error = run("--target", "sm86")
@@ -129,6 +140,9 @@ def test_a_missing_model_is_one_sentence(run: Command, tmp_path: Path) -> None:
         ["--engine", "onnxruntime"],
         ["--engine", "openvino", "--target", "sm86"],
         ["--dla", "2"],
+        ["--export", "x"],
+        ["--for", "onnx"],
+        ["--export", "x", "--for", "tflite"],
         ["--dla", "0", "--engine", "openvino"],
         ["--dla", "0", "--target", "sm86"],
         ["a.efiqa", "b.efiqa"],
