@@ -106,8 +106,8 @@ def prediction_table(predictions: list[Prediction]) -> str:
     ]
     lines += [
         "",
-        "The predictor against latencies that others published for an Orin Nano. Its shares were fitted to all six; the "
-        "last column is the error where they are fitted to the other two networks alone.",
+        "The predictor against latencies that others published for an Orin Nano. Its shares were fitted to all six; "
+        "the last column is the error where they are fitted to the other two networks alone.",
         "",
         "| network | precision | published, ms | predicted range, ms | likeliest, ms | off by | off by, unseen |",
         "| --- | --- | --- | --- | --- | --- | --- |",
