@@ -12,10 +12,13 @@ from pathlib import Path
 
 from calibration.comparison import compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
+from calibration.finetune import STEPS, frames_to_learn
 from calibration.frames import choose_frames, phantoms, tensors
+from calibration.parity import FormsParity
 from calibration.quantize import METHODS, Method
-from calibration.search import search, write_search
+from calibration.search import Trial, search, write_search
 from calibration.selection import choose, write_choice
+from calibration.stored import write_quantized
 from calibration.target import check_target
 from calibration.thresholds import UNFITTED, Scored
 from edge.bundle import MAPS, Manifest, MapName, Region, write_bundle
@@ -32,7 +35,7 @@ MAX_MAP_MAE = 0.01
 # Chosen beforehand and never tuned: graders ask first whether fovea and disc can be judged, and forgive the periphery.
 POOLING: dict[Region, float] = {"disc": 2.0, "macula": 3.0, "periphery": 1.0}
 _EVEN: dict[Region, float] = dict.fromkeys(POOLING, 1.0)  # of a student that does not say where they are
-_SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "openvino", "numpy")
+_SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "onnxruntime", "openvino", "numpy")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Report:
         trials: mean absolute difference of the map by method, all layers in INT8.
         method: the one that was taken.
         left_out: layers that stayed in float, the most damaging first, with what each costs alone.
+        forms: every form of the student beside the one that it was made from, on golden frames and on the folder.
         milliseconds: of an inference, float and INT8, in turns on OpenVINO.
         aurocs: ``{set: {question: (float, INT8)}}``.
         manifest: of the bundle that was written.
@@ -51,8 +55,9 @@ class Report:
 
     path: Path
     parity: Parity
-    trials: dict[Method, float]
-    method: Method
+    forms: dict[str, FormsParity]
+    trials: dict[Trial, float]
+    method: Trial
     left_out: dict[str, float]
     milliseconds: tuple[float, float]
     aurocs: dict[str, dict[str, tuple[float, float]]]
@@ -67,6 +72,7 @@ def make_bundle(
     frames: Path | None = None,
     methods: Sequence[Method] = METHODS,
     max_map_mae: float = MAX_MAP_MAE,
+    finetune: int = STEPS,
 ) -> Report:
     """Quantise the student of a run and write it as a bundle, if its maps stay what they were.
 
@@ -78,6 +84,7 @@ def make_bundle(
         frames: what to calibrate on in place of the photographs of ``data``, see ``calibration.selection.choose``.
         methods: ways to choose the ranges of activations; the best is kept.
         max_map_mae: mean absolute difference of the degradation map that INT8 may cost.
+        finetune: steps of fine-tuning the best of these; taken where it keeps the maps better. 0 leaves it out.
 
     Raises:
         EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, or a file cannot be
@@ -93,8 +100,11 @@ def make_bundle(
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
     held = tensors(chain(others, phantoms(range(240, 256))), recipe)
     say(f"quantising by {', '.join(methods)}")
-    found = search(network, [c.tensor for c in chosen], held, methods, max_map_mae)
+    tensors_chosen = [c.tensor for c in chosen]
+    lessons = frames_to_learn(run, recipe, tensors_chosen) if finetune else []
+    found = search(network, tensors_chosen, held, methods, max_map_mae, lessons, finetune)
     write_search(folder, found, max_map_mae)
+    write_quantized(folder, found.network, found.left_out, found.damages[0].layer)
     manifest = _manifest(recipe, run, *maps_of(network, recipe.distill.size))
     say("exporting")
     float_path, int8_path = folder / "float32.efiqa", folder / "int8.efiqa"
@@ -105,7 +115,7 @@ def make_bundle(
     )
     _write(int8_path, manifest, onnx := to_onnx(found.network, recipe.distill.size))
     with QualityModel.load(float_path, "openvino") as exact, QualityModel.load(int8_path, "openvino") as rounded:
-        seen = compare_forms(exact, rounded, found, held, data, recipe, max_map_mae, say)
+        seen = compare_forms(network, exact, rounded, found, held, data, recipe, max_map_mae, folder, say)
     table = seen.aurocs()
     final = dataclasses.replace(
         manifest,
@@ -122,7 +132,7 @@ def make_bundle(
         final = dataclasses.replace(final, precision="float32", why_float=why)
         onnx = to_onnx(network, recipe.distill.size)
     written = _write(target, final, onnx)
-    return Report(target, seen.parity, found.trials, found.method, costs, seen.milliseconds, table, written)
+    return Report(target, seen.parity, seen.forms, found.trials, found.method, costs, seen.milliseconds, table, written)
 
 
 def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:

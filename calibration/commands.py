@@ -40,6 +40,9 @@ def int8(
     max_map_mae: Annotated[
         float, typer.Option(min=0.0001, max=1, help="By how much INT8 may move the map: mean absolute difference.")
     ] = 0.01,
+    finetune: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Steps of fine-tuning the best of them; 0 leaves it out.")
+    ] = 300,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -49,16 +52,18 @@ def int8(
     """
     try:
         from calibration.bundles import make_bundle
+        from calibration.parity_report import as_dict
+        from calibration.parity_report import lines as parity_lines
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
-    report = make_bundle(
-        run, data, target, lambda words: err.print(words, markup=False), frames, cast(Any, asked), max_map_mae
-    )
+    report = make_bundle(run, data, target, _say, frames, cast(Any, asked), max_map_mae, finetune)
     if as_json:
-        out.print_json(json.dumps(dataclasses.asdict(report) | {"path": str(report.path)}, default=str))
+        forms = {name: as_dict(parity) for name, parity in report.forms.items()}
+        plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)} | {"forms": forms}
+        out.print_json(json.dumps(plain | {"path": str(report.path)}, default=_plain))
         return
     out.print(f"{report.path}: {report.path.stat().st_size / 2**20:.2f} MiB", markup=False)
     for method, apart in report.trials.items():
@@ -69,6 +74,8 @@ def int8(
     out.print(f"inference on OpenVINO    {before:.2f} ms float32, {after:.2f} ms INT8 ({before / after:.1f} times)")
     for line in report.parity.lines():
         out.print(line)
+    for name, parity in report.forms.items():
+        out.print(f"{name}:", *parity_lines(parity), sep="\n", markup=False)
     for name, questions in report.aurocs.items():
         for question, (before, after) in questions.items():
             out.print(f"AUROC {name} {question}: float32 {before:.4f}, INT8 {after:.4f}", markup=False)
@@ -76,6 +83,89 @@ def int8(
     out.print(
         f"thresholds: usable from {fitted.usable:.3f}, good from {fitted.good:.3f} ({report.manifest.thresholds_from})"
     )
+
+
+def _say(words: str) -> None:
+    err.print(words, markup=False)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: dataclasses by field, anything else as text."""
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+@app.command()
+def parity(
+    run: Annotated[Path, typer.Argument(help="The run folder, calibrated by edge-calibrate int8.")],
+    model: Annotated[Path, typer.Argument(help="The INT8 bundle that was made from it.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Images and folders; synthetic eyes without.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for parity.md, .json and .png.")
+    ] = None,
+    max_map_mae: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="By how much INT8 may move the map: mean absolute difference.")
+    ] = 0.01,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare every form of a student, from torch to each engine, on any photographs. Exit 1 where they differ.
+
+    Example: edge-calibrate parity runs/mine model.efiqa photographs -o report
+    """
+    try:
+        from calibration.again import compare_again
+        from calibration.parity_report import as_dict, lines
+    except ImportError as error:
+        raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
+    report, fault = compare_again(run, model, paths or [], target, max_map_mae, _say)
+    if as_json:
+        out.print_json(json.dumps(as_dict(report) | {"fault": fault}))
+    else:
+        out.print(*lines(report), sep="\n", markup=False)
+    if fault:
+        raise EdgeError(fault)
+
+
+@app.command()
+def teacher(
+    run: Annotated[Path, typer.Argument(help="The run folder that edge-train wrote, with its adapter.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")],
+    data: Annotated[Path | None, typer.Option(help="Photographs to calibrate on; synthetic eyes without.")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=16, max=2048, help="Side of the input in pixels; the recipe's without.")
+    ] = None,
+    max_map_mae: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="By how much either form may move the map: mean abs difference.")
+    ] = 0.01,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Export the foundation model, backbone and adapter as one graph, in float16 and INT8, for larger devices.
+
+    Example: edge-calibrate teacher runs/mine --data photographs -o teacher
+    """
+    try:
+        from calibration.teacher import TARGET, make_teacher
+    except ImportError as error:
+        raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
+    report = make_teacher(run, data, target, size, max_map_mae, _say)
+    if as_json:
+        out.print_json(json.dumps(dataclasses.asdict(report), default=str))
+        return
+    out.print(f"{report.backbone} and its adapter at {report.size} pixels, grid {report.grid}", markup=False)
+    for method, apart in report.trials.items():
+        out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
+    for layer, apart in report.left_out.items():
+        out.print(f"in float: {layer}, whose output INT8 would move by {100 * apart:.1f} %", markup=False)
+    for form in report.forms:
+        out.print(
+            f"{form.path}: {form.mebibytes:.1f} MiB, map {form.map_mae:.5f} off, at most {form.map_max:.4f}; "
+            f"{TARGET} engine: {form.engine}",
+            markup=False,
+        )
+    out.print(f"{report.bundle}: {report.why_float or 'INT8'}; peak memory {report.peak_gib:.1f} GiB", markup=False)
 
 
 @app.command()
@@ -108,7 +198,7 @@ def thresholds(
         aim = Aim("sensitivity", at_sensitivity)
     elif at_specificity is not None:
         aim = Aim("specificity", at_specificity)
-    report = fit_site(model, labels, target, aim, engine.value, lambda words: err.print(words, markup=False))
+    report = fit_site(model, labels, target, aim, engine.value, _say)
     for sentence in report.left_out:
         err.print(f"left out: {sentence}", markup=False)
     for sentence in report.doubts:
@@ -131,7 +221,7 @@ def page(
 
     Example: edge-calibrate page captures -o captures/label.html
     """
-    made = make_page(paths, target, number, lambda words: err.print(words, markup=False))
+    made = make_page(paths, target, number, _say)
     out.print(f"{target}: {made} images; open it in a browser, and save labels.csv beside it", markup=False)
 
 

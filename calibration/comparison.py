@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from calibration.frames import Frame, choose_frames, phantoms
-from calibration.gate import check_engine, check_parity, time_both
+from calibration.forms import Student
+from calibration.frames import named_frames, named_phantoms
+from calibration.gate import check_forms, check_parity, time_both
+from calibration.parity import FormsParity, compare_all
+from calibration.parity_report import write_parity
 from calibration.search import Found
 from calibration.thresholds import UNFITTED, Scored, aurocs, fit_thresholds
-from edge.assessment import Assessment
 from edge.bundle import Golden, Thresholds
 from edge.grading import Input, grade_files
 from edge.labels import has_both_classes
 from edge.model import QualityModel
-from edge.parity import Parity, compare
+from edge.parity import Parity
 from edge.phantom.golden import golden_frame
 from trainer.label_quality import LabelledSet, find_labelled
 from trainer.recipe import Recipe
@@ -36,7 +39,8 @@ class Comparison:
         golden: seeded frames and the scores of the float network.
         labelled: labelled sets with both classes, as the float and the INT8 network score them.
         thresholds: fitted on the latter; defaults where nothing is labelled.
-        parity: from the frame to the score.
+        parity: float beside INT8 on OpenVINO, from the frame to the score.
+        forms: every form of the student, on golden frames and on the folder.
         milliseconds: of an inference, float and INT8.
     """
 
@@ -44,6 +48,7 @@ class Comparison:
     labelled: tuple[tuple[Scored, Scored], ...]
     thresholds: Thresholds
     parity: Parity
+    forms: dict[str, FormsParity]
     milliseconds: tuple[float, float]
 
     def aurocs(self) -> dict[str, dict[str, tuple[float, float]]]:
@@ -55,6 +60,7 @@ class Comparison:
 
 
 def compare_forms(
+    network: nn.Module,
     exact: QualityModel,
     rounded: QualityModel,
     found: Found,
@@ -62,32 +68,42 @@ def compare_forms(
     data: Path | None,
     recipe: Recipe,
     most: float,
+    folder: Path,
     say: Callable[[str], None],
 ) -> Comparison:
     """Both forms on photographs, phantoms and labelled sets.
 
     Args:
-        exact, rounded: the float network and its INT8 form.
+        network: the float student in torch.
+        exact, rounded: the same as a bundle, and its INT8 form.
         found: how the latter was made.
         held: prepared frames, for what needs tensors.
         data: folder of photographs; None for phantoms alone.
         recipe: its ``exclude`` folders take no part in the parity.
         most: mean absolute difference of the degradation map that is allowed.
+        folder: where the report goes, also where the gate then refuses.
         say: told what is going on.
 
     Raises:
         EdgeError: the maps are further apart; the sentence names the layer or the stage that is to blame.
     """
     say("comparing float32 with INT8")
-    check_engine(found.network, rounded, held, most)
     golden = tuple(Golden(seed, exact.assess(golden_frame(seed)).score) for seed in _GOLDEN)
     scored = [_score(s, exact, rounded, say) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
     thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
-    compared = chain(choose_frames(data, recipe, PARITY_FRAMES), phantoms(range(100, 140)))
-    parity = _parity(compared, exact, rounded, thresholds)
+    student = Student(network, found.network, exact.bundle, rounded.bundle)
+    sets = {
+        "golden frames": named_phantoms(_GOLDEN),
+        "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(range(100, 140))),
+    }
+    forms = {name: compare_all(student, frames, thresholds, most, say) for name, frames in sets.items()}
+    write_parity(folder, forms)
+    for each in forms.values():
+        check_forms(each, student, held, found.damages[0].layer)
+    parity = forms["folder"].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
-    return Comparison(golden, labelled, thresholds, parity, time_both(exact, rounded, held[0]))
+    return Comparison(golden, labelled, thresholds, parity, forms, time_both(exact, rounded, held[0]))
 
 
 def _score(
@@ -103,15 +119,3 @@ def _score(
     qualities = [quality for _, _, quality in rows]
     full, eight = (Scored(labelled.name, np.array([row[n] for row in rows]), qualities) for n in (0, 1))
     return full, eight
-
-
-def _parity(frames: Iterable[Frame], exact: QualityModel, rounded: QualityModel, thresholds: Thresholds) -> Parity:
-    """Both networks on the same frames; those without a field of view are the same for both and are left out."""
-    both: Iterator[tuple[Assessment, Assessment]] = ((exact.assess(frame), rounded.assess(frame)) for frame in frames)
-    pairs = [(a, b) for a, b in both if a.crop is not None]
-    return compare(
-        [(a.map, b.map) for a, b in pairs],
-        [a.field for a, _ in pairs],
-        [(a.score, b.score) for a, b in pairs],
-        thresholds,
-    )

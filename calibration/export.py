@@ -20,6 +20,7 @@ from trainer.networks import Student
 
 OPSET = 18
 INPUT, OUTPUT = "image", "maps"
+_WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize", "Range")  # float32 in a float16 graph
 
 
 class Deployed(nn.Module):
@@ -82,6 +83,44 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
     Raises:
         EdgeError: the exporter or the simplifier refuses the network.
     """
+    # Constant folding would turn quantised weights back into floats.
+    simple, sound = onnxsim.simplify(_exported(network, size), skip_constant_folding=True)
+    if not sound:
+        raise EdgeError("onnxsim changed what the exported network computes: report this with the recipe.")
+    graph = _store_int8_weights(simple)
+    onnx.checker.check_model(graph, full_check=True)
+    return bytes(graph.SerializeToString())
+
+
+def raw_onnx(network: nn.Module, size: int) -> onnx.ModelProto:
+    """Export a network as it is, for those that are too large to be simplified and checked in memory.
+
+    Args:
+        network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU; fake-quantised or not.
+        size: side of the input.
+    """
+    return _store_int8_weights(_exported(network, size))
+
+
+def half_of(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph in float16, with float32 at its input and output; the model given is used up.
+
+    Normalisation and softmax stay in float32: squares and exponents of a transformer's outliers leave float16's range.
+
+    Raises:
+        EdgeError: onnxruntime, which brings the converter, is missing.
+    """
+    try:
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+    except ImportError as error:
+        raise EdgeError('float16 needs onnxruntime: pip install "efiqa-edge[train]".') from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of every weight that float16 rounds to its smallest number
+        converted = convert_float_to_float16(model, keep_io_types=True, op_block_list=[*_WIDE])
+    return cast(onnx.ModelProto, converted)
+
+
+def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own successor, and of constant shapes
@@ -94,13 +133,7 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
             input_names=[INPUT],
             output_names=[OUTPUT],
         )
-    # Constant folding would turn quantised weights back into floats.
-    simple, sound = onnxsim.simplify(onnx.load_from_string(buffer.getvalue()), skip_constant_folding=True)
-    if not sound:
-        raise EdgeError("onnxsim changed what the exported network computes: report this with the recipe.")
-    graph = _store_int8_weights(simple)
-    onnx.checker.check_model(graph, full_check=True)
-    return bytes(graph.SerializeToString())
+    return onnx.load_from_string(buffer.getvalue())
 
 
 def _store_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:

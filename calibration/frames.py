@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,13 @@ Frame = NDArray[np.uint8]
 
 
 def choose_frames(data: Path | None, recipe: Recipe, number: int, without: Collection[str] = ()) -> Iterator[Frame]:
+    """The frames of ``named_frames`` without their names."""
+    return (frame for _, frame in named_frames(data, recipe, number, without))
+
+
+def named_frames(
+    data: Path | None, recipe: Recipe, number: int, without: Collection[str] = ()
+) -> Iterator[tuple[str, Frame]]:
     """So many photographs of a folder, evenly spread and without those kept for evaluation; phantoms without one.
 
     One at a time, because at full size hundreds do not fit into memory; what cannot be read is named and left out.
@@ -28,15 +35,23 @@ def choose_frames(data: Path | None, recipe: Recipe, number: int, without: Colle
         EdgeError: the folder is missing or holds no photograph.
     """
     if data is None:
-        yield from phantoms(range(number))
+        yield from named_phantoms(range(number))
         return
-    found = [p for p in find_photographs(data, recipe.exclude) if str(p.path) not in without]
-    if not found:
-        return
-    chosen = [found[n].path for n in np.unique(np.linspace(0, len(found) - 1, number).astype(int))]
-    for frame in in_threads(or_left_out(read_image), chosen, "reading frames"):
+    found = [p.path for p in find_photographs(data, recipe.exclude) if str(p.path) not in without]
+    if found:
+        yield from read_frames([found[n] for n in np.unique(np.linspace(0, len(found) - 1, number).astype(int))])
+
+
+def read_frames(paths: Sequence[Path]) -> Iterator[tuple[str, Frame]]:
+    """Photographs by name, one at a time; what cannot be read is named and left out."""
+    for path, frame in zip(paths, in_threads(or_left_out(read_image), paths, "reading frames"), strict=True):
         if frame is not None:
-            yield frame
+            yield str(path), frame
+
+
+def named_phantoms(seeds: Iterable[int]) -> Iterator[tuple[str, Frame]]:
+    """``phantoms`` by name."""
+    return ((f"phantom-{seed}", golden_frame(seed)) for seed in seeds)
 
 
 def phantoms(seeds: Iterable[int]) -> Iterator[Frame]:

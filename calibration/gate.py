@@ -1,4 +1,4 @@
-"""What a bundle must pass before it is written: the map has not moved, and INT8 is worth having."""
+"""What a bundle must pass before it is written: no form has moved the map, and INT8 is worth having."""
 
 from __future__ import annotations
 
@@ -8,31 +8,53 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from calibration.quantize import maps
+from calibration.forms import Student, first_wrong_layer
+from calibration.parity import RAW_SCORE, FormsParity
 from calibration.search import Found
 from edge.errors import EdgeError
 from edge.model import QualityModel
 from edge.parity import Parity
 
+_BLAME = 4  # frames on which a layer is looked for
 _ROUNDS, _INFERENCES, _COLD = 12, 20, 4  # turns of both forms; inferences of a turn; those of them not counted
 
 
-def check_engine(quantized: nn.Module, model: QualityModel, held: Sequence[NDArray[np.float32]], most: float) -> float:
-    """How far an engine's map of the INT8 network is from that of the fake-quantised one, on the same tensors.
+def check_forms(parity: FormsParity, student: Student, tensors: Sequence[NDArray[np.float32]], layer: str) -> None:
+    """Refuse where a form is too far from the one it was made from, or the device's score from the trainer's.
+
+    Args:
+        parity: of ``compare_all``.
+        student: for the search of the layer.
+        tensors: prepared frames, for the same.
+        layer: that costs most as INT8.
 
     Raises:
-        EdgeError: further than ``most``: then the export or the engine is to blame, not the quantisation.
+        EdgeError: names the stage that is to blame, and the layer where one can be told.
     """
-    engine = np.stack([model.engine.infer(tensor)[0] for tensor in held])
-    apart = float(np.abs(engine - maps(quantized, held)).mean(dtype=np.float64))
-    if apart > most:
-        raise EdgeError(
-            f"the engine's map is {apart:.4f} off the quantised network's, more than {most:g}: the export or the "
-            "engine is to blame, not the quantisation; report it with the versions of openvino and onnx."
+    for row in parity.rows:
+        if row.fits:
+            continue
+        said = (
+            f"{row.form} is {row.beside_before.map_mae:.4f} off {row.before} (map mean abs difference), "
+            f"more than {row.most:g}"
         )
-    return apart
+        if row.stage == "quantisation":
+            raise EdgeError(
+                f"{said}: the quantisation is to blame, and the layer {layer} costs most; calibrate on frames more "
+                "like those it will see, or raise --max-map-mae."
+            )
+        wrong = ""
+        if row.form.startswith("INT8") and row.stage == "export":
+            wrong = first_wrong_layer(student.quantized, student.rounded.onnx, tensors[:_BLAME])
+        where = f"the {row.stage} is to blame" + (f", from the layer {wrong} on" if wrong else "")
+        raise EdgeError(f"{said}: {where}; make the bundle again, and report it if that does not help.")
+    if parity.raw_max > RAW_SCORE:
+        raise EdgeError(
+            f"the device scores {parity.raw_worst} {parity.raw_max:.4f} off the trainer's fake-quantised student, more "
+            f"than {RAW_SCORE:g}, though the forms agree on tensors: the frame step is to blame; build edge/native "
+            "again, or remove it to take the OpenCV path."
+        )
 
 
 def check_parity(parity: Parity, found: Found, most: float) -> None:

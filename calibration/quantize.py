@@ -95,7 +95,8 @@ def _least_squares(calibrator: Any) -> Tensor:
 
 def quantized_layers(network: nn.Module) -> dict[str, Any]:
     """The layers of a fake-quantised network that have an INT8 form, by name, in the order of the data."""
-    return {name: module for name, module in network.named_modules() if hasattr(module, "input_quantizer")}
+    both = ("input_quantizer", "weight_quantizer")  # a normalisation has the first alone
+    return {n: module for n, module in network.named_modules() if all(hasattr(module, each) for each in both)}
 
 
 def keep_float(network: nn.Module, names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from trainer.recipe import Recipe
 
 _CANDIDATES = 600  # photographs looked at, evenly spread: reading thousands would take longer than quantising
 _FEWEST = 8  # frames below which ranges are a matter of luck
+_DRAWN = re.compile(r"phantom-(\d{1,9})")
 _PHANTOMS = 1000  # seeds from here on are calibrated on; what is judged by has smaller ones
 _NOTHING_SEEN = UNFITTED.fundus  # a student score below which a frame is no fundus, or one that shows nothing
 
@@ -66,7 +68,7 @@ def choose(
         EdgeError: nothing to calibrate on; or a file that the CSV names is gone, or is another one by now.
     """
     if frames is not None and frames.is_file():
-        return [c for c in _read(_listed(frames), recipe, say) if c is not None]
+        return _again(frames, recipe, say)
     if frames is None and data is None:
         seeds = range(_PHANTOMS, _PHANTOMS + 2 * number)
         found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
@@ -81,8 +83,7 @@ def choose(
     seen = np.flatnonzero(scores >= _NOTHING_SEEN) if (scores >= _NOTHING_SEEN).any() else np.arange(len(candidates))
     if dropped := len(found) - len(seen):
         say(f"warning: {dropped} of {len(found)} frames show no fundus and are left out of the calibration")
-    if len(seen) < _FEWEST:
-        say(f"warning: {len(seen)} calibration frames are few: ranges will be a matter of luck; {_FEWEST} or more help")
+    _warn_of_few(len(seen), say)
     return [candidates[seen[n]] for n in spread_out(features[seen], number)]
 
 
@@ -123,20 +124,42 @@ def write_choice(folder: Path, chosen: Sequence[Candidate]) -> None:
     write(folder / "frames.png", coded.tobytes())
 
 
-def _listed(table: Path) -> list[Path]:
-    """The files of a ``frames.csv``, checked to be those that it was written for."""
+def _listed(table: Path) -> list[str]:
+    """The names in a ``frames.csv``; files are checked to be those that it was written for."""
     try:
         with table.open(encoding="utf-8", newline="") as file:
             rows = [(row["path"], row["sha256"]) for row in csv.DictReader(file)]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise EdgeError(f"{table} is not a list of calibration frames ({error}): name one of edge-calibrate.") from None
-    for name, digest in rows:
-        path = Path(name)
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise EdgeError(f"{table} names {name}, which is gone or another file by now: choose the frames anew.")
     if not rows:
         raise EdgeError(f"{table} names no frames: choose them anew.")
-    return [Path(name) for name, _ in rows]
+    for name, digest in rows:
+        path = Path(name)
+        if _DRAWN.fullmatch(name) and not digest:
+            continue
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise EdgeError(f"{table} names {name}, which is gone or another file by now: choose the frames anew.")
+    return [name for name, _ in rows]
+
+
+def _again(table: Path, recipe: Recipe, say: Callable[[str], None]) -> list[Candidate]:
+    """The frames of a list as they stand, synthetic eyes drawn anew."""
+    names = _listed(table)
+    seeds = [int(found[1]) for found in map(_DRAWN.fullmatch, names) if found]
+    drawn = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
+    read = _read([Path(name) for name in names if not _DRAWN.fullmatch(name)], recipe, say)
+    found = [c for c in (*read, *drawn) if c is not None]
+    if not found:
+        raise EdgeError(f"none of the frames that {table} names shows a fundus: choose them anew.")
+    if len(found) < len(names):
+        say(f"warning: {len(names) - len(found)} of {len(names)} frames show no fundus and are left out")
+    _warn_of_few(len(found), say)
+    return found
+
+
+def _warn_of_few(number: int, say: Callable[[str], None]) -> None:
+    if number < _FEWEST:
+        say(f"warning: {number} calibration frames are few: ranges will be a matter of luck; {_FEWEST} or more help")
 
 
 def _read(paths: Sequence[Path], recipe: Recipe, say: Callable[[str], None]) -> Iterator[Candidate | None]:

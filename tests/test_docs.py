@@ -42,7 +42,8 @@ SHORTER = {
 }
 DEFAULTS = {"edge-bench": "run"}  # the sub-command where none is named
 # Hours, photographs, an installation, or what another line wrote: parsed only.
-NOT_RUN = ("edge-train", "edge-calibrate int8", "edge-bench submit", "edge-bench tables", "make")
+_CALIBRATE = ("edge-calibrate int8", "edge-calibrate parity", "edge-calibrate teacher")
+NOT_RUN = ("edge-train", *_CALIBRATE, "edge-bench submit", "edge-bench tables", "make")
 
 
 def _lines() -> list[str]:

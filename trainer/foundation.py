@@ -37,6 +37,7 @@ class Backbone:
         patch: pixels of one patch; S is a multiple of it.
         mean, std: of the input, per channel R, G, B.
         digest: hash of the weights, hexadecimal: tells apart two backbones of one name.
+        net: the network that ``features`` runs.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Backbone:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     digest: str
+    net: nn.Module
 
 
 def load_backbone(name: str) -> Backbone:
@@ -93,7 +95,7 @@ def _efficientnet_lite(name: str) -> Backbone:
 
     channels = sum(net._blocks[n]._block_args.output_filters for n in (fine_end, end))
     # The weights were trained on (value - 127) / 128.
-    return Backbone(name, features, channels, 16, (127 / 255,) * 3, (128 / 255,) * 3, digest)
+    return Backbone(name, features, channels, 16, (127 / 255,) * 3, (128 / 255,) * 3, digest, net)
 
 
 def _last_blocks(net: Any) -> tuple[int, int]:
@@ -116,7 +118,7 @@ def _dino(name: str) -> Backbone:
         side = images.shape[-1] // patch
         return tokens.transpose(1, 2).reshape(len(images), -1, side, side)  # type: ignore[no-any-return]
 
-    return Backbone(Path(name).name, features, int(config.hidden_size), patch, *_IMAGENET, digest)
+    return Backbone(Path(name).name, features, int(config.hidden_size), patch, *_IMAGENET, digest, net)
 
 
 def _digest(net: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ pytest.importorskip("modelopt")
 pytest.importorskip("openvino")
 
 from calibration import bundles, comparison
+from calibration.finetune import STEPS
 from edge.bundle import read_bundle
 from edge.errors import EdgeError
 from edge.manifest import MAPS, REGIONS
@@ -44,7 +46,7 @@ def report(request: pytest.FixtureRequest, tiny_run: Any, tmp_path_factory: pyte
         patch.setattr(bundles, "HELD_FRAMES", 6)
         target = tmp_path_factory.mktemp("bundle") / "model.efiqa"
         # A student of a few steps has maps that no rounding leaves alone.
-        return bundles.make_bundle(tiny_run.run, tiny_run.data, target, lambda words: None, max_map_mae=0.1)
+        return bundles.make_bundle(tiny_run.run, tiny_run.data, target, lambda words: None, max_map_mae=0.1, finetune=2)
 
 
 def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
@@ -70,7 +72,7 @@ def test_float_and_int8_are_compared(report: bundles.Report) -> None:
 
 
 def test_what_was_tried_is_told_and_written_down(report: bundles.Report, tiny_run: Any) -> None:
-    assert set(report.trials) == {"max", "percentile", "entropy", "mse"}
+    assert set(report.trials) == {"max", "percentile", "entropy", "mse", "fine-tuned"}
     assert report.trials[report.method] == min(report.trials.values())
     folder = tiny_run.run / "calibration"
     layers = (folder / "sensitivity.csv").read_text().splitlines()
@@ -89,7 +91,9 @@ def test_the_gate_lets_nothing_through_that_moved(
     monkeypatch.setattr(bundles, "HELD_FRAMES", 4)
     target = tmp_path / "model.efiqa"
     with pytest.raises(EdgeError, match=r"no layer can be INT8 .* the worst is |costs most"):
-        bundles.make_bundle(tiny_run.run, None, target, lambda words: None, methods=("max",), max_map_mae=1e-7)
+        bundles.make_bundle(
+            tiny_run.run, None, target, lambda words: None, methods=("max",), max_map_mae=1e-7, finetune=0
+        )
     assert not target.exists()
 
 
@@ -101,7 +105,9 @@ def test_where_int8_is_no_faster_the_float_form_is_written(
     monkeypatch.setattr(comparison, "time_both", lambda *_: (1.0, 1.2))
     said: list[str] = []
     path = tmp_path / "model.efiqa"
-    report = bundles.make_bundle(tiny_run.run, tiny_run.data, path, said.append, methods=("max",), max_map_mae=0.1)
+    report = bundles.make_bundle(
+        tiny_run.run, tiny_run.data, path, said.append, methods=("max",), max_map_mae=0.1, finetune=0
+    )
     assert any("INT8 was no faster on OpenVINO: 1.20 ms against 1.00 ms" in words for words in said)
     written = read_bundle(path)
     assert written.manifest.precision == "float32"
@@ -123,6 +129,7 @@ def test_the_command_offers_the_methods_that_there_are() -> None:
     from calibration import commands, quantize
 
     assert ",".join(quantize.METHODS) == commands.METHODS
+    assert inspect.signature(commands.int8).parameters["finetune"].default == STEPS
 
 
 def test_a_photograph_that_cannot_be_read_is_left_out(

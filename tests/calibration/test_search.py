@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ pytest.importorskip("modelopt")
 
 from calibration import search as searching
 from calibration.export import Deployed
-from calibration.gate import check_engine, check_parity
+from calibration.gate import check_parity
 from calibration.quantize import METHODS, _least_squares, keep_float, maps, quantize, quantized_layers
 from calibration.search import Found, search, write_search
 from calibration.selection import Candidate, choose, spread_out, write_choice
@@ -128,25 +129,12 @@ def test_the_search_keeps_the_best_and_tells_of_all(
         search(network, tensors[:4], tensors[4:], ("max",), 1e-9)
 
 
-def test_the_gate_names_the_layer_or_the_stage(network: Any, tensors: Any) -> None:
+def test_the_gate_names_the_layer(network: Any, tensors: Any) -> None:
     found = Found(network, {"max": 0.02}, "max", (Damage("student.join.0", 0.015),), (), 0.02)
     good = Parity(10, 0.009, 0.1, 0.99, 0.01, 0)
     check_parity(good, found, 0.01)
     with pytest.raises(EdgeError, match=r"by 0\.0200, more than 0\.01: the layer student\.join\.0 costs most"):
         check_parity(Parity(10, 0.02, 0.1, 0.99, 0.01, 0), found, 0.01)
-
-    class Wrong:
-        """An engine that gives back another map."""
-
-        @property
-        def engine(self) -> Wrong:
-            return self
-
-        def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.clip(maps(network, [tensor]) + 0.2, 0, 1)
-
-    with pytest.raises(EdgeError, match="the export or the engine is to blame"):
-        check_engine(network, Wrong(), tensors, 0.01)  # type: ignore[arg-type]
 
 
 def test_frames_spread_over_what_there_is() -> None:
@@ -208,6 +196,24 @@ def test_without_photographs_phantoms_are_chosen() -> None:
     chosen = chosen_from(None, [], 4)
     assert len(chosen) == 4
     assert all(c.name.startswith("phantom-") and not c.sha256 for c in chosen)
+
+
+def test_phantoms_are_drawn_again_and_few_of_a_list_are_warned_of(tmp_path: Path) -> None:
+    chosen = chosen_from(None, [], 3)
+    write_choice(tmp_path, chosen)
+    said: list[str] = []
+    again = chosen_from(tmp_path / "frames.csv", said)
+    assert [c.name for c in again] == [c.name for c in chosen]
+    np.testing.assert_array_equal(again[2].tensor, chosen[2].tensor)
+    assert "3 calibration frames are few" in said[0]
+
+
+def test_a_list_of_frames_without_an_eye_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((180, 240, 3), np.uint8))
+    digest = hashlib.sha256((tmp_path / "black.png").read_bytes()).hexdigest()
+    (tmp_path / "frames.csv").write_text(f"path,sha256\n{tmp_path / 'black.png'},{digest}\n")
+    with pytest.raises(EdgeError, match=r"none of the frames that .* names shows a fundus"):
+        chosen_from(tmp_path / "frames.csv", [])
 
 
 def test_a_list_that_is_none_is_said(tmp_path: Path) -> None:
