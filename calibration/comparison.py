@@ -28,6 +28,7 @@ from trainer.label_quality import LabelledSet, find_labelled
 from trainer.recipe import Recipe
 
 PARITY_FRAMES = 200
+_PHANTOMS = range(100, 140)  # beside them
 _GOLDEN = range(18)  # each way to spoil an eye once
 
 
@@ -95,7 +96,7 @@ def compare_forms(
     student = Student(network, found.network, exact.bundle, rounded.bundle)
     sets = {
         "golden frames": named_phantoms(_GOLDEN),
-        "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(range(100, 140))),
+        "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS)),
     }
     forms = {name: compare_all(student, frames, thresholds, most, say) for name, frames in sets.items()}
     write_parity(folder, forms)

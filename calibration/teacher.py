@@ -23,7 +23,7 @@ from calibration.quantize import maps
 from calibration.thresholds import UNFITTED
 from calibration.whole import Whole, quantise_whole
 from edge.bundle import Bundle, Manifest, write_bundle
-from edge.engines.builder import build_engine
+from edge.engines.builder import Ways, build_engine
 from edge.errors import EdgeError
 from trainer.adapter import load_teacher
 from trainer.files import write
@@ -198,7 +198,7 @@ def _engine(bundle: Bundle) -> str:
     except ImportError:
         return 'TensorRT-RTX is not installed: pip install "efiqa-edge[rtx]"'
     try:
-        return f"{len(build_engine(tensorrt_rtx, bundle, TARGET)) / 2**20:.1f} MiB"
+        return f"{len(build_engine(tensorrt_rtx, bundle, Ways(target=TARGET))) / 2**20:.1f} MiB"
     except EdgeError as error:
         return str(error)
 
