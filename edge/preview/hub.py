@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edge.capture.loop import Graded
+from edge.hint import Hint
 from edge.preview.painter import Kind, Picture
 
 _MOST_CAPTURES = 24  # in memory, as JPEGs, the latest ones
@@ -31,6 +33,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.frames = 0  # published so far
+        self.hints = 0  # how often the hint has changed
         self.pictures: dict[Kind, Picture] = {}
         self.captures: deque[Capture] = deque(maxlen=_MOST_CAPTURES)
         self.captured = 0
@@ -39,6 +42,7 @@ class Hub:
         self.strictness: str | None = None
         self.ended = False
         self.clients: Callable[[], int] = lambda: 0  # connections now
+        self._hint: Hint | None = None
         self._changed = asyncio.Event()
 
     def news(self) -> None:
@@ -51,9 +55,13 @@ class Hub:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
 
-    def frame(self, number: int, t: float, score: float) -> None:
+    def frame(self, number: int, graded: Graded) -> None:
         """A newer frame was graded."""
+        t, score = graded.t, graded.assessment.score
         self.frames = number
+        if graded.hint != self._hint:
+            self._hint = graded.hint
+            self.hints += 1
         if not self.history or t < self.history[-1][0] or t - self.history[-1][0] >= _HISTORY_EVERY_S:
             self.history.append((round(t, 2), round(score, 3)))
         self.news()

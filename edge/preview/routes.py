@@ -33,7 +33,7 @@ _LONGEST_BODY = 1024  # bytes
 _BODY_S = 3.0
 _SLOW_S = 5.0  # a client that does not take what it asked for within this is let go
 _BEAT_S = 5.0  # between two signs of life where nothing happens
-_FASTEST_STATE_S = 1 / 30
+_CALM_S = 0.1
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 _WRONG_TOKEN_S = 0.5  # before a wrong token is answered
 _HEADERS = {
@@ -129,6 +129,7 @@ class Routes:
 
     def __init__(self, preview: Preview) -> None:
         self._preview, self._hub = preview, preview.hub
+        self._frames: dict[str, tuple[int, bytes]] = {}  # by language: the last event made, and of which frame
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         """The token for a cookie that neither scripts nor other sites can use."""
@@ -194,7 +195,8 @@ class Routes:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         language = request.query.get("language", "en")
-        hub, told_session, frames, captured, note = self._hub, None, -1, -1, 0
+        language = language if language in languages() else "en"
+        hub, told_session, frames, hints, captured, note = self._hub, None, 0, 0, -1, 0
         with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
             while True:
                 began, events = time.monotonic(), []
@@ -205,10 +207,9 @@ class Routes:
                 if hub.captured != captured:
                     captured = hub.captured
                     events.append(_event("captures", self._listed()))
-                if hub.frames != frames and self._preview.newest is not None:
-                    frames = hub.frames
-                    newest, counts = self._preview.newest, self._preview.counts
-                    events.append(_event("frame", frame_state(frames, newest, counts, language)))
+                if hub.frames != frames:
+                    frames, hints = hub.frames, hub.hints
+                    events.append(self._frame(language))
                 for number, sentence in list(hub.notes):
                     if number > note:
                         note = number
@@ -219,7 +220,9 @@ class Routes:
                 await asyncio.wait_for(answer.write(data), _SLOW_S)
                 if hub.ended:
                     break
-                await asyncio.sleep(max(0.0, began + _FASTEST_STATE_S - time.monotonic()))
+                # A new hint is told at once, all else at a calm pace, which many clients together can bear too.
+                while (left := began + _CALM_S - time.monotonic()) > 0 and hub.hints == hints and not hub.ended:
+                    await hub.wait(left)
                 if hub.frames == frames:
                     await hub.wait(_BEAT_S)
         return answer
@@ -247,6 +250,16 @@ class Routes:
                 seen = picture.number
                 await asyncio.wait_for(socket.send_bytes(picture.jpeg), _SLOW_S)
         return socket
+
+    def _frame(self, language: str) -> bytes:
+        """The event of the newest frame, made once for all who read that language."""
+        number = self._hub.frames
+        made = self._frames.get(language)
+        if made is None or made[0] != number:
+            assert self._preview.newest is not None
+            state = frame_state(number, self._preview.newest, self._preview.counts, language)
+            made = self._frames[language] = number, _event("frame", state)
+        return made[1]
 
     def _session(self) -> dict[str, Any]:
         return {

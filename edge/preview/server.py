@@ -152,7 +152,7 @@ class Preview:
     def _wake(self) -> None:
         self._woken = False
         if self.newest is not None:
-            self.hub.frame(self._number, self.newest.t, self.newest.assessment.score)
+            self.hub.frame(self._number, self.newest)
 
     def _drawn(self, kind: Kind, picture: Picture) -> None:
         self._call(lambda: self.hub.picture(kind, picture))

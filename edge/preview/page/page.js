@@ -248,6 +248,11 @@ function flipped(box) {
   if (box === "sound") play(SOUNDS.steady);
 }
 
+// The phone must not fall asleep beside the camera; browsers offer this on HTTPS and on the machine itself.
+async function stayAwake() {
+  try { if (!document.hidden) await navigator.wakeLock?.request("screen"); } catch { /* a battery nearly empty */ }
+}
+
 $("trigger").addEventListener("click", trigger);
 $("large-close").addEventListener("click", () => $("large").close());
 for (const box of ["map", "sound"]) {
@@ -271,7 +276,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.code === "KeyM" && event.target.tagName !== "SELECT") flip("map");
   else if (event.code === "KeyS" && event.target.tagName !== "SELECT") flip("sound");
 });
-document.addEventListener("visibilitychange", ask);
+document.addEventListener("visibilitychange", () => { ask(); stayAwake(); });
 setInterval(() => { if (live && performance.now() - lastFrame > STALE_MS) link("stalled"); }, 500);
 
 words = await (await fetch("/words.json")).json();
@@ -279,3 +284,4 @@ language = remembered("language", navigator.language.slice(0, 2));
 if (!(language in words)) language = "en";
 speak();
 enter();
+stayAwake();

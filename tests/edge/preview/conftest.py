@@ -26,6 +26,7 @@ class Cycle:
     """A live camera that shows a few clear frames of the demo again and again."""
 
     fps, live = 30.0, True
+    dark = False
 
     def __init__(self, pictures: list[np.ndarray]) -> None:
         self._pictures, self._next, self._began = pictures, 0, time.monotonic()
@@ -34,7 +35,8 @@ class Cycle:
         due = self._began + self._next / self.fps
         time.sleep(max(0.0, due - time.monotonic()))
         self._next += 1
-        return Frame(self._pictures[self._next % len(self._pictures)], self._next - 1, due)
+        picture = self._pictures[self._next % len(self._pictures)]
+        return Frame(picture // 10 if self.dark else picture, self._next - 1, due)
 
     def skip(self) -> bool:
         return self.read() is not None

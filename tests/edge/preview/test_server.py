@@ -286,6 +286,46 @@ async def _read_all(running: Demo, clients: int, each: int) -> list[int]:
     return [len(made) for made in await asyncio.gather(*(pictures(running, *kinds) for _ in range(clients)))]
 
 
+def test_a_hundred_reconnections_leave_nothing_behind(demo: Start) -> None:
+    running = demo()
+    threads = threading.active_count()
+
+    async def come_and_go() -> None:
+        async with aiohttp.ClientSession() as client:
+            for number in range(100):
+                if number % 2:
+                    stream = await client.ws_connect(f"{running.preview.url}stream")
+                    await stream.send_str("overlay")
+                    assert stream._response.connection is not None
+                    stream._response.connection.transport.abort()  # type: ignore[union-attr]
+                else:
+                    answer = await client.get(f"{running.preview.url}state")
+                    await answer.content.readline()
+                    answer.close()
+
+    asyncio.run(come_and_go())
+    wait_for(lambda: running.preview.hub.clients() == 0)
+    assert threading.active_count() == threads
+    assert asyncio.run(pictures(running, "overlay"))
+    assert running.reports == []
+
+
+def test_new_hint_does_not_wait_for_the_calm_pace(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "_CALM_S", 60.0)
+    running = demo()
+
+    async def hint_after_change() -> dict[str, Any]:
+        timer = asyncio.get_running_loop().call_later(0.5, setattr, running.camera, "dark", True)
+        told = await events(running, "frame", 2)
+        timer.cancel()
+        return told[-1][1]["hint"]
+
+    first = running.newest.hint
+    changed = asyncio.run(hint_after_change())
+    assert first is not None
+    assert changed["code"] != first.code
+
+
 def test_connections_are_bounded_and_silent_ones_end(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST", 12)
     monkeypatch.setattr(connections, "_SILENT_S", 1.5)
@@ -306,7 +346,7 @@ def test_publishing_needs_no_server(demo: Start) -> None:
     hang = threading.Event()
     running.preview._call(lambda: hang.wait(20))
     number = running.preview._number
-    wait_for(lambda: running.preview._number > number + 20)
+    wait_for(lambda: running.preview._number > number + 20, 40)
     assert running.slowest_publish_s < 1.0
     hang.set()
     assert running.ask("GET", "/captures")[0] == 200
