@@ -122,5 +122,10 @@ def test_wheel_holds_the_packages(compiler: str, tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("efiqa_edge-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("edge/_frame_step.") and name.endswith(".so") for name in names) == (not compiler)
-    assert {"edge/py.typed", "edge/models/default.efiqa", "trainer/configs/quick.yaml"} <= set(names)
+    assert {
+        "edge/py.typed",
+        "edge/models/default.efiqa",
+        "trainer/configs/quick.yaml",
+        "edge/preview/page/page.js",
+    } <= set(names)
     assert not [name for name in names if name.startswith(("tests", "edge/native", "shared"))]
