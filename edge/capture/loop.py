@@ -48,6 +48,8 @@ class Counts:
     seen: int = 0
     graded: int = 0
     dropped: int = 0
+    missed: int = 0  # lost before they could be read: in the camera, or on its way here
+    lost: int = 0  # times that a camera was lost and sought again
     seconds: float = 0.0  # from the first assessment to the last
     source_seconds: float = 0.0  # the same on the source's own clock
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT_LATENCIES))

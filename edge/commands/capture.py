@@ -20,6 +20,7 @@ from edge.camera.address import without_secrets
 from edge.camera.device import Wish, read_wish
 from edge.camera.nodes import list_cameras
 from edge.camera.open import open_camera
+from edge.camera.steady import SteadyCamera
 from edge.capture.dicom import begin_study
 from edge.capture.display import LiveLine, closing_words
 from edge.capture.handover import HandOver
@@ -145,7 +146,7 @@ def capture(
     def tell(sentence: str) -> None:
         cli.err.print(f"note: {sentence}", markup=False)
         if json_lines:
-            _event("camera", says=sentence)
+            _event("note", says=sentence)
         if preview is not None:
             preview.tell(sentence)
 
@@ -201,6 +202,7 @@ def capture(
         )
         closing.callback(dog.stopping)
         for graded in closing.enter_context(contextlib.closing(stream)):
+            counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, SteadyCamera) else 0
             if better(graded, best):
                 best = graded
             if preview is not None:

@@ -96,10 +96,7 @@ def _gstreamer(built: str, packages: list[str], jetson: bool) -> Finding:
     said = re.search(r"GStreamer:\s+YES(?: \(([^)]+)\))?", built)
     if said:
         return ok("GStreamer", f"in OpenCV ({said[1] or 'version not told'})")
-    own = try_python(
-        "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstApp', '1.0'); "
-        "from gi.repository import Gst, GstApp; Gst.init(None); print(Gst.version_string())"
-    )
+    own = try_python("from edge.camera.gi_bindings import load_gstreamer; print(load_gstreamer()[0].version_string())")
     if own.works:
         return ok("GStreamer", f"{own.said} by its own Python packages")
     if jetson and packages:

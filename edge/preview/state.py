@@ -61,6 +61,8 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int) -> s
         *_metric("efiqa_frames_seen_total", "counter", "Frames that the source gave.", counts.seen),
         *_metric("efiqa_frames_graded_total", "counter", "Frames that were graded.", counts.graded),
         *_metric("efiqa_frames_dropped_total", "counter", "Frames that a newer one replaced.", counts.dropped),
+        *_metric("efiqa_frames_missed_total", "counter", "Frames lost in the camera or on the way.", counts.missed),
+        *_metric("efiqa_camera_lost_total", "counter", "Times that the camera was lost.", counts.lost),
         *_metric("efiqa_captures_total", "counter", "Captures that were kept.", kept),
         *_metric("efiqa_preview_clients", "gauge", "Connections to the preview page.", clients),
         "# HELP efiqa_latency_seconds From the frame taken to its assessment, over the last 20000 frames.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -109,3 +110,34 @@ def test_the_closing_words_tell_of_another_pace(seconds: float, said: bool) -> N
     counts = Counts(seen=300, graded=300, seconds=seconds, source_seconds=10.0)
     words = closing_words(counts, None, None)
     assert (f"10.0 s of the source took {seconds:.1f} s" in words) is said
+
+
+def test_under_load_the_film_gives_way_and_captures_and_lines_do_not(
+    model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Film.add
+
+    def slow(film: Film, picture: Graded) -> None:
+        time.sleep(0.15)
+        add(film, picture)
+
+    monkeypatch.setattr(Film, "add", slow)
+    saved: list[tuple[int, float]] = []
+    asked: dict[int, float] = {}
+    with Session(
+        tmp_path, model, "source", 30.0, video=True, wait=False, report=print,
+        on_saved=lambda picture, kept: saved.append((kept.frame.index, time.monotonic())),
+    ) as session:  # fmt: skip
+        for index in range(60):
+            began = time.monotonic()
+            session.keep(graded(index, index / 30), None)
+            if index % 20 == 10:
+                asked[index] = time.monotonic()
+                session.capture([graded(index, index / 30)])
+            assert time.monotonic() - began < 0.1  # the caller never waits for the writer
+            time.sleep(0.01)
+    assert session.undrawn > 20
+    assert len((tmp_path / "session.jsonl").read_text().splitlines()) == 60
+    assert [index for index, _ in saved] == [10, 30, 50]
+    # At most one picture that is being drawn stands before a capture.
+    assert max(moment - asked[index] for index, moment in saved) < 0.15 + 1.0

@@ -1,0 +1,77 @@
+"""A disk that is really full: a file system of a few MiB, mounted for one process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = """
+import importlib.util, json, pathlib, shutil, sys, time
+spec = importlib.util.spec_from_file_location("helpers", sys.argv[2])
+helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
+from edge.capture.session import Session
+from edge.errors import EdgeError
+from edge.model import QualityModel
+
+disk = pathlib.Path(sys.argv[1])
+ballast = disk / "ballast"
+ballast.write_bytes(b"x" * (3 << 20))
+said, told, saved, refused, slowest = [], [], [], 0, 0.0
+with Session(
+    disk / "out", QualityModel.load(threads=1), "source", 30.0, video=True, wait=False, report=said.append,
+    tell=told.append, on_saved=lambda picture, graded: saved.append(picture.name),
+) as session:
+    for number in range(0, 60):
+        began = time.monotonic()
+        session.keep(helpers.graded(number), helpers.graded(number))
+        slowest = max(slowest, time.monotonic() - began)
+        try: session.capture([helpers.graded(number)])
+        except EdgeError: refused += 1
+        time.sleep(0.01)
+    before, free = len(saved), shutil.disk_usage(disk).free
+    kept = {path.name: path.stat().st_size for path in (disk / "out").iterdir()}
+    ballast.unlink()
+shutil.copytree(disk / "out", sys.argv[3])
+print(json.dumps([said, told, saved, refused, before, free, kept]))
+"""
+
+
+def test_streaming_goes_on_and_what_was_accepted_is_kept_once_there_is_room(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if shutil.which("unshare") is None:
+        pytest.skip("unshare is not installed")
+    mount = f"mount -t tmpfs -o size=4m tmpfs {disk}"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let a user mount a file system of his own")
+    helpers = Path(__file__).with_name("test_kill.py")
+    inner = f'{mount} && exec "$0" -c "$1" {disk} {helpers} {tmp_path / "copy"}'
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", inner, sys.executable, PROGRAM],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said, told, saved, refused, before, free, kept = json.loads(done.stdout)
+    assert any("is full: frames are still graded" in sentence for sentence in said)
+    assert "MiB left" in told[0]
+    assert 0 < before < 60  # some before it was full
+    assert refused > 0  # and some when no more could wait
+    assert free < 300 << 10
+    assert all(size or name == "session.jsonl" for name, size in kept.items())
+    # Twelve waited, and all of them are there now that there is room.
+    assert len(saved) == 60 - refused > before
+    checks = importlib.util.spec_from_file_location("checks", helpers)
+    assert checks is not None
+    assert checks.loader is not None
+    module = importlib.util.module_from_spec(checks)
+    checks.loader.exec_module(module)
+    module.check(tmp_path / "copy", saved)  # the same promises as after a kill
+    assert len((tmp_path / "copy" / "session.jsonl").read_text().splitlines()) == 60
