@@ -98,13 +98,20 @@ def compare_forms(
         "golden frames": named_phantoms(_GOLDEN),
         "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS)),
     }
-    forms = {name: compare_all(student, frames, thresholds, most, say) for name, frames in sets.items()}
+    forms = {}
+    for name, frames in sets.items():
+        forms[name] = compare_all(student, frames, thresholds, most, say)
+        say = _silent  # what is not here is told once
     write_parity(folder, forms)
     for each in forms.values():
         check_forms(each, student, held, found.damages[0].layer)
     parity = forms["folder"].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
     return Comparison(golden, labelled, thresholds, parity, forms, time_both(exact, rounded, held[0]))
+
+
+def _silent(words: str) -> None:
+    """Say nothing."""
 
 
 def _score(

@@ -18,7 +18,7 @@ from torch import nn
 
 from calibration.export import half_of, raw_onnx
 from calibration.forms import open_session
-from calibration.frames import choose_frames, phantoms, tensors
+from calibration.frames import choose_frames, named_frames, phantoms, tensors
 from calibration.quantize import maps
 from calibration.thresholds import UNFITTED
 from calibration.whole import Whole, quantise_whole
@@ -30,7 +30,7 @@ from trainer.files import write
 from trainer.foundation import grid_of
 from trainer.recipe import Recipe, load_recipe
 
-FRAMES, HELD = 16, 8  # to choose ranges on, and to judge by: a large transformer takes seconds for each
+FRAMES, HELD = 16, 6  # to choose ranges on, and to judge by, photographs and synthetic eyes: seconds for each
 TARGET = "sm86"  # the nearest family to Orin's (sm87) that TensorRT-RTX builds for ahead of time
 _INLINE = 64 << 20  # bytes; a larger network keeps its weights in a file beside it
 
@@ -99,9 +99,11 @@ def make_teacher(
     recipe = dataclasses.replace(recipe, distill=dataclasses.replace(recipe.distill, size=side))
     name = teacher.backbone.name
     del teacher  # it is loaded afresh for each way to quantise; one idle copy would double the memory
-    frames = tensors(choose_frames(data, recipe, FRAMES), recipe)
-    held = tensors(chain(choose_frames(data, recipe, 3 * FRAMES), phantoms(range(240, 240 + HELD // 2))), recipe)
-    held = [*held[1 : -HELD // 2 : 6], *held[-HELD // 2 :]]
+    chosen = dict(named_frames(data, recipe, FRAMES))
+    frames = tensors(chosen.values(), recipe)
+    others = choose_frames(data, recipe, HELD, list(chosen)) if data else ()
+    held = tensors(chain(others, phantoms(range(240, 240 + HELD))), recipe)
+    del chosen
     say(f"exporting {name} at {side} pixels as float16")
     network = make()
     exact = maps(network, held)
