@@ -46,10 +46,11 @@ def check_model(gpu: bool) -> Finding:
     from edge.model import QualityModel  # OpenCV may be missing, which has been said by now
     from edge.phantom.golden import golden_frame
 
+    frame = golden_frame(0)
     start = time.perf_counter()
     try:
         with QualityModel.load() as model:
-            assessment = model.assess(golden_frame(0))
+            assessment = model.assess(frame)
             first = time.perf_counter() - start
             apart = [abs(assessment.score - model.manifest.golden[0].score)] if model.manifest.golden else []
             apart += [

@@ -67,7 +67,7 @@ def open_gpu() -> Gpu:
         import pycuda.driver as cuda
     except ModuleNotFoundError as error:
         raise UnavailableError("pycuda is not installed: pip install pycuda (it needs the CUDA toolkit)") from error
-    except ImportError as error:  # libcuda.so.1, or a numpy that pycuda was not built for
+    except Exception as error:  # no libcuda.so.1, or a numpy or CUDA that pycuda was not built for
         raise UnavailableError(
             f"pycuda does not start ({error}): install the NVIDIA driver, then pycuda again"
         ) from error

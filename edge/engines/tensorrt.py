@@ -261,14 +261,22 @@ def tensorrt_key(bundle: Bundle, dla: int | None = None) -> Key:
 def _import_tensorrt() -> Any:
     try:
         import tensorrt
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UnavailableError(
             f"TensorRT is not installed ({error}): a Jetson has it from JetPack, so let the virtual environment see it "
             "(--system-site-packages)"
         ) from error
+    except Exception as error:  # bindings without libnvinfer, or for another Python, CUDA or numpy
+        raise half_installed("TensorRT", error) from error
     if not hasattr(tensorrt, "Builder"):  # an empty folder of that name: what an uninstalled wheel leaves behind
         raise UnavailableError("TensorRT is not installed whole (there is a folder of its name): install it again")
     return tensorrt
+
+
+def half_installed(name: str, error: Exception) -> EdgeError:
+    """For a library that is there and does not load: worth a warning, unlike one that is not there."""
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return EdgeError(f"{name} is there but does not load ({said}): edge-doctor says what to do")
 
 
 def _key(trt: Any, gpu: Gpu, bundle: Bundle, ways: Ways) -> Key:

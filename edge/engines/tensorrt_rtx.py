@@ -9,7 +9,7 @@ from edge.engines.builder import OPTIONS, TARGETS, Ways, build_engine
 from edge.engines.cache import Built, Key, engine_key, fetch
 from edge.engines.checks import UnavailableError
 from edge.engines.cuda import Gpu, open_gpu
-from edge.engines.tensorrt import TensorRtEngine, open_verified
+from edge.engines.tensorrt import TensorRtEngine, half_installed, open_verified
 
 
 def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
@@ -69,6 +69,8 @@ def _key(trt: Any, bundle: Bundle, target: str) -> Key:
 def _import_tensorrt_rtx() -> Any:
     try:
         import tensorrt_rtx
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UnavailableError(f'TensorRT-RTX is not installed ({error}): pip install "efiqa-edge[rtx]"') from error
+    except Exception as error:  # bindings without their library
+        raise half_installed("TensorRT-RTX", error) from error
     return tensorrt_rtx

@@ -38,6 +38,8 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         biases: Sequence[float] = (),
         last: str = "Sigmoid",
         float_weights: bool = False,
+        side: int = SIZE,
+        reads: str = "image",
     ) -> Bundle:
         manifest = Manifest(
             name="tiny",
@@ -56,7 +58,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             made_with={},
         )
         if onnx is None:
-            onnx = tiny_onnx(biases or (0.1,) * maps, last, float_weights)
+            onnx = tiny_onnx(biases or (0.1,) * maps, last, float_weights, side, reads)
         return write_bundle(tmp_path / name, manifest, onnx)
 
     return make
@@ -68,14 +70,20 @@ def tiny_network() -> bytes:
     return tiny_onnx()
 
 
-def tiny_onnx(biases: Sequence[float] = (0.1,), last: str = "Sigmoid", float_weights: bool = False) -> bytes:
-    """One map for each bias."""
+def tiny_onnx(
+    biases: Sequence[float] = (0.1,),
+    last: str = "Sigmoid",
+    float_weights: bool = False,
+    side: int = SIZE,
+    reads: str = "image",
+) -> bytes:
+    """One map for each bias; ``side`` -1 leaves height and width of the input open."""
     maps = len(biases)
     weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)).astype(np.int8)
     zero, scale = np.int8(0), np.float32(0.01)
     read = ["image_dq", "exact" if float_weights else "weights_dq", "bias"]
     nodes = [
-        _node("QuantizeLinear", ["image", "scale", "zero"], "image_q"),
+        _node("QuantizeLinear", [reads, "scale", "zero"], "image_q"),
         _node("DequantizeLinear", ["image_q", "scale", "zero"], "image_dq"),
         _node("DequantizeLinear", ["weights", "weights_scale", "zero"], "weights_dq"),
         _node(
@@ -96,7 +104,7 @@ def tiny_onnx(biases: Sequence[float] = (0.1,), last: str = "Sigmoid", float_wei
         _tensor("bias", np.asarray(biases, np.float32)),
     ]
     graph = b"".join(_bytes(1, each) for each in nodes) + _bytes(2, b"tiny") + b"".join(_bytes(5, t) for t in tensors)
-    graph += _bytes(11, _value("image", (1, 3, SIZE, SIZE))) + _bytes(12, _value("maps", (1, maps, GRID, GRID)))
+    graph += _bytes(11, _value(reads, (1, 3, side, side))) + _bytes(12, _value("maps", (1, maps, GRID, GRID)))
     return _int(1, 8) + _bytes(8, _bytes(1, b"") + _int(2, 18)) + _bytes(7, graph)
 
 
@@ -136,5 +144,5 @@ def _tensor(name: str, values: NDArray[np.float32] | NDArray[np.int8]) -> bytes:
 
 
 def _value(name: str, shape: tuple[int, ...]) -> bytes:
-    dims = b"".join(_bytes(1, _int(1, each)) for each in shape)
+    dims = b"".join(_bytes(1, _int(1, each) if each > 0 else _bytes(2, b"any")) for each in shape)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _int(1, _FLOAT) + _bytes(2, dims)))

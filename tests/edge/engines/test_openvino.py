@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +18,6 @@ MakeBundle = Callable[..., Bundle]
 def images(count: int, size: int = 32) -> list[NDArray[np.float32]]:
     random = np.random.default_rng(1)
     return [random.normal(0, 1, (1, 3, size, size)).astype(np.float32) for _ in range(count)]
-
-
-def resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE") / 2**20
 
 
 def reference(tensor: NDArray[np.float32], maps: int) -> NDArray[np.float32]:
@@ -168,19 +162,3 @@ def test_a_network_of_more_or_fewer_maps_than_its_manifest(make_bundle: MakeBund
         EdgeError, match=rf"bad\.efiqa has .* outputs .*1, {given}, 4, 4.* manifest says .*1, {said}, 4, 4"
     ):
         OpenVinoEngine(make_bundle(onnx, "bad.efiqa", maps=said))
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from Linux's /proc")
-def test_loading_and_closing_does_not_leak(make_bundle: MakeBundle) -> None:
-    bundle, tensor = make_bundle(), images(1)[0]
-
-    def load_and_close(times: int) -> None:
-        for _ in range(times):
-            engine = OpenVinoEngine(bundle, threads=1)
-            engine.infer(tensor)
-            engine.close()
-
-    load_and_close(20)
-    before = resident_mib()
-    load_and_close(200)
-    assert resident_mib() - before < 40
