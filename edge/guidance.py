@@ -24,9 +24,11 @@ __all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
 # --- light, in grey values
 LIT = 36.0  # of green: from here on there is light enough
 DIM = 20.0  # a vessel here is some 4 grey values deep: it drowns in noise and the steps of 8 bits
-FULL = 250.0  # of any channel: at its end
-FLOODED = 0.5  # share of the field with a full channel, and with green above GLOWING: the exposure, not a reflex
-GLOWING = 185.0
+SHADED = 0.45  # of the bright end of the field: in shadow, not in a dark picture
+BLACKEST = 24.0  # grey values outside the field up to which these are the black of the camera
+PLATEAU = 4.0  # the brightest channel of half the field is within this of its end, wherever this camera has it ...
+GLOWING = 185.0  # ... and green is at least this bright: the exposure, not a reflex
+BURNT = 0.9, 0.97  # share of the bright end of green: not at its end, at its end
 # --- glare: light that never saw the retina is white, and adds to the brightness
 WHITER = 0.12, 0.35  # share of the way from the colour of the retina to white: no glare, all glare
 VEIL = 0.4, 0.7  # the same where it is no brighter than elsewhere, as a veil over the whole field is not
@@ -94,19 +96,24 @@ def explain(assessment: Assessment, light: Photometry, white_before: float | Non
         white_before: ``Evidence.white`` of the last good view, None where there was none.
     """
     seen = assessment.field
-    blue, green, red = (channel[seen] for channel in (light.blue, light.green, light.red))
+    black = _black_level(light, seen)
+    blue, green, red = (np.maximum(channel[seen] - black, 0) for channel in (light.blue, light.green, light.red))
     lost = assessment.map[seen]
     top, low = np.maximum(np.maximum(blue, red), green), np.minimum(np.minimum(blue, red), green)
     bright_end, middle = (float(v) for v in np.percentile(green, (95, 50)))
     white = low / np.maximum(top, 1)
-    flooded = bool((top >= FULL).mean() >= FLOODED and middle >= GLOWING)
+    flooded = bool(np.subtract(*np.percentile(top, (95, 50))) <= PLATEAU and middle >= GLOWING)
     dark = _ramp(green, LIT, DIM)
     bright = np.maximum(light.clipped[seen], _glare(green, white, white_before))
+    if flooded:
+        bright = np.maximum(bright, _ramp(green, BURNT[0] * bright_end, BURNT[1] * bright_end))
     dark = dark * (1 - bright)
     parts = {"dark": lost * dark, "bright": lost * bright, "blur": lost * (1 - dark - bright)}
     of_dark, of_bright = _place(parts["dark"], seen), _place(parts["bright"], seen)
-    # One-sided where the middle of the dark is off the middle of the field, or where only the rim is dark.
-    shadow = bright_end > LIT and (math.hypot(*of_dark) >= LOPSIDED or middle > LIT)
+    # A shadow is dark beside the rest of the field, and lies on one side, or all along the rim.
+    in_dark = float(green @ parts["dark"] / max(float(parts["dark"].sum()), 1e-6))
+    beside = bright_end > DIM and in_dark < SHADED * bright_end
+    shadow = beside and (math.hypot(*of_dark) >= LOPSIDED or middle > LIT)
     shares: dict[Code, float] = dict.fromkeys(("too_dark", "edge_shadow", "too_bright", "reflex", "blur"), 0.0)
     shares["edge_shadow" if shadow else "too_dark"] = float(parts["dark"].mean())
     shares["too_bright" if flooded else "reflex"] = float(parts["bright"].mean())
@@ -123,6 +130,14 @@ def explain(assessment: Assessment, light: Photometry, white_before: float | Non
         float(np.median(white[lit])),
         float(np.median(light.detail[seen])),
     )
+
+
+def _black_level(light: Photometry, seen: NDArray[np.bool_]) -> float:
+    """What this camera shows where no light comes from, grey values: 16 in some video; 0 where nothing tells."""
+    if seen.all():
+        return 0.0
+    outside = float(np.percentile(light.green[~seen], 10))
+    return outside if outside <= BLACKEST else 0.0
 
 
 def _glare(green: Cells, white: NDArray[np.floating], white_before: float | None) -> Cells:
@@ -217,7 +232,7 @@ class Guide:
             light = float(image[::16, ::16].max(axis=2).mean())
             if remembered and light < DIM:
                 return "too_dark", None
-            return ("too_bright" if remembered and light >= FULL else "no_fundus"), None
+            return ("too_bright" if remembered and light >= GLOWING else "no_fundus"), None
         known = self._seen[1] if self._seen is not None and remembered else None
         evidence = explain(
             assessment, measure(image, assessment.crop, assessment.map.shape[0]), known.white if known else None
@@ -256,15 +271,18 @@ class Guide:
 
     def _is_retina(self, now: Evidence, known: Evidence | None, assessment: Assessment) -> bool:
         """Whether there is a retina in the picture, be it ever so spoiled."""
-        if now.lost <= SURE or (now.lost < GONE and (known is not None or landmarks(assessment))):
+        if now.lost <= SURE:
             return True
+        dark = now.shares["too_dark"] + now.shares["edge_shadow"]
+        alike = known is not None and _apart(now.chroma, known.chroma) <= ALIKE
+        if now.lost < GONE:
+            spoiled = known is not None and now.shares["blur"] < 0.5 * now.lost
+            return alike or spoiled or bool(landmarks(assessment))
         if known is not None:
-            if now.shares["too_dark"] > 0.5 * now.lost or now.flooded:
-                return True
-            return max(abs(a - b) for a, b in zip(now.chroma, known.chroma, strict=True)) <= ALIKE
+            return alike or dark > 0.5 * now.lost or now.flooded
         # Nothing was seen before: a retina out of focus is lit, red and smooth; a pupil from outside is dark.
         out_of_focus = now.light >= LIT and now.chroma[0] >= math.log(REDDISH) and now.detail < SMOOTH
-        return out_of_focus and len(landmarks(assessment)) > 0
+        return out_of_focus and bool(landmarks(assessment))
 
     def _off_centre(
         self, found: dict[Region, tuple[float, float]], evidence: Evidence, t: float
@@ -329,6 +347,10 @@ def _hint_at(code: Code, place: tuple[float, float] | None) -> Hint:
         return Hint(code, None, round(radius, 2))
     hour = round(math.degrees(math.atan2(place[0], -place[1])) / 30) % 12 or 12
     return Hint(code, hour, round(radius, 2))
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def _place(part: Cells, seen: NDArray[np.bool_]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from edge.field import Crop
 Cells = NDArray[np.float32]
 
 _SAMPLES = 8  # picture points along the side of a cell, before they are averaged in pairs
-_CLIPPED = 250  # grey value from which a channel counts as at its end
+_CLIPPED = 230  # grey value from which a channel counts as at its end: white of video that spares the ends
 
 
 @dataclass(frozen=True)

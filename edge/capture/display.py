@@ -40,6 +40,8 @@ class LiveLine:
         line = Text(f"frame {graded.frame.index}  {fps:4.1f} fps  score {graded.assessment.score:.2f}  ")
         line.append(f"{verdict:9}", style=_COLOURS[verdict])
         line.append(f"  dropped {counts.dropped}")
+        if graded.hint is not None:
+            line.append(f"  {graded.hint.text}")
         self._live.update(line, refresh=True)
 
     def __enter__(self) -> LiveLine:

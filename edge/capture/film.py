@@ -90,7 +90,8 @@ def _open(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
 
 def _drawn(graded: Graded) -> NDArray[np.uint8]:
     """The overlay at film size."""
-    drawn: NDArray[np.uint8] = draw_overlay(*reduced(graded.frame.image, graded.assessment, _WIDEST))
+    picture, assessment = reduced(graded.frame.image, graded.assessment, _WIDEST)
+    drawn: NDArray[np.uint8] = draw_overlay(picture, assessment, graded.hint.text if graded.hint is not None else "")
     return drawn
 
 
