@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ async def serve(preview: Preview, listening: socket.socket, started: threading.E
     runner = web.AppRunner(
         make_app(preview),
         access_log=None,  # addresses and cookies of clients are nobody's business
+        logger=_silent(),
         keepalive_timeout=_SILENT_S,
         max_line_size=2048,
         max_field_size=4096,
@@ -86,6 +88,13 @@ async def _open(preview: Preview, client: socket.socket, server: web.Server) -> 
         client.close()
         raise
     client.close()
+
+
+def _silent() -> logging.Logger:
+    """Garbage from the network would fill the console with tracebacks; mistakes of ours are told by the routes."""
+    logger = logging.getLogger("edge.preview")
+    logger.setLevel(logging.CRITICAL + 1)
+    return logger
 
 
 def _address_of(connection: object) -> str:

@@ -23,6 +23,7 @@ _WIDEST = 960  # pixels: as many as a phone has
 _QUALITY = 80
 _FASTEST_S = 1 / 20  # between two pictures
 _SHARE = 0.25  # of a core: where drawing takes longer, pictures come less often, and grading keeps its pace
+_GOODBYE_S = 5.0
 _MOST_WAITING = 4  # kept frames that wait to be drawn; each is a full frame in memory
 
 
@@ -84,7 +85,7 @@ class Painter:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(_GOODBYE_S)
 
     def _work(self) -> None:
         if sys.platform == "linux":

@@ -90,7 +90,13 @@ def _gate(preview: Preview) -> Any:
             if "Authorization" in request.headers:
                 await asyncio.sleep(_WRONG_TOKEN_S)
             return _refusal(401, "this needs the token: log in on the page, or send Authorization: Bearer TOKEN")
-        return await handler(request)
+        try:
+            return await handler(request)
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception as error:
+            preview.trouble(f"the preview page could not answer {request.path} ({error}); the session goes on.")
+            raise
 
     return gate
 

@@ -22,6 +22,7 @@ from edge.preview.hub import Hub
 from edge.preview.painter import Kind, Painter, Picture
 from edge.preview.state import grade_of
 
+_GOODBYE_S = 5.0  # a thread that hangs is left behind after this
 _KERNEL_BYTES = 256 << 10  # what waits for a client that does not read: about two pictures
 
 
@@ -135,7 +136,7 @@ class Preview:
             self._ending.set()
             self.painter.close()
             self._call(self.hub.end)
-            self._thread.join()
+            self._thread.join(_GOODBYE_S)
 
     def __enter__(self) -> Preview:
         return self

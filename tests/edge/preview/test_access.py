@@ -41,7 +41,7 @@ def test_token_and_cookie_open_and_nothing_else_does() -> None:
     assert access.right_cookie(access.cookie)
     assert TOKEN not in access.cookie
     assert access.cookie == access_for("0.0.0.0", TOKEN).cookie, "a restart would lock the phone out"
-    for wrong in (None, "", TOKEN[:-1], TOKEN.upper(), "ü"):
+    for wrong in (None, "", TOKEN[:-1], TOKEN.upper(), "ü", "\ud800"):
         assert not access.right_token(wrong)
         assert not access.right_cookie(wrong)
     assert not access.right_cookie(TOKEN)
