@@ -243,8 +243,8 @@ class Guide:
         # Colours are those of the clearest view, or a reflex that comes slowly would become the colour of the eye.
         if evidence.lost <= (SURE if known is None else known.lost):
             self._seen = t, evidence
-        elif known is not None:
-            self._seen = t, known
+        elif known is not None and (evidence.lost < GONE or evidence.shares["reflex"] <= 0.5 * evidence.lost):
+            self._seen = t, known  # all white for long may be no retina after all
         if (away := self._off_centre(found, evidence, t)) is not None:
             return "off_centre", away
         slack = LEAVING if self._hint is not None and self._hint.code == "hold" else 0.0
@@ -279,7 +279,8 @@ class Guide:
             spoiled = known is not None and now.shares["blur"] < 0.5 * now.lost
             return alike or spoiled or bool(landmarks(assessment))
         if known is not None:
-            return alike or dark > 0.5 * now.lost or now.flooded
+            veiled = now.shares["reflex"] > 0.5 * now.lost and now.detail < SMOOTH
+            return alike or dark > 0.5 * now.lost or now.flooded or veiled
         # Nothing was seen before: a retina out of focus is lit, red and smooth; a pupil from outside is dark.
         out_of_focus = now.light >= LIT and now.chroma[0] >= math.log(REDDISH) and now.detail < SMOOTH
         return out_of_focus and bool(landmarks(assessment))

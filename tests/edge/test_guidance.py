@@ -71,7 +71,7 @@ def test_what_is_lost_in_the_dark_on_one_side_is_a_shadow_from_there() -> None:
         ((200, 255, 255), 0.6, "too_bright"),
         (RED, 0.4, "blur"),
         ((40, 58, 165), 0.95, "blur"),  # all is lost, but it has the colour of the retina of a moment ago
-        ((120, 120, 125), 0.95, "no_fundus"),
+        ((20, 60, 60), 0.95, "no_fundus"),
         (RED, 0.02, "hold"),
     ],
 )
@@ -88,6 +88,13 @@ def test_a_white_patch_is_a_reflex_where_it_is() -> None:
     lost[1:8, 4:12] = 1
     hint = told([CLEAR, (assessed(lost, macula=(0.3, 0.0)), image)])
     assert (hint.code, hint.clock) == ("reflex", 12)
+
+
+def test_a_white_veil_over_all_is_a_reflex_for_a_while_and_then_no_retina() -> None:
+    falling = np.linspace(1, 0.7, SIDE)[:, None, None]
+    veiled = assessed(0.95), np.asarray(picture((190, 195, 205)) * falling, np.uint8)
+    assert told([CLEAR, veiled]).code == "reflex"
+    assert told([CLEAR, veiled], seconds=5.0).code == "no_fundus"
 
 
 def test_a_camera_without_colour_has_reflexes_too() -> None:
