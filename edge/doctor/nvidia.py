@@ -6,7 +6,7 @@ import ctypes
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.doctor.finding import Finding, Tried, missing, ok, text_of, try_python, warning
@@ -33,7 +33,7 @@ def has_gpu(root: Path) -> bool:
     )
 
 
-def check_nvidia(root: Path, jetson: bool, trial: Try = try_python) -> list[Finding]:
+def check_nvidia(root: Path, jetson: bool, trial: Try = try_python) -> Iterator[Finding]:
     """Driver, CUDA toolkit, pycuda, TensorRT and TensorRT-RTX.
 
     Args:
@@ -41,8 +41,12 @@ def check_nvidia(root: Path, jetson: bool, trial: Try = try_python) -> list[Find
         jetson: JetPack brings TensorRT, so its absence has another remedy.
         trial: runs a line of Python, see ``try_python``.
     """
-    found = [_driver(root, jetson), _toolkit(root, jetson), _pycuda(trial), _tensorrt(root, jetson, trial)]
-    return found if jetson else [*found, _tensorrt_rtx(trial)]
+    yield _driver(root, jetson)
+    yield _toolkit(root, jetson)
+    yield _pycuda(trial)
+    yield _tensorrt(root, jetson, trial)
+    if not jetson:
+        yield _tensorrt_rtx(trial)
 
 
 def check_builder(trial: Try = try_python) -> list[Finding]:

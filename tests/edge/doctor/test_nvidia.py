@@ -46,7 +46,7 @@ def touch(root: Path, name: str) -> None:
 
 
 def line(root: Path, name: str, jetson: bool = True) -> Finding:
-    (found,) = [each for each in check_nvidia(root, jetson) if each.name == name]
+    found = next(each for each in check_nvidia(root, jetson) if each.name == name)
     assert bool(found.remedy) is (found.state != "ok")
     assert "\n" not in found.found
     return found
