@@ -20,6 +20,7 @@ from edge.camera.video import VideoCamera
 from edge.errors import EdgeError
 from edge.images import SUFFIXES
 
+_RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")  # as a camera it would begin again at its end
 _PIPELINE = "gst:"
 _SENSOR = re.compile(r"csi(?::([0-9]))?")
 
@@ -57,6 +58,8 @@ def open_camera(
     if source.startswith(_PIPELINE):
         return _open_pipeline(source[len(_PIPELINE) :].strip(), tell, stop)
     if source.partition("://")[0].lower() in SCHEMES:
+        if without_secrets(source).lower().endswith(_RECORDINGS):
+            raise EdgeError(f"{without_secrets(source)} is a recording, not a camera: fetch it and give the file.")
         return SteadyCamera(without_secrets(source), lambda: NetworkCamera(source), tell, stop)
     return DemoCamera() if source == "demo" else _open_file(source)
 

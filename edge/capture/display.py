@@ -64,6 +64,8 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
     ]
     if abs(counts.seconds - counts.source_seconds) > max(_WORTH_TELLING * counts.source_seconds, _JITTER_S):
         lines.append(f"{counts.source_seconds:.1f} s of the source took {counts.seconds:.1f} s")
+    if counts.lost:
+        lines.append(f"the camera was lost and sought again {counts.lost} times")
     if session is not None:
         lines.append("made: " + ", ".join(str(path) for path in session.files))
     if session is not None and session.captured:

@@ -173,6 +173,11 @@ def test_a_missing_source_is_named() -> None:
         open_camera("nowhere.mp4")
 
 
+def test_a_recording_in_the_network_is_no_camera() -> None:
+    with pytest.raises(EdgeError, match=r"^http://host/clip\.MP4 is a recording"):
+        open_camera("http://me:secret@host/clip.MP4?token=x")
+
+
 def test_a_photograph_is_sent_to_edge_grade(tmp_path: Path) -> None:
     path = tmp_path / "eye.JPG"
     cv2.imwrite(str(path), number_picture(1))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
 import errno
 import json
 import os
+import re
 import resource
+import shlex
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 import edge
@@ -459,3 +464,30 @@ def test_a_session_as_dicom_tells_nobody_whose_eye_it_is(clip: Path, tmp_path: P
 )
 def test_dicom_wants_all_that_it_needs(arguments: list[str]) -> None:
     assert invoke("demo", *arguments)[0] == 2
+
+
+def test_systemd_hears_of_a_session(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        command = [*COMMAND, "demo", "--frames", "60"]
+        with subprocess.Popen(command, env={**environment(), **told}, stdout=subprocess.DEVNULL) as process:
+            heard = [manager.recv(200).decode()]
+            while heard[-1] != "STOPPING=1":
+                heard.append(manager.recv(200).decode())
+        assert process.returncode == 0
+    assert heard[0] == "READY=1\nWATCHDOG=1"
+    assert heard[1:-1].count("WATCHDOG=1") == len(heard) - 2 >= 5  # two seconds, a beat at least every 200 ms
+
+
+def test_the_unit_of_the_docs_starts_this_command() -> None:
+    page = (REPOSITORY / "docs" / "edge-capture.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```ini\n(.*?)```", page, re.S)
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    assert (unit["Service"]["Type"], unit["Service"]["WatchdogSec"]) == ("notify", "20")
+    program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    assert program.endswith("/edge-capture")
+    typer.main.get_command(app).make_context("edge-capture", arguments)
