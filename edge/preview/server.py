@@ -100,7 +100,6 @@ class Preview:
         self._number = 0
         self._woken = False
         self._loop = asyncio.new_event_loop()
-        self._ending = threading.Event()
         self.painter = Painter(self._drawn, self._kept, self.trouble)
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="preview", daemon=True)
@@ -131,12 +130,10 @@ class Preview:
             self._report(sentence)
 
     def close(self) -> None:
-        """Say good-bye to the clients and end; may be called twice."""
-        if not self._ending.is_set():
-            self._ending.set()
-            self.painter.close()
-            self._call(self.hub.end)
-            self._thread.join(_GOODBYE_S)
+        """Say good-bye to the clients and end; may be called twice, and from any thread."""
+        self.painter.close()
+        self._call(self.hub.end)
+        self._thread.join(_GOODBYE_S)
 
     def __enter__(self) -> Preview:
         return self
