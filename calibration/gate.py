@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forms import Student, first_wrong_layer
-from calibration.parity import RAW_SCORE, FormsParity
+from calibration.parity import GREY, RAW_SCORE, FormsParity
 from calibration.search import Found
 from edge.errors import EdgeError
 from edge.model import QualityModel
@@ -49,11 +49,16 @@ def check_forms(parity: FormsParity, student: Student, tensors: Sequence[NDArray
             wrong = first_wrong_layer(student.quantized, student.rounded.onnx, tensors[:_BLAME])
         where = f"the {row.stage} is to blame" + (f", from the layer {wrong} on" if wrong else "")
         raise EdgeError(f"{said}: {where}; make the bundle again, and report it if that does not help.")
-    if parity.raw_max > RAW_SCORE:
+    if parity.grey_max > GREY:
         raise EdgeError(
-            f"the device scores {parity.raw_worst} {parity.raw_max:.4f} off the trainer's fake-quantised student, more "
-            f"than {RAW_SCORE:g}, though the forms agree on tensors: the frame step is to blame; build edge/native "
-            "again, or remove it to take the OpenCV path."
+            f"the device's frame step is {parity.grey_max:.1f} grey levels off OpenCV's, more than {GREY:g}: build "
+            "edge/native again, or remove it to take the OpenCV path."
+        )
+    if parity.raw_mean > RAW_SCORE:
+        raise EdgeError(
+            f"from the raw frame on, the device scores {parity.raw_mean:.4f} off the trainer's fake-quantised student "
+            f"on average, more than {RAW_SCORE:g} (most on {parity.raw_worst}): train or fine-tune it longer; it "
+            "answers to differences of half a grey level."
         )
 
 

@@ -18,7 +18,8 @@ from edge.model import QualityModel
 from edge.parity import Parity, compare
 from edge.pooling import quality_score, region_weights
 
-RAW_SCORE = 0.005  # score difference allowed between the trainer's path and the device's, from the frame on
+RAW_SCORE = 0.005  # score difference between the trainer's path and the device's, from the frame on: mean, and told of
+GREY = 1.0  # grey levels that the two frame steps may differ by in any pixel: one of them rounds, the other does not
 WORST = 10
 _SIDE = 256  # of a picture of a frame
 
@@ -59,6 +60,7 @@ class FormsParity:
         rows: one for each form but the first.
         raw_scores: (N, 2), score of the fake-quantised student behind the trainer's frame step (torch, OpenCV), and
             of the device from the raw frame (bundle on OpenVINO, C++ where built).
+        grey_max: the largest difference of the two frame steps, in grey levels.
         names: of the frames, in that order.
         worst: frames whose map moved most between the first form and the device's, the worst first.
         between: the parity of a form, named first, beside any other.
@@ -66,6 +68,7 @@ class FormsParity:
 
     rows: tuple[Row, ...]
     raw_scores: NDArray[np.float64]
+    grey_max: float
     names: tuple[str, ...]
     worst: tuple[Worst, ...]
     between: Callable[[str, str], Parity]
@@ -74,6 +77,16 @@ class FormsParity:
     def raw_max(self) -> float:
         """The largest difference of the two scores of a frame."""
         return float(np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]).max())
+
+    @property
+    def raw_mean(self) -> float:
+        """The mean difference."""
+        return float(np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]).mean())
+
+    @property
+    def raw_far(self) -> int:
+        """Frames whose two scores are more than ``RAW_SCORE`` apart."""
+        return int((np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]) > RAW_SCORE).sum())
 
     @property
     def raw_worst(self) -> str:
@@ -108,6 +121,7 @@ def compare_all(
     names: list[str] = []
     fields: list[NDArray[np.bool_]] = []
     raw: list[tuple[float, float]] = []
+    grey = 0.0
     worst: list[Worst] = []
     with forms_of(student, most, say) as forms, _device(student) as device:
         maps: dict[str, list[Map]] = {form.name: [] for form in forms}
@@ -127,6 +141,8 @@ def compare_all(
                 scores[form.name].append(_score(found, fields[-1], manifest))
             seen = device.assess(frame)
             stepped = prepare_opencv(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
+            levels = 255 * np.asarray(manifest.std, np.float32)[None, :, None, None]
+            grey = max(grey, float((np.abs(tensor - stepped) * levels).max()))
             device_score = quality_score(seen.map, region_weights(seen.regions, seen.field, manifest.pooling))
             raw.append((_score(trainer.infer(stepped), fields[-1], manifest), device_score))
             pair = maps[forms[0].name][-1], maps[last][-1]
@@ -145,7 +161,7 @@ def compare_all(
         Row(f.name, beside(f.name, forms[0].name), f.before, beside(f.name, f.before), f.stage, f.most)
         for f in forms[1:]
     ]
-    return FormsParity(tuple(rows), np.array(raw), tuple(names), tuple(worst), beside)
+    return FormsParity(tuple(rows), np.array(raw), grey, tuple(names), tuple(worst), beside)
 
 
 def _device(student: Student) -> QualityModel:

@@ -27,8 +27,9 @@ def lines(parity: FormsParity) -> list[str]:
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [
         *table,
-        f"raw frame to score, trainer (torch, OpenCV steps) beside device (bundle on OpenVINO): at most "
-        f"{parity.raw_max:.4f} apart on {len(parity.names)} frames, {RAW_SCORE:g} allowed",
+        "raw frame to score, trainer (torch, OpenCV steps) beside device (bundle on OpenVINO): "
+        f"{parity.raw_mean:.4f} apart on average, at most {parity.raw_max:.4f}; {parity.raw_far} of "
+        f"{len(parity.names)} frames more than {RAW_SCORE:g}; frame steps {parity.grey_max:.2f} grey levels at most",
     ]
 
 
@@ -64,7 +65,10 @@ def as_dict(parity: FormsParity) -> dict[str, Any]:
         ],
         "raw frame": {
             "frames": len(parity.names),
+            "score_mean": parity.raw_mean,
             "score_max": parity.raw_max,
+            "frames beyond": parity.raw_far,
+            "grey levels": parity.grey_max,
             "worst": parity.raw_worst,
             "allowed": RAW_SCORE,
         },
