@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import typer
 
-from benchmarks.command_run import progress, write_file
+from benchmarks.bench import progress
+from benchmarks.command_run import write_file
 from benchmarks.frames import phantom_frames
 from benchmarks.result import Result, ScenarioResult, scenario_name
 from benchmarks.rivals import open_rival

@@ -4,59 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import edge
-from benchmarks.accuracy import against
-from benchmarks.around import measure_around
-from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
+from benchmarks.bench import Asked, bench
 from benchmarks.html import to_html
-from benchmarks.latency import Assess, Summary
-from benchmarks.layers import count_layers
-from benchmarks.machine import (
-    describe_machine,
-    installed_engines,
-    load_average,
-    peak_memory_mib,
-    restart_peak_memory,
-    usable_cores,
-)
-from benchmarks.plan import Plan, Scenario, parse_duration, plan
-from benchmarks.predict import find_device, predict
-from benchmarks.reference import VIT_L16, Comparison, build_reference, compare, why_no_reference
+from benchmarks.machine import installed_engines
+from benchmarks.plan import Scenario, parse_duration, plan
+from benchmarks.predict import find_device
 from benchmarks.report import print_table, to_json, to_markdown
-from benchmarks.result import (
-    Accuracy,
-    FrameFacts,
-    Memory,
-    Result,
-    ScenarioResult,
-    clock_step_ns,
-    model_facts,
-    notes_on,
-    scenario_result,
-)
-from benchmarks.roofline import measure_roofline
-from benchmarks.scenarios import Run, camera, offline, single_stream
-from benchmarks.watch import Watch
-from edge import EdgeError, QualityModel
+from benchmarks.result import Result
+from edge import EdgeError
 from edge.atomic import write_atomically
 from edge.bundle import read_bundle
 from edge.commands.cli import Debug, EngineName, Json, Runtime, err, out
 from edge.frame import frame_step_name
-
-_BLOCKS = 10  # turns of ours and the reference
-_STOPPED = "Interrupted while the reference was timed."
 
 
 def _print_version(wanted: bool) -> None:
@@ -144,110 +110,28 @@ def run(
         find_device(device)  # what does not exist is told before the run
     if other is not None:
         read_bundle(other)
-    load = load_average()  # before this process adds to it
-    if threads is not None:
-        cv2.setNumThreads(threads)
-    command = _command(locals())
-    stages: dict[str, Summary] = {}
-    with err.status("getting frames"):
-        chosen = folder_frames(frames, wanted) if frames is not None else phantom_frames(wanted or PHANTOM_SIZE)
-    restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
-    before_mib, began = peak_memory_mib(), time.perf_counter()
-    with QualityModel.load(model, engine.value, threads) as quality:
-        facts = model_facts(quality, (time.perf_counter() - began) * 1000)
-        scenarios, missing = time_scenarios(quality.assess, chosen, plans, threads or usable_cores())
-        states = [state for each in scenarios for state in each.states]
-        device_mib = max((s.device_memory_mib for s in states if s.device_memory_mib is not None), default=None)
-        memory = Memory(before_mib, peak_memory_mib(), device_mib)  # before the reference, which takes 1.5 GiB
-        stopped = any(each.interrupted for each in scenarios)
-        compared: Comparison | None = None
-        notes: tuple[str, ...] = missing
-        accuracy: Accuracy | None = None
-        ceilings = None
-        if not stopped:
-            with err.status("comparing, counting, predicting"):
-                accuracy = against(quality, other, chosen, engine.value, threads) if other is not None else None
-                stages = measure_around(quality, chosen.images) if around else {}
-                onnx = quality.bundle.onnx
-                ceilings = measure_roofline(onnx, threads or usable_cores()) if roofline else None
-        if reference and not stopped:
-            compared, told = _compare(quality.assess, chosen, threads or usable_cores())
-            notes += told
-        layers = count_layers(quality.bundle.onnx) if devices else ()
-        machine = describe_machine(quality.engine.describe(), threads, load)
-    result = Result(
-        command=command,
-        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        model=facts,
-        frames=FrameFacts(chosen.source, len(chosen.images), chosen.sizes),
-        scenarios=scenarios,
-        around=stages,
-        memory=memory,
-        accuracy=accuracy,
-        roofline=ceilings,
-        predictions=tuple(predict(layers, device) for device in devices or []),
-        reference=compared,
-        machine=machine,
-        clock_ns=clock_step_ns(),
-        notes=notes_on(scenarios, chosen, machine) + notes,
-        interrupted=stopped or _STOPPED in notes,
+    result = bench(
+        Asked(
+            command=_command(locals()),
+            model=model,
+            frames=frames,
+            size=wanted,
+            plans=tuple(plans),
+            threads=threads,
+            engine=engine.value,
+            other=other,
+            around=around,
+            roofline=roofline,
+            devices=tuple(devices or ()),
+            reference=reference,
+        )
     )
     _show(result, json, markdown, out_file, html)
-    failed = [each.failure for each in scenarios if each.failure is not None]
+    failed = [each.failure for each in result.scenarios if each.failure is not None]
     if failed:
         raise EdgeError(failed[0])
     if result.interrupted:
         raise typer.Exit(130)
-
-
-def time_scenarios(
-    assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int
-) -> tuple[tuple[ScenarioResult, ...], tuple[str, ...]]:
-    """Every scenario in turn, until one is interrupted; and what could not be known of the machine."""
-    results: list[ScenarioResult] = []
-    missing: tuple[str, ...] = ()
-    for name, fps, limit, soaks in plans:
-        label = name.replace("_", " ") + (f" at {fps:g} fps" if fps else "")
-        try:
-            with progress(label, limit.runs) as bar, Watch() as watch:
-
-                def tick(done: int, bar: Callable[[int], None] = bar, watch: Watch = watch) -> None:
-                    bar(done)
-                    watch.tick()
-
-                if name == "camera":
-                    done: Run = camera(assess, chosen.images, fps or 30.0, limit, tick)
-                elif name == "offline":
-                    done = offline(assess, chosen.images, limit, threads, tick)
-                else:
-                    done = single_stream(assess, chosen.images, limit, tick)
-        except KeyboardInterrupt:
-            if not results:
-                raise
-            break
-        missing = watch.missing
-        results.append(scenario_result(done, watch.states, soaks))
-        if results[-1].interrupted:
-            break
-    return tuple(results), missing
-
-
-def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The comparison, and notes on it; whatever is wrong with the reference must not cost us our own figures."""
-    reason = why_no_reference()
-    if reason is not None:
-        return None, (reason,)
-    try:
-        with err.status("building the reference"):
-            theirs = build_reference(VIT_L16, threads)
-        with progress("ours and the reference in turns", _BLOCKS) as tick:
-            compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
-    except KeyboardInterrupt:
-        return None, (_STOPPED,)
-    except (ImportError, RuntimeError, MemoryError) as error:  # ours raises EdgeError
-        lines = str(error).strip().splitlines() or ["no message"]
-        return None, (f"The reference failed and was left out ({type(error).__name__}: {lines[0]}).",)
-    return compared, (_STOPPED,) if compared.interrupted else ()
 
 
 def _command(given: dict[str, object]) -> str:
@@ -317,20 +201,3 @@ def write_file(path: Path, text: str, option: str) -> None:
     except OSError as error:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another with {option}.") from error
     err.print(f"result written to {path}", markup=False)
-
-
-@contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar that is drawn between two runs, four times a second, and by no thread that would disturb them."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        drawn = 0.0
-
-        def tick(done: int) -> None:
-            nonlocal drawn
-            if time.monotonic() - drawn > 0.25:
-                drawn = time.monotonic()
-                bar.update(task, completed=done, refresh=True)
-
-        yield tick

@@ -9,7 +9,7 @@ from typing import Annotated
 import cv2
 import typer
 
-from benchmarks.command_run import progress, time_scenarios
+from benchmarks.bench import progress, time_scenarios
 from benchmarks.compare_check import check
 from benchmarks.frames import Frames, phantom_frames
 from benchmarks.layers import count_layers
@@ -87,11 +87,11 @@ def _speed(
 ) -> list[str]:
     """Scenarios, what was wrong with them, roofline, predictions."""
     used = threads or usable_cores()
-    scenarios, missing = time_scenarios(quality.assess, frames, plan(Scenario.all, None, runs, None), used)
+    scenarios, missing, stopped = time_scenarios(quality.assess, frames, plan(Scenario.all, None, runs, None), used)
     failed = [each.failure for each in scenarios if each.failure is not None]
     if failed:
         raise EdgeError(failed[0])
-    if any(each.interrupted for each in scenarios):
+    if stopped:
         raise KeyboardInterrupt
     machine = describe_machine(quality.engine.describe(), threads, load)
     notes = [f"- {note}" for note in (*notes_on(scenarios, frames, machine), *missing)]

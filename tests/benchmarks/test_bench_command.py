@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
+from benchmarks import bench as bench_module
 from benchmarks import command_run, commands
 from benchmarks.plan import parse_duration
 from benchmarks.reference import Backbone, why_no_reference
@@ -111,7 +112,7 @@ def test_markdown_goes_to_the_standard_output() -> None:
 
 @pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
 def test_the_reference_runs_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_run, "VIT_L16", TINY)
+    monkeypatch.setattr(bench_module, "VIT_L16", TINY)
     done = bench("--runs", "8", "--threads", "1", "--json")
     assert done.exit_code == 0, done.output
     compared = json.loads(done.stdout)["reference"]
@@ -131,7 +132,7 @@ def test_ours_is_far_faster_than_the_real_reference() -> None:
 
 
 def test_without_the_train_extra_the_run_goes_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_run, "why_no_reference", lambda: "The reference was left out: it needs torch.")
+    monkeypatch.setattr(bench_module, "why_no_reference", lambda: "The reference was left out: it needs torch.")
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -144,8 +145,8 @@ def test_a_broken_reference_does_not_cost_our_figures(monkeypatch: pytest.Monkey
     def broken(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(command_run, "why_no_reference", lambda: None)
-    monkeypatch.setattr(command_run, "build_reference", broken)
+    monkeypatch.setattr(bench_module, "why_no_reference", lambda: None)
+    monkeypatch.setattr(bench_module, "build_reference", broken)
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -170,8 +171,8 @@ def test_ctrl_c_during_the_reference_keeps_our_figures(monkeypatch: pytest.Monke
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_run, "why_no_reference", lambda: None)
-    monkeypatch.setattr(command_run, "build_reference", interrupted)
+    monkeypatch.setattr(bench_module, "why_no_reference", lambda: None)
+    monkeypatch.setattr(bench_module, "build_reference", interrupted)
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 130
     data = json.loads(done.stdout)
@@ -230,6 +231,31 @@ def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) ->
     assert data["roofline"]["times_over"] > 0.5
     assert data["predictions"][0]["low_ms"] < data["predictions"][0]["middle_ms"] < data["predictions"][0]["high_ms"]
     assert "predicted, not measured" in page.read_text()
+
+
+def test_what_fails_beside_the_scenarios_does_not_cost_their_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*arguments: object) -> None:
+        raise EdgeError("counting needs OpenVINO")
+
+    monkeypatch.setattr(bench_module, "measure_roofline", missing)
+    done = bench(*QUICK, "--size", "64x64", "--roofline", "--json")
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert data["roofline"] is None
+    assert data["notes"][-1] == "The roofline failed and was left out: counting needs OpenVINO"
+
+
+def test_ctrl_c_beside_the_scenarios_keeps_their_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench_module, "measure_roofline", stop)
+    done = bench("--runs", "8", "--size", "64x64", "--roofline", "--json")
+    assert done.exit_code == 130
+    data = json.loads(done.stdout)
+    assert data["interrupted"] is True
+    assert data["reference"] is None
+    assert data["scenarios"][0]["runs"] == 8
 
 
 def test_version_names_the_frame_step_and_the_engines() -> None:

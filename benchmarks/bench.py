@@ -1,0 +1,242 @@
+"""One run of edge-bench: scenarios first, then what stands beside them, which must never cost their figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import cv2
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from benchmarks.accuracy import against
+from benchmarks.around import measure_around
+from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
+from benchmarks.latency import Assess, Summary
+from benchmarks.layers import count_layers
+from benchmarks.machine import describe_machine, load_average, peak_memory_mib, restart_peak_memory, usable_cores
+from benchmarks.plan import Plan
+from benchmarks.predict import Prediction, predict
+from benchmarks.reference import VIT_L16, Comparison, build_reference, compare, why_no_reference
+from benchmarks.result import (
+    Accuracy,
+    FrameFacts,
+    Memory,
+    Result,
+    ScenarioResult,
+    clock_step_ns,
+    model_facts,
+    notes_on,
+    scenario_result,
+    without_folders,
+)
+from benchmarks.roofline import Roofline, measure_roofline
+from benchmarks.scenarios import Run, camera, offline, single_stream
+from benchmarks.watch import Watch
+from edge import EdgeError, QualityModel
+from edge.commands.cli import err
+
+_BLOCKS = 10  # turns of ours and the reference
+_STOPPED = "Interrupted while the reference was timed."
+_STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to time, and what beside it; see the options of the command.
+
+    Attributes:
+        command: for the result, without personal paths.
+        size: width and height of the frames; None for their own.
+    """
+
+    command: str
+    model: Path | None
+    frames: Path | None
+    size: tuple[int, int] | None
+    plans: tuple[Plan, ...]
+    threads: int | None
+    engine: str
+    other: Path | None
+    around: bool
+    roofline: bool
+    devices: tuple[str, ...]
+    reference: bool
+
+
+@dataclass
+class _Besides:
+    """What stands beside the scenarios, filled as far as it comes."""
+
+    around: dict[str, Summary]
+    notes: list[str]
+    predictions: tuple[Prediction, ...] = ()
+    accuracy: Accuracy | None = None
+    roofline: Roofline | None = None
+    reference: Comparison | None = None
+    interrupted: bool = False
+
+
+def bench(asked: Asked) -> Result:
+    """Time a model on this machine.
+
+    Raises:
+        EdgeError: frames or model cannot be had, or the model failed before the first timed frame.
+        KeyboardInterrupt: Ctrl-C before the first timed frame.
+    """
+    load = load_average()  # before this process adds to it
+    threads = asked.threads or usable_cores()
+    if asked.threads is not None:
+        cv2.setNumThreads(threads)
+    with err.status("getting frames"):
+        size = asked.size
+        frames = folder_frames(asked.frames, size) if asked.frames is not None else phantom_frames(size or PHANTOM_SIZE)
+    restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
+    before_mib, began = peak_memory_mib(), time.perf_counter()
+    with QualityModel.load(asked.model, asked.engine, asked.threads) as model:
+        facts = model_facts(model, (time.perf_counter() - began) * 1000)
+        scenarios, missing, stopped = time_scenarios(model.assess, frames, asked.plans, threads)
+        states = [state for each in scenarios for state in each.states]
+        device_mib = max((s.device_memory_mib for s in states if s.device_memory_mib is not None), default=None)
+        memory = Memory(before_mib, peak_memory_mib(), device_mib)  # before the reference, which takes 1.5 GiB
+        besides = _Besides({}, [])
+        if not stopped:
+            _fill(besides, asked, model, frames, threads)
+        machine = describe_machine(model.engine.describe(), asked.threads, load)
+    return Result(
+        command=asked.command,
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        model=facts,
+        frames=FrameFacts(frames.source, len(frames.images), frames.sizes),
+        scenarios=scenarios,
+        around=besides.around,
+        memory=memory,
+        accuracy=besides.accuracy,
+        roofline=besides.roofline,
+        predictions=besides.predictions,
+        reference=besides.reference,
+        machine=machine,
+        clock_ns=clock_step_ns(),
+        notes=(*notes_on(scenarios, frames, machine), *missing, *besides.notes),
+        interrupted=stopped or besides.interrupted,
+    )
+
+
+def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, threads: int) -> None:
+    """Measure what was asked for beside the scenarios; what fails, or Ctrl-C, becomes a note."""
+
+    def accuracy() -> None:
+        if asked.other is not None:
+            besides.accuracy = against(model, asked.other, frames, asked.engine, asked.threads)
+
+    def around() -> None:
+        if asked.around:
+            besides.around = measure_around(model, frames.images)
+
+    def roofline() -> None:
+        if asked.roofline:
+            besides.roofline = measure_roofline(model.bundle.onnx, threads)
+
+    def predictions() -> None:
+        if asked.devices:
+            layers = count_layers(model.bundle.onnx)
+            besides.predictions = tuple(predict(layers, device) for device in asked.devices)
+
+    try:
+        for name, step in (
+            ("comparison with the other bundle", accuracy),
+            ("stages around the model", around),
+            ("roofline", roofline),
+            ("prediction", predictions),
+        ):
+            try:
+                with err.status(name):
+                    step()
+            except EdgeError as error:
+                besides.notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
+    except KeyboardInterrupt:
+        besides.notes.append(_STOPPED_BESIDES)
+        besides.interrupted = True
+        return
+    if asked.reference:
+        besides.reference, notes = _compare(model.assess, frames, threads)
+        besides.notes += notes
+        besides.interrupted = _STOPPED in notes
+
+
+def time_scenarios(
+    assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int
+) -> tuple[tuple[ScenarioResult, ...], tuple[str, ...], bool]:
+    """Every scenario in turn, until one is interrupted or fails.
+
+    Returns:
+        The scenarios; what could not be known of the machine; and whether the rest was left out.
+
+    Raises:
+        EdgeError: the model failed before the first timed frame.
+        KeyboardInterrupt: Ctrl-C before the first timed frame of all.
+    """
+    results: list[ScenarioResult] = []
+    missing: tuple[str, ...] = ()
+    for name, fps, limit, soaks in plans:
+        label = name.replace("_", " ") + (f" at {fps:g} fps" if fps else "")
+        try:
+            with progress(label, limit.runs) as bar, Watch() as watch:
+
+                def tick(done: int, bar: Callable[[int], None] = bar, watch: Watch = watch) -> None:
+                    bar(done)
+                    watch.tick()
+
+                if name == "camera":
+                    done: Run = camera(assess, chosen.images, fps or 30.0, limit, tick)
+                elif name == "offline":
+                    done = offline(assess, chosen.images, limit, threads, tick)
+                else:
+                    done = single_stream(assess, chosen.images, limit, tick)
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            return tuple(results), missing, True
+        missing = watch.missing
+        results.append(scenario_result(done, watch.states, soaks))
+        if results[-1].interrupted:
+            return tuple(results), missing, True
+    return tuple(results), missing, False
+
+
+def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
+    """The comparison, and notes on it; whatever is wrong with the reference must not cost us our own figures."""
+    reason = why_no_reference()
+    if reason is not None:
+        return None, (reason,)
+    try:
+        with err.status("building the reference"):
+            theirs = build_reference(VIT_L16, threads)
+        with progress("ours and the reference in turns", _BLOCKS) as tick:
+            compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
+    except KeyboardInterrupt:
+        return None, (_STOPPED,)
+    except (ImportError, RuntimeError, MemoryError) as error:  # ours raises EdgeError
+        lines = str(error).strip().splitlines() or ["no message"]
+        return None, (f"The reference failed and was left out ({type(error).__name__}: {lines[0]}).",)
+    return compared, (_STOPPED,) if compared.interrupted else ()
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar that is drawn between two runs, four times a second, and by no thread that would disturb them."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        drawn = 0.0
+
+        def tick(done: int) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn > 0.25:
+                drawn = time.monotonic()
+                bar.update(task, completed=done, refresh=True)
+
+        yield tick
