@@ -16,6 +16,7 @@ from calibration.stored import read_quantized
 from edge.bundle import read_bundle
 from edge.errors import EdgeError
 from edge.images import find_images
+from trainer.datasets import find_photographs
 from trainer.distill import load_student
 from trainer.recipe import load_recipe
 
@@ -53,7 +54,8 @@ def compare_again(
     network = Deployed(load_student(run))
     quantized, layer = read_quantized(folder, network, recipe.distill.size)
     student = Student(network, quantized, exact, rounded)
-    images = find_images(paths) if paths else []
+    # Of a folder its photographs: not the vessel maps and masks that lie beside them.
+    images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
     frames = read_frames(images) if images else named_phantoms(_PHANTOMS)
     parity = compare_all(student, frames, rounded.manifest.thresholds, most, say)
     if target is not None:
