@@ -381,7 +381,9 @@ def captures_of(folder: Path) -> list[dict[str, object]]:
 
 def test_automatic_capture_keeps_what_fired_and_its_runners_up(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = run("demo", "--fast", "--no-video", "--strictness", "easy", "--keep", "2", "--out", out, "--json")
+    done = run(
+        "demo", "--fast", "--no-video", "--strictness", "easy", "--keep", "2", "--out", out, "--json", "--frames", "90"
+    )
     assert done.returncode == 0, done.stderr
     told = captures_of(out)
     assert told
