@@ -24,8 +24,6 @@ class Photometry:
         blue, green, red: mean of each channel, float32 (grid, grid), grey values.
         clipped: share of each cell whose green is at its end, float32 (grid, grid) in [0, 1].
         detail: mean contrast of fine structure in green, as a share of the brightness, float32 (grid, grid).
-        patch: the crop's green, reduced to 2 points a cell: float32 (2 * grid, 2 * grid), grey values; what motion is
-            measured on.
     """
 
     blue: Cells
@@ -33,7 +31,6 @@ class Photometry:
     red: Cells
     clipped: Cells
     detail: Cells
-    patch: Cells
 
 
 def measure(frame: NDArray[np.uint8], crop: Crop, grid: int) -> Photometry:
@@ -46,14 +43,14 @@ def measure(frame: NDArray[np.uint8], crop: Crop, grid: int) -> Photometry:
     """
     sample = _sampled(frame, crop, grid * _SAMPLES)
     small = np.asarray(cv2.resize(sample, (grid * 4, grid * 4), interpolation=cv2.INTER_AREA), np.uint8)
-    blue, green, red = (_cells(np.asarray(small[:, :, channel], np.uint8), grid) for channel in range(3))
-    middle = np.asarray(small[:, :, 1], np.uint8)
-    clipped = _cells(np.where(middle >= _CLIPPED, 255, 0).astype(np.uint8), grid) / np.float32(255)
-    smooth = middle.astype(np.float32)
-    ripple = np.abs(smooth - cv2.GaussianBlur(smooth, (0, 0), 2))
+    fine = small.astype(np.float32)
+    means = cv2.resize(fine, (grid, grid), interpolation=cv2.INTER_AREA)
+    blue, green, red = (np.asarray(means[:, :, channel], np.float32) for channel in range(3))
+    middle = np.ascontiguousarray(fine[:, :, 1])
+    clipped = _cells(np.asarray(middle >= _CLIPPED, np.float32), grid)
+    ripple = np.abs(middle - cv2.GaussianBlur(middle, (0, 0), 2))
     detail = _cells(ripple, grid) / np.maximum(green, 4)
-    patch = np.asarray(cv2.resize(smooth, (grid * 2, grid * 2), interpolation=cv2.INTER_AREA), np.float32)
-    return Photometry(blue, green, red, clipped, np.asarray(detail, np.float32), patch)
+    return Photometry(blue, green, red, clipped, np.asarray(detail, np.float32))
 
 
 def _sampled(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
@@ -72,5 +69,5 @@ def _sampled(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint
     return square
 
 
-def _cells(channel: NDArray[np.uint8] | Cells, grid: int) -> Cells:
-    return np.asarray(cv2.resize(channel.astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA), np.float32)
+def _cells(points: Cells, grid: int) -> Cells:
+    return np.asarray(cv2.resize(points, (grid, grid), interpolation=cv2.INTER_AREA), np.float32)
