@@ -51,6 +51,7 @@ REDDISH = 1.5  # red over green of a retina in white light
 REMEMBERED_S = 3.0  # how long a retina that was lost to the eye is still thought to be there
 ENOUGH = 0.65  # from the bundle's threshold of usable (0) to that of good (1): good enough to hold still
 AS_GOOD = 0.05  # lost area more than in the clearest view: as good as this eye and camera give
+FADE = 0.01  # by how much a second the clearest view is forgotten
 PATIENCE_S = 1.5  # how long a better view is waited for, where that one is usable and no more
 LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
 # --- calm, in seconds
@@ -201,6 +202,7 @@ class Guide:
         self._hint: Hint | None = None
         self._changed = self._last = 0.0
         self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
+        self._clearest_t = 0.0
         self._met = 0.0  # since when this eye is looked for
         self._home: dict[Region, tuple[float, float]] = {}  # landmarks of the last good view
         self._home_s = 0.0  # for how long they were learned
@@ -241,14 +243,15 @@ class Guide:
             return "no_fundus", None
         found = landmarks(assessment)
         # Colours are those of the clearest view, or a reflex that comes slowly would become the colour of the eye.
-        if evidence.lost <= (SURE if known is None else known.lost):
-            self._seen = t, evidence
+        faded = FADE * (t - self._clearest_t)
+        if evidence.lost <= (SURE if known is None else known.lost + faded):
+            self._seen, self._clearest_t = (t, evidence), t
         elif known is not None and (evidence.lost < GONE or evidence.shares["reflex"] <= 0.5 * evidence.lost):
             self._seen = t, known  # all white for long may be no retina after all
         if (away := self._off_centre(found, evidence, t)) is not None:
             return "off_centre", away
         slack = LEAVING if self._hint is not None and self._hint.code == "hold" else 0.0
-        as_good = known is not None and evidence.lost <= known.lost + AS_GOOD and t - self._met >= PATIENCE_S
+        as_good = known is not None and evidence.lost <= known.lost + faded + AS_GOOD and t - self._met >= PATIENCE_S
         if assessment.score >= (self._usable if as_good else self._enough) - slack:
             self._settle(found, t)
             return "hold", None
