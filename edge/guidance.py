@@ -59,6 +59,7 @@ SETTLE_S = 0.2  # time constant of the vote of recent frames
 FORGOTTEN = 0.01  # share of that vote below which a cause is over
 MAJORITY = 0.5  # share of that vote that a new hint needs
 DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
+LEARNED_S = 1.0  # for so long a landmark must have been seen in a good view
 HOME_S = 0.4, 6.0  # time constants with which the place of a good view is learned: in its first second, and then
 REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is what the operator wants
 
@@ -204,8 +205,8 @@ class Guide:
         self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
         self._clearest_t = 0.0
         self._met = 0.0  # since when this eye is looked for
-        self._home: dict[Region, tuple[float, float]] = {}  # landmarks of the last good view
-        self._home_s = 0.0  # for how long they were learned
+        # Landmarks of the last good view, and for how many seconds each was seen in it.
+        self._home: dict[Region, tuple[tuple[float, float], float]] = {}
         self._away_since: float | None = None
 
     def update(self, assessment: Assessment, image: NDArray[np.uint8], t: float) -> Hint:
@@ -259,18 +260,17 @@ class Guide:
         return cause, evidence.places.get(cause)
 
     def _forget_place(self) -> None:
-        self._home, self._home_s, self._away_since = {}, 0.0, None
+        self._home, self._away_since = {}, None
 
     def _settle(self, found: dict[Region, tuple[float, float]], t: float) -> None:
         """Learn where disc and macula are while the view is good: quickly at first, then slowly, to notice a drift."""
         if self._away_since is not None:
             return
         spent = min(max(t - self._last, 0.0), 0.2)
-        self._home_s += spent
-        share = 1 - math.exp(-spent / HOME_S[self._home_s > 1])
         for name, place in found.items():
-            x, y = self._home.get(name, place)
-            self._home[name] = x + share * (place[0] - x), y + share * (place[1] - y)
+            (x, y), known_s = self._home.get(name, (place, 0.0))
+            share = 1 - math.exp(-spent / HOME_S[known_s >= LEARNED_S])
+            self._home[name] = (x + share * (place[0] - x), y + share * (place[1] - y)), known_s + spent
 
     def _is_retina(self, now: Evidence, known: Evidence | None, assessment: Assessment) -> bool:
         """Whether there is a retina in the picture, be it ever so spoiled."""
@@ -297,12 +297,12 @@ class Guide:
         if (away := astray(found)) is not None:
             self._away_since = t if self._away_since is None else self._away_since
             return away
-        if self._home_s < 1:  # a view that has hardly been seen yet
-            self._away_since = None
-            return None
-        both = [name for name in found if name in self._home]
-        whole = [name for name in both if max(math.hypot(*found[name]), math.hypot(*self._home[name])) <= WHOLE]
-        moved = [np.subtract(found[name], self._home[name]) for name in whole or both]
+        home = {name: place for name, (place, known_s) in self._home.items() if known_s >= LEARNED_S}
+        if home and not any(name in home for name in found):
+            return None  # for now nothing tells
+        both = [name for name in found if name in home]
+        whole = [name for name in both if max(math.hypot(*found[name]), math.hypot(*home[name])) <= WHOLE]
+        moved = [np.subtract(found[name], home[name]) for name in whole or both]
         drift = np.mean(moved, axis=0) if moved else np.zeros(2)
         if math.hypot(*drift) <= DRIFTED:
             self._away_since = None

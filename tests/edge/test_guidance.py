@@ -121,6 +121,16 @@ def test_leaving_the_view_that_was_good_is_off_centre_until_it_is_what_the_opera
     assert told([CLEAR, CLEAR, moved, moved, moved, moved]).code == "hold"
 
 
+def test_landmarks_that_come_and_go_on_the_way_in_do_not_become_the_view_to_return_to() -> None:
+    """The disc is seen at the rim for a moment; then it is where it belongs, and comes and goes."""
+    guide = Guide(THRESHOLDS)
+    rim, unseen = assessed(0.02, disc=(0.7, -0.2), macula=(0.1, -0.1)), assessed(0.02)
+    centred = assessed(0.02, disc=(0.25, 0.0), macula=(-0.35, 0.0))
+    shown = [rim] * 4 + [unseen] * 15 + [centred, centred, unseen, centred] * 20
+    hints = [guide.update(a, picture(), n / FPS).code for n, a in enumerate(shown)]
+    assert set(hints) == {"hold"}
+
+
 def test_the_disc_alone_does_not_tell_where_the_middle_is() -> None:
     assert astray({"disc": (0.7, 0.0)}) is None  # a picture about the macula, which was not found
     assert astray({"disc": (0.95, 0.0)}) is not None
