@@ -59,12 +59,18 @@ def slowed(call: Call, share: float) -> Call:
 
 
 def check(call: Call, equals: int, planted: int, share: float, rounds: int, tick: Tick = lambda done: None) -> Checked:
-    """Compare a call with itself, and with itself made slower."""
+    """Compare a call with itself, and with itself made slower.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, whenever it came: a pair that is not whole is not counted.
+    """
     seconds, different, found = [], 0, 0
     for number in range(equals + planted):
         began = time.perf_counter()
         other = call if number < equals else slowed(call, share)
-        a_ms, b_ms, _ = take_turns(call, other, rounds)
+        a_ms, b_ms, interrupted = take_turns(call, other, rounds)
+        if interrupted:
+            raise KeyboardInterrupt
         finding = judge(a_ms, b_ms).finding
         seconds.append(time.perf_counter() - began)
         different += number < equals and finding != "no difference"

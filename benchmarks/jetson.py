@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -93,8 +94,10 @@ class TegraWatch:
 
     def newest(self) -> TegraStats | None:
         """The last whole line; None before the first."""
-        self._file.seek(max(0, self._file.seek(0, 2) - 8192))
-        lines = self._file.read().decode(errors="replace").split("\n")[:-1]
+        # Read in place: the position in the file is shared with tegrastats, which writes where it stands.
+        size = os.fstat(self._file.fileno()).st_size
+        end = os.pread(self._file.fileno(), 8192, max(0, size - 8192))
+        lines = end.decode(errors="replace").split("\n")[:-1]
         return parse_tegrastats(lines[-1]) if lines else None
 
     def close(self) -> None:

@@ -17,20 +17,20 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Energy:
-    """A counter of energy.
+    """Counters of energy, one for each processor package.
 
     Attributes:
-        joules: so far.
-        wraps_at: where the counter starts again at 0, or None.
+        joules: of each so far.
+        wraps_at: where each starts again at 0.
     """
 
-    joules: float
-    wraps_at: float | None = None
+    joules: tuple[float, ...]
+    wraps_at: tuple[float, ...]
 
     def until(self, later: Energy) -> float:
-        """Joules from this reading to a later one, across one wrap."""
-        spent = later.joules - self.joules
-        return spent + (self.wraps_at or 0.0) if spent < 0 else spent
+        """Joules from this reading to a later one, across one wrap of each counter."""
+        both = zip(self.joules, later.joules, self.wraps_at, strict=True)
+        return sum(after - before + (wrap if after < before else 0.0) for before, after, wrap in both)
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,19 @@ def throttle_count(sys: Path = SYS) -> int | None:
 
 
 def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
-    """Energy of all processor packages by RAPL, or None and one sentence that says why."""
-    zones = sorted(each for each in sys.glob("class/powercap/intel-rapl:*") if each.name.count(":") == 1)
+    """Energy of all processor packages by RAPL, or None and one sentence that says why.
+
+    A laptop may also count the whole device (``psys``), in which the packages are a second time: it is left out.
+    """
+    zones = [each for each in sorted(sys.glob("class/powercap/intel-rapl:*")) if each.name.count(":") == 1]
+    zones = [each for each in zones if text(each / "name").strip() != "psys"]
     if not zones:
         return None, "The power of the processor is not known: this system has no RAPL counter."
-    joules, wraps = 0.0, 0.0
+    joules, wraps = [], []
     for zone in zones:
         try:
-            joules += float((zone / "energy_uj").read_text()) / 1e6
-            wraps += float((zone / "max_energy_range_uj").read_text()) / 1e6
+            joules.append(float((zone / "energy_uj").read_text()) / 1e6)
+            wraps.append(float((zone / "max_energy_range_uj").read_text()) / 1e6)
         except PermissionError:
             return None, (
                 "The power of the processor is not known: its counter is for root alone; "
@@ -91,7 +95,7 @@ def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
             )
         except (OSError, ValueError):
             return None, "The power of the processor is not known: its RAPL counter cannot be read."
-    return Energy(joules, wraps or None), None
+    return Energy(tuple(joules), tuple(wraps)), None
 
 
 def cpu_time(proc: Path = PROC) -> CpuTime | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -92,6 +93,26 @@ def test_a_program_like_tegrastats_is_read_line_by_line(tmp_path: Path) -> None:
         watch.close()
 
 
+def test_reading_never_moves_where_a_program_like_tegrastats_writes(tmp_path: Path) -> None:
+    program = tmp_path / "tegrastats"
+    loop = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo RAM $i/9999MB; done"
+    program.write_text(f"#!/bin/sh\n{loop}\nexec sleep 60\n")
+    program.chmod(0o755)
+    watch = TegraWatch(str(program))
+    try:
+        until = time.monotonic() + 20
+        seen = [0.0]
+        while seen[-1] < 3000 and time.monotonic() < until:
+            if (newest := watch.newest()) and newest.memory_mib:
+                seen.append(newest.memory_mib)
+        size = os.fstat(watch._file.fileno()).st_size
+        written = os.pread(watch._file.fileno(), size, 0)
+    finally:
+        watch.close()
+    assert written == b"".join(f"RAM {i}/9999MB\n".encode() for i in range(1, 3001))
+    assert seen == sorted(seen)
+
+
 def test_sensors_of_a_system(tmp_path: Path) -> None:
     for core in sensors._cores():
         folder = tmp_path / f"devices/system/cpu/cpu{core}"
@@ -102,14 +123,17 @@ def test_sensors_of_a_system(tmp_path: Path) -> None:
     for zone, heat in enumerate(("45000", "61500", "-256000", "")):
         (tmp_path / f"class/thermal/thermal_zone{zone}").mkdir(parents=True)
         (tmp_path / f"class/thermal/thermal_zone{zone}/temp").write_text(heat)
-    for zone in ("intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1"):
+    zones = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "package-1", "intel-rapl:2": "psys"}
+    for zone, name in zones.items():
         (tmp_path / "class/powercap" / zone).mkdir(parents=True)
+        (tmp_path / "class/powercap" / zone / "name").write_text(f"{name}\n")
         (tmp_path / "class/powercap" / zone / "energy_uj").write_text("2000000\n")
         (tmp_path / "class/powercap" / zone / "max_energy_range_uj").write_text("9000000\n")
     assert sensors.cpu_mhz(tmp_path, tmp_path) == 1500
     assert sensors.throttle_count(tmp_path) == 3 * len(sensors._cores())
     assert sensors.temperature_c(tmp_path) == 61.5
-    assert sensors.cpu_energy(tmp_path) == (Energy(4.0, 18.0), None)  # the part of a package is in the package
+    # The part of a package is in the package, and the packages are in that of the whole device.
+    assert sensors.cpu_energy(tmp_path) == (Energy((2.0, 2.0), (9.0, 9.0)), None)
 
 
 def test_a_counter_without_permission_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +160,14 @@ def test_a_system_without_sensors_is_no_error(tmp_path: Path) -> None:
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(2e6, 1e9))
 def test_energy_never_runs_backwards(before: float, after: float, wraps_at: float) -> None:
-    spent = Energy(before, wraps_at).until(Energy(after, wraps_at))
+    spent = Energy((before,), (wraps_at,)).until(Energy((after,), (wraps_at,)))
     assert spent >= 0
     assert spent == pytest.approx((after - before) % wraps_at, abs=1e-3)
+
+
+def test_one_of_two_packages_wraps_alone() -> None:
+    before, after = Energy((99.0, 10.0), (100.0, 100.0)), Energy((4.0, 16.0), (100.0, 100.0))
+    assert before.until(after) == pytest.approx(5.0 + 6.0)
 
 
 def test_work_of_others_is_not_ours() -> None:

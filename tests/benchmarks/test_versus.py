@@ -87,6 +87,20 @@ def test_ctrl_c_keeps_the_rounds_that_are_done() -> None:
     assert judge(a_ms, b_ms, interrupted).rounds == 11
 
 
+def test_ctrl_c_ends_the_check_of_compare_in_the_middle_of_a_pair() -> None:
+    calls = 0
+
+    def call(index: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1000:  # both are warm after 800 at most, a round takes 46, and a pair 60 rounds
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(call, equals=3, planted=0, share=0.03, rounds=ROUNDS)
+    assert calls == 1000
+
+
 @pytest.mark.parametrize(("low", "high", "finding"), [(0.9, 0.98, "faster"), (1.011, 1.2, "slower")])
 def test_the_whole_interval_must_lie_beyond_the_margin(low: float, high: float, finding: str) -> None:
     assert find(low, high, 0.01) == finding
