@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(?<=://)[^/\s!]*@")  # user and password in front of a host
-_QUERY = re.compile(r"(?<=://)([^\s!?]*)\?[^\s!\"']*")  # what follows a question mark is often a token
+# User and password in front of a host; a password may hold any character but a space, also ones that belong escaped.
+_USER = re.compile(r"(?<=://)(?:[^/\s]*|[^/\s:]+:(?!\d+/)\S*)@")
+_QUERY = re.compile(r"(?<=://)([^\s?]*)\?[^\s\"']*")  # what follows a question mark is often a token
 _NAMED = re.compile(r"\b(user-id|user-pw|proxy-id|proxy-pw|password|passphrase)=(\"[^\"]*\"|'[^']*'|\S+)")
 
 

@@ -42,10 +42,10 @@ FIELDS = {
     "pixel_spacing": "PixelSpacing",
 }
 _SHAPES = {
-    "birth_date": r"\d{8}",
+    "birth_date": r"[0-9]{8}",
     "sex": r"[MFO]",
-    "study_uid": r"(?=.{1,64}$)[0-2](\.(0|[1-9]\d*))+",
-    "pixel_spacing": r"\d*\.?\d+(\\\d*\.?\d+)?",
+    "study_uid": r"(?=.{1,64}$)[0-2](\.(0|[1-9][0-9]*))+",
+    "pixel_spacing": r"[0-9]*\.?[0-9]+(\\[0-9]*\.?[0-9]+)?",
 }
 _USABLE: dict[Verdict, tuple[str, str]] = {
     "good": ("111237", "Usable - Meets the quality control standard"),
@@ -201,19 +201,35 @@ def _read(file: Path) -> dict[str, str]:
         if name not in FIELDS:
             raise EdgeError(f"{file} holds a field of another name than {', '.join(FIELDS)}; take it out.")
         text = value.replace("-", "") if name == "birth_date" and isinstance(value, str) else value
-        longest = 16 if name in ("accession_number", "study_id") else 64
-        shape = _SHAPES.get(name, r"[^\\\n]*")
-        if not isinstance(text, str) or len(text) > longest or not re.fullmatch(shape, text):
+        if not isinstance(text, str) or not _is_right(name, text):
             raise EdgeError(f"{file}: {name} has not the form that DICOM wants; see docs/edge-capture.md.")
         said[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
     return said
 
 
+def _is_right(name: str, text: str) -> bool:
+    """Whether a field has its form. What is wrong must not come to pydicom later: its warnings show the value."""
+    pydicom = _pydicom()
+    if not re.fullmatch(_SHAPES.get(name, r"[^\\\x00-\x1f\x7f-\x9f]*"), text):
+        return False
+    try:
+        for part in text.split("\\"):
+            pydicom.valuerep.validate_value(pydicom.datadict.dictionary_VR(FIELDS[name]), part, pydicom.config.RAISE)
+        if name == "birth_date":
+            datetime.datetime.strptime(text, "%Y%m%d")
+    except ValueError:
+        return False
+    return True
+
+
 def _pydicom() -> Any:
     try:
         import pydicom
+        import pydicom.config
+        import pydicom.datadict
         import pydicom.dataset
         import pydicom.uid
+        import pydicom.valuerep
     except ImportError as error:
         raise EdgeError('--dicom needs pydicom; install it with: pip install "efiqa-edge[dicom]"') from error
     return pydicom

@@ -27,7 +27,8 @@ class Film:
     def __init__(self, path: Path, fps: float) -> None:
         self._path = path
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
-        self._fps = fps if fps > 0 else 30.0
+        # Two digits: MPEG-4 counts time in at most 65535 parts, and many more digits do not fit there.
+        self._fps = round(fps, 2) if fps > 0 else 30.0
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._written = 0
@@ -39,12 +40,14 @@ class Film:
         Raises:
             OSError: this OpenCV cannot write MP4, or the file cannot be made.
         """
+        missing = round(graded.t * self._fps) + 1 - self._left_out - self._written
+        if missing < 0:  # the source is faster than it said: this one's time is taken already
+            return
         picture = _drawn(graded)
         if self._writer is None:
             self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
             self._writer = _open(self._part, self._fps, self._size)
         picture = _fit(picture, self._size)
-        missing = round(graded.t * self._fps) + 1 - self._left_out - self._written
         longest = max(1, round(_LONGEST_STILL_S * self._fps))
         self._left_out += max(0, missing - longest)
         for _ in range(max(1, min(missing, longest))):

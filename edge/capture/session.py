@@ -153,6 +153,9 @@ class Session:
             self._changed.notify_all()
         self._writer.join()
         self._lines.close()
+        self._guarded(self._list)
+
+    def _list(self) -> None:
         self.files = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".") and p.is_file())
 
     def __enter__(self) -> Session:

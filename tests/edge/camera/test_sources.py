@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
 from edge.camera.protocol import Camera, Frame
 from edge.errors import EdgeError
@@ -198,3 +199,22 @@ def test_demo_is_the_synthetic_eye() -> None:
     assert frame is not None
     assert frame.image.dtype == np.uint8
     assert frame.image.shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://cam:554/live", "rtsp://cam:554/live"),
+        ("rtsp://me:secret@cam:554/live@1", "rtsp://cam:554/live@1"),
+        ("rtsp://me:secret!1@cam/live", "rtsp://cam/live"),
+        ("rtsp://me:sec/ret@cam/live", "rtsp://cam/live"),
+        ("http://cam/live?token=secret!1", "http://cam/live"),
+        ("rtsp://cam:554/live@1", "rtsp://cam:554/live@1"),
+        (
+            "rtspsrc location=rtsp://me:secret@cam/x user-pw='se cret' ! fakesink",
+            "rtspsrc location=rtsp://cam/x user-pw=*** ! fakesink",
+        ),
+    ],
+)
+def test_what_is_shown_of_a_source_holds_no_secret(source: str, shown: str) -> None:
+    assert without_secrets(source) == shown

@@ -130,13 +130,19 @@ def test_the_attributes_that_must_be_there_are_there() -> None:
         "patient_id: 'hid\\den'",
         "patient_id: [hidden]",
         "accession_number: hidden-hidden-hidden",
+        "birth_date: 1950-13-40",
+        "birth_date: 1950-02-30",
+        "birth_date: ١٩٥٠٠١٠١",
+        "pixel_spacing: 0.00195012345678901",
+        "patient_name: hid=hid=hid=hid",
+        'patient_id: "hid\\tden"',
         "hidden",
         "{hidden",
     ],
 )
 def test_a_wrong_file_is_one_sentence_that_tells_nothing_of_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "study.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(EdgeError, match=r"study\.yaml") as told:
         begin_study("R", path)
     assert not re.search("hid|123-45|ssn|1950", str(told.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -50,6 +51,32 @@ def test_a_film_goes_on_normally_after_a_stall(tmp_path: Path) -> None:
     film.close()
     # Two frames, a still of one second, two frames, and one after a gap of three.
     assert length(tmp_path / "film.mp4") == 2 + 10 + 2 + 3
+
+
+def test_a_film_of_a_source_faster_than_it_says_runs_in_its_time(tmp_path: Path) -> None:
+    film = Film(tmp_path / "film.mp4", 10.0)
+    for index in range(41):
+        film.add(graded(index, index / 25))
+    film.close()
+    assert length(tmp_path / "film.mp4") == pytest.approx(1 + 10 * 40 / 25, abs=1)
+
+
+def test_a_film_of_an_odd_frame_rate_is_made(tmp_path: Path) -> None:
+    film = Film(tmp_path / "film.mp4", 150.0015)
+    for index in range(3):
+        film.add(graded(index, index / 150.0015))
+    film.close()
+    assert length(tmp_path / "film.mp4") == 3
+
+
+def test_a_folder_that_is_taken_away_is_trouble_and_no_crash(model: QualityModel, tmp_path: Path) -> None:
+    said: list[str] = []
+    with Session(tmp_path / "out", model, "source", 10.0, video=False, wait=False, report=said.append) as session:
+        session.keep(graded(0, 0.0), None)
+        shutil.rmtree(tmp_path / "out")
+    assert session.files == []
+    assert len(said) == 1
+    assert "could not be written to (No such file or directory)" in said[0]
 
 
 def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
