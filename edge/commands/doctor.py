@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -37,18 +38,23 @@ Root = Annotated[Path, typer.Option(hidden=True, help="Where the files of the ma
 def doctor(quick: Quick = False, as_json: cli.Json = False, debug: cli.Debug = False, root: Root = Path("/")) -> None:
     """Examine, tell, judge."""
     findings: list[Finding] = []
-    columns = SpinnerColumn(), TextColumn("checking")
-    with Progress(*columns, console=cli.err, transient=True) as progress:
-        progress.add_task("")
-        for finding in examine(root, quick):
-            findings.append(finding)
-            if not as_json:
-                _tell(finding)
+    checks = examine(root, quick)
+    while (finding := _next(checks)) is not None:
+        findings.append(finding)
+        if not as_json:
+            _tell(finding)
     if as_json:
         sound = _sound(findings, quick)
         print(json.dumps({"ok": sound, "findings": [dataclasses.asdict(each) for each in findings]}, indent=1))
     if not _sound(findings, quick):
         raise typer.Exit(1)
+
+
+def _next(checks: Iterator[Finding]) -> Finding | None:
+    """What the next check finds; the spinner is gone before it is told, as both may be on one terminal."""
+    with Progress(SpinnerColumn(), TextColumn("checking"), console=cli.err, transient=True) as progress:
+        progress.add_task("")
+        return next(checks, None)
 
 
 def _tell(finding: Finding) -> None:

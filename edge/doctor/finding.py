@@ -75,7 +75,8 @@ def try_python(code: str, seconds: float = 60) -> Tried:
     except OSError as error:
         return Tried(False, str(error))
     if done.returncode == 0:
-        return Tried(True, " ".join(done.stdout.split()))
+        said = done.stdout.strip().splitlines()[-1:]  # libraries print notes of their own before it
+        return Tried(True, " ".join(said))
     if done.returncode < 0:
         return Tried(False, f"it crashes (signal {-done.returncode})")
     return Tried(False, (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200])

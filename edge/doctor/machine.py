@@ -63,7 +63,7 @@ def _disk() -> Finding:
 def _frame_step() -> Finding:
     try:
         from edge.frame import frame_step_name
-    except ImportError:  # without OpenCV, which gets a line of its own
+    except Exception:  # without OpenCV, which gets a line of its own
         return missing("frame step", "needs OpenCV", "install OpenCV, see its line")
     if frame_step_name() == "native":
         return ok("frame step", "native (C++)")
@@ -72,14 +72,17 @@ def _frame_step() -> Finding:
 
 def check_opencv(jetson: bool) -> list[Finding]:
     """OpenCV, and whether pipelines (the CSI camera of a Jetson) can be opened."""
+    packages = [name for name in _OPENCVS if _installed(name)]
     try:
         import cv2
-    except ImportError as error:
+
+        found = f"{cv2.__version__} in {Path(str(cv2.__file__)).parent}"
+    except Exception as error:  # AttributeError: the folder is there, but another package took its files along
         reason = " ".join(str(error).split())[:150]
-        return [missing("OpenCV", f"it does not load ({reason})", 'pip install "efiqa-edge[cpu]"')]
-    place = Path(str(cv2.__file__)).parent
-    packages = [name for name in _OPENCVS if _installed(name)]
-    found = f"{cv2.__version__} in {place}"
+        remedy = 'pip install "efiqa-edge[cpu]"'
+        if packages:
+            remedy = f"pip uninstall -y {' '.join(packages)}, then install one of them"
+        return [missing("OpenCV", f"it does not load ({reason})", remedy)]
     if len(packages) > 1:
         opencv = warning(
             "OpenCV",

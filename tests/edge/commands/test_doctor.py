@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +46,26 @@ def test_for_people_each_line_has_its_remedy_below(
     assert lines[place + 1].strip() == "-> flash JetPack 6 or newer"
     assert "model" not in {line.split()[1] for line in lines if not line.startswith(" ")}
     assert code == 1  # this machine has none of a Jetson's libraries
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals are Unix's")
+def test_on_a_terminal_each_line_starts_at_its_beginning(tmp_path: Path) -> None:
+    import pty
+
+    code = "import sys; sys.argv = ['edge-doctor', '--quick']; from edge.commands.doctor import main; main()"
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux's end of a terminal
+            while got := os.read(ours, 4096):
+                shown += got
+    os.close(ours)
+    assert process.returncode in (0, 1)
+    assert b"system" in shown
+    assert not re.search(rb"checking\x1b\[3\dm(ok|warning|missing)", shown)
 
 
 def test_a_model_that_no_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,14 @@ def test_an_opencv_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.name, found.state) == ("OpenCV", "missing")
 
 
+def test_an_opencv_whose_files_another_package_took_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cv2").mkdir()  # a folder without __init__.py can be imported, and holds nothing
+    monkeypatch.delitem(sys.modules, "cv2")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *(each for each in sys.path if "site-packages" not in each)])
+    (found,) = check_opencv(False)
+    assert (found.name, found.state) == ("OpenCV", "missing")
+
+
 def test_pip_s_opencv_hides_that_of_jetpack(monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
 
