@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from benchmarks.accuracy import against
 from benchmarks.around import measure_around
 from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
-from benchmarks.latency import Assess, Summary
+from benchmarks.latency import Assess, Summary, Tick
 from benchmarks.layers import count_layers
 from benchmarks.machine import describe_machine, load_average, peak_memory_mib, restart_peak_memory, usable_cores
 from benchmarks.plan import Plan
@@ -34,8 +34,8 @@ from benchmarks.result import (
     without_folders,
 )
 from benchmarks.roofline import Roofline, measure_roofline
-from benchmarks.scenarios import Run, camera, offline, single_stream
-from benchmarks.watch import Watch
+from benchmarks.scenarios import Limit, Run, camera, offline, single_stream
+from benchmarks.watch import State, Watch
 from edge import EdgeError, QualityModel
 from edge.commands.cli import err
 
@@ -67,6 +67,24 @@ class Asked:
     reference: bool
 
 
+@dataclass(frozen=True)
+class Timed:
+    """What came of the scenarios.
+
+    Attributes:
+        missing: what could not be known of the machine, or why the rest was left out.
+        stopped: Ctrl-C or a failing model left out the rest.
+        failure: what the model said where it failed.
+        peak_mib: the most memory that the process has held until then, before the runs were summed up.
+    """
+
+    scenarios: tuple[ScenarioResult, ...]
+    missing: tuple[str, ...]
+    stopped: bool
+    failure: str | None
+    peak_mib: float | None
+
+
 @dataclass
 class _Besides:
     """What stands beside the scenarios, filled as far as it comes."""
@@ -80,8 +98,11 @@ class _Besides:
     interrupted: bool = False
 
 
-def bench(asked: Asked) -> Result:
+def bench(asked: Asked) -> tuple[Result, str | None]:
     """Time a model on this machine.
+
+    Returns:
+        The result, and what the model said where it failed in the middle.
 
     Raises:
         EdgeError: frames or model cannot be had, or the model failed before the first timed frame.
@@ -98,15 +119,16 @@ def bench(asked: Asked) -> Result:
     before_mib, began = peak_memory_mib(), time.perf_counter()
     with QualityModel.load(asked.model, asked.engine, asked.threads) as model:
         facts = model_facts(model, (time.perf_counter() - began) * 1000)
-        scenarios, missing, stopped = time_scenarios(model.assess, frames, asked.plans, threads)
+        timed = time_scenarios(model.assess, frames, asked.plans, threads)
+        scenarios, missing, stopped = timed.scenarios, timed.missing, timed.stopped
         states = [state for each in scenarios for state in each.states]
         device_mib = max((s.device_memory_mib for s in states if s.device_memory_mib is not None), default=None)
-        memory = Memory(before_mib, peak_memory_mib(), device_mib)  # before the reference, which takes 1.5 GiB
+        memory = Memory(before_mib, timed.peak_mib, device_mib)
         besides = _Besides({}, [])
         if not stopped:
             _fill(besides, asked, model, frames, threads)
         machine = describe_machine(model.engine.describe(), asked.threads, load)
-    return Result(
+    result = Result(
         command=asked.command,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         model=facts,
@@ -123,6 +145,7 @@ def bench(asked: Asked) -> Result:
         notes=(*notes_on(scenarios, frames, machine), *missing, *besides.notes),
         interrupted=stopped or besides.interrupted,
     )
+    return result, timed.failure
 
 
 def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, threads: int) -> None:
@@ -153,7 +176,7 @@ def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, 
             ("prediction", predictions),
         ):
             try:
-                with err.status(name):
+                with progress(name, None):  # no status: its thread would draw while something is timed
                     step()
             except EdgeError as error:
                 besides.notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
@@ -167,20 +190,16 @@ def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, 
         besides.interrupted = _STOPPED in notes
 
 
-def time_scenarios(
-    assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int
-) -> tuple[tuple[ScenarioResult, ...], tuple[str, ...], bool]:
+def time_scenarios(assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int) -> Timed:
     """Every scenario in turn, until one is interrupted or fails.
 
-    Returns:
-        The scenarios; what could not be known of the machine; and whether the rest was left out.
-
     Raises:
-        EdgeError: the model failed before the first timed frame.
+        EdgeError: the model failed before the first timed frame of all.
         KeyboardInterrupt: Ctrl-C before the first timed frame of all.
     """
-    results: list[ScenarioResult] = []
+    done: list[tuple[Run, list[State], bool]] = []
     missing: tuple[str, ...] = ()
+    stopped, failure = False, None
     for name, fps, limit, soaks in plans:
         label = name.replace("_", " ") + (f" at {fps:g} fps" if fps else "")
         try:
@@ -190,21 +209,30 @@ def time_scenarios(
                     bar(done)
                     watch.tick()
 
-                if name == "camera":
-                    done: Run = camera(assess, chosen.images, fps or 30.0, limit, tick)
-                elif name == "offline":
-                    done = offline(assess, chosen.images, limit, threads, tick)
-                else:
-                    done = single_stream(assess, chosen.images, limit, tick)
-        except KeyboardInterrupt:
-            if not results:
+                run = _run(name, assess, chosen, fps, limit, threads, tick)
+        except (KeyboardInterrupt, EdgeError) as error:
+            if not done:
                 raise
-            return tuple(results), missing, True
+            stopped = True
+            if isinstance(error, EdgeError):
+                failure = str(error)
+                missing = (*missing, f"{label}: The model failed before its first frame: {without_folders(failure)}")
+            break
         missing = watch.missing
-        results.append(scenario_result(done, watch.states, soaks))
-        if results[-1].interrupted:
-            return tuple(results), missing, True
-    return tuple(results), missing, False
+        done.append((run, watch.states, soaks))
+        if run.interrupted or run.failure is not None:
+            stopped, failure = True, run.failure
+            break
+    peak_mib = peak_memory_mib()  # summing up a long run takes memory that is not the model's
+    return Timed(tuple(scenario_result(*each) for each in done), missing, stopped, failure, peak_mib)
+
+
+def _run(name: str, assess: Assess, chosen: Frames, fps: float | None, limit: Limit, threads: int, tick: Tick) -> Run:
+    if name == "camera":
+        return camera(assess, chosen.images, fps or 30.0, limit, tick)
+    if name == "offline":
+        return offline(assess, chosen.images, limit, threads, tick)
+    return single_stream(assess, chosen.images, limit, tick)
 
 
 def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
@@ -219,7 +247,9 @@ def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison |
             compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
     except KeyboardInterrupt:
         return None, (_STOPPED,)
-    except (ImportError, RuntimeError, MemoryError) as error:  # ours raises EdgeError
+    except EdgeError as error:
+        return None, (f"Ours failed beside the reference, which was left out: {without_folders(str(error))}",)
+    except (ImportError, OSError, RuntimeError, MemoryError) as error:
         lines = str(error).strip().splitlines() or ["no message"]
         return None, (f"The reference failed and was left out ({type(error).__name__}: {lines[0]}).",)
     return compared, (_STOPPED,) if compared.interrupted else ()

@@ -110,7 +110,7 @@ def run(
         find_device(device)  # what does not exist is told before the run
     if other is not None:
         read_bundle(other)
-    result = bench(
+    result, failure = bench(
         Asked(
             command=_command(locals()),
             model=model,
@@ -127,9 +127,8 @@ def run(
         )
     )
     _show(result, json, markdown, out_file, html)
-    failed = [each.failure for each in result.scenarios if each.failure is not None]
-    if failed:
-        raise EdgeError(failed[0])
+    if failure is not None:
+        raise EdgeError(failure)
     if result.interrupted:
         raise typer.Exit(130)
 

@@ -66,7 +66,7 @@ def tables(
     with err.status("getting frames"):
         frames = phantom_frames()
     with QualityModel.load(model, "openvino", threads) as quality:
-        with err.status("roofline"):
+        with progress("roofline", None):
             roofline = measure_roofline(quality.bundle.onnx, threads or usable_cores())
         parts = _speed(quality, frames, runs, threads, load, roofline)
         parts += _reference(quality, frames, threads or usable_cores()) if reference else []
@@ -87,14 +87,14 @@ def _speed(
 ) -> list[str]:
     """Scenarios, what was wrong with them, roofline, predictions."""
     used = threads or usable_cores()
-    scenarios, missing, stopped = time_scenarios(quality.assess, frames, plan(Scenario.all, None, runs, None), used)
-    failed = [each.failure for each in scenarios if each.failure is not None]
-    if failed:
-        raise EdgeError(failed[0])
-    if stopped:
+    timed = time_scenarios(quality.assess, frames, plan(Scenario.all, None, runs, None), used)
+    scenarios = timed.scenarios
+    if timed.failure is not None:
+        raise EdgeError(timed.failure)
+    if timed.stopped:
         raise KeyboardInterrupt
     machine = describe_machine(quality.engine.describe(), threads, load)
-    notes = [f"- {note}" for note in (*notes_on(scenarios, frames, machine), *missing)]
+    notes = [f"- {note}" for note in (*notes_on(scenarios, frames, machine), *timed.missing)]
     layers = count_layers(quality.bundle.onnx)
     return [
         headline(quality.manifest, machine, frames, datetime.now(timezone.utc).date().isoformat()),

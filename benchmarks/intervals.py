@@ -12,6 +12,7 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # (draws, n) -
 
 _MOST_DRAWS = 400
 _MOST_NUMBERS = 4_000_000  # drawn in all, so that half an hour of runs is summed up in seconds
+_MOST_AT_ONCE = 1_000_000  # drawn at a time, which keeps the memory small
 
 
 def bootstrap(samples: NDArray[np.float64], statistic: Statistic, level: float = 0.95) -> NDArray[np.float64]:
@@ -30,9 +31,11 @@ def bootstrap(samples: NDArray[np.float64], statistic: Statistic, level: float =
     draws = max(50, min(_MOST_DRAWS, _MOST_NUMBERS // n))
     generator, offsets = np.random.default_rng(0), np.arange(block)
     parts = []
-    for _ in range(0, draws, 50):  # fifty at a time keeps the memory small
-        starts = generator.integers(0, n - block + 1, (50, math.ceil(n / block)))
-        picks = (starts[:, :, None] + offsets).reshape(50, -1)[:, :n]
+    at_once = max(1, min(draws, _MOST_AT_ONCE // n))
+    for first in range(0, draws, at_once):
+        rows = min(at_once, draws - first)
+        starts = generator.integers(0, n - block + 1, (rows, math.ceil(n / block)))
+        picks = (starts[:, :, None] + offsets).reshape(rows, -1)[:, :n]
         parts.append(statistic(samples[picks]))
     half = 50 * (1 - level)
     return np.asarray(np.percentile(np.concatenate(parts, axis=-1), (half, 100 - half), axis=-1))

@@ -5,6 +5,8 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,47 @@ def test_a_model_that_fails_after_some_frames_keeps_their_figures(monkeypatch: p
     assert data["interrupted"] is True
     assert "device lost" in data["scenarios"][0]["failure"]
     assert data["scenarios"][0]["latency"]["p50_ms"] > 0
+
+
+def test_a_model_that_fails_before_a_later_scenario_keeps_the_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = QualityModel.assess
+
+    def lost(self: QualityModel, frame: NDArray[np.uint8]) -> Assessment:
+        if any(call.name in ("offline", "work") for call in traceback.extract_stack()):
+            raise EdgeError("device lost in /home/eve/model.efiqa")
+        return real(self, frame)
+
+    monkeypatch.setattr(QualityModel, "assess", lost)
+    done = bench(*QUICK, "--size", "64x64", "--scenario", "all", "--json")
+    assert isinstance(done.exception, EdgeError)
+    data = json.loads(done.stdout)
+    assert [each["scenario"] for each in data["scenarios"]] == ["single_stream"]
+    assert data["interrupted"] is True
+    assert "offline: The model failed before its first frame: device lost in model.efiqa" in data["notes"]
+
+
+def test_a_model_that_fails_beside_the_reference_keeps_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*arguments: object) -> None:
+        raise EdgeError("device lost")
+
+    monkeypatch.setattr(bench_module, "why_no_reference", lambda: None)
+    monkeypatch.setattr(bench_module, "build_reference", lambda *arguments: None)
+    monkeypatch.setattr(bench_module, "compare", lost)
+    done = bench("--runs", "8", "--size", "64x64", "--json")
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert data["notes"][-1] == "Ours failed beside the reference, which was left out: device lost"
+
+
+def test_what_is_timed_beside_the_scenarios_is_disturbed_by_no_thread_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(
+        bench_module, "measure_around", lambda *given: seen.extend(t.name for t in threading.enumerate()) or {}
+    )
+    before = {thread.name for thread in threading.enumerate()}
+    done = bench(*QUICK, "--size", "64x64", "--around", "--json")
+    assert done.exit_code == 0, done.output
+    assert set(seen) == before
 
 
 def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) -> None:

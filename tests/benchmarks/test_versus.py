@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -158,6 +159,19 @@ def test_the_bootstrap_covers_a_percentile_of_runs_that_drift_together() -> None
         low, high = bootstrap(smooth, lambda drawn: np.asarray(np.percentile(drawn, 90, axis=-1)))
         covered += low <= true <= high
     assert covered >= 50
+
+
+def test_the_bootstrap_of_a_long_run_takes_little_memory() -> None:
+    """A night at a camera's pace must not end in want of memory; numpy tells tracemalloc what it takes."""
+    samples = np.random.default_rng(4).gamma(2.0, 1.0, 400_000)
+    tracemalloc.start()
+    try:
+        low, high = bootstrap(samples, lambda drawn: np.asarray(drawn.mean(axis=-1)))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert low <= samples.mean() <= high
+    assert most < 20 * samples.nbytes
 
 
 @given(st.text())
