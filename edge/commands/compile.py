@@ -105,6 +105,11 @@ def compile_model(
         raise typer.BadParameter("--dla is for TensorRT on this machine; leave --target and other engines out.")
     if (export is None) != (program is None):
         raise typer.BadParameter("--export DIR and --for NAME go together: give both.")
+    builds = engine is not cli.EngineName.auto or target is not Target.current or dla is not None or plan
+    if export is not None and (builds or explain or out is not None):
+        raise typer.BadParameter("--export builds no engine: give MODEL, --for and --json alone with it.")
+    if plan and (explain or out is not None):
+        raise typer.BadParameter("--plan builds no engine: leave --explain and --out out.")
     bundle = read_bundle(model or default_model())
     if export is not None and program is not None:
         _export(bundle, export, program, as_json)

@@ -12,9 +12,11 @@ import numpy as np
 
 from edge.bundle import LANDMARKS, Bundle
 from edge.engines.onnx_file import read_graph
+from edge.errors import EdgeError
 from edge.export.onnx_write import FLOAT, UINT8, Writer, wrap
 
 FRAME, SCORE, MAP, FIELD = "frame", "score", "map", "field"
+_OPSET = 18  # the first whose ReduceMax takes its axes as an input
 _GRID = 256  # cells to a side on which the field is looked for
 _SHARE = 0.14  # of the bright end, above which a cell is field
 _LEAST = 0.01  # share of a row or column that must be field for it to count
@@ -26,8 +28,16 @@ def frame_graph(bundle: Bundle) -> bytes:
 
     A frame that shows no retina has score 0, map 1 and field 0 everywhere. The thresholds of the verdict are in the
     metadata of the file.
+
+    Raises:
+        EdgeError: the network is no ONNX, or of an opset older than 18.
     """
     manifest, network = bundle.manifest, read_graph(bundle.onnx)
+    if network.opset < _OPSET:
+        raise EdgeError(
+            f"the network in {bundle.path} is of ONNX opset {network.opset}, and what is written around it needs "
+            f"{_OPSET}: make the bundle again with edge-calibrate"
+        )
     before, after = Writer("before"), Writer("after")
     frame = before.op("Cast", FRAME, to=FLOAT)
     planes = before.op("Transpose", frame, perm=[2, 0, 1])

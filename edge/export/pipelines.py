@@ -41,7 +41,7 @@ gpu-id=0
 gie-unique-id=1
 process-mode=1
 onnx-file={onnx}
-model-engine-file={onnx}_b1_gpu0_int8.engine
+model-engine-file={onnx}_b1_gpu0_{word}.engine
 batch-size=1
 network-mode={mode}
 network-type=100
@@ -114,6 +114,7 @@ def _triton(bundle: Bundle) -> dict[str, bytes]:
 
 def _deepstream(bundle: Bundle) -> dict[str, bytes]:
     manifest, name = bundle.manifest, "efiqa_pixels.onnx"
+    eight = manifest.precision == "int8"
     config = _DEEPSTREAM.format(
         onnx=name,
         maps=read_graph(bundle.onnx).outputs[0][0],
@@ -121,6 +122,7 @@ def _deepstream(bundle: Bundle) -> dict[str, bytes]:
         names=", ".join(manifest.maps),
         grid=manifest.grid,
         size=manifest.input_size,
-        mode=1 if manifest.precision == "int8" else 0,
+        mode=1 if eight else 0,
+        word="int8" if eight else "fp32",  # nvinfer names what it builds so, and looks for it the next time
     )
     return {name: pixel_graph(bundle), "config_infer_efiqa.txt": config.encode()}

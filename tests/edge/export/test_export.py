@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
 import importlib.util
 import math
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, default_model, read_bundle
+from edge.bundle import Bundle, Precision, default_model, read_bundle
 from edge.errors import EdgeError
 from edge.export.check import check_export
 from edge.export.frame_graph import frame_graph, pixel_graph
@@ -111,8 +112,6 @@ def test_the_check_measures_what_was_written(bundle: Bundle) -> None:
 
 
 def test_a_graph_of_another_model_is_seen(bundle: Bundle) -> None:
-    import dataclasses
-
     manifest = dataclasses.replace(bundle.manifest, mean=(0.9, 0.9, 0.9))
     apart = check_export(pixel_graph(dataclasses.replace(bundle, manifest=manifest)), bundle)
     assert apart is not None
@@ -169,6 +168,25 @@ def test_the_deepstream_configuration_has_only_known_keys(bundle: Bundle, tmp_pa
     assert settings["output-blob-names"] == "maps"
     assert (tmp_path / settings["onnx-file"]).is_file()
     assert math.isclose(float(settings["net-scale-factor"]), 1)
+
+
+@pytest.mark.parametrize(("precision", "mode", "word"), [("int8", "1", "int8"), ("float32", "0", "fp32")])
+def test_deepstream_finds_the_engine_that_it_built(
+    bundle: Bundle, tmp_path: Path, precision: Precision, mode: str, word: str
+) -> None:
+    manifest = dataclasses.replace(bundle.manifest, precision=precision)
+    export(dataclasses.replace(bundle, manifest=manifest), tmp_path, "deepstream")
+    config = configparser.ConfigParser()
+    config.read(tmp_path / "config_infer_efiqa.txt")
+    assert config["property"]["network-mode"] == mode
+    assert config["property"]["model-engine-file"] == f"efiqa_pixels.onnx_b1_gpu0_{word}.engine"
+
+
+def test_a_network_of_an_older_opset(bundle: Bundle) -> None:
+    older = bundle.onnx.replace(b"\x42\x04\x0a\x00\x10\x12", b"\x42\x04\x0a\x00\x10\x0d")
+    assert older != bundle.onnx
+    with pytest.raises(EdgeError, match="opset 13"):
+        frame_graph(dataclasses.replace(bundle, onnx=older))
 
 
 def test_a_folder_that_cannot_be_written(bundle: Bundle, tmp_path: Path) -> None:
