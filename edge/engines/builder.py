@@ -80,7 +80,7 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
     if ways.target != "current":
         _aim(trt, config, ways.target)
     if ways.dla is not None:
-        _aim_at_dla(trt, builder, config, ways.dla)
+        _aim_at_dla(trt, builder, config, network, ways.dla)
     if ways.timing is not None:
         _use_timings(config, ways.timing)
     with Progress(console=Console(stderr=True), transient=True) as progress, _interrupts_held() as interrupted:
@@ -113,8 +113,10 @@ def _network(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig) -> TRT.
     return builder.create_network(1 << int(flags.EXPLICIT_BATCH))
 
 
-def _aim_at_dla(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig, core: int) -> None:
-    """What the accelerator can run goes there, the rest to the GPU."""
+def _aim_at_dla(
+    trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig, network: TRT.INetworkDefinition, core: int
+) -> None:
+    """What the accelerator can run goes there, the rest to the GPU; refused where that would be everything."""
     cores = builder.num_DLA_cores
     if core >= cores:
         there = "no DLA here" if not cores else f"only DLA 0{f' to {cores - 1}' if cores > 1 else ''} here"
@@ -125,6 +127,11 @@ def _aim_at_dla(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig, core
     config.default_device_type = trt.DeviceType.DLA
     config.DLA_core = core
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
+    if not any(config.can_run_on_DLA(network.get_layer(index)) for index in range(network.num_layers)):
+        raise EdgeError(
+            f"{trt.__name__} {trt.__version__} can run no layer of the network on DLA {core} (many versions take "
+            "neither Q/DQ nor float32 there): leave --dla out"
+        )
 
 
 def _use_timings(config: TRT.IBuilderConfig, path: Path) -> None:

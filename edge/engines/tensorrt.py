@@ -155,11 +155,12 @@ class TensorRtEngine:
                 self._stream.synchronize()
             except cuda.Error as error:
                 raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
-            if not started:
-                raise EdgeError(
-                    f"{self.name} could not run the network ({self._logger.first()}): run edge-compile again"
-                )
+            self._check_started(started)
             return np.array(self._output)
+
+    def _check_started(self, started: bool) -> None:
+        if not started:
+            raise EdgeError(f"{self.name} could not run the network ({self._logger.first()}): run edge-compile again")
 
     def device_ms(self) -> tuple[float, float, float]:
         """Milliseconds of copy in, network and copy out of one step, by the clock of the GPU and without a CUDA graph.
@@ -179,11 +180,12 @@ class TensorRtEngine:
             if not self._open:
                 raise ValueError("the engine is closed")
             try:
-                self._enqueue(mark)
+                started = self._enqueue(mark)
                 self._stream.synchronize()
                 times = [float(marks[i].time_till(marks[i + 1])) for i in range(3)]
             except cuda.Error as error:
                 raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
+        self._check_started(started)
         return times[0], times[1], times[2]
 
     def describe(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.engines import tensorrt as ours
-from edge.engines.builder import Ways
+from edge.engines.builder import Ways, _aim_at_dla
 from edge.engines.cuda import Gpu
 from edge.engines.graph import record
 from edge.engines.openvino import OpenVinoEngine
@@ -154,7 +154,9 @@ def made_up_tensorrt(gpu: MadeUpGpu, bundle: Bundle, maps: int) -> Any:
 
 
 @pytest.fixture(params=[True, False], ids=["integrated", "discrete"])
-def gpu(request: pytest.FixtureRequest) -> Gpu:
+def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Gpu:
+    """Its stream is no real one: where this machine has a libcuda, that must not be asked to record on it."""
+    monkeypatch.setattr(ours, "record", lambda stream, enqueue: None)
     cuda = MadeUpGpu()
     return Gpu(cuda, "Orin", "8.7", "12060", bool(request.param), cuda, threading.RLock())
 
@@ -174,7 +176,7 @@ def test_frames_from_eight_threads_and_everything_is_given_back(make_bundle: Mak
         pool.submit(engine.close).result()  # a thread that did not open it
     engine.close()
     assert gpu.cuda.memory == {}
-    assert engine.describe()["cuda graph"] == "no"  # there is no libcuda here
+    assert engine.describe()["cuda graph"] == "no"
     with pytest.raises(ValueError, match="closed"):
         engine.infer(tensors[0])
 
@@ -188,6 +190,61 @@ def test_the_gpu_times_the_parts_of_a_step(make_bundle: MakeBundle, gpu: Gpu) ->
     engine.close()
     with pytest.raises(ValueError, match="closed"):
         engine.device_ms()
+
+
+def test_a_network_that_does_not_start_has_neither_maps_nor_times(
+    make_bundle: MakeBundle, gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = make_bundle()
+    engine = TensorRtEngine(made_up_tensorrt(gpu.cuda, bundle, 1), gpu, b"plan", bundle)
+    monkeypatch.setattr(Execution, "execute_async_v3", lambda self, stream: False)
+    with pytest.raises(EdgeError, match="tensorrt could not run the network"):
+        engine.infer(np.zeros((1, 3, 32, 32), np.float32))
+    with pytest.raises(EdgeError, match="tensorrt could not run the network"):
+        engine.device_ms()
+
+
+@pytest.mark.parametrize("dla", [None, 0])
+def test_frames_replay_the_recorded_step_and_a_dla_is_not_recorded(
+    make_bundle: MakeBundle, gpu: Gpu, monkeypatch: pytest.MonkeyPatch, libcuda: Any, dla: int | None
+) -> None:
+    monkeypatch.setattr(ours, "record", lambda stream, enqueue: record(stream, enqueue, libcuda))
+    bundle = make_bundle()
+    engine = TensorRtEngine(made_up_tensorrt(gpu.cuda, bundle, 1), gpu, b"plan", bundle, dla)
+    for _ in range(3):
+        engine.infer(np.zeros((1, 3, 32, 32), np.float32))
+    recorded = dla is None
+    assert engine.describe()["cuda graph"] == ("yes" if recorded else "no")
+    assert count(libcuda, "launched") == (3 if recorded else 0)
+    engine.close()
+    assert count(libcuda, "destroyed") == (2 if recorded else 0)
+
+
+@pytest.mark.parametrize(
+    ("cores", "runs", "words"),
+    [
+        (0, True, "finds no DLA here"),
+        (1, True, "finds only DLA 0 here"),
+        (2, False, "can run no layer of the network on DLA 1"),
+    ],
+)
+def test_a_dla_that_would_do_nothing_is_refused(cores: int, runs: bool, words: str) -> None:
+    """One that takes a layer is asked for the whole network."""
+    trt = SimpleNamespace(
+        __name__="tensorrt",
+        __version__="10.3.0",
+        DeviceType=SimpleNamespace(DLA="dla"),
+        BuilderFlag=SimpleNamespace(GPU_FALLBACK="fallback"),
+    )
+    network: Any = SimpleNamespace(num_layers=3, get_layer=lambda index: index)
+    config: Any = SimpleNamespace(set_flag=list, can_run_on_DLA=lambda layer: runs and layer == 2)
+    builder: Any = SimpleNamespace(num_DLA_cores=cores)
+    with pytest.raises(EdgeError, match=words):
+        _aim_at_dla(trt, builder, config, network, 1)
+    if runs:
+        builder.num_DLA_cores = 2
+        _aim_at_dla(trt, builder, config, network, 1)
+        assert (config.default_device_type, config.DLA_core) == ("dla", 1)
 
 
 def test_an_engine_is_verified_on_its_gpu_before_it_is_used(
