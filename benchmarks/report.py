@@ -7,13 +7,14 @@ import json
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.latency import PERCENTILES, Summary
 from benchmarks.machine import Machine
 from benchmarks.predict import Prediction
 from benchmarks.reference import Comparison
-from benchmarks.result import Result, ScenarioResult, Soak, scenario_name
+from benchmarks.result import END_S, Result, ScenarioResult, Soak, scenario_name
 from benchmarks.roofline import Roofline
 from benchmarks.watch import State
 
@@ -34,7 +35,7 @@ def to_json(result: Result) -> str:
 def print_table(result: Result, console: Console) -> None:
     """The result for people."""
     for each in result.scenarios:
-        table = Table(title=_headline(result, each), title_justify="left")
+        table = Table(title=escape(_headline(result, each)), title_justify="left")
         for number, name in enumerate(_HEADER):
             table.add_column(name, justify="right" if number else "left")
         for title, summary in _rows(each):
@@ -101,7 +102,8 @@ def _scenario_lines(each: ScenarioResult) -> list[tuple[str, str]]:
 
 
 def _soak_lines(soak: Soak) -> list[tuple[str, str]]:
-    rows = (("first minute", soak.first, soak.first_state), ("last minute", soak.last, soak.last_state))
+    end = "minute" if soak.seconds >= 2 * END_S else f"{soak.seconds / 2:.0f} s"
+    rows = ((f"first {end}", soak.first, soak.first_state), (f"last {end}", soak.last, soak.last_state))
     return [
         (name, " / ".join(_cells(summary)[:3]) + " ms (p50/p90/p99)" + (f"; {_state(state)}" if state else ""))
         for name, summary, state in rows

@@ -25,7 +25,7 @@ from edge import QualityModel
 SCHEMA = 2  # of the JSON; a reader refuses another
 MOST_SAMPLES = 20_000  # kept in a result; of a longer run, evenly spaced ones
 _SLOWEST = 20
-_END_S = 60.0  # what a soak compares: its first minute and its last
+END_S = 60.0  # what a soak compares: its first minute and its last
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def _throughput(run: Run) -> tuple[float, tuple[float, float] | None]:
 
 
 def _soak(run: Run, states: Sequence[State]) -> Soak:
-    end = min(_END_S, run.seconds / 2)
+    end = min(END_S, run.seconds / 2)
     first, last = run.started_s < end, run.started_s >= run.seconds - end
     early = [state for state in states if state.t_s <= end]
     return Soak(

@@ -19,6 +19,7 @@ from edge.errors import EdgeError
 
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
 _LARGEST = 256 << 20  # bytes of a result file
+_LONGEST = 1e9  # milliseconds of a frame
 
 
 def json_schema() -> dict[str, Any]:
@@ -60,7 +61,26 @@ def parse_result(said: object, where: str) -> Result:
         raise EdgeError(
             f"{where} has schema {said['schema']!r} and this edge-bench reads {SCHEMA}: run it again with this version"
         )
-    return cast(Result, _load(Result, said, where, ""))
+    result = cast(Result, _load(Result, said, where, ""))
+    wrong = _impossible(result)
+    if wrong is not None:
+        raise EdgeError(f"{where} is not a result of this edge-bench: {wrong}; run it again")
+    return result
+
+
+def _impossible(result: Result) -> str | None:
+    """What no run yields, and no picture or ratio can be made of."""
+    for each in result.scenarios:
+        if not 0 < len(each.latency_ms) == len(each.t_s):
+            return f"its {each.scenario[:40]!r} has {len(each.t_s)} times and {len(each.latency_ms)} latencies"
+        if not (0 < min(each.latency_ms) <= max(each.latency_ms) < _LONGEST and min(each.t_s) >= 0):
+            return f"its {each.scenario[:40]!r} has a latency or a time out of range"
+    if result.roofline is not None:
+        top = result.roofline.ceilings
+        works = [(layer.mops, layer.kib) for layer in result.roofline.layers]
+        if min([top.copy_gb_s, top.int8_gops, top.float_gops, *(min(each) for each in works)]) <= 0:
+            return "its roofline has a ceiling or a layer of nothing"
+    return None
 
 
 def _describe(kind: Any, parts: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from benchmarks.result import (
     ModelFacts,
     Result,
     ScenarioResult,
+    Soak,
     scenario_result,
     unclaimed,
 )
@@ -125,6 +126,22 @@ def test_the_table_shows_percentiles_ratio_and_machine() -> None:
     ):
         assert expected in shown
     assert "interrupted" not in shown
+
+
+def test_a_name_in_brackets_is_shown_as_it_is() -> None:
+    named = dataclasses.replace(result(), model=dataclasses.replace(result().model, name="student [b][/i]"))
+    text = io.StringIO()
+    print_table(named, Console(file=text, width=100))
+    assert "student [b][/i], int8" in text.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "end"), [(90.0, "45 s"), (600.0, "minute")])
+def test_the_ends_of_a_soak_are_called_what_they_are(seconds: float, end: str) -> None:
+    summary = scenario().latency
+    one = dataclasses.replace(scenario(), soak=Soak(seconds, summary, summary, None, None))
+    text = to_markdown(dataclasses.replace(result(), scenarios=(one,)))
+    assert f"- first {end}: 3.01 / 4.61 / 4.97 ms" in text
+    assert f"- last {end}: " in text
 
 
 def test_an_interrupted_run_is_marked_in_every_form() -> None:

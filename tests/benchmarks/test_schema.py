@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from benchmarks import commands, schema, submission
+from benchmarks.html import to_html
 from benchmarks.report import to_json
 from benchmarks.schema import json_schema, parse_result, read_result
 from benchmarks.submission import make_submission
@@ -73,7 +74,29 @@ def boolean(said: dict[str, Any]) -> None:
     said["clock_ns"] = True
 
 
-@pytest.mark.parametrize("spoil", [drop, add, retype, infinite, boolean])
+def empty(said: dict[str, Any]) -> None:
+    said["scenarios"][0].update(t_s=[], latency_ms=[])
+
+
+def shorter(said: dict[str, Any]) -> None:
+    said["scenarios"][0]["t_s"].pop()
+
+
+def negative(said: dict[str, Any]) -> None:
+    said["scenarios"][0]["latency_ms"][3] = -1.0
+
+
+def endless(said: dict[str, Any]) -> None:
+    said["scenarios"][0]["latency_ms"][3] = 1e300
+
+
+def no_ceiling(said: dict[str, Any]) -> None:
+    ceilings = {"copy_gb_s": 0.0, "int8_gops": 1.0, "float_gops": 1.0}
+    sums = {"mops": 1.0, "least_kib": 1.0, "least_ms": 1.0, "measured_ms": 1.0, "times_over": 1.0, "other_ms": 0.0}
+    said["roofline"] = {"ceilings": ceilings, "layers": [], **sums}
+
+
+@pytest.mark.parametrize("spoil", [drop, add, retype, infinite, boolean, empty, shorter, negative, endless, no_ceiling])
 def test_a_spoiled_result_is_refused_in_one_sentence(measured: dict[str, Any], spoil: Callable[..., None]) -> None:
     said = json.loads(json.dumps(measured))
     spoil(said)
@@ -105,9 +128,8 @@ def test_any_json_is_a_result_or_refused(value: object) -> None:
 def test_a_result_with_anything_in_any_place_is_read_or_refused(
     measured: dict[str, Any], data: st.DataObject, value: object
 ) -> None:
-    said = json.loads(
-        json.dumps({**measured, "scenarios": [{**measured["scenarios"][0], "t_s": [], "latency_ms": []}]})
-    )
+    few = {**measured["scenarios"][0], "t_s": [0.0, 0.1], "latency_ms": [2.0, 3.0]}
+    said = json.loads(json.dumps({**measured, "scenarios": [few]}))
     place: Any = said
     while True:
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))
@@ -121,6 +143,7 @@ def test_a_result_with_anything_in_any_place_is_read_or_refused(
         assert len(refusal.splitlines()) == 1
     else:
         assert again == said
+        assert to_html(parse_result(said, "any.json"))  # what is read can be shown
 
 
 def read(said: object) -> tuple[object, str | None]:
@@ -198,6 +221,21 @@ def test_a_submission_holds_the_result_and_no_name(measured: dict[str, Any], tmp
     assert str(tmp_path) not in everything
     assert str(Path.home()) + "/" not in everything
     assert packed == make_submission(parse_result(measured, "again"))
+
+
+def test_the_name_of_a_folder_of_frames_is_looked_at_too(
+    measured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission.socket, "gethostname", lambda: "evesworkstation")
+    spoiled = {**measured, "frames": {**measured["frames"], "source": "evesworkstation"}}
+    with pytest.raises(EdgeError, match=r"frames\.source of the result holds the name"):
+        make_submission(parse_result(spoiled, "mine.json"))
+
+
+def test_a_version_of_four_numbers_is_no_address(measured: dict[str, Any]) -> None:
+    machine = {**measured["machine"], "kernel": "5.15.153.1-microsoft"}
+    machine["engine"] = {**machine["engine"], "version": "10.3.0.30"}
+    assert make_submission(parse_result({**measured, "machine": machine}, "mine.json"))
 
 
 @pytest.mark.parametrize(
