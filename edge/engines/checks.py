@@ -17,6 +17,12 @@ class UnavailableError(EdgeError):
     """The runtime, the driver or the device that an engine needs is not on this machine."""
 
 
+def half_installed(name: str, error: Exception) -> EdgeError:
+    """For a library that is there and does not load: worth a warning, unlike one that is not there."""
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return EdgeError(f"{name} is there but does not load ({said}): edge-doctor says what to do")
+
+
 def check_network(bundle: Bundle, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> None:
     """Refuse a network that is not one image in, its maps out as one tensor, with the static shapes of the manifest.
 

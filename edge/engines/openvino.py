@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.engines.cache import Built, Key, engine_key, open_cached
-from edge.engines.checks import UnavailableError, check_network, check_tensor
+from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
 from edge.engines.explain import Layer, from_openvino
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
@@ -45,8 +45,7 @@ class OpenVinoEngine:
         """
         if threads is not None and threads < 1:
             raise EdgeError(f"{threads} threads cannot run a network: ask for at least 1")
-        openvino = _import_openvino()
-        core = openvino.Core()
+        openvino, core = _start()
         self._config = dict(_CONFIG) if threads is None else {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
         # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
         self._lock = threading.Lock()
@@ -112,29 +111,22 @@ class OpenVinoEngine:
             self._request = self._model = None
 
 
-def compile_openvino(bundle: Bundle) -> Built:
-    """Compile a bundle for the CPU of this machine into the cache, and verify it.
-
-    Raises:
-        EdgeError: OpenVINO is not installed or cannot take the network.
-    """
-    engine = OpenVinoEngine(bundle)
-    engine.close()
-    return engine.built
-
-
 def openvino_key(bundle: Bundle) -> Key:
     """The key of a bundle's engine on this machine; raises UnavailableError where OpenVINO is not installed."""
-    openvino = _import_openvino()
-    return _key(openvino, openvino.Core(), bundle)
+    openvino, core = _start()
+    return _key(openvino, core, bundle)
 
 
-def _import_openvino() -> Any:
+def _start() -> tuple[Any, Any]:
+    """The module and its core."""
     try:
         import openvino
-    except ImportError as error:
+
+        return openvino, openvino.Core()
+    except ModuleNotFoundError as error:
         raise UnavailableError('OpenVINO is not installed: pip install "efiqa-edge[cpu]"') from error
-    return openvino
+    except Exception as error:  # a library of it is missing, or another numpy, or only its folder is left
+        raise half_installed("OpenVINO", error) from error
 
 
 def _key(openvino: Any, core: Any, bundle: Bundle) -> Key:

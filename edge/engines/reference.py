@@ -31,8 +31,8 @@ def run_onnx(onnx: bytes, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         tensor: float32, of the shape of the input.
 
     Raises:
-        UnknownOperationError: names the operation.
-        EdgeError: it is no ONNX, or its shapes do not fit.
+        UnknownOperationError: names the operation, or says what of one is not known here.
+        EdgeError: it is no ONNX.
     """
     return Reference(onnx).run(tensor)
 
@@ -55,8 +55,8 @@ class Reference:
             for node in self._graph.nodes:
                 values[node.outputs[0]] = _OPERATIONS[node.kind](node, [values[name] for name in node.inputs if name])
             return np.asarray(values[self._graph.outputs[0][0]], dtype=np.float32)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise EdgeError(f"the network cannot be computed: {type(error).__name__}: {error}") from error
+        except (ValueError, KeyError, IndexError, TypeError) as error:  # a form of a known operation that is not known
+            raise UnknownOperationError(f"the network cannot be computed: {type(error).__name__}: {error}") from error
 
 
 def _scale(node: Node, x: Array, given: list[Array]) -> tuple[Array, Array]:
@@ -109,9 +109,13 @@ def _resize(node: Node, given: list[Array]) -> Array:
     x, sizes = given[0], given[-1]
     factors = sizes if sizes.dtype.kind == "f" else sizes / np.array(x.shape)
     whole = np.rint(factors).astype(int)
-    how = node.attributes.get("coordinate_transformation_mode", "half_pixel"), node.attributes.get("nearest_mode")
-    plain = how == ("asymmetric", "floor") or how[0] == "half_pixel"
-    if node.attributes.get("mode", "nearest") != "nearest" or not plain or not np.array_equal(whole, factors):
+    settings = node.attributes
+    how = (
+        settings.get("coordinate_transformation_mode", "half_pixel"),
+        settings.get("nearest_mode", "round_prefer_floor"),
+    )
+    plain = how in (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"))
+    if settings.get("mode", "nearest") != "nearest" or not plain or not np.array_equal(whole, factors):
         raise UnknownOperationError(f"the resampling of node {node.name} is not computed here")
     for axis, factor in enumerate(whole):
         x = np.repeat(x, factor, axis)

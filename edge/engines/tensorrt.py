@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.engines.builder import Ways, build_engine, collecting_logger, sides
 from edge.engines.cache import Built, Key, cache_folder, engine_key, open_cached
-from edge.engines.checks import UnavailableError, check_network, check_tensor
+from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
 from edge.engines.cuda import Gpu, open_gpu
 from edge.engines.explain import Layer, from_inspector
 from edge.engines.graph import Graph, record
@@ -273,12 +273,6 @@ def _import_tensorrt() -> Any:
     if not hasattr(tensorrt, "Builder"):  # an empty folder of that name: what an uninstalled wheel leaves behind
         raise UnavailableError("TensorRT is not installed whole (there is a folder of its name): install it again")
     return tensorrt
-
-
-def half_installed(name: str, error: Exception) -> EdgeError:
-    """For a library that is there and does not load: worth a warning, unlike one that is not there."""
-    said = " ".join(str(error).split())[:200] or type(error).__name__
-    return EdgeError(f"{name} is there but does not load ({said}): edge-doctor says what to do")
 
 
 def _key(trt: Any, gpu: Gpu, bundle: Bundle, ways: Ways) -> Key:

@@ -13,7 +13,7 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.engines.choose import open_engine
-from edge.engines.openvino import OpenVinoEngine, compile_openvino
+from edge.engines.openvino import OpenVinoEngine
 from edge.engines.tensorrt_rtx import compile_tensorrt_rtx
 from edge.errors import EdgeError
 from edge.model import QualityModel
@@ -114,8 +114,22 @@ def test_a_half_installed_tensorrt_is_one_sentence_and_the_next_engine_is_taken(
         assert ("tensorrt fails" in caplog.text) is ("does not load" in words)
 
 
+@pytest.mark.parametrize(
+    "code", ["raise ImportError('libopenvino.so: cannot open')", "raise RuntimeError('numpy')", ""]
+)
+def test_a_half_installed_openvino_is_one_sentence(
+    make_bundle: MakeBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    (tmp_path / "openvino.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "openvino")
+    with pytest.raises(EdgeError, match="OpenVINO is there but does not load") as caught:
+        open_engine(make_bundle(), "openvino")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_cache_that_vanishes_between_two_loads(make_bundle: MakeBundle, own_cache: Path) -> None:
     bundle = make_bundle()
-    compile_openvino(bundle)
+    OpenVinoEngine(bundle).close()
     shutil.rmtree(own_cache)
     assert not OpenVinoEngine(bundle).built.cached

@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.bundle import Bundle, Golden, default_model, read_bundle, write_bundle
-from edge.engines.openvino import OpenVinoEngine, compile_openvino
-from edge.engines.reference import Reference, UnknownOperationError, run_onnx
+from edge.engines.onnx_file import Node
+from edge.engines.openvino import OpenVinoEngine
+from edge.engines.reference import Reference, UnknownOperationError, _resize, run_onnx
 from edge.engines.verify import verify
 from edge.errors import EdgeError
 
@@ -73,8 +74,8 @@ def test_another_engine_under_our_key_is_found_out(make_bundle: MakeBundle, capl
     """Whole by its sidecar and taken by the runtime, but of another network."""
     from edge.engines.cache import sidecar
 
-    ours = compile_openvino(make_bundle(biases=(0.1,)))
-    theirs = compile_openvino(make_bundle(biases=(2.0,), name="other.efiqa"))
+    ours = OpenVinoEngine(make_bundle(biases=(0.1,))).built
+    theirs = OpenVinoEngine(make_bundle(biases=(2.0,), name="other.efiqa")).built
     assert ours.path is not None
     ours.path.write_bytes(theirs.data)
     ours.path.with_suffix(".json").write_bytes(sidecar(ours.key, theirs.data))
@@ -101,6 +102,37 @@ def test_an_operation_that_numpy_does_not_know_leaves_the_golden_scores(
     assert verify(engine, write_bundle(odd.path, right, odd.onnx), built)["against"] == "golden scores"
     with pytest.raises(EdgeError, match="golden scores differ"):
         verify(engine, write_bundle(odd.path, wrong, odd.onnx), built)
+
+
+@pytest.mark.parametrize("where", ["half_pixel", "asymmetric"])
+@pytest.mark.parametrize("nearest", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_a_resize_is_computed_as_onnx_defines_it_or_not_at_all(where: str, nearest: str, factor: int) -> None:
+    x = np.arange(5, dtype=np.float32).reshape(1, 1, 1, 5)
+    places = np.arange(5 * factor)
+    seen = (places + 0.5) / factor - 0.5 if where == "half_pixel" else places / factor
+    ways = {
+        "round_prefer_floor": np.ceil(seen - 0.5),
+        "round_prefer_ceil": np.floor(seen + 0.5),
+        "floor": np.floor(seen),
+        "ceil": np.ceil(seen),
+    }
+    wanted = x[..., np.clip(ways[nearest], 0, 4).astype(int)]
+    settings = {"coordinate_transformation_mode": where, "nearest_mode": nearest}
+    node = Node("Resize", "r", ("x", "", "scales"), ("y",), settings)
+    try:
+        found = _resize(node, [x, np.array([1, 1, 1, factor], np.float32)])
+    except UnknownOperationError:
+        assert (where, nearest) != ("asymmetric", "floor")  # those that our networks may hold are computed
+        assert (where, nearest) != ("half_pixel", "round_prefer_floor")
+    else:
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_form_of_an_operation_that_is_not_known_is_said_so(make_bundle: MakeBundle) -> None:
+    """A transpose without its order is sound ONNX."""
+    with pytest.raises(UnknownOperationError, match="perm"):
+        run_onnx(make_bundle(last="Transpose").onnx, np.zeros((1, 3, 32, 32), np.float32))
 
 
 def _golden_scores(engine: OpenVinoEngine, bundle: Bundle) -> list[tuple[int, float]]:
