@@ -196,4 +196,8 @@ def _cause(text: str | None, path: Path) -> str | None:
 
 
 def _holds_frames(folder: Path) -> bool:
-    return any(p.suffix.lower() in SUFFIXES for p in folder.iterdir() if p.is_file())
+    """Also said of a folder that is closed to us, so that it is named when it is played."""
+    try:
+        return any(p.suffix.lower() in SUFFIXES for p in folder.iterdir() if p.is_file())
+    except OSError:
+        return True

@@ -77,7 +77,8 @@ def capture(
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
     figures = figures_of(judged, (*notes, *failed))
-    said = to_json(_command(folder, replay, seeds, slow, frames, fps, strictness.value), figures, judged, interrupted)
+    command = _command(folder, replay, seeds, slow, frames, fps, strictness.value, model, engine.value)
+    said = to_json(command, figures, judged, interrupted)
     if json:
         typer.echo(said)
     else:
@@ -106,7 +107,15 @@ def parse_seeds(text: str) -> range:
 
 
 def _command(
-    folder: Path | None, replay: Path | None, seeds: str, slow: bool, frames: int, fps: float | None, strictness: str
+    folder: Path | None,
+    replay: Path | None,
+    seeds: str,
+    slow: bool,
+    frames: int,
+    fps: float | None,
+    strictness: str,
+    model: Path | None,
+    engine: str,
 ) -> str:
     """What to type for the same run; of paths only the last part, which names nobody."""
     parts = ["edge-bench", "capture"]
@@ -119,4 +128,6 @@ def _command(
     parts += ["--slow"] if slow else []
     parts += ["--frames", str(frames)] if frames != FRAMES else []
     parts += ["--fps", f"{fps:g}"] if fps is not None else []
+    parts += ["--model", model.resolve().name] if model is not None else []
+    parts += ["--engine", engine] if engine != EngineName.auto.value else []
     return shlex.join([*parts, "--strictness", strictness])

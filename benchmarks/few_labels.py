@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,7 +68,7 @@ def few_labels(
 
     Example: python -m benchmarks.few_labels photos --labels photos/labels.csv
     """
-    sizes, others = _numbers(numbers), [float(word) for word in starts.split(",") if word]
+    sizes, others = _numbers(numbers), _starts(starts)
     with QualityModel.load(model) as quality:
         own = quality.manifest.thresholds
         judged = judge(_assess(quality, photographs, labels), quality.manifest)
@@ -120,9 +122,19 @@ def _assess(model: QualityModel, folder: Path, labels: Path | None) -> list[tupl
 
 
 def _numbers(words: str) -> list[int]:
-    if not all(word.isdigit() and int(word) >= 2 and int(word) % 2 == 0 for word in words.split(",")):
+    if not all(re.fullmatch("[0-9]{1,6}", word) and int(word) >= 2 and int(word) % 2 == 0 for word in words.split(",")):
         raise typer.BadParameter(f"{words!r} is not a list of even numbers such as 10,20.")
     return [int(word) for word in words.split(",")]
+
+
+def _starts(words: str) -> list[float]:
+    try:
+        found = [float(word) for word in words.split(",") if word.strip()]
+    except ValueError:
+        found = [math.nan]
+    if not all(0 < each < 1 for each in found):
+        raise typer.BadParameter(f"{words!r} is not a list of numbers between 0 and 1 such as 0.3,0.6.")
+    return found
 
 
 if __name__ == "__main__":

@@ -81,11 +81,6 @@ def summarise(samples_ms: NDArray[np.float64]) -> Summary:
     return Summary(values.get("p50_ms"), values.get("p90_ms"), values.get("p99_ms"), most, intervals)
 
 
-def throughput(samples_ms: NDArray[np.float64]) -> float:
-    """Frames per second of one frame at a time, from the end-to-end milliseconds, shape (runs,)."""
-    return float(1000 * len(samples_ms) / samples_ms.sum())
-
-
 def is_steady(latencies_ms: Sequence[float]) -> bool:
     """Whether the medians of the last two windows differ by no more than ``TOLERANCE``."""
     if len(latencies_ms) < 2 * WINDOW:

@@ -268,7 +268,8 @@ def _throughput(run: Run) -> tuple[float, tuple[float, float] | None]:
     spent = run.stage("end_to_end") / 1000
     if run.scenario != "single_stream":
         ends = np.sort(run.started_s + spent)
-        spent = np.diff(ends, prepend=0.0)
+        before = 0.0 if run.fps is None else ends[0] - 1 / run.fps  # a camera's first frame took a period too
+        spent = np.diff(ends, prepend=before)
     rate = len(spent) / float(spent.sum())
     if len(spent) < 30:
         return rate, None

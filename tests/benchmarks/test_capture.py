@@ -14,6 +14,7 @@ from benchmarks.capture_judge import Judged, Moment, better_share, first_gradabl
 from benchmarks.capture_plays import Play, phantom_plays, play, read_truth, recorded_plays
 from benchmarks.capture_result import figures_of, reached
 from benchmarks.command_capture import parse_seeds
+from edge.bundle import default_model
 from edge.errors import EdgeError
 from edge.model import QualityModel
 from edge.phantom import GRADABLE, phantom_frame
@@ -114,13 +115,18 @@ def test_recordings_with_and_without_truth(
     recordings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "result.json"
-    assert bench(monkeypatch, "capture", recordings, "--fps", "10", "--jobs", "1", "--out", out) == 0
+    model = tmp_path / "mine.efiqa"
+    model.write_bytes(default_model().read_bytes())
+    options = ("--model", model, "--engine", "openvino")
+    assert bench(monkeypatch, "capture", recordings, "--fps", "10", "--jobs", "1", "--out", out, *options) == 0
     said = json.loads(out.read_text(encoding="utf-8"))
     assert [each["name"] for each in said["each"]] == ["left", "right.mp4"]
     assert [each["frames"] for each in said["each"]] == [12, 8]
     assert said["hints"] == {"clear": {"part": 7, "of": 7}}
     assert said["each"][1]["kept_truth"] is None
-    assert str(tmp_path) not in said["command"]
+    assert said["command"] == (
+        "edge-bench capture recordings --fps 10 --model mine.efiqa --engine openvino --strictness normal"
+    )
     assert "hint right: clear" in capsys.readouterr().out
 
 

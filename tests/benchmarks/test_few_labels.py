@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from benchmarks.few_labels import draw, to_markdown
+from benchmarks.few_labels import app, draw, to_markdown
 from calibration.criterion import Judged
 from edge.bundle import Thresholds
 from edge.errors import EdgeError
@@ -33,6 +36,13 @@ def test_what_is_measured_was_not_drawn() -> None:
 def test_the_rest_must_not_be_empty() -> None:
     with pytest.raises(EdgeError, match="some must be left to measure on"):
         draw(judged([0.9] * 5, [0.1] * 5), OWN, 10, 3)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [("starts", "low"), ("starts", "0.3,2"), ("starts", "nan"), ("numbers", "²"), ("numbers", "")]
+)
+def test_wrong_arguments_leave_with_2(option: str, text: str, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, [str(tmp_path), f"--{option}", text]).exit_code == 2
 
 
 def test_one_line_for_each() -> None:

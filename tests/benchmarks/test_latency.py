@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import latency
-from benchmarks.latency import is_steady, runs_needed, summarise, throughput, warm_up
+from benchmarks.latency import is_steady, runs_needed, summarise, warm_up
 
 
 @pytest.mark.parametrize("runs", [300, 301, 1000])
@@ -36,10 +36,6 @@ def test_only_percentiles_with_enough_runs_are_claimed(runs: int, claimed: int) 
     summary = summarise(np.ones(runs))
     assert [summary.p50_ms, summary.p90_ms, summary.p99_ms] == [1.0] * claimed + [None] * (3 - claimed)
     assert [runs_needed(p) for p in (50, 90, 99)] == [6, 30, 300]
-
-
-def test_throughput_counts_frames_by_time_spent() -> None:
-    assert throughput(np.array([5.0, 15.0])) == pytest.approx(100.0)
 
 
 def test_steady_compares_the_medians_of_the_last_two_windows() -> None:

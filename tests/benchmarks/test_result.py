@@ -65,6 +65,13 @@ def test_a_long_run_is_thinned_evenly_and_keeps_its_slowest() -> None:
     assert result.slowest[0] == (12.345, 70.0)
 
 
+@pytest.mark.parametrize("runs", [1, 5, 300])
+def test_a_camera_that_drops_nothing_is_graded_as_fast_as_it_is(runs: int) -> None:
+    samples, began = np.ones((runs, 4)), np.arange(runs) / 30
+    run = Run("camera", samples, samples[:, -1], began, began[-1] + 0.001, WarmUp(40, True, 9.0), 30.0)
+    assert scenario_result(run, ()).throughput_fps == pytest.approx(30.0)
+
+
 def test_the_clock_is_finer_than_a_tenth_of_a_millisecond() -> None:
     assert 0 < clock_step_ns() < 100_000
 
