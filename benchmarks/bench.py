@@ -21,20 +21,10 @@ from benchmarks.machine import describe_machine, load_average, peak_memory_mib, 
 from benchmarks.plan import Plan
 from benchmarks.predict import Prediction, predict
 from benchmarks.reference import VIT_L16, Comparison, build_reference, compare, why_no_reference
-from benchmarks.result import (
-    Accuracy,
-    FrameFacts,
-    Memory,
-    Result,
-    ScenarioResult,
-    clock_step_ns,
-    model_facts,
-    notes_on,
-    scenario_result,
-    without_folders,
-)
+from benchmarks.result import Accuracy, FrameFacts, Memory, Result, ScenarioResult
 from benchmarks.roofline import Roofline, measure_roofline
 from benchmarks.scenarios import Limit, Run, camera, offline, single_stream
+from benchmarks.summing import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
 from benchmarks.watch import State, Watch
 from edge import EdgeError, QualityModel
 from edge.commands.cli import err

@@ -19,9 +19,9 @@ from benchmarks.peers.measure import measure_peers
 from benchmarks.plan import Scenario, plan
 from benchmarks.predict import predict
 from benchmarks.reference import VIT_L16, build_reference, compare, why_no_reference
-from benchmarks.result import notes_on
 from benchmarks.rivals import SHIPPED, open_rival
 from benchmarks.roofline import Roofline, measure_roofline
+from benchmarks.summing import notes_on
 from benchmarks.tables import (
     check_table,
     headline,

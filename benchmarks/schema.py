@@ -14,6 +14,7 @@ import typing
 from pathlib import Path
 from typing import Any, cast
 
+from benchmarks.latency import STAGES
 from benchmarks.result import SCHEMA, Result
 from edge.errors import EdgeError
 
@@ -71,6 +72,8 @@ def parse_result(said: object, where: str) -> Result:
 def _impossible(result: Result) -> str | None:
     """What no run yields, and no picture or ratio can be made of."""
     for each in result.scenarios:
+        if set(each.stages) != set(STAGES):
+            return f"its {each.scenario[:40]!r} has other stages than {', '.join(STAGES)}"
         if not 0 < len(each.latency_ms) == len(each.t_s):
             return f"its {each.scenario[:40]!r} has {len(each.t_s)} times and {len(each.latency_ms)} latencies"
         if not (0 < min(each.latency_ms) <= max(each.latency_ms) < _LONGEST and min(each.t_s) >= 0):

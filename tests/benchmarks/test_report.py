@@ -24,11 +24,10 @@ from benchmarks.result import (
     Result,
     ScenarioResult,
     Soak,
-    scenario_result,
-    unclaimed,
 )
 from benchmarks.roofline import Ceilings, LayerTime, Roofline
 from benchmarks.scenarios import Run
+from benchmarks.summing import scenario_result, unclaimed
 from benchmarks.watch import State
 
 ROOFLINE = Roofline(

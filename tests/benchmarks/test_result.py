@@ -8,8 +8,9 @@ import pytest
 from benchmarks.frames import Frames
 from benchmarks.latency import WarmUp
 from benchmarks.machine import describe_machine
-from benchmarks.result import MOST_SAMPLES, ScenarioResult, clock_step_ns, model_facts, notes_on, scenario_result
+from benchmarks.result import MOST_SAMPLES, ScenarioResult
 from benchmarks.scenarios import Run
+from benchmarks.summing import clock_step_ns, model_facts, notes_on, scenario_result
 from edge import QualityModel
 from edge.bundle import default_model
 

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.latency import STAGES, summarise
-from benchmarks.result import scenario_result
 from benchmarks.scenarios import Limit, Run, camera, offline, single_stream
+from benchmarks.summing import scenario_result
 from edge import Assessment, EdgeError, Timings
 
 FRAME = np.zeros((32, 32, 3), np.uint8)

@@ -78,6 +78,10 @@ def empty(said: dict[str, Any]) -> None:
     said["scenarios"][0].update(t_s=[], latency_ms=[])
 
 
+def no_stages(said: dict[str, Any]) -> None:
+    said["scenarios"][0]["stages"] = {}
+
+
 def shorter(said: dict[str, Any]) -> None:
     said["scenarios"][0]["t_s"].pop()
 
@@ -96,7 +100,10 @@ def no_ceiling(said: dict[str, Any]) -> None:
     said["roofline"] = {"ceilings": ceilings, "layers": [], **sums}
 
 
-@pytest.mark.parametrize("spoil", [drop, add, retype, infinite, boolean, empty, shorter, negative, endless, no_ceiling])
+SPOILS = (drop, add, retype, infinite, boolean, empty, no_stages, shorter, negative, endless, no_ceiling)
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
 def test_a_spoiled_result_is_refused_in_one_sentence(measured: dict[str, Any], spoil: Callable[..., None]) -> None:
     said = json.loads(json.dumps(measured))
     spoil(said)
