@@ -14,7 +14,7 @@ from edge.field import Crop
 
 try:
     from edge import _frame_step
-except ImportError:  # no compiler at install time: slower, and within a grey level the same
+except ImportError:  # no compiler at install time: slower, and but for roundings the same
     _frame_step = None  # type: ignore[assignment]
 
 
@@ -58,8 +58,11 @@ def cut(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
     square = np.zeros((crop.side, crop.side, 3), np.uint8)
     if right > left and bottom > top:
         square[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] = frame[top:bottom, left:right]
-    way = cv2.INTER_AREA if crop.side >= size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(square, (size, size), interpolation=way), dtype=np.uint8)
+    if crop.side >= size:
+        return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    # In 8 bits OpenCV mixes with weights of 11 bits, a grey level away from what the extension does.
+    enlarged = cv2.resize(square.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.rint(enlarged).astype(np.uint8)
 
 
 def normalise(

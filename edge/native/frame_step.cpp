@@ -30,6 +30,9 @@ namespace {
 
 constexpr int64_t kFarthest = int64_t{1} << 40;  // of a crop, in pixels; sums of two stay exact in a double
 constexpr int64_t kLargest = 8192;               // side of the tensor
+// Added and taken away again, it rounds a float to a whole number: 1.5 * 2^23, beside which there is no room for less.
+// The network learned from resampled pictures in 8 bits, and half a grey level everywhere is enough to move a score.
+constexpr float kWhole = 12582912.0f;
 
 // Which input pixels make one output pixel: frame positions first, first + 1, ... with weights[begin], ... [end).
 struct Tap {
@@ -83,6 +86,8 @@ struct Job {
     int64_t row_stride, pixel_stride, channel_stride;
     Taps rows, columns;
     std::array<float, 3> factor, offset;  // per output channel R, G, B: value * factor + offset
+    float nudge;  // added before values are rounded, halves to even; OpenCV, which training uses, rounds halves up
+                  // where it halves a picture
     int64_t size;
     float *out;  // (3, size, size)
 };
@@ -116,6 +121,7 @@ template <bool Add>
             std::memcpy(&read, from, sizeof read);
             pixel += job.columns.weights[t] * read;
         }
+        pixel = (pixel + job.nudge + kWhole) - kWhole;
         red[x] = pixel[2] * job.factor[0] + job.offset[0];
         green[x] = pixel[1] * job.factor[1] + job.offset[1];
         blue[x] = pixel[0] * job.factor[2] + job.offset[2];
@@ -178,7 +184,8 @@ Tensor prepare(const Frame &frame, int64_t x, int64_t y, int64_t side, int64_t s
         const nb::gil_scoped_release released;
         run({frame.data(), frame.stride(0), frame.stride(1), frame.stride(2),
              make_taps(y, side, size, static_cast<int64_t>(frame.shape(0))),
-             make_taps(x, side, size, static_cast<int64_t>(frame.shape(1))), factor, offset, size, out.get()});
+             make_taps(x, side, size, static_cast<int64_t>(frame.shape(1))), factor, offset,
+             side == 2 * size ? 1e-3f : 0.0f, size, out.get()});
     }
     float *data = out.release();
     const nb::capsule owner(data, [](void *p) noexcept { delete[] static_cast<float *>(p); });
