@@ -1,6 +1,11 @@
 """The one exception that a user is meant to read."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class EdgeError(Exception):
     """Something the user can mend.
 

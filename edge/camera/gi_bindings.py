@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 
 _SYSTEM = Path("/usr/lib/python3/dist-packages/gi")
 REMEDY = (
@@ -78,7 +78,7 @@ def _from(folder: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    said = first_line(error)
     if "_gi" in said:
         return f"the system's PyGObject is not made for Python {sys.version_info.major}.{sys.version_info.minor}"
     return said

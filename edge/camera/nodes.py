@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import struct
@@ -82,7 +83,8 @@ def node_of(path: str, system: Path = SYSTEM) -> Node:
 def find_again(known: Node, system: Path = SYSTEM) -> Node | None:
     """The camera that was here before, whatever its number is now; None while it is not there.
 
-    The same device counts first, then whatever sits in its port, then one of the same name.
+    The same device counts first, then whatever sits in its port, then one of the same name, unless serial numbers tell
+    that it is another.
     """
     here = [node for node in nodes(system) if node.place == known.place]
     if not here and not system.is_dir():
@@ -90,6 +92,8 @@ def find_again(known: Node, system: Path = SYSTEM) -> Node | None:
     for field in ("serial", "port", "name"):
         wanted = getattr(known, field)
         same = [node for node in here if wanted and getattr(node, field) == wanted]
+        if field == "name" and known.serial:
+            same = [node for node in same if not node.serial]
         exact = [node for node in same if node.path == known.path] or same
         if exact:
             return exact[0]
@@ -101,18 +105,17 @@ def list_cameras(system: Path = SYSTEM) -> list[Listed]:
     found: list[Listed] = []
     sensors = 0
     for node in nodes(system):
-        number = re.sub(r"\D", "", node.path)
+        source = re.sub(r"\D", "", node.path)
         try:
             driver, gives_pictures = _capabilities(node.path)
             if not gives_pictures:
                 continue
-            source = number
             if driver == _CSI_DRIVER:
                 source, sensors = f"csi:{sensors}", sensors + 1
             found.append(Listed(node, source, tuple(_modes(node.path))))
         except OSError as error:
-            why = "another program holds it" if isinstance(error, BlockingIOError) else error.strerror or str(error)
-            found.append(Listed(node, number, (), why))
+            why = "another program holds it" if error.errno == errno.EBUSY else error.strerror or str(error)
+            found.append(Listed(node, source, (), why))
     return found
 
 
@@ -139,7 +142,7 @@ def _ask(device: int, number: int, request: bytearray) -> bool:
     try:
         fcntl.ioctl(device, number, request)
     except OSError as error:
-        if error.errno in (22, 25):  # EINVAL ends a list; ENOTTY: the driver has none
+        if error.errno in (errno.EINVAL, errno.ENOTTY):  # EINVAL ends a list; ENOTTY: the driver has none
             return False
         raise
     return True

@@ -57,7 +57,7 @@ def open_camera(
         raise EdgeError(f"{without_secrets(source)} has no modes to choose from: leave --mode out.")
     if source.startswith(_PIPELINE):
         return _open_pipeline(source[len(_PIPELINE) :].strip(), tell, stop)
-    if source.partition("://")[0].lower() in SCHEMES:
+    if "://" in source and source.partition("://")[0].lower() in SCHEMES:
         if without_secrets(source).lower().endswith(_RECORDINGS):
             raise EdgeError(f"{without_secrets(source)} is a recording, not a camera: fetch it and give the file.")
         return SteadyCamera(without_secrets(source), lambda: NetworkCamera(source), tell, stop)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.camera.protocol import Camera, Frame
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 
 STALL_S = 1.0  # so long may a camera give nothing before it counts as lost
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # between two tries to open it again; doubled from the first on
@@ -165,8 +165,7 @@ class _Pump:
         except EdgeError:
             self.trouble = "gives no frames any more"
         except Exception as error:  # whatever a driver raises: the camera is opened anew
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            self.trouble = f"failed ({said})"
+            self.trouble = f"failed ({first_line(error)})"
         finally:
             if camera is not None:
                 with contextlib.suppress(Exception):

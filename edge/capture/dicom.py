@@ -63,12 +63,14 @@ class Study:
         laterality: right or left eye.
         said: by the user, as DICOM's attributes; its repr shows nothing of it.
         study_uid, series_uid: of this session.
+        began: date and time of the study, one for all its images; None where the file names a study that is there.
     """
 
     laterality: Laterality
     said: Mapping[str, str] = field(repr=False)
     study_uid: str
     series_uid: str
+    began: datetime.datetime | None
 
 
 def begin_study(laterality: Laterality, file: Path | None) -> Study:
@@ -79,7 +81,10 @@ def begin_study(laterality: Laterality, file: Path | None) -> Study:
     """
     uid = _pydicom().uid.generate_uid
     said = {} if file is None else _read(file)
-    return Study(laterality, said, said.get("StudyInstanceUID") or str(uid()), str(uid()))
+    known = said.get("StudyInstanceUID")
+    return Study(
+        laterality, said, known or str(uid()), str(uid()), None if known else datetime.datetime.now().astimezone()
+    )
 
 
 def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number: int) -> bytes:
@@ -95,7 +100,7 @@ def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number
     image = pydicom.Dataset()
     taken = datetime.datetime.fromisoformat(sidecar["frame"]["taken"]).astimezone()
     _say_who(image, study)
-    _say_when(image, taken, number)
+    _say_when(image, study.began, taken, number)
     image.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
     image.SOPInstanceUID = pydicom.uid.generate_uid()
     image.SeriesInstanceUID = study.series_uid
@@ -119,16 +124,19 @@ def _say_who(image: Any, study: Study) -> None:
     image.StudyInstanceUID = study.study_uid
 
 
-def _say_when(image: Any, taken: datetime.datetime, number: int) -> None:
-    day, moment = taken.strftime("%Y%m%d"), taken.strftime("%H%M%S.%f")
+def _say_when(image: Any, began: datetime.datetime | None, taken: datetime.datetime, number: int) -> None:
     image.SpecificCharacterSet = "ISO_IR 192"
-    image.StudyDate, image.StudyTime = day, moment
-    image.ContentDate, image.ContentTime = day, moment
+    image.StudyDate, image.StudyTime = ("", "") if began is None else _day_and_time(began)
+    image.ContentDate, image.ContentTime = _day_and_time(taken)
     image.AcquisitionDateTime = taken.strftime("%Y%m%d%H%M%S.%f%z")
     image.TimezoneOffsetFromUTC = taken.strftime("%z")
     image.InstanceNumber, image.SeriesNumber = number, 1
     image.SynchronizationFrameOfReferenceUID = "1.2.840.10008.15.1.1"  # UTC
     image.SynchronizationTrigger, image.AcquisitionTimeSynchronized = "NO TRIGGER", "N"
+
+
+def _day_and_time(moment: datetime.datetime) -> tuple[str, str]:
+    return moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
 
 
 def _say_how(image: Any, study: Study) -> None:

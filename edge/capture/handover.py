@@ -25,7 +25,7 @@ _LAST_TRY_S = 30.0  # at the end of a session
 
 
 class HandOver:
-    """Takes finished files in the order in which they come.
+    """Takes finished files in the order in which they come; one that is refused goes behind the others.
 
     Attributes:
         delivered: how many arrived.
@@ -72,22 +72,27 @@ class HandOver:
 
     def _work(self) -> None:
         pause = _FIRST_PAUSE_S
+        untried: int | None = None  # files that have not had their last chance yet
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._files or self._closing)
-                if not self._files:
+                if self._closing and untried is None:
+                    untried = len(self._files)
+                if not self._files or untried == 0:
                     return
-                file, last = self._files[0], self._closing
-            if self._delivered(file):
-                pause = _FIRST_PAUSE_S
-                with self._changed:
+                file = self._files[0]
+            done = self._delivered(file)
+            untried = None if untried is None else untried - 1
+            with self._changed:
+                if done:
                     self._files.popleft()
-            elif last:
-                return
-            else:
-                with self._changed:
+                    pause = _FIRST_PAUSE_S
+                    continue
+                # One file that a server will not have must not keep the others from it.
+                self._files.rotate(-1)
+                if untried is None:
                     self._changed.wait_for(lambda: self._closing, timeout=pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                    pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def _delivered(self, file: Path) -> bool:
         try:

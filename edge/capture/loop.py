@@ -15,7 +15,7 @@ from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
 from edge.capture.pace import Pace
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 from edge.guidance import Guide, Hint
 from edge.model import QualityModel
 
@@ -164,7 +164,7 @@ def _read_all(
                 mailbox.put(dataclasses.replace(frame, behind=pace.behind), wait=False)
         mailbox.close()
     except Exception as error:  # the grading thread tells it
-        failure = EdgeError(f"the source failed ({_first_line(error)}); start again, or try another source.")
+        failure = EdgeError(f"the source failed ({first_line(error)}); start again, or try another source.")
         failure.__cause__ = error
         mailbox.close(failure)
     finally:
@@ -205,7 +205,3 @@ def _wait_until(moment: float, ended: Callable[[], bool]) -> bool:
     while not ended() and (left := moment - time.monotonic()) > 0:
         time.sleep(min(left, 0.1))
     return not ended()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

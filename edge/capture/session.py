@@ -15,14 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edge.atomic import write_atomically
-from edge.capture.dicom import Study, dicom_bytes
+from edge.capture.dicom import Study
 from edge.capture.film import Film
 from edge.capture.handover import HandOver
+from edge.capture.keeper import Keeper
 from edge.capture.loop import Graded
 from edge.capture.record import line_of, sidecar_of
-from edge.capture.storage import LINES, VIDEO, BestFrame, LineFile, claim_folder, save_frame, stem_of, why
-from edge.errors import EdgeError
+from edge.capture.storage import LINES, VIDEO, LineFile, claim_folder, why
+from edge.errors import EdgeError, first_line
 from edge.model import QualityModel
 
 _QUEUE = 8  # pictures waiting to be drawn while the best one is saved; each is a full frame in memory
@@ -37,9 +37,6 @@ class Session:
 
     Attributes:
         folder: where everything lies; see ``edge.capture.storage``.
-        saved: the best frame on disk: at most a second behind the best so far; no longer after ``close``. None once
-            something was captured.
-        captured: the frames that ``capture`` was given and that are on disk, in the order they were saved.
         undrawn: graded frames left out of the video because the writer was late.
         files: what lies in the folder, after ``close``.
     """
@@ -79,17 +76,16 @@ class Session:
             EdgeError: the folder cannot be made.
         """
         self.folder = claim_folder(wanted)
-        self.saved: Graded | None = None
-        self.captured: list[Path] = []
         self.undrawn = 0
         self.files: list[Path] = []
-        self._model, self._source, self._report, self._wait = model, source, report, wait
-        self._tell, self._on_saved = tell, on_saved
-        self._study, self._hand_over = study, hand_over
+        self._report, self._tell, self._wait = report, tell, wait
         self._low = _LOW_MIB
-        self._began = datetime.datetime.now(datetime.timezone.utc)
+        # Frames are timed by ``time.monotonic``, which begins anywhere.
+        zero = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=time.monotonic())
+        self._keeper = Keeper(
+            self.folder, lambda graded: sidecar_of(graded, model, source, zero), on_saved, study, hand_over
+        )
         self._lines = LineFile(self.folder / LINES)
-        self._frame = BestFrame(self.folder)
         self._film: Film | None = Film(self.folder / VIDEO, fps) if video else None
         self._told: set[str] = set()
         self._changed = threading.Condition()
@@ -102,6 +98,19 @@ class Session:
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
         self._writer.start()
+
+    @property
+    def saved(self) -> Graded | None:
+        """The best frame on disk: at most a second behind the best so far; no longer after ``close``.
+
+        None once something was captured.
+        """
+        return self._keeper.best
+
+    @property
+    def captured(self) -> list[Path]:
+        """Pictures of the frames that ``capture`` was given and that are on disk, in the order they were saved."""
+        return self._keeper.captured
 
     def keep(self, graded: Graded, best: Graded | None) -> None:
         """Take a graded frame; when the writer is late it is not drawn, but its line and the best frame are kept.
@@ -191,7 +200,8 @@ class Session:
                 self._guarded(self._save_best)
                 self._guarded(self._look_at_disk)
                 due = time.monotonic() + _SAVE_EVERY_S
-        self._guarded(self._finish_best)
+        if not self._shots:
+            self._guarded(self._keeper.finish)
         self._guarded(self._finish_film)
 
     def _look_at_disk(self) -> None:
@@ -209,31 +219,10 @@ class Session:
         """Save what waits, oldest first; what cannot be saved stays and is tried again a second later."""
         while self._captures:
             graded, told = self._captures[0]
-            sidecar = {**sidecar_of(graded, self._model, self._source, self._began), "capture": told}
-            save_frame(self.folder, graded, sidecar, self._dicom(graded, sidecar, len(self.captured) + 1))
-            self._give(graded)
-            picture = self.folder / f"{stem_of(graded)}.png"
-            self.captured.append(picture)
+            self._keeper.capture(graded, told)
             with self._changed:
                 self._captures.popleft()
-            self._on_saved(picture, graded)
-        self._frame.give_up(keeping={path.stem for path in self.captured})
-        self.saved = None
-
-    def _dicom(self, graded: Graded, sidecar: dict[str, Any], number: int) -> bytes | None:
-        return None if self._study is None else dicom_bytes(graded, sidecar, self._study, number)
-
-    def _give(self, graded: Graded) -> None:
-        if self._study is not None and self._hand_over is not None:
-            self._hand_over.take(self.folder / f"{stem_of(graded)}.dcm")
-
-    def _finish_best(self) -> None:
-        """The best frame as DICOM, where nothing was captured."""
-        if self._study is None or self.saved is None or self._shots:
-            return
-        data = dicom_bytes(self.saved, sidecar_of(self.saved, self._model, self._source, self._began), self._study, 1)
-        write_atomically(self.folder / f"{stem_of(self.saved)}.dcm", data)
-        self._give(self.saved)
+        self._keeper.give_best_up()
 
     def _draw(self, picture: Graded) -> None:
         film = self._film
@@ -259,9 +248,8 @@ class Session:
 
     def _save_best(self) -> None:
         best = self._best
-        if best is not None and best is not self.saved and not self._shots:
-            self._frame.save(best, sidecar_of(best, self._model, self._source, self._began))
-            self.saved = best
+        if best is not None and best is not self._keeper.best and not self._shots:
+            self._keeper.keep_best(best)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         """Run one step of writing; trouble is told once and ends neither the thread nor the session."""
@@ -270,8 +258,8 @@ class Session:
         except OSError as error:
             sentence = why(error, self.folder)
         except Exception as error:  # a writer that dies silently would lose the best frame
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            sentence = f"something of {self.folder} could not be written ({first}); the other files are whole."
+            said = first_line(error)
+            sentence = f"something of {self.folder} could not be written ({said}); the other files are whole."
         else:
             return True
         if sentence not in self._told:

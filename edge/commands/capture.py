@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import cv2
@@ -18,7 +12,6 @@ import typer
 
 from edge.camera.address import without_secrets
 from edge.camera.device import Wish, read_wish
-from edge.camera.nodes import list_cameras
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
 from edge.capture.dicom import begin_study
@@ -26,14 +19,17 @@ from edge.capture.display import LiveLine, closing_words
 from edge.capture.handover import HandOver
 from edge.capture.lasting import LastingModel
 from edge.capture.loop import Counts, Graded, Limits, grade_stream
-from edge.capture.record import better, line_of
+from edge.capture.record import better
 from edge.capture.session import Session
 from edge.capture.shutter import Shutter
+from edge.capture.signals import captures_on_signal, stop_on_signals
 from edge.capture.watchdog import Watchdog
 from edge.commands import cli
 from edge.commands import preview as page
+from edge.commands.cameras import show_cameras
+from edge.commands.telling import Teller
 from edge.errors import EdgeError
-from edge.preview.server import Controls, Preview
+from edge.preview.server import Controls
 
 app = cli.new_app("Grade the frames of a camera while they come.")
 main = cli.main_of(app)
@@ -122,64 +118,44 @@ def capture(
 ) -> None:
     """Parse, stream, and say what was made."""
     if list_:
-        _list(json_lines)
+        show_cameras(json_lines)
         return
     if (strictness is not None or dicom) and out is None:
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
     if dicom and laterality is None:
         raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
-    if (study is not None or hand_over is not None) and not dicom:
-        raise typer.BadParameter("--study and --hand-over belong to --dicom: give that too.")
+    if any(each is not None for each in (laterality, study, hand_over)) and not dicom:
+        raise typer.BadParameter("--laterality, --study and --hand-over belong to --dicom: give that too.")
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     listen = page.listen_of(web, host, port, token, cert, key)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
-    troubles: list[str] = []
-
-    def report(sentence: str) -> None:
-        troubles.append(sentence)
-        cli.err.print(f"error: {sentence}", markup=False)
-        if preview is not None:
-            preview.tell(sentence)
-
-    def tell(sentence: str) -> None:
-        cli.err.print(f"note: {sentence}", markup=False)
-        if json_lines:
-            _event("note", says=sentence)
-        if preview is not None:
-            preview.tell(sentence)
-
-    def saved(picture: Path, graded: Graded) -> None:
-        if preview is not None and graded.frame.index in firsts:
-            preview.captured(graded)
-        if json_lines:
-            _event("captured", file=str(picture))
-
+    teller = Teller(json_lines)
     counts = Counts()
     dog = Watchdog()
     best: Graded | None = None
     session: Session | None = None
-    preview: Preview | None = None
-    firsts: set[int] = set()  # the best frame of each capture, without its runners-up
     images = begin_study(laterality.value, study) if dicom and laterality is not None else None
     with contextlib.ExitStack() as closing:
-        stop = closing.enter_context(_stop_on_signals())
-        camera = open_camera(source, _wish(mode), tell, stop)
+        stop = closing.enter_context(stop_on_signals())
+        camera = open_camera(source, _wish(mode), teller.note, stop)
+        unread = closing.enter_context(contextlib.ExitStack())
+        unread.callback(camera.close)
         source = without_secrets(source)
-        quality = closing.enter_context(LastingModel.open(model, engine.value, threads, tell))
+        quality = closing.enter_context(LastingModel.open(model, engine.value, threads, teller.note))
         shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
-        closing.enter_context(_captures_on_signal(shutter.asked))
+        closing.enter_context(captures_on_signal(shutter.asked))
         if listen is not None:
             controls = Controls(
                 None if out is None else shutter.asked.set,
                 None if strictness is None else strictness.value,
                 shutter.set_strictness,
             )
-            preview = closing.enter_context(page.open_preview(listen, counts, controls, report))
+            teller.preview = closing.enter_context(page.open_preview(listen, counts, controls, teller.report))
         giving = None
         if hand_over is not None:
-            giving = closing.enter_context(contextlib.closing(HandOver(hand_over, report)))
+            giving = closing.enter_context(contextlib.closing(HandOver(hand_over, teller.report)))
         if out is not None:
             session = closing.enter_context(
                 Session(
@@ -189,51 +165,61 @@ def capture(
                     camera.fps,
                     video=not no_video,
                     wait=fast and not camera.live,
-                    report=report,
-                    tell=tell,
-                    on_saved=saved,
+                    report=teller.report,
+                    tell=teller.note,
+                    on_saved=teller.saved,
                     study=images,
                     hand_over=giving,
                 )
             )
         line = closing.enter_context(LiveLine(cli.err))
+
+        def alive() -> None:
+            counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, SteadyCamera) else 0
+            dog.beat(f"{counts.graded} frames graded")
+
         stream = grade_stream(
-            camera, quality, counts, limits=Limits(frames, seconds), fast=fast, stop=stop, report=report, beat=dog.beat
+            camera,
+            quality,
+            counts,
+            limits=Limits(frames, seconds),
+            fast=fast,
+            stop=stop,
+            report=teller.report,
+            beat=alive,
         )
         closing.callback(dog.stopping)
+        closing.callback(alive)
+        unread.pop_all()  # the stream closes its camera itself
         for graded in closing.enter_context(contextlib.closing(stream)):
-            counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, SteadyCamera) else 0
             if better(graded, best):
                 best = graded
-            if preview is not None:
-                preview.publish(graded)
+            teller.graded(graded)
             if session is not None:
                 session.keep(graded, best)
-                _shoot(shutter, session, graded, firsts, report)
-            if json_lines:
-                _print_line(line_of(graded))
+                _shoot(shutter, session, graded, teller)
             line.show(graded, counts)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
     for words in closing_words(counts, best, session):
         (cli.err if json_lines else cli.out).print(words, markup=False)
-    if troubles:
+    if teller.troubles:
         raise typer.Exit(1)
     if stop.is_set() and not camera.live:
         raise typer.Exit(130)
 
 
-def _shoot(shutter: Shutter, session: Session, graded: Graded, firsts: set[int], report: Callable[[str], None]) -> None:
+def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Teller) -> None:
     """Keep a frame and its runners-up where this is the moment."""
     shot = shutter.update(graded)
     if shot is None:
         return
     fired, by = shot
-    firsts.add(fired.frames[0].frame.index)
+    teller.fired(fired.frames[0])
     try:
         session.capture(fired.frames, by, fired.eye)
     except EdgeError as problem:
-        report(str(problem))
+        teller.report(str(problem))
 
 
 def _wish(mode: str | None) -> Wish | None:
@@ -241,74 +227,6 @@ def _wish(mode: str | None) -> Wish | None:
         return None if mode is None else read_wish(mode)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def _list(as_json: bool) -> None:
-    """Print the cameras and their modes."""
-    cameras = list_cameras()
-    if as_json:
-        rows = [
-            {
-                "source": camera.source,
-                "name": camera.node.name,
-                "path": camera.node.path,
-                "modes": [str(mode) for mode in camera.modes],
-                "trouble": camera.trouble,
-            }
-            for camera in cameras
-        ]
-        print(json.dumps(rows, indent=2))
-        return
-    if not cameras:
-        cli.out.print("no camera is plugged in; edge-capture demo needs none")
-    for camera in cameras:
-        cli.out.print(f"{camera.source}  {camera.node.name} ({camera.node.path})", markup=False)
-        for line in [camera.trouble] if camera.trouble else map(str, camera.modes):
-            cli.out.print(f"     {line}", markup=False)
-
-
-def _event(kind: str, **said: str) -> None:
-    """What happens between frames, among the lines of ``--json``."""
-    _print_line(json.dumps({"event": kind, **said}))
-
-
-def _print_line(line: str) -> None:
-    """A whole line at once: it may come from another thread than the frames."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _captures_on_signal(asked: threading.Event) -> Iterator[None]:
-    """SIGUSR1 keeps a frame: for a script, a pedal or a button on a pin."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGUSR1"):
-        yield
-        return
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: asked.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a session ends with its files whole; a second one ends at once."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -55,25 +55,32 @@ async def serve(preview: Preview, listening: socket.socket, started: threading.E
             accepting.result()  # raises what ended it
     finally:
         accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
         await runner.cleanup()
 
 
 async def _accept(preview: Preview, listening: socket.socket, server: web.Server) -> None:
     loop = asyncio.get_running_loop()
     opening: dict[asyncio.Task[None], str] = {}  # TLS that is still being agreed on
-    while True:
-        try:
-            client, address = await loop.sock_accept(listening)
-        except OSError:  # no more files, or a client that left already
-            await asyncio.sleep(0.1)
-            continue
-        addresses = [*opening.values(), *(_address_of(each) for each in server.connections)]
-        if len(addresses) >= MOST or addresses.count(address[0]) >= MOST_PER_ADDRESS:
-            client.close()
-            continue
-        task = asyncio.create_task(_open(preview, client, server))
-        opening[task] = address[0]
-        task.add_done_callback(opening.pop)
+    try:
+        while True:
+            try:
+                client, address = await loop.sock_accept(listening)
+            except OSError:  # no more files, or a client that left already
+                await asyncio.sleep(0.1)
+                continue
+            addresses = [*opening.values(), *(_address_of(each) for each in server.connections)]
+            if len(addresses) >= MOST or addresses.count(address[0]) >= MOST_PER_ADDRESS:
+                client.close()
+                continue
+            task = asyncio.create_task(_open(preview, client, server))
+            opening[task] = address[0]
+            task.add_done_callback(opening.pop)
+    finally:
+        left = list(opening)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _open(preview: Preview, client: socket.socket, server: web.Server) -> None:

@@ -33,6 +33,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.frames = 0  # published so far
+        self.newest: Graded | None = None  # the last of them
         self.hints = 0  # how often the hint has changed
         self.pictures: dict[Kind, Picture] = {}
         self.captures: deque[Capture] = deque(maxlen=_MOST_CAPTURES)
@@ -58,7 +59,7 @@ class Hub:
     def frame(self, number: int, graded: Graded) -> None:
         """A newer frame was graded."""
         t, score = graded.t, graded.assessment.score
-        self.frames = number
+        self.frames, self.newest = number, graded
         if graded.hint != self._hint:
             self._hint = graded.hint
             self.hints += 1

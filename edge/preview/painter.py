@@ -15,6 +15,7 @@ from typing import Literal
 import cv2
 
 from edge.capture.loop import Graded
+from edge.errors import first_line
 from edge.overlay import draw_overlay, reduced
 
 Kind = Literal["overlay", "plain"]
@@ -98,7 +99,7 @@ class Painter:
                 self._draw_kept()
                 self._draw_newest()
             except Exception as error:  # a frame that cannot be drawn must not end the preview
-                self._report(f"the preview could not draw a frame ({error}); the session goes on.")
+                self._report(f"the preview could not draw a frame ({first_line(error)}); the session goes on.")
             spent = time.monotonic() - began
             self._rest(max(_FASTEST_S - spent, spent * (1 / _SHARE - 1)))
 

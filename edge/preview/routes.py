@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSMsgType, web
 
 from edge.capture.trigger import STRICTNESSES
+from edge.errors import first_line
 from edge.hint import languages
 from edge.preview.hub import Capture
 from edge.preview.painter import Kind
@@ -95,7 +96,8 @@ def _gate(preview: Preview) -> Any:
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as error:
-            preview.trouble(f"the preview page could not answer {request.path} ({error}); the session goes on.")
+            said = first_line(error)
+            preview.trouble(f"the preview page could not answer {request.path} ({said}); the session goes on.")
             raise
 
     return gate
@@ -262,8 +264,8 @@ class Routes:
         number = self._hub.frames
         made = self._frames.get(language)
         if made is None or made[0] != number:
-            assert self._preview.newest is not None
-            state = frame_state(number, self._preview.newest, self._preview.counts, language)
+            assert self._hub.newest is not None
+            state = frame_state(number, self._hub.newest, self._preview.counts, language)
             made = self._frames[language] = number, _event("frame", state)
         return made[1]
 

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from edge.capture.loop import Counts, Graded
 from edge.capture.trigger import Strictness
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 from edge.preview.access import Access, access_for
 from edge.preview.hub import Hub
 from edge.preview.painter import Kind, Painter, Picture
@@ -88,7 +88,6 @@ class Preview:
         self.access: Access = access_for(listen.host, listen.token)
         self.counts, self.controls = counts, controls
         self.session = secrets.token_hex(4)
-        self.newest: Graded | None = None
         self.published_at = 0.0  # time.monotonic of the newest frame
         self.tls = _tls_of(listen)
         self._socket = _listen_on(listen)
@@ -97,7 +96,7 @@ class Preview:
         self.hub = Hub()
         self.hub.strictness = controls.strictness
         self._report, self._told = report, set[str]()
-        self._number = 0
+        self._numbered: tuple[int, Graded] | None = None  # the newest frame, numbered from 1
         self._woken = False
         self._loop = asyncio.new_event_loop()
         self.painter = Painter(self._drawn, self._kept, self.trouble)
@@ -108,12 +107,24 @@ class Preview:
 
     def publish(self, graded: Graded) -> None:
         """Show a frame; the newest one wins."""
-        self._number += 1
-        self.newest, self.published_at = graded, time.monotonic()
-        self.painter.newest(self._number, graded)
+        number = self.published + 1
+        # At once: the server's thread must never see one frame under another's number.
+        self._numbered = number, graded
+        self.published_at = time.monotonic()
+        self.painter.newest(number, graded)
         if not self._woken:  # one call waits at most, however busy the server is
             self._woken = True
             self._call(self._wake)
+
+    @property
+    def published(self) -> int:
+        """How many frames were published."""
+        return 0 if self._numbered is None else self._numbered[0]
+
+    @property
+    def newest(self) -> Graded | None:
+        """The frame published last."""
+        return None if self._numbered is None else self._numbered[1]
 
     def captured(self, graded: Graded) -> None:
         """Show a frame among those that were kept."""
@@ -149,8 +160,8 @@ class Preview:
 
     def _wake(self) -> None:
         self._woken = False
-        if self.newest is not None:
-            self.hub.frame(self._number, self.newest)
+        if self._numbered is not None:
+            self.hub.frame(*self._numbered)
 
     def _drawn(self, kind: Kind, picture: Picture) -> None:
         self._call(lambda: self.hub.picture(kind, picture))
@@ -166,7 +177,7 @@ class Preview:
         try:
             self._loop.run_until_complete(serve(self, self._socket, started))
         except Exception as error:  # the session must not end with its preview
-            self.trouble(f"the preview page has ended ({error}); the session goes on without it.")
+            self.trouble(f"the preview page has ended ({first_line(error)}); the session goes on without it.")
         finally:
             started.set()
             self._loop.close()
@@ -177,7 +188,7 @@ def _listen_on(listen: Listen) -> socket.socket:
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     try:
         made = socket.create_server((listen.host, listen.port), family=family)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, TypeError) as error:  # the last: a name with letters that no name may have
         reason = getattr(error, "strerror", None) or str(error)
         raise EdgeError(
             f"the preview cannot listen on {listen.host}, port {listen.port} ({reason}); "

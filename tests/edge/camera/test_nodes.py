@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera import nodes as nodes_module
 from edge.camera.device import Wish, read_wish
 from edge.camera.nodes import (
     ENUM_FMT,
@@ -63,6 +65,24 @@ def test_a_camera_is_found_under_its_new_number(tmp_path: Path) -> None:
     found = find_again(known, tmp_path / "class")
     assert found is not None
     assert found.path == "/dev/video3"
+
+
+def test_another_camera_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    plug(tmp_path, 0, "Fundus", "1-1", serial="A7")
+    plug(tmp_path, 1, "Fundus", "1-2", serial="B2")
+    known = node_of("/dev/video0", tmp_path / "class")
+    unplug(tmp_path, 0)
+    assert find_again(known, tmp_path / "class") is None
+
+
+def test_a_camera_that_another_program_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(path: str) -> tuple[str, bool]:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    monkeypatch.setattr(nodes_module, "_capabilities", busy)
+    plug(tmp_path, 0, "Fundus", "1-1")
+    (listed,) = list_cameras(tmp_path / "class")
+    assert (listed.source, listed.trouble) == ("0", "another program holds it")
 
 
 def test_without_a_serial_number_the_port_decides_then_the_name(tmp_path: Path) -> None:

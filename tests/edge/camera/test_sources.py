@@ -174,6 +174,13 @@ def test_a_missing_source_is_named() -> None:
         open_camera("nowhere.mp4")
 
 
+def test_a_folder_may_be_called_as_a_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "udp").mkdir()
+    cv2.imwrite("udp/1.png", np.zeros((64, 64, 3), np.uint8))
+    assert open_camera("udp").read() is not None
+
+
 def test_a_recording_in_the_network_is_no_camera() -> None:
     with pytest.raises(EdgeError, match=r"^http://host/clip\.MP4 is a recording"):
         open_camera("http://me:secret@host/clip.MP4?token=x")

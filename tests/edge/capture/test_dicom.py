@@ -169,6 +169,9 @@ class Server:
                     server.refusals -= 1
                     self.send_error(503)
                     return
+                if b"refuse me" in body:
+                    self.send_error(409)
+                    return
                 head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
                 parts = list(email.message_from_bytes(head + body, policy=email.policy.HTTP).iter_parts())
                 for part in parts:
@@ -266,6 +269,31 @@ def test_a_server_that_is_not_there_keeps_nobody_waiting(model: QualityModel, tm
     assert "does not take DICOM files" in said[0]
     assert said[1].startswith("1 DICOM files could not be handed over")
     assert "secret" not in "".join(said)
+
+
+def test_a_file_that_a_server_will_not_have_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    server, said = Server(), []
+    good = dicom_bytes(graded(1), SIDECAR, begin_study("R", None), 1)
+    for name, data in (("bad", b"refuse me"), ("good", good)):
+        (tmp_path / name).write_bytes(data)
+    with serving(server):
+        giving = HandOver(server.address, said.append)
+        giving.take(tmp_path / "bad")
+        giving.take(tmp_path / "good")
+        giving.close()
+    assert len(server.stored) == giving.delivered == 1
+    assert "it answers 409" in said[0]
+    assert said[-1].startswith("1 DICOM files could not be handed over")
+
+
+def test_all_images_of_a_study_have_its_time(tmp_path: Path) -> None:
+    study = begin_study("R", None)
+    later = {**SIDECAR, "frame": {"taken": "2026-03-04T05:16:07.800+00:00"}}
+    one, two = (read(dicom_bytes(graded(n), told, study, n)) for n, told in ((1, SIDECAR), (2, later)))
+    assert (one.StudyDate, one.StudyTime) == (two.StudyDate, two.StudyTime) != ("", "")
+    assert one.ContentTime != two.ContentTime
+    known = begin_study("R", write(tmp_path / "study.yaml", IDENTITY))
+    assert read(dicom_bytes(graded(1), SIDECAR, known, 1)).StudyTime == ""  # another made it, and knows when
 
 
 def test_a_target_that_is_none_is_one_sentence(tmp_path: Path) -> None:

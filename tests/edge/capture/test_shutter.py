@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import errno
 import json
 import os
@@ -97,6 +99,32 @@ def test_the_best_frame_itself_may_be_captured(model: QualityModel, tmp_path: Pa
         session.capture([graded(3)])
     assert stems(tmp_path) == ["frame-000003"]
     assert check_whole(tmp_path, 3)["capture"]["by"] == "hand"  # type: ignore[index]
+
+
+def test_a_frame_that_is_captured_twice_is_kept_once(model: QualityModel, tmp_path: Path) -> None:
+    """A hand that asks twice in a moment is shown its picture twice, but the first capture stays as it was told."""
+    saved: list[str] = []
+    with Session(
+        tmp_path, model, "source", 30.0, video=False, wait=False, report=print,
+        on_saved=lambda picture, kept: saved.append(picture.name),
+    ) as session:  # fmt: skip
+        session.capture([graded(3), graded(4)], by="auto")
+        session.capture([graded(3)])
+    assert saved == ["frame-000003.png", "frame-000004.png", "frame-000003.png"]
+    assert [path.name for path in session.captured] == ["frame-000003.png", "frame-000004.png"]
+    assert check_whole(tmp_path, 3)["capture"]["by"] == "auto"  # type: ignore[index]
+
+
+def test_a_frame_was_taken_when_its_clock_says(model: QualityModel, tmp_path: Path) -> None:
+    """Not when the session began: an engine may have been built for minutes before the first frame."""
+    with Session(tmp_path, model, "source", 30.0, video=False, wait=False, report=print) as session:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        one = graded(3)
+        session.capture(
+            [dataclasses.replace(one, frame=dataclasses.replace(one.frame, timestamp=time.monotonic() + 90))]
+        )
+    taken = datetime.datetime.fromisoformat(check_whole(tmp_path, 3)["frame"]["taken"])  # type: ignore[index]
+    assert (taken - now).total_seconds() == pytest.approx(90, abs=5)
 
 
 def test_a_full_disk_keeps_captures_waiting_and_then_refuses(

@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 import edge
 from edge.bundle import default_model, read_bundle
+from edge.camera.demo import DemoCamera
 from edge.commands.capture import app
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
@@ -421,6 +422,13 @@ def test_arguments_that_do_not_fit_leave_with_2(arguments: list[str]) -> None:
     assert invoke(*arguments)[0] == 2
 
 
+def test_a_camera_is_given_back_where_the_session_cannot_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+    monkeypatch.setattr(DemoCamera, "close", lambda camera: closed.append(camera))
+    assert invoke("demo", "--model", tmp_path / "missing.efiqa")[0] == 1
+    assert len(closed) == 1
+
+
 def test_a_source_without_modes_says_so() -> None:
     code, _, errors = invoke("demo", "--mode", "640x480")
     assert code == 1
@@ -462,6 +470,7 @@ def test_a_session_as_dicom_tells_nobody_whose_eye_it_is(clip: Path, tmp_path: P
         ["--study", "x.yaml", "--out", "x"],
         ["--hand-over", "x", "--out", "x"],
         ["--dicom", "--laterality", "B", "--out", "x"],
+        ["--laterality", "R", "--out", "x"],
     ],
 )
 def test_dicom_wants_all_that_it_needs(arguments: list[str]) -> None:
@@ -479,8 +488,13 @@ def test_systemd_hears_of_a_session(tmp_path: Path) -> None:
             while heard[-1] != "STOPPING=1":
                 heard.append(manager.recv(200).decode())
         assert process.returncode == 0
-    assert heard[0] == "READY=1\nWATCHDOG=1"
-    assert heard[1:-1].count("WATCHDOG=1") == len(heard) - 2 >= 5  # two seconds, a beat at least every 200 ms
+    first, *beats = [words.split("\nSTATUS=") for words in heard[:-1]]
+    assert first == ["READY=1\nWATCHDOG=1", "0 frames graded"]
+    assert {alive for alive, _ in beats} == {"WATCHDOG=1"}
+    assert len(beats) >= 5  # two seconds, a beat at least every 200 ms
+    graded = [int(status.split()[0]) for _, status in beats]
+    assert graded == sorted(graded)
+    assert graded[-1] > 0
 
 
 def test_the_unit_of_the_docs_starts_this_command() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import re
 import socket
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.capture.loop import Counts
 from edge.errors import EdgeError
 from edge.preview import connections, routes
 from edge.preview.server import Controls, Listen, Preview
@@ -305,9 +307,9 @@ def test_fifty_clients_of_which_half_never_read(demo: Start) -> None:
                 client.send(ask)
         deaf.append(client)
 
-    before = running.preview.painter.drawn, running.preview._number
+    before = running.preview.painter.drawn, running.preview.published
     got = asyncio.run(_read_all(running, clients=25, each=8))
-    drawn, published = running.preview.painter.drawn - before[0], running.preview._number - before[1]
+    drawn, published = running.preview.painter.drawn - before[0], running.preview.published - before[1]
     for client in deaf:
         client.close()
     assert got == [8] * 25
@@ -382,8 +384,8 @@ def test_publishing_needs_no_server(demo: Start) -> None:
     running = demo()
     hang = threading.Event()
     running.preview._call(lambda: hang.wait(20))
-    number = running.preview._number
-    wait_for(lambda: running.preview._number > number + 20, 40)
+    number = running.preview.published
+    wait_for(lambda: running.preview.published > number + 20, 40)
     assert running.slowest_publish_s < 1.0
     hang.set()
     assert running.ask("GET", "/captures")[0] == 200
@@ -413,6 +415,7 @@ def test_address_that_is_taken_or_not_ours_is_told(demo: Start) -> None:
         Listen(port=running.preview.port),
         Listen(host="203.0.113.9", port=0, token=TOKEN),
         Listen(host="no such name", port=0, token=TOKEN),
+        Listen(host="ä..b", port=0, token=TOKEN),
         Listen(port=70_000),
     ):
         with pytest.raises(EdgeError, match="cannot listen") as said:
@@ -451,6 +454,19 @@ def test_tls(demo: Start, certificate: tuple[Path, Path], tmp_path: Path) -> Non
     for pair in ((cert, None), (None, key), (cert, tmp_path / "missing.pem"), (tmp_path / "no.pem", key), (key, cert)):
         with pytest.raises(EdgeError, match="certificate"):
             Preview(Listen(port=0, cert=pair[0], key=pair[1]), running.counts, Controls(lambda: None), print)
+
+
+def test_closing_ends_a_handshake_that_goes_on(
+    certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    cert, key = certificate
+    preview = Preview(Listen(port=0, cert=cert, key=key), Counts(), Controls(None), print)
+    with socket.create_connection(("127.0.0.1", preview.port), timeout=5) as silent:
+        time.sleep(0.2)
+        preview.close()
+        assert silent.recv(1) == b""
+    gc.collect()  # asyncio tells of a forgotten task when it is gone
+    assert caplog.records == []
 
 
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
