@@ -13,8 +13,8 @@ import typer
 from benchmarks.capture_plays import FRAMES, phantom_plays, photograph_plays, recorded_plays
 from benchmarks.capture_result import figures_of, print_figures, to_json
 from benchmarks.capture_run import judge_all, without_poor_photographs
+from benchmarks.command_run import check_writable, write_file
 from benchmarks.machine import usable_cores
-from edge.atomic import write_atomically
 from edge.commands.cli import Debug, EngineName, Json, Runtime, err, out
 from edge.errors import EdgeError
 
@@ -61,8 +61,8 @@ def capture(
     """Choose plays, judge them, print."""
     if folder is not None and replay is not None:
         raise typer.BadParameter("a folder of recordings and --replay are two runs: choose one.")
-    if out_file is not None and not out_file.parent.is_dir():
-        raise EdgeError(f"{out_file} cannot be written: make the folder {out_file.parent} first.")
+    if out_file is not None:
+        check_writable(out_file, "--out")
     rate = fps or (15.0 if slow else 30.0)
     notes: tuple[str, ...] = ()
     if folder is not None:
@@ -84,10 +84,7 @@ def capture(
     else:
         print_figures(figures, out)
     if out_file is not None:
-        try:
-            write_atomically(out_file, (said + "\n").encode())
-        except OSError as error:
-            raise EdgeError(f"{out_file} cannot be written ({error.strerror}): choose another with --out.") from error
+        write_file(out_file, said + "\n", "--out")
     if interrupted:
         raise typer.Exit(130)
     if failed:

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from benchmarks.bench import progress
-from benchmarks.command_run import write_file
+from benchmarks.command_run import check_writable, write_file
 from benchmarks.frames import phantom_frames
 from benchmarks.result import Result, ScenarioResult, scenario_name
 from benchmarks.rivals import open_rival
@@ -58,6 +58,8 @@ def compare(
     files = [Path(each) for each in (a, b) if each.endswith(".json")]
     if len(files) == 1:
         raise typer.BadParameter("a result can be compared with another result, not with a model.")
+    if out_file is not None:
+        check_writable(out_file, "--out")
     if files:
         names, what, difference = _of_files(files[0], files[1])
     else:

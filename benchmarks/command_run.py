@@ -105,7 +105,7 @@ def run(
     plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None)
     for file, option in ((out_file, "--out"), (html, "--html")):
         if file is not None:
-            _check_writable(file, option)
+            check_writable(file, option)
     for device in devices or []:
         find_device(device)  # what does not exist is told before the run
     if other is not None:
@@ -167,8 +167,12 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else Path(str(value)).name
 
 
-def _check_writable(out_file: Path, option: str) -> None:
-    """Before the run, not after it."""
+def check_writable(out_file: Path, option: str) -> None:
+    """Before the run, not after it.
+
+    Raises:
+        EdgeError: it is a folder, or there is no folder for it.
+    """
     if out_file.is_dir():
         raise EdgeError(f"{out_file} is a folder: name a file with {option}.")
     if not out_file.parent.is_dir():

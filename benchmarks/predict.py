@@ -169,7 +169,7 @@ def _shares() -> tuple[Shares, Shares, Shares]:
 def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EdgeError(f"{path} cannot be read as YAML ({first})") from error
 

@@ -102,6 +102,7 @@ def test_a_device_of_ones_own(tmp_path: Path) -> None:
     [
         "",
         "devices: [",
+        pytest.param("[" * 2_000, id="too deep"),
         "devices: {}",
         "devices: {a: 1}",
         "devices: {a: {title: A, int8_tops: 0, fp16_tflops: 5, bandwidth_gb_s: 5, source: s}}",

@@ -207,6 +207,13 @@ def test_wrong_comparisons_leave_with_2(arguments: list[str]) -> None:
     assert bench("compare", *arguments).exit_code == 2
 
 
+def test_a_finding_that_cannot_be_written_is_told_before_anything_is_timed(tmp_path: Path) -> None:
+    done = bench("compare", "shipped", "shipped", "--out", str(tmp_path / "none" / "finding.json"))
+    assert isinstance(done.exception, EdgeError)
+    assert "make the folder" in str(done.exception)
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize("name", ["missing.efiqa", "missing.onnx", "broken.onnx"])
 def test_what_cannot_be_compared_is_one_sentence(name: str, tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no network")
