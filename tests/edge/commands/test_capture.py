@@ -482,7 +482,7 @@ def test_systemd_hears_of_a_session(tmp_path: Path) -> None:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
         told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
-        command = [*COMMAND, "demo", "--frames", "60"]
+        command = [*COMMAND, "demo", "--frames", "36"]
         with subprocess.Popen(command, env={**environment(), **told}, stdout=subprocess.DEVNULL) as process:
             heard = [manager.recv(200).decode()]
             while heard[-1] != "STOPPING=1":
@@ -491,7 +491,7 @@ def test_systemd_hears_of_a_session(tmp_path: Path) -> None:
     first, *beats = [words.split("\nSTATUS=") for words in heard[:-1]]
     assert first == ["READY=1\nWATCHDOG=1", "0 frames graded"]
     assert {alive for alive, _ in beats} == {"WATCHDOG=1"}
-    assert len(beats) >= 5  # two seconds, a beat at least every 200 ms
+    assert len(beats) >= 4  # more than a second, a beat at least every 200 ms
     graded = [int(status.split()[0]) for _, status in beats]
     assert graded == sorted(graded)
     assert graded[-1] > 0
