@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forms import Student, forms_of
-from edge.bundle import LANDMARKS, Manifest, Thresholds
+from edge.bundle import Thresholds
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
 from edge.field import find_field
 from edge.frame import cut, prepare, prepare_opencv
 from edge.model import QualityModel
 from edge.parity import Parity, compare
-from edge.pooling import quality_score, region_weights
+from edge.pooling import quality_score, region_weights, score_of
 
 RAW_SCORE = 0.005  # score difference between the trainer's path and the device's, from the frame on: mean, and told of
 GREY = 1.0  # grey levels that the two frame steps may differ by in any pixel: one of them rounds, the other does not
@@ -138,13 +138,13 @@ def compare_all(
             for form in forms:
                 found = form.infer(tensor)
                 maps[form.name].append(found[0])
-                scores[form.name].append(_score(found, fields[-1], manifest))
+                scores[form.name].append(score_of(found, fields[-1], manifest.pooling))
             seen = device.assess(frame)
             stepped = prepare_opencv(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
             levels = 255 * np.asarray(manifest.std, np.float32)[None, :, None, None]
             grey = max(grey, float((np.abs(tensor - stepped) * levels).max()))
             device_score = quality_score(seen.map, region_weights(seen.regions, seen.field, manifest.pooling))
-            raw.append((_score(trainer.infer(stepped), fields[-1], manifest), device_score))
+            raw.append((score_of(trainer.infer(stepped), fields[-1], manifest.pooling), device_score))
             pair = maps[forms[0].name][-1], maps[last][-1]
             apart = float(np.abs(pair[0] - pair[1])[fields[-1]].mean()) if fields[-1].any() else 0.0
             if len(worst) < WORST or apart > worst[-1].map_mae:
@@ -170,7 +170,3 @@ def _device(student: Student) -> QualityModel:
 
 def _apart(worst: Worst) -> float:
     return -worst.map_mae
-
-
-def _score(maps: NDArray[np.float32], field: NDArray[np.bool_], manifest: Manifest) -> float:
-    return quality_score(maps[0], region_weights(dict(zip(LANDMARKS, maps[1:], strict=False)), field, manifest.pooling))

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings, Verdict
-from edge.bundle import LANDMARKS, Bundle, Manifest, Region, Thresholds, default_model, read_bundle
+from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError
 from edge.field import find_field
 from edge.frame import prepare
-from edge.pooling import quality_score, region_weights
+from edge.pooling import quality_score, region_weights, regions_of
 
 
 class QualityModel:
@@ -103,8 +103,7 @@ class QualityModel:
             raise EdgeError(
                 f"{self.bundle.path} gave a map that holds no number: the model is broken; take another one."
             )
-        # A network without landmarks gives the degradation map alone.
-        regions: dict[Region, NDArray[np.float32]] = dict(zip(LANDMARKS, maps[1:], strict=False))
+        regions = regions_of(maps)
         score = quality_score(maps[0], region_weights(regions, cells, self.manifest.pooling))
         verdict = decide(score, self.manifest.thresholds)
         timings = Timings(

@@ -35,6 +35,16 @@ def region_weights(
     return np.asarray(weights / total if total > 0 else weights, dtype=np.float32)
 
 
+def regions_of(maps: NDArray[np.float32]) -> dict[Region, NDArray[np.float32]]:
+    """The landmarks among the maps of a network, float32 (K, grid, grid); none where it gives the first map alone."""
+    return dict(zip(LANDMARKS, maps[1:], strict=False))
+
+
+def score_of(maps: NDArray[np.float32], field: NDArray[np.bool_], pooling: Mapping[Region, float]) -> float:
+    """The quality score of the maps of a network, float32 (K, grid, grid), inside a field, bool (grid, grid)."""
+    return quality_score(maps[0], region_weights(regions_of(maps), field, pooling))
+
+
 def quality_score(degradation: NDArray[np.float32], weights: NDArray[np.float32]) -> float:
     """1 - sum(w * D); in [0, 1], 1 is best; 0 where nothing counts, as then nothing was seen.
 

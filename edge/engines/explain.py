@@ -178,5 +178,5 @@ def _inspected(each: Any) -> Layer:
     said = str(first.get("Format/Datatype", first.get("Format", ""))).lower() if isinstance(first, dict) else ""
     precision = next((ours for theirs, ours in _TENSORRT_TYPES.items() if theirs in said), said or "not told")
     names = tuple(re.findall(r"\[ONNX Layer: ([^\]]+)\]", str(each.get("Metadata", ""))))
-    heavy = any(word in parameters for word in ("conv", "gemm", "matrixmultiply", "matrix_multiply"))
+    heavy = any(word in parameters for word in ("conv", "correlation", "gemm", "matrixmultiply", "matrix_multiply"))
     return Layer(str(each.get("Name", "")), "reformat" if kind == "Reformat" else kind.lower(), precision, heavy, names)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import LANDMARKS, Bundle, Region
+from edge.bundle import Bundle
 from edge.engines.cache import Built, read_note, write_note
 from edge.engines.protocol import Engine
 from edge.engines.reference import Reference, UnknownOperationError
@@ -25,7 +25,7 @@ from edge.parity import Parity, compare
 from edge.phantom.degradation import Kind, degrade
 from edge.phantom.golden import golden_frame
 from edge.phantom.retina import make_retina
-from edge.pooling import quality_score, region_weights
+from edge.pooling import score_of
 
 Facts = dict[str, Any]
 MOST_MAP, MOST_SCORE = 0.01, 0.02  # mean difference inside the field, and of the score; rounding alone stays far below
@@ -78,11 +78,6 @@ def _prepared(frame: NDArray[np.uint8], bundle: Bundle) -> tuple[NDArray[np.floa
     return tensor, field.on_grid(manifest.grid)
 
 
-def _score(maps: NDArray[np.float32], cells: NDArray[np.bool_], bundle: Bundle) -> float:
-    regions: dict[Region, NDArray[np.float32]] = dict(zip(LANDMARKS, maps[1:], strict=False))
-    return quality_score(maps[0], region_weights(regions, cells, bundle.manifest.pooling))
-
-
 def _against_onnx(engine: Engine, bundle: Bundle) -> Facts:
     parity = parity_with_onnx(engine, bundle)
     if parity.map_mae > MOST_MAP or parity.score_max > MOST_SCORE:
@@ -115,7 +110,8 @@ def parity_with_onnx(engine: Engine, bundle: Bundle) -> Parity:
             raise EdgeError(f"{engine.name} gives maps of shape {both[0].shape}, the network {both[1].shape}")
         maps.append((both[0].reshape(-1, cells.shape[1]), both[1].reshape(-1, cells.shape[1])))
         fields.append(np.tile(cells, (len(both[0]), 1)))
-        scores.append((_score(both[0], cells, bundle), _score(both[1], cells, bundle)))
+        pooling = bundle.manifest.pooling
+        scores.append((score_of(both[0], cells, pooling), score_of(both[1], cells, pooling)))
     return compare(maps, fields, scores, bundle.manifest.thresholds)
 
 
@@ -128,7 +124,7 @@ def _against_scores(engine: Engine, bundle: Bundle, unknown: UnknownOperationErr
     apart = []
     for each in golden:
         tensor, cells = _prepared(golden_frame(each.seed), bundle)
-        apart.append(abs(_score(engine.infer(tensor), cells, bundle) - each.score))
+        apart.append(abs(score_of(engine.infer(tensor), cells, bundle.manifest.pooling) - each.score))
     if not max(apart) <= _MOST_GOLDEN:
         raise EdgeError(
             f"{engine.name} does not compute the network of {bundle.path}: golden scores differ by up to "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import LANDMARKS, Bundle, Region
+from edge.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.openvino import OpenVinoEngine
 from edge.errors import EdgeError
@@ -17,7 +17,7 @@ from edge.frame import prepare
 from edge.model import QualityModel
 from edge.parity import Parity, compare
 from edge.phantom.golden import golden_frame
-from edge.pooling import quality_score, region_weights
+from edge.pooling import score_of
 
 _SEEDS = range(4)  # clean and spoiled by turns
 
@@ -70,5 +70,4 @@ def _run(
     mean, std = (np.array(each, np.float32).reshape(1, 3, 1, 1) for each in (manifest.mean, manifest.std))
     given = np.array(compiled({0: (tensor * std + mean) * 255})[0])[0]
     cells = field.on_grid(manifest.grid)
-    regions: dict[Region, NDArray[np.float32]] = dict(zip(LANDMARKS, given[1:], strict=False))
-    return given[0], cells, quality_score(given[0], region_weights(regions, cells, manifest.pooling))
+    return given[0], cells, score_of(given, cells, manifest.pooling)
