@@ -19,7 +19,7 @@ from edge.parity import Parity, compare
 from edge.pooling import quality_score, region_weights, score_of
 
 RAW_SCORE = 0.005  # score difference between the trainer's path and the device's, from the frame on: mean, and told of
-GREY = 1.0  # grey levels that the two frame steps may differ by in any pixel: one of them rounds, the other does not
+GREY = 1.01  # grey levels that the two frame steps may differ by: both round, and a mean may lie half way
 WORST = 10
 _SIDE = 256  # of a picture of a frame
 

@@ -25,7 +25,6 @@ class Shutter:
             keep: frames of one capture, runners-up included.
         """
         self.asked = threading.Event()
-        self._thresholds, self._keep = thresholds, keep
         self._trigger = None if strictness is None else Trigger(strictness, thresholds, keep)
         self._wanted: Strictness | None = None
 
@@ -40,7 +39,7 @@ class Shutter:
         """
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._trigger is not None:
-            self._trigger = Trigger(wanted, self._thresholds, self._keep)
+            self._trigger.set_strictness(wanted)
         fired = None if self._trigger is None else self._trigger.update(graded)
         if self.asked.is_set():
             self.asked.clear()

@@ -90,15 +90,20 @@ class Trigger:
     def __init__(self, strictness: Strictness, thresholds: Thresholds, keep: int = 3) -> None:
         if keep < 1:
             raise ValueError(f"a capture keeps at least one frame, not {keep}")
-        self.demand = DEMANDS[strictness]
-        self._level = thresholds.usable + self.demand.level * (thresholds.good - thresholds.usable)
-        self._keep = keep
+        self._thresholds, self._keep = thresholds, keep
+        self.set_strictness(strictness)
         self._ring: deque[_Held] = deque()
         self._before: tuple[float, NDArray[np.float32]] | None = None
-        self._since: float | None = None  # since when all is well
         self._eye = 1
         self._fired: tuple[float, float] | None = None  # time and score of the last capture of this eye
         self._gone_since: float | None = None
+
+    def set_strictness(self, strictness: Strictness) -> None:
+        """Ask for more or less from the next frame on; what was seen and captured before is not forgotten."""
+        self.demand = DEMANDS[strictness]
+        usable, good = self._thresholds.usable, self._thresholds.good
+        self._level = usable + self.demand.level * (good - usable)
+        self._since: float | None = None  # since when all is well
 
     def update(self, graded: Graded) -> Fired | None:
         """Look at a frame; a capture where this is the moment."""

@@ -110,3 +110,16 @@ def test_a_gap_between_frames_is_no_stillness() -> None:
 def test_keep_must_be_positive() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Trigger("easy", THRESHOLDS, keep=0)
+
+
+def test_another_strictness_forgets_nothing() -> None:
+    """The second eye stays the second, and what was captured is not captured again."""
+    trigger = Trigger("strict", THRESHOLDS)
+    assert len(fired_at(trigger, [graded(i) for i in range(40)])) == 1
+    gone = int(NEXT_EYE_S * FPS) + 3
+    assert fired_at(trigger, [graded(40 + i, hint="no_fundus", gone=True) for i in range(gone)]) == []
+    fired = [done for i in range(40) if (done := trigger.update(graded(40 + gone + i))) is not None]
+    assert [done.eye for done in fired] == [2]
+    trigger.set_strictness("easy")
+    later = [done for i in range(100) if (done := trigger.update(graded(80 + gone + i))) is not None]
+    assert later == []  # nothing better than what it has
