@@ -19,10 +19,9 @@ from calibration.quantize import METHODS, Method
 from calibration.search import Trial, search, write_search
 from calibration.selection import choose, write_choice
 from calibration.stored import write_quantized
-from calibration.target import check_target
-from calibration.thresholds import UNFITTED, Scored
+from calibration.target import check_target, make_folder
+from calibration.thresholds import UNFITTED, Scored, fit_thresholds
 from edge.bundle import MAPS, Manifest, MapName, Region, write_bundle
-from edge.errors import EdgeError
 from edge.model import QualityModel
 from edge.parity import Parity
 from trainer import runs
@@ -90,7 +89,7 @@ def make_bundle(
         EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, or a file cannot be
             written.
     """
-    _make_folder(target.parent)
+    make_folder(target.parent)
     check_target(target)
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
@@ -122,29 +121,25 @@ def make_bundle(
         thresholds=seen.thresholds,
         thresholds_from=_fitted_on(seen.labelled),
         golden=seen.golden,
-        metrics=_metrics(seen.parity, table),
+        metrics=_metrics(seen.parity, table, 1),
     )
     costs = {damage.layer: damage.map_mae for damage in found.damages if damage.layer in found.left_out}
     slow, fast = seen.milliseconds
     if fast >= slow:  # then nothing is gained for what INT8 loses
         why = f"INT8 was no faster on OpenVINO: {fast:.2f} ms against {slow:.2f} ms"
         say(f"warning: {why}; the float form is kept")
-        final = dataclasses.replace(final, precision="float32", why_float=why)
+        # What travels with the float form is of the float form.
+        fitted = fit_thresholds([full for full, _ in seen.labelled]) if seen.labelled else UNFITTED
+        figures = _metrics(seen.parity, table, 0)
+        final = dataclasses.replace(final, precision="float32", why_float=why, thresholds=fitted, metrics=figures)
         onnx = to_onnx(network, recipe.distill.size)
     written = _write(target, final, onnx)
     return Report(target, seen.parity, seen.forms, found.trials, found.method, costs, seen.milliseconds, table, written)
 
 
 def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
-    _make_folder(path.parent)
+    make_folder(path.parent)
     return write_bundle(path, manifest, onnx).manifest
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EdgeError(f"{folder} cannot be made ({error.strerror}): choose another place.") from error
 
 
 def _manifest(recipe: Recipe, run: Path, maps: tuple[MapName, ...], grid: int) -> Manifest:
@@ -177,10 +172,10 @@ def _fitted_on(labelled: Sequence[tuple[Scored, Scored]]) -> str:
     )
 
 
-def _metrics(parity: Parity, table: dict[str, dict[str, tuple[float, float]]]) -> dict[str, float]:
-    """The figures that travel with the bundle."""
+def _metrics(parity: Parity, table: dict[str, dict[str, tuple[float, float]]], form: int) -> dict[str, float]:
+    """The figures that travel with the bundle; AUROC is that of the form that is in it: 0 float, 1 INT8."""
     figures = {"int8 map mean abs difference": parity.map_mae, "int8 score rank correlation": parity.rank_correlation}
     for name, questions in table.items():
-        figures |= {f"AUROC {name} {question}": eight for question, (_, eight) in questions.items()}
+        figures |= {f"AUROC {name} {question}": both[form] for question, both in questions.items()}
     # A constant score has no rank correlation; the manifest holds numbers only.
     return {name: round(value, 6) for name, value in figures.items() if math.isfinite(value)}

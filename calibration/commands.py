@@ -9,10 +9,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from calibration.criterion import Aim
-from calibration.label_page import make_page
-from calibration.site import fit_site
-from edge.commands.cli import Debug, EngineName, Json, Runtime, err, main_of, new_app, out
+from calibration.site_commands import page, say, thresholds
+from edge.commands.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
 
 METHODS = "max,percentile,entropy,mse"
@@ -52,17 +50,18 @@ def int8(
     """
     try:
         from calibration.bundles import make_bundle
-        from calibration.parity_report import as_dict
+        from calibration.parity_report import as_dict, figures
         from calibration.parity_report import lines as parity_lines
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
-    report = make_bundle(run, data, target, _say, frames, cast(Any, asked), max_map_mae, finetune)
+    report = make_bundle(run, data, target, say, frames, cast(Any, asked), max_map_mae, finetune)
     if as_json:
         forms = {name: as_dict(parity) for name, parity in report.forms.items()}
-        plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)} | {"forms": forms}
+        plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
+        plain |= {"forms": forms, "parity": figures(report.parity)}
         out.print_json(json.dumps(plain | {"path": str(report.path)}, default=_plain))
         return
     out.print(f"{report.path}: {report.path.stat().st_size / 2**20:.2f} MiB", markup=False)
@@ -83,10 +82,6 @@ def int8(
     out.print(
         f"thresholds: usable from {fitted.usable:.3f}, good from {fitted.good:.3f} ({report.manifest.thresholds_from})"
     )
-
-
-def _say(words: str) -> None:
-    err.print(words, markup=False)
 
 
 def _plain(value: Any) -> Any:
@@ -119,7 +114,7 @@ def parity(
         from calibration.parity_report import as_dict, lines
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    report, fault = compare_again(run, model, paths or [], target, max_map_mae, _say)
+    report, fault = compare_again(run, model, paths or [], target, max_map_mae, say)
     if as_json:
         out.print_json(json.dumps(as_dict(report) | {"fault": fault}))
     else:
@@ -147,10 +142,11 @@ def teacher(
     Example: edge-calibrate teacher runs/mine --data photographs -o teacher
     """
     try:
-        from calibration.teacher import TARGET, make_teacher
+        from calibration.teacher import make_teacher
+        from calibration.teacher_form import TARGET
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    report = make_teacher(run, data, target, size, max_map_mae, _say)
+    report = make_teacher(run, data, target, size, max_map_mae, say)
     if as_json:
         out.print_json(json.dumps(dataclasses.asdict(report), default=str))
         return
@@ -168,61 +164,6 @@ def teacher(
     out.print(f"{report.bundle}: {report.why_float or 'INT8'}; peak memory {report.peak_gib:.1f} GiB", markup=False)
 
 
-@app.command()
-def thresholds(
-    model: Annotated[Path, typer.Argument(help="The bundle to start from; it is not changed.")],
-    labels: Annotated[
-        Path, typer.Option(help="A CSV path,quality, paths relative to it; edge-calibrate page makes one.")
-    ],
-    target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
-    at_sensitivity: Annotated[
-        float | None, typer.Option(min=0.01, max=1, help="Accept at least this share of good and usable images.")
-    ] = None,
-    at_specificity: Annotated[
-        float | None, typer.Option(min=0.01, max=1, help="Refuse at least this share of the others.")
-    ] = None,
-    engine: Runtime = EngineName.auto,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Fit a site's own criterion, pooling weights and thresholds, to as few as ten labelled images.
-
-    The network stays as it is, byte for byte. Without --at-sensitivity or --at-specificity the mean of both is best.
-
-    Example: edge-calibrate thresholds model.efiqa --labels labels.csv -o ours.efiqa
-    """
-    if at_sensitivity is not None and at_specificity is not None:
-        raise typer.BadParameter("one threshold holds one rate: give --at-sensitivity or --at-specificity, not both.")
-    aim = Aim()
-    if at_sensitivity is not None:
-        aim = Aim("sensitivity", at_sensitivity)
-    elif at_specificity is not None:
-        aim = Aim("specificity", at_specificity)
-    report = fit_site(model, labels, target, aim, engine.value, _say)
-    for sentence in report.left_out:
-        err.print(f"left out: {sentence}", markup=False)
-    for sentence in report.doubts:
-        err.print(f"warning: {sentence}", markup=False)
-    if as_json:
-        out.print_json(json.dumps(dataclasses.asdict(report), default=str))
-        return
-    for line in report.lines():
-        out.print(line, markup=False)
-
-
-@app.command()
-def page(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images and folders of them.")],
-    target: Annotated[Path, typer.Option("--output", "-o", help="The HTML page to write; keep the CSV beside it.")],
-    number: Annotated[int, typer.Option(min=1, help="So many images at most, evenly chosen.")] = 200,
-    debug: Debug = False,
-) -> None:
-    """Make a page to label images with keys while looking at them, which saves the CSV for thresholds. No network.
-
-    Example: edge-calibrate page captures -o captures/label.html
-    """
-    made = make_page(paths, target, number, _say)
-    out.print(f"{target}: {made} images; open it in a browser, and save labels.csv beside it", markup=False)
-
-
+app.command()(thresholds)
+app.command()(page)
 main = main_of(app)

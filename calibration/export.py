@@ -20,6 +20,7 @@ from trainer.networks import Student
 
 OPSET = 18
 INPUT, OUTPUT = "image", "maps"
+_LARGEST = 2 << 30  # bytes, of a protobuf
 _WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize", "Range")  # float32 in a float16 graph
 
 
@@ -98,7 +99,16 @@ def raw_onnx(network: nn.Module, size: int) -> onnx.ModelProto:
     Args:
         network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU; fake-quantised or not.
         size: side of the input.
+
+    Raises:
+        EdgeError: its weights do not fit into one graph.
     """
+    weights = sum(p.numel() * p.element_size() for p in network.parameters())
+    if weights >= _LARGEST:
+        raise EdgeError(
+            f"the network has {weights / 2**30:.1f} GiB of weights, and a graph holds less than {_LARGEST >> 30}: take "
+            "a smaller backbone."
+        )
     return _store_int8_weights(_exported(network, size))
 
 

@@ -54,9 +54,9 @@ def as_dict(parity: FormsParity) -> dict[str, Any]:
         "forms": [
             {
                 "form": row.form,
-                "beside float, torch": _figures(row.beside_float),
+                "beside float, torch": figures(row.beside_float),
                 "made from": row.before,
-                "beside that": _figures(row.beside_before),
+                "beside that": figures(row.beside_before),
                 "stage": row.stage,
                 "allowed map_mae": row.most,
                 "fits": row.fits,
@@ -76,8 +76,8 @@ def as_dict(parity: FormsParity) -> dict[str, Any]:
     }
 
 
-def _figures(parity: Parity) -> dict[str, float | int | None]:
-    """NaN, as of a constant score, is no JSON."""
+def figures(parity: Parity) -> dict[str, float | int | None]:
+    """One parity for JSON: NaN, as of a constant score, is no JSON."""
     return {k: None if v != v else v for k, v in dataclasses.asdict(parity).items()}
 
 

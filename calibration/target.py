@@ -1,4 +1,4 @@
-"""Where a bundle is to be written, looked at before the work that it takes."""
+"""Where a result is to be written, looked at before the work that it takes."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def check_target(target: Path, model: Path | None = None) -> None:
         raise EdgeError(f"{target} cannot be written: its folder is read-only; give another one.")
     if model is not None and target.exists() and target.samefile(model):
         raise EdgeError(f"{target} is the model to start from, which is not changed: give another name.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it.
+
+    Raises:
+        EdgeError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EdgeError(f"{folder} cannot be made ({error.strerror}): choose another place.") from error

@@ -6,24 +6,22 @@ import dataclasses
 import json
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 from torch import nn
 
 from calibration.export import half_of, raw_onnx
-from calibration.forms import open_session
 from calibration.frames import choose_frames, named_frames, phantoms, tensors
 from calibration.quantize import maps
+from calibration.target import make_folder
+from calibration.teacher_form import Form, check_form, remove, write_form
 from calibration.thresholds import UNFITTED
-from calibration.whole import Whole, quantise_whole
-from edge.bundle import Bundle, Manifest, write_bundle
-from edge.engines.builder import Ways, build_engine
+from calibration.whole import Whole, left_by_the_quantiser, quantise_whole
+from edge.bundle import Manifest, write_bundle
 from edge.errors import EdgeError
 from trainer.adapter import load_teacher
 from trainer.files import write
@@ -31,27 +29,6 @@ from trainer.foundation import grid_of
 from trainer.recipe import Recipe, load_recipe
 
 FRAMES, HELD = 16, 6  # to choose ranges on, and to judge by, photographs and synthetic eyes: seconds for each
-TARGET = "sm86"  # the nearest family to Orin's (sm87) that TensorRT-RTX builds for ahead of time
-_INLINE = 64 << 20  # bytes; a larger network keeps its weights in a file beside it
-
-
-@dataclass(frozen=True)
-class Form:
-    """One file: ``float16`` or ``int8``; its map beside float32 in torch; and what TensorRT-RTX makes of it.
-
-    Attributes:
-        path: of the ONNX file; weights may lie beside it, in ``path`` + ``.data``.
-        mebibytes: of both.
-        map_mae, map_max: on frames that chose nothing, on onnxruntime.
-        engine: how large the engine for ``TARGET`` is, in MiB, or why there is none.
-    """
-
-    name: str
-    path: Path
-    mebibytes: float
-    map_mae: float
-    map_max: float
-    engine: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +66,7 @@ def make_teacher(
             a file cannot be written.
     """
     recipe = _recipe(run, size)
+    make_folder(target)
 
     def make() -> nn.Module:
         return Whole(load_teacher(recipe, run))
@@ -101,6 +79,8 @@ def make_teacher(
     del teacher  # it is loaded afresh for each way to quantise; one idle copy would double the memory
     chosen = dict(named_frames(data, recipe, FRAMES))
     frames = tensors(chosen.values(), recipe)
+    if not frames:
+        raise EdgeError("none of the calibration frames shows a fundus: give photographs of eyes.")
     others = choose_frames(data, recipe, HELD, list(chosen)) if data else ()
     held = tensors(chain(others, phantoms(range(240, 240 + HELD))), recipe)
     del chosen
@@ -110,21 +90,24 @@ def make_teacher(
     sixteen = half_of(raw_onnx(network, side))
     del network
     manifest = _manifest(recipe, name, side, grid)
-    forms = [_finish("float16", sixteen, target, manifest, held, exact, say)]
+    forms = [write_form("float16", sixteen, target, manifest, held, exact, say)]
     del sixteen
-    _check(forms[0], most)
+    check_form(forms[0], most)
     say("quantising by max and smoothquant")
     found = quantise_whole(make, frames, held, most)
     why = ""
-    if len(found.left_out) == found.layers:
+    if skipped := left_by_the_quantiser(found.network):
+        why = f"the quantiser knows plain layers alone and left {len(skipped)} in float, first {skipped[0]}"
+    elif len(found.left_out) == found.layers:
         worst = next(iter(found.left_out))
         why = f"no layer can be INT8 with the map moving by {most:g} at most; the worst is {worst}"
     else:
-        forms.append(_finish("int8", raw_onnx(found.network, side), target, manifest, held, exact, say))
+        forms.append(write_form("int8", raw_onnx(found.network, side), target, manifest, held, exact, say))
         if forms[1].map_mae > most:
             why = f"the INT8 graph moves the map by {forms[1].map_mae:.4f}, more than {most:g}"
-            _remove(forms.pop().path)
+            forms.pop()
     if why:
+        remove(target / "int8.onnx")  # also one of an earlier run
         say(f"warning: {why}; there is no INT8 form, take float16.onnx")
     bundle = target / "teacher.efiqa"
     shipped = onnx.load(str(forms[-1].path)).SerializeToString()
@@ -168,76 +151,6 @@ def _manifest(recipe: Recipe, name: str, size: int, grid: int) -> Manifest:
         golden=(),
         made_with={},
     )
-
-
-def _finish(
-    name: str,
-    model: onnx.ModelProto,
-    target: Path,
-    manifest: Manifest,
-    held: Sequence[NDArray[np.float32]],
-    exact: NDArray[np.float32],
-    say: Callable[[str], None],
-) -> Form:
-    """Write a form, hold it against float32, and build its engine."""
-    data = model.SerializeToString()
-    path = _write(target / f"{name}.onnx", model, len(data))
-    session = open_session(str(path), optimise=True)
-    found = np.stack([session.run(None, {session.get_inputs()[0].name: tensor})[0][0, 0] for tensor in held])
-    apart = np.abs(found.astype(np.float64) - exact)
-    if not np.isfinite(apart).all():
-        apart = np.ones_like(apart)  # a map that holds no number is as far off as can be
-    del session
-    say(f"building the {name} engine for {TARGET}")
-    engine = _engine(Bundle(path, manifest, data, ""))
-    size = sum(p.stat().st_size for p in (path, _beside(path)) if p.is_file())
-    return Form(name, path, size / 2**20, float(apart.mean()), float(apart.max()), engine)
-
-
-def _engine(bundle: Bundle) -> str:
-    try:
-        import tensorrt_rtx
-    except ImportError:
-        return 'TensorRT-RTX is not installed: pip install "efiqa-edge[rtx]"'
-    try:
-        return f"{len(build_engine(tensorrt_rtx, bundle, Ways(target=TARGET))) / 2**20:.1f} MiB"
-    except EdgeError as error:
-        return str(error)
-
-
-def _write(path: Path, model: onnx.ModelProto, size: int) -> Path:
-    """The graph whole, or where it is large with its weights in a file beside it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(path)  # onnx appends to a file of weights that is there
-        onnx.save_model(
-            model,
-            str(path),
-            save_as_external_data=size > _INLINE,
-            all_tensors_to_one_file=True,
-            location=_beside(path).name,
-        )
-    except OSError as error:
-        raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another place.") from error
-    return path
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".data")
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    _beside(path).unlink(missing_ok=True)
-
-
-def _check(form: Form, most: float) -> None:
-    if form.map_mae > most:
-        _remove(form.path)
-        raise EdgeError(
-            f"{form.name} moves the teacher's map by {form.map_mae:.4f}, more than {most:g}: its numbers leave the "
-            "range of float16; allow more with --max-map-mae, or take another backbone."
-        )
 
 
 def _peak() -> float:

@@ -149,6 +149,12 @@ def _quantise(network: nn.Module, frames: Tensors, method: Smoothing) -> nn.Modu
     return quantized
 
 
+def left_by_the_quantiser(network: nn.Module) -> list[str]:
+    """Layers that should be INT8 and are not, by name: the quantiser passes over subclasses, in silence."""
+    known = {id(layer) for layer in quantized_layers(network).values()}
+    return [name for name, m in network.named_modules() if isinstance(m, _LAYERS) and id(m) not in known]
+
+
 def _layer_errors(network: nn.Module, tensors: Tensors) -> dict[str, float]:
     """By how much each layer's output is off for its rounding alone, relative, all frames in one pass.
 

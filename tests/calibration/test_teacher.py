@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -19,6 +20,8 @@ pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
 from calibration import teacher as teachers
+from calibration import teacher_form
+from calibration.export import raw_onnx
 from calibration.frames import phantoms, tensors
 from calibration.quantize import maps, quantized_layers
 from calibration.teacher import make_teacher
@@ -75,7 +78,7 @@ def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> teachers.Repo
     """Made once, with its weights in files of their own, as of a large network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teachers, "FRAMES", 4)
-        patch.setattr(teachers, "_INLINE", 0)
+        patch.setattr(teacher_form, "_INLINE", 0)
         return make_teacher(run, None, tmp_path_factory.mktemp("teacher"), None, 0.03, lambda words: None)
 
 
@@ -150,8 +153,9 @@ def test_where_nothing_helps_the_float_form_is_kept_and_says_why(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(teachers, "FRAMES", 3)
-    monkeypatch.setattr(teachers, "_engine", lambda bundle: "not built here")
-    monkeypatch.setattr(teachers, "_check", lambda form, most: None)
+    monkeypatch.setattr(teacher_form, "_engine", lambda bundle: "not built here")
+    monkeypatch.setattr(teachers, "check_form", lambda form, most: None)
+    (tmp_path / "int8.onnx").write_bytes(b"of an earlier run, which passed")
     said: list[str] = []
     report = make_teacher(run, None, tmp_path, None, 1e-9, said.append)
     assert report.why_float.startswith("no layer can be INT8 with the map moving by 1e-09")
@@ -167,6 +171,42 @@ def test_what_cannot_be_is_said(run: Path, tmp_path: Path) -> None:
         make_teacher(run, None, tmp_path, 70, 0.05, lambda words: None)
     with pytest.raises(EdgeError, match="holds no trained adapter"):
         make_teacher(tmp_path, None, tmp_path, None, 0.05, lambda words: None)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(EdgeError, match="cannot be made"):
+        make_teacher(run, None, tmp_path / "file", None, 0.05, lambda words: None)
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(EdgeError, match="none of the calibration frames shows a fundus"):
+        make_teacher(run, tmp_path, tmp_path / "out", None, 0.05, lambda words: None)
+    with pytest.raises(EdgeError, match=r"has 3\.0 GiB of weights, and a graph holds less than 2"):
+        raw_onnx(torch.nn.Linear(40_000, 20_000, device="meta"), 64)
+
+
+class Padded(torch.nn.Conv2d):  # type: ignore[name-defined,misc]
+    """A forward of its own, as those of EfficientNet-Lite have."""
+
+    def forward(self, x: Any) -> Any:
+        return torch.nn.functional.conv2d(torch.nn.functional.pad(x, [0] * 4), self.weight, self.bias)
+
+
+def test_layers_that_the_quantiser_passes_over_are_told(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves convolutions with a forward of their own in float, in silence: no INT8 form may come of that."""
+
+    class WithPadded(Whole):
+        def __init__(self, teacher: Any) -> None:
+            super().__init__(teacher)
+            old = self.adapter.hidden[0]
+            new = Padded(old.in_channels, old.out_channels, 1, bias=False).requires_grad_(False)
+            new.load_state_dict(old.state_dict())
+            self.adapter.hidden[0] = new
+
+    monkeypatch.setattr(teachers, "FRAMES", 3)
+    monkeypatch.setattr(teachers, "Whole", WithPadded)
+    monkeypatch.setattr(teacher_form, "_engine", lambda bundle: "not built here")
+    report = make_teacher(run, None, tmp_path, None, 0.05, lambda words: None)
+    assert "left 1 in float, first adapter.hidden.0" in report.why_float
+    assert [form.name for form in report.forms] == ["float16"]
 
 
 @pytest.mark.slow
