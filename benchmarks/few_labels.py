@@ -113,12 +113,12 @@ def to_markdown(rows: Sequence[Drawn]) -> str:
 
 def _assess(model: QualityModel, folder: Path, labels: Path | None) -> list[tuple[Assessment, Quality]]:
     """The labelled photographs of a folder that can be read."""
-    graded = {key_of(each.path): each for each in grade_files(model, find_inputs([folder]))}
+    # Without the frames: hundreds would not fit into memory.
+    graded = {key_of(each.path): each.assessment for each in grade_files(model, find_inputs([folder]))}
     said = read_labels(labels) if labels is not None else labels_from_folders(graded)
     if not said:
         raise EdgeError(f"{folder} has no labels: name a CSV with --labels, or sort it into folders good and bad.")
-    both = [(each.assessment, said[path]) for path, each in graded.items() if path in said]
-    return [(assessment, quality) for assessment, quality in both if assessment is not None]
+    return [(seen, said[path]) for path, seen in graded.items() if path in said and seen is not None]
 
 
 def _numbers(words: str) -> list[int]:

@@ -43,6 +43,8 @@ def compare_again(
         EdgeError: the run was not calibrated, the bundle is not INT8 or of another shape, or there is no image.
     """
     folder = run / "calibration"
+    if not (folder / "float32.efiqa").is_file():
+        raise EdgeError(f"{folder / 'float32.efiqa'} is missing: run edge-calibrate int8 on this run first.")
     rounded, exact = read_bundle(model), read_bundle(folder / "float32.efiqa")
     if rounded.manifest.precision != "int8":
         raise EdgeError(f"{model} holds the float form ({rounded.manifest.why_float}): name an INT8 bundle.")

@@ -96,7 +96,7 @@ def compare_forms(
     student = Student(network, found.network, exact.bundle, rounded.bundle)
     sets = {
         "golden frames": named_phantoms(_GOLDEN),
-        "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS)),
+        "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS) if data else ()),
     }
     forms = {}
     for name, frames in sets.items():

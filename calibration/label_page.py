@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.atomic import write_atomically
 from edge.errors import EdgeError
+from edge.grading import readable
 from edge.images import find_images, read_image
 
 _TEMPLATE = Path(__file__).parent / "label_page.html"
@@ -40,6 +41,9 @@ def make_page(paths: list[Path], target: Path, number: int, say: Callable[[str],
     chosen = [images[n] for n in sorted({round(n) for n in np.linspace(0, len(images) - 1, min(number, len(images)))})]
     frames = []
     for path in chosen:
+        if str(path).encode("utf-8", "ignore") != os.fsencode(path):  # a browser would save another name
+            say(f"left out: {readable(path)} has a name that is not UTF-8: rename it.")
+            continue
         try:
             frames.append({"path": os.path.relpath(path, target.parent).replace(os.sep, "/"), "image": _inline(path)})
         except EdgeError as error:

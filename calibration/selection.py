@@ -128,7 +128,7 @@ def _listed(table: Path) -> list[str]:
     """The names in a ``frames.csv``; files are checked to be those that it was written for."""
     try:
         with table.open(encoding="utf-8", newline="") as file:
-            rows = [(row["path"], row["sha256"]) for row in csv.DictReader(file)]
+            rows = [(row["path"] or "", row["sha256"] or "") for row in csv.DictReader(file)]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise EdgeError(f"{table} is not a list of calibration frames ({error}): name one of edge-calibrate.") from None
     if not rows:
@@ -137,7 +137,11 @@ def _listed(table: Path) -> list[str]:
         path = Path(name)
         if _DRAWN.fullmatch(name) and not digest:
             continue
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        try:
+            same = hashlib.sha256(path.read_bytes()).hexdigest() == digest
+        except (OSError, ValueError):  # ValueError: a null byte in the name
+            same = False
+        if not same:
             raise EdgeError(f"{table} names {name}, which is gone or another file by now: choose the frames anew.")
     return [name for name, _ in rows]
 

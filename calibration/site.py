@@ -139,7 +139,8 @@ def _said(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
 
 def _metrics(before: dict[str, float], pooling_changed: bool, estimate: Rates | None) -> dict[str, float]:
     """Figures of the new bundle: those of scores no longer hold under other weights."""
-    kept = {name: value for name, value in before.items() if not (pooling_changed and name.startswith("AUROC"))}
+    of_scores = [name for name in before if "AUROC" in name or "score" in name]
+    kept = {name: value for name, value in before.items() if not (pooling_changed and name in of_scores)}
     if estimate is not None:
         kept["site balanced accuracy, cross-validated"] = round(estimate.balanced_accuracy.value, 6)
     return kept

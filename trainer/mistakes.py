@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.grading import readable
 from edge.labels import Quality
 from trainer.datasets import Square
 from trainer.map_makers import MapMaker, resized
@@ -41,15 +42,17 @@ def save_mistakes(
         qualities: what the labels say of each.
         scores: what the student gives each, in [0, 1].
         maps_of: the student.
-        number: so many good ones and so many rejects at most.
+        number: so many good ones and so many rejects at most; where there is neither, nothing is written.
     """
     seen = [n for n, square in enumerate(squares) if square is not None]
     chosen = [seen[n] for n in most_mistaken([qualities[n] for n in seen], [scores[n] for n in seen], number)]
+    if not chosen:  # usable ones alone: nothing is called mistaken
+        return
     shown = [square for square in (squares[n] for n in chosen) if square is not None]
     rows = []
     for n, square, layer in zip(chosen, shown, maps_of(shown), strict=True):
         small = resized(square, _SIDE)
-        words = f"{square.path.name}: {qualities[n]}, {scores[n]:.3f}"
+        words = f"{readable(square.path.name)}: {qualities[n]}, {scores[n]:.3f}"
         rows.append((small.picture, tint(small.picture, layer), _card(words)))
     save_sheet(path, rows, ("photograph", "map", "file: label, score"))
 

@@ -215,6 +215,8 @@ def test_a_run_is_compared_again(tiny_run: Any, tmp_path: Path, monkeypatch: pyt
     parity, fault = compare_again(run, path, [tiny_run.data / "loose"], tmp_path / "report", 0.1, lambda words: None)
     if made.manifest.precision == "int8":
         assert fault == ""
+    with pytest.raises(EdgeError, match=r"float32\.efiqa is missing: run edge-calibrate int8 on this run first"):
+        compare_again(tmp_path, path, [], None, 0.1, lambda words: None)
     assert len(parity.names) == 8
     assert (tmp_path / "report" / "parity.md").is_file()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 pytest.importorskip("openvino")
 
 from calibration.label_page import make_page
+from calibration.site import _metrics
 from edge.bundle import default_model, read_bundle
 from edge.errors import EdgeError
 from edge.images import read_image
@@ -173,3 +175,18 @@ def test_a_page_without_any_image_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="nothing to label"):
         make_page([tmp_path], tmp_path / "label.html", 5, lambda words: None)
     assert not (tmp_path / "label.html").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes there")
+def test_a_name_that_no_browser_can_save_is_left_out(labels: Path, tmp_path: Path) -> None:
+    for name in (b"caf\xe9.png", b"0.png"):
+        (tmp_path / os.fsdecode(name)).write_bytes((labels.parent / "0.png").read_bytes())
+    said: list[str] = []
+    assert make_page([tmp_path], tmp_path / "label.html", 5, said.append) == 1
+    assert "caf\\udce9.png has a name that is not UTF-8" in said[0]
+
+
+def test_figures_of_scores_go_with_the_weights_that_made_them() -> None:
+    before = {"int8 map mean abs difference": 0.01, "int8 score rank correlation": 0.99, "AUROC x good/reject": 0.9}
+    assert _metrics(before, False, None) == before
+    assert list(_metrics(before, True, None)) == ["int8 map mean abs difference"]

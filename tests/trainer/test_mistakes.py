@@ -35,3 +35,9 @@ def test_one_row_for_each_and_none_for_what_shows_no_field(tmp_path: Path) -> No
     assert sheet.shape == (24 + 3 * 256, 3 * 256, 3)
     first = cv2.resize(squares[0].picture, (256, 256), interpolation=cv2.INTER_LINEAR)
     assert np.array_equal(sheet[24:280, :256], first)
+
+
+def test_usable_photographs_alone_make_no_sheet(tmp_path: Path) -> None:
+    square = Square(Path("0.jpg"), np.zeros((64, 64, 3), np.uint8), np.ones((64, 64), np.bool_))
+    save_mistakes(tmp_path / "m.png", [square, None], ["usable", "reject"], np.array([0.4, 0.0]), sharpness_maps)
+    assert not (tmp_path / "m.png").exists()
