@@ -107,8 +107,9 @@ def test_the_check_measures_what_was_written(bundle: Bundle) -> None:
     whole, pixels = check_export(frame_graph(bundle), bundle), check_export(pixel_graph(bundle), bundle)
     assert whole is not None
     assert pixels is not None
-    assert 0 < pixels.map_mae < 0.002 < whole.map_mae < 0.02
-    assert 0 < pixels.score_max < whole.score_max < 0.05
+    # Behind the same tensor only roundings of the engine are left, and not even those everywhere.
+    assert 0 <= pixels.map_mae < 0.002 < whole.map_mae < 0.02
+    assert 0 <= pixels.score_max < whole.score_max < 0.05
 
 
 def test_a_graph_of_another_model_is_seen(bundle: Bundle) -> None:
