@@ -253,7 +253,8 @@ def test_what_is_timed_beside_the_scenarios_is_disturbed_by_no_thread_of_ours(mo
     before = {thread.name for thread in threading.enumerate()}
     done = bench(*QUICK, "--size", "64x64", "--around", "--json")
     assert done.exit_code == 0, done.output
-    assert set(seen) == before
+    assert seen
+    assert set(seen) <= before  # one of an earlier test may have ended meanwhile
 
 
 def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) -> None:
