@@ -138,6 +138,9 @@ def _shared(first: Result, second: Result, a: Path, b: Path) -> tuple[ScenarioRe
         for theirs in second.scenarios:
             if (ours.scenario, ours.fps) == (theirs.scenario, theirs.fps):
                 if min(len(ours.latency_ms), len(theirs.latency_ms)) < 100:
-                    raise EdgeError(f"{a} and {b} have fewer than 100 frames of {scenario_name(ours)}: run them longer")
+                    raise EdgeError(
+                        f"{a} and {b} have fewer than 100 frames of {scenario_name(ours)}: "
+                        "make both again with --runs 100 or more"
+                    )
                 return ours, theirs
     raise EdgeError(f"{a} and {b} have no scenario in common: run both with the same --scenario and --fps")

@@ -59,6 +59,11 @@ class GStreamerCamera:
         try:
             self._pipeline = gst.parse_launch(f"{pipeline} ! {_SINK}")
         except Exception as error:  # GLib.Error, known only once GStreamer is
+            if _said(error).endswith('"nvarguscamerasrc"'):
+                raise EdgeError(
+                    "GStreamer has no nvarguscamerasrc here, which reads the image sensor of a Jetson: "
+                    "install JetPack's multimedia packages there, or give another camera (edge-capture --list)."
+                ) from error
             raise EdgeError(
                 f"the pipeline '{self._name}' is wrong ({_said(error)}); try it with gst-launch-1.0."
             ) from error

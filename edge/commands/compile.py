@@ -28,6 +28,7 @@ _HELP = """Build the engine of a model and keep it in the cache, where every oth
 
 Without --target the engine is for this machine. With it, TensorRT-RTX builds ahead of time for a family of NVIDIA
 GPUs, and no GPU is needed: sm75 is RTX 20, sm80 A100, sm86 RTX 30, sm89 RTX 40, sm120 RTX 50, sm121 DGX Spark.
+A Jetson Orin (sm87) is not among them: run edge-compile on the Orin itself, where TensorRT builds.
 The cache folder (EFIQA_CACHE, or ~/.cache/efiqa-edge) may be copied to the device. Before an engine is used it is held
 against the network that it was built from; one built ahead of time, when it is first loaded on its GPU.
 
