@@ -22,6 +22,7 @@ from calibration.stored import write_quantized
 from calibration.target import check_target, make_folder
 from calibration.thresholds import UNFITTED, Scored, fit_thresholds
 from edge.bundle import MAPS, Manifest, MapName, Region, write_bundle
+from edge.metrics import Figure
 from edge.model import QualityModel
 from edge.parity import Parity
 from trainer import runs
@@ -49,6 +50,7 @@ class Report:
         forms: every form of the student beside the one that it was made from, on golden frames and on the folder.
         milliseconds: of an inference, float and INT8, in turns on OpenVINO.
         aurocs: ``{set: {question: (float, INT8)}}``.
+        auroc_differences: INT8 less float, of the same, with paired intervals.
         manifest: of the bundle that was written.
     """
 
@@ -60,6 +62,7 @@ class Report:
     left_out: dict[str, float]
     milliseconds: tuple[float, float]
     aurocs: dict[str, dict[str, tuple[float, float]]]
+    auroc_differences: dict[str, dict[str, Figure]]
     manifest: Manifest
 
 
@@ -134,7 +137,18 @@ def make_bundle(
         final = dataclasses.replace(final, precision="float32", why_float=why, thresholds=fitted, metrics=figures)
         onnx = to_onnx(network, recipe.distill.size)
     written = _write(target, final, onnx)
-    return Report(target, seen.parity, seen.forms, found.trials, found.method, costs, seen.milliseconds, table, written)
+    return Report(
+        target,
+        seen.parity,
+        seen.forms,
+        found.trials,
+        found.method,
+        costs,
+        seen.milliseconds,
+        table,
+        seen.auroc_differences(),
+        written,
+    )
 
 
 def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:

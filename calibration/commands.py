@@ -50,7 +50,7 @@ def int8(
     """
     try:
         from calibration.bundles import make_bundle
-        from calibration.parity_report import as_dict, figures
+        from calibration.parity_report import as_dict, auroc_lines, figures
         from calibration.parity_report import lines as parity_lines
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
@@ -78,6 +78,8 @@ def int8(
     for name, questions in report.aurocs.items():
         for question, (before, after) in questions.items():
             out.print(f"AUROC {name} {question}: float32 {before:.4f}, INT8 {after:.4f}", markup=False)
+    for line in auroc_lines(report.auroc_differences):
+        out.print(line, markup=False)
     fitted = report.manifest.thresholds
     out.print(
         f"thresholds: usable from {fitted.usable:.3f}, good from {fitted.good:.3f} ({report.manifest.thresholds_from})"

@@ -17,10 +17,11 @@ from calibration.gate import check_forms, check_parity, time_both
 from calibration.parity import FormsParity, compare_all
 from calibration.parity_report import write_parity
 from calibration.search import Found
-from calibration.thresholds import UNFITTED, Scored, aurocs, fit_thresholds
+from calibration.thresholds import UNFITTED, Scored, auroc_differences, aurocs, fit_thresholds
 from edge.bundle import Golden, Thresholds
 from edge.grading import Input, grade_files
 from edge.labels import has_both_classes
+from edge.metrics import Figure
 from edge.model import QualityModel
 from edge.parity import Parity
 from edge.phantom.golden import golden_frame
@@ -58,6 +59,10 @@ class Comparison:
             full.name: {question: (value, aurocs(eight)[question]) for question, value in aurocs(full).items()}
             for full, eight in self.labelled
         }
+
+    def auroc_differences(self) -> dict[str, dict[str, Figure]]:
+        """``{set: {question: INT8 less float}}``, with paired intervals."""
+        return _differences(self.labelled)
 
 
 def compare_forms(
@@ -102,12 +107,16 @@ def compare_forms(
     for name, frames in sets.items():
         forms[name] = compare_all(student, frames, thresholds, most, say)
         say = _silent  # what is not here is told once
-    write_parity(folder, forms)
+    write_parity(folder, forms, _differences(labelled))
     for each in forms.values():
         check_forms(each, student, held, found.damages[0].layer)
     parity = forms["folder"].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
     return Comparison(golden, labelled, thresholds, parity, forms, time_both(exact, rounded, held[0]))
+
+
+def _differences(labelled: Sequence[tuple[Scored, Scored]]) -> dict[str, dict[str, Figure]]:
+    return {full.name: auroc_differences(full, eight) for full, eight in labelled}
 
 
 def _silent(words: str) -> None:

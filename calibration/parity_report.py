@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.parity import RAW_SCORE, FormsParity, Row
+from edge.metrics import Figure
 from edge.parity import Parity
 from trainer.files import write
 from trainer.pictures import save_sheet, tint
@@ -81,8 +82,24 @@ def figures(parity: Parity) -> dict[str, float | int | None]:
     return {k: None if v != v else v for k, v in dataclasses.asdict(parity).items()}
 
 
-def write_parity(folder: Path, sets: Mapping[str, FormsParity]) -> None:
+def auroc_lines(differences: Mapping[str, Mapping[str, Figure]]) -> list[str]:
+    """AUROC of INT8 less that of float on each labelled set, with its paired interval."""
+    return [
+        f"AUROC {name} {question}: INT8 less float32 {change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"
+        for name, questions in differences.items()
+        for question, change in questions.items()
+    ]
+
+
+def write_parity(
+    folder: Path, sets: Mapping[str, FormsParity], differences: Mapping[str, Mapping[str, Figure]] | None = None
+) -> None:
     """``parity.md``, ``parity.json`` and, of the worst frames of every set, ``parity.png``.
+
+    Args:
+        folder: where to.
+        sets: frames by name.
+        differences: ``{labelled set: {question: AUROC of INT8 less float}}``; left out where nothing is labelled.
 
     Raises:
         EdgeError: the folder cannot be written to.
@@ -91,8 +108,15 @@ def write_parity(folder: Path, sets: Mapping[str, FormsParity]) -> None:
     for name, parity in sets.items():
         text += [f"## {name}: {len(parity.names)} frames", "", "```", *lines(parity), "```", "", "Worst frames:", ""]
         text += [f"- {w.name}: map mean abs difference {w.map_mae:.4f}" for w in parity.worst] + [""]
+    if differences:
+        text += ["## Labelled photographs", "", "```", *auroc_lines(differences), "```", ""]
     write(folder / "parity.md", "\n".join(text).encode("utf-8", "backslashreplace"))
     said = {name: as_dict(parity) for name, parity in sets.items()}
+    if differences:
+        said["AUROC, INT8 less float"] = {
+            name: {question: dataclasses.asdict(change) for question, change in questions.items()}
+            for name, questions in differences.items()
+        }
     write(folder / "parity.json", (json.dumps(said, indent=1) + "\n").encode("utf-8", "backslashreplace"))
     worst = [w for parity in sets.values() for w in parity.worst]
     save_sheet(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import Thresholds
 from edge.labels import Quality
-from edge.metrics import auroc
+from edge.metrics import Figure, auroc, difference_with_interval
 
 Scores = NDArray[np.float64]
 
@@ -39,14 +39,29 @@ def aurocs(scored: Scored) -> dict[str, float]:
     Returns:
         ``good/reject`` and ``gradable/reject``, each where the set holds ``good`` or ``usable``.
     """
+    return {question: auroc(scored.scores[kept], accepted) for question, kept, accepted in _questions(scored)}
+
+
+def auroc_differences(full: Scored, eight: Scored) -> dict[str, Figure]:
+    """AUROC of INT8 less that of the float network, with the paired interval; the questions of ``aurocs``.
+
+    Args:
+        full, eight: the same photographs in the same order.
+    """
+    return {
+        question: difference_with_interval(auroc, full.scores[kept], eight.scores[kept], accepted)
+        for question, kept, accepted in _questions(full)
+    }
+
+
+def _questions(scored: Scored) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Each question, bool (N,) which photographs it is about, and bool which of those should score high."""
     asked: dict[str, tuple[Quality, ...]] = {"good/reject": ("good",)} if "good" in scored.qualities else {}
     asked |= {"gradable/reject": ("good", "usable")} if "usable" in scored.qualities else {}
-    low = scored.of("reject")
-    found = {}
+    qualities = np.array(scored.qualities)
     for question, accepted in asked.items():
-        high = scored.of(*accepted)
-        found[question] = auroc(np.concatenate([high, low]), np.arange(len(high) + len(low)) < len(high))
-    return found
+        kept = np.isin(qualities, (*accepted, "reject"))
+        yield question, kept, qualities[kept] != "reject"
 
 
 def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:

@@ -215,6 +215,42 @@ def with_interval(
     return Figure(metric(numbers, positive), float(low), float(high))
 
 
+def difference_with_interval(
+    metric: Callable[[ArrayLike, ArrayLike], float],
+    before: ArrayLike,
+    after: ArrayLike,
+    labels: ArrayLike,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Figure:
+    """By how much a metric changed, after less before, and its 95 % paired bootstrap interval.
+
+    Every sample draws the same images on both sides, each class by itself: what the choice of images does to both
+    alike cancels, so that a change far smaller than the interval of either side can be told.
+
+    Args:
+        metric: takes (values, labels), such as ``auroc``.
+        before, after: (N,), two values of each image, in the same order.
+        labels: bool (N,).
+        draws: bootstrap samples.
+        seed: of the samples.
+
+    Raises:
+        EdgeError: no values, a NaN among them, unequal lengths, or only one class.
+    """
+    first, positive = _two_classes(before, labels)
+    second, _ = _two_classes(after, labels)
+    generator = np.random.default_rng(seed)
+    yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
+    truth = np.arange(len(first)) < len(yes)
+    samples = []
+    for _ in range(draws):
+        drawn = np.concatenate([generator.choice(yes, len(yes)), generator.choice(no, len(no))])
+        samples.append(metric(second[drawn], truth) - metric(first[drawn], truth))
+    low, high = np.quantile(samples, [0.025, 0.975])
+    return Figure(metric(second, positive) - metric(first, positive), float(low), float(high))
+
+
 def _values(scores: ArrayLike) -> Scores:
     values = np.asarray(scores, dtype=np.float64).ravel()
     missing = int(np.isnan(values).sum())

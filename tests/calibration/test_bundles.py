@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,18 @@ def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
             assert model.assess(golden_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
 
 
-def test_float_and_int8_are_compared(report: bundles.Report) -> None:
+def test_float_and_int8_are_compared(report: bundles.Report, tiny_run: Any) -> None:
     assert report.parity.frames >= 16
     assert 0 < report.parity.map_mae < 0.05
     before, after = report.aurocs["graded"]["good/reject"]
     assert report.manifest.metrics["AUROC graded good/reject"] == pytest.approx(after)
     assert abs(before - after) < 0.2
+    change = report.auroc_differences["graded"]["good/reject"]
+    assert change.value == pytest.approx(after - before)
+    assert change.low <= change.value <= change.high
+    told = json.loads((tiny_run.run / "calibration" / "parity.json").read_text())["AUROC, INT8 less float"]
+    assert told["graded"]["good/reject"].keys() == {"value", "low", "high"}
+    assert "AUROC graded good/reject: INT8 less float32" in (tiny_run.run / "calibration" / "parity.md").read_text()
 
 
 def test_what_was_tried_is_told_and_written_down(report: bundles.Report, tiny_run: Any) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from calibration.thresholds import Scored, aurocs, fit_thresholds
+from calibration.thresholds import Scored, auroc_differences, aurocs, fit_thresholds
 
 
 def scored(good: list[float], reject: list[float], usable: list[float] = [], outlier: list[float] = []) -> Scored:  # noqa: B006
@@ -56,3 +58,13 @@ def test_no_set_loses_its_good_photographs_to_another() -> None:
 def test_thresholds_are_always_in_order(good: list[float], reject: list[float], usable: list[float]) -> None:
     fitted = fit_thresholds([scored(good, reject, usable)])
     assert 0 <= fitted.fundus <= fitted.usable <= fitted.good <= 1
+
+
+def test_auroc_differences_are_paired_by_photograph() -> None:
+    full = scored([0.9, 0.8, 0.7], [0.6, 0.3, 0.2], usable=[0.65], outlier=[0.95])
+    eight = dataclasses.replace(full, scores=np.where(full.scores == 0.6, 0.75, full.scores))
+    changes = auroc_differences(full, eight)
+    assert set(changes) == {"good/reject", "gradable/reject"}
+    for question, change in changes.items():
+        assert change.value == pytest.approx(aurocs(eight)[question] - aurocs(full)[question])
+        assert change.low < change.value <= change.high == 0

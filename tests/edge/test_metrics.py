@@ -171,6 +171,25 @@ def test_interval_holds_the_value_and_narrows_with_more_images() -> None:
     assert figure.low < 0.760 < figure.high
 
 
+def test_paired_difference_sees_what_either_interval_would_hide() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) < 100
+    before = labels + generator.normal(0, 1, 200)
+    same = metrics.difference_with_interval(metrics.auroc, before, before, labels)
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    worse = before - 0.1 * labels
+    change = metrics.difference_with_interval(metrics.auroc, before, worse, labels)
+    assert change.value == pytest.approx(metrics.auroc(worse, labels) - metrics.auroc(before, labels))
+    assert change.low < change.value < change.high < 0, "the loss is not told from none"
+    alone = metrics.with_interval(metrics.auroc, before, labels)
+    assert change.high - change.low < (alone.high - alone.low) / 4
+    back = metrics.difference_with_interval(metrics.auroc, worse, before, labels)
+    assert (back.value, back.low, back.high) == pytest.approx((-change.value, -change.high, -change.low))
+    for wrong in ([0.1], np.full(200, math.nan)):
+        with pytest.raises(EdgeError):
+            metrics.difference_with_interval(metrics.auroc, before, wrong, labels)
+
+
 @pytest.mark.parametrize("metric", [metrics.auroc, metrics.average_precision, metrics.best_threshold])
 def test_what_cannot_be_measured_is_refused(metric: object) -> None:
     assert callable(metric)
