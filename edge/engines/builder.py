@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,16 +67,16 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
         EdgeError: names the nodes that cannot be parsed, or gives the builder's own words.
     """
     ways = ways or Ways()
-    logger = collecting_logger(trt, said)
+    log = Log(said)
     try:
-        builder: TRT.Builder = trt.Builder(logger)
+        builder: TRT.Builder = trt.Builder(logger_of(trt))
     except Exception as error:  # the bindings raise TypeError where the library gave no builder
         raise UnavailableError(
-            f"{trt.__name__} does not start here ({logger.first() or error}): check the GPU's driver"
+            f"{trt.__name__} does not start here ({log.first() or error}): check the GPU's driver"
         ) from error
     config: TRT.IBuilderConfig = builder.create_builder_config()
     network = _network(trt, builder, config)
-    _parse(trt, network, logger, bundle)
+    _parse(trt, network, log, bundle)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that edge-compile --explain can tell the layers
     if ways.target != "current":
         _aim(trt, config, ways.target)
@@ -89,7 +90,7 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
             config.progress_monitor = monitor
         plan = builder.build_serialized_network(network, config)
     if plan is None:
-        reason = logger.first() or "no reason given"
+        reason = log.first() or "no reason given"
         raise EdgeError(
             f"{trt.__name__} cannot build an engine of {bundle.path} for {ways.target} ({reason}): "
             "make the bundle again with edge-calibrate, or choose --engine openvino"
@@ -150,47 +151,75 @@ def _keep_timings(config: TRT.IBuilderConfig, path: Path) -> None:
         write_atomically(path, bytes(config.get_timing_cache().serialize()))
 
 
-def collecting_logger(trt: Any, said: list[str] | None = None) -> Any:
-    """A TensorRT logger that keeps the errors for our own message instead of printing them.
+class Log:
+    """What TensorRT says from now on, for our own message instead of the console.
+
+    Args:
+        said: gets warnings and notes too, a line each.
+    """
+
+    def __init__(self, said: list[str] | None = None) -> None:
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+        self.said = said
+        _listening.add(self)
+
+    def first(self) -> str:
+        """The first error since the start: those after it are mostly its echo. Without any, the last warning."""
+        return (self.errors[:1] or self.warnings[-1:] or [""])[0][:300]
+
+
+_listening: weakref.WeakSet[Log] = weakref.WeakSet()
+
+
+_loggers: dict[type, Any] = {}
+
+
+def logger_of(trt: Any) -> Any:
+    """The one logger of a process, which tells every ``Log`` there is.
+
+    TensorRT keeps a pointer to the first logger that it is given and uses it for all that comes later: another one
+    would hear nothing, and the first must never go.
 
     Args:
         trt: the module ``tensorrt`` or ``tensorrt_rtx``.
-        said: gets warnings and notes too, a line each.
     """
+    if trt.ILogger not in _loggers:
+        _loggers[trt.ILogger] = _new_logger(trt)
+    return _loggers[trt.ILogger]
+
+
+def _new_logger(trt: Any) -> Any:
     severity_of = trt.ILogger.Severity
 
-    class Collecting(trt.ILogger):  # type: ignore[misc]
+    class Telling(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.errors: list[str] = []
-            self.warnings: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            if severity in (severity_of.ERROR, severity_of.INTERNAL_ERROR):
-                self.errors.append(" ".join(message.split()))
-                return
-            if severity == severity_of.WARNING:
-                self.warnings.append(" ".join(message.split()))
-            if said is not None and severity in (severity_of.WARNING, severity_of.INFO):
-                mark = "warning: " if severity == severity_of.WARNING else ""
-                said.append(mark + " ".join(message.split()))
+            line = " ".join(message.split())
+            for each in list(_listening):
+                if severity in (severity_of.ERROR, severity_of.INTERNAL_ERROR):
+                    each.errors.append(line)
+                elif severity in (severity_of.WARNING, severity_of.INFO):
+                    warned = severity == severity_of.WARNING
+                    if warned:
+                        each.warnings.append(line)
+                    if each.said is not None:
+                        each.said.append(f"warning: {line}" if warned else line)
 
-        def first(self) -> str:
-            """The first error since the start: those after it are mostly its echo. Without any, the last warning."""
-            return (self.errors[:1] or self.warnings[-1:] or [""])[0][:300]
-
-    return Collecting()
+    return Telling()
 
 
-def _parse(trt: Any, network: TRT.INetworkDefinition, logger: Any, bundle: Bundle) -> None:
-    parser: TRT.OnnxParser = trt.OnnxParser(network, logger)
+def _parse(trt: Any, network: TRT.INetworkDefinition, log: Log, bundle: Bundle) -> None:
+    parser: TRT.OnnxParser = trt.OnnxParser(network, logger_of(trt))
     if not parser.parse(bundle.onnx):
         errors = [parser.get_error(index) for index in range(parser.num_errors)]
         told = [_node(error) for error in errors[:_MOST_NODES]]
         if len(errors) > _MOST_NODES:
             told.append(f"and {len(errors) - _MOST_NODES} more")
         raise EdgeError(
-            f"{trt.__name__} cannot take the network in {bundle.path} ({'; '.join(told) or logger.first()}): "
+            f"{trt.__name__} cannot take the network in {bundle.path} ({'; '.join(told) or log.first()}): "
             "make the bundle again with edge-calibrate"
         )
     inputs = [sides(network.get_input(index).shape) for index in range(network.num_inputs)]

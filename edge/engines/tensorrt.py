@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import Bundle
-from edge.engines.builder import Ways, build_engine, collecting_logger, sides
+from edge.engines.builder import Log, Ways, build_engine, logger_of, sides
 from edge.engines.cache import Built, Key, cache_folder, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
 from edge.engines.cuda import Gpu, open_gpu
@@ -109,8 +109,8 @@ class TensorRtEngine:
 
     def _load(self, trt: Any, plan: bytes, bundle: Bundle, dla: int | None) -> None:
         self._as_json = trt.LayerInformationFormat.JSON
-        self._logger = collecting_logger(trt)  # TensorRT keeps only a pointer to it
-        self._runtime: TRT.Runtime = trt.Runtime(self._logger)
+        self._log = Log()
+        self._runtime: TRT.Runtime = trt.Runtime(logger_of(trt))
         if dla is not None:
             self._runtime.DLA_core = dla
         # None where it is refused, of which the stubs know nothing.
@@ -122,7 +122,7 @@ class TensorRtEngine:
             refused = self._execution is None
         if refused:
             raise EdgeError(
-                f"{self.name} refuses the engine of {bundle.path} ({self._logger.first() or 'no reason given'}): "
+                f"{self.name} refuses the engine of {bundle.path} ({self._log.first() or 'no reason given'}): "
                 "run edge-compile again"
             )
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
@@ -160,7 +160,7 @@ class TensorRtEngine:
 
     def _check_started(self, started: bool) -> None:
         if not started:
-            raise EdgeError(f"{self.name} could not run the network ({self._logger.first()}): run edge-compile again")
+            raise EdgeError(f"{self.name} could not run the network ({self._log.first()}): run edge-compile again")
 
     def device_ms(self) -> tuple[float, float, float]:
         """Milliseconds of copy in, network and copy out of one step, by the clock of the GPU and without a CUDA graph.

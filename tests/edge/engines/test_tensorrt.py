@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
+import gc
 import importlib.util
 import os
 import signal
@@ -17,7 +19,7 @@ import pytest
 from rich.progress import Progress, TaskID
 
 from edge.bundle import Bundle, default_model, read_bundle
-from edge.engines.builder import TARGETS
+from edge.engines.builder import TARGETS, Log, Ways, build_engine, logger_of
 from edge.engines.choose import compile_bundle, open_engine
 from edge.engines.openvino import OpenVinoEngine
 from edge.engines.tensorrt_rtx import compile_tensorrt_rtx
@@ -68,6 +70,23 @@ def test_a_tampered_engine_is_built_again(make_bundle: MakeBundle) -> None:
     again = compile_tensorrt_rtx(bundle, "sm86")
     assert not again.cached
     assert path.read_bytes() == again.data != bytes(data)
+
+
+@needs_rtx
+def test_each_build_hears_the_builder_also_where_an_earlier_one_is_still_held(make_bundle: MakeBundle) -> None:
+    """TensorRT speaks to the first logger that it was given for as long as anything made with it lives."""
+    import tensorrt_rtx as trt
+
+    first = Log()
+    held = trt.Builder(logger_of(trt))
+    del first
+    gc.collect()
+    said: list[str] = []
+    build_engine(trt, make_bundle(), Ways("sm86"), said)
+    assert said
+    del held
+    with pytest.raises(EdgeError, match="cannot take the network"):
+        build_engine(trt, dataclasses.replace(make_bundle(), onnx=b"no network"), Ways("sm86"))
 
 
 @needs_rtx
