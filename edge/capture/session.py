@@ -192,12 +192,12 @@ class Session:
                 self._changed.notify_all()
             # A captured frame comes before everything else: it is what the session is for.
             if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
-                self._waited = 0 if self._guarded(self._save_captures) else len(self._captures)
+                self._waited = 0 if self._kept(self._save_captures) else len(self._captures)
             if picture is not None:
                 self._draw(picture)
             if ending or time.monotonic() >= due:
-                self._guarded(self._save_lines)
-                self._guarded(self._save_best)
+                self._kept(self._save_lines)
+                self._kept(self._save_best)
                 self._guarded(self._look_at_disk)
                 due = time.monotonic() + _SAVE_EVERY_S
         if not self._shots:
@@ -223,6 +223,16 @@ class Session:
             with self._changed:
                 self._captures.popleft()
         self._keeper.give_best_up()
+
+    def _kept(self, step: Callable[[], None]) -> bool:
+        """Write what the session is for; where that fails, the film gives its room up and it is tried once more."""
+        if self._guarded(step):
+            return True
+        film, self._film = self._film, None
+        if film is None:
+            return False
+        self._guarded(film.discard)
+        return self._guarded(step)
 
     def _draw(self, picture: Graded) -> None:
         film = self._film

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
+from edge.capture import keeper as keeper_module
 from edge.capture import session as session_module
 from edge.capture.display import closing_words
 from edge.capture.film import Film
@@ -168,3 +170,30 @@ def test_under_load_the_film_gives_way_and_captures_and_lines_do_not(
     assert [index for index, _ in saved] == [10, 30, 50]
     # At most one picture that is being drawn stands before a capture.
     assert max(moment - asked[index] for index, moment in saved) < 0.15 + 1.0
+
+
+def test_where_the_disk_is_full_the_film_makes_room_for_what_was_captured(
+    model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = keeper_module.save_frame
+
+    def save_where_no_film_is(folder: Path, *given: object) -> None:
+        if list(folder.glob(".session.part.*")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(folder, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(keeper_module, "save_frame", save_where_no_film_is)
+    said: list[str] = []
+    with Session(
+        tmp_path / "out", model, "source", 30.0, video=True, wait=True, report=said.append
+    ) as session:  # fmt: skip
+        for index in range(12):
+            session.keep(graded(index, index / 30), None)
+        deadline = time.monotonic() + 30
+        while not list(session.folder.glob(".session.part.*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        session.capture([graded(5, 5 / 30)])
+    names = {path.name for path in session.files}
+    assert {"frame-000005.png", "frame-000005.json", "session.jsonl"} <= names
+    assert "session.mp4" not in names
+    assert [sentence for sentence in said if "is full" in sentence]
