@@ -22,6 +22,8 @@ from edge.images import SUFFIXES
 
 _RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")  # as a camera it would begin again at its end
 _PIPELINE = "gst:"
+_DEMO = re.compile(r"demo(?::([1-9][0-9]{0,3}))?")
+_DEMO_FPS = 30.0
 _SENSOR = re.compile(r"csi(?::([0-9]))?")
 
 
@@ -34,9 +36,9 @@ def open_camera(
     """Open a source of frames; a live one is opened again whenever it is lost.
 
     Args:
-        source: ``demo`` (the synthetic eye, 10 s), a camera such as ``0`` or ``/dev/video0``, ``csi`` or ``csi:1`` (an
-            image sensor of a Jetson), an address such as ``rtsp://...``, ``gst:`` and a GStreamer pipeline, a folder of
-            frames, or a video file.
+        source: ``demo`` (the synthetic eye, 10 s) or ``demo:60`` (for so many seconds), a camera such as ``0`` or
+            ``/dev/video0``, ``csi`` or ``csi:1`` (an image sensor of a Jetson), an address such as ``rtsp://...``,
+            ``gst:`` and a GStreamer pipeline, a folder of frames, or a video file.
         wish: the mode to ask a camera for.
         tell: told one sentence when a live source is lost, and one when it is back.
         stop: ends a ``read`` that waits for a lost source.
@@ -61,7 +63,9 @@ def open_camera(
         if without_secrets(source).lower().endswith(_RECORDINGS):
             raise EdgeError(f"{without_secrets(source)} is a recording, not a camera: fetch it and give the file.")
         return SteadyCamera(without_secrets(source), lambda: NetworkCamera(source), tell, stop)
-    return DemoCamera() if source == "demo" else _open_file(source)
+    if (demo := _DEMO.fullmatch(source)) is not None:
+        return DemoCamera(frames=round(int(demo[1] or 10) * _DEMO_FPS), fps=_DEMO_FPS)
+    return _open_file(source)
 
 
 def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.Event) -> Camera:

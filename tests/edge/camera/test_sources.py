@@ -225,3 +225,16 @@ def test_demo_is_the_synthetic_eye() -> None:
 )
 def test_what_is_shown_of_a_source_holds_no_secret(source: str, shown: str) -> None:
     assert without_secrets(source) == shown
+
+
+def test_the_demo_lasts_as_long_as_is_asked() -> None:
+    for source, frames in (("demo", 300), ("demo:2", 60), ("demo:60", 1800)):
+        camera = open_camera(source)
+        seen = 0
+        while camera.skip():
+            seen += 1
+        assert seen == frames
+        camera.close()
+    for wrong in ("demo:", "demo:0", "demo:x", "demo:99999"):
+        with pytest.raises(EdgeError):
+            open_camera(wrong)
