@@ -6,17 +6,13 @@ import concurrent.futures
 import dataclasses
 import gc
 import importlib.util
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from rich.progress import Progress, TaskID
 
 from edge.bundle import Bundle, default_model, read_bundle
 from edge.engines.builder import TARGETS, Log, Ways, build_engine, logger_of
@@ -125,20 +121,33 @@ def test_parser_errors_are_told_once_not_printed(make_bundle: MakeBundle, capfd:
     assert capfd.readouterr() == ("", "")
 
 
+INTERRUPTED = """
+import os, signal
+from rich.progress import Progress
+from edge.bundle import default_model, read_bundle
+from edge.engines.tensorrt_rtx import compile_tensorrt_rtx
+
+add_task = Progress.add_task
+
+def interrupted(self, *args, **kwargs):
+    os.kill(os.getpid(), signal.SIGINT)
+    return add_task(self, *args, **kwargs)
+
+Progress.add_task = interrupted
+before = signal.getsignal(signal.SIGINT)
+try:
+    compile_tensorrt_rtx(read_bundle(default_model()), "sm86")
+except KeyboardInterrupt:
+    print("interrupted", signal.getsignal(signal.SIGINT) is before)
+"""
+
+
 @needs_rtx
-def test_ctrl_c_ends_a_build(make_bundle: MakeBundle, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_task = Progress.add_task
-
-    def interrupted(self: Progress, *args: Any, **kwargs: Any) -> TaskID:
-        os.kill(os.getpid(), signal.SIGINT)
-        return add_task(self, *args, **kwargs)
-
-    monkeypatch.setattr(Progress, "add_task", interrupted)
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        compile_tensorrt_rtx(make_bundle(), "sm86")
-    assert signal.getsignal(signal.SIGINT) is before
-    assert list(own_cache.iterdir()) == []
+def test_ctrl_c_ends_a_build(own_cache: Path) -> None:
+    """In a process of its own, as a user has it: what else is loaded here makes TensorRT's way out crash at times."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["interrupted", "True"], done.stderr
+    assert not [path for path in own_cache.iterdir() if path.suffix != ".lock"]
 
 
 @needs_rtx
