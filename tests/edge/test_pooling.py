@@ -96,6 +96,16 @@ def test_only_the_ratios_of_the_weights_matter(
     np.testing.assert_allclose(region_weights(regions, ALL, once), region_weights(regions, ALL, more), atol=1e-6)
 
 
+def test_weights_that_cancel_leave_nothing() -> None:
+    """0.1 - 0.1 is nothing, also where it is computed as 1e-17."""
+    for times in (1.0, 0.109375, 3.0):
+        pooling: dict[Region, float] = {"disc": 0.0, "macula": 0.0, "periphery": 0.1 * times}
+        weights = region_weights(
+            {"disc": np.zeros_like(ALL, np.float32), "macula": np.ones_like(ALL, np.float32)}, ALL, pooling
+        )
+        assert not weights.any()
+
+
 def test_weights_are_those_of_the_regions() -> None:
     pooling: dict[Region, float] = {"disc": 2.0, "macula": 3.0, "periphery": 1.0}
     weights = region_weights({"disc": square(1, 1), "macula": square(6, 6) * np.float32(0.5)}, ALL, pooling)
