@@ -31,7 +31,7 @@ def region_weights(
             weights += (pooling[region] - rest) * regions[region]
     # Where two unsure landmarks overlap, two weights below the periphery's could add up to less than nothing.
     # What is left where they cancel is a rounding, and counts as nothing too.
-    weights = np.where(weights > 1e-9 * max(pooling.values()), weights, 0) * field
+    weights = np.where(weights > 1e-6 * max(pooling.values()), weights, 0) * field
     total = float(weights.sum())
     return np.asarray(weights / total if total > 0 else weights, dtype=np.float32)
 
