@@ -21,7 +21,16 @@ _TYPES: dict[int, type[np.generic]] = {
     1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64,
 }  # fmt: skip
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_DAMAGED = (ValueError, KeyError, IndexError, struct.error, OverflowError, UnicodeDecodeError, TypeError)
+_DAMAGED = (
+    AttributeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    struct.error,
+    OverflowError,
+    UnicodeDecodeError,
+    TypeError,
+)
 Value = tuple[str, tuple[int, ...]]  # name and shape, -1 where a dimension is open
 
 
