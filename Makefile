@@ -6,7 +6,7 @@
 #   make model         from photographs (DATA=folder) to the default model and its engine
 #   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
 #   make bench         latency, throughput and memory of the default model here
-#   make speed         every table of speed of docs/benchmarks.md anew (most of an hour)
+#   make speed         every table of speed of docs/benchmarks.md anew (a long run)
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  the names that we call, held against the real TensorRT 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make clean         remove what the targets made

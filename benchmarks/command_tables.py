@@ -54,7 +54,7 @@ def tables(
     pairs: Annotated[int, typer.Option(min=0, help="Pairs that compare is checked with; 0 leaves it out.")] = 200,
     debug: Debug = False,
 ) -> None:
-    """Measure every table of speed on OpenVINO and put it into a page. Wants an idle machine and most of an hour.
+    """Measure every table of speed on OpenVINO and put it into a page. Wants an idle machine and a long while.
 
     Example: edge-bench tables docs/benchmarks.md
     """
