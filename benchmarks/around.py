@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.latency import Summary, summarise
 from edge import QualityModel
-from edge.engines.tensorrt import TensorRtEngine
+from edge.engines.tensorrt_run import TensorRtEngine
 from edge.guidance import Guide
 from edge.overlay import draw_overlay
 

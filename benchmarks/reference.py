@@ -91,21 +91,10 @@ def build_reference(backbone: Backbone, threads: int) -> FrameToMap:
         ImportError: torch or transformers is missing or broken.
     """
     import torch
-    from transformers import DINOv3ViTConfig, DINOv3ViTModel
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    config = DINOv3ViTConfig(
-        hidden_size=backbone.hidden,
-        num_hidden_layers=backbone.layers,
-        num_attention_heads=backbone.heads,
-        intermediate_size=backbone.intermediate,
-        patch_size=backbone.patch,
-        num_register_tokens=backbone.registers,
-        image_size=backbone.size,
-    )
-    transformer: Any = DINOv3ViTModel(config)  # transformers is typed in part only
-    transformer.eval()
+    transformer = new_transformer(backbone).eval()
     adapter = torch.nn.Conv2d(backbone.hidden, 1, 1).eval()
 
     def frame_to_map(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -120,6 +109,28 @@ def build_reference(backbone: Backbone, threads: int) -> FrameToMap:
         return np.asarray(degradation.numpy(), dtype=np.float32)
 
     return frame_to_map
+
+
+def new_transformer(backbone: Backbone, attention: str | None = None) -> Any:
+    """A DINOv3 with random weights; transformers is typed in part only.
+
+    Args:
+        backbone: its dimensions.
+        attention: how transformers computes it; None for what that chooses.
+    """
+    from transformers import DINOv3ViTConfig, DINOv3ViTModel
+
+    config = DINOv3ViTConfig(
+        hidden_size=backbone.hidden,
+        num_hidden_layers=backbone.layers,
+        num_attention_heads=backbone.heads,
+        intermediate_size=backbone.intermediate,
+        patch_size=backbone.patch,
+        num_register_tokens=backbone.registers,
+        image_size=backbone.size,
+    )
+    config._attn_implementation = attention
+    return DINOv3ViTModel(config)
 
 
 def compare(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from calibration.site_commands import page, say, thresholds
 from edge.commands.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from calibration.bundles import Report
 
 METHODS = "max,percentile,entropy,mse"
 
@@ -65,12 +68,7 @@ def int8(
         out.print_json(json.dumps(plain | {"path": str(report.path)}, default=_plain))
         return
     out.print(f"{report.path}: {report.path.stat().st_size / 2**20:.2f} MiB", markup=False)
-    for method, apart in report.trials.items():
-        out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
-    for layer, apart in report.left_out.items():
-        out.print(f"in float: {layer}, which alone would move the map by {apart:.4f}", markup=False)
-    before, after = report.milliseconds
-    out.print(f"inference on OpenVINO    {before:.2f} ms float32, {after:.2f} ms INT8 ({before / after:.1f} times)")
+    _print_trials(report)
     for line in report.parity.lines():
         out.print(line)
     for name, parity in report.forms.items():
@@ -84,6 +82,16 @@ def int8(
     out.print(
         f"thresholds: usable from {fitted.usable:.3f}, good from {fitted.good:.3f} ({report.manifest.thresholds_from})"
     )
+
+
+def _print_trials(report: Report) -> None:
+    """What was tried, what it took, and what it gains."""
+    for method, apart in report.trials.items():
+        out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
+    for layer, apart in report.left_out.items():
+        out.print(f"in float: {layer}, which alone would move the map by {apart:.4f}", markup=False)
+    before, after = report.milliseconds
+    out.print(f"inference on OpenVINO    {before:.2f} ms float32, {after:.2f} ms INT8 ({before / after:.1f} times)")
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 
 from calibration.criterion import Accepted, Aim, Judged, cut, fit
 from edge.bundle import Thresholds
-from edge.metrics import Figure, stratified_folds
+from edge.kfold import stratified_folds
+from edge.metrics import Figure
 
 _FOLDS = 10  # at most
 _DRAWS = 400  # bootstrap samples

@@ -11,8 +11,9 @@ import numpy as np
 
 from edge.assessment import Verdict
 from edge.errors import EdgeError
+from edge.kfold import KFold, kfold_protocol
 from edge.labels import Quality, Ratings, Truth, why_unranked
-from edge.metrics import Figure, KFold, auroc, average_precision, kfold_protocol, spearman, with_interval
+from edge.metrics import Figure, auroc, average_precision, spearman, with_interval
 
 _TASKS: dict[str, tuple[Quality, ...]] = {
     "good against reject": ("good",),

@@ -1,9 +1,9 @@
-"""From map and photometry to one hint at a time: every rule and threshold of the guidance is in this file.
+"""From map and photometry to the cause that spoils a frame: every rule and threshold of that is in this file.
 
 A frame's *lost area* is what its degradation map marks, as a share of the field. Each lost cell is put down to what can
 be seen there: no light, too much light, glare, or, where light and colour are in order, blur. The cause with the
 largest part is the hint, unless the retina is not in view at all, or not in the middle. Thresholds are physical (grey
-values of 8 bits, field radii, shares, seconds); they name no camera.
+values of 8 bits, field radii, shares, seconds); they name no camera. ``edge.calm`` keeps what is shown from flickering.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge.assessment import Assessment
 from edge.bundle import LANDMARKS, Region, Thresholds
+from edge.calm import Calm
 from edge.hint import CODES, Code, Hint, languages
 from edge.photometry import Cells, Photometry, measure
 
@@ -54,11 +55,7 @@ AS_GOOD = 0.05  # lost area more than in the clearest view: as good as this eye 
 FADE = 0.01  # by how much a second the clearest view is forgotten
 PATIENCE_S = 1.5  # how long a better view is waited for, where that one is usable and no more
 LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
-# --- calm, in seconds
-SETTLE_S = 0.2  # time constant of the vote of recent frames
-FORGOTTEN = 0.01  # share of that vote below which a cause is over
-MAJORITY = 0.5  # share of that vote that a new hint needs
-DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
+# --- the place of a good view, in seconds
 LEARNED_S = 1.0  # for so long a landmark must have been seen in a good view
 HOME_S = 0.4, 6.0  # time constants with which the place of a good view is learned: in its first second, and then
 REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is what the operator wants
@@ -198,10 +195,8 @@ class Guide:
     def __init__(self, thresholds: Thresholds) -> None:
         self._usable = thresholds.usable
         self._enough = thresholds.usable + ENOUGH * (thresholds.good - thresholds.usable)
-        self._votes: dict[Code, float] = dict.fromkeys(CODES, 0.0)
-        self._places: dict[Code, tuple[float, float]] = {}
-        self._hint: Hint | None = None
-        self._changed = self._last = 0.0
+        self._calm = Calm()
+        self._last = 0.0
         self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
         self._clearest_t = 0.0
         self._met = 0.0  # since when this eye is looked for
@@ -221,7 +216,8 @@ class Guide:
             The hint to show now, which changes at most twice a second.
         """
         code, place = self._look(assessment, image, t)
-        return self._vote(code, place, t)
+        self._last = t
+        return self._calm.show(code, place, t)
 
     def _look(
         self, assessment: Assessment, image: NDArray[np.uint8], t: float
@@ -251,7 +247,7 @@ class Guide:
             self._seen = t, known  # all white for long may be no retina after all
         if (away := self._off_centre(found, evidence, t)) is not None:
             return "off_centre", away
-        slack = LEAVING if self._hint is not None and self._hint.code == "hold" else 0.0
+        slack = LEAVING if self._calm.hint is not None and self._calm.hint.code == "hold" else 0.0
         as_good = known is not None and evidence.lost <= known.lost + faded + AS_GOOD and t - self._met >= PATIENCE_S
         if assessment.score >= (self._usable if as_good else self._enough) - slack:
             self._settle(found, t)
@@ -312,45 +308,6 @@ class Guide:
             self._forget_place()
             return None
         return float(drift[0]), float(drift[1])
-
-    def _vote(self, code: Code, place: tuple[float, float] | None, t: float) -> Hint:
-        """Hysteresis: the vote of the last moments decides, and a hint stays for a while."""
-        share = 1.0 if self._hint is None else 1 - math.exp(-min(max(t - self._last, 0.0), 1.0) / SETTLE_S)
-        self._last = t
-        for name in CODES:
-            self._votes[name] += share * ((name == code) - self._votes[name])
-        # A cause that comes back may be elsewhere: where it was the last time must not pull.
-        self._places = {name: where for name, where in self._places.items() if self._votes[name] > FORGOTTEN}
-        if place is not None:
-            before = self._places.get(code, place)
-            self._places[code] = (
-                before[0] + share * (place[0] - before[0]),
-                before[1] + share * (place[1] - before[1]),
-            )
-        winner = max(CODES, key=lambda name: self._votes[name])
-        surely = self._votes[winner] >= MAJORITY and t - self._changed >= DWELL_S
-        if self._hint is None or surely:
-            told = _hint_at(winner, self._places.get(winner))
-            if self._hint is None or winner != self._hint.code or _turned(self._hint, told):
-                self._hint, self._changed = told, t
-        return self._hint
-
-
-def _turned(old: Hint, new: Hint) -> bool:
-    """Whether the same cause is now so much elsewhere that the operator must know."""
-    if old.clock is None or new.clock is None:
-        return False
-    return 2 <= (new.clock - old.clock) % 12 <= 10
-
-
-def _hint_at(code: Code, place: tuple[float, float] | None) -> Hint:
-    if place is None or code not in ("edge_shadow", "off_centre", "reflex"):
-        return Hint(code)
-    radius = math.hypot(*place)
-    if radius < 0.1:  # in the middle: no hour is nearer than another
-        return Hint(code, None, round(radius, 2))
-    hour = round(math.degrees(math.atan2(place[0], -place[1])) / 30) % 12 or 12
-    return Hint(code, hour, round(radius, 2))
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -1,4 +1,4 @@
-"""How well scores separate good from bad: rank metrics, thresholded metrics, and the protocol of the paper.
+"""How well scores separate good from bad: rank metrics, thresholded metrics, and their intervals.
 
 Labels are True for the class that should score high (good quality). NaN is refused everywhere, so no figure is ever
 computed from a failed grade.
@@ -30,33 +30,13 @@ class Figure:
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-@dataclass(frozen=True)
-class KFold:
-    """What the protocol of the paper yields.
-
-    Attributes:
-        folds: how many were used: fewer than asked for where a class has fewer images.
-        thresholds: of each fold, chosen on the other folds.
-        predictions: bool (N,), out of fold, in the order of the scores.
-        accuracy, balanced_accuracy, f1, mcc: of the predictions together.
-    """
-
-    folds: int
-    thresholds: tuple[float, ...]
-    predictions: Labels
-    accuracy: Figure
-    balanced_accuracy: Figure
-    f1: Figure
-    mcc: Figure
-
-
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Probability that a positive scores above a negative, ties counting half.
 
     Raises:
         EdgeError: no scores, a NaN among them, or only one class.
     """
-    values, positive = _two_classes(scores, labels)
+    values, positive = two_classes(scores, labels)
     positives = int(positive.sum())
     wins = float(_ranks(values)[positive].sum()) - positives * (positives + 1) / 2
     return wins / (positives * (len(values) - positives))
@@ -68,7 +48,7 @@ def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         EdgeError: no scores, a NaN among them, or only one class.
     """
-    values, positive = _two_classes(scores, labels)
+    values, positive = two_classes(scores, labels)
     _, groups, sizes = np.unique(-values, return_inverse=True, return_counts=True)
     hits = np.bincount(groups, weights=positive)
     precision = np.cumsum(hits) / np.cumsum(sizes)
@@ -123,67 +103,6 @@ def mcc(predictions: ArrayLike, labels: ArrayLike) -> float:
     return (tp * tn - fp * fn) / float(np.sqrt(float(scale))) if scale else 0.0
 
 
-def best_threshold(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The threshold of greatest balanced accuracy, where ``score >= threshold`` is positive.
-
-    Thresholds lie midway between neighbouring scores; of equally good ones the one in the widest gap is taken, then
-    the lowest. Where no threshold beats calling everything positive, it is the lowest score.
-
-    Raises:
-        EdgeError: no scores, a NaN among them, or only one class.
-    """
-    values, positive = _two_classes(scores, labels)
-    distinct, groups, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    positives = np.bincount(groups, weights=positive)
-    negatives = sizes - positives
-    # Cut k leaves the k lowest distinct scores below the threshold.
-    lost = np.concatenate([[0.0], np.cumsum(positives)[:-1]]) / positives.sum()
-    refused = np.concatenate([[0.0], np.cumsum(negatives)[:-1]]) / negatives.sum()
-    gain = refused - lost
-    best = np.flatnonzero(gain >= gain.max() - 1e-12)
-    if best[0] == 0:
-        return float(distinct[0])
-    cut = int(best[np.argmax(distinct[best] - distinct[best - 1])])
-    middle = float(distinct[cut - 1] / 2 + distinct[cut] / 2)
-    return middle if middle > distinct[cut - 1] else float(distinct[cut])  # neighbours that have no number between
-
-
-def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: int = 0) -> KFold:
-    """The protocol of the paper (EFIQA, section on evaluation).
-
-    Stratified folds; the threshold of greatest balanced accuracy on the other folds is applied to each fold; the
-    metrics are those of all out-of-fold predictions together.
-
-    Args:
-        scores: (N,), higher is better.
-        labels: bool (N,).
-        folds: reduced to the size of the smaller class where that is less.
-        seed: of the assignment to folds and of the intervals.
-
-    Raises:
-        EdgeError: a class has fewer than 2 images, or a score is NaN.
-    """
-    values, positive = _two_classes(scores, labels)
-    folds = min(folds, int(positive.sum()), int((~positive).sum()))
-    if folds < 2:
-        raise EdgeError("Cross-validation needs at least 2 images of each class: add labelled images.")
-    fold = stratified_folds(positive, folds, seed)
-    thresholds = tuple(best_threshold(values[fold != k], positive[fold != k]) for k in range(folds))
-    predictions = values >= np.array(thresholds)[fold]
-    metrics = (accuracy, balanced_accuracy, f1, mcc)
-    figures = (with_interval(metric, predictions, positive, seed=seed) for metric in metrics)
-    return KFold(folds, thresholds, predictions, *figures)
-
-
-def stratified_folds(labels: Labels, folds: int, seed: int = 0) -> NDArray[np.intp]:
-    """The fold of each image, intp (N,): each class dealt out evenly by itself."""
-    generator = np.random.default_rng(seed)
-    fold = np.empty(len(labels), dtype=np.intp)
-    for members in (np.flatnonzero(labels), np.flatnonzero(~labels)):
-        fold[generator.permutation(members)] = np.arange(len(members)) % folds
-    return fold
-
-
 def with_interval(
     metric: Callable[[ArrayLike, ArrayLike], float],
     values: ArrayLike,
@@ -203,7 +122,7 @@ def with_interval(
     Raises:
         EdgeError: no values, a NaN among them, or only one class.
     """
-    numbers, positive = _two_classes(values, labels)
+    numbers, positive = two_classes(values, labels)
     generator = np.random.default_rng(seed)
     yes, no = numbers[positive], numbers[~positive]
     truth = np.arange(len(numbers)) < len(yes)
@@ -238,8 +157,8 @@ def difference_with_interval(
     Raises:
         EdgeError: no values, a NaN among them, unequal lengths, or only one class.
     """
-    first, positive = _two_classes(before, labels)
-    second, _ = _two_classes(after, labels)
+    first, positive = two_classes(before, labels)
+    second, _ = two_classes(after, labels)
     generator = np.random.default_rng(seed)
     yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
     truth = np.arange(len(first)) < len(yes)
@@ -259,7 +178,12 @@ def _values(scores: ArrayLike) -> Scores:
     return values
 
 
-def _two_classes(scores: ArrayLike, labels: ArrayLike) -> tuple[Scores, Labels]:
+def two_classes(scores: ArrayLike, labels: ArrayLike) -> tuple[Scores, Labels]:
+    """Both as flat arrays.
+
+    Raises:
+        EdgeError: no scores, a NaN among them, unequal lengths, or only one class.
+    """
     values, positive = _values(scores), np.asarray(labels, dtype=np.bool_).ravel()
     if len(values) != len(positive):
         raise EdgeError(f"There are {len(values)} scores for {len(positive)} labels: give one label for each score.")

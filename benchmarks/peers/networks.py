@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.reference import VIT_L16, Backbone
+from benchmarks.reference import VIT_L16, Backbone, new_transformer
 
 VIT_S16 = Backbone("DINOv3 ViT-S/16", hidden=384, layers=12, heads=6, intermediate=1536)
 
@@ -93,19 +93,8 @@ class _Map(nn.Module):
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        from transformers import DINOv3ViTConfig, DINOv3ViTModel
-
-        config = DINOv3ViTConfig(
-            hidden_size=backbone.hidden,
-            num_hidden_layers=backbone.layers,
-            num_attention_heads=backbone.heads,
-            intermediate_size=backbone.intermediate,
-            patch_size=backbone.patch,
-            num_register_tokens=backbone.registers,
-            image_size=backbone.size,
-        )
-        config._attn_implementation = "eager"  # the plain products, which every exporter knows
-        self.transformer: Any = DINOv3ViTModel(config)
+        # The plain products, which every exporter knows.
+        self.transformer: Any = new_transformer(backbone, attention="eager")
         self.adapter = nn.Conv2d(backbone.hidden, 1, 1)
         self.shape = (1, backbone.hidden, backbone.grid, backbone.grid)
         self.skip = 1 + backbone.registers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.progress import Progress, TaskID
 from edge.atomic import write_atomically
 from edge.bundle import Bundle
 from edge.engines.checks import UnavailableError, check_network
+from edge.engines.tensorrt_log import Log, logger_of
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -149,66 +149,6 @@ def _keep_timings(config: TRT.IBuilderConfig, path: Path) -> None:
     with contextlib.suppress(OSError):  # the next build takes longer, no more
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, bytes(config.get_timing_cache().serialize()))
-
-
-class Log:
-    """What TensorRT says from now on, for our own message instead of the console.
-
-    Args:
-        said: gets warnings and notes too, a line each.
-    """
-
-    def __init__(self, said: list[str] | None = None) -> None:
-        self.errors: list[str] = []
-        self.warnings: list[str] = []
-        self.said = said
-        _listening.add(self)
-
-    def first(self) -> str:
-        """The first error since the start: those after it are mostly its echo. Without any, the last warning."""
-        return (self.errors[:1] or self.warnings[-1:] or [""])[0][:300]
-
-
-_listening: weakref.WeakSet[Log] = weakref.WeakSet()
-
-
-_loggers: dict[type, Any] = {}
-
-
-def logger_of(trt: Any) -> Any:
-    """The one logger of a process, which tells every ``Log`` there is.
-
-    TensorRT keeps a pointer to the first logger that it is given and uses it for all that comes later: another one
-    would hear nothing, and the first must never go.
-
-    Args:
-        trt: the module ``tensorrt`` or ``tensorrt_rtx``.
-    """
-    if trt.ILogger not in _loggers:
-        _loggers[trt.ILogger] = _new_logger(trt)
-    return _loggers[trt.ILogger]
-
-
-def _new_logger(trt: Any) -> Any:
-    severity_of = trt.ILogger.Severity
-
-    class Telling(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, message: str) -> None:
-            line = " ".join(message.split())
-            for each in list(_listening):
-                if severity in (severity_of.ERROR, severity_of.INTERNAL_ERROR):
-                    each.errors.append(line)
-                elif severity in (severity_of.WARNING, severity_of.INFO):
-                    warned = severity == severity_of.WARNING
-                    if warned:
-                        each.warnings.append(line)
-                    if each.said is not None:
-                        each.said.append(f"warning: {line}" if warned else line)
-
-    return Telling()
 
 
 def _parse(trt: Any, network: TRT.INetworkDefinition, log: Log, bundle: Bundle) -> None:

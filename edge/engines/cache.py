@@ -6,25 +6,20 @@ Runtimes themselves do not notice a flipped byte in an engine (OpenVINO loads it
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.atomic import write_atomically
 from edge.bundle import ONNX, Bundle
+from edge.engines.lock import alone
 from edge.errors import EdgeError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows, where two builds of one engine may run side by side
-    fcntl = None  # type: ignore[assignment]
 
 Key = dict[str, str]
 Loaded = TypeVar("Loaded")
@@ -118,7 +113,7 @@ def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
     """
     if not fresh and (found := find(key)) is not None:
         return found
-    with _alone(key):
+    with alone(lambda: _paths(key)[0].with_suffix(".lock")):
         if not fresh and (found := find(key)) is not None:
             return found
         return _make(key, build)
@@ -232,42 +227,3 @@ def write_note(built: Built, device: Mapping[str, str], facts: Mapping[str, Any]
 
 def _note(engine: Path) -> Path:
     return engine.with_suffix(".verified.json")
-
-
-@contextlib.contextmanager
-def _alone(key: Key) -> Iterator[None]:
-    """Hold the lock of an engine, where the cache can be locked."""
-    held = None
-    try:
-        if fcntl is not None:
-            held = _lock(_paths(key)[0].with_suffix(".lock"))
-    except (OSError, EdgeError):
-        pass  # a cache that cannot be written is told of when the engine is to be kept
-    try:
-        yield
-    finally:
-        if held is not None:
-            file, path = held
-            with contextlib.suppress(OSError):
-                path.unlink()
-            os.close(file)  # and with it the lock
-
-
-def _lock(path: Path) -> tuple[int, Path]:
-    """Take a lock file; one that its last holder removed while we waited for it is no lock any more."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.warning("another process builds this engine; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):
-                if os.fstat(file).st_ino == path.stat().st_ino:
-                    return file, path
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)

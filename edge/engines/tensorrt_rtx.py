@@ -9,7 +9,7 @@ from edge.engines.builder import OPTIONS, TARGETS, Ways, build_engine
 from edge.engines.cache import Built, Key, engine_key, fetch
 from edge.engines.checks import UnavailableError, half_installed
 from edge.engines.cuda import Gpu, open_gpu
-from edge.engines.tensorrt import TensorRtEngine, open_verified
+from edge.engines.tensorrt_run import TensorRtEngine, open_verified
 
 
 def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:

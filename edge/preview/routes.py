@@ -7,14 +7,14 @@ import contextlib
 import importlib.resources
 import json
 import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
 from edge.capture.trigger import STRICTNESSES
-from edge.errors import first_line
 from edge.hint import languages
+from edge.preview import gate
+from edge.preview.gate import Handler, add_headers, cookie_name, refusal
 from edge.preview.hub import Capture
 from edge.preview.painter import Kind
 from edge.preview.state import PROMETHEUS, frame_state, metrics
@@ -29,32 +29,19 @@ _PAGE = {
     "/page.js": ("page.js", "text/javascript"),
     "/words.json": ("words.json", "application/json"),
 }
-_OPEN = {*_PAGE, "/login", "/healthz"}  # nothing of a patient or a session is in them
+_OPEN = frozenset({*_PAGE, "/login", "/healthz"})  # nothing of a patient or a session is in them
 _LONGEST_BODY = 1024  # bytes
 _BODY_S = 3.0
 _SLOW_S = 5.0  # a client that does not take what it asked for within this is let go
 _BEAT_S = 5.0  # between two signs of life where nothing happens
 _CALM_S = 0.1
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
-_WRONG_TOKEN_S = 0.5  # before a wrong token is answered
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Server": "efiqa-edge",
-}
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(preview: Preview) -> web.Application:
     """All routes, behind the one gate."""
-    app = web.Application(middlewares=[_gate(preview)], client_max_size=_LONGEST_BODY)
-    app.on_response_prepare.append(_add_headers)
+    app = web.Application(middlewares=[gate.make_gate(preview, _OPEN)], client_max_size=_LONGEST_BODY)
+    app.on_response_prepare.append(add_headers)
     routes = Routes(preview)
     app.add_routes([web.get(path, _file(name, kind)) for path, (name, kind) in _PAGE.items()])
     app.add_routes(
@@ -71,55 +58,6 @@ def make_app(preview: Preview) -> web.Application:
         ]
     )
     return app
-
-
-def _gate(preview: Preview) -> Any:
-    """Turn away foreign names, foreign pages and whoever does not know the token."""
-    access = preview.access
-
-    @web.middleware
-    async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = request.headers.get("Host", "")
-        if not access.right_host(host):
-            return _refusal(421, "this address is not one of this machine's names; open it by its IP address")
-        if not access.right_origin(request.headers.get("Origin"), host):
-            return _refusal(403, "requests from other sites are refused")
-        if request.method == "POST" and request.content_type != "application/json":
-            # A form on a foreign page cannot send this type.
-            return _refusal(415, "send the header Content-Type: application/json")
-        if request.path not in _OPEN and not _known(preview, request):
-            if "Authorization" in request.headers:
-                await asyncio.sleep(_WRONG_TOKEN_S)
-            return _refusal(401, "this needs the token: log in on the page, or send Authorization: Bearer TOKEN")
-        try:
-            return await handler(request)
-        except (web.HTTPException, ConnectionError):
-            raise
-        except Exception as error:
-            said = first_line(error)
-            preview.trouble(f"the preview page could not answer {request.path} ({said}); the session goes on.")
-            raise
-
-    return gate
-
-
-def _known(preview: Preview, request: web.Request) -> bool:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and preview.access.right_token(given):
-        return True
-    return preview.access.right_cookie(request.cookies.get(_cookie_name(preview)))
-
-
-def _cookie_name(preview: Preview) -> str:
-    return f"efiqa_{preview.port}"  # browsers share cookies between the ports of a host
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-
-
-def _refusal(status: int, sentence: str) -> web.Response:
-    return web.json_response({"error": sentence}, status=status)
 
 
 def _file(name: str, kind: str) -> Handler:
@@ -144,12 +82,12 @@ class Routes:
         token = (await _body(request)).get("token")
         access = self._preview.access
         if not isinstance(token, str) or not access.right_token(token):
-            await asyncio.sleep(_WRONG_TOKEN_S)
-            return _refusal(401, "this is not the token")
+            await asyncio.sleep(gate.WRONG_TOKEN_S)
+            return refusal(401, "this is not the token")
         answer = web.json_response({"ok": True})
         secure = self._preview.tls is not None
         answer.set_cookie(
-            _cookie_name(self._preview), access.cookie, httponly=True, samesite="Strict", secure=secure, path="/"
+            cookie_name(self._preview), access.cookie, httponly=True, samesite="Strict", secure=secure, path="/"
         )
         return answer
 
@@ -175,14 +113,14 @@ class Routes:
         for each in self._hub.captures:
             if each.number == number:
                 return web.Response(body=each.overlay if kind == "overlay" else each.plain, content_type="image/jpeg")
-        return _refusal(404, f"there is no capture {number}")
+        return refusal(404, f"there is no capture {number}")
 
     async def trigger(self, request: web.Request) -> web.StreamResponse:
         """Keep a frame now."""
         await _body(request)
         trigger = self._preview.controls.trigger
         if trigger is None:
-            return _refusal(409, "this session keeps no pictures; start it with --out")
+            return refusal(409, "this session keeps no pictures; start it with --out")
         trigger()
         return web.json_response({"triggered": True}, status=202)
 
@@ -190,9 +128,9 @@ class Routes:
         """Set the strictness of automatic capture."""
         level = (await _body(request)).get("strictness")
         if self._hub.strictness is None:
-            return _refusal(409, "this session has no automatic capture; start it with --strictness")
+            return refusal(409, "this session has no automatic capture; start it with --strictness")
         if level not in STRICTNESSES:
-            return _refusal(400, f"strictness must be one of {', '.join(STRICTNESSES)}")
+            return refusal(400, f"strictness must be one of {', '.join(STRICTNESSES)}")
         self._preview.controls.set_strictness(level)
         self._hub.strictness = level
         self._hub.news()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge import metrics
+from edge import kfold, metrics
 from edge.errors import EdgeError
 
 
@@ -101,63 +101,6 @@ def test_nothing_positive_has_no_f1() -> None:
     assert metrics.f1([False, False], [True, False]) == 0
 
 
-@given(labelled_scores())
-def test_best_threshold_is_beaten_by_none(case: tuple[list[float], list[bool]]) -> None:
-    scores, labels = case
-    values = np.array(scores)
-
-    def at(threshold: float) -> float:
-        return metrics.balanced_accuracy(values >= threshold, labels)
-
-    best = metrics.best_threshold(scores, labels)
-    assert at(best) == pytest.approx(max(at(candidate) for candidate in [*scores, 2.0]))
-
-
-def test_best_threshold_takes_the_middle_of_the_widest_gap() -> None:
-    assert metrics.best_threshold([0.1, 0.2, 0.8, 0.9], [False, False, True, True]) == pytest.approx(0.5)
-    # Two cuts are equally good, at 0.15 and at 0.6: the second lies in the wider gap.
-    assert metrics.best_threshold([0.1, 0.2, 0.3, 0.9], [False, True, False, True]) == pytest.approx(0.6)
-    assert metrics.best_threshold([0.4, 0.4], [False, True]) == 0.4
-    assert metrics.best_threshold([1.0, 0.0], [False, True]) == 0.0
-
-
-def test_neighbouring_scores_are_still_told_apart() -> None:
-    low, high = 0.5, math.nextafter(0.5, 1)
-    threshold = metrics.best_threshold([low, high], [False, True])
-    assert low < threshold <= high
-
-
-def test_kfold_is_perfect_on_separable_scores_and_chooses_on_the_other_folds() -> None:
-    scores = [0.1 + 0.01 * i for i in range(10)] + [0.7 + 0.01 * i for i in range(10)]
-    labels = [False] * 10 + [True] * 10
-    result = metrics.kfold_protocol(scores, labels)
-    assert result.folds == 5
-    assert result.predictions.tolist() == labels
-    assert result.balanced_accuracy == metrics.Figure(1, 1, 1)
-    assert result.mcc.value == result.f1.value == result.accuracy.value == 1
-    assert all(0.18 < threshold < 0.72 for threshold in result.thresholds)
-
-
-def test_kfold_never_sees_the_fold_that_it_judges() -> None:
-    # Leave one pair out: each bad image outscores every good one, so a threshold fitted without it lets it pass.
-    scores, labels = [0.5, 0.6, 0.2, 0.9], [True, True, False, False]
-    result = metrics.kfold_protocol(scores, labels, folds=2)
-    assert result.folds == 2
-    assert not result.predictions[2] or result.predictions[3]
-    assert result.accuracy.value < 1
-
-
-def test_kfold_is_stratified_and_seeded() -> None:
-    generator = np.random.default_rng(3)
-    scores = generator.random(60)
-    labels = scores + generator.normal(0, 0.3, 60) > 0.5
-    first, again = metrics.kfold_protocol(scores, labels, seed=1), metrics.kfold_protocol(scores, labels, seed=1)
-    assert first.thresholds == again.thresholds
-    assert first.mcc == again.mcc
-    assert metrics.kfold_protocol(scores, labels, seed=2).thresholds != first.thresholds
-    assert metrics.kfold_protocol([0.1, 0.2, 0.8, 0.9, 0.95], [False, False, True, True, True]).folds == 2
-
-
 def test_interval_holds_the_value_and_narrows_with_more_images() -> None:
     generator = np.random.default_rng(0)
     widths = []
@@ -190,7 +133,7 @@ def test_paired_difference_sees_what_either_interval_would_hide() -> None:
             metrics.difference_with_interval(metrics.auroc, before, wrong, labels)
 
 
-@pytest.mark.parametrize("metric", [metrics.auroc, metrics.average_precision, metrics.best_threshold])
+@pytest.mark.parametrize("metric", [metrics.auroc, metrics.average_precision, kfold.best_threshold])
 def test_what_cannot_be_measured_is_refused(metric: object) -> None:
     assert callable(metric)
     for scores, labels in (
@@ -201,11 +144,6 @@ def test_what_cannot_be_measured_is_refused(metric: object) -> None:
     ):
         with pytest.raises(EdgeError):
             metric(scores, labels)
-
-
-def test_kfold_needs_two_of_each_class() -> None:
-    with pytest.raises(EdgeError, match="at least 2"):
-        metrics.kfold_protocol([0.1, 0.8, 0.9], [False, True, True])
 
 
 def test_unequal_lists_are_refused() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from edge.grading import find_inputs, grade_files
+from edge.kfold import kfold_protocol
 from edge.labels import key_of, labels_from_folders, read_labels
-from edge.metrics import auroc, kfold_protocol
+from edge.metrics import auroc
 from edge.model import QualityModel
 
 DATA = Path(os.environ.get("EFIQA_DATA", Path(__file__).parents[2].parent / "shared" / "data"))

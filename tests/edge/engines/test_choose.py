@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge.bundle import Bundle
-from edge.engines import tensorrt
+from edge.engines import tensorrt, tensorrt_run
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import compile_bundle, open_engine, plan_bundle
 from edge.engines.cuda import Gpu
@@ -156,7 +156,7 @@ def test_auto_falls_through_where_the_gpu_fails(
     bundle = make_bundle()
     _lend_gpu(monkeypatch, _fake_trt(), lost)
     if not lost:
-        monkeypatch.setattr(tensorrt, "build_engine", lambda trt, bundle, ways: b"plan")
+        monkeypatch.setattr(tensorrt_run, "build_engine", lambda trt, bundle, ways: b"plan")
     with pytest.raises(EdgeError, match=rf"the GPU Orin cannot .*{words}"):
         open_engine(bundle, "tensorrt")
     assert open_engine(bundle).name == "openvino"

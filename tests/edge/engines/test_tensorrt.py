@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from edge.bundle import Bundle, default_model, read_bundle
-from edge.engines.builder import TARGETS, Log, Ways, build_engine, logger_of
+from edge.engines.builder import TARGETS, Ways, build_engine
 from edge.engines.choose import compile_bundle, open_engine
 from edge.engines.openvino import OpenVinoEngine
+from edge.engines.tensorrt_log import Log, logger_of
 from edge.engines.tensorrt_rtx import compile_tensorrt_rtx
 from edge.errors import EdgeError
 

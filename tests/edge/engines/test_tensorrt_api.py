@@ -19,7 +19,9 @@ from edge.engines.builder import build_engine
 from edge.engines.checks import UnavailableError
 
 ROOT = Path(__file__).parents[3]
-SOURCES = [ROOT / "edge" / "engines" / name for name in ("builder.py", "tensorrt.py", "tensorrt_rtx.py")]
+SOURCES = [
+    ROOT / "edge" / "engines" / name for name in ("builder.py", "tensorrt_log.py", "tensorrt_run.py", "tensorrt_rtx.py")
+]
 PAGE = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
 
 

@@ -22,12 +22,14 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.engines import tensorrt as ours
+from edge.engines import tensorrt_run
 from edge.engines.builder import Ways, _aim_at_dla
 from edge.engines.cuda import Gpu
 from edge.engines.graph import record
 from edge.engines.openvino import OpenVinoEngine
 from edge.engines.reference import run_onnx
-from edge.engines.tensorrt import TensorRtEngine, open_tensorrt
+from edge.engines.tensorrt import open_tensorrt
+from edge.engines.tensorrt_run import TensorRtEngine
 from edge.errors import EdgeError
 
 MakeBundle = Callable[..., Bundle]
@@ -156,7 +158,7 @@ def made_up_tensorrt(gpu: MadeUpGpu, bundle: Bundle, maps: int) -> Any:
 @pytest.fixture(params=[True, False], ids=["integrated", "discrete"])
 def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Gpu:
     """Its stream is no real one: where this machine has a libcuda, that must not be asked to record on it."""
-    monkeypatch.setattr(ours, "record", lambda stream, enqueue: None)
+    monkeypatch.setattr(tensorrt_run, "record", lambda stream, enqueue: None)
     cuda = MadeUpGpu()
     return Gpu(cuda, "Orin", "8.7", "12060", bool(request.param), cuda, threading.RLock())
 
@@ -208,7 +210,7 @@ def test_a_network_that_does_not_start_has_neither_maps_nor_times(
 def test_frames_replay_the_recorded_step_and_a_dla_is_not_recorded(
     make_bundle: MakeBundle, gpu: Gpu, monkeypatch: pytest.MonkeyPatch, libcuda: Any, dla: int | None
 ) -> None:
-    monkeypatch.setattr(ours, "record", lambda stream, enqueue: record(stream, enqueue, libcuda))
+    monkeypatch.setattr(tensorrt_run, "record", lambda stream, enqueue: record(stream, enqueue, libcuda))
     bundle = make_bundle()
     engine = TensorRtEngine(made_up_tensorrt(gpu.cuda, bundle, 1), gpu, b"plan", bundle, dla)
     for _ in range(3):
@@ -252,7 +254,7 @@ def test_an_engine_is_verified_on_its_gpu_before_it_is_used(
 ) -> None:
     bundle, other = make_bundle(), make_bundle(name="other.efiqa", biases=(2.0,))
     monkeypatch.setattr(ours, "open_gpu", lambda: gpu)
-    monkeypatch.setattr(ours, "build_engine", lambda trt, bundle, ways: b"plan")
+    monkeypatch.setattr(tensorrt_run, "build_engine", lambda trt, bundle, ways: b"plan")
     monkeypatch.setattr(ours, "_import_tensorrt", lambda: made_up_tensorrt(gpu.cuda, bundle, 1))
     engine = open_tensorrt(bundle)
     assert engine.verified["against"] == "onnx"

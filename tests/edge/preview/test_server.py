@@ -23,7 +23,7 @@ import pytest
 
 from edge.capture.loop import Counts
 from edge.errors import EdgeError
-from edge.preview import connections, routes
+from edge.preview import connections, gate, routes
 from edge.preview.server import Controls, Listen, Preview
 
 from .conftest import Demo, wait_for
@@ -183,7 +183,7 @@ PROTECTED = ("/stream", "/state", "/captures", "/captures/1.plain.jpg", "/metric
 
 
 def test_token_guards_everything_but_the_empty_page(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_WRONG_TOKEN_S", 0.01)
+    monkeypatch.setattr(gate, "WRONG_TOKEN_S", 0.01)
     running = demo(Listen(port=0, token=TOKEN))
     for path in ("/", "/page.css", "/page.js", "/words.json", "/healthz"):
         status, _, body = running.ask("GET", path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 
-from edge.bundle import Thresholds
-from edge.guidance import DWELL_S, Guide
-from edge.hint import Code, Hint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.calm import DWELL_S, Calm
+from edge.hint import CODES, Code, Hint
 
 
 def at(hour: float) -> tuple[float, float]:
@@ -16,10 +18,10 @@ def at(hour: float) -> tuple[float, float]:
 
 def hints(*told: tuple[Code, float | None, float]) -> list[Hint]:
     """The hints of every frame at 30 fps; for each cause its hour and how long it lasts, in seconds."""
-    guide, made, t = Guide(Thresholds(usable=0.8, good=0.9, fundus=0.1)), [], 0.0
+    calm, made, t = Calm(), [], 0.0
     for code, hour, seconds in told:
         for _ in range(round(seconds * 30)):
-            made.append(guide._vote(code, None if hour is None else at(hour), t))
+            made.append(calm.show(code, None if hour is None else at(hour), t))
             t += 1 / 30
     return made
 
@@ -37,3 +39,19 @@ def test_direction_follows_a_cause_that_moves_but_does_not_tremble() -> None:
     assert changes <= len(made) / 30 / DWELL_S
     trembling = [("edge_shadow", 10 + 0.6 * (index % 2), 0.1) for index in range(30)]
     assert len(set(hints(*trembling))) == 1  # type: ignore[arg-type]
+
+
+@given(
+    codes=st.lists(st.sampled_from(CODES), min_size=20, max_size=120),
+    fps=st.sampled_from([5.0, 15.0, 30.0, 60.0]),
+    places=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_more_than_two_changes_a_second_whatever_is_seen(codes: list[Code], fps: float, places: bool) -> None:
+    calm, at, last = Calm(), [], None
+    for n, code in enumerate(codes):
+        hint = calm.show(code, (0.5, 0.5) if places else None, n / fps)
+        if last is not None and (hint.code, hint.clock) != last:
+            at.append(n / fps)
+        last = hint.code, hint.clock
+    assert all(later - earlier >= DWELL_S - 1e-6 for earlier, later in itertools.pairwise(at))
