@@ -16,6 +16,7 @@ from edge.preview.painter import Kind, Picture
 _MOST_CAPTURES = 24  # in memory, as JPEGs, the latest ones
 _MOST_HISTORY = 300
 _HISTORY_EVERY_S = 0.1
+_MOST_AGES = 20_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Hub:
         self.newest: Graded | None = None  # the last of them
         self.hints = 0  # how often the hint has changed
         self.pictures: dict[Kind, Picture] = {}
+        self.ages_s: deque[float] = deque(maxlen=_MOST_AGES)  # of pictures when they were sent, since they were taken
         self.captures: deque[Capture] = deque(maxlen=_MOST_CAPTURES)
         self.captured = 0
         self.notes: deque[tuple[int, str]] = deque(maxlen=8)  # numbered, so that each client hears each once

@@ -24,6 +24,7 @@ _WIDEST = 960  # pixels: as many as a phone has
 _QUALITY = 80
 _FASTEST_S = 1 / 20  # between two pictures
 _SHARE = 0.25  # of a core: where drawing takes longer, pictures come less often, and grading keeps its pace
+_STILL_S = 0.25  # no newer frame for so long: the one at hand is drawn after all
 _GOODBYE_S = 5.0
 _MOST_WAITING = 4  # kept frames that wait to be drawn; each is a full frame in memory
 
@@ -33,6 +34,7 @@ class Picture:
     """A JPEG of one frame."""
 
     number: int  # of the frame, as the preview counts them
+    taken: float  # when the frame was taken or due, by ``time.monotonic``
     jpeg: bytes
 
 
@@ -55,6 +57,7 @@ class Painter:
         self._show, self._keep, self._report = show, keep, report
         self._changed = threading.Condition()
         self._newest: tuple[int, Graded] | None = None
+        self._lain = 0  # frames up to this number have lain here for up to a period: the next one is newer
         self._wanted: set[Kind] = set()
         self._kept: deque[Graded] = deque(maxlen=_MOST_WAITING)
         self._closing = False
@@ -72,6 +75,8 @@ class Painter:
     def want(self, kind: Kind) -> None:
         """Somebody waits for a picture that is newer than the last one drawn."""
         with self._changed:
+            if not self._wanted:
+                self._pass_over()
             self._wanted.add(kind)
             self._changed.notify()
 
@@ -106,8 +111,13 @@ class Painter:
     def _wait(self) -> bool:
         """Wait for something to draw; False once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._kept or self._fresh())
+            self._pass_over()
+            while not self._changed.wait_for(lambda: self._closing or self._kept or self._fresh(), _STILL_S):
+                self._lain = 0
             return not self._closing
+
+    def _pass_over(self) -> None:
+        self._lain = 0 if self._newest is None else self._newest[0]
 
     def _draw_kept(self) -> None:
         with self._changed:
@@ -124,7 +134,8 @@ class Painter:
             return
         for kind in kinds:
             self._done[kind] = newest[0]
-            self._show(kind, Picture(newest[0], _encode(newest[1], kind)))
+            taken = newest[1].frame.timestamp + newest[1].frame.behind
+            self._show(kind, Picture(newest[0], taken, _encode(newest[1], kind)))
             self.drawn += 1
 
     def _fresh(self) -> list[Kind]:
@@ -132,7 +143,7 @@ class Painter:
         if self._newest is None:
             return []
         number = self._newest[0]
-        return sorted(kind for kind in self._wanted if self._done.get(kind, -1) < number)
+        return sorted(kind for kind in self._wanted if max(self._done.get(kind, -1), self._lain) < number)
 
     def _rest(self, seconds: float) -> None:
         with self._changed:

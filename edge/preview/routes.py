@@ -100,7 +100,8 @@ class Routes:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Prometheus."""
-        text = metrics(self._preview.counts, self._preview.newest, self._hub.captured, self._hub.clients())
+        hub = self._hub
+        text = metrics(self._preview.counts, self._preview.newest, hub.captured, hub.clients(), hub.ages_s)
         return web.Response(body=text.encode(), headers={"Content-Type": PROMETHEUS})
 
     async def captures(self, request: web.Request) -> web.StreamResponse:
@@ -194,6 +195,7 @@ class Routes:
                     self._preview.painter.want(kind)
                     await self._hub.wait(1.0)
                 seen = picture.number
+                self._hub.ages_s.append(time.monotonic() - picture.taken)
                 await asyncio.wait_for(socket.send_bytes(picture.jpeg), _SLOW_S)
         return socket
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
+
+import numpy as np
 
 from edge.capture.loop import Counts, Graded
 from edge.hint import Hint
@@ -48,7 +51,7 @@ def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
     return {"code": hint.code, "clock": hint.clock, "text": text, "icon": hint.icon, "sound": hint.sound}
 
 
-def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int) -> str:
+def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages_s: Collection[float]) -> str:
     """The counters of a session in the text format of Prometheus.
 
     Args:
@@ -56,6 +59,7 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int) -> s
         newest: the newest graded frame, or None before the first.
         kept: captures so far.
         clients: connections to the preview.
+        ages_s: seconds from a frame to its picture's being sent, of the latest pictures.
     """
     lines = [
         *_metric("efiqa_frames_seen_total", "counter", "Frames that the source gave.", counts.seen),
@@ -69,6 +73,12 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int) -> s
         "# TYPE efiqa_latency_seconds summary",
         *(f'efiqa_latency_seconds{{quantile="{p / 100}"}} {counts.latency(p) / 1000:.6f}' for p in (50, 99)),
     ]
+    if ages_s:
+        lines += ["# HELP efiqa_preview_age_seconds From the frame taken to its picture sent to a client."]
+        lines += ["# TYPE efiqa_preview_age_seconds summary"]
+        lines += [
+            f'efiqa_preview_age_seconds{{quantile="{q}"}} {np.quantile(list(ages_s), q):.6f}' for q in (0.5, 0.99, 1)
+        ]
     if newest is not None:
         lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
         lines += ["# HELP efiqa_verdict 1 for the verdict of the newest frame.", "# TYPE efiqa_verdict gauge"]

@@ -159,6 +159,16 @@ def test_health_and_metrics(demo: Start) -> None:
     assert re.fullmatch(r"(# (HELP|TYPE) [^\n]+\n|[a-z_]+(\{[a-z]+=\"[\w.]+\"\})? [-\d.e+]+\n)+", text)
 
 
+def test_age_of_what_was_sent_is_told(demo: Start) -> None:
+    running = demo()
+    assert b"efiqa_preview_age_seconds" not in running.ask("GET", "/metrics")[2]
+    asyncio.run(pictures(running, *["overlay"] * 3))
+    told = re.findall(rb'\nefiqa_preview_age_seconds\{quantile="[\d.]+"\} ([\d.]+)', running.ask("GET", "/metrics")[2])
+    assert [float(age) for age in told] == sorted(float(age) for age in told)
+    assert len(told) == 3
+    assert float(told[0]) > 0
+
+
 def test_health_says_so_where_no_frame_comes() -> None:
     from edge.capture.loop import Counts
 
