@@ -23,6 +23,7 @@ from benchmarks.rivals import SHIPPED, open_rival
 from benchmarks.roofline import Roofline, measure_roofline
 from benchmarks.summing import notes_on
 from benchmarks.tables import (
+    UNFINISHED,
     check_table,
     headline,
     peer_table,
@@ -65,15 +66,21 @@ def tables(
         cv2.setNumThreads(threads)
     with err.status("getting frames"):
         frames = phantom_frames()
+    parts: list[str] = []
+
+    def measured(more: list[str], last: bool = False) -> None:
+        """Into the page at once: a run of an hour that is cut short must not be for nothing."""
+        parts.extend(more)
+        put_into(page, text, "\n\n".join(parts if last else [*parts, UNFINISHED]))
+
     with QualityModel.load(model, "openvino", threads) as quality:
         with progress("roofline", None):
             roofline = measure_roofline(quality.bundle.onnx, threads or usable_cores())
-        parts = _speed(quality, frames, runs, threads, load, roofline)
-        parts += _reference(quality, frames, threads or usable_cores()) if reference else []
+        measured(_speed(quality, frames, runs, threads, load, roofline))
+        measured(_reference(quality, frames, threads or usable_cores()) if reference else [])
     rows = measure_peers(model, chosen, folder, threads, say=lambda words: err.print(words, markup=False))
-    parts.append(peer_table(rows, roofline.ceilings))
-    parts += _trust(model, frames, threads, pairs) if pairs else []
-    put_into(page, text, "\n\n".join(parts))
+    measured([peer_table(rows, roofline.ceilings)])
+    measured(_trust(model, frames, threads, pairs) if pairs else [], last=True)
     err.print(f"tables written into {page}", markup=False)
 
 

@@ -19,6 +19,7 @@ from edge.bundle import Manifest
 from edge.errors import EdgeError
 
 BEGIN, END = "<!-- speed: written by edge-bench tables -->", "<!-- end of speed -->"
+UNFINISHED = "*This run was cut short: what should stand here was not measured.*"
 
 
 def read_page(page: Path) -> str:

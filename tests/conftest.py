@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,6 +50,38 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EFIQA_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def open_chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Opens headless Chromium with a window of width and height; downloads go to a folder, if one is given."""
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("no chromium with chromedriver here (Debian: chromium, chromium-driver): NO PAGE WAS DRIVEN")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    opened = []
+
+    def open_one(width: int, height: int, downloads: Path | None = None) -> Any:
+        options = webdriver.ChromeOptions()
+        options.binary_location = binary
+        for each in ("headless=new", f"window-size={width},{height}", "lang=en", "disable-dev-shm-usage"):
+            options.add_argument(f"--{each}")
+        options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+        if os.geteuid() == 0:
+            options.add_argument("--no-sandbox")
+        if downloads is not None:
+            options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+        options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
+        opened.append(webdriver.Chrome(options=options, service=Service(driver)))
+        opened[-1].set_page_load_timeout(60)
+        return opened[-1]
+
+    yield open_one
+    for browser in opened:
+        browser.quit()
 
 
 @dataclass(frozen=True)

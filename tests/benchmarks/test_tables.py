@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks import commands
+from benchmarks import command_tables, commands
 from benchmarks.layers import count_layers
 from benchmarks.reference import why_no_reference
-from benchmarks.tables import BEGIN, END, put_into, read_page
+from benchmarks.tables import BEGIN, END, UNFINISHED, put_into, read_page
 from edge import EdgeError
 
 needs_train = pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
@@ -45,6 +45,19 @@ def test_wrong_arguments() -> None:
 def test_an_unknown_peer_leaves_with_2(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text(PAGE)
     assert bench("tables", str(tmp_path / "page.md"), "--peer", "abacus").exit_code == 2
+
+
+def test_what_was_measured_before_an_interruption_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    monkeypatch.setattr(command_tables, "measure_roofline", lambda *arguments: None)
+    monkeypatch.setattr(command_tables, "_speed", lambda *arguments: ["measured before"])
+    monkeypatch.setattr(command_tables, "measure_peers", interrupted)
+    assert bench("tables", str(page), "--no-reference").exit_code != 0
+    assert page.read_text() == PAGE.replace("old", f"measured before\n\n{UNFINISHED}")
 
 
 @needs_train

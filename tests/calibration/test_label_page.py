@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,6 @@ import pytest
 pytest.importorskip("selenium", reason="selenium is not installed: the label page was NOT driven in a browser")
 pytest.importorskip("openvino")
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -27,12 +23,6 @@ from calibration.commands import main
 from edge.bundle import default_model, read_bundle
 from edge.phantom.retina import phantom_frame
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="no chromium with chromedriver here (Debian: chromium, chromium-driver): the label page was NOT driven",
-)
 NAMES = ("clear 0.png", "clear 1.png", "clear, 2.png", "spoiled 0.png", "spoiled 1.png", "spoiled 2.png")
 
 
@@ -50,21 +40,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(photos: Path, open_chromium: Callable[..., Any]) -> Any:
     """It saves what it is given to where the page lies, as a person would."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for each in ("headless=new", "window-size=1200,900", "lang=en", "disable-dev-shm-usage"):
-        options.add_argument(f"--{each}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.add_experimental_option("prefs", {"download.default_directory": str(photos)})
-    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_page_load_timeout(60)
-    yield driver
-    driver.quit()
+    return open_chromium(1200, 900, downloads=photos)
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import Any
@@ -15,8 +13,6 @@ import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: the preview page was NOT driven in a browser")
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -26,12 +22,6 @@ from edge.preview.server import Listen
 
 from .conftest import Cycle, Demo, wait_for
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="no chromium with chromedriver here (Debian: chromium, chromium-driver): the page was NOT driven",
-)
 TOKEN = "0123456789abcdef"
 Start = Callable[..., Demo]
 
@@ -81,20 +71,9 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    folder = tmp_path_factory.mktemp("chromium")
-    for each in ("headless=new", "window-size=412,915", "lang=en", "disable-dev-shm-usage"):
-        options.add_argument(f"--{each}")
-    options.add_argument(f"--user-data-dir={folder}")
-    if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_page_load_timeout(60)
-    yield driver
-    driver.quit()
+def browser(open_chromium: Callable[..., Any]) -> Any:
+    """As wide and high as a phone."""
+    return open_chromium(412, 915)
 
 
 @pytest.fixture
