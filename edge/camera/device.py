@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
+from edge.camera.live_capture import LiveCapture
 from edge.camera.nodes import Node, find_again, node_of
-from edge.camera.protocol import Frame, format_of
+from edge.camera.protocol import format_of
 from edge.camera.quiet import quiet_opencv
 from edge.errors import EdgeError
 
@@ -42,14 +42,11 @@ def read_wish(text: str) -> Wish:
     return Wish(int(found[1]), int(found[2]), float(found[3] or 0.0), found[4] or "")
 
 
-class DeviceCamera:
+class DeviceCamera(LiveCapture):
     """One connection to a camera that OpenCV can open.
 
     A frame's time is the one that the driver stamped on it, where that is of the same clock.
     """
-
-    live = True
-    missed = 0  # OpenCV does not tell what the driver dropped
 
     def __init__(self, path: str | int, wish: Wish | None = None) -> None:
         """Open a camera and wait for its first frame.
@@ -61,9 +58,9 @@ class DeviceCamera:
         Raises:
             EdgeError: there is no such camera, another program holds it, it gives nothing, or not in that mode.
         """
+        super().__init__()
         self._path = path
-        self._given = 0
-        self._ended = False
+        self._broken = f"the camera at {self._shown} gives no frames any more: check its cable."
         with quiet_opencv():
             self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2 if isinstance(path, str) else cv2.CAP_ANY)
         if not self._capture.isOpened():
@@ -77,47 +74,13 @@ class DeviceCamera:
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self.fps = max(0.0, float(self._capture.get(cv2.CAP_PROP_FPS)))
         self.format = format_of(*self._size(), self.fps, self._pixels())
-        if not self._waits(_OPEN_S) or not self._capture.grab():
+        if not self._grabs(_OPEN_S):
             self.close()
             raise EdgeError(f"the camera at {self._shown} gives no frames: plug it in anew, or try another mode.")
-        self._held = True
 
     @property
     def _shown(self) -> str:
         return f"index {self._path}" if isinstance(self._path, int) else self._path
-
-    def read(self) -> Frame | None:
-        """Wait for the next frame.
-
-        Raises:
-            EdgeError: the camera gives no frames any more.
-        """
-        if not self.skip():
-            return None
-        taken = self._taken()
-        found, image = self._capture.retrieve()
-        if not found:
-            raise self._lost()
-        return Frame(np.asarray(image, dtype=np.uint8), self._given - 1, taken)
-
-    def skip(self) -> bool:
-        """Wait for the next frame without decoding it.
-
-        Raises:
-            EdgeError: the camera gives no frames any more.
-        """
-        if self._ended:
-            return False
-        if not self._held and not (self._waits(_STALL_S) and self._capture.grab()):
-            raise self._lost()
-        self._held = False
-        self._given += 1
-        return True
-
-    def close(self) -> None:
-        self._ended = True
-        with quiet_opencv():
-            self._capture.release()
 
     def _ask_for(self, wish: Wish) -> None:
         if wish.pixels:
@@ -140,6 +103,9 @@ class DeviceCamera:
         letters = code.to_bytes(4, "little")
         return letters.decode("ascii").strip() if letters.isalnum() or letters.strip().isalnum() else ""
 
+    def _grabs(self, seconds: float = _STALL_S) -> bool:
+        return self._waits(seconds) and self._capture.grab()
+
     def _waits(self, seconds: float) -> bool:
         """Whether a frame comes within so long; OpenCV's own wait is ten seconds, and only V4L2 has this one."""
         if sys.platform != "linux" or not isinstance(self._path, str):
@@ -155,10 +121,6 @@ class DeviceCamera:
         now = time.monotonic()
         said = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
         return said if 0 <= now - said < _OLDEST_S else now
-
-    def _lost(self) -> EdgeError:
-        self._ended = True
-        return EdgeError(f"the camera at {self._shown} gives no frames any more: check its cable.")
 
 
 class DeviceFinder:
