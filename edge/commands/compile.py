@@ -14,7 +14,8 @@ import typer
 from edge.atomic import write_atomically
 from edge.bundle import Bundle, default_model, read_bundle
 from edge.commands import cli
-from edge.engines.cache import Built, cache_folder, sidecar
+from edge.engines.builder import TARGETS
+from edge.engines.cache import CURRENT, Built, cache_folder, sidecar
 from edge.engines.choose import Compiled, Plan, compile_bundle, plan_bundle
 from edge.engines.explain import Explanation
 from edge.errors import EdgeError
@@ -40,20 +41,24 @@ Examples:
 """
 
 
-class Target(str, Enum):
-    """What to build for."""
-
-    sm75 = "sm75"
-    sm80 = "sm80"
-    sm86 = "sm86"
-    sm89 = "sm89"
-    sm120 = "sm120"
-    sm121 = "sm121"
-    current = "current"
+def _family(value: str) -> str:
+    if value not in (*TARGETS, CURRENT):
+        raise typer.BadParameter(
+            f"'{value}' is none of {', '.join(TARGETS)}, {CURRENT}; a Jetson builds its engine itself: "
+            "run edge-compile there."
+        )
+    return value
 
 
 Model = Annotated[Path | None, typer.Argument(help="A .efiqa file; without it, the model that ships with the package.")]
-For = Annotated[Target, typer.Option(help="A GPU family to build for ahead of time, or this machine.")]
+For = Annotated[
+    str,
+    typer.Option(
+        callback=_family,
+        metavar="FAMILY",
+        help=f"Build ahead of time for {', '.join(TARGETS)}; {CURRENT} is this machine.",
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also write the engine to FILE, and FILE.json that describes it.")
 ]
@@ -87,7 +92,7 @@ ForProgram = Annotated[
 def compile_model(
     model: Model = None,
     engine: cli.Runtime = cli.EngineName.auto,
-    target: For = Target.current,
+    target: For = CURRENT,
     dla: Dla = None,
     out: Out = None,
     plan: PlanOnly = False,
@@ -98,15 +103,13 @@ def compile_model(
     debug: cli.Debug = False,
 ) -> None:
     """Build, keep, tell."""
-    if target is not Target.current and engine not in (cli.EngineName.auto, cli.EngineName.tensorrt_rtx):
-        raise typer.BadParameter(
-            f"only tensorrt_rtx builds for {target.value}; leave --engine out, or use --target current."
-        )
-    if dla is not None and (target is not Target.current or engine.value not in ("auto", "tensorrt")):
+    if target != CURRENT and engine not in (cli.EngineName.auto, cli.EngineName.tensorrt_rtx):
+        raise typer.BadParameter(f"only tensorrt_rtx builds for {target}; leave --engine out, or use --target current.")
+    if dla is not None and (target != CURRENT or engine.value not in ("auto", "tensorrt")):
         raise typer.BadParameter("--dla is for TensorRT on this machine; leave --target and other engines out.")
     if (export is None) != (program is None):
         raise typer.BadParameter("--export DIR and --for NAME go together: give both.")
-    builds = engine is not cli.EngineName.auto or target is not Target.current or dla is not None or plan
+    builds = engine is not cli.EngineName.auto or target != CURRENT or dla is not None or plan
     if export is not None and (builds or explain or out is not None):
         raise typer.BadParameter("--export builds no engine: give MODEL, --for and --json alone with it.")
     if plan and (explain or out is not None):
@@ -116,9 +119,9 @@ def compile_model(
         _export(bundle, export, program, as_json)
         return
     if plan:
-        _tell_plan(plan_bundle(bundle, engine.value, target.value, dla), bundle, as_json)
+        _tell_plan(plan_bundle(bundle, engine.value, target, dla), bundle, as_json)
         return
-    compiled = compile_bundle(bundle, engine.value, target.value, dla, explain)
+    compiled = compile_bundle(bundle, engine.value, target, dla, explain)
     built = compiled.built
     if out is not None:
         _copy(built, out)
@@ -181,7 +184,7 @@ def _facts(compiled: Compiled, model: Path, out: Path | None) -> dict[str, Any]:
 
 def _tell(compiled: Compiled, model: Path, out: Path | None) -> None:
     built = compiled.built
-    target = "this machine" if built.key["target"] == "current" else built.key["target"]
+    target = "this machine" if built.key["target"] == CURRENT else built.key["target"]
     how = "from the cache" if built.cached else f"built in {built.seconds:.1f} s"
     lines = [f"{model} on {built.key['runtime']} {built.key['version']} for {target}"]
     lines.append(f"{len(built.data) / 2**20:.2f} MiB, {how}")

@@ -15,6 +15,7 @@ from rich.progress import Progress, TaskID
 
 from edge.atomic import write_atomically
 from edge.bundle import Bundle
+from edge.engines.cache import CURRENT
 from edge.engines.checks import UnavailableError, check_network
 from edge.engines.tensorrt_log import Log, logger_of
 from edge.errors import EdgeError
@@ -39,7 +40,7 @@ class Ways:
         timing: a file for what the builder timed, so that the next build here is quick; None for none.
     """
 
-    target: str = "current"
+    target: str = CURRENT
     dla: int | None = None
     timing: Path | None = None
 
@@ -78,7 +79,7 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
     network = _network(trt, builder, config)
     _parse(trt, network, log, bundle)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that edge-compile --explain can tell the layers
-    if ways.target != "current":
+    if ways.target != CURRENT:
         _aim(trt, config, ways.target)
     if ways.dla is not None:
         _aim_at_dla(trt, builder, config, network, ways.dla)

@@ -22,6 +22,7 @@ from edge.engines.lock import alone
 from edge.errors import EdgeError
 
 Key = dict[str, str]
+CURRENT = "current"  # the target of an engine that is for the machine it is built on
 Loaded = TypeVar("Loaded")
 log = logging.getLogger("efiqa-edge")
 
@@ -79,7 +80,7 @@ def engine_key(
         runtime: that builds and loads it.
         version: of the runtime.
         options: how it was built.
-        target: ``current``, or the GPU family it was built ahead of time for.
+        target: ``CURRENT``, or the GPU family it was built ahead of time for.
         device: of this machine, where the engine is bound to it; so with the next two.
         capability: compute capability of the GPU.
         driver: version of the GPU's driver.

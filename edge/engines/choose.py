@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from edge.bundle import Bundle
-from edge.engines.cache import Built, Key, find
+from edge.engines.cache import CURRENT, Built, Key, find
 from edge.engines.checks import UnavailableError
 from edge.engines.explain import Explanation, explain_layers, explain_onnx
 from edge.engines.openvino import OpenVinoEngine, openvino_key
@@ -78,7 +78,7 @@ def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None, 
 
 
 def compile_bundle(
-    bundle: Bundle, name: str = "auto", target: str = "current", dla: int | None = None, explain: bool = False
+    bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: int | None = None, explain: bool = False
 ) -> Compiled:
     """Build the engine of a bundle into the cache and verify it.
 
@@ -92,7 +92,7 @@ def compile_bundle(
     Raises:
         EdgeError: as ``open_engine``.
     """
-    if target != "current":
+    if target != CURRENT:
         _only_rtx(_with_dla(name, dla), target)
         said: list[str] | None = [] if explain else None
         built = compile_tensorrt_rtx(bundle, target, said)
@@ -108,13 +108,13 @@ def compile_bundle(
         engine.close()
 
 
-def plan_bundle(bundle: Bundle, name: str = "auto", target: str = "current", dla: int | None = None) -> list[Plan]:
+def plan_bundle(bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: int | None = None) -> list[Plan]:
     """What ``compile_bundle`` would do, and nothing of it done: one plan for each engine that it would try.
 
     The first without a reason is the one that would be built.
     """
     name = _with_dla(name, dla)
-    if target != "current":
+    if target != CURRENT:
         _only_rtx(name, target)
         name = "tensorrt_rtx"
     keys: dict[str, Callable[[], Key]] = {

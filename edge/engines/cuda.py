@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,7 +68,12 @@ def open_gpu() -> Gpu:
     try:
         import pycuda.driver as cuda
     except ModuleNotFoundError as error:
-        raise UnavailableError("pycuda is not installed: pip install pycuda (it needs the CUDA toolkit)") from error
+        missing = (
+            "pycuda is not installed: pip install pycuda (it needs the CUDA toolkit)"
+            if _has_driver()
+            else "there is no NVIDIA driver here: where there is an NVIDIA GPU, install it, then pycuda"
+        )
+        raise UnavailableError(missing) from error
     except Exception as error:  # no libcuda.so.1, or a numpy or CUDA that pycuda was not built for
         raise UnavailableError(
             f"pycuda does not start ({error}): install the NVIDIA driver, then pycuda again"
@@ -81,3 +88,11 @@ def open_gpu() -> Gpu:
         raise UnavailableError(f"there is no usable NVIDIA GPU here ({error}): check nvidia-smi") from error
     driver, lock = str(cuda.get_driver_version()), threading.RLock()
     return Gpu(cuda, device.name(), f"{major}.{minor}", driver, integrated, context, lock)
+
+
+def _has_driver() -> bool:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import Bundle
-from edge.engines.cache import Built, Key, engine_key, open_cached
+from edge.engines.cache import CURRENT, Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
 from edge.engines.explain import Layer, from_openvino
 from edge.engines.verify import Facts, verify
@@ -134,7 +134,7 @@ def _key(openvino: Any, core: Any, bundle: Bundle) -> Key:
     abilities = " ".join(sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
     device = f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} {abilities}"
     options = " ".join(f"{name}={value}" for name, value in _CONFIG.items())
-    return engine_key(bundle, "openvino", openvino.get_version(), options, "current", device)
+    return engine_key(bundle, "openvino", openvino.get_version(), options, CURRENT, device)
 
 
 def _build(core: Any, bundle: Bundle) -> bytes:

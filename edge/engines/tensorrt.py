@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.bundle import Bundle
 from edge.engines.builder import Ways
-from edge.engines.cache import Key, cache_folder, engine_key
+from edge.engines.cache import CURRENT, Key, cache_folder, engine_key
 from edge.engines.checks import UnavailableError, half_installed
 from edge.engines.cuda import Gpu, open_gpu
 from edge.engines.tensorrt_run import TensorRtEngine, open_verified
@@ -52,7 +52,7 @@ def _import_tensorrt() -> Any:
 
 def _key(trt: Any, gpu: Gpu, bundle: Bundle, ways: Ways) -> Key:
     return engine_key(
-        bundle, trt.__name__, trt.__version__, ways.options(), "current", gpu.name, gpu.capability, gpu.driver
+        bundle, trt.__name__, trt.__version__, ways.options(), CURRENT, gpu.name, gpu.capability, gpu.driver
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from edge.bundle import Bundle
 from edge.engines.builder import OPTIONS, TARGETS, Ways, build_engine
-from edge.engines.cache import Built, Key, engine_key, fetch
+from edge.engines.cache import CURRENT, Built, Key, engine_key, fetch
 from edge.engines.checks import UnavailableError, half_installed
 from edge.engines.cuda import Gpu, open_gpu
 from edge.engines.tensorrt_run import TensorRtEngine, open_verified
@@ -42,13 +42,13 @@ def compile_tensorrt_rtx(bundle: Bundle, target: str, said: list[str] | None = N
     )
 
 
-def tensorrt_rtx_key(bundle: Bundle, target: str = "current") -> Key:
+def tensorrt_rtx_key(bundle: Bundle, target: str = CURRENT) -> Key:
     """The key of a bundle's engine.
 
     Raises:
         UnavailableError: TensorRT-RTX is missing, or for ``current`` the GPU.
     """
-    family = _family(open_gpu()) if target == "current" else target
+    family = _family(open_gpu()) if target == CURRENT else target
     return _key(_import_tensorrt_rtx(), bundle, family)
 
 

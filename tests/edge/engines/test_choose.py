@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge.bundle import Bundle
-from edge.engines import tensorrt, tensorrt_run
+from edge.engines import cuda, tensorrt, tensorrt_run
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import compile_bundle, open_engine, plan_bundle
 from edge.engines.cuda import Gpu
@@ -65,10 +65,17 @@ def test_auto_gives_the_last_engine_s_own_reason(make_bundle: MakeBundle) -> Non
 
 @pytest.mark.usefixtures("cpu_only")
 @pytest.mark.parametrize(
-    ("name", "remedy"),
-    [("tensorrt", "JetPack"), ("tensorrt_rtx", "pip install")],
+    ("name", "driver", "remedy"),
+    [
+        ("tensorrt", False, "JetPack"),
+        ("tensorrt_rtx", True, "pip install pycuda"),
+        ("tensorrt_rtx", False, "there is no NVIDIA driver here"),
+    ],
 )
-def test_a_named_engine_that_is_not_here(make_bundle: MakeBundle, name: str, remedy: str) -> None:
+def test_a_named_engine_that_is_not_here(
+    make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, name: str, driver: bool, remedy: str
+) -> None:
+    monkeypatch.setattr(cuda, "_has_driver", lambda: driver)
     with pytest.raises(EdgeError, match=remedy):
         open_engine(make_bundle(), name)
     with pytest.raises(EdgeError, match=remedy):
