@@ -16,7 +16,7 @@ from edge.hint import languages
 from edge.preview import gate
 from edge.preview.gate import Handler, add_headers, cookie_name, refusal
 from edge.preview.hub import Capture
-from edge.preview.painter import Kind
+from edge.preview.painter import Kind, Picture
 from edge.preview.state import PROMETHEUS, frame_state, metrics
 
 if TYPE_CHECKING:
@@ -188,16 +188,30 @@ class Routes:
                 if message.type is not WSMsgType.TEXT or message.data not in ("overlay", "plain"):
                     break
                 kind: Kind = message.data
-                wanted = max(seen + 1, self._hub.frames)  # an older one lies there from when somebody last looked
-                while (picture := self._hub.pictures.get(kind)) is None or picture.number < wanted:
-                    if self._hub.ended or socket.closed:
-                        return socket
-                    self._preview.painter.want(kind)
-                    await self._hub.wait(1.0)
+                if (picture := await self._next(kind, seen, socket)) is None:
+                    return socket
                 seen = picture.number
                 self._hub.ages_s.append(time.monotonic() - picture.taken)
                 await asyncio.wait_for(socket.send_bytes(picture.jpeg), _SLOW_S)
         return socket
+
+    async def _next(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> Picture | None:
+        """The next picture; one that comes more than two periods late is passed over, once, for the one after it."""
+        fps = self._preview.counts.fps
+        picture = await self._newer(kind, seen, socket)
+        if picture is not None and fps > 0 and time.monotonic() - picture.taken > 2 / fps:
+            return await self._newer(kind, picture.number, socket)
+        return picture
+
+    async def _newer(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> Picture | None:
+        """Wait for a picture of a newer frame; None once there will be none, or nobody to send it to."""
+        wanted = max(seen + 1, self._hub.frames)  # an older one lies there from when somebody last looked
+        while (picture := self._hub.pictures.get(kind)) is None or picture.number < wanted:
+            if self._hub.ended or socket.closed:
+                return None
+            self._preview.painter.want(kind)
+            await self._hub.wait(1.0)
+        return picture
 
     def _frame(self, language: str) -> bytes:
         """The event of the newest frame, made once for all who read that language."""

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
+from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Camera, Frame
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.model import QualityModel
@@ -135,3 +136,16 @@ def demo(quality: QualityModel, clear: list[np.ndarray]) -> Iterator[Callable[..
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def graded_grey() -> Callable[..., Graded]:
+    """Makes a frame of one grey without a field, taken so many seconds ago."""
+
+    def make(grey: int, age_s: float) -> Graded:
+        image = np.full((60, 80, 3), grey, np.uint8)
+        nothing = np.zeros((4, 4), bool)
+        assessment = Assessment(0.0, "no_fundus", nothing.astype(np.float32), nothing, None, Timings(1, 1, 1))
+        return Graded(Frame(image, 0, time.monotonic() - age_s), assessment, 0.0, 1.0)
+
+    return make

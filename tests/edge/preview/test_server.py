@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.capture.loop import Counts
+from edge.capture.loop import Counts, Graded
 from edge.errors import EdgeError
 from edge.preview import connections, gate, routes
 from edge.preview.server import Controls, Listen, Preview
@@ -167,6 +167,21 @@ def test_age_of_what_was_sent_is_told(demo: Start) -> None:
     assert [float(age) for age in told] == sorted(float(age) for age in told)
     assert len(told) == 3
     assert float(told[0]) > 0
+
+
+def test_a_late_picture_is_passed_over_for_the_next_one_but_not_two(graded_grey: Callable[..., Graded]) -> None:
+    counts = Counts(graded=31, seconds=1.0)  # 30 frames a second
+
+    async def ask_once(preview: Preview) -> float:
+        async with aiohttp.ClientSession() as client, client.ws_connect(f"{preview.url}stream") as stream:
+            await stream.send_str("plain")
+            for number, grey in enumerate((60, 200), 1):
+                preview.publish(graded_grey(grey, age_s=10.0))
+                await asyncio.to_thread(wait_for, lambda number=number: preview.painter.drawn >= number)
+            return float(picture_of(await stream.receive_bytes(timeout=20)).mean())
+
+    with Preview(Listen(port=0), counts, Controls(None), lambda sentence: None) as preview:
+        assert asyncio.run(ask_once(preview)) == pytest.approx(200, abs=3)
 
 
 def test_health_says_so_where_no_frame_comes() -> None:
