@@ -16,6 +16,7 @@ from edge.errors import EdgeError
 from edge.image_header import Header, HeaderError, read_header
 
 SUFFIXES = frozenset({".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"})
+UNREAD = frozenset({".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jp2", ".nef"})  # but photographs
 SMALLEST = 32  # pixels on a side
 MOST_PIXELS = 64 << 20  # decoded at once; about 190 MiB of BGR
 MOST_BYTES = 512 << 20  # of a file: 64 megapixels of uncompressed 16-bit RGBA
@@ -65,6 +66,12 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
         EdgeError: a folder is missing, unreadable or without images, or a pattern matches none.
     """
     return [image for path in paths for image in _images_of(Path(path))]
+
+
+def unread_images(paths: Sequence[Path | str]) -> list[Path]:
+    """Photographs in folders that ``find_images`` passes over, because their format is not read: HEIC, raw files."""
+    walked = (Path(where, name) for path in paths for where, _, names in os.walk(path) for name in names)
+    return sorted(each for each in walked if each.suffix.lower() in UNREAD and not each.name.startswith("."))
 
 
 def _images_of(path: Path) -> list[Path]:

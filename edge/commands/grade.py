@@ -20,6 +20,7 @@ from edge.commands import cli
 from edge.errors import EdgeError
 from edge.evaluation import Evaluation, Ranking, hold_against
 from edge.grading import GradedFile, find_inputs, grade_files, picture_stems, readable, write_csv, write_pictures
+from edge.images import unread_images
 from edge.labels import choose_truth, key_of
 from edge.model import QualityModel
 
@@ -58,6 +59,9 @@ def grade(
 ) -> None:
     """Parse, grade, print."""
     inputs = find_inputs(paths)
+    if passed := unread_images(paths):
+        words = f"note: {len(passed)} photographs are passed over, such as {passed[0]}: convert them to JPEG or PNG."
+        cli.err.print(Text(words), soft_wrap=True)
     images = [item.path for item in inputs if not item.error]
     _check_outputs(csv, maps, labels, images)
     truth = choose_truth(labels, images)

@@ -289,6 +289,19 @@ def test_the_graded_score_of_the_docs_is_read(tmp_path: Path, run: Any) -> None:
     assert f"graded score of {len(table.splitlines()) - 1} images from" in out
 
 
+def test_photographs_of_a_kind_that_is_not_read_are_told_of(tmp_path: Path, run: Any) -> None:
+    save(tmp_path / "photos" / "a.png", eye())
+    _, _, quiet = run(tmp_path / "photos")
+    (tmp_path / "photos" / "phone").mkdir()
+    for name in ("IMG_1.HEIC", "IMG_2.heic", ".hidden.heic", "notes.txt"):
+        (tmp_path / "photos" / "phone" / name).write_bytes(b"x")
+    code, out, said = run(tmp_path / "photos")
+    assert "passed over" not in quiet
+    assert "note: 2 photographs are passed over, such as" in said
+    assert "IMG_1.HEIC: convert them to JPEG or PNG" in said
+    assert (code, "1 graded" in out) == (0, True)
+
+
 def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:
     for number in range(3):
         save(tmp_path / "good" / f"{number}.png", eye(number))
