@@ -39,7 +39,7 @@ class Live:
         hint_ms: from a frame taken to its hint: p50, p99, most.
         pictures: sent to the page.
         picture_ms: from a frame taken to its picture sent: p50, p99, most.
-        memory_mib: resident, in the middle between beginning and end.
+        memory_mib: resident, median of what was held once that had settled.
         slope_mib: by which memory grows a minute, by least squares; None where the system does not tell.
     """
 
@@ -93,32 +93,41 @@ def measure(source: str, seconds: float) -> Live:
         port = probe.getsockname()[1]
     lines: list[dict[str, float]] = []
     seen = Seen()
-    memory: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+") as said:
         command = [sys.executable, "-m", "edge.commands.capture", source, "--web", "--port", str(port), "--json"]
         command += ["--seconds", str(seconds), "--out", str(Path(folder) / "session"), "--strictness", "normal"]
-        with (Path(folder) / "said").open("w+") as said:
-            session = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
-            assert session.stdout is not None
-            reader = threading.Thread(target=_read, args=(session.stdout, lines), daemon=True)
-            page = threading.Thread(target=lambda: asyncio.run(_look(port, seen)), daemon=True)
-            reader.start()
-            page.start()
-            with Progress(console=err, transient=True) as progress:
-                task = progress.add_task("session", total=seconds)
-                began = time.monotonic()
-                while session.poll() is None:
-                    time.sleep(_PAUSE_S)
-                    spent = time.monotonic() - began
-                    progress.update(task, completed=spent)
-                    if (held := _resident_mib(session.pid)) is not None:
-                        memory.append((spent, held))
-            reader.join()
-            page.join()
-            said.seek(0)
-            if session.returncode != 0 or len(lines) < 2:
-                raise EdgeError(f"the session failed: {' '.join(said.read().split())[-500:]}")
+        session = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
+        assert session.stdout is not None
+        reader = threading.Thread(target=_read, args=(session.stdout, lines), daemon=True)
+        page = threading.Thread(target=lambda: asyncio.run(_look(port, seen)), daemon=True)
+        reader.start()
+        page.start()
+        try:
+            memory = _watch(session, seconds)
+        finally:  # a session must not go on without the one who measures it
+            session.terminate()
+            session.wait()
+        reader.join()
+        page.join()
+        said.seek(0)
+        if session.returncode != 0 or len(lines) < 2:
+            raise EdgeError(f"the session failed: {' '.join(said.read().split())[-500:]}")
     return _found(lines, seen, memory)
+
+
+def _watch(session: subprocess.Popen[str], seconds: float) -> list[tuple[float, float]]:
+    """Wait for the end of a session; its resident memory in MiB, and after how many seconds it held that."""
+    memory: list[tuple[float, float]] = []
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("session", total=seconds)
+        began = time.monotonic()
+        while session.poll() is None:
+            time.sleep(_PAUSE_S)
+            spent = time.monotonic() - began
+            progress.update(task, completed=spent)
+            if (held := _resident_mib(session.pid)) is not None:
+                memory.append((spent, held))
+    return memory
 
 
 def _read(stdout: IO[str], lines: list[dict[str, float]]) -> None:
