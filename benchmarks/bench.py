@@ -30,8 +30,8 @@ from edge import EdgeError, QualityModel
 from edge.commands.cli import err
 
 _BLOCKS = 10  # turns of ours and the reference
-_STOPPED = "Interrupted while the reference was timed."
-_STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
+STOPPED = "Interrupted while the reference was timed."
+STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
 
 
 @dataclass(frozen=True)
@@ -171,13 +171,13 @@ def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, 
             except EdgeError as error:
                 besides.notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
     except KeyboardInterrupt:
-        besides.notes.append(_STOPPED_BESIDES)
+        besides.notes.append(STOPPED_BESIDES)
         besides.interrupted = True
         return
     if asked.reference:
-        besides.reference, notes = _compare(model.assess, frames, threads)
+        besides.reference, notes = compare_with_reference(model.assess, frames, threads)
         besides.notes += notes
-        besides.interrupted = _STOPPED in notes
+        besides.interrupted = STOPPED in notes
 
 
 def time_scenarios(assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int) -> Timed:
@@ -225,7 +225,7 @@ def _run(name: str, assess: Assess, chosen: Frames, fps: float | None, limit: Li
     return single_stream(assess, chosen.images, limit, tick)
 
 
-def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
+def compare_with_reference(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
     """The comparison, and notes on it; whatever is wrong with the reference must not cost us our own figures."""
     reason = why_no_reference()
     if reason is not None:
@@ -236,13 +236,13 @@ def _compare(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison |
         with progress("ours and the reference in turns", _BLOCKS) as tick:
             compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
     except KeyboardInterrupt:
-        return None, (_STOPPED,)
+        return None, (STOPPED,)
     except EdgeError as error:
         return None, (f"Ours failed beside the reference, which was left out: {without_folders(str(error))}",)
     except (ImportError, OSError, RuntimeError, MemoryError) as error:
         lines = str(error).strip().splitlines() or ["no message"]
         return None, (f"The reference failed and was left out ({type(error).__name__}: {lines[0]}).",)
-    return compared, (_STOPPED,) if compared.interrupted else ()
+    return compared, (STOPPED,) if compared.interrupted else ()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import cv2
 import typer
 
-from benchmarks.bench import progress, time_scenarios
+from benchmarks.bench import STOPPED, compare_with_reference, progress, time_scenarios
 from benchmarks.compare_check import check
 from benchmarks.frames import Frames, phantom_frames
 from benchmarks.layers import count_layers
@@ -18,7 +18,6 @@ from benchmarks.peers.build import PEERS, Peer
 from benchmarks.peers.measure import measure_peers
 from benchmarks.plan import Scenario, plan
 from benchmarks.predict import predict
-from benchmarks.reference import VIT_L16, build_reference, compare, why_no_reference
 from benchmarks.rivals import SHIPPED, open_rival
 from benchmarks.roofline import Roofline, measure_roofline
 from benchmarks.summing import notes_on
@@ -59,7 +58,7 @@ def tables(
 
     Example: edge-bench tables docs/benchmarks.md
     """
-    text = read_page(page)
+    read_page(page)  # a page without a place for the tables is told of before an hour of measuring
     chosen = choose(only)
     load = load_average()
     if threads is not None:
@@ -71,7 +70,7 @@ def tables(
     def measured(more: list[str], last: bool = False) -> None:
         """Into the page at once: a run of an hour that is cut short must not be for nothing."""
         parts.extend(more)
-        put_into(page, text, "\n\n".join(parts if last else [*parts, UNFINISHED]))
+        put_into(page, "\n\n".join(parts if last else [*parts, UNFINISHED]))
 
     with QualityModel.load(model, "openvino", threads) as quality:
         with progress("roofline", None):
@@ -113,15 +112,10 @@ def _speed(
 
 
 def _reference(quality: QualityModel, frames: Frames, threads: int) -> list[str]:
-    why = why_no_reference()
-    if why is not None:
-        return [why]
-    with progress("ours and the reference in turns", 10) as tick:
-        theirs = build_reference(VIT_L16, threads)
-        compared = compare(VIT_L16.name, quality.assess, theirs, frames.images, 10, tick)
-    if compared.interrupted:
+    compared, notes = compare_with_reference(quality.assess, frames, threads)
+    if STOPPED in notes:
         raise KeyboardInterrupt
-    return [reference_table(compared)]
+    return [*notes] if compared is None else [reference_table(compared)]
 
 
 def _trust(model: Path | None, frames: Frames, threads: int | None, pairs: int) -> list[str]:

@@ -92,14 +92,14 @@ def measure(source: str, seconds: float) -> Live:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     lines: list[dict[str, float]] = []
-    seen = Seen()
+    seen, ended = Seen(), threading.Event()
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+") as said:
         command = [sys.executable, "-m", "edge.commands.capture", source, "--web", "--port", str(port), "--json"]
         command += ["--seconds", str(seconds), "--out", str(Path(folder) / "session"), "--strictness", "normal"]
         session = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
         assert session.stdout is not None
         reader = threading.Thread(target=_read, args=(session.stdout, lines), daemon=True)
-        page = threading.Thread(target=lambda: asyncio.run(_look(port, seen)), daemon=True)
+        page = threading.Thread(target=lambda: asyncio.run(_look(port, seen, ended)), daemon=True)
         reader.start()
         page.start()
         try:
@@ -107,6 +107,7 @@ def measure(source: str, seconds: float) -> Live:
         finally:  # a session must not go on without the one who measures it
             session.terminate()
             session.wait()
+            ended.set()
         reader.join()
         page.join()
         said.seek(0)
@@ -137,14 +138,14 @@ def _read(stdout: IO[str], lines: list[dict[str, float]]) -> None:
             lines.append(told)
 
 
-async def _look(port: int, seen: Seen) -> None:
+async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
     """Ask for pictures as the page does, each when the last one is there, until the session ends."""
     import aiohttp
 
     url = f"http://127.0.0.1:{port}"
     looked = False
     async with aiohttp.ClientSession() as client:
-        for _ in range(240):  # a session takes a moment to start
+        while not ended.is_set():  # a session takes a moment to start
             with contextlib.suppress(aiohttp.ClientError):
                 async with client.ws_connect(f"{url}/stream") as stream:
                     looked, asked_at = True, 0.0

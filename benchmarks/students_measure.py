@@ -29,7 +29,7 @@ from edge.commands.cli import err
 from edge.frame import normalise
 from edge.model import QualityModel
 from trainer import runs
-from trainer.distill import fit, predict, prepare_lessons, student_key
+from trainer.distill import as_the_device_cuts, fit, predict, prepare_lessons, student_key
 from trainer.files import write
 from trainer.map_eyes import HELD_OUT
 from trainer.map_makers import bundle_maps
@@ -40,6 +40,7 @@ from trainer.vessels import load_segmenter
 
 BLOCKS = 20  # turns of all students
 _BLOCK, _COLD = 25, 5  # inferences of a turn; the first find the caches full of another student, and are not counted
+_LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
 _BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
 _SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on beside the weights
 
@@ -67,7 +68,7 @@ def train_students(recipe: Recipe, plans: Sequence[Plan], steps: int, data: Path
     Raises:
         EdgeError: a step before is missing, or a checkpoint is of other things.
     """
-    keys = {plan: student_key(recipe_of(recipe, plan, steps), data, out) for plan in plans}
+    keys = {plan: runs.key_of(student_key(recipe_of(recipe, plan, steps), data, out), _LESSONS) for plan in plans}
     wanted = [plan for plan in plans if not runs.finished(folder_of(out, plan), keys[plan])]
     for plan in plans:
         if plan not in wanted:
@@ -78,7 +79,8 @@ def train_students(recipe: Recipe, plans: Sequence[Plan], steps: int, data: Path
     for plan in wanted:
         err.print(f"students: training {plan.name}")
         its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
-        student, losses = fit(its, lessons, segmenter, folder, keys[plan])
+        cut = replace(lessons, photographs=as_the_device_cuts(its, data))
+        student, losses = fit(its, cut, segmenter, folder, keys[plan])
         runs.finish(folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride))
 
 

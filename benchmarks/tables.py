@@ -37,8 +37,9 @@ def read_page(page: Path) -> str:
     return text
 
 
-def put_into(page: Path, text: str, tables: str) -> None:
-    """Replace what stands between the comments."""
+def put_into(page: Path, tables: str) -> None:
+    """Replace what stands between the comments, and leave all else as it is by now."""
+    text = read_page(page)
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     try:
         write_atomically(page, f"{before}{BEGIN}\n\n{tables}\n\n{after}".encode())

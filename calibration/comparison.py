@@ -99,9 +99,10 @@ def compare_forms(
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
     thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
     student = Student(network, found.network, exact.bundle, rounded.bundle)
+    where = "folder" if data else "synthetic eyes"
     sets = {
         "golden frames": named_phantoms(_GOLDEN),
-        "folder": chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS) if data else ()),
+        where: chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS) if data else ()),
     }
     forms = {}
     for name, frames in sets.items():
@@ -110,7 +111,7 @@ def compare_forms(
     write_parity(folder, forms, _differences(labelled))
     for each in forms.values():
         check_forms(each, student, held, found.damages[0].layer)
-    parity = forms["folder"].between("INT8, openvino", "float, openvino")
+    parity = forms[where].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
     return Comparison(golden, labelled, thresholds, parity, forms, time_both(exact, rounded, held[0]))
 

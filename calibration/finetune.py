@@ -90,7 +90,7 @@ def finetune(quantized: nn.Module, network: nn.Module, frames: Tensors, steps: i
             wanted = network(some)
         loss = _apart(learned(some), wanted)
         if not torch.isfinite(loss):
-            raise EdgeError(f"fine-tuning left the numbers at step {step}: calibrate without --finetune.")
+            raise EdgeError(f"fine-tuning left the numbers at step {step}: calibrate with --finetune 0.")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.field import find_field
 from edge.frame import prepare
 from edge.images import read_image
+from edge.labels import key_of
 from edge.phantom.golden import golden_frame
 from trainer.datasets import find_photographs, in_threads, or_left_out
 from trainer.recipe import Recipe
@@ -37,7 +38,8 @@ def named_frames(
     if data is None:
         yield from named_phantoms(range(number))
         return
-    found = [p.path for p in find_photographs(data, recipe.exclude) if str(p.path) not in without]
+    apart = {key_of(Path(name)) for name in without}
+    found = [p.path for p in find_photographs(data, recipe.exclude) if key_of(p.path) not in apart]
     if found:
         yield from read_frames([found[n] for n in np.unique(np.linspace(0, len(found) - 1, number).astype(int))])
 

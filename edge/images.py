@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -70,7 +70,7 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
 
 def unread_images(paths: Sequence[Path | str]) -> list[Path]:
     """Photographs in folders that ``find_images`` passes over, because their format is not read: HEIC, raw files."""
-    walked = (Path(where, name) for path in paths for where, _, names in os.walk(path) for name in names)
+    walked = (Path(where, name) for path in paths for where, names in _walk(Path(path)) for name in names)
     return sorted(each for each in walked if each.suffix.lower() in UNREAD and not each.name.startswith("."))
 
 
@@ -102,9 +102,15 @@ def _in_folder(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         raise EdgeError(f"{error.filename} cannot be listed ({_reason(error)}): check its permissions.")
 
+    for where, names in _walk(folder, fail):
+        yield from (Path(where, name) for name in sorted(names) if _is_photograph(name))
+
+
+def _walk(folder: Path, fail: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below one, but for hidden ones, and the names of its files."""
     for where, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(where, name) for name in sorted(names) if _is_photograph(name))
+        yield where, names
 
 
 def _is_photograph(name: str) -> bool:

@@ -15,14 +15,14 @@ from edge.errors import EdgeError
 Quality = Literal["good", "usable", "reject", "outlier"]
 _T = TypeVar("_T")
 
-_FOLDERS: dict[str, Quality] = {
+QUALITY_FOLDERS: dict[str, Quality] = {
     "good": "good",
     "usable": "usable",
     "reject": "reject",
     "bad": "reject",
     "outlier": "outlier",  # not a fundus at all: counted at the thresholds, no part of good against reject
 }
-_WORDS: dict[str, Quality] = {**_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
+_WORDS: dict[str, Quality] = {**QUALITY_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
 _RANKED = 3  # images that a rank correlation needs: of two, any order is perfect
 
 
@@ -80,7 +80,7 @@ def read_labels(path: Path) -> dict[Path, Quality]:
 def _is_graded(cells: Sequence[str]) -> bool:
     """Whether a quality column is a graded score: no word of a label, and more numbers than the two that are labels."""
     numbers = {number for cell in cells if math.isfinite(number := _number(cell))}
-    return len(numbers) > 2 and not any(cell.lower() in _FOLDERS for cell in cells)
+    return len(numbers) > 2 and not any(cell.lower() in QUALITY_FOLDERS for cell in cells)
 
 
 def _number(cell: str) -> float:
@@ -192,7 +192,7 @@ def labels_from_folders(paths: Iterable[Path]) -> dict[Path, Quality] | None:
     """
     labels: dict[Path, Quality] = {}
     for path in paths:
-        quality = _FOLDERS.get(path.absolute().parent.name.lower())
+        quality = QUALITY_FOLDERS.get(path.absolute().parent.name.lower())
         if quality is None:
             return None
         labels[key_of(path)] = quality

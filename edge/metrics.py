@@ -20,7 +20,7 @@ Labels = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value and its 95 % bootstrap interval."""
+    """A measured value and its 95 % interval."""
 
     value: float
     low: float

@@ -136,7 +136,8 @@ def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None
         weights: see ``trainer.published``.
 
     Raises:
-        EdgeError: the recipe wants another teacher, or the file does not fit the backbone.
+        EdgeError: the recipe wants another teacher, the file does not fit the backbone, or a linear adapter of other
+            weights is there already.
     """
     if recipe.adapter.teacher != "linear":
         raise EdgeError(
@@ -146,8 +147,11 @@ def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None
     channels = load_backbone(recipe.adapter.backbone).channels
     adapter = Adapter(channels, convolutional=False)
     adapter.last = import_linear(weights, channels)
-    key, metrics = runs.key_of(weights.read_bytes().hex()), {"weights": weights.name}
-    runs.finish(out / "adapter" / "linear", adapter, recipe, key, metrics, imported=weights.name)
+    key, folder = runs.key_of(weights.read_bytes().hex()), out / "adapter" / "linear"
+    if runs.finished(folder, key):
+        err.print("adapter: imported already")
+        return
+    runs.finish(folder, adapter, recipe, key, {"weights": weights.name}, imported=weights.name)
 
 
 def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None = None) -> str:

@@ -69,7 +69,8 @@ def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path,
                 metrics = read_metrics(folder)
                 said = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": metrics}
                 out.print_json(json.dumps(said), indent=None)
-            err.print(f"{name}: {minutes:.1f} minutes; look at the picture in {folder}", markup=False)
+            look = f"; look at the picture in {folder}" if any(folder.glob("*.png")) else ""
+            err.print(f"{name}: {minutes:.1f} minutes{look}", markup=False)
 
 
 @app.command()
@@ -119,6 +120,8 @@ def adapter(
 
     Example: edge-train adapter --recipe quick --data photographs --out runs/mine
     """
+    if maps is not None and weights is not None:
+        raise typer.BadParameter("--vessel-maps teach an adapter, and --weights bring one that is taught: give one.")
     _run({"adapter": _steps(maps, weights)["adapter"]}, recipe, data, run_folder, as_json)
 
 

@@ -83,9 +83,16 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> Lessons:
     features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
     maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone))]
     frames = Frames(*(np.concatenate(pair) for pair in zip(_fields(as_they_are), _fields(made), strict=True)))
-    # Resampled once more, a small photograph would look smoother in training than on the device.
+    return Lessons(frames, as_the_device_cuts(recipe, data), to_grid(np.concatenate(maps), grid))
+
+
+def as_the_device_cuts(recipe: Recipe, data: Path) -> NDArray[np.uint8]:
+    """The photographs at the size of the student's input, uint8 BGR (P, S', S', 3).
+
+    Resampled once more, a small photograph would look smoother in training than on the device.
+    """
     cut = load_squares(find_photographs(data, recipe.exclude), recipe.distill.size, "distill: reading")
-    return Lessons(frames, np.stack([s.picture for s in cut]), to_grid(np.concatenate(maps), grid))
+    return np.stack([s.picture for s in cut])
 
 
 def _fields(frames: Frames) -> tuple[NDArray[np.generic], ...]:

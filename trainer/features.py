@@ -118,5 +118,5 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise EdgeError(
-            f"{path} cannot be written ({error.strerror}): free some space or choose another --out."
+            f"{path} cannot be written ({error.strerror}): free some space or choose another folder."
         ) from error

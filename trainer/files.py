@@ -53,7 +53,7 @@ def write_tensors(path: Path, arrays: Mapping[str, NDArray[np.generic]], key: st
             raise
         except (OSError, SafetensorError) as error:
             temporary.unlink(missing_ok=True)
-            raise EdgeError(f"{path} cannot be written ({error}): free some space or choose another --out.") from error
+            raise EdgeError(f"{path} cannot be written ({error}): free some space or choose another folder.") from error
 
     by_first(work)
 
@@ -71,7 +71,7 @@ def check_room(path: Path, size: int) -> None:
         if free < size:
             raise EdgeError(
                 f"{path} needs about {size / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} free: "
-                "free some space or choose another --out."
+                "free some space or choose another folder."
             )
 
     by_first(work)
@@ -169,7 +169,7 @@ def _write(path: Path, data: bytes) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise EdgeError(
-            f"{path} cannot be written ({error.strerror}): free some space or choose another --out."
+            f"{path} cannot be written ({error.strerror}): free some space or choose another folder."
         ) from error
 
 

@@ -156,7 +156,7 @@ def grid_of(backbone: Backbone, size: int) -> int:
         below = max(1, patches) * backbone.patch
         raise EdgeError(
             f"{backbone.name} takes sides that are a multiple of {backbone.patch}, not {size}: "
-            f"write {below} or {below + backbone.patch} as adapter.size in the recipe."
+            f"ask for {below} or {below + backbone.patch} (adapter.size of the recipe, --size of edge-calibrate)."
         )
     return patches
 

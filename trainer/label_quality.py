@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import EdgeError
 from edge.evaluation import Labelled, rank
 from edge.evaluation import evaluate as hold_against_labels
-from edge.labels import Quality, Ratings, has_both_classes, labels_from_folders, read_truth
+from edge.labels import QUALITY_FOLDERS, Quality, Ratings, has_both_classes, labels_from_folders, read_truth
 from trainer.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
 from trainer.map_makers import MapMaker
 from trainer.mistakes import save_mistakes
@@ -45,7 +46,9 @@ def find_labelled(data: Path) -> list[LabelledSet]:
     found = []
     for good in sorted(data.rglob("good")):
         if (good.parent / "bad").is_dir():
-            found.append((good.parent, labels_from_folders(p.path for p in find_photographs(good.parent)) or {}))
+            beside = (p.path for p in find_photographs(good.parent) if p.path.parent.parent == good.parent)
+            named = [path for path in beside if path.parent.name.lower() in QUALITY_FOLDERS]
+            found.append((good.parent, labels_from_folders(named) or {}))
     for table in sorted(data.rglob("labels.csv")):
         said = read_truth(table)
         if isinstance(said, dict):  # ratings rank photographs and say of none that it is good
@@ -113,6 +116,10 @@ def _scores(
 
     pairs = list(in_threads(or_left_out(read), [Photograph(path, None) for path in paths], f"reading {what}"))
     here = [pair for pair in pairs if pair is not None]
+    if not any(square for pair in here for square in pair):
+        raise EdgeError(
+            f"none of the photographs of {what} shows a field of view: mend them, or remove their labels."
+        )
     shown, for_student = ([square for square in some if square is not None] for some in zip(*here, strict=True))
     found = {
         name: pooled(maps_of(squares := for_student if name in STUDENTS else shown), squares)

@@ -94,7 +94,7 @@ def quality(maps_of: MapMaker, frames: Sequence[TrueFrame], sweep: Sequence[True
 
     Args:
         maps_of: makes the maps; see ``trainer.map_makers``.
-        frames: see ``spoiled`` and ``sequences`` of ``trainer.map_truth``.
+        frames: see ``spoiled`` and ``played`` of ``trainer.map_truth``.
         sweep: see ``swept`` there.
 
     Raises:

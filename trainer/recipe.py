@@ -160,6 +160,12 @@ def _check_ranges(recipe: Recipe, path: Path) -> None:
                 raise EdgeError(f"{where}, but must lie between 0 and 1: mend it.")
             if name in ("phantoms", "holdout_every") and value < 0:
                 raise EdgeError(f"{where}, but must be 0 or more: mend it.")
+    any_share, empty_share = recipe.frames.any_share, recipe.frames.empty_share
+    if any_share + empty_share >= 1:
+        raise EdgeError(
+            f"{path}: frames.any_share and frames.empty_share are {any_share} and {empty_share}, but must leave frames "
+            "to be spoiled on purpose: mend them, so that their sum is below 1."
+        )
     if recipe.seed < 0:
         raise EdgeError(f"{path}: seed is {recipe.seed}, but must be 0 or more: mend it.")
     if not all(0 < value < 1e3 for value in recipe.std) or not all(abs(value) < 1e3 for value in recipe.mean):

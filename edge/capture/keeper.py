@@ -25,7 +25,6 @@ class Keeper:
         self,
         folder: Path,
         describe: Callable[[Graded], dict[str, Any]],
-        on_saved: Callable[[Path, Graded], None],
         study: Study | None,
         hand_over: HandOver | None,
     ) -> None:
@@ -34,22 +33,24 @@ class Keeper:
         Args:
             folder: where everything lies.
             describe: makes the sidecar of a frame.
-            on_saved: told each captured frame, and where its picture is, once all its files are safe on disk.
             study: makes a DICOM file of each captured frame; where there was none, of the best one at the end.
             hand_over: takes these files.
         """
-        self._folder, self._describe, self._on_saved = folder, describe, on_saved
+        self._folder, self._describe = folder, describe
         self._study, self._hand_over = study, hand_over
         self._frame = BestFrame(folder)
         self.captured: list[Path] = []
         self.best: Graded | None = None
 
-    def capture(self, graded: Graded, told: dict[str, Any]) -> None:
+    def capture(self, graded: Graded, told: dict[str, Any]) -> Path:
         """Keep a captured frame; one that is kept already, as when a hand asks twice in a moment, stays as it is.
 
         Args:
             graded: the frame.
             told: of the capture, for the sidecar.
+
+        Returns:
+            Where its picture is.
 
         Raises:
             OSError: it could not be written; then nothing new is left of it.
@@ -60,7 +61,7 @@ class Keeper:
             save_frame(self._folder, graded, sidecar, self._dicom(graded, sidecar, len(self.captured) + 1))
             self._give(graded)
             self.captured.append(picture)
-        self._on_saved(picture, graded)
+        return picture
 
     def keep_best(self, best: Graded) -> None:
         """Keep a frame instead of the best one so far.

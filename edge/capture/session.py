@@ -21,7 +21,7 @@ from edge.capture.handover import HandOver
 from edge.capture.keeper import Keeper
 from edge.capture.loop import Graded
 from edge.capture.record import line_of, sidecar_of
-from edge.capture.storage import LINES, VIDEO, LineFile, claim_folder, why
+from edge.capture.storage import LINES, VIDEO, LineFile, claim_folder, is_full, why
 from edge.errors import EdgeError, first_line
 from edge.model import QualityModel
 
@@ -78,13 +78,11 @@ class Session:
         self.folder = claim_folder(wanted)
         self.undrawn = 0
         self.files: list[Path] = []
-        self._report, self._tell, self._wait = report, tell, wait
+        self._report, self._tell, self._on_saved, self._wait = report, tell, on_saved, wait
         self._low = _LOW_MIB
         # Frames are timed by ``time.monotonic``, which begins anywhere.
         zero = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=time.monotonic())
-        self._keeper = Keeper(
-            self.folder, lambda graded: sidecar_of(graded, model, source, zero), on_saved, study, hand_over
-        )
+        self._keeper = Keeper(self.folder, lambda graded: sidecar_of(graded, model, source, zero), study, hand_over)
         self._lines = LineFile(self.folder / LINES)
         self._film: Film | None = Film(self.folder / VIDEO, fps) if video else None
         self._told: set[str] = set()
@@ -219,18 +217,27 @@ class Session:
         """Save what waits, oldest first; what cannot be saved stays and is tried again a second later."""
         while self._captures:
             graded, told = self._captures[0]
-            self._keeper.capture(graded, told)
+            picture = self._keeper.capture(graded, told)
             with self._changed:
                 self._captures.popleft()
+            self._tell_saved(picture, graded)
         self._keeper.give_best_up()
 
+    def _tell_saved(self, picture: Path, graded: Graded) -> None:
+        """The frame is safe whatever becomes of this: a reader of our lines may have gone."""
+        try:
+            self._on_saved(picture, graded)
+        except Exception as error:
+            self._report_once(f"{picture} is saved, but could not be told of ({first_line(error)}).")
+
     def _kept(self, step: Callable[[], None]) -> bool:
-        """Write what the session is for; where that fails, the film gives its room up and it is tried once more."""
-        if self._guarded(step):
+        """Write what the session is for; on a full disk the film gives its room up and it is tried once more."""
+        trouble = self._trouble_of(step)
+        if trouble is None:
             return True
-        film, self._film = self._film, None
-        if film is None:
+        if self._film is None or not is_full(trouble):
             return False
+        film, self._film = self._film, None
         self._guarded(film.discard)
         return self._guarded(step)
 
@@ -262,17 +269,23 @@ class Session:
             self._keeper.keep_best(best)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
+        """Whether one step of writing went well."""
+        return self._trouble_of(step) is None
+
+    def _trouble_of(self, step: Callable[[], None]) -> Exception | None:
         """Run one step of writing; trouble is told once and ends neither the thread nor the session."""
         try:
             step()
         except OSError as error:
-            sentence = why(error, self.folder)
+            self._report_once(why(error, self.folder))
+            return error
         except Exception as error:  # a writer that dies silently would lose the best frame
             said = first_line(error)
-            sentence = f"something of {self.folder} could not be written ({said}); the other files are whole."
-        else:
-            return True
+            self._report_once(f"something of {self.folder} could not be written ({said}); the other files are whole.")
+            return error
+        return None
+
+    def _report_once(self, sentence: str) -> None:
         if sentence not in self._told:
             self._told.add(sentence)
             self._report(sentence)
-        return False

@@ -173,9 +173,14 @@ def _encode(kind: str, picture: NDArray[np.uint8], settings: Sequence[int]) -> b
     return bytes(data)
 
 
+def is_full(error: Exception) -> bool:
+    """Whether it is for want of room that something could not be written."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def why(error: OSError, folder: Path) -> str:
     """One sentence for a session that goes on although something could not be kept."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return f"the disk of {folder} is full: frames are still graded, but not all of them is kept; free some space."
     return (
         f"{folder} could not be written to ({error.strerror or error}): frames are still graded, "

@@ -58,10 +58,11 @@ def grade(
     debug: cli.Debug = False,
 ) -> None:
     """Parse, grade, print."""
-    inputs = find_inputs(paths)
     if passed := unread_images(paths):
-        words = f"note: {len(passed)} photographs are passed over, such as {passed[0]}: convert them to JPEG or PNG."
+        number = "1 photograph is" if len(passed) == 1 else f"{len(passed)} photographs are"
+        words = f"note: {number} passed over, such as {passed[0]}: convert them to JPEG or PNG."
         cli.err.print(Text(words), soft_wrap=True)
+    inputs = find_inputs(paths)
     images = [item.path for item in inputs if not item.error]
     _check_outputs(csv, maps, labels, images)
     truth = choose_truth(labels, images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -58,9 +59,10 @@ class Teller:
         self._event("captured", file=str(picture))
 
     def _event(self, kind: str, **said: str) -> None:
-        """What happens between frames, among the lines of ``--json``."""
+        """What happens between frames, among the lines of ``--json``; the next frame meets a reader that left."""
         if self._json_lines:
-            _print_line(json.dumps({"event": kind, **said}))
+            with contextlib.suppress(BrokenPipeError):
+                _print_line(json.dumps({"event": kind, **said}))
 
 
 def _print_line(line: str) -> None:

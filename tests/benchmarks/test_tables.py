@@ -24,7 +24,7 @@ def test_tables_go_between_the_comments_and_nowhere_else(tmp_path: Path) -> None
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     for tables in ("one", "two"):
-        put_into(page, read_page(page), tables)
+        put_into(page, tables)
         assert page.read_text() == PAGE.replace("old", tables)
 
 

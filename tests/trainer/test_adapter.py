@@ -217,6 +217,10 @@ def test_published_weights_become_the_teacher(tmp_path: Path) -> None:
     np.save(tmp_path / "other.npy", numbers[3:])
     with pytest.raises(EdgeError, match=r"other\.npy holds an array .* backbone has"):
         import_weights(recipe, tmp_path, tmp_path / "run", tmp_path / "other.npy")
+    np.save(tmp_path / "other.npy", 2 * numbers)
+    with pytest.raises(EdgeError, match="holds a finished step"):  # never overwritten
+        import_weights(recipe, tmp_path, tmp_path / "run", tmp_path / "other.npy")
+    import_weights(recipe, tmp_path, tmp_path / "run", tmp_path / "published.npy")
     np.testing.assert_array_equal(load_teacher(recipe, tmp_path / "run").maps(pictures), maps)
 
 

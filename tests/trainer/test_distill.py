@@ -170,6 +170,7 @@ def test_another_teacher_or_recipe_makes_another_student(tiny_run: Any, tmp_path
     channels, keys = load_backbone(recipe.adapter.backbone).channels, []
     for value in (0.1, 0.2):
         np.save(tmp_path / "published.npy", np.full(channels + 1, value, np.float32))
+        shutil.rmtree(tmp_path / "adapter", ignore_errors=True)
         import_weights(recipe, tiny_run.data, tmp_path, tmp_path / "published.npy")
         keys.append(student_key(recipe, tiny_run.data, tmp_path))
     assert keys[0] != keys[1]

@@ -29,6 +29,11 @@ def test_labelled_sets_are_found_by_folder_and_by_csv(photographs: Path, tmp_pat
     (folder,) = find_labelled(photographs)
     assert (folder.name, len(folder.paths)) == ("graded", 16)
     assert folder.qualities.count("reject") == 8
+    for name in ("good/1.png", "bad/2.png", "drive/images/3.png", "drive/bad/4.png"):
+        (tmp_path / "mixed" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mixed" / name).write_bytes(b"x")
+    (mixed,) = find_labelled(tmp_path / "mixed")  # what lies beside them has no label and does no harm
+    assert [path.name for path in mixed.paths] == ["2.png", "1.png"]
     for name in "ab":
         (tmp_path / f"{name}.jpg").write_bytes(b"x")
     (tmp_path / "labels.csv").write_text("path,quality\na.jpg,usable\n")
@@ -117,6 +122,9 @@ def test_a_frame_without_a_field_is_the_worst_and_one_that_cannot_be_read_is_lef
     good = sorted((photographs / "graded/good").glob("*.png"))[:3]
     labelled = LabelledSet("x", [black, broken, *good], ["reject", "reject", "good", "good", "good"])
     recipe, run = load_recipe(str(tiny_run.recipe)), Path(tiny_run.run)
+    nothing = LabelledSet("y", [black, broken], ["good", "reject"])
+    with pytest.raises(EdgeError, match="none of the photographs of y shows a field of view"):
+        against_labels(nothing, {"sharpness": sharpness_maps}, recipe, run)
     for tasks in against_labels(labelled, {"sharpness": sharpness_maps}, recipe, run).values():
         assert tasks[0]["auroc"]["value"] == 1
         assert (tasks[0]["accept"], tasks[0]["refuse"]) == (3, 1)

@@ -117,7 +117,7 @@ def test_a_missing_transformers_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(("size", "instead"), [(100, "96 or 112"), (8, "16 or 32"), (0, "16 or 32")])
 def test_a_size_that_is_no_multiple_of_the_patch_is_said(size: int, instead: str) -> None:
-    with pytest.raises(EdgeError, match=f"multiple of 16, not {size}: write {instead} as adapter.size in the recipe"):
+    with pytest.raises(EdgeError, match=f"multiple of 16, not {size}: ask for {instead} "):
         extract(load_backbone("efficientnet-lite0"), PICTURES, size)
 
 

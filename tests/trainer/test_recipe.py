@@ -91,6 +91,16 @@ def test_numbers_that_no_training_can_work_with_are_named(tmp_path: Path, part: 
         load_recipe(str(path))
 
 
+@pytest.mark.parametrize("shares", [(1.0, 0.0), (0.6, 0.5)])
+def test_frames_that_leave_nothing_to_spoil_are_refused(tmp_path: Path, shares: tuple[float, float]) -> None:
+    said = copy.deepcopy(quick())
+    said["frames"]["any_share"], said["frames"]["empty_share"] = shares
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(said))
+    with pytest.raises(EdgeError, match=r"any_share and frames.empty_share are .* below 1"):
+        load_recipe(str(path))
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=st.one_of(st.text(max_size=80), st.binary(max_size=80)))
 def test_no_file_does_worse_than_one_sentence(tmp_path_factory: pytest.TempPathFactory, text: str | bytes) -> None:

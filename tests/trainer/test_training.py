@@ -243,7 +243,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None
     code = FULL.format(here=str(Path(__file__).parent), path=str(path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout == (
-        f"EdgeError {path} cannot be written (File too large): free some space or choose another --out.\n"
+        f"EdgeError {path} cannot be written (File too large): free some space or choose another folder.\n"
     ), done.stderr
     assert [p.name for p in path.parent.iterdir()] == [path.name], "half a file was left"
     assert steps_done(path) == 10

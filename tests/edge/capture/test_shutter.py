@@ -22,6 +22,7 @@ from edge.assessment import Assessment, Timings
 from edge.bundle import Thresholds
 from edge.camera.protocol import Frame
 from edge.capture import session as session_module
+from edge.capture.keeper import Keeper
 from edge.capture.loop import Graded
 from edge.capture.session import Session
 from edge.capture.shutter import Shutter
@@ -113,6 +114,37 @@ def test_a_frame_that_is_captured_twice_is_kept_once(model: QualityModel, tmp_pa
     assert saved == ["frame-000003.png", "frame-000004.png", "frame-000003.png"]
     assert [path.name for path in session.captured] == ["frame-000003.png", "frame-000004.png"]
     assert check_whole(tmp_path, 3)["capture"]["by"] == "auto"  # type: ignore[index]
+
+
+def test_a_listener_that_fails_costs_neither_captures_nor_film(model: QualityModel, tmp_path: Path) -> None:
+    """As where stdout is a pipe whose reader has gone."""
+
+    def gone(picture: Path, kept: Graded) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    said: list[str] = []
+    with Session(tmp_path, model, "source", 30.0, video=True, wait=True, report=said.append, on_saved=gone) as session:
+        session.keep(graded(3), graded(3))
+        session.capture([graded(3), graded(4)])
+        session.capture([graded(5)])
+    assert stems(tmp_path) == ["frame-000003", "frame-000004", "frame-000005"]
+    assert (tmp_path / "session.mp4").stat().st_size
+    assert len(said) == 3
+    assert all("is saved, but could not be told of" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(("trouble", "kept"), [(errno.ENOSPC, False), (errno.EACCES, True)])
+def test_the_film_gives_its_room_up_only_to_a_full_disk(
+    trouble: int, kept: bool, model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(trouble, os.strerror(trouble))
+
+    monkeypatch.setattr(Keeper, "capture", refuse)
+    with Session(tmp_path, model, "source", 30.0, video=True, wait=True, report=print) as session:
+        session.keep(graded(3), graded(3))
+        session.capture([graded(3)])
+    assert (tmp_path / "session.mp4").exists() is kept
 
 
 def test_a_frame_was_taken_when_its_clock_says(model: QualityModel, tmp_path: Path) -> None:

@@ -300,6 +300,11 @@ def test_photographs_of_a_kind_that_is_not_read_are_told_of(tmp_path: Path, run:
     assert "note: 2 photographs are passed over, such as" in said
     assert "IMG_1.HEIC: convert them to JPEG or PNG" in said
     assert (code, "1 graded" in out) == (0, True)
+    (tmp_path / "photos" / ".trash").mkdir()
+    (tmp_path / "photos" / "phone" / "IMG_1.HEIC").rename(tmp_path / "photos" / ".trash" / "IMG_1.HEIC")
+    assert "note: 1 photograph is passed over" in run(tmp_path / "photos")[2]
+    code, _, said = run(tmp_path / "photos" / "phone")  # where there is nothing else, it matters most
+    assert (code, "IMG_2.heic: convert them" in said, "holds no images" in said) == (1, True, True)
 
 
 def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:
