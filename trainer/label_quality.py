@@ -117,9 +117,7 @@ def _scores(
     pairs = list(in_threads(or_left_out(read), [Photograph(path, None) for path in paths], f"reading {what}"))
     here = [pair for pair in pairs if pair is not None]
     if not any(square for pair in here for square in pair):
-        raise EdgeError(
-            f"none of the photographs of {what} shows a field of view: mend them, or remove their labels."
-        )
+        raise EdgeError(f"none of the photographs of {what} shows a field of view: mend them, or remove their labels.")
     shown, for_student = ([square for square in some if square is not None] for some in zip(*here, strict=True))
     found = {
         name: pooled(maps_of(squares := for_student if name in STUDENTS else shown), squares)
