@@ -29,11 +29,6 @@ def test_labelled_sets_are_found_by_folder_and_by_csv(photographs: Path, tmp_pat
     (folder,) = find_labelled(photographs)
     assert (folder.name, len(folder.paths)) == ("graded", 16)
     assert folder.qualities.count("reject") == 8
-    for name in ("good/1.png", "bad/2.png", "drive/images/3.png", "drive/bad/4.png"):
-        (tmp_path / "mixed" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "mixed" / name).write_bytes(b"x")
-    (mixed,) = find_labelled(tmp_path / "mixed")  # what lies beside them has no label and does no harm
-    assert [path.name for path in mixed.paths] == ["2.png", "1.png"]
     for name in "ab":
         (tmp_path / f"{name}.jpg").write_bytes(b"x")
     (tmp_path / "labels.csv").write_text("path,quality\na.jpg,usable\n")
@@ -46,6 +41,14 @@ def test_labelled_sets_are_found_by_folder_and_by_csv(photographs: Path, tmp_pat
     (tmp_path / "labels.csv").write_text("path,score\na.jpg,2\nb.jpg,7\n")
     assert find_labelled(tmp_path) == []  # ratings rank photographs and call none good
     assert list(find_rated(tmp_path)) == [tmp_path.name]
+
+
+def test_what_lies_beside_labelled_folders_does_them_no_harm(tmp_path: Path) -> None:
+    for name in ("good/1.png", "bad/2.png", "drive/images/3.png", "drive/bad/4.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (found,) = find_labelled(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found.paths] == ["bad/2.png", "good/1.png"]
 
 
 def test_only_photographs_that_are_called_good_in_a_folder_are_spoiled(photographs: Path) -> None:

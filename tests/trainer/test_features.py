@@ -146,7 +146,7 @@ def test_an_interrupt_leaves_nothing_and_what_a_killed_run_left_goes(backbone: B
 
 
 def test_a_size_that_is_no_multiple_of_the_patch_is_said(backbone: Backbone, tmp_path: Path) -> None:
-    with pytest.raises(EdgeError, match="multiple of 16, not 100: write 96 or 112"):
+    with pytest.raises(EdgeError, match="multiple of 16, not 100: ask for 96 or 112"):
         find(backbone, tmp_path / "f", size=100)
     assert not (tmp_path / "f").exists()
 
