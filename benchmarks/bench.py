@@ -31,7 +31,7 @@ from edge.commands.cli import err
 
 _BLOCKS = 10  # turns of ours and the reference
 STOPPED = "Interrupted while the reference was timed."
-STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
+_STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, 
             except EdgeError as error:
                 besides.notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
     except KeyboardInterrupt:
-        besides.notes.append(STOPPED_BESIDES)
+        besides.notes.append(_STOPPED_BESIDES)
         besides.interrupted = True
         return
     if asked.reference:
@@ -226,7 +226,10 @@ def _run(name: str, assess: Assess, chosen: Frames, fps: float | None, limit: Li
 
 
 def compare_with_reference(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The comparison, and notes on it; whatever is wrong with the reference must not cost us our own figures."""
+    """The comparison, None where there is none, and notes that say why or that it was ``STOPPED``.
+
+    Whatever is wrong with the reference must not cost us our own figures.
+    """
     reason = why_no_reference()
     if reason is not None:
         return None, (reason,)

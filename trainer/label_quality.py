@@ -46,8 +46,8 @@ def find_labelled(data: Path) -> list[LabelledSet]:
     found = []
     for good in sorted(data.rglob("good")):
         if (good.parent / "bad").is_dir():
-            beside = (p.path for p in find_photographs(good.parent) if p.path.parent.parent == good.parent)
-            named = [path for path in beside if path.parent.name.lower() in QUALITY_FOLDERS]
+            folders = {each for each in good.parent.iterdir() if each.name.lower() in QUALITY_FOLDERS}
+            named = [p.path for p in find_photographs(good.parent) if p.path.parent in folders]
             found.append((good.parent, labels_from_folders(named) or {}))
     for table in sorted(data.rglob("labels.csv")):
         said = read_truth(table)

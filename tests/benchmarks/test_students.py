@@ -153,11 +153,20 @@ def test_students_of_a_run_are_trained_measured_and_never_twice(
     from benchmarks import students_measure
     from trainer.distill import load_student
 
+    learned_at = []
+
+    def fit(recipe: Any, lessons: Any, *rest: Any) -> Any:
+        learned_at.append((recipe.distill.size, lessons.photographs.shape[1]))
+        return trained(recipe, lessons, *rest)
+
+    trained = students_measure.fit
+    monkeypatch.setattr(students_measure, "fit", fit)
     monkeypatch.setattr(students_measure, "BLOCKS", 1)
     command = ["--data", str(tiny_run.data), "--out", str(tiny_run.run), "--recipe", str(tiny_run.recipe)]
     command += ["--steps", "2", "--sizes", "96x16,128x8", "--photographs", "12", "--phantoms", "2"]
     table = CliRunner().invoke(students.app, command, catch_exceptions=False)
     assert table.exit_code == 0
+    assert learned_at == [(96, 96), (128, 128)]  # photographs as the device would cut them for each
     assert all(f"{name} |" in table.stdout.replace("**", "") for name in ("96x16", "128x8"))
     folder = tiny_run.run / "students"
     first = json.loads((folder / "students.json").read_text(encoding="utf-8"))

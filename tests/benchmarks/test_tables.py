@@ -26,6 +26,9 @@ def test_tables_go_between_the_comments_and_nowhere_else(tmp_path: Path) -> None
     for tables in ("one", "two"):
         put_into(page, tables)
         assert page.read_text() == PAGE.replace("old", tables)
+    page.write_text(page.read_text().replace("After.", "Written meanwhile."))  # a run of an hour is no lock on the page
+    put_into(page, "three")
+    assert page.read_text() == PAGE.replace("old", "three").replace("After.", "Written meanwhile.")
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, END + BEGIN, PAGE + PAGE])

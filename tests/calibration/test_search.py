@@ -17,6 +17,7 @@ pytest.importorskip("modelopt")
 
 from calibration import search as searching
 from calibration.export import Deployed
+from calibration.frames import named_frames
 from calibration.gate import check_parity
 from calibration.quantize import METHODS, _least_squares, keep_float, maps, quantize, quantized_layers
 from calibration.search import Found, search, write_search
@@ -190,6 +191,15 @@ def test_two_frames_are_few_and_none_is_an_error(session: Path, tmp_path: Path) 
         cv2.imwrite(str(path), np.zeros((180, 240, 3), np.uint8))
     with pytest.raises(EdgeError, match="none of the calibration frames shows a fundus"):
         chosen_from(session, said)
+
+
+def test_a_photograph_is_left_out_by_whatever_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((64, 64, 3), n, np.uint8))
+    monkeypatch.chdir(tmp_path)
+    for data, without in ((tmp_path, "1.png"), (Path(), str(tmp_path / "1.png"))):
+        left = [Path(name).name for name, _ in named_frames(data, load_recipe("quick"), 9, [without])]
+        assert left == ["0.png", "2.png"]
 
 
 def test_without_photographs_phantoms_are_chosen() -> None:

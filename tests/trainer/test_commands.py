@@ -63,6 +63,12 @@ def test_an_evaluation_without_labels_or_a_run_is_said(photographs: Path, tmp_pa
     assert "run `edge-train" in untrained
 
 
+def test_weights_leave_no_adapter_to_teach(tmp_path: Path, edge_train: Any) -> None:
+    said = edge_train("adapter", "--data", tmp_path, "--weights", tmp_path / "a.npy", "--vessel-maps", tmp_path)
+    assert said.code == 2
+    assert "give one" in " ".join(said.err.split())
+
+
 def test_help_shows_an_example_for_every_command(edge_train: Any) -> None:
     for name in ("vessels", "prior", "adapter", "distill", "all", "evaluate"):
         said = edge_train(name, "--help")
