@@ -7,13 +7,14 @@ straight pieces where the sensor or a letterbox cuts it, and whatever noise adds
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from edge.cuts import Box, Channel, Points, cut_corners, straight_sides, true_cuts
-from edge.rim import circle_points, fit_circle, mean_sharpness, sharpness_along
+from edge.cuts import Channel, Points, cut_corners, straight_sides, true_cuts
+from edge.rim import Outline, circle_points, fit_circle, mean_sharpness, resample, sharpness_along
+from edge.shade import behind_shadow, cameras_own
 
 _LEVELS = (3, 6, 10, 16, 24, 36, 54)  # brightness levels tried, in grey values
 _SAME = 0.03  # a part whose area differs by less than this share from the last one is the same part
@@ -26,18 +27,6 @@ _SMALLEST_ON_GREY = 0.15  # on a border that is not black: less may be the optic
 _BAND = 3  # pixels at the border of a letterbox that smoothing has mixed with it
 _LETTERBOXED = 0.92  # share of the frame that letterbox bands leave at most
 _OPENING = np.ones((5, 5), np.uint8)
-
-
-@dataclass(frozen=True)
-class Outline:
-    """A candidate on the reduced frame: a circle and the straight lines where the sensor cuts it off."""
-
-    x: float
-    y: float
-    radius: float
-    box: Box  # left, top, right, bottom: where the field ends at the latest
-    quality: float
-    whole: bool = False
 
 
 def best_outline(brightness: Channel) -> Outline | None:
@@ -56,9 +45,11 @@ def best_outline(brightness: Channel) -> Outline | None:
         best = _inside_letterbox(brightness, best)
     if best is None:
         return None
+    best = behind_shadow(brightness, best)
     if not best.whole:
         best = _on_the_rim(brightness, best)
-    best = replace(best, box=true_cuts(brightness, (best.x, best.y, best.radius), best.box, best.whole))
+    box = true_cuts(brightness, (best.x, best.y, best.radius), best.box, best.whole)
+    best = cameras_own(brightness, replace(best, box=box))
     corners = cut_corners(brightness, best.box) if best.whole else None
     return best if corners is None else replace(best, x=corners[0], y=corners[1], radius=corners[2])
 
@@ -125,7 +116,7 @@ def _bright_parts(brightness: Channel, levels: Sequence[int], smallest: float) -
 def _outline(brightness: Channel, polygon: Points) -> Outline:
     """Describe one bright part, given as a convex polygon: its circle and its cuts."""
     height, width = brightness.shape
-    hull = _resample(polygon)
+    hull = resample(polygon)
     box, on_cut = straight_sides(hull, height, width)
     rim = hull[~on_cut]
     circle = None
@@ -137,18 +128,11 @@ def _outline(brightness: Channel, polygon: Points) -> Outline:
         right, bottom = hull.max(axis=0)
         radius = float(np.hypot(right - left, bottom - top)) / 2 + 1
         seen = mean_sharpness(brightness, hull, hull.mean(axis=0))
-        return Outline((left + right) / 2, (top + bottom) / 2, radius, (left, top, right, bottom), 0.3 * seen, True)
+        middle = (left + right) / 2, (top + bottom) / 2
+        return Outline(*middle, radius, (left, top, right, bottom), 0.3 * seen, hull, True)
     x, y, radius, inliers = circle
     seen = mean_sharpness(brightness, circle_points(x, y, radius, box), np.array([x, y]))
-    return Outline(x, y, radius, box, seen * inliers)
-
-
-def _resample(polygon: Points, spacing: float = 3.0) -> Points:
-    """Points every ``spacing`` pixels along a closed polygon."""
-    closed = np.concatenate([polygon, polygon[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    stops = np.arange(0.0, along[-1], spacing)
-    return np.column_stack([np.interp(stops, along, closed[:, 0]), np.interp(stops, along, closed[:, 1])])
+    return Outline(x, y, radius, box, seen * inliers, hull)
 
 
 def _on_the_rim(brightness: Channel, outline: Outline) -> Outline:

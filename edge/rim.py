@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,35 @@ _PICKS = np.random.default_rng(0).random((48, 3))  # the draws of the circle fit
 _COMPASS = np.column_stack([f(np.linspace(0, 2 * np.pi, 96, endpoint=False)) for f in (np.cos, np.sin)])
 _STEPS = np.array([-7.0, -3.0, 3.0, 7.0])  # where sharpness looks, in pixels outwards of an outline
 _UNSEEN = 8.0  # sharpness of an outline whose rim is not in the frame: as a faint rim, and more than no rim
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A candidate on the reduced frame: a circle and the straight lines where the sensor cuts it off.
+
+    Attributes:
+        x, y, radius: of the circle.
+        box: left, top, right, bottom: where the field ends at the latest.
+        quality: how sharp its rim is, and how much of the lit part's outline lies on it.
+        hull: points along the outline of the lit part.
+        whole: no rim is in sight: the circle goes around the box, and all of the box is field.
+    """
+
+    x: float
+    y: float
+    radius: float
+    box: Box
+    quality: float
+    hull: Points
+    whole: bool = False
+
+
+def resample(polygon: Points, spacing: float = 3.0) -> Points:
+    """Points every ``spacing`` pixels along a closed polygon."""
+    closed = np.concatenate([polygon, polygon[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    stops = np.arange(0.0, along[-1], spacing)
+    return np.column_stack([np.interp(stops, along, closed[:, 0]), np.interp(stops, along, closed[:, 1])])
 
 
 def fit_circle(points: Points, weights: NDArray[np.float64]) -> tuple[float, float, float, float] | None:
