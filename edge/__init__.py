@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, EngineError
 
 if TYPE_CHECKING:
     from edge.assessment import Assessment, Timings, Verdict
     from edge.model import QualityModel
 
-__all__ = ["Assessment", "EdgeError", "QualityModel", "Timings", "Verdict", "__version__"]
+__all__ = ["Assessment", "EdgeError", "EngineError", "QualityModel", "Timings", "Verdict", "__version__"]
 __version__ = "0.1.0"
 
 

@@ -12,3 +12,7 @@ class EdgeError(Exception):
     The message is one sentence (or two short ones) that names the file or thing, says what is wrong
     with it and what to do. Commands print it without a traceback and leave with exit code 1.
     """
+
+
+class EngineError(EdgeError):
+    """An engine failed, or gave maps that cannot be: the one fault that starting an engine anew may mend."""

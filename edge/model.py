@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment, Timings, Verdict
 from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
 from edge.engines.choose import open_engine
+from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 from edge.field import find_field
 from edge.frame import prepare
 from edge.pooling import quality_score, region_weights, regions_of
@@ -70,7 +71,8 @@ class QualityModel:
 
         Raises:
             ValueError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
-            EdgeError: the engine failed, or gave maps that are not all numbers.
+            EngineError: the engine failed, or gave maps that cannot be.
+            EdgeError: the frame could not be graded for another reason, which is a fault of ours.
         """
         _check_frame(frame)
         if self._closed:
@@ -79,12 +81,20 @@ class QualityModel:
             return self._assess(frame)
         except EdgeError:
             raise
-        except Exception as error:  # runtimes have no exception of their own in common
-            said = (str(error).strip().splitlines() or ["no message"])[0]
+        except Exception as error:
             raise EdgeError(
-                f"{self.bundle.path} failed on a frame ({type(error).__name__}: {said}): "
-                "edge-compile --engine NAME shows whether an engine works here."
+                f"this frame could not be graded ({type(error).__name__}: {first_line(error)}): leave it out, and "
+                "report it with the frame, which efiqa-edge should have graded."
             ) from error
+
+    def warm_up(self) -> None:
+        """Infer once, on nothing: an engine's first inference is slow, and shows whether it works at all.
+
+        Raises:
+            EngineError: the engine failed, or gave maps that cannot be.
+        """
+        size = self.manifest.input_size
+        infer_maps(self.bundle, self.engine, np.zeros((1, 3, size, size), np.float32))
 
     def _assess(self, frame: NDArray[np.uint8]) -> Assessment:
         start = time.perf_counter()
@@ -96,13 +106,9 @@ class QualityModel:
             return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0))
         tensor = prepare(frame, field.crop, self.manifest.input_size, self.manifest.mean, self.manifest.std)
         prepared = time.perf_counter()
-        maps = self.engine.infer(tensor)
+        maps = infer_maps(self.bundle, self.engine, tensor)
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
-        if not np.isfinite(maps).all():
-            raise EdgeError(
-                f"{self.bundle.path} gave a map that holds no number: the model is broken; take another one."
-            )
         regions = regions_of(maps)
         score = quality_score(maps[0], region_weights(regions, cells, self.manifest.pooling))
         verdict = decide(score, self.manifest.thresholds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,11 @@ from edge.assessment import Assessment
 from edge.bundle import Bundle, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
-from edge.errors import EdgeError
+from edge.errors import EngineError, first_line
 from edge.model import QualityModel
 
 _FALLBACK = "openvino"  # needs neither a GPU nor its driver
+Done = TypeVar("Done")
 
 
 class LastingModel(QualityModel):
@@ -60,25 +62,41 @@ class LastingModel(QualityModel):
 
         Raises:
             ValueError: the frame is not uint8 (H, W, 3).
-            EdgeError: neither the engine started anew nor the one for the CPU can grade it.
+            EngineError: neither the engine started anew nor the one for the CPU can grade it.
+            EdgeError: the frame could not be graded, by whatever engine.
         """
+        return self._outliving(lambda: super(LastingModel, self).assess(frame), "in mid-stream")
+
+    def warm_up(self) -> None:
+        """Infer once, if need be on a fresh engine.
+
+        Raises:
+            EngineError: neither the engine started anew nor the one for the CPU can.
+        """
+        self._outliving(super().warm_up, "at its first inference")
+
+    def _outliving(self, work: Callable[[], Done], when: str) -> Done:
+        """Do work that needs the engine; where that fails, by a fresh one."""
         try:
-            return super().assess(frame)
-        except EdgeError as error:
+            return work()
+        except EngineError as error:
             if self._closed:
                 raise
             failure = error
         for name in dict.fromkeys((self.engine.name, _FALLBACK)):
-            self._tell(f"the engine {self.engine.name} failed in mid-stream; {name} is started: {failure}")
+            self._tell(f"the engine {self.engine.name} failed {when}; {name} is started: {failure}")
             try:
                 self._replace(name)
-                return super().assess(frame)
-            except EdgeError as error:
+                return work()
+            except EngineError as error:
                 failure = error
         raise failure
 
     def _replace(self, name: str) -> None:
         with contextlib.suppress(Exception):  # a broken engine may not even close
             self.engine.close()
-        self.engine = self._reopen(name)
+        try:
+            self.engine = self._reopen(name)
+        except Exception as error:
+            raise EngineError(first_line(error)) from error
         self.restarts += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 import time
 from collections import deque
@@ -15,11 +16,13 @@ from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
 from edge.capture.pace import Pace
-from edge.errors import EdgeError, first_line
+from edge.errors import EdgeError, EngineError, first_line
 from edge.guidance import Guide, Hint
 from edge.model import QualityModel
 
+log = logging.getLogger("efiqa-edge")
 _KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: a day-long session must not grow
+_MOST_UNGRADED = 30  # frames in a row that trip our own code: a second of video, then the session ends
 _GOODBYE_S = 2.0  # a camera that hangs in its driver is left behind after this
 
 
@@ -43,7 +46,10 @@ class Graded:
 
 @dataclass
 class Counts:
-    """What happened to the frames of one session: seen = graded + dropped, once the loop has ended undisturbed."""
+    """What happened to the frames of one session: seen = graded + dropped, once the loop has ended undisturbed.
+
+    Dropped are those that a newer one replaced, that were passed over, or that could not be graded.
+    """
 
     seen: int = 0
     graded: int = 0
@@ -99,12 +105,10 @@ def grade_stream(
         beat: called before every frame, and a few times a second while there is none: the grading side is alive.
 
     Raises:
-        EdgeError: the camera or the engine failed.
+        EngineError: the engine failed.
+        EdgeError: the camera failed, or too many frames in a row could not be graded.
     """
     every = fast and not camera.live
-    # The first inference of an engine is slow: it happens before the clock of the source starts.
-    model.engine.infer(np.zeros((1, 3, model.manifest.input_size, model.manifest.input_size), np.float32))
-    guide = Guide(model.manifest.thresholds)
     mailbox = Mailbox()
     halt = threading.Event()  # set when the grading side is done, for whatever reason
 
@@ -114,15 +118,20 @@ def grade_stream(
     reader = threading.Thread(
         target=_read_all, args=(camera, mailbox, counts, limits, fast, ended, report), name="camera", daemon=True
     )
-    reader.start()
     first, began = None, 0.0
     try:
+        model.warm_up()  # before the clock of the source starts
+        grader = _Grader(model, Guide(model.manifest.thresholds), report)
+        reader.start()
         while not stop.is_set() and (frame := mailbox.take(stop, beat)) is not None:
             beat()
             taken = time.monotonic()
             first = frame.timestamp if first is None else first
-            assessment = model.assess(frame.image)
-            hint = guide.update(assessment, frame.image, frame.timestamp - first)
+            told = grader.grade(frame, frame.timestamp - first)
+            if told is None:
+                mailbox.drop()
+                continue
+            assessment, hint = told
             done = time.monotonic()
             began = began or done
             counts.graded += 1
@@ -135,8 +144,48 @@ def grade_stream(
     finally:
         halt.set()
         mailbox.close()
-        reader.join(_GOODBYE_S)
+        if reader.ident is None:  # it never ran, so it cannot close the camera
+            camera.close()
+        else:
+            reader.join(_GOODBYE_S)
         counts.dropped = mailbox.dropped
+
+
+class _Grader:
+    """Grades frames one after the other, and passes over one that trips our own code: the next may be fine."""
+
+    def __init__(self, model: QualityModel, guide: Guide, report: Callable[[str], None]) -> None:
+        self._model, self._guide, self._report = model, guide, report
+        self._in_a_row = 0
+        self._told: set[str] = set()
+
+    def grade(self, frame: Frame, t: float) -> tuple[Assessment, Hint | None] | None:
+        """Assessment and hint; None where this frame could not be graded, which is reported.
+
+        Raises:
+            EngineError: the engine failed.
+            EdgeError: no frame can be graded any more.
+        """
+        try:
+            assessment = self._model.assess(frame.image)
+            told = assessment, self._guide.update(assessment, frame.image, t)
+        except EngineError:
+            raise
+        except Exception as error:
+            log.debug("frame %d could not be graded", frame.index, exc_info=True)
+            self._in_a_row += 1
+            said = first_line(error)
+            if self._in_a_row == _MOST_UNGRADED:
+                raise EdgeError(
+                    f"{_MOST_UNGRADED} frames in a row could not be graded (the last one: {said.rstrip('.')}); "
+                    "try another source, or report it."
+                ) from error
+            if said not in self._told:  # the same for every frame is told once
+                self._told.add(said)
+                self._report(f"frame {frame.index} is left out: {said}")
+            return None
+        self._in_a_row = 0
+        return told
 
 
 def _read_all(

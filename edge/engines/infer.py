@@ -1,0 +1,56 @@
+"""One inference whose fault is the engine's: what it raises, and maps that cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.engines.checks import check_tensor
+from edge.engines.protocol import Engine
+from edge.errors import EdgeError, EngineError
+
+_ROUNDING = 1e-3  # so far beyond 0 and 1 may half precision carry a sigmoid
+
+
+def infer_maps(bundle: Bundle, engine: Engine, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The maps of one tensor.
+
+    Args:
+        bundle: what the engine was made from.
+        engine: what infers.
+        tensor: float32 RGB (1, 3, S, S).
+
+    Returns:
+        float32 (K, grid, grid) in [0, 1], one for each of the manifest's maps.
+
+    Raises:
+        ValueError: the tensor is none of this network's; that is not the engine's fault.
+        EngineError: the engine failed, or its maps have another shape, hold no numbers, or leave [0, 1].
+    """
+    about = bundle.manifest
+    check_tensor(tensor, about.input_size)
+    try:
+        maps = np.asarray(engine.infer(tensor))
+    except EdgeError as error:  # a sentence already
+        raise EngineError(str(error)) from error
+    except Exception as error:  # runtimes have no exception of their own in common
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        raise EngineError(
+            f"{bundle.path} failed on a frame ({type(error).__name__}: {said}): "
+            "edge-compile --engine NAME shows whether an engine works here."
+        ) from error
+    wanted = (len(about.maps), about.grid, about.grid)
+    if maps.shape != wanted or maps.dtype.kind != "f":
+        raise EngineError(
+            f"{bundle.path} gave maps of {maps.dtype} with shape {maps.shape} on {engine.name}, not floats with shape "
+            f"{wanted}: try another --engine."
+        )
+    if not np.isfinite(maps).all():
+        raise EngineError(f"{bundle.path} gave a map that holds no number: the model is broken; take another one.")
+    if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
+        raise EngineError(
+            f"{bundle.path} gave maps from {maps.min():.3g} to {maps.max():.3g} on {engine.name}, which lie between 0 "
+            "and 1: try another --engine."
+        )
+    return np.clip(maps, 0, 1).astype(np.float32, copy=False)
