@@ -33,13 +33,15 @@ class Assessment:
             is ``no_fundus``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
             shows no retina.
-        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible; 1 everywhere for a
-            frame without a field.
-        field: bool (grid, grid), True inside the field of view.
+        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, be it that the
+            network sees none or that light alone has taken it; 1 everywhere for a frame without a field.
+        field: bool (grid, grid), True inside the field of view: the camera's, where a shadow hides it too.
         crop: the square of the frame that map and field cover, in frame pixels; None where no field was found.
         timings: where the time went.
         regions: where ``disc`` and ``macula`` are, also where they cannot be seen well: probability of a cell to
-            belong there, float32 (grid, grid) in [0, 1]; empty where the model has no such maps, or found no field.
+            belong there, float32 (grid, grid) in [0, 1]; empty where the model has no such maps, found no field, or
+            the frame shows no retina.
+        coverage: share of the field, in [0, 1], that is lit: neither in shadow nor burnt out; 0 without a field.
     """
 
     score: float
@@ -49,3 +51,4 @@ class Assessment:
     crop: Crop | None
     timings: Timings
     regions: dict[Region, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
+    coverage: float = 1.0

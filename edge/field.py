@@ -16,7 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cuts import Channel
-from edge.outline import Outline, best_outline
+from edge.outline import best_outline
+from edge.rim import Outline
+from edge.squeeze import squeeze_of
+
+Mask = NDArray[np.uint8]
 
 WORK_SIZE = 170  # about the long side of the reduced frame
 MASK_SIZE = 256  # side of the mask that a Field carries
@@ -65,15 +69,39 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
     factor = _factor(max(height, width))
     if min(height, width) < max(16, 8 * factor):
         return None
-    channels = [np.asarray(channel, dtype=np.uint8) for channel in cv2.split(_reduce(frame, factor))]
-    brightest, spread = _range(channels)
-    if brightest < _DARKEST or spread < _FLATTEST:
+    reduced = _reduce(frame, factor)
+    brightest = _brightest(reduced)
+    if brightest is None:
         return None
-    reduced = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
-    outline = best_outline(np.asarray(cv2.blur(reduced, (3, 3)), dtype=np.uint8))
+    blue, green, red = cv2.split(reduced)
+    light = np.asarray(cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3)), dtype=np.uint8)
+    outline = best_outline(light)
     if outline is None or (brightest < _DIM and (outline.whole or outline.quality < _SEEN)):
         return None
-    return _to_frame(outline, factor, (height, width))
+    if (squeeze := squeeze_of(outline, *light.shape)) != 1.0:
+        wide = max(16, round(light.shape[1] * squeeze))
+        undone = best_outline(np.asarray(cv2.resize(light, (wide, light.shape[0]), interpolation=cv2.INTER_AREA)))
+        if undone is not None:
+            return _to_frame(undone, (factor * light.shape[1] / wide, factor), (height, width))
+    return _to_frame(outline, (factor, factor), (height, width))
+
+
+def is_blank(frame: NDArray[np.uint8]) -> bool:
+    """Whether a frame, uint8 BGR (H, W, 3), is black or of one colour: a lens cap, a wall, no light."""
+    return _brightest(_reduce(frame, _factor(max(frame.shape[:2])))) is None
+
+
+def field_of_circle(x: float, y: float, radius: float, shape: tuple[int, int]) -> Field:
+    """The field of a circle in pixels, in a frame of this height and width."""
+    height, width = shape
+    return _within((x, y, radius, radius), (0.0, 0.0, width - 1.0, height - 1.0))
+
+
+def _brightest(reduced: NDArray[np.uint8]) -> int | None:
+    """The bright end of a reduced frame; None where it shows nothing."""
+    channels = [np.asarray(channel, dtype=np.uint8) for channel in cv2.split(reduced)]
+    brightest, spread = _range(channels)
+    return None if brightest < _DARKEST or spread < _FLATTEST else brightest
 
 
 def _factor(longest: int) -> int:
@@ -105,31 +133,43 @@ def _range(channels: Sequence[Channel]) -> tuple[int, int]:
     return int(high.max()), int((high - low).max())
 
 
-def _to_frame(outline: Outline, scale: int, shape: tuple[int, int]) -> Field:
-    """The candidate in frame pixels, as a crop and the mask over it."""
-    height, width = shape
-    x, y, radius = (outline.x + 0.5) * scale - 0.5, (outline.y + 0.5) * scale - 0.5, outline.radius * scale
+def _to_frame(outline: Outline, scales: tuple[float, float], shape: tuple[int, int]) -> Field:
+    """The outline in frame pixels, as a crop and the mask over it.
+
+    Args:
+        outline: on the reduced frame.
+        scales: frame pixels for each of its pixels, across and down; they differ where a squeeze was undone.
+        shape: height and width of the frame.
+    """
+    (across, down), (height, width) = scales, shape
+    x, y = (outline.x + 0.5) * across - 0.5, (outline.y + 0.5) * down - 0.5
     left, top, right, bottom = outline.box
     # A cut lies within half a reduced pixel of the outline; one at the border of the reduced frame is the frame's own.
-    left, top = (0.0 if v <= 1.5 else v * scale for v in (left, top))
-    right = width - 1.0 if right >= width // scale - 2.5 else (right + 1) * scale - 1
-    bottom = height - 1.0 if bottom >= height // scale - 2.5 else (bottom + 1) * scale - 1
-    seen_left, seen_top = max(left, x - radius), max(top, y - radius)
-    seen_right, seen_bottom = min(right, x + radius), min(bottom, y + radius)
+    left, top = (0.0 if v <= 1.5 else v * scale for v, scale in ((left, across), (top, down)))
+    right = width - 1.0 if right >= width // across - 2.5 else (right + 1) * across - 1
+    bottom = height - 1.0 if bottom >= height // down - 2.5 else (bottom + 1) * down - 1
+    return _within((x, y, outline.radius * across, outline.radius * down), (left, top, right, bottom))
+
+
+def _within(ellipse: tuple[float, float, float, float], box: tuple[float, float, float, float]) -> Field:
+    """The part of an ellipse (middle and half axes) inside of a box, both in frame pixels."""
+    (x, y, wide, high), (left, top, right, bottom) = ellipse, box
+    seen_left, seen_top = max(left, x - wide), max(top, y - high)
+    seen_right, seen_bottom = min(right, x + wide), min(bottom, y + high)
     side = max(8, round(max(seen_right - seen_left, seen_bottom - seen_top) + 1))
     crop = Crop(round((seen_left + seen_right + 1 - side) / 2), round((seen_top + seen_bottom + 1 - side) / 2), side)
-    return Field(crop, _mask(crop, (x, y, radius), (left, top, right, bottom)))
+    return Field(crop, _mask(crop, ellipse, box))
 
 
-def _mask(crop: Crop, circle: tuple[float, float, float], box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-    """uint8 (256, 256) over the crop: 255 inside both the circle and the box, given in frame pixels."""
-    x, y, radius = circle
+def _mask(crop: Crop, ellipse: tuple[float, float, float, float], box: tuple[float, float, float, float]) -> Mask:
+    """uint8 (256, 256) over the crop: 255 inside both the ellipse and the box, given in frame pixels."""
+    x, y, wide, high = ellipse
     left, top, right, bottom = box
     cells = (np.arange(MASK_SIZE) + 0.5) * (crop.side / MASK_SIZE) - 0.5
     xs, ys = cells + crop.x, cells + crop.y
-    # Half the width of the circle at each row against the distance of each column: one comparison per cell.
-    reach = np.sqrt(np.maximum(radius**2 - (ys - y) ** 2, 0))
-    reach[(np.abs(ys - y) > radius) | (ys < top) | (ys > bottom)] = -1
+    # Half the width of the ellipse at each row against the distance of each column: one comparison per cell.
+    reach = wide * np.sqrt(np.maximum(1 - ((ys - y) / high) ** 2, 0))
+    reach[(np.abs(ys - y) > high) | (ys < top) | (ys > bottom)] = -1
     away = np.where((xs < left) | (xs > right), np.inf, np.abs(xs - x))
     inside = away.astype(np.float32)[None, :] <= reach.astype(np.float32)[:, None]
     return np.asarray(inside, dtype=np.uint8) * np.uint8(255)

@@ -1,44 +1,28 @@
-"""From map and photometry to the cause that spoils a frame: every rule and threshold of that is in this file.
+"""One hint at a time: what a frame's evidence means for the operator, knowing what was seen before.
 
-A frame's *lost area* is what its degradation map marks, as a share of the field. Each lost cell is put down to what can
-be seen there: no light, too much light, glare, or, where light and colour are in order, blur. The cause with the
-largest part is the hint, unless the retina is not in view at all, or not in the middle. Thresholds are physical (grey
-values of 8 bits, field radii, shares, seconds); they name no camera. ``edge.calm`` keeps what is shown from flickering.
+The cause with the largest part of the lost area is the hint, unless no retina is in view at all, or it is not in the
+middle. Thresholds are physical (field radii, shares, seconds); they name no camera. ``edge.calm`` keeps what is shown
+from flickering.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.absence import Absence
 from edge.assessment import Assessment
 from edge.bundle import LANDMARKS, Region, Thresholds
 from edge.calm import Calm
+from edge.evidence import DIM, GLOWING, Evidence, explain
 from edge.hint import CODES, Code, Hint, languages
-from edge.photometry import Cells, Photometry, measure
+from edge.photometry import measure
 
 __all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
 
-# --- light, in grey values
-LIT = 36.0  # of green: from here on there is light enough
-DIM = 20.0  # a vessel here is some 4 grey values deep: it drowns in noise and the steps of 8 bits
-SHADED = 0.45  # of the bright end of the field: in shadow, not in a dark picture
-BLACKEST = 24.0  # grey values outside the field up to which these are the black of the camera
-PLATEAU = 4.0  # the brightest channel of half the field is within this of its end, wherever this camera has it ...
-GLOWING = 185.0  # ... and green is at least this bright: the exposure, not a reflex
-BURNT = 0.9, 0.97  # share of the bright end of green: not at its end, at its end
-# --- glare: light that never saw the retina is white, and adds to the brightness
-WHITER = 0.12, 0.35  # share of the way from the colour of the retina to white: no glare, all glare
-VEIL = 0.4, 0.7  # the same where it is no brighter than elsewhere, as a veil over the whole field is not
-WHITE = 0.6, 0.75  # darkest over brightest channel, where no retina was seen before to compare with
-PURE = 0.97  # darkest over brightest channel of white light
-COLOURLESS = 0.85  # the same of a retina in a camera without colour
-BRIGHTER = 1.1, 1.4  # how much brighter than the darker half of the field
 # --- place, in field radii
-LOPSIDED = 0.25  # from the middle of the field to the middle of the dark: a shadow from one side
 ASTRAY = 0.36  # from the middle of the field to the line between disc and macula
 DRIFTED = 0.22  # of disc and macula from where they were in the last good view
 FAR: dict[Region, float] = {"disc": 0.85, "macula": 0.5}  # of the only one in sight; the other may just be hard to see
@@ -59,97 +43,6 @@ LEAVING = 0.015  # how far below what made it good a score may fall before that 
 LEARNED_S = 1.0  # for so long a landmark must have been seen in a good view
 HOME_S = 0.4, 6.0  # time constants with which the place of a good view is learned: in its first second, and then
 REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is what the operator wants
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for each cause in one frame.
-
-    Attributes:
-        lost: lost area, share of the field.
-        shares: the part of it put down to each of ``too_dark``, ``edge_shadow``, ``too_bright``, ``reflex``, ``blur``.
-        places: where a cause is, x to the right and y down, in field radii.
-        flooded: most of the field is at the end of a channel.
-        light: the bright end of green, grey values.
-        chroma: logarithms of red over green and blue over green, medians over the lit field.
-        white: darkest over brightest channel, median over the lit field.
-        detail: fine contrast as a share of the brightness, median over the field.
-    """
-
-    lost: float
-    shares: dict[Code, float]
-    places: dict[Code, tuple[float, float]]
-    flooded: bool
-    light: float
-    chroma: tuple[float, float]
-    white: float
-    detail: float
-
-
-def explain(assessment: Assessment, light: Photometry, white_before: float | None = None) -> Evidence:
-    """Put the lost area of a frame down to causes.
-
-    Args:
-        assessment: of the frame; with a field.
-        light: of the same crop, on the grid of the map.
-        white_before: ``Evidence.white`` of the last good view, None where there was none.
-    """
-    seen = assessment.field
-    black = _black_level(light, seen)
-    blue, green, red = (np.maximum(channel[seen] - black, 0) for channel in (light.blue, light.green, light.red))
-    lost = assessment.map[seen]
-    top, low = np.maximum(np.maximum(blue, red), green), np.minimum(np.minimum(blue, red), green)
-    bright_end, middle = (float(v) for v in np.percentile(green, (95, 50)))
-    white = low / np.maximum(top, 1)
-    flooded = bool(np.subtract(*np.percentile(top, (95, 50))) <= PLATEAU and middle >= GLOWING)
-    dark = _ramp(green, LIT, DIM)
-    bright = np.maximum(light.clipped[seen], _glare(green, white, white_before))
-    if flooded:
-        bright = np.maximum(bright, _ramp(green, BURNT[0] * bright_end, BURNT[1] * bright_end))
-    dark = dark * (1 - bright)
-    parts = {"dark": lost * dark, "bright": lost * bright, "blur": lost * (1 - dark - bright)}
-    of_dark, of_bright = _place(parts["dark"], seen), _place(parts["bright"], seen)
-    # A shadow is dark beside the rest of the field, and lies on one side, or all along the rim.
-    in_dark = float(green @ parts["dark"] / max(float(parts["dark"].sum()), 1e-6))
-    beside = bright_end > DIM and in_dark < SHADED * bright_end
-    shadow = beside and (math.hypot(*of_dark) >= LOPSIDED or middle > LIT)
-    shares: dict[Code, float] = dict.fromkeys(("too_dark", "edge_shadow", "too_bright", "reflex", "blur"), 0.0)
-    shares["edge_shadow" if shadow else "too_dark"] = float(parts["dark"].mean())
-    shares["too_bright" if flooded else "reflex"] = float(parts["bright"].mean())
-    shares["blur"] = float(parts["blur"].mean())
-    lit = green >= DIM if (green >= DIM).any() else green >= 0
-    chroma = tuple(float(np.median(np.log((c[lit] + 1) / (green[lit] + 1)))) for c in (red, blue))
-    return Evidence(
-        float(lost.mean()),
-        shares,
-        {"edge_shadow": of_dark, "reflex": of_bright},
-        flooded,
-        bright_end,
-        (chroma[0], chroma[1]),
-        float(np.median(white[lit])),
-        float(np.median(light.detail[seen])),
-    )
-
-
-def _black_level(light: Photometry, seen: NDArray[np.bool_]) -> float:
-    """What this camera shows where no light comes from, grey values: 16 in some video; 0 where nothing tells."""
-    if seen.all():
-        return 0.0
-    outside = float(np.percentile(light.green[~seen], 10))
-    return outside if outside <= BLACKEST else 0.0
-
-
-def _glare(green: Cells, white: NDArray[np.floating], white_before: float | None) -> Cells:
-    """How surely each cell of a field shows light that was thrown back before the retina."""
-    darker_half = float(np.percentile(green, 25))
-    brighter = _ramp(green, BRIGHTER[0] * darker_half, BRIGHTER[1] * darker_half)
-    usual = float(np.percentile(white, 10)) if white_before is None else white_before
-    if usual >= COLOURLESS:  # brightness alone tells
-        return brighter
-    if white_before is None:
-        return np.asarray(_ramp(white, *WHITE) * brighter, np.float32)
-    whiter = (white - usual) / (PURE - usual)
-    return np.asarray(np.maximum(_ramp(whiter, *WHITER) * brighter, _ramp(whiter, *VEIL)), np.float32)
 
 
 def landmarks(assessment: Assessment) -> dict[Region, tuple[float, float]]:
@@ -203,6 +96,7 @@ class Guide:
         # Landmarks of the last good view, and for how many seconds each was seen in it.
         self._home: dict[Region, tuple[tuple[float, float], float]] = {}
         self._away_since: float | None = None
+        self._absence = Absence()
 
     def update(self, assessment: Assessment, image: NDArray[np.uint8], t: float) -> Hint:
         """Look at a frame.
@@ -223,6 +117,8 @@ class Guide:
         self, assessment: Assessment, image: NDArray[np.uint8], t: float
     ) -> tuple[Code, tuple[float, float] | None]:
         """What this frame alone says, knowing what was seen before."""
+        if self._absence.update(assessment, t):  # the next eye has its disc on the other side
+            self._forget_place()
         remembered = self._seen is not None and t - self._seen[0] <= REMEMBERED_S
         if not remembered:
             self._forget_place()
@@ -269,20 +165,19 @@ class Guide:
             self._home[name] = (x + share * (place[0] - x), y + share * (place[1] - y)), known_s + spent
 
     def _is_retina(self, now: Evidence, known: Evidence | None, assessment: Assessment) -> bool:
-        """Whether there is a retina in the picture, be it ever so spoiled."""
-        if now.lost <= SURE:
+        """Whether there is a retina in the picture, be it ever so spoiled.
+
+        The model says so of each frame by itself. Where it sees none, a retina of a moment ago may be out of focus, in
+        the dark, in too much light, or behind glare.
+        """
+        if assessment.verdict != "no_fundus" or now.lost <= SURE:
             return True
+        if known is None:
+            return False
+        alike = _apart(now.chroma, known.chroma) <= ALIKE
         dark = now.shares["too_dark"] + now.shares["edge_shadow"]
-        alike = known is not None and _apart(now.chroma, known.chroma) <= ALIKE
-        if now.lost < GONE:
-            spoiled = known is not None and now.shares["blur"] < 0.5 * now.lost
-            return alike or spoiled or bool(landmarks(assessment))
-        if known is not None:
-            veiled = now.shares["reflex"] > 0.5 * now.lost and now.detail < SMOOTH
-            return alike or dark > 0.5 * now.lost or now.flooded or veiled
-        # Nothing was seen before: a retina out of focus is lit, red and smooth; a pupil from outside is dark.
-        out_of_focus = now.light >= LIT and now.chroma[0] >= math.log(REDDISH) and now.detail < SMOOTH
-        return out_of_focus and bool(landmarks(assessment))
+        veiled = now.shares["reflex"] > 0.5 * now.lost and now.detail < SMOOTH
+        return alike or dark > 0.5 * now.lost or now.flooded or veiled
 
     def _off_centre(
         self, found: dict[Region, tuple[float, float]], evidence: Evidence, t: float
@@ -312,19 +207,3 @@ class Guide:
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
-
-
-def _place(part: Cells, seen: NDArray[np.bool_]) -> tuple[float, float]:
-    """The middle of what a cause took, in field radii from the middle of the crop."""
-    total = float(part.sum())
-    if total <= 0:
-        return 0.0, 0.0
-    down, across = np.nonzero(seen)
-    half = seen.shape[0] / 2
-    return float(part @ (across + 0.5)) / total / half - 1, float(part @ (down + 0.5)) / total / half - 1
-
-
-def _ramp(values: NDArray[np.floating], none: float, full: float) -> Cells:
-    """0 at ``none``, 1 at ``full`` (which may be the lower one), straight between."""
-    span = full - none if full != none else 1e-6
-    return np.asarray(np.clip((values - none) / span, 0, 1), np.float32)

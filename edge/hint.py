@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-Code = Literal["too_dark", "too_bright", "blur", "reflex", "edge_shadow", "off_centre", "no_fundus", "hold"]
+Code = Literal[
+    "too_dark", "too_bright", "blur", "haze", "reflex", "edge_shadow", "lid", "off_centre", "no_fundus", "hold"
+]
 CODES: tuple[Code, ...] = get_args(Code)
 
 

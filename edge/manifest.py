@@ -59,6 +59,8 @@ class Manifest:
         trained_on: folders of the training data and how many photographs each gave.
         golden: seeded phantom frames and their scores.
         made_with: name -> version of the software that made it.
+        field: how to find the camera's field of view: ``frame``, ``learn`` or ``circle:X,Y,R``, see
+            ``edge.known_field``; may be missing.
         members: member -> SHA-256, hexadecimal.
     """
 
@@ -77,6 +79,7 @@ class Manifest:
     golden: tuple[Golden, ...]
     made_with: dict[str, str]
     why_float: str = ""
+    field: str = "frame"
     members: dict[str, str] = dataclasses.field(default_factory=dict)
     schema: int = SCHEMA
 
@@ -139,6 +142,7 @@ def read_manifest(data: bytes) -> Manifest:
         golden=tuple(_golden(each) for each in sequence(need(tree, "golden"), "golden")),
         made_with={k: text(v, f"made_with.{k}") for k, v in mapping(need(tree, "made_with"), "made_with").items()},
         why_float=text(tree.get("why_float", ""), "why_float"),
+        field=_field(tree.get("field", "frame")),
         members=_members(need(tree, "members")),
         schema=schema,
     )
@@ -165,6 +169,13 @@ def _maps(value: Any) -> tuple[MapName, ...]:
         if value == list(known):
             return known
     raise wrong("maps", f"a list of {MAPS[0]}, alone or followed by {' and '.join(MAPS[1:])}")
+
+
+def _field(value: Any) -> str:
+    found = text(value, "field")
+    if not re.fullmatch(r"frame|learn|circle:\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?", found):
+        raise wrong("field", "frame, learn or circle:X,Y,R")
+    return found
 
 
 def _pooling(value: Any) -> dict[Region, float]:

@@ -15,8 +15,10 @@ from edge.engines.choose import open_engine
 from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError, first_line
-from edge.field import find_field
+from edge.exposure import cells_of, green_of, lost_to_light
 from edge.frame import prepare
+from edge.fundus import shows_retina
+from edge.known_field import FieldOfView, field_setting
 from edge.pooling import quality_score, region_weights, regions_of
 
 
@@ -29,9 +31,10 @@ class QualityModel:
         ...     print(assessment.verdict, assessment.score)
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+    def __init__(self, bundle: Bundle, engine: Engine, field: FieldOfView | None = None) -> None:
         self.bundle = bundle
         self.engine = engine
+        self.field = field if field is not None else field_setting(bundle.manifest.field)
         self._closed = False
 
     @classmethod
@@ -41,6 +44,7 @@ class QualityModel:
         engine: str = "auto",
         threads: int | None = None,
         dla: int | None = None,
+        field: str | None = None,
     ) -> QualityModel:
         """Open a bundle.
 
@@ -49,12 +53,17 @@ class QualityModel:
             engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
             threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
             dla: number of a Jetson's deep-learning accelerator, for TensorRT; None for the GPU alone.
+            field: where the camera's field of view is: ``circle:X,Y,R`` in pixels of the frame, the path of a mask,
+                ``learn`` (from the clearest frames so far) or ``frame`` (from each frame alone); None for what the
+                bundle says, which is ``frame`` unless its maker chose otherwise.
 
         Raises:
-            EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
+            EdgeError: the bundle is damaged or of a newer schema, the field is not known, or the engine does not work
+                here.
         """
         bundle = read_bundle(Path(path) if path is not None else default_model())
-        return cls(bundle, open_engine(bundle, engine, threads, dla))
+        where = field_setting(bundle.manifest.field if field is None else field)
+        return cls(bundle, open_engine(bundle, engine, threads, dla), where)
 
     @property
     def manifest(self) -> Manifest:
@@ -99,24 +108,33 @@ class QualityModel:
     def _assess(self, frame: NDArray[np.uint8]) -> Assessment:
         start = time.perf_counter()
         grid = self.manifest.grid
-        field = find_field(frame)
+        field = self.field.of(frame)
         if field is None:
             spent = (time.perf_counter() - start) * 1000
             nothing = np.ones((grid, grid), np.float32)
-            return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0))
+            return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0), coverage=0.0)
         tensor = prepare(frame, field.crop, self.manifest.input_size, self.manifest.mean, self.manifest.std)
         prepared = time.perf_counter()
         maps = infer_maps(self.bundle, self.engine, tensor)
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
+        light = cells_of(tensor, grid, self.manifest.mean, self.manifest.std)
+        dark_or_burnt = lost_to_light(light, cells)
         regions = regions_of(maps)
-        score = quality_score(maps[0], region_weights(regions, cells, self.manifest.pooling))
+        degradation = np.where(dark_or_burnt, np.float32(1), maps[0])
+        score = quality_score(degradation, region_weights(regions, cells, self.manifest.pooling))
         verdict = decide(score, self.manifest.thresholds)
+        coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
+        if verdict in ("good", "usable"):
+            self.field.learn(frame, field, coverage)
+        elif shows_retina(light, green_of(tensor, self.manifest.mean, self.manifest.std), maps, cells):
+            verdict = "reject"
+        else:
+            score, verdict, regions = 0.0, "no_fundus", {}
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
-        kept = 0.0 if verdict == "no_fundus" else score
-        return Assessment(kept, verdict, maps[0], cells, field.crop, timings, regions)
+        return Assessment(score, verdict, degradation, cells, field.crop, timings, regions, coverage)
 
     def close(self) -> None:
         """Give the engine's memory back; may be called twice."""
@@ -140,7 +158,7 @@ def _check_frame(frame: object) -> None:
 
 
 def decide(score: float, thresholds: Thresholds) -> Verdict:
-    """Verdict of a quality score."""
+    """Verdict of a quality score alone; ``QualityModel`` looks again at what is not usable."""
     if score < thresholds.fundus:
         return "no_fundus"
     if score < thresholds.usable:

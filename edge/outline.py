@@ -38,14 +38,14 @@ def best_outline(brightness: Channel) -> Outline | None:
     Returns:
         The outline in pixels of ``brightness``; None where no part is bright and large enough.
     """
-    best = _best_at(brightness, _LEVELS, _SMALLEST)
+    best, dimmest = _best_at(brightness, _LEVELS, _SMALLEST)
     if best is not None and (best.whole or best.quality < _FAINT):
-        best = _best_at(brightness, _levels_above_border(brightness), _SMALLEST_ON_GREY, best)
+        best = _best_at(brightness, _levels_above_border(brightness), _SMALLEST_ON_GREY, best)[0]
     if best is not None and best.whole:
         best = _inside_letterbox(brightness, best)
     if best is None:
         return None
-    best = behind_shadow(brightness, best)
+    best = behind_shadow(brightness, best, dimmest)
     if not best.whole:
         best = _on_the_rim(brightness, best)
     box = true_cuts(brightness, (best.x, best.y, best.radius), best.box, best.whole)
@@ -56,15 +56,21 @@ def best_outline(brightness: Channel) -> Outline | None:
 
 def _best_at(
     brightness: Channel, levels: Sequence[int], smallest: float, best: Outline | None = None
-) -> Outline | None:
-    """The best candidate at some levels, or the one at hand; of those hardly different, the one of the lowest level."""
+) -> tuple[Outline | None, Outline | None]:
+    """The best candidate at some levels, or the one at hand, of those hardly different the one of the lowest level.
+
+    Returns:
+        That candidate, and the one of the lowest level.
+    """
+    first = None
     for part in _bright_parts(brightness, levels, smallest * brightness.size):
         outline = _outline(brightness, part)
+        first = first or outline
         if best is None or outline.quality > _CLEARLY * best.quality:
             best = outline
             if best.quality > _SURE:
                 break
-    return best
+    return best, first
 
 
 def _inside_letterbox(brightness: Channel, whole: Outline) -> Outline:
@@ -79,7 +85,7 @@ def _inside_letterbox(brightness: Channel, whole: Outline) -> Outline:
         return whole
     otsu = int(cv2.threshold(inside, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
     border = int(np.median(np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])))
-    disc = _best_at(inside, sorted({otsu, *(border + level for level in _LEVELS[1:])}), _SMALLEST_ON_GREY)
+    disc = _best_at(inside, sorted({otsu, *(border + level for level in _LEVELS[1:])}), _SMALLEST_ON_GREY)[0]
     if disc is None or disc.whole or disc.quality < _FAINT or 2 * disc.radius < 0.8 * min(inside.shape):
         return whole
     return replace(disc, x=disc.x + left + _BAND, y=disc.y + top + _BAND, box=whole.box)

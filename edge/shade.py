@@ -17,9 +17,11 @@ from edge.cuts import MARGIN, Box, Channel, Points
 from edge.rim import Outline, circle_points, fit_circle
 
 _MOST_CUT = 0.2  # share of the field that a camera cuts off on one side at most
-_ALIKE = 0.15  # difference in depth, in radii, of two cuts that face each other
 _NEAR = 3.0  # reduced pixels within which an outline follows a circle
-_ARC = 0.2  # share of the outline that another circle must explain to be thought of
+_ARC = 0.09  # share of the outline that another circle must explain to be thought of
+_FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a circle by chance
+_LARGER, _ROUND = 1.35, 0.8  # a dim field has so much more area than its lit part (less may be glow), and is round
+_FULL = 0.88  # share of a circle that is lit, from which it is the field: half a disc fills no circle so far
 _HELD = 0.96  # share of the lit outline that lies in the circle of a field
 _SOFT, _SOFTEST = 0.5, 0.36  # share of a fall that the steepest 3 reduced pixels take: less is the edge of a shadow
 _SMALL = 0.8  # of the largest circle in the frame: a field with a soft edge and less area is suspicious
@@ -27,21 +29,51 @@ _SEEN = 8.0  # grey values by which brightness must fall at a rim to be judged
 _ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of a circle at which its rim is looked at
 
 
-def behind_shadow(brightness: Channel, best: Outline) -> Outline:
+def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -> Outline:
     """The field that an outline is part of.
 
     Args:
         brightness: uint8 (h, w), smoothed.
         best: the sharpest outline of the lit part.
+        dimmest: the outline at the lowest level of brightness.
     """
     height, width = brightness.shape
-    if not best.whole:
-        other = _other_circle(best, height, width)
-        if other is not None and _filled(other, height, width) < _filled(best, height, width):
-            best = other
-        if _is_shadow(brightness, best):
-            best = _frame_of(best, height, width)
+    if best.whole:
+        return best
+    if dimmest is not None and dimmest is not best and _goes_on(brightness, best, dimmest):
+        return dimmest
+    filled = _filled(best, height, width)
+    other = _other_circle(best, height, width) if filled < _FULL else None
+    if other is not None and _filled(other, height, width) < filled:
+        return other
+    if _is_shadow(brightness, best) or best.quality < _FAINTEST * float(np.percentile(brightness, 95)):
+        return _frame_of(best, height, width)
     return best
+
+
+def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
+    """Whether the field goes on dimly beyond an outline, up to a rim of its own."""
+    height, width = brightness.shape
+    if dimmest.whole or _area(dimmest) < _LARGER * _area(best) or _inside(best.hull, dimmest, _NEAR).mean() < _HELD:
+        return False
+    if _on_circle(dimmest, height, width) < _ROUND:
+        return False
+    points = circle_points(dimmest.x, dimmest.y, dimmest.radius, dimmest.box)
+    steep = _steepness(brightness, points, (points - (dimmest.x, dimmest.y)) / dimmest.radius, 2.0)
+    return steep is not None and steep >= _SOFT
+
+
+def _area(outline: Outline) -> float:
+    return float(cv2.contourArea(outline.hull.astype(np.float32)))
+
+
+def _on_circle(outline: Outline, height: int, width: int) -> float:
+    """The share of the lit part's outline that lies on the circle, of what is not on the border of the frame."""
+    hull = outline.hull
+    limit = np.array([width, height]) - 1 - MARGIN
+    free = (hull >= MARGIN).all(axis=1) & (hull <= limit).all(axis=1)
+    on = np.abs(np.hypot(hull[:, 0] - outline.x, hull[:, 1] - outline.y) - outline.radius) <= _NEAR
+    return float(on[free].mean()) if free.any() else 1.0
 
 
 def cameras_own(brightness: Channel, outline: Outline) -> Outline:
@@ -52,45 +84,50 @@ def cameras_own(brightness: Channel, outline: Outline) -> Outline:
         outline: with the cuts that the picture shows.
     """
     height, width = brightness.shape
-    ends, middle = (width - 1.0, height - 1.0), (outline.x, outline.y)
-    kept = list(outline.box)
+    ends, box = (width - 1.0, height - 1.0), outline.box
+    field = _raster(outline, height, width)
+    kept = list(box)
     for axis in (0, 1):
-        low, high = outline.box[axis], outline.box[axis + 2]
-        if outline.whole:
-            size = ends[axis]
-            depths, shares = (low / size, 1 - high / size), (low / size, 1 - high / size)
-        else:
-            first, last = middle[axis] - outline.radius, middle[axis] + outline.radius
-            depths = (low - first) / outline.radius, (last - high) / outline.radius
-            shares = _segment(depths[0]), _segment(depths[1])
-        alike = min(depths) > 0 and abs(depths[0] - depths[1]) <= _ALIKE
-        at_border = low <= MARGIN, high >= ends[axis] - MARGIN
+        taken = box[axis], ends[axis] - box[axis + 2]  # from each border of the frame on
+        cut = tuple(depth > MARGIN for depth in taken)
+        beyond = [_beyond(field, box[axis + 2 * side], axis, side) if cut[side] else 0.0 for side in (0, 1)]
+        both = min(beyond)  # what is cut on either side alike is the camera's; what one side has more, may be
         for side in (0, 1):
-            soft = outline.whole and not at_border[side] and _soft_side(brightness, outline.box, axis, side)
-            if not at_border[side] and not (alike and not soft) and (shares[side] >= _MOST_CUT or soft):
-                kept[axis + 2 * side] = (0.0, ends[axis])[side] if outline.whole else (-np.inf, np.inf)[side]
-    box = kept[0], kept[1], kept[2], kept[3]
-    if not outline.whole or box == outline.box:
-        return replace(outline, box=box)
-    return replace(outline, box=box, **_around(box))
+            soft = outline.whole and cut[side] and _soft_side(brightness, box, axis, side)
+            if cut[side] and (soft or beyond[side] - both >= _MOST_CUT * (1 - 2 * both)):
+                kept[axis + 2 * side] = (0.0, ends[axis])[side]
+    chosen = kept[0], kept[1], kept[2], kept[3]
+    if not outline.whole or chosen == box:
+        return replace(outline, box=chosen)
+    return _whole(outline, chosen)
 
 
-def _around(box: Box) -> dict[str, float]:
-    """The circle around a rectangle."""
+def _raster(outline: Outline, height: int, width: int) -> NDArray[np.uint8]:
+    """The circle of an outline within the frame, 1 inside; for one without a rim, the whole frame."""
+    if outline.whole:
+        return np.ones((height, width), np.uint8)
+    field = np.zeros((height, width), np.uint8)
+    cv2.circle(field, (round(outline.x), round(outline.y)), round(outline.radius), 1, -1)
+    return field
+
+
+def _beyond(field: NDArray[np.uint8], edge: float, axis: int, side: int) -> float:
+    """The share of a field beyond a level (axis 1) or upright (axis 0) line: on its low (side 0) or its high side."""
+    lines = field if axis == 1 else field.T
+    part = lines[: round(edge)] if side == 0 else lines[round(edge) + 1 :]
+    return float(part.sum()) / max(float(field.sum()), 1.0)
+
+
+def _whole(outline: Outline, box: Box) -> Outline:
+    """All of a rectangle as field, with the circle around it."""
     radius = float(np.hypot(box[2] - box[0], box[3] - box[1])) / 2 + 1
-    return {"x": (box[0] + box[2]) / 2, "y": (box[1] + box[3]) / 2, "radius": radius}
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return replace(outline, x=middle[0], y=middle[1], radius=radius, box=box, whole=True)
 
 
 def _frame_of(outline: Outline, height: int, width: int) -> Outline:
     """The whole frame as field: nothing tells where it ends, so all that is dark counts as lost."""
-    box = 0.0, 0.0, width - 1.0, height - 1.0
-    return replace(outline, box=box, whole=True, **_around(box))
-
-
-def _segment(depth: float) -> float:
-    """The share of a circle beyond a line so many radii inside of its border."""
-    height = float(np.clip(1 - depth, -1, 1))
-    return float((np.arccos(height) - height * np.sqrt(1 - height * height)) / np.pi)
+    return _whole(outline, (0.0, 0.0, width - 1.0, height - 1.0))
 
 
 def _inside(points: Points, outline: Outline, slack: float) -> NDArray[np.bool_]:
@@ -109,7 +146,7 @@ def _other_circle(best: Outline, height: int, width: int) -> Outline | None:
     if rest.sum() < max(12, _ARC * len(hull)):
         return None
     found = fit_circle(hull[rest], np.ones(int(rest.sum())))
-    if found is None or found[2] > 1.5 * max(height, width) or found[3] * rest.sum() < _ARC * len(hull):
+    if found is None or found[2] > 0.8 * max(height, width) or found[3] * rest.sum() < _ARC * len(hull):
         return None
     other = replace(best, x=found[0], y=found[1], radius=found[2])
     return other if _inside(hull, other, _NEAR).mean() >= _HELD else None
@@ -117,8 +154,7 @@ def _other_circle(best: Outline, height: int, width: int) -> Outline | None:
 
 def _filled(outline: Outline, height: int, width: int) -> float:
     """The share of an outline's circle, within the frame, that the lit part fills."""
-    field, lit = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
-    cv2.circle(field, (round(outline.x), round(outline.y)), round(outline.radius), 1, -1)
+    field, lit = _raster(outline, height, width), np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(lit, np.rint(outline.hull).astype(np.int32), 1)
     return float((field & lit).sum()) / max(float(field.sum()), 1.0)
 
@@ -130,9 +166,9 @@ def _is_shadow(brightness: Channel, outline: Outline) -> bool:
     steep = _steepness(brightness, points, (points - (outline.x, outline.y)) / outline.radius)
     if steep is None or steep >= _SOFT:
         return False
-    seen = np.zeros((height, width), np.uint8)
-    cv2.circle(seen, (round(outline.x), round(outline.y)), round(outline.radius), 1, -1)
-    return steep < _SOFTEST or float(seen.sum()) < _SMALL * np.pi / 4 * min(height, width) ** 2
+    return (
+        steep < _SOFTEST or float(_raster(outline, height, width).sum()) < _SMALL * np.pi / 4 * min(height, width) ** 2
+    )
 
 
 def _soft_side(brightness: Channel, box: Box, axis: int, side: int) -> bool:
@@ -146,8 +182,15 @@ def _soft_side(brightness: Channel, box: Box, axis: int, side: int) -> bool:
     return steep is not None and steep < _SOFT
 
 
-def _steepness(brightness: Channel, points: Points, rays: Points) -> float | None:
-    """The median share of the fall across an outline that its steepest 3 pixels take; None where no fall is seen."""
+def _steepness(brightness: Channel, points: Points, rays: Points, least: float = _SEEN) -> float | None:
+    """The median share of the fall across an outline that its steepest 3 pixels take; None where no fall is seen.
+
+    Args:
+        brightness: uint8 (h, w), smoothed.
+        points: on the outline.
+        rays: outwards at each point, of length 1.
+        least: grey values of a fall that counts.
+    """
     height, width = brightness.shape
     outer = points + 6 * rays
     seen = ((outer >= 0) & (outer <= (width - 1, height - 1))).all(axis=1)
@@ -159,5 +202,5 @@ def _steepness(brightness: Channel, points: Points, rays: Points) -> float | Non
     found = cv2.remap(brightness, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
     fall = np.median(found[:7], axis=0) - np.median(found[-5:], axis=0)
     steepest = np.maximum(found[4:-3] - found[7:], 0).max(axis=0)
-    clear = fall > _SEEN
+    clear = fall > least
     return float(np.median(steepest[clear] / fall[clear])) if clear.sum() > 3 else None

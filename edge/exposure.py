@@ -1,0 +1,71 @@
+"""Where light alone has taken the picture: cells burnt out or drowned, lost whatever the network makes of them.
+
+The network looks for vessels, and finds some of them in light that a person would refuse. A cell is *burnt* where
+green, which carries the vessels, is at its end, or where red is at its end and green not far from it: no camera leaves
+such cells over much of a retina. It is *drowned* where the brightest channel is a small share of the bright end of the
+field.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+GREEN_END, RED_END, GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
+_LEAST_BURNT = 0.08  # share of the field; the disc of a healthy eye, and the highlights of a young one, take less
+_DROWNED = 0.15  # of the bright end: a vessel there is one or two grey values deep
+_LEAST_DROWNED = 0.10  # share of the field, in one piece: vessels, maculae and dark corners take less
+_PIECE = np.ones((3, 3), np.uint8)
+
+
+def cells_of(
+    tensor: NDArray[np.float32], grid: int, mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """The mean of each channel over each cell of the grid.
+
+    Args:
+        tensor: what the network reads, float32 RGB (1, 3, S, S).
+        grid: cells along a side.
+        mean, std: with which it was normalised.
+
+    Returns:
+        float32 RGB (3, grid, grid), grey values.
+    """
+    means = [cv2.resize(channel, (grid, grid), interpolation=cv2.INTER_AREA) for channel in tensor[0]]
+    scale, shift = (255 * np.asarray(each, np.float32)[:, None, None] for each in (std, mean))
+    return np.asarray(np.stack(means) * scale + shift, np.float32)
+
+
+def green_of(
+    tensor: NDArray[np.float32], mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Green of what the network reads, float32 (S, S), grey values; arguments as for ``cells_of``."""
+    return np.asarray(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1]), np.float32)
+
+
+def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The cells of a field that are burnt out or drowned.
+
+    Args:
+        cells: of ``cells_of``.
+        field: bool (grid, grid).
+
+    Returns:
+        bool (grid, grid).
+    """
+    number = int(field.sum())
+    if not number:
+        return np.zeros_like(field)
+    red, green, _ = cells
+    burnt = ((green >= GREEN_END) | ((red >= RED_END) & (green >= GREEN_HIGH))) & field
+    top = cells.max(axis=0)
+    within = np.sort(top[field])
+    dark = (top < _DROWNED * within[int(0.95 * (number - 1))]) & field
+    piece = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _PIECE)
+    lost = np.zeros_like(field)
+    if burnt.sum() > _LEAST_BURNT * number:
+        lost |= burnt
+    if piece.sum() > _LEAST_DROWNED * number:
+        lost |= dark
+    return lost

@@ -1,0 +1,175 @@
+"""Which field of view a frame is judged by: its own, one that a maker gives, or one learned from the clearest frames.
+
+A single photograph must tell by itself where the camera's field ends. A maker knows, and a session learns: then a
+shadow with an edge as sharp as a rim is a shadow all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import EdgeError
+from edge.field import MASK_SIZE, Crop, Field, field_of_circle, find_field, is_blank
+from edge.images import read_image
+
+Frame = NDArray[np.uint8]
+SETTINGS = "circle:X,Y,R (pixels of the frame), a mask file, learn, or frame"
+_CIRCLE = re.compile(r"circle:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?),(\d+(?:\.\d+)?)")
+_RASTER = 96  # cells along the long side of a frame, to compare two fields on
+_SAME = 0.97  # share of one field that lies in another, from which it belongs to it
+_LIT = 0.95  # coverage from which a frame shows the whole field
+
+
+class FieldOfView(Protocol):
+    """Says where the field of a frame is."""
+
+    def of(self, frame: Frame) -> Field | None:
+        """The field of a uint8 BGR frame (H, W, 3); None where nothing is seen."""
+
+    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+        """Take note of a frame that turned out good or usable: what its field was, and how much of that was lit."""
+
+
+class OwnField:
+    """The field that each frame shows by itself."""
+
+    def of(self, frame: Frame) -> Field | None:
+        return find_field(frame)
+
+    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+        """Nothing is kept from one frame to the next."""
+
+
+@dataclass(frozen=True)
+class Circle:
+    """The same circle in every frame, in pixels."""
+
+    x: float
+    y: float
+    radius: float
+
+    def of(self, frame: Frame) -> Field | None:
+        """See ``FieldOfView``.
+
+        Raises:
+            EdgeError: less than half of the circle lies in the frame.
+        """
+        height, width = frame.shape[:2]
+        if not (0 <= self.x < width and 0 <= self.y < height) or self.radius < 8 or self.radius > max(height, width):
+            raise EdgeError(
+                f"the field circle:{self.x:g},{self.y:g},{self.radius:g} does not lie in a frame of {width} x {height} "
+                "pixels: give X, Y and R of the circle in pixels of the frame."
+            )
+        return None if is_blank(frame) else field_of_circle(self.x, self.y, self.radius, (height, width))
+
+    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+        """It is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """The same mask in every frame: bool (H, W)."""
+
+    name: str
+    shape: NDArray[np.bool_] = field(repr=False)
+
+    def of(self, frame: Frame) -> Field | None:
+        """See ``FieldOfView``.
+
+        Raises:
+            EdgeError: the frame has another size.
+        """
+        if frame.shape[:2] != self.shape.shape:
+            (high, wide), (height, width) = self.shape.shape, frame.shape[:2]
+            raise EdgeError(
+                f"{self.name} is a mask of {wide} x {high} pixels, the frame has {width} x {height}: give a mask of "
+                "the camera's own size."
+            )
+        return None if is_blank(frame) else _around(self.shape)
+
+    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+        """It is given."""
+
+
+class LearnedField:
+    """The largest field that a good or usable frame has shown whole; a frame that shows a part of it hides the rest."""
+
+    def __init__(self) -> None:
+        self._known: Field | None = None
+        self._size: tuple[int, int] = (0, 0)
+
+    def of(self, frame: Frame) -> Field | None:
+        own = find_field(frame)
+        if own is None or self._known is None or frame.shape[:2] != self._size:
+            return own
+        return self._known if _share_within(own, self._known, self._size) >= _SAME else own
+
+    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+        size = frame.shape[0], frame.shape[1]
+        if coverage < _LIT or seen is self._known:
+            return
+        if self._known is None or size != self._size or _share_within(seen, self._known, size) < _SAME:
+            self._known, self._size = seen, size
+
+
+def field_setting(text: str) -> FieldOfView:
+    """Read what a user or a bundle says of the field.
+
+    Args:
+        text: ``circle:X,Y,R`` in pixels of the frame, the path of a mask (white inside), ``learn`` or ``frame``.
+
+    Raises:
+        EdgeError: it is none of these, or the mask cannot be read or is empty.
+    """
+    if text == "frame":
+        return OwnField()
+    if text == "learn":
+        return LearnedField()
+    if (found := _CIRCLE.fullmatch(text.replace(" ", ""))) is not None:
+        return Circle(*(float(each) for each in found.groups()))
+    if text.startswith("circle") or not Path(text).is_file():
+        raise EdgeError(f"the field {text} is not known: give {SETTINGS}.")
+    shape = read_image(text).max(axis=2) > 127
+    if shape.mean() < 0.01:
+        raise EdgeError(f"{text} is a mask with hardly a white pixel: draw the field white on black.")
+    return Mask(text, np.asarray(shape, dtype=np.bool_))
+
+
+def _around(shape: NDArray[np.bool_]) -> Field:
+    """The field of a mask over a whole frame."""
+    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
+    (top, bottom), (left, right) = (rows[0], rows[-1] + 1), (columns[0], columns[-1] + 1)
+    side = int(max(bottom - top, right - left))
+    crop = Crop(int(left + right - side) // 2, int(top + bottom - side) // 2, side)
+    square = np.zeros((side, side), np.uint8)
+    square[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] = shape[top:bottom, left:right] * np.uint8(
+        255
+    )
+    mask = cv2.resize(square, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
+    return Field(crop, np.asarray(mask >= 128, dtype=np.uint8) * np.uint8(255))
+
+
+def _share_within(inner: Field, outer: Field, size: tuple[int, int]) -> float:
+    """The share of one field that lies in another, in a frame of this height and width."""
+    one, other = (_raster(each, size) for each in (inner, outer))
+    return float((one & other).sum()) / max(int(one.sum()), 1)
+
+
+def _raster(seen: Field, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A field on a coarse grid over the whole frame."""
+    step = max(size) / _RASTER
+    places = []
+    for length, start in ((size[0], seen.crop.y), (size[1], seen.crop.x)):
+        middles = (np.arange(int(np.ceil(length / step))) + 0.5) * step
+        places.append(np.floor((middles - start) * MASK_SIZE / seen.crop.side).astype(int))
+    rows, columns = places
+    inside = np.outer((rows >= 0) & (rows < MASK_SIZE), (columns >= 0) & (columns < MASK_SIZE))
+    lit = seen.mask[np.ix_(rows.clip(0, MASK_SIZE - 1), columns.clip(0, MASK_SIZE - 1))] > 0
+    return np.asarray(inside & lit, dtype=np.bool_)
