@@ -18,6 +18,7 @@ DEVICE = {"numpy", "cv2", "yaml", "typer", "rich", "openvino", "tensorrt", "tens
 # Linux with GStreamer's own Python packages, imported only where a pipeline is opened.
 DEVICE |= {"gi"}
 DEVICE |= {"pydicom"}  # captured frames as DICOM, imported only where these are asked for
+DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"aiohttp"}  # the preview page, imported only where one is served
 
 

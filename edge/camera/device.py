@@ -8,14 +8,19 @@ import time
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
+from edge.camera.jpeg import whole_jpeg
 from edge.camera.live_capture import LiveCapture
 from edge.camera.nodes import Node, find_again, node_of
 from edge.camera.protocol import format_of
 from edge.camera.quiet import quiet_opencv
+from edge.camera.shape import check_size
 from edge.errors import EdgeError
 
 _STALL_S = 1.0
+_JPEG = ("MJPG", "JPEG")  # as V4L2 calls them; elsewhere OpenCV gives no compressed frames
 _OPEN_S = 5.0  # a sensor that is still waking up
 _OLDEST_S = 2.0  # a timestamp further off than this is of another clock
 
@@ -74,9 +79,15 @@ class DeviceCamera(LiveCapture):
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self.fps = max(0.0, float(self._capture.get(cv2.CAP_PROP_FPS)))
         self.format = format_of(*self._size(), self.fps, self._pixels())
-        if not self._grabs(_OPEN_S):
+        try:
+            check_size(f"the camera at {self._shown}", *self._size())
+            # OpenCV would make half a picture of half a frame without a word.
+            self._jpeg = self._pixels() in _JPEG and self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+            if not self._grabs(_OPEN_S):
+                raise EdgeError(f"the camera at {self._shown} gives no frames: plug it in anew, or try another mode.")
+        except EdgeError:
             self.close()
-            raise EdgeError(f"the camera at {self._shown} gives no frames: plug it in anew, or try another mode.")
+            raise
 
     @property
     def _shown(self) -> str:
@@ -102,6 +113,13 @@ class DeviceCamera(LiveCapture):
         code = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
         letters = code.to_bytes(4, "little")
         return letters.decode("ascii").strip() if letters.isalnum() or letters.strip().isalnum() else ""
+
+    def _picture(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        name = f"the camera at {self._shown}"
+        if self._jpeg and (raw.ndim < 3 or 1 in raw.shape[:2]):
+            return whole_jpeg(name, np.ascontiguousarray(raw).reshape(-1))
+        check_size(name, raw.shape[1], raw.shape[0])
+        return raw
 
     def _grabs(self, seconds: float = _STALL_S) -> bool:
         return self._waits(seconds) and self._capture.grab()

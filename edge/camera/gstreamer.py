@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from typing import Any
@@ -12,17 +13,22 @@ from numpy.typing import NDArray
 from edge.camera.address import without_secrets
 from edge.camera.device import Wish
 from edge.camera.gi_bindings import load_gstreamer
+from edge.camera.jpeg import whole_jpeg
 from edge.camera.pixels import FORMATS, Layout, to_bgr
 from edge.camera.protocol import Frame, format_of
+from edge.camera.shape import check_size, with_square_pixels
 from edge.errors import EdgeError
 
 _OPEN_S = 10.0  # a network camera or an image sensor takes seconds until its first frame
 _STALL_S = 1.0
+_PATIENCE_S = 1.0  # with live frames that are all damaged
 _OLDEST_S = 10.0  # a timestamp older than that is none
 
 # Only the newest frame waits, as it came; a recording is told to wait for its reader instead.
 _SINK = "appsink name=efiqa drop=true max-buffers=1 sync=false enable-last-sample=false"
-_TAKEN = f"video/x-raw, format=(string){{ {', '.join(FORMATS)} }}"
+_TAKEN = f"video/x-raw, format=(string){{ {', '.join(FORMATS)} }}; image/jpeg"
+# GStreamer's decoder of JPEG paints over what is missing without a word: at the end of a pipeline ours takes its place.
+_JPEGDEC = re.compile(r"!\s*jpegdec\s*(!\s*videoconvert\s*)?$")
 
 
 class GStreamerCamera:
@@ -30,7 +36,8 @@ class GStreamerCamera:
 
     Attributes:
         live: whether the pipeline has a live source; a file in it is read like any recording.
-        missed: frames of a live source that came while nobody read, and made way for newer ones.
+        missed: frames of a live source that came while nobody read, and made way for newer ones; and damaged ones.
+        damaged: frames that came damaged, or whose decoder could make nothing of them.
     """
 
     def __init__(self, pipeline: str) -> None:
@@ -45,11 +52,14 @@ class GStreamerCamera:
         self._gst, self._video = load_gstreamer()
         gst = self._gst
         self._name = without_secrets(pipeline)
+        self._shown = f"the pipeline '{self._name}'"
+        self._aspect = 1.0  # width of a pixel by its height
         self._start = 0.0
         self._next = 0
         self._arrived = 0
         self._numbers: deque[tuple[int, int]] = deque(maxlen=8)  # time and number of the newest that arrived
         self.missed = 0
+        self.damaged = 0
         self.fps = 30.0
         self.format = ""
         self._closed = False
@@ -57,7 +67,7 @@ class GStreamerCamera:
         self._info: Any = None
         self._held: Any = None
         try:
-            self._pipeline = gst.parse_launch(f"{pipeline} ! {_SINK}")
+            self._pipeline = gst.parse_launch(f"{_JPEGDEC.sub('', pipeline.rstrip())} ! {_SINK}")
         except Exception as error:  # GLib.Error, known only once GStreamer is
             if _said(error).endswith('"nvarguscamerasrc"'):
                 raise EdgeError(
@@ -80,28 +90,36 @@ class GStreamerCamera:
             self._held = self._pull(_OPEN_S)
             if self._held is None:
                 raise EdgeError(f"the pipeline '{self._name}' ended without a frame; try it with gst-launch-1.0.")
+            self._meet(self._held.get_caps())
         except EdgeError:
             self.close()
             raise
-        self._meet(self._held.get_caps())
 
     def read(self) -> Frame | None:
-        """The next frame of a recording; of a live source the newest one, waited for.
+        """The next whole frame of a recording; of a live source the newest one, waited for.
 
         Raises:
-            EdgeError: a live source gives nothing for a second, the pipeline failed, or a frame is cut short.
+            EdgeError: a live source gives nothing for a second, the pipeline failed, a frame is cut short or too
+                large, or a recording that ended had damaged frames.
         """
-        if not self._hold():
-            return None
-        sample, self._held = self._held, None
-        index = self._number(sample)
-        self.missed += index - self._next
-        self._next = index + 1
-        try:
-            image = self._picture(sample)
-        except ValueError as error:
-            raise EdgeError(f"the pipeline '{self._name}': {error}.") from error
-        return Frame(image, index, self._timestamp(sample, index))
+        began = time.monotonic()
+        while self._hold():
+            sample, self._held = self._held, None
+            index = self._number(sample)
+            self.missed += index - self._next
+            self._next = index + 1
+            try:
+                image = self._whole(sample)
+            except ValueError as error:
+                raise EdgeError(f"the pipeline '{self._name}': {error}.") from error
+            if image is not None:
+                return Frame(image, index, self._timestamp(sample, index))
+            self._lose_one()
+            if self.live and time.monotonic() - began > _PATIENCE_S:
+                self._closed = True
+                raise EdgeError(f"the pipeline '{self._name}' gives only damaged frames: check cable and network.")
+        self._tell_damage()
+        return None
 
     def skip(self) -> bool:
         """Pass over the next frame without making it a picture.
@@ -110,6 +128,7 @@ class GStreamerCamera:
             EdgeError: as ``read`` does.
         """
         if not self._hold():
+            self._tell_damage()
             return False
         self._next = self._number(self._held) + 1
         self._held = None
@@ -133,16 +152,37 @@ class GStreamerCamera:
             sample = self._sink.try_pull_sample(int(0.1 * gst.SECOND))
             if sample is not None:
                 return sample
-            message = self._pipeline.get_bus().pop_filtered(gst.MessageType.ERROR)
-            if message is not None:
-                error, _ = message.parse_error()
-                self._closed = True
-                raise EdgeError(f"the pipeline '{self._name}' failed ({_said(error)}); try it with gst-launch-1.0.")
+            self._hear()
             if self._sink.is_eos():
                 return None
             if time.monotonic() > until:
                 raise EdgeError(f"the pipeline '{self._name}' gives no frames; try it with gst-launch-1.0.")
         return None
+
+    def _hear(self) -> None:
+        """What elements say: one that failed ends the pipeline, a decoder that warns has lost a frame."""
+        kinds = self._gst.MessageType
+        while (message := self._pipeline.get_bus().pop_filtered(kinds.ERROR | kinds.WARNING)) is not None:
+            if message.type == kinds.ERROR:
+                error, _ = message.parse_error()
+                self._closed = True
+                raise EdgeError(f"the pipeline '{self._name}' failed ({_said(error)}); try it with gst-launch-1.0.")
+            made_by = message.src.get_factory() if hasattr(message.src, "get_factory") else None
+            if made_by is not None and "Decoder" in (made_by.get_metadata("klass") or ""):
+                self._lose_one()
+
+    def _lose_one(self) -> None:
+        self.damaged += 1
+        self.missed += 1
+
+    def _tell_damage(self) -> None:
+        """Of a recording, once, at its end."""
+        if not self.live and self.damaged and not self._closed:
+            self._closed = True
+            raise EdgeError(
+                f"the pipeline '{self._name}' gave {self.damaged} damaged frames, which were left out; "
+                "copy the recording again if the original is whole."
+            )
 
     def _count(self, _pad: Any, info: Any) -> Any:
         """Called in GStreamer's thread for every frame that comes to the sink."""
@@ -169,25 +209,43 @@ class GStreamerCamera:
         self._start = self._start or now - due
         return self._start + due
 
-    def _picture(self, sample: Any) -> NDArray[np.uint8]:
+    def _whole(self, sample: Any) -> NDArray[np.uint8] | None:
+        """The picture of a frame; None where it came damaged."""
         caps, buffer = sample.get_caps(), sample.get_buffer()
         self._meet(caps)
+        if buffer.has_flags(self._gst.BufferFlags.CORRUPTED):
+            return None
         mapped, memory = buffer.map(self._gst.MapFlags.READ)
         if not mapped:
             raise ValueError("a frame cannot be read from where it lies; add nvvidconv or videoconvert to the pipeline")
         try:
-            return to_bgr(memory.data, self._layout(buffer))
+            if self._info is None:
+                image = whole_jpeg(self._shown, memory.data)
+            else:
+                image = to_bgr(memory.data, self._layout(buffer))
         finally:
             buffer.unmap(memory)
+        return None if image is None else with_square_pixels(self._shown, image, self._aspect)
 
     def _meet(self, caps: Any) -> None:
         """Learn how frames look; a source may change that in mid-stream."""
         if self._caps is not None and caps.is_equal(self._caps):
             return
-        self._caps, self._info = caps, self._video.VideoInfo.new_from_caps(caps)
-        if self._info.fps_n > 0 and self._info.fps_d > 0:
-            self.fps = self._info.fps_n / self._info.fps_d
-        self.format = format_of(self._info.width, self._info.height, self.fps, self._info.finfo.name)
+        told = caps.get_structure(0)
+        jpeg = told.get_name() == "image/jpeg"
+        self._caps = caps
+        self._info = None if jpeg else self._video.VideoInfo.new_from_caps(caps)
+        width, height = told.get_int("width").value, told.get_int("height").value
+        rate, aspect = (told.get_fraction(name) for name in ("framerate", "pixel-aspect-ratio"))
+        self._aspect = aspect[1] / aspect[2] if aspect[0] and aspect[2] else 1.0
+        if rate[0] and rate[1] > 0 and rate[2] > 0:
+            self.fps = rate[1] / rate[2]
+        self.format = format_of(width, height, self.fps, "JPEG" if jpeg else self._info.finfo.name)
+        try:
+            check_size(self._shown, width, height)
+        except EdgeError:
+            self._closed = True
+            raise
 
     def _layout(self, buffer: Any) -> Layout:
         """Cameras pad their rows, and say so in the buffer rather than in the caps."""

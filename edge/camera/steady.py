@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.camera.protocol import Camera, Frame
+from edge.camera.shape import TooLargeError
 from edge.errors import EdgeError, first_line
 
 STALL_S = 1.0  # so long may a camera give nothing before it counts as lost
@@ -25,6 +26,7 @@ class SteadyCamera:
 
     Attributes:
         missed: frames that were lost before ``read``: in the camera, in this class, or as garbage.
+        damaged: those among them that came, but not whole.
         lost: how often the camera was lost so far.
     """
 
@@ -57,6 +59,7 @@ class SteadyCamera:
         self._seen = 0  # frames given or missed on the connections before this one
         self._next = 0
         self._given = 0
+        self._damaged = 0
         self._closed = False
         self._pump = _Pump(camera)
 
@@ -64,14 +67,23 @@ class SteadyCamera:
     def missed(self) -> int:
         return self._next - self._given
 
+    @property
+    def damaged(self) -> int:
+        return self._damaged + self._pump.damaged
+
     def read(self) -> Frame | None:
-        """Wait for the next frame; while the camera is lost, for its return. None once ``stop`` is set."""
+        """Wait for the next frame; while the camera is lost, for its return. None once ``stop`` is set.
+
+        Raises:
+            EdgeError: the camera's frames are too large, which they would be again.
+        """
         while not self._closed and not self._stop.is_set():
             frame = self._pump.take(self._stall_s, self._stop)
             if frame is not None:
                 index = self._seen + frame.index
                 self._next, self._given = index + 1, self._given + 1
                 return dataclasses.replace(frame, index=index)
+            self._give_up_if_refused()
             if not self._stop.is_set():
                 self._reconnect()
         return None
@@ -80,9 +92,16 @@ class SteadyCamera:
         return self.read() is not None
 
     def close(self) -> None:
+        if not self._closed and self.damaged:
+            self._tell(f"{self._name} gave {self.damaged} damaged frames, which were left out: check its cable.")
         self._closed = True
         self._pump.abandon()
         self._pump.ended.wait(self._stall_s)
+
+    def _give_up_if_refused(self) -> None:
+        if self._pump.refused is not None:
+            self._closed = True
+            raise self._pump.refused
 
     def _reconnect(self) -> None:
         """Say why, then try until the camera is open and gives a frame, or ``stop`` is set."""
@@ -97,12 +116,14 @@ class SteadyCamera:
             self._pump.abandon()
             if self._pump.ended.wait(min(0.1, pause)):
                 self._seen = self._next
+                self._damaged = self.damaged
                 self._pump = _Pump(self._open_once)
                 if self._pump.wait_for_first(self._stall_s, self._stop):
                     self.fps, self.format = self._pump.known
                     self._tell(f"{self._name} is back after {time.monotonic() - began:.1f} s.")
                     return
                 self._pump.abandon()
+                self._give_up_if_refused()
                 self._stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -112,6 +133,8 @@ class _Pump:
 
     def __init__(self, source: Camera | Callable[[], Camera]) -> None:
         self.trouble = ""
+        self.refused: EdgeError | None = None  # why it is of no use to open it again
+        self.damaged = 0
         self.known = (0.0, "")
         self.ended = threading.Event()
         self._changed = threading.Condition()
@@ -153,6 +176,7 @@ class _Pump:
                 self._opening = False
             while not self._abandoned:
                 frame = camera.read()
+                self.damaged = getattr(camera, "damaged", 0)
                 if frame is None:
                     self.trouble = "has ended"
                     break
@@ -162,12 +186,15 @@ class _Pump:
                     self.known = (camera.fps, camera.format)
                     self._slot = frame
                     self._changed.notify_all()
+        except TooLargeError as error:
+            self.refused = error
         except EdgeError:
             self.trouble = "gives no frames any more"
         except Exception as error:  # whatever a driver raises: the camera is opened anew
             self.trouble = f"failed ({first_line(error)})"
         finally:
             if camera is not None:
+                self.damaged = getattr(camera, "damaged", 0)
                 with contextlib.suppress(Exception):
                     camera.close()
             with self._changed:

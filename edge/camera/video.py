@@ -5,60 +5,68 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.container import is_cut_off
 from edge.camera.protocol import Frame, format_of
-from edge.camera.quiet import quiet_opencv
+from edge.camera.stream import Stream
+from edge.camera.whole import Picture
 from edge.errors import EdgeError
 
 DEFAULT_FPS = 30.0
-_FASTEST = 240.0  # a container that claims more has no honest frame rate
 
 
 class VideoCamera:
-    """A recording, frame by frame.
+    """A recording, frame by frame; damaged ones are left out and counted, and told of at its end.
 
-    One frame is always held back, grabbed but not yet made a picture: the last one of a file that was cut off may be
+    One frame is always held back, decoded but not yet made a picture: the last one of a file that was cut off may be
     half a picture, and is not given out.
+
+    Attributes:
+        missed: damaged frames so far.
     """
 
     live = False
-    missed = 0
 
     def __init__(self, path: Path) -> None:
         """Open a video.
 
         Raises:
-            EdgeError: the file is not a video, or not one picture of it can be decoded.
+            EdgeError: the file is not a video, not one whole picture is in it, or its pictures are too large.
         """
         self._name = str(path)
         self._cut_off = is_cut_off(path)
-        self._capture = _open(self._name)
-        claimed = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = float(claimed) if 1.0 <= claimed <= _FASTEST else DEFAULT_FPS
-        width, height = (self._capture.get(each) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        self.format = format_of(width, height, self.fps)
-        self._given = 0
+        self.missed = 0
+        self._next = 0
         self._start = 0.0
-        self._held = self._capture.grab() and self._capture.retrieve()[0]
-        if not self._held:
-            self.close()
-            if self._cut_off:
-                raise EdgeError(f"{path} is cut off before its first picture or its index; copy the video again.")
-            raise EdgeError(f"{path} is not a video with pictures that can be decoded; convert it to MP4 with H.264.")
+        self._ended = False
+        try:
+            self._stream = Stream(self._name, self._name)
+        except ValueError as error:
+            raise self._no_video() from error
+        self.fps = self._stream.fps or DEFAULT_FPS
+        self.format = format_of(self._stream.width, self._stream.height, self.fps)
+        self._pictures = self._stream.pictures()
+        self._held: Picture | None = self._first()
 
     def read(self) -> Frame | None:
-        """The next frame, due at its place in the recording counted from the first ``read``."""
-        image = self._picture() if self._held else None
-        if image is None or not self.skip():
-            return None
-        index = self._given - 1
-        if index == 0:
-            self._start = time.monotonic()
-        return Frame(image, index, self._start + index / self.fps)
+        """The next whole frame, due at its place in the recording counted from the first ``read``.
+
+        Raises:
+            EdgeError: the recording ends in the middle of a frame, had damaged frames, or its pictures grew too large.
+        """
+        while (picture := self._held) is not None:
+            image = self._made(picture)
+            self.skip()
+            index = self._next - 1
+            if image is None:
+                self.missed += 1
+                continue
+            self._start = self._start or time.monotonic() - index / self.fps
+            return Frame(image, index, self._start + index / self.fps)
+        self._tell_damage()
+        return None
 
     def skip(self) -> bool:
         """Decode the next frame without making it a picture.
@@ -66,34 +74,57 @@ class VideoCamera:
         Raises:
             EdgeError: as ``read`` does.
         """
-        if not self._held:
+        if self._held is None:
+            self._tell_damage()
             return False
-        self._held = self._capture.grab()
-        if not self._held and self._cut_off:
+        self._held = next(self._pictures, None)
+        if self._held is None and self._cut_off:
+            self._ended = True
+            damaged = f", {self.missed} of them damaged" if self.missed else ""
             raise EdgeError(
-                f"{self._name} ends in the middle of a frame: its first {self._given} frames could be read; "
+                f"{self._name} ends in the middle of a frame: its first {self._next} frames could be read{damaged}; "
                 "copy it again if the original is whole."
             )
-        self._given += 1
+        self._next += 1
         return True
 
     def close(self) -> None:
-        self._held = False
-        self._capture.release()
+        self._held, self._ended = None, True
+        self._pictures.close()
+        self._stream.close()
 
-    def _picture(self) -> NDArray[np.uint8] | None:
-        # OpenCV hands out a new array each time, so the reader may keep it.
-        found, image = self._capture.retrieve()
-        self._held = found
-        return np.asarray(image, dtype=np.uint8) if found else None
+    def _tell_damage(self) -> None:
+        """Once, at the end."""
+        if self.missed and not self._ended:
+            self._ended = True
+            raise EdgeError(
+                f"{self._name} is damaged: {self.missed} of its {self._next} frames were left out; "
+                "copy it again if the original is whole."
+            )
 
+    def _made(self, picture: Picture) -> NDArray[np.uint8] | None:
+        try:
+            return picture()
+        except EdgeError:  # too large from here on: there is no use in going on
+            self.close()
+            raise
 
-def _open(name: str) -> cv2.VideoCapture:
-    """A capture that decodes on one thread: the other core belongs to inference, and each thread holds pictures."""
-    backends = cv2.videoio_registry.getStreamBackends()
-    with quiet_opencv():
-        if cv2.CAP_FFMPEG in backends:
-            return cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        # An OpenCV built without FFmpeg, as JetPack's may be.
-        backend = cv2.CAP_GSTREAMER if cv2.CAP_GSTREAMER in backends else cv2.CAP_OPENCV_MJPEG
-        return cv2.VideoCapture(name, backend)
+    def _first(self) -> Picture:
+        """The first frame of which a picture can be made, so that one that holds none is refused at once."""
+        try:
+            for picture in self._pictures:
+                if picture() is not None:
+                    return picture
+                self._next += 1
+                self.missed += 1
+            raise self._no_video()
+        except BaseException:
+            self.close()
+            raise
+
+    def _no_video(self) -> EdgeError:
+        if self._cut_off:
+            return EdgeError(f"{self._name} is cut off before its first picture or its index; copy the video again.")
+        return EdgeError(
+            f"{self._name} is not a video with pictures that can be decoded; convert it to MP4 with H.264."
+        )

@@ -2,6 +2,7 @@
  *
  * The file FAKE_PLUG is the cable: gone, and the device is gone; it holds "stall", and no further frame comes.
  * Frames are YUYV, 30 a second; the luma of all pixels is 50 and the frame's number, modulo 150.
+ * Where FAKE_JPEGS names a folder they are MJPEG instead: its files 0, 1, 2, ..., begun again after the last.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -90,9 +91,21 @@ static int run(int fd, int on) {
     return timerfd_settime(fd, 0, &pace, 0);
 }
 
+static unsigned pixel_format(void) { return getenv("FAKE_JPEGS") ? V4L2_PIX_FMT_MJPEG : V4L2_PIX_FMT_YUYV; }
+
+static unsigned load_jpeg(unsigned number, unsigned char *to, unsigned room) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%u", getenv("FAKE_JPEGS"), number);
+    FILE *file = fopen(path, "rb");
+    if (!file) return 0;
+    unsigned length = fread(to, 1, room, file);
+    fclose(file);
+    return length;
+}
+
 static void describe(struct v4l2_format *format, unsigned width, unsigned height) {
     struct v4l2_pix_format *pix = &format->fmt.pix;
-    pix->width = width, pix->height = height, pix->pixelformat = V4L2_PIX_FMT_YUYV, pix->field = V4L2_FIELD_NONE;
+    pix->width = width, pix->height = height, pix->pixelformat = pixel_format(), pix->field = V4L2_FIELD_NONE;
     pix->bytesperline = width * 2, pix->sizeimage = width * height * 2, pix->colorspace = V4L2_COLORSPACE_SRGB;
 }
 
@@ -106,11 +119,18 @@ static int give(int fd, struct v4l2_buffer *buffer) {
     sequence += due;
     if (stalled()) run(fd, 0); /* this one is the last */
     unsigned char *pixels = memory[index];
-    memset(pixels, 128, width * height * 2);
-    for (unsigned i = 0; i < width * height; i++) pixels[2 * i] = 50 + sequence % 150;
+    unsigned used = width * height * 2;
+    if (getenv("FAKE_JPEGS")) {
+        static unsigned number = 0;
+        used = load_jpeg(number++, pixels, used);
+        if (!used) used = load_jpeg(0, pixels, width * height * 2), number = 1;
+    } else {
+        memset(pixels, 128, used);
+        for (unsigned i = 0; i < width * height; i++) pixels[2 * i] = 50 + sequence % 150;
+    }
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    buffer->index = index, buffer->bytesused = width * height * 2, buffer->sequence = sequence;
+    buffer->index = index, buffer->bytesused = used, buffer->sequence = sequence;
     buffer->flags = V4L2_BUF_FLAG_MAPPED | V4L2_BUF_FLAG_DONE | V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
     buffer->length = width * height * 2, buffer->memory = V4L2_MEMORY_MMAP, buffer->field = V4L2_FIELD_NONE;
     buffer->timestamp.tv_sec = now.tv_sec, buffer->timestamp.tv_usec = now.tv_nsec / 1000;
@@ -131,12 +151,12 @@ static int answer(int fd, unsigned long request, void *data) {
     case VIDIOC_ENUM_FMT: {
         struct v4l2_fmtdesc *kind = data;
         if (kind->index) return refuse(EINVAL);
-        kind->pixelformat = V4L2_PIX_FMT_YUYV;
+        kind->pixelformat = pixel_format();
         return 0;
     }
     case VIDIOC_ENUM_FRAMESIZES: {
         struct v4l2_frmsizeenum *size = data;
-        if (size->index > 1 || size->pixel_format != V4L2_PIX_FMT_YUYV) return refuse(EINVAL);
+        if (size->index > 1 || size->pixel_format != pixel_format()) return refuse(EINVAL);
         size->type = V4L2_FRMSIZE_TYPE_DISCRETE;
         size->discrete.width = size->index ? 1280 : 640, size->discrete.height = size->index ? 720 : 480;
         return 0;

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ try:
     Gst, _ = load_gstreamer()
 except EdgeError as missing:
     pytest.skip(str(missing), allow_module_level=True)
+from gi.repository import GLib
 
 ROOT = Path(__file__).parents[3]
 BARS = "videotestsrc pattern=smpte num-buffers={n} ! video/x-raw,{caps}"
@@ -126,6 +128,92 @@ def test_a_source_may_change_its_size() -> None:
     shapes = [frame.image.shape for frame in read_all(camera)]
     assert shapes == [(240, 320, 3)] * 3 + [(480, 640, 3)] * 3
     assert camera.format.startswith("640x480")
+
+
+def jpeg_clip(path: Path, damaged: tuple[int, ...], frames: int = 12) -> Path:
+    """A recording of JPEGs, numbered by their brightness."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for number in range(frames):
+            noise = np.random.default_rng(number).integers(0, 40, (240, 320, 3), np.uint8)
+            data = cv2.imencode(".jpg", noise + 15 * number)[1].tobytes()
+            packet = av.Packet(data[: len(data) // 2] if number in damaged else data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream = stream.codec_context.time_base or Fraction(1, 20), stream
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("tail", ["", " ! jpegdec", " ! jpegdec ! videoconvert"])
+def test_a_damaged_jpeg_is_left_out_and_counted(tmp_path: Path, tail: str) -> None:
+    path = jpeg_clip(tmp_path / "clip.avi", (0, 5, 6))
+    camera = GStreamerCamera(f"filesrc location={path} ! avidemux{tail}")
+    frames: list[Frame] = []
+    with pytest.raises(EdgeError, match="gave 3 damaged frames"):
+        frames.extend(iter(camera.read, None))
+    assert [frame.index for frame in frames] == [1, 2, 3, 4, 7, 8, 9, 10, 11]
+    lower = [float(frame.image[200:].mean()) for frame in frames]
+    assert lower == pytest.approx([20 + 15 * number for number in (1, 2, 3, 4, 7, 8, 9, 10, 11)], abs=3)
+    assert (camera.missed, camera.damaged) == (3, 3)
+    camera.close()
+
+
+def test_a_frame_that_its_decoder_flags_is_left_out_and_counted() -> None:
+    camera = GStreamerCamera(
+        "videotestsrc num-buffers=12 ! video/x-raw,format=NV12,width=64,height=48 ! identity name=flag sleep-time=1000"
+    )
+    passed = []
+
+    def flag(_pad: Any, info: Any) -> Any:
+        passed.append(info.get_buffer().pts)
+        if len(passed) % 3 == 0:
+            info.get_buffer().set_flags(Gst.BufferFlags.CORRUPTED)
+        return Gst.PadProbeReturn.OK
+
+    already = camera._arrived
+    camera._pipeline.get_by_name("flag").get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, flag)
+    frames = []
+    with pytest.raises(EdgeError, match="damaged frames, which were left out"):
+        frames.extend(iter(camera.read, None))
+    assert already < 12
+    assert camera.damaged == camera.missed == len(passed) // 3 > 0
+    assert len(frames) == 12 - camera.damaged
+    assert camera.read() is None
+
+
+def test_what_a_decoder_warns_of_counts() -> None:
+    camera = GStreamerCamera("videotestsrc num-buffers=3 ! jpegenc ! jpegdec name=decoder ! videoconvert ! identity")
+    decoder = camera._pipeline.get_by_name("decoder")
+    warning = Gst.Message.new_warning(decoder, GLib.Error.new_literal(Gst.StreamError.quark(), "lost", 7), "")
+    camera._pipeline.get_bus().post(warning)
+    with pytest.raises(EdgeError, match="gave 1 damaged frames"):
+        list(iter(camera.read, None))
+    camera.close()
+
+
+@pytest.mark.parametrize(("aspect", "width"), [("12/11", 384), ("1/2", 176), ("40/1", 352)])
+def test_pixels_that_are_not_square_are_made_so(aspect: str, width: int) -> None:
+    source = f"videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=352,height=288,pixel-aspect-ratio={aspect}"
+    (frame,) = read_all(GStreamerCamera(source))
+    assert frame.image.shape == (288, width, 3)
+
+
+def test_frames_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.camera.shape.MOST_PIXELS", 320 * 240)
+    source = (
+        "concat name=c videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=320,height=240,framerate=30/1 ! c. "
+        "videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=640,height=480,framerate=30/1 ! c. c."
+    )
+    camera = GStreamerCamera(source)
+    assert [camera.read() is not None for _ in range(3)] == [True] * 3
+    with pytest.raises(EdgeError, match="gives frames of 640x480, more than the"):
+        camera.read()
+    assert camera.read() is None
+    camera.close()
+    with pytest.raises(EdgeError, match="gives frames of 640x480, more than the"):
+        GStreamerCamera("videotestsrc ! video/x-raw,format=NV12,width=640,height=480")
 
 
 @pytest.mark.parametrize(

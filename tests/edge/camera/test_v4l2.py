@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
@@ -43,10 +45,11 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-def environment(driver: Path, plug: Path) -> dict[str, str]:
+def environment(driver: Path, plug: Path, jpegs: Path | None = None) -> dict[str, str]:
     plug.write_text("")
     return {
         **os.environ,
+        **({} if jpegs is None else {"FAKE_JPEGS": str(jpegs)}),
         "LD_PRELOAD": str(driver),
         "FAKE_VIDEO": VIDEO,
         "FAKE_PLUG": str(plug),
@@ -54,11 +57,11 @@ def environment(driver: Path, plug: Path) -> dict[str, str]:
     }
 
 
-def play(driver: Path, plug: Path, scene: str) -> Any:
+def play(driver: Path, plug: Path, scene: str, jpegs: Path | None = None) -> Any:
     """What a scene prints as JSON; nothing may be said beside it."""
     done = subprocess.run(
         [sys.executable, "-c", HEAD + scene],
-        env=environment(driver, plug), capture_output=True, text=True, timeout=60, check=False,
+        env=environment(driver, plug, jpegs), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)
@@ -152,6 +155,74 @@ print(json.dumps([told, cut, indices, camera.lost]))
     assert told[3][0] - told[2][0] < 3.0
     assert indices == sorted(set(indices))
     assert len(indices) > 20
+
+
+def jpegs_in(folder: Path, damaged: set[int], frames: int = 6) -> Path:
+    folder.mkdir()
+    for number in range(frames):
+        noise = np.random.default_rng(number).integers(0, 255, (60, 80, 3), np.uint8)
+        data = cv2.imencode(".jpg", cv2.resize(noise, (640, 480)) // 8 + 40 * number)[1].tobytes()
+        (folder / str(number)).write_bytes(data[: len(data) // 2] if number in damaged else data)
+    return folder
+
+
+def test_half_a_jpeg_of_a_camera_is_never_given(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+camera = DeviceCamera(video)
+frames = [camera.read() for _ in range(8)]
+camera.close()
+lower = [[frame.index, list(frame.image.shape), float(frame.image[400:].mean())] for frame in frames]
+print(json.dumps([camera.format, camera.missed, camera.damaged, lower]))
+""",
+        jpegs_in(tmp_path / "jpegs", {2, 4}),
+    )
+    kind, missed, damaged, frames = said
+    assert kind == "640x480 MJPG, 30 fps"
+    assert missed == damaged == frames[-1][0] + 1 - 8 > 0
+    assert all(frame[1] == [480, 640, 3] for frame in frames)
+    # The lower part of each is of its own moment: neither grey, nor of the frame before.
+    numbers = [round((frame[2] - 16) / 40) for frame in frames]
+    assert set(numbers) == {0, 1, 3, 5}
+    assert len({(number - frame[0]) % 6 for number, frame in zip(numbers, frames, strict=True)}) == 1
+
+
+def test_a_session_tells_once_how_many_frames_were_damaged(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+told = []
+camera = open_camera("97", tell=told.append)
+while camera.damaged < 2: camera.read()
+camera.close(); camera.close()
+print(json.dumps([told, camera.damaged, camera.missed]))
+""",
+        jpegs_in(tmp_path / "jpegs", {3}),
+    )
+    told, damaged, missed = said
+    assert told == [f"camera 97 gave {damaged} damaged frames, which were left out: check its cable."]
+    assert missed >= 2
+
+
+def test_a_camera_whose_jpegs_are_all_damaged_is_opened_anew(driver: Path, tmp_path: Path) -> None:
+    said = play(
+        driver,
+        tmp_path / "plug",
+        """
+camera = DeviceCamera(video)
+try:
+    camera.read()
+except EdgeError as error:
+    print(json.dumps([str(error), camera.read() is None, camera.damaged]))
+""",
+        jpegs_in(tmp_path / "jpegs", set(range(6))),
+    )
+    assert "gives no frames any more" in said[0]
+    assert said[1] is True
+    assert said[2] > 1
 
 
 def test_a_camera_that_another_program_holds(driver: Path, tmp_path: Path) -> None:

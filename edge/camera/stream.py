@@ -1,0 +1,103 @@
+"""Files and addresses through FFmpeg, by PyAV: OpenCV's FFmpeg does not tell a damaged frame from a whole one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from edge.camera.shape import check_size, sane_aspect
+from edge.camera.whole import Picture, WholeFrames
+from edge.errors import EdgeError, first_line
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_MOST_TROUBLES = 1000  # places where a file makes no sense, before the rest of it is given up
+_SLOWEST, _FASTEST = 1.0, 240.0  # a container that claims more has no honest frame rate
+
+
+def load_av() -> Any:
+    """PyAV.
+
+    Raises:
+        EdgeError: it is not here, or does not load.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise EdgeError(
+            f"recordings and network streams are read by PyAV, which does not load ({first_line(error)}): "
+            "pip install av."
+        ) from error
+    return av
+
+
+class Stream:
+    """The video in a file or behind an address.
+
+    Attributes:
+        fps: frames per second; 0.0 where it does not say.
+        width, height: of a frame with square pixels, before it is turned upright.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        timeout: tuple[float, float] | None = None,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        """Open it and find its video.
+
+        Args:
+            name: what the user may see of the address.
+            address: a path, or an address with all its secrets.
+            timeout: seconds to open it, and to wait for its next packet; None for as long as it takes.
+            options: of FFmpeg, for what reads the container.
+
+        Raises:
+            EdgeError: PyAV is missing, or its frames are too large.
+            ValueError: there is no video in it, or it cannot be opened at all.
+        """
+        self._av = load_av()
+        try:
+            self._container: InputContainer = self._av.open(address, timeout=timeout, options=options or {})
+        except (self._av.error.FFmpegError, OSError, ValueError) as error:
+            raise ValueError(first_line(error)) from error
+        try:
+            self._stream = self._container.streams.best("video")
+            if self._stream is None:
+                raise ValueError("no video in it")
+            self._read_header(name)
+            self._frames = WholeFrames(self._av, name, self._stream)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _read_header(self, name: str) -> None:
+        stream: Any = self._stream
+        claimed = float(stream.guessed_rate or stream.average_rate or 0.0)
+        self.fps = claimed if _SLOWEST <= claimed <= _FASTEST else 0.0
+        width, self.height = stream.codec_context.width, stream.codec_context.height
+        check_size(name, width, self.height)
+        self.width = round(width * sane_aspect(float(stream.sample_aspect_ratio or 1)))
+        check_size(name, self.width, self.height)
+
+    def pictures(self) -> Generator[Picture, None, None]:
+        """Its frames in the order they are shown, each yet to be made a picture; what makes no sense is passed over.
+
+        Raises:
+            OSError: the network broke off.
+        """
+        for _ in range(_MOST_TROUBLES):
+            try:
+                for packet in self._container.demux(self._stream):
+                    yield from self._frames.take(packet)
+                return
+            except EOFError:
+                return
+            except self._av.error.InvalidDataError:  # reading on finds the next place that makes sense
+                continue
+
+    def close(self) -> None:
+        self._container.close()

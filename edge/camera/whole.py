@@ -1,0 +1,120 @@
+"""Which frames of a video are whole: a decoder paints over what it misses, and tells of it in ways that differ.
+
+JPEG is decoded by a library that makes a warning an error. FFmpeg's decoders of H.264 and its elders mark each frame
+that they painted over, and write to their log what they miss: a frame that went missing as a whole shows only there.
+That of HEVC marks none, but refuses packets with an error where it is told to. What is predicted from a damaged frame
+is damaged too, until a key frame begins anew. VP8 and VP9 have no means to notice anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.camera.jpeg import whole_jpeg
+from edge.camera.shape import check_size, with_square_pixels
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.packet import Packet
+
+Picture = Callable[[], "NDArray[np.uint8] | None"]  # makes the picture of a frame; None where that is damaged
+# What libavcodec writes to its log when it decodes a packet that is damaged, or before which one is missing. Of a frame
+# that is marked we would hear only when it is shown, and those predicted from it may be shown before.
+_FAULTS = ("frame num gap", "missing reference", "reference picture missing", "error while decoding", "concealing")
+
+
+class WholeFrames:
+    """From the packets of one video stream to its frames, and which of them are damaged."""
+
+    def __init__(self, av: Any, name: str, stream: Any) -> None:
+        """Prepare a decoder on one thread: the other core belongs to inference, and each thread holds pictures.
+
+        Args:
+            av: the module.
+            name: of the source, for errors.
+            stream: what the packets will be of.
+        """
+        self._av, self._name, self._stream = av, name, stream
+        av.logging.set_skip_repeated(False)  # else the second of two faults alike would not be heard of
+        self._codec = stream.codec_context
+        self._codec.thread_count = 1
+        if self._codec.name == "hevc":
+            self._codec.options = {"err_detect": "explode"}
+        self._strict: bool | None = None if self._codec.name == "mjpeg" else False  # None: not known yet
+        self._rotation = 0
+        self._spoilt = False
+        self._spoilt_at = -1
+
+    def take(self, packet: Packet[Any]) -> list[Picture]:
+        """The frames that come out with one packet, oldest first; the last packet is empty, and brings the rest."""
+        if self._strict is None and packet.size:
+            self._strict = self._is_one_jpeg(packet)
+        if self._strict:
+            return [functools.partial(self._jpeg, bytes(packet), packet.is_corrupt)] if packet.size else []
+        frames, fault = self._decode(packet)
+        if fault:
+            self._spoil(packet.pts)
+        found = [self._judged(frame) for frame in frames]
+        return [*found, _damaged] if fault and not frames else found
+
+    def _decode(self, packet: Packet[Any]) -> tuple[list[VideoFrame], bool]:
+        """Frames, and whether something was lost before or in this packet."""
+        log = self._av.logging
+        before = log.get_level()
+        log.set_level(log.DEBUG)
+        try:
+            with log.Capture() as said:
+                frames = self._codec.decode(packet if packet.size else None)
+        except EOFError:
+            return [], False
+        except self._av.error.FFmpegError:
+            return [], True
+        finally:
+            log.set_level(before)
+        return frames, packet.is_corrupt or any(fault in line.lower() for _, _, line in said for fault in _FAULTS)
+
+    def _judged(self, frame: VideoFrame) -> Picture:
+        at = frame.pts if frame.pts is not None else frame.dts
+        if frame.is_corrupt:
+            self._spoil(at)
+        elif frame.key_frame and (at is None or at > self._spoilt_at):
+            self._spoilt = False
+        return _damaged if self._spoilt else functools.partial(self._picture, frame)
+
+    def _spoil(self, at: int | None) -> None:
+        self._spoilt = True
+        if at is not None:
+            self._spoilt_at = max(self._spoilt_at, at)
+
+    def _is_one_jpeg(self, packet: Packet[Any]) -> bool:
+        """Whether packets can be decoded strictly: two fields in one packet are beyond a decoder of JPEG."""
+        frames, _ = self._decode(packet)
+        image = whole_jpeg(self._name, bytes(packet))
+        if frames:
+            self._rotation = frames[0].rotation
+        elif image is None:  # damaged; the next one will tell
+            return True
+        return image is None or not frames or image.shape[:2] == (frames[0].height, frames[0].width)
+
+    def _jpeg(self, data: bytes, cut_short: bool) -> NDArray[np.uint8] | None:
+        image = None if cut_short else whole_jpeg(self._name, data)
+        return None if image is None else self._upright(image, self._rotation)
+
+    def _picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        check_size(self._name, frame.width, frame.height)
+        return self._upright(np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8), frame.rotation)
+
+    def _upright(self, image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
+        aspect = self._stream.sample_aspect_ratio
+        image = with_square_pixels(self._name, image, float(aspect) if aspect else 1.0)
+        quarters = round(rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
+
+
+def _damaged() -> None:
+    """The picture of a frame that must not be shown."""
