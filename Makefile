@@ -2,6 +2,7 @@
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
 #   make setup         .venv with everything that this machine can take
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
+#   make check-long    ten minutes of files changed at random, and the largest ones
 #   make lint          ruff and mypy
 #   make model         from photographs (DATA=folder) to the default model and its engine
 #   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
@@ -35,16 +36,16 @@ HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
 HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
 ifdef IS_JETSON
   LIGHT := tensorrt
-  ALL := tensorrt,web,dicom,dev
+  ALL := tensorrt,web,dicom,heic,dev
   VENV_ARGS := --system-site-packages
   CONSTRAINTS := -c .ci/oldest.txt
 else
   LIGHT := cpu
-  ALL := cpu,train,web,dicom,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,web,dicom,heic,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
-.PHONY: setup demo test lint model evaluation bench speed test-oldest test-tensorrt85 clean
+.PHONY: setup demo test check-long lint model evaluation bench speed test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -59,6 +60,9 @@ demo: $(VENV)/.light
 
 test: $(VENV)/.all
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check-long: $(VENV)/.all
+	EFIQA_FUZZ_SECONDS=600 $(BIN)/python -m pytest -m slow tests/edge/images $(PYTEST_ARGS)
 
 lint: $(VENV)/.all
 	$(BIN)/ruff check
@@ -131,7 +135,7 @@ endef
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(OLDEST))
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web,dicom]' pytest hypothesis
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web,dicom,heic]' pytest hypothesis
 	@touch $@
 
 $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt

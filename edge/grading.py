@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment
 from edge.atomic import write_atomically
 from edge.errors import EdgeError
-from edge.images import find_images, read_image
+from edge.images import ImageReader, find_images
 from edge.model import QualityModel
 from edge.overlay import draw_overlay, map_picture
 
@@ -72,27 +72,35 @@ def find_inputs(paths: Sequence[Path]) -> list[Input]:
     return inputs
 
 
-def grade_files(model: QualityModel, inputs: Sequence[Input]) -> Iterator[GradedFile]:
-    """Grade files in the order given; one that cannot be graded yields its error and stops nothing."""
+def grade_files(model: QualityModel, inputs: Sequence[Input], bits: int | None = None) -> Iterator[GradedFile]:
+    """Grade files in the order given; one that cannot be graded yields its error and stops nothing.
+
+    Args:
+        model: what grades them.
+        inputs: from ``find_inputs``.
+        bits: how many of the 16 bits of a sample count; None for what each file says.
+    """
     waiting: deque[tuple[Path, Future[NDArray[np.uint8]]]] = deque()
     remaining = iter(inputs)
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as readers:
+    # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads, ImageReader() as reader:
+        reader.start(min(_READERS, len(inputs)))
         try:
             while True:
                 while len(waiting) < _AHEAD and (item := next(remaining, None)) is not None:
-                    waiting.append((item.path, readers.submit(_read, item)))
+                    waiting.append((item.path, threads.submit(_read, reader, item, bits)))
                 if not waiting:
                     return
                 path, reading = waiting.popleft()
                 yield _grade(model, path, reading)
         finally:
-            readers.shutdown(wait=False, cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(item: Input) -> NDArray[np.uint8]:
+def _read(reader: ImageReader, item: Input, bits: int | None) -> NDArray[np.uint8]:
     if item.error:
         raise EdgeError(item.error)
-    return read_image(item.path)
+    return reader.read(item.path, bits)
 
 
 def _grade(model: QualityModel, path: Path, reading: Future[NDArray[np.uint8]]) -> GradedFile:

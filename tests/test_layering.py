@@ -17,7 +17,8 @@ MODULES = [path for package in ORDER for path in sorted((ROOT / package).rglob("
 DEVICE = {"numpy", "cv2", "yaml", "typer", "rich", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "edge"}
 # Linux with GStreamer's own Python packages, imported only where a pipeline is opened.
 DEVICE |= {"gi"}
-DEVICE |= {"pydicom"}  # captured frames as DICOM, imported only where these are asked for
+DEVICE |= {"pydicom"}  # DICOM, written and read, imported only where it is asked for
+DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in a process of its own
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"aiohttp"}  # the preview page, imported only where one is served
 

@@ -20,7 +20,7 @@ from edge.commands import cli
 from edge.errors import EdgeError
 from edge.evaluation import Evaluation, Ranking, hold_against
 from edge.grading import GradedFile, find_inputs, grade_files, picture_stems, readable, write_csv, write_pictures
-from edge.images import unread_images
+from edge.images import BITS, remedy_of, unread_images
 from edge.labels import choose_truth, key_of
 from edge.model import QualityModel
 
@@ -53,14 +53,19 @@ def grade(
     ] = None,
     model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
     engine: cli.Runtime = cli.EngineName.auto,
+    bits: Annotated[
+        int | None, typer.Option(help="How many of 16 bits count (10, 12, 14, 16), where the files do not say so.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
     """Parse, grade, print."""
+    if bits is not None and bits not in BITS:
+        raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     if passed := unread_images(paths):
         number = "1 photograph is" if len(passed) == 1 else f"{len(passed)} photographs are"
-        words = f"note: {number} passed over, such as {passed[0]}: convert them to JPEG or PNG."
+        words = f"note: {number} passed over, such as {passed[0]}: {remedy_of(passed)}."
         cli.err.print(Text(words), soft_wrap=True)
     inputs = find_inputs(paths)
     images = [item.path for item in inputs if not item.error]
@@ -76,7 +81,9 @@ def grade(
     try:
         # What is wrong with a file is said in its row, not by OpenCV.
         with quiet_opencv(), QualityModel.load(model, engine.value, threads) as quality:
-            for stem, graded in zip(stems, _with_progress(grade_files(quality, inputs), len(inputs), csv), strict=True):
+            for stem, graded in zip(
+                stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
+            ):
                 rows.append(graded.cells())
                 if graded.assessment is not None:
                     scored[key_of(graded.path)] = (graded.assessment.score, graded.assessment.verdict)

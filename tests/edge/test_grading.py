@@ -115,12 +115,12 @@ def test_results_come_in_order_with_errors_among_them(tmp_path: Path, model: Qua
 def test_a_file_that_fails_unexpectedly_stops_no_other(
     tmp_path: Path, model: QualityModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(path: Path) -> NDArray[np.uint8]:
+    def read(_: object, path: Path, bits: int | None) -> NDArray[np.uint8]:
         if path.name == "bad.png":
             raise RuntimeError("inner trouble\nmore of it")
         return np.zeros((64, 64, 3), np.uint8)
 
-    monkeypatch.setattr(grading, "read_image", read)
+    monkeypatch.setattr(grading.ImageReader, "read", read)
     bad, good = grade_files(model, [Input(tmp_path / "bad.png"), Input(tmp_path / "good.png")])
     assert "bad.png could not be graded (RuntimeError: inner trouble)" in bad.error
     assert "\n" not in bad.error

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -202,6 +203,38 @@ def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypat
     assert [Path(row["path"]).name for row in rows_of(tmp_path / "grades.csv")] == ["0.png", "1.png"]
 
 
+def test_ctrl_c_ends_a_decoder_that_hangs(tmp_path: Path) -> None:
+    """A plain PNM of this size takes Pillow minutes, and nothing in the decoder looks for a signal."""
+    save(tmp_path / "in" / "0.png", eye(0))
+    for number in range(1, 6):
+        (tmp_path / "in" / f"{number}.pgm").write_bytes(b"P2 6000 6000 255 " + b"7 " * 36_000_000)
+    table = tmp_path / "grades.csv"
+    program = [sys.executable, "-m", "edge.commands.grade", str(tmp_path / "in"), "--json", "--csv", str(table)]
+    root = Path(grade.__file__).parents[2]
+    run = subprocess.Popen(program, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert "0.png" in run.stdout.readline()
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "Traceback" not in said
+    assert [Path(row["path"]).name for row in rows_of(table)] == ["0.png"]
+
+
+def test_bits_of_16(tmp_path: Path, run: Any) -> None:
+    wide = eye(0).astype(np.uint16) * 16
+    cv2.imwrite(str(tmp_path / "eye.png"), wide)
+    cv2.imwrite(str(tmp_path / "full.png"), wide * 16)
+    dark, told, full = (
+        json.loads(run(tmp_path / name, "--json", *more)[1].splitlines()[0])
+        for name, more in (("eye.png", ()), ("eye.png", ("--bits", "12")), ("full.png", ()))
+    )
+    assert abs(told["score"] - full["score"]) < 0.02
+    assert dark["score"] < full["score"] - 0.05
+    assert run(tmp_path / "eye.png", "--bits", "11")[0] == 2
+    assert "more than 10 bits" in run(tmp_path / "full.png", "--bits", "10")[1]
+
+
 def test_a_mistake_of_ours_is_one_sentence(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*_: object) -> None:
         raise KeyError("no [such] key")
@@ -293,18 +326,18 @@ def test_photographs_of_a_kind_that_is_not_read_are_told_of(tmp_path: Path, run:
     save(tmp_path / "photos" / "a.png", eye())
     _, _, quiet = run(tmp_path / "photos")
     (tmp_path / "photos" / "phone").mkdir()
-    for name in ("IMG_1.HEIC", "IMG_2.heic", ".hidden.heic", "notes.txt"):
+    for name in ("IMG_1.NEF", "IMG_2.nef", ".hidden.nef", "notes.txt"):
         (tmp_path / "photos" / "phone" / name).write_bytes(b"x")
     code, out, said = run(tmp_path / "photos")
     assert "passed over" not in quiet
     assert "note: 2 photographs are passed over, such as" in said
-    assert "IMG_1.HEIC: convert them to JPEG or PNG" in said
+    assert "IMG_1.NEF: convert them to JPEG or PNG" in said
     assert (code, "1 graded" in out) == (0, True)
     (tmp_path / "photos" / ".trash").mkdir()
-    (tmp_path / "photos" / "phone" / "IMG_1.HEIC").rename(tmp_path / "photos" / ".trash" / "IMG_1.HEIC")
+    (tmp_path / "photos" / "phone" / "IMG_1.NEF").rename(tmp_path / "photos" / ".trash" / "IMG_1.NEF")
     assert "note: 1 photograph is passed over" in run(tmp_path / "photos")[2]
     code, _, said = run(tmp_path / "photos" / "phone")  # where there is nothing else, it matters most
-    assert (code, "IMG_2.heic: convert them" in said, "holds no images" in said) == (1, True, True)
+    assert (code, "IMG_2.nef: convert them" in said, "holds no images" in said) == (1, True, True)
 
 
 def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:

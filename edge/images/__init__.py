@@ -1,0 +1,23 @@
+"""Image files of any kind, as upright 8-bit BGR frames; and which files a list of paths means.
+
+A file is decoded by Pillow in a process of its own, which is killed when it takes too long or too much memory: the
+decoders are C, hold the interpreter, and see whatever bytes a file has. ``reader`` is our side of that process,
+``worker`` the other; the modules that ``worker`` loads (``decode`` and below) are never loaded here.
+"""
+
+from edge.images.find import SUFFIXES, find_images, remedy_of, unread_images
+from edge.images.limits import BITS, MOST_BYTES, MOST_PIXELS, SMALLEST
+from edge.images.reader import ImageReader, read_image
+
+__all__ = [
+    "BITS",
+    "MOST_BYTES",
+    "MOST_PIXELS",
+    "SMALLEST",
+    "SUFFIXES",
+    "ImageReader",
+    "find_images",
+    "read_image",
+    "remedy_of",
+    "unread_images",
+]

@@ -1,0 +1,205 @@
+"""From the name of a file to strips of upright 8-bit BGR: Pillow, and for each kind of file what Pillow lets pass."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from edge.images import jpeg, png, pnm, small_kinds, tiff
+from edge.images.find import DICOM_MARK, is_heif
+from edge.images.limits import RefusedError, check_size
+from edge.images.samples import flat_on_black
+
+# EPS and its kin start other programs, and most others are no photographs. MPO is read as the JPEG that it begins with.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "PPM", "JPEG2000", "AVIF")
+_STRIP = 16 << 20  # bytes sent at a time; a photograph of a screen's size is one strip
+_HEAD = 1 << 12
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+Image.MAX_IMAGE_PIXELS = None  # ``check_size`` says it in our words
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as it is stored, and how it is to be turned: as Pillow's image, or as uint8 BGR (H, W, 3)."""
+
+    stored: Image.Image | NDArray[np.uint8]
+    orientation: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture."""
+        stored = self.stored
+        width, height = stored.size if isinstance(stored, Image.Image) else stored.shape[1::-1]
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+    def strips(self) -> Iterator[memoryview | bytes]:
+        """The upright rows as bytes BGR, some at a time: the whole would be in memory twice, or three times."""
+        width, height = self.size
+        rows = max(1, _STRIP // (3 * width))
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            if isinstance(self.stored, Image.Image):
+                yield self._strip(self.stored, top, bottom).tobytes("raw", "BGR")
+            else:
+                yield np.ascontiguousarray(_upright(self.stored, self.orientation)[top:bottom]).data
+
+    def _strip(self, stored: Image.Image, top: int, bottom: int) -> Image.Image:
+        width, height = stored.size
+        if self.orientation in (5, 6):  # rows were columns
+            box = (top, 0, bottom, height)
+        elif self.orientation in (7, 8):
+            box = (width - bottom, 0, width - top, height)
+        elif self.orientation in (3, 4):
+            box = (0, height - bottom, width, height - top)
+        else:
+            box = (0, top, width, bottom)
+        part = stored if box == (0, 0, width, height) else stored.crop(box)
+        part = flat_on_black(part)
+        return part.transpose(_TURNS[self.orientation]) if self.orientation in _TURNS else part
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file whose header has been read and found in bounds.
+
+    Attributes:
+        pixels: how many it has.
+        load: decodes them.
+    """
+
+    pixels: int
+    load: Callable[[], Decoded]
+
+
+@contextlib.contextmanager
+def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
+    """Open a file; whatever goes wrong with it, here or while it is decoded, becomes a ``RefusedError``.
+
+    Args:
+        name: its absolute path.
+        bits: how many of the 16 bits of a sample count; None for what the file says.
+
+    Raises:
+        RefusedError: it is not read.
+        MemoryError: it takes too much.
+    """
+    kind = "file"
+    try:
+        with open(name, "rb") as file, warnings.catch_warnings():  # noqa: PTH123
+            warnings.simplefilter("ignore")  # what a warning means for a kind is asked there
+            head = file.read(_HEAD)
+            file.seek(0)
+            if head[128:132] == DICOM_MARK:
+                kind = "DICOM file"
+                yield _dicom(file)
+            elif tiff.is_tiff(head):
+                kind = "TIFF"
+                yield _tiff(file, bits)
+            else:
+                image = _identify(file, head)
+                kind = image.format or kind
+                yield Opened(image.width * image.height, lambda: _load(image, file, bits))
+    except (RefusedError, MemoryError, BrokenPipeError):
+        raise
+    except Exception as error:  # Pillow raises whatever its parsers meet: any of it means the file
+        said = " ".join(str(error).encode("ascii", "replace").decode().split())[:120].rstrip(".: ")
+        why = f" ({said})" if said else ""
+        raise RefusedError(
+            f"is damaged, cut off or of an unusual form: this {kind} cannot be decoded{why}; copy it again from its "
+            "source, or save it as PNG"
+        ) from None
+
+
+def _identify(file: BinaryIO, head: bytes) -> Image.Image:
+    small_kinds.check_header(head)
+    formats: tuple[str, ...] = _FORMATS
+    if is_heif(head):
+        try:
+            import pillow_heif
+        except ImportError:
+            raise RefusedError('is HEIC, which needs another package: pip install "efiqa-edge[heic]"') from None
+        pillow_heif.register_heif_opener(thumbnails=False)
+        formats = ("HEIF",)
+    try:
+        image = Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        raise RefusedError(
+            "is not an image that is read, or is damaged at its beginning (read are JPEG, PNG, TIFF, BMP, WebP, PNM, "
+            "JPEG 2000, AVIF, HEIC and DICOM): convert it to PNG"
+        ) from None
+    check_size(*image.size)
+    return image
+
+
+def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:
+    orientation = _orientation(image)
+    if image.format in ("JPEG", "MPO"):
+        return Decoded(jpeg.load(image, _all_of(file)), orientation)
+    if image.format == "PNG":
+        return Decoded(png.load(image, _all_of(file), bits), orientation)
+    if image.format == "PPM":
+        return Decoded(pnm.load(image, _all_of(file), bits), orientation)
+    return Decoded(small_kinds.load(image, file), orientation)
+
+
+def _all_of(file: BinaryIO) -> bytes:
+    """All bytes; Pillow goes on where it was."""
+    at = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(at)
+    return data
+
+
+def _tiff(file: BinaryIO, bits: int | None) -> Opened:
+    page = tiff.first_page(file)
+    return Opened(page.pixels, lambda: Decoded(*tiff.load(page, file, bits)))
+
+
+def _dicom(file: BinaryIO) -> Opened:
+    try:
+        import pydicom  # noqa: F401
+    except ImportError:
+        raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
+    from edge.images import dicom
+
+    dataset = dicom.header(file)
+    return Opened(int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset)))
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where the block is broken, as viewers do."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except MemoryError:
+        raise
+    except Exception:
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
+def _upright(stored: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """A view on (H, W, 3) with the orientation undone: 2 to 4 mirror and turn, 5 to 8 also swap the sides."""
+    if orientation >= 5:
+        stored = stored.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        stored = stored[::-1]
+    if orientation in (2, 3, 6, 7):
+        stored = stored[:, ::-1]
+    return stored

@@ -1,0 +1,174 @@
+"""One process that decodes one file after the other, seen from the process that asks."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.images.limits import MOST_PIXELS, SECONDS, START_SECONDS, RefusedError
+
+# The modules are found where this process finds them, and nowhere else: not in a folder that happens to be the current
+# one, and whatever way this package was installed.
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge.images.worker import main; main()"
+_PIPE = 1 << 20  # bytes; a photograph of a screen's size then passes in one or two turns
+
+
+class TooSlowError(Exception):
+    """A file took longer than it may, and its decoder was ended."""
+
+
+class CrashedError(Exception):
+    """The decoder ended in the middle of a file."""
+
+
+class GoneError(Exception):
+    """The decoder had ended before it was asked."""
+
+
+class DecoderProcess:
+    """A child process running ``edge.images.worker``; one file at a time."""
+
+    def __init__(self) -> None:
+        root = str(Path(__file__).parents[2])
+        paths = [path for path in sys.path if path]
+        program = [sys.executable, "-I", "-c", _PROGRAM, *(paths if root in paths else [root, *paths])]
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each would take memory
+        # A session of its own: Ctrl-C at the terminal is for the process that asks.
+        self._process = subprocess.Popen(
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=environment,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdin is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        self._killing = threading.Lock()
+        self._ready = False
+        self.usable = True
+        with contextlib.suppress(AttributeError, OSError):  # not Linux, or no more than the usual 64 KiB
+            fcntl.fcntl(self._answers.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+
+    def decode(self, request: dict[str, Any], large: threading.Lock) -> NDArray[np.uint8]:
+        """Have one file decoded.
+
+        Args:
+            request: ``path``, ``bits``; see ``edge.images.worker``.
+            large: held while a large picture is decoded.
+
+        Returns:
+            uint8 BGR, shape (H, W, 3).
+
+        Raises:
+            RefusedError: the file is not read; the decoder goes on.
+            TooSlowError, CrashedError, GoneError: the decoder is of no more use.
+        """
+        self._start()
+        deadline = time.monotonic() + SECONDS
+        try:
+            self._requests.write(json.dumps(request).encode() + b"\n")
+        except (OSError, ValueError):
+            raise GoneError from None
+        answer = self._answer(deadline)
+        if "large" not in answer:
+            return self._frame(answer, deadline)
+        left = deadline - time.monotonic()
+        with large:
+            deadline = time.monotonic() + left  # the wait for the other picture does not count
+            try:
+                self._requests.write(b"go\n")
+            except (OSError, ValueError):
+                raise CrashedError from None
+            return self._frame(self._answer(deadline), deadline)
+
+    def _start(self) -> None:
+        """Wait, the first time, until it has loaded what it needs."""
+        if self._ready:
+            return
+        try:
+            answer = self._answer(time.monotonic() + START_SECONDS)
+        except (CrashedError, TooSlowError):
+            raise GoneError from None
+        if "refused" in answer:
+            self.usable = False
+            raise RefusedError(str(answer["refused"]))
+        self._ready = True
+
+    def _frame(self, answer: dict[str, Any], deadline: float) -> NDArray[np.uint8]:
+        if "refused" in answer:
+            self.usable = bool(answer.get("usable", True))
+            raise RefusedError(str(answer["refused"]))
+        height, width = int(answer["height"]), int(answer["width"])
+        if not 0 < height * width <= MOST_PIXELS:
+            raise CrashedError
+        frame = np.empty((height, width, 3), np.uint8)
+        self._fill(frame.reshape(-1).data, deadline)
+        return frame
+
+    def _answer(self, deadline: float) -> dict[str, Any]:
+        """A line of JSON; what follows it is not touched."""
+        line = bytearray(4)
+        self._fill(memoryview(line), deadline)
+        body = bytearray(min(int.from_bytes(line, "big"), 1 << 16))
+        self._fill(memoryview(body), deadline)
+        try:
+            answer: dict[str, Any] = json.loads(body)
+        except ValueError:
+            raise CrashedError from None
+        return answer
+
+    def _fill(self, buffer: memoryview, deadline: float) -> None:
+        """Read so many bytes, whatever they take to come, up to the deadline."""
+        try:
+            pipe = self._answers.fileno()
+            poll = select.poll()
+            poll.register(pipe, select.POLLIN)
+            done = 0
+            while done < len(buffer):
+                if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                    raise TooSlowError
+                got = os.readv(pipe, [buffer[done:]])
+                if not got:
+                    raise CrashedError
+                done += got
+        except (OSError, ValueError):  # closed by another thread, which ends all reading
+            raise CrashedError from None
+
+    def kill(self) -> None:
+        """End it, whatever it is doing; a thread that waits for its answer sees it end."""
+        self.usable = False
+        with self._killing:
+            if self._process.returncode is None:
+                self._process.kill()
+                self._process.wait()
+
+    def close(self) -> None:
+        """End it and close its pipes; only for the thread that would read from them."""
+        self.kill()
+        self._close_pipes()
+
+    def forget(self) -> None:
+        """In a process forked from the one that started it: let go of it, so that it ends with its own parent."""
+        self.usable = False
+        self._process.returncode = 0  # nobody's child here
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._requests, self._answers):
+            with contextlib.suppress(OSError):
+                pipe.close()

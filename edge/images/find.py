@@ -1,0 +1,143 @@
+"""Which image files a list of paths means, and which photographs lie beside them that are not read."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge.errors import EdgeError
+
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+DICOM_MARK = b"DICM"  # 128 bytes into the file
+_OPTIONAL = (HEIF_SUFFIXES if find_spec("pillow_heif") else frozenset()) | (
+    DICOM_SUFFIXES if find_spec("pydicom") else frozenset()
+)
+_READ = ".avif .bmp .dib .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
+SUFFIXES = _OPTIONAL | frozenset(_READ.split())
+_RAW = ".3fr .arw .cr2 .cr3 .crw .dng .erf .gif .iiq .jxl .mef .mos .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f"
+UNREAD = (frozenset(_RAW.split()) | HEIF_SUFFIXES | DICOM_SUFFIXES) - SUFFIXES  # photographs all the same
+_OWN_PICTURES = (".map", ".overlay")  # what edge-grade and edge-capture write beside a frame is not a photograph
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"})
+# How files begin that are no DICOM but pictures too; the last is WebP, whose size stands in between.
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_NO_SUFFIX = re.compile(r"(\.[0-9]*)?")  # the last number of a DICOM identifier is none
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file that begins so is HEIC or its kin; AVIF is not."""
+    if head[4:8] != b"ftyp":
+        return False
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4], "big"), 128), 4))}
+    return head[8:12] not in (b"avif", b"avis") and bool(brands & _HEIF_BRANDS) and b"avif" not in brands
+
+
+def find_images(paths: Sequence[Path | str]) -> list[Path]:
+    """The image files that paths mean, in the order given.
+
+    A file is taken whatever its suffix. A folder is searched with its sub-folders, in sorted order, for files with a
+    known suffix; hidden ones, links to folders, and the maps and overlays of earlier runs are passed over. A pattern
+    (``*``, ``?``, ``[...]``, ``**``) that no shell has expanded is expanded here. A missing file with the suffix of an
+    image is kept, so that it fails alone when it is read.
+
+    Raises:
+        EdgeError: a folder is missing, unreadable or without images, or a pattern matches none.
+    """
+    return [image for path in paths for image in _images_of(Path(path))]
+
+
+def unread_images(paths: Sequence[Path | str]) -> list[Path]:
+    """Photographs in folders that ``find_images`` passes over: raw files, and HEIC and DICOM without their extras."""
+    walked = (Path(where, name) for path in paths for where, names in _walk(Path(path)) for name in names)
+    return sorted(each for each in walked if not each.name.startswith(".") and _is_unread(each))
+
+
+def remedy_of(unread: Sequence[Path]) -> str:
+    """What to do about photographs from ``unread_images``, as the end of a sentence."""
+    suffixes = {path.suffix.lower() for path in unread}
+    dicom = {suffix for suffix in suffixes if suffix in DICOM_SUFFIXES or _NO_SUFFIX.fullmatch(suffix)}
+    extras = ["heic"] * bool(suffixes & HEIF_SUFFIXES) + ["dicom"] * bool(dicom)
+    convert = ["convert them to JPEG or PNG"] if suffixes - HEIF_SUFFIXES - dicom else []
+    return ", and ".join(convert + ([f'pip install "efiqa-edge[{",".join(extras)}]"'] if extras else []))
+
+
+def _images_of(path: Path) -> list[Path]:
+    try:
+        if path.is_dir():
+            found = list(_in_folder(path))
+            if not found:
+                raise EdgeError(f"{path} holds no images (known suffixes: {' '.join(sorted(SUFFIXES))}).")
+            return found
+        if os.path.lexists(path):
+            return [path]
+    except (OSError, ValueError) as error:
+        raise EdgeError(f"{path} cannot be looked at ({_reason(error)}): check the path and its permissions.") from None
+    if glob.has_magic(str(path)):
+        hits = [Path(hit) for hit in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 (may be absolute)
+        # ``**`` follows links to folders, round and round: each file counts once.
+        once = {os.path.realpath(hit): hit for hit in reversed(hits) if hit.is_file() and _is_photograph(hit)}
+        found = sorted(once.values())
+        if not found:
+            raise EdgeError(f"{path} matches no image: check the pattern, and quote it so that the shell leaves it.")
+        return found
+    if path.suffix.lower() in SUFFIXES:
+        return [path]
+    raise EdgeError(f"{path} is neither a file nor a folder: check the path.")
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise EdgeError(f"{error.filename} cannot be listed ({_reason(error)}): check its permissions.")
+
+    for where, names in _walk(folder, fail):
+        yield from (path for name in sorted(names) if _is_photograph(path := Path(where, name)))
+
+
+def _walk(folder: Path, fail: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below one, but for hidden ones, and the names of its files."""
+    for where, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield where, names
+
+
+def _is_photograph(path: Path) -> bool:
+    if path.name.startswith(".") or path.stem.endswith(_OWN_PICTURES) or path.name == "DICOMDIR":
+        return False
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (_NO_SUFFIX.fullmatch(suffix) is not None and _looks_like(path, _readable))
+
+
+def _is_unread(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in UNREAD or (_NO_SUFFIX.fullmatch(suffix) is not None and _looks_like(path, _unreadable))
+
+
+def _readable(head: bytes) -> bool:
+    if head[128:132] == DICOM_MARK:
+        return DICOM_SUFFIXES <= SUFFIXES
+    if is_heif(head):
+        return HEIF_SUFFIXES <= SUFFIXES
+    return head.startswith(_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or head[4:12] == b"ftypavif"
+
+
+def _unreadable(head: bytes) -> bool:
+    return (head[128:132] == DICOM_MARK or is_heif(head)) and not _readable(head)
+
+
+def _looks_like(path: Path, kind: Callable[[bytes], bool]) -> bool:
+    """Whether the content of a file without a suffix is of a kind; no pipe is waited for."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return kind(file.read(132))
+    except OSError:
+        return False
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

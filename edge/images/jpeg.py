@@ -1,0 +1,51 @@
+"""JPEG: decoded by the same library as Pillow's, through a door that tells of damage.
+
+libjpeg paints over what is missing or makes no sense and says so in a warning. Pillow drops these warnings; simplejpeg
+raises them. Its pixels are the same, so what it has decoded is taken where Pillow has no conversion of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge.images.limits import RefusedError
+
+
+def load(image: Image.Image, data: bytes) -> Image.Image | NDArray[np.uint8]:
+    """Decode a JPEG that Pillow has opened.
+
+    Returns:
+        uint8 BGR (H, W, 3), or Pillow's image of a CMYK file.
+
+    Raises:
+        RefusedError: it is damaged or cut off.
+    """
+    if image.mode in ("L", "RGB"):
+        return decode(data, "BGR", image.size)
+    decode(data, "CMYK", image.size)
+    image.load()
+    return image
+
+
+def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Decode strictly: a warning is an error.
+
+    Args:
+        data: from the first marker on; what lies behind the last one is not looked at.
+        colours: ``BGR``, ``CMYK`` or ``GRAY``.
+        size: width and height that it has to have.
+
+    Raises:
+        RefusedError: it is damaged, cut off, or of another size.
+    """
+    try:
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours)
+    except ValueError as error:
+        said = " ".join(str(error).split())[:120]
+        raise RefusedError(f"is damaged or cut off ({said}): copy it again from its source") from None
+    if size is not None and pixels.shape[1::-1] != size:
+        raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+    return pixels

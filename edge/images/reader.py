@@ -1,0 +1,189 @@
+"""Our side of the decoders: a few processes, started when first needed and used again and again."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import stat
+import threading
+import weakref
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import EdgeError
+from edge.images.decoder_process import CrashedError, DecoderProcess, GoneError, TooSlowError
+from edge.images.limits import BITS, MOST_BYTES, SECONDS, RefusedError
+
+_large = threading.Lock()  # held while a large picture is decoded, so that two never add up
+_readers: weakref.WeakSet[ImageReader] = weakref.WeakSet()
+
+
+def read_image(path: Path | str, bits: int | None = None) -> NDArray[np.uint8]:
+    """Read a photograph as its upright 8-bit form.
+
+    8-bit files come out as Pillow decodes them: turned by their EXIF orientation, alpha on black, CMYK converted, ICC
+    profiles ignored, the first page of several. The full scale of 16-bit samples becomes 0 to 255. Of a DICOM file the
+    first frame is read through its rescale and its window.
+
+    Args:
+        path: a JPEG, PNG, TIFF, BMP, WebP, PNM, JPEG 2000 or AVIF file, or HEIC or DICOM with their extras; its
+            content decides, not its suffix.
+        bits: how many of the 16 bits of a sample count: 10, 12, 14 or 16; without it what the file says, or 16.
+
+    Returns:
+        uint8 BGR, shape (H, W, 3), contiguous.
+
+    Raises:
+        EdgeError: the file is missing, unreadable, no image, cut off, damaged, too small, too large, or takes too long.
+        ValueError: ``bits`` is none of these.
+    """
+    return _shared.read(path, bits)
+
+
+class ImageReader:
+    """Reads files in processes of its own, from any number of threads; ``close`` ends whatever is being read."""
+
+    def __init__(self) -> None:
+        self._renew()
+        _readers.add(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[DecoderProcess] = []
+        self._busy: set[DecoderProcess] = set()
+        self._places = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+        self._closed = False
+
+    def __enter__(self) -> ImageReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, path: Path | str, bits: int | None = None) -> NDArray[np.uint8]:
+        """See ``read_image``."""
+        if bits is not None and bits not in BITS:
+            raise ValueError(f"bits is {bits}, not one of {BITS}")
+        path = Path(path)
+        _check_file(path)
+        try:
+            with self._places:
+                return self._decoded(path, bits)
+        except RefusedError as error:
+            raise EdgeError(f"{path} {error}.") from None
+        except MemoryError:
+            raise EdgeError(
+                f"{path} does not fit in the free memory: close other programs or save it smaller."
+            ) from None
+        except TooSlowError:
+            raise EdgeError(
+                f"{path} takes more than {SECONDS:g} seconds to decode: save it smaller or as PNG."
+            ) from None
+        except CrashedError:
+            raise EdgeError(
+                f"{path} cannot be decoded: the decoder crashed, so it is damaged; save it again as PNG."
+            ) from None
+
+    def _decoded(self, path: Path, bits: int | None) -> NDArray[np.uint8]:
+        request = {"path": os.fsencode(path.absolute()).decode("latin-1"), "bits": bits}
+        for last in (False, True):
+            decoder = self._take()
+            try:
+                frame = decoder.decode(request, _large)
+            except RefusedError:
+                self._give_back(decoder)
+                raise
+            except GoneError:  # it had ended between two files: somebody was short of memory
+                self._drop(decoder)
+                if self._closed:
+                    raise RefusedError("was not read: reading has been stopped") from None
+                if last:
+                    raise RefusedError("cannot be decoded: no decoder starts here; install efiqa-edge again") from None
+            except BaseException:
+                self._drop(decoder)
+                raise
+            else:
+                self._give_back(decoder)
+                return frame
+        raise AssertionError
+
+    def start(self, processes: int) -> None:
+        """Start decoders ahead of the first file, which is then read the sooner."""
+        for decoder in [self._take() for _ in range(processes)]:
+            self._give_back(decoder)
+
+    def close(self) -> None:
+        """End all decoders; what is being read fails, and so does what is read afterwards."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for decoder in idle:
+            decoder.close()
+        for decoder in busy:  # the thread that reads from it closes it
+            decoder.kill()
+
+    def _take(self) -> DecoderProcess:
+        with self._lock:
+            if self._closed:
+                raise RefusedError("was not read: reading has been stopped")
+            decoder = self._idle.pop() if self._idle else DecoderProcess()
+            self._busy.add(decoder)
+            return decoder
+
+    def _give_back(self, decoder: DecoderProcess) -> None:
+        with self._lock:
+            self._busy.discard(decoder)
+            if not self._closed and decoder.usable:
+                self._idle.append(decoder)
+                return
+        decoder.close()
+
+    def _drop(self, decoder: DecoderProcess) -> None:
+        decoder.close()
+        with self._lock:
+            self._busy.discard(decoder)
+
+    def forget(self) -> None:
+        """After a fork: the decoders are the other process's."""
+        for decoder in [*self._idle, *self._busy]:
+            decoder.forget()
+        self._renew()
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, before any bytes of it are asked for."""
+    try:
+        about = path.stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise EdgeError(f"{path} is a folder, not an image: give one of the files in it.")
+        if not stat.S_ISREG(about.st_mode):
+            raise EdgeError(f"{path} is a device or a pipe, not an image file: save the picture to a file first.")
+        if not os.access(path, os.R_OK):
+            raise EdgeError(f"{path} cannot be read (Permission denied): check its permissions and the disk.")
+    except FileNotFoundError:
+        raise EdgeError(f"{path} does not exist: check the path.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        said = getattr(error, "strerror", None) or str(error)
+        raise EdgeError(f"{path} cannot be read ({said}): check its permissions and the disk.") from None
+    if about.st_size > MOST_BYTES:
+        raise EdgeError(
+            f"{path} has {about.st_size >> 20} MiB, more than the {MOST_BYTES >> 20} that are read: save it smaller."
+        )
+    if not about.st_size:
+        raise EdgeError(f"{path} is empty (0 bytes): copy it again from its source.")
+
+
+def _after_fork() -> None:
+    global _large
+    _large = threading.Lock()
+    for reader in list(_readers):
+        reader.forget()
+
+
+_shared = ImageReader()
+atexit.register(_shared.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

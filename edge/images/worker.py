@@ -1,0 +1,92 @@
+"""The process that decodes: asked for one file after the other, held to so much time and memory.
+
+A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``. An answer on stdout is
+four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W}`` followed by
+H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is large, which waits for another line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from edge.images.limits import LARGE_PIXELS, LAST_SECONDS, MOST_MEMORY, RefusedError
+
+
+def main() -> None:
+    """Answer requests until stdin ends, as it does when the other process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)  # whatever a library prints is no answer
+    try:
+        # Here, so that a missing library is one sentence.
+        from edge.images import decode
+    except ImportError as error:
+        _say(answers, {"refused": f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"})
+        return
+    _limit_memory()
+    _say(answers, {"ready": True})
+    while line := requests.readline():
+        request = json.loads(line)
+        usable = True
+        _alarm(LAST_SECONDS)
+        try:
+            with decode.opened(request["path"].encode("latin-1"), request["bits"]) as picture:
+                if picture.pixels > LARGE_PIXELS:
+                    _say(answers, {"large": True})
+                    _alarm(0)
+                    if not requests.readline():
+                        return
+                    _alarm(LAST_SECONDS)
+                decoded = picture.load()
+                _send(answers, *decoded.size, decoded.strips())
+                del decoded
+        except RefusedError as error:
+            _say(answers, {"refused": str(error)})
+        except MemoryError:
+            usable = False  # what is left of the memory may be in pieces
+            _say(answers, {"refused": "takes too much memory to decode: save it smaller or as PNG", "usable": usable})
+        if not usable:
+            return
+        _alarm(0)
+
+
+def _send(answers: BinaryIO, width: int, height: int, strips: Iterator[bytes | memoryview]) -> None:
+    first = next(strips)  # whatever can go wrong does so before the answer begins
+    _say(answers, {"height": height, "width": width})
+    _write(answers, first)
+    for strip in strips:
+        _write(answers, strip)
+
+
+def _say(answers: BinaryIO, answer: dict[str, object]) -> None:
+    body = json.dumps(answer).encode()
+    _write(answers, len(body).to_bytes(4, "big") + body)
+
+
+def _write(answers: BinaryIO, data: bytes | memoryview) -> None:
+    left = memoryview(data).cast("B")
+    while left:
+        left = left[answers.write(left) :]
+
+
+def _alarm(seconds: float) -> None:
+    """End this process after so long, by the kernel: the other one may have died, and no decoder can be interrupted."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _limit_memory() -> None:
+    """No more address space than is taken by now and a decoder may take, and no image of a crash on the disk."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # another system, or one that is stricter already
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
