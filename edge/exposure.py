@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GREEN_END, RED_END, GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
-_LEAST_BURNT = 0.08  # share of the field; the disc of a healthy eye, and the highlights of a young one, take less
+_LEAST_BURNT = 0.10  # share of the field; the disc of a healthy eye, and the highlights of a young one, take less
 _DROWNED = 0.15  # of the bright end: a vessel there is one or two grey values deep
 _LEAST_DROWNED = 0.10  # share of the field, in one piece: vessels, maculae and dark corners take less
 _PIECE = np.ones((3, 3), np.uint8)

@@ -21,9 +21,9 @@ _NEAR = 3.0  # reduced pixels within which an outline follows a circle
 _ARC = 0.09  # share of the outline that another circle must explain to be thought of
 _FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a circle by chance
 _LARGER, _ROUND = 1.35, 0.8  # a dim field has so much more area than its lit part (less may be glow), and is round
-_FULL = 0.88  # share of a circle that is lit, from which it is the field: half a disc fills no circle so far
 _HELD = 0.96  # share of the lit outline that lies in the circle of a field
-_SOFT, _SOFTEST = 0.5, 0.36  # share of a fall that the steepest 3 reduced pixels take: less is the edge of a shadow
+_SHARP, _SOFT, _SOFTEST = 0.6, 0.5, 0.36  # share of a fall that its steepest 3 pixels take: of a rim; of shadows
+_ASTRAY = 0.2  # of the smaller side of the frame: a field with a soft edge, and its middle farther out, is suspicious
 _SMALL = 0.8  # of the largest circle in the frame: a field with a soft edge and less area is suspicious
 _SEEN = 8.0  # grey values by which brightness must fall at a rim to be judged
 _ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of a circle at which its rim is looked at
@@ -42,9 +42,8 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
         return best
     if dimmest is not None and dimmest is not best and _goes_on(brightness, best, dimmest):
         return dimmest
-    filled = _filled(best, height, width)
-    other = _other_circle(best, height, width) if filled < _FULL else None
-    if other is not None and _filled(other, height, width) < filled:
+    other = _other_circle(brightness, best)
+    if other is not None and _filled(other, height, width) < _filled(best, height, width):
         return other
     if _is_shadow(brightness, best) or best.quality < _FAINTEST * float(np.percentile(brightness, 95)):
         return _frame_of(best, height, width)
@@ -135,8 +134,9 @@ def _inside(points: Points, outline: Outline, slack: float) -> NDArray[np.bool_]
     return np.asarray(away <= outline.radius + slack, dtype=np.bool_)
 
 
-def _other_circle(best: Outline, height: int, width: int) -> Outline | None:
-    """A second circle that the lit part lies in, along the outline that the first one does not explain."""
+def _other_circle(brightness: Channel, best: Outline) -> Outline | None:
+    """A second circle that the lit part lies in, along a sharp outline that the first one does not explain."""
+    height, width = brightness.shape
     hull = best.hull
     limit = np.array([width, height]) - 1 - MARGIN
     rest = ~((hull < MARGIN).any(axis=1) | (hull > limit).any(axis=1))
@@ -149,7 +149,9 @@ def _other_circle(best: Outline, height: int, width: int) -> Outline | None:
     if found is None or found[2] > 0.8 * max(height, width) or found[3] * rest.sum() < _ARC * len(hull):
         return None
     other = replace(best, x=found[0], y=found[1], radius=found[2])
-    return other if _inside(hull, other, _NEAR).mean() >= _HELD else None
+    points = hull[rest & (np.abs(np.hypot(hull[:, 0] - other.x, hull[:, 1] - other.y) - other.radius) <= _NEAR)]
+    steep = _steepness(brightness, points, (points - (other.x, other.y)) / other.radius)
+    return other if steep is not None and steep >= _SHARP and _inside(hull, other, _NEAR).mean() >= _HELD else None
 
 
 def _filled(outline: Outline, height: int, width: int) -> float:
@@ -166,9 +168,9 @@ def _is_shadow(brightness: Channel, outline: Outline) -> bool:
     steep = _steepness(brightness, points, (points - (outline.x, outline.y)) / outline.radius)
     if steep is None or steep >= _SOFT:
         return False
-    return (
-        steep < _SOFTEST or float(_raster(outline, height, width).sum()) < _SMALL * np.pi / 4 * min(height, width) ** 2
-    )
+    astray = max(abs(outline.x - width / 2), abs(outline.y - height / 2)) > _ASTRAY * min(height, width)
+    small = float(_raster(outline, height, width).sum()) < _SMALL * np.pi / 4 * min(height, width) ** 2
+    return steep < _SOFTEST or astray or small
 
 
 def _soft_side(brightness: Channel, box: Box, axis: int, side: int) -> bool:

@@ -32,7 +32,7 @@ from edge.model import QualityModel
 from edge.phantom.degradation import KINDS, degrade
 from edge.phantom.retina import phantom_frame
 from edge.pooling import score_of
-from trainer.degrade import spoil
+from trainer.degrade import random_mask, spoil
 from trainer.outside import outside
 
 EVALUATION = (
@@ -71,20 +71,23 @@ def facts_in(model: QualityModel, picture: Picture) -> Facts | None:
 
 
 def spoiled(picture: Picture, rng: Generator) -> Picture:
-    """A retina that will be refused: behind a veil, in the dark, or spoiled in the ways of ``trainer.degrade``."""
+    """A retina to be refused: behind a veil or a shadow, in the dark, or spoiled in the ways of ``trainer.degrade``."""
     field = find_field(picture)
     if field is None:
         return picture
-    square, way = cut(picture, field.crop, _SQUARE), rng.integers(4)
+    square, way = cut(picture, field.crop, _SQUARE), rng.integers(5)
     whole = cv2.resize(field.mask, (_SQUARE, _SQUARE))
     if rng.random() < 0.5:  # a camera whose frame lies within its field
         high, wide = (np.array((rng.uniform(0.24, 0.32), 0.38)) * _SQUARE * rng.uniform(0.7, 1.0)).astype(int)
         inner = slice(_SQUARE // 2 - high, _SQUARE // 2 + high), slice(_SQUARE // 2 - wide, _SQUARE // 2 + wide)
         square, whole = square[inner], whole[inner]
+    if way == 1:
+        shadow = cv2.resize(random_mask(_SQUARE, rng), square.shape[1::-1])[:, :, None]
+        return np.asarray(square * (1 - rng.uniform(0.85, 1) * shadow), np.uint8)
     if way == 0 and square.shape[0] == square.shape[1]:
         return spoil(spoil(square, rng), rng)
     blurred = cv2.GaussianBlur(square, (0, 0), float(_SQUARE * rng.uniform(0.001, 0.03))).astype(np.float32)
-    if way == 1:
+    if way == 2:
         return np.asarray(np.clip(blurred * rng.uniform(0.05, 0.5), 0, 255), np.uint8)
     veil = np.array([rng.uniform(20, 110), rng.uniform(50, 140), rng.uniform(70, 200)]) * rng.uniform(0.3, 1.2)
     share = rng.uniform(0.6, 0.97) * whole.astype(np.float32)[:, :, None] / 255
@@ -116,10 +119,14 @@ def _reduced(path: Path) -> Picture:
     return picture if factor >= 1 else np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=3))
 
 
+def taught(folder: Path) -> list[Path]:
+    """The photographs below a folder that may teach."""
+    return [path for path in find_images([folder]) if not set(path.relative_to(folder).parts) & set(EVALUATION)]
+
+
 def _retinas(model: QualityModel, folder: Path, rng: Generator) -> Iterator[tuple[Facts, bool]]:
     """Facts, and whether they are set aside to choose the threshold by."""
-    paths = [path for path in find_images([folder]) if not set(path.relative_to(folder).parts) & set(EVALUATION)]
-    for path in paths:
+    for path in taught(folder):
         aside = hashlib.sha256(path.name.split("_")[0].encode()).digest()[0] < 64
         picture = _reduced(path)
         for each in (picture, spoiled(picture, rng), spoiled(picture, rng)):
@@ -140,7 +147,7 @@ def _others(model: QualityModel, folder: Path | None, rng: Generator) -> Iterato
             yield facts
 
 
-def teach(retinas: Facts, others: Facts, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+def teach(retinas: Facts, others: Facts, seed: int = 0, steps: int = _STEPS) -> dict[str, NDArray[np.float32]]:
     """Weights of the small network, by both kinds alike: float32 (N, 10, grid, grid) each."""
     import torch
 
@@ -150,9 +157,9 @@ def teach(retinas: Facts, others: Facts, seed: int = 0) -> dict[str, NDArray[np.
     last = torch.nn.Linear(_WIDTHS[-1], 1)
     parameters = [each for layer in (*convolutions, last) for each in layer.parameters()]
     optimiser = torch.optim.AdamW(parameters, 3e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     wanted = torch.cat([torch.ones(_BATCH), torch.zeros(_BATCH)])
-    for _ in range(_STEPS):
+    for _ in range(steps):
         drawn = [kind[rng.integers(0, len(kind), _BATCH)] for kind in (retinas, others)]
         seen = torch.from_numpy(_turned(np.concatenate(drawn), rng))
         for layer in convolutions:

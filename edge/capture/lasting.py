@@ -15,6 +15,7 @@ from edge.bundle import Bundle, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EngineError, first_line
+from edge.known_field import FieldOfView, field_setting
 from edge.model import QualityModel
 
 _FALLBACK = "openvino"  # needs neither a GPU nor its driver
@@ -29,7 +30,12 @@ class LastingModel(QualityModel):
     """
 
     def __init__(
-        self, bundle: Bundle, engine: Engine, reopen: Callable[[str], Engine], tell: Callable[[str], None]
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        reopen: Callable[[str], Engine],
+        tell: Callable[[str], None],
+        field: FieldOfView | None = None,
     ) -> None:
         """Take over an engine.
 
@@ -38,24 +44,34 @@ class LastingModel(QualityModel):
             engine: what to begin with.
             reopen: opens an engine by its name.
             tell: told one sentence per restart.
+            field: where the field of view is; None for what the bundle says.
         """
-        super().__init__(bundle, engine)
+        super().__init__(bundle, engine, field)
         self.restarts = 0
         self._reopen, self._tell = reopen, tell
 
     @classmethod
-    def open(cls, path: Path | None, engine: str, threads: int | None, tell: Callable[[str], None]) -> LastingModel:
-        """Open a bundle; see ``QualityModel.load``.
+    def open(
+        cls,
+        path: Path | None,
+        engine: str,
+        threads: int | None,
+        tell: Callable[[str], None],
+        field: str | None = None,
+    ) -> LastingModel:
+        """Open a bundle; see ``QualityModel.load``. Where nobody says where the field is, the session learns it.
 
         Raises:
             EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
         """
         bundle = read_bundle(path if path is not None else default_model())
+        theirs = bundle.manifest.field
+        where = field_setting(field or ("learn" if theirs == "frame" else theirs))
 
         def reopen(name: str) -> Engine:
             return open_engine(bundle, name, threads)
 
-        return cls(bundle, reopen(engine), reopen, tell)
+        return cls(bundle, reopen(engine), reopen, tell, where)
 
     def assess(self, frame: NDArray[np.uint8]) -> Assessment:
         """Grade one frame, if need be by a fresh engine.

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.absence import Absence
 from edge.bundle import Thresholds
 from edge.capture.loop import Graded
 from edge.field import Crop
@@ -24,7 +25,6 @@ RING_MIB = 256.0  # what the frames of the ring may take
 EQUAL = 0.01  # scores nearer than this are decided by sharpness
 BETTER = 0.03  # how much better a moment must be to fire again at the same eye
 AGAIN_S = 2.0  # and how much later
-NEXT_EYE_S = 0.7  # a retina that was gone for so long may be another one when it comes back
 STALE_S = 0.5  # a gap between two frames from which nothing is known of the hand
 _PATCH = 64  # side of the picture that motion is measured on
 _SHARP = 384  # about the side of that for sharpness
@@ -96,7 +96,7 @@ class Trigger:
         self._before: tuple[float, NDArray[np.float32]] | None = None
         self._eye = 1
         self._fired: tuple[float, float] | None = None  # time and score of the last capture of this eye
-        self._gone_since: float | None = None
+        self._absence = Absence()
 
     def set_strictness(self, strictness: Strictness) -> None:
         """Ask for more or less from the next frame on; what was seen and captured before is not forgotten."""
@@ -109,7 +109,9 @@ class Trigger:
         """Look at a frame; a capture where this is the moment."""
         self._remember(graded)
         speed = self._speed(graded)
-        self._watch_for_next_eye(graded)
+        if self._absence.update(graded.assessment, graded.t) and self._fired is not None:
+            self._fired = None
+            self._eye += 1
         wanted = graded.assessment.score >= self._level and speed <= self.demand.still
         if self.demand.hinted and graded.hint is not None:
             wanted = wanted and graded.hint.code == "hold"
@@ -145,17 +147,6 @@ class Trigger:
         most = max(self._keep, int(RING_MIB * 2**20 / max(1, graded.frame.image.nbytes)))
         while self._ring and (graded.t - self._ring[0].graded.t > RING_S or len(self._ring) > most):
             self._ring.popleft()
-
-    def _watch_for_next_eye(self, graded: Graded) -> None:
-        hint = graded.hint
-        gone = hint.code == "no_fundus" if hint is not None else graded.assessment.verdict == "no_fundus"
-        if not gone:
-            self._gone_since = None
-            return
-        self._gone_since = graded.t if self._gone_since is None else self._gone_since
-        if self._fired is not None and graded.t - self._gone_since >= NEXT_EYE_S:
-            self._fired = None
-            self._eye += 1
 
     def _speed(self, graded: Graded) -> float:
         """Of the picture since the last frame, in field radii per second; infinite where nothing is known."""

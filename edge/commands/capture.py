@@ -103,6 +103,7 @@ def capture(
     hand_over: Annotated[
         str | None, typer.Option(help="Give DICOM files to this folder, or DICOMweb server (https://host/dicom-web).")
     ] = None,
+    field: cli.FieldSetting = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
@@ -143,7 +144,7 @@ def capture(
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
         source = without_secrets(source)
-        quality = closing.enter_context(LastingModel.open(model, engine.value, threads, teller.note))
+        quality = closing.enter_context(LastingModel.open(model, engine.value, threads, teller.note, field))
         shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
         closing.enter_context(captures_on_signal(shutter.asked))
         if listen is not None:

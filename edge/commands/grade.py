@@ -56,6 +56,7 @@ def grade(
     bits: Annotated[
         int | None, typer.Option(help="How many of 16 bits count (10, 12, 14, 16), where the files do not say so.")
     ] = None,
+    field: cli.FieldSetting = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
@@ -80,7 +81,7 @@ def grade(
     no_maps = ""  # why pictures are missing
     try:
         # What is wrong with a file is said in its row, not by OpenCV.
-        with quiet_opencv(), QualityModel.load(model, engine.value, threads) as quality:
+        with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
             for stem, graded in zip(
                 stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
             ):

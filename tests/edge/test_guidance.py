@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.assessment import Assessment, Timings
+from edge.assessment import Assessment, Timings, Verdict
 from edge.bundle import Thresholds
 from edge.field import Crop
 from edge.guidance import Code, Guide, astray, explain, landmarks
@@ -39,7 +39,8 @@ def assessed(lost: NDArray[np.float32] | float, **places: tuple[float, float]) -
     score = float(1 - lost_map.mean())
     crop = Crop(0, 0, SIDE)
     field = np.ones((GRID, GRID), bool)
-    return Assessment(score, "usable", lost_map, field, crop, Timings(1.0, 2.0, 3.0), regions)  # type: ignore[arg-type]
+    verdict: Verdict = "no_fundus" if score < 0.1 else "usable"
+    return Assessment(score, verdict, lost_map, field, crop, Timings(1.0, 2.0, 3.0), regions)  # type: ignore[arg-type]
 
 
 def told(frames: list[tuple[Assessment, NDArray[np.uint8]]], seconds: float = 1.0) -> Hint:
