@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import frames
+from benchmarks import frames, latency, reference, scenarios, versus
 from edge.phantom import phantom_frame
 
 _drawn = functools.cache(phantom_frame)
@@ -18,3 +19,34 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], NDArray[np.uint8]]
     """The real synthetic eyes, each drawn once for all tests: drawing takes longer than grading a hundred times."""
     monkeypatch.setattr(frames, "phantom_frame", _drawn)
     return _drawn
+
+
+class Clock:
+    """Time that passes where somebody sleeps, and by a hair with every look: a busy machine does not disturb it."""
+
+    def __init__(self) -> None:
+        self._ns = 0
+        self._lock = threading.Lock()
+        self.looks = 0
+
+    def perf_counter_ns(self) -> int:
+        with self._lock:
+            self._ns += 1
+            self.looks += 1
+            return self._ns
+
+    def perf_counter(self) -> float:
+        return self.perf_counter_ns() / 1e9
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._ns += round(seconds * 1e9)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of everything that measures."""
+    made = Clock()
+    for module in (latency, reference, scenarios, versus):
+        monkeypatch.setattr(module, "time", made)
+    return made

@@ -83,7 +83,7 @@ def test_a_program_like_tegrastats_is_read_line_by_line(tmp_path: Path) -> None:
     program.chmod(0o755)
     watch = TegraWatch(str(program))
     try:
-        for _ in range(200):
+        for _ in range(3000):
             if newest := watch.newest():
                 break
             time.sleep(0.02)
@@ -100,7 +100,7 @@ def test_reading_never_moves_where_a_program_like_tegrastats_writes(tmp_path: Pa
     program.chmod(0o755)
     watch = TegraWatch(str(program))
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         seen = [0.0]
         while seen[-1] < 3000 and time.monotonic() < until:
             if (newest := watch.newest()) and newest.memory_mib:

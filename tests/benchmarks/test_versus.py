@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import math
-import time
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,8 +69,8 @@ def test_turns_alternate_and_the_cold_calls_are_not_counted() -> None:
     assert "".join(order).endswith("A" * turn + "B" * 2 * turn + "A" * 2 * turn + "B" * 2 * turn + "A" * turn)
 
 
-def test_what_is_twice_as_slow_is_found_by_the_clock() -> None:
-    a_ms, b_ms, _ = take_turns(lambda index: time.sleep(0.001), lambda index: time.sleep(0.003), 12, 4)
+def test_what_is_thrice_as_slow_is_found_by_the_clock(clock: Any) -> None:
+    a_ms, b_ms, _ = take_turns(lambda index: clock.sleep(0.001), lambda index: clock.sleep(0.003), 12, 4)
     found = judge(a_ms, b_ms)
     assert found.finding == "slower"
     assert found.low <= found.ratio <= found.high

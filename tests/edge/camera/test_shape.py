@@ -50,21 +50,19 @@ def test_an_ellipse_becomes_the_circle_that_was_filmed(aspect: float) -> None:
     assert width == pytest.approx(height, abs=9)  # a wide pixel is coarse
 
 
-def test_a_recording_on_its_side_is_turned_as_opencv_turns_it(tmp_path: Path, write_clip: Writer) -> None:
+def test_a_recording_on_its_side_is_turned_upright(tmp_path: Path, write_clip: Writer) -> None:
     path = tmp_path / "clip.mp4"
-    write_clip(path, "libx264", 3)
+    (lying, *_) = write_clip(path, "libx264", 3)
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40
     one, none, minus = 0x10000.to_bytes(4, "big"), bytes(4), (-0x10000 & 0xFFFFFFFF).to_bytes(4, "big")
-    for turned in (none + one + none + minus + none, none + minus + none + one + none, minus + none * 3 + minus):
+    clockwise, counter = none + one + none + minus + none, none + minus + none + one + none
+    for turned, quarters in ((clockwise, -1), (counter, 1), (minus + none * 3 + minus, 2)):
         data[matrix : matrix + 20] = turned
         path.write_bytes(data)
         frame = VideoCamera(path).read()
-        found, wanted = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG).read()
-        assert found
         assert frame is not None
-        assert frame.image.shape == wanted.shape
-        assert cv2.absdiff(frame.image, wanted).max() <= 2
+        assert np.array_equal(frame.image, np.rot90(lying, quarters))
 
 
 def test_the_limit_is_that_of_photographs() -> None:

@@ -24,18 +24,18 @@ class Wired:
 
     def __init__(self, at: int, what: str, hang: threading.Event | None = None) -> None:
         self._at, self._what, self._hang = at, what, hang or threading.Event()
-        self._given = 0
+        self.given = 0
         self.closed = False
 
     def read(self) -> Frame | None:
         time.sleep(0.005)
-        number, self._given = self._given, self._given + 1
+        number, self.given = self.given, self.given + 1
         image = np.zeros((48, 64, 3), np.uint8)
         if number >= self._at:
             if self._what == "ends":
                 return None
             if self._what == "hangs":
-                self._hang.wait(10)
+                self._hang.wait(60)
                 return None
             if self._what == "raises":
                 raise RuntimeError("VIDIOC_DQBUF: No such device\nsecond line")
@@ -71,6 +71,13 @@ class Plug:
         return self.made[-1]
 
 
+def wait_until(happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.005)
+    assert happened()
+
+
 def steady(plug: Plug, said: list[str], stop: threading.Event | None = None) -> SteadyCamera:
     return SteadyCamera("camera 0", plug, said.append, stop or threading.Event(), stall_s=STALL_S)
 
@@ -94,12 +101,17 @@ def test_frames_go_through_as_they_are() -> None:
 
 
 def test_a_slow_reader_gets_the_newest() -> None:
-    camera = steady(Plug(good), [])
+    plug = Plug(good)
+    camera = steady(plug, [])
     assert camera.read() is not None
-    time.sleep(0.15)
+    (wired,) = plug.made
+    assert isinstance(wired, Wired)
+    given = wired.given
+    wait_until(lambda: wired.given > given + 20)
+    given = wired.given
     frame = camera.read()
     assert frame is not None
-    assert time.monotonic() - frame.timestamp < 0.05
+    assert frame.index >= given - 2  # the one that is being handed over may be newer
     assert camera.missed == frame.index - 1 > 5
     camera.close()
 
@@ -116,13 +128,11 @@ def test_a_slow_reader_gets_the_newest() -> None:
 )
 def test_a_lost_camera_is_told_of_and_comes_back(what: str, words: str) -> None:
     said: list[str] = []
-    times: list[float] = []
     hang = threading.Event()
     plug = Plug(lambda: Wired(6, what, hang), None, None, good)
 
     def tell(sentence: str) -> None:
         said.append(sentence)
-        times.append(time.monotonic())
         hang.set()
 
     camera = SteadyCamera("camera 0", plug, tell, threading.Event(), stall_s=STALL_S)
@@ -136,15 +146,10 @@ def test_a_lost_camera_is_told_of_and_comes_back(what: str, words: str) -> None:
     assert re.fullmatch(f"camera 0 {words}: check its cable; trying to reach it again.", said[0])
     assert said[1].startswith("camera 0 is back after ")
     assert camera.lost == 1
-    # Told within the stall limit of the last good frame, which was at most a few milliseconds before.
-    before = [frame.timestamp for frame in frames if frame.timestamp < times[0]]
-    assert times[0] - before[-1] < STALL_S + 0.3
     indices = [frame.index for frame in frames]
     assert indices == sorted(set(indices))
     assert all(frame.image.shape == (48, 64, 3) for frame in frames)
-    # Each try waits longer than the one before.
-    pauses = np.diff(plug.opened[1:])
-    assert pauses[1] > pauses[0]
+    assert len(plug.opened) == 4
 
 
 def test_a_camera_may_change_its_size() -> None:
@@ -168,22 +173,47 @@ def test_a_hundred_reconnections_leave_nothing_behind() -> None:
     camera.close()
     assert indices == sorted(set(indices))
     assert sum("is back" in sentence for sentence in said) >= 99
-    time.sleep(0.1)
-    assert sum(thread.name == "connection" for thread in threading.enumerate()) <= 1
+    wait_until(lambda: sum(thread.name == "connection" for thread in threading.enumerate()) <= 1)
     assert all(made.closed for made in plug.made)  # type: ignore[attr-defined]
 
 
 def test_stop_ends_the_wait_for_a_camera_that_stays_away() -> None:
     stop = threading.Event()
     said: list[str] = []
-    camera = steady(Plug(lambda: Wired(3, "unplugged"), None), said, stop)
-    threading.Timer(0.6, stop.set).start()
-    began = time.monotonic()
-    while camera.read() is not None:
-        pass
-    assert 0.5 < time.monotonic() - began < 1.5
+    plug = Plug(lambda: Wired(3, "unplugged"), None)
+    camera = steady(plug, said, stop)
+    read: list[Frame | None] = []
+    reader = threading.Thread(target=lambda: read.extend(iter(camera.read, None)), daemon=True)
+    reader.start()
+    wait_until(lambda: len(plug.opened) > 2)  # it tries again and again
+    assert reader.is_alive()
+    stop.set()
+    reader.join(60)
+    assert not reader.is_alive()
+    assert 1 <= len(read) <= 3
     camera.close()
     assert len(said) == 1
+
+
+def test_each_try_to_reach_a_camera_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    stop = threading.Event()
+
+    class Noting:
+        """The session's stop, with the pauses that it was asked to wait."""
+
+        is_set = stop.is_set
+
+        def wait(self, seconds: float) -> bool:
+            waits.append(seconds)
+            if len(waits) == 9:
+                stop.set()
+            return stop.is_set()
+
+    camera = SteadyCamera("camera 0", Plug(lambda: Wired(3, "unplugged"), None), print, Noting(), stall_s=STALL_S)  # type: ignore[arg-type]
+    assert len(list(iter(camera.read, None))) <= 3
+    camera.close()
+    assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
 
 
 def test_a_camera_that_was_never_there_is_no_loss() -> None:
@@ -195,10 +225,21 @@ def test_one_that_hangs_in_its_driver_is_not_opened_twice() -> None:
     hang, said = threading.Event(), []
     plug = Plug(lambda: Wired(3, "hangs", hang), good)
     camera = steady(plug, said)
-    threading.Timer(0.8, hang.set).start()
-    began = time.monotonic()
-    while camera.lost == 0 or camera.read() is None:
-        camera.read()
+    frames: list[Frame] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set() and (frame := camera.read()) is not None:
+            frames.append(frame)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    wait_until(lambda: camera.lost == 1)
+    time.sleep(0.3)  # while it hangs, nothing opens it again
+    assert len(plug.opened) == 1
+    hang.set()
+    wait_until(lambda: any(frame.index > 3 for frame in frames))
     assert len(plug.opened) == 2
-    assert plug.opened[1] - began > 0.7
+    stop.set()
+    reader.join(60)
     camera.close()

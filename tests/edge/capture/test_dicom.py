@@ -223,7 +223,7 @@ def test_a_session_hands_its_captures_to_a_server(
             hand_over=giving,
         ) as session:  # fmt: skip
             session.capture([graded(7), graded(5)])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while giving.delivered < 2 and time.monotonic() < deadline:  # at the end of a session each gets one more try
             time.sleep(0.01)
         giving.close()
@@ -258,16 +258,31 @@ def test_without_a_capture_the_best_frame_is_made_at_the_end(model: QualityModel
     assert not given.name.startswith("frame")
 
 
-def test_a_server_that_is_not_there_keeps_nobody_waiting(model: QualityModel, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server, said = Server(), []
     server.http.server_close()
+    trying, tried, go_on = threading.Event(), threading.Semaphore(0), threading.Event()
+    stow = handover_module._stow
+
+    def slow(address: str, file: Path) -> None:
+        trying.set()
+        assert go_on.wait(60)
+        try:
+            stow(address, file)
+        finally:
+            tried.release()
+
+    monkeypatch.setattr(handover_module, "_stow", slow)
     giving = HandOver(server.address.replace("http://", "http://me:secret@"), said.append)
     file = tmp_path / "one.dcm"
     file.write_bytes(b"x")
-    began = time.monotonic()
     giving.take(file)
-    assert time.monotonic() - began < 0.5
-    time.sleep(0.3)
+    assert trying.wait(60)
+    giving.take(file)  # comes back while the first is still being sent
+    giving._files.pop()
+    assert said == []
+    go_on.set()
+    assert all(tried.acquire(timeout=60) for _ in range(3))  # it is tried again and again, and told of once
     giving.close()
     assert len(said) == 2
     assert "does not take DICOM files" in said[0]

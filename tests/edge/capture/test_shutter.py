@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,10 +65,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wait_for(path: Path) -> None:
-    until = time.monotonic() + 10
-    while not path.exists() and time.monotonic() < until:
+    wait_until(path.exists)
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not happened() and time.monotonic() < until:
         time.sleep(0.01)
-    assert path.exists()
+    assert happened()
 
 
 @pytest.mark.usefixtures("quick")
@@ -166,9 +170,12 @@ def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
     full = threading.Event()
     full.set()
     sync = os.fsync
+    tries = 0
 
     def maybe(handle: int) -> None:
+        nonlocal tries
         if full.is_set() and stat.S_ISREG(os.fstat(handle).st_mode):
+            tries += 1
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(handle)
 
@@ -180,7 +187,8 @@ def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
             session.capture([graded(index), graded(index + 1), graded(index + 2)])
         with pytest.raises(EdgeError, match="frame 20 is not kept: 12 captured frames still wait"):
             session.capture([graded(20)])
-        time.sleep(0.4)
+        before = tries
+        wait_until(lambda: tries > before + 3 and said)  # it is tried again and again, and told of once
         assert stems(tmp_path) == []
         assert len(said) == 1
         assert "is full" in said[0]
@@ -193,12 +201,19 @@ def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
 def test_a_disk_that_runs_low_is_told_of_early(
     model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = iter([5000.0, 900.0, 800.0, 600.0, 449.0, 300.0, 200.0] + [200.0] * 1000)
-    monkeypatch.setattr(session_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=next(free) * 2**20))
+    room = [5000.0, 900.0, 800.0, 600.0, 449.0, 300.0, 200.0]
+    looks = 0
+
+    def look(path: Path) -> SimpleNamespace:
+        nonlocal looks
+        looks += 1
+        return SimpleNamespace(free=room[min(looks, len(room)) - 1] * 2**20)
+
+    monkeypatch.setattr(session_module.shutil, "disk_usage", look)
     monkeypatch.setattr(session_module, "_SAVE_EVERY_S", 0.01)
     told: list[str] = []
     with Session(tmp_path, model, "source", 30.0, video=False, wait=False, report=print, tell=told.append):
-        time.sleep(0.4)
+        wait_until(lambda: looks > len(room) + 5)
     assert [sentence.split(" MiB")[0].split()[-1] for sentence in told] == ["900", "449", "200"]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix 
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(2)
+        listening.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         yield listening
 
@@ -28,21 +28,22 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 def test_ready_then_alive_then_stopping(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "200000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    now = 1000.0
+    monkeypatch.setattr("edge.capture.watchdog.time", SimpleNamespace(monotonic=lambda: now))
     dog = Watchdog()
     dog.beat()
     assert manager.recv(100) == b"READY=1\nWATCHDOG=1"
-    until = time.monotonic() + 0.35
-    while time.monotonic() < until:
+    for _ in range(70):
+        now += 0.005
         dog.beat("30 frames graded")
-        time.sleep(0.005)
     beats = []
     manager.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
             beats.append(manager.recv(100))
     assert set(beats) == {b"WATCHDOG=1\nSTATUS=30 frames graded"}
-    assert 4 <= len(beats) <= 9  # at least every 100 ms, and not for every frame
-    manager.settimeout(2)
+    assert 4 <= len(beats) <= 9  # of 350 ms: at least every 100, and not for every frame
+    manager.settimeout(60)
     dog.stopping()
     assert manager.recv(100) == b"STOPPING=1"
 
