@@ -43,7 +43,7 @@ class WholeFrames:
         av.logging.set_skip_repeated(False)  # else the second of two faults alike would not be heard of
         self._codec = stream.codec_context
         self._codec.thread_count = 1
-        if self._codec.name == "hevc":
+        if self._codec.name in ("hevc", "mjpeg"):  # that of JPEG for what is not one JPEG a packet
             self._codec.options = {"err_detect": "explode"}
         self._strict: bool | None = None if self._codec.name == "mjpeg" else False  # None: not known yet
         self._rotation = 0
