@@ -38,7 +38,7 @@ COLOURLESS = 0.85  # the same of a retina in a camera without colour
 BRIGHTER = 1.1, 1.4  # how much brighter than the darker half of the field
 LOPSIDED = 0.25  # from the middle of the field to the middle of the dark: a shadow from one side
 # --- haze: contrast of coarse structure, share of the brightness; contrast of fine structure as a share of that
-PALE = 0.026, 0.019  # as usual, behind a veil
+PALE = 0.023, 0.017  # as usual, behind a veil
 OVER_ALL = 0.7  # share of the field from which what looks like glare is a veil
 IN_FOCUS = 0.16, 0.26  # of a picture out of focus, and of a sharp one
 # --- lids

@@ -170,12 +170,13 @@ class Guide:
         The model says so of each frame by itself. Where it sees none, a retina of a moment ago may be out of focus, in
         the dark, in too much light, or behind glare.
         """
+        dark = now.shares["too_dark"] + now.shares["edge_shadow"]
         if assessment.verdict != "no_fundus" or now.lost <= SURE:
-            return True
+            # All in the dark and nothing seen before: a pupil from outside looks like that too.
+            return known is not None or now.lost < GONE or dark <= 0.5 * now.lost
         if known is None:
             return False
         alike = _apart(now.chroma, known.chroma) <= ALIKE
-        dark = now.shares["too_dark"] + now.shares["edge_shadow"]
         veiled = now.shares["reflex"] > 0.5 * now.lost and now.detail < SMOOTH
         return alike or dark > 0.5 * now.lost or now.flooded or veiled
 

@@ -45,10 +45,10 @@ EVALUATION = (
     "fov",
     "test",
 )  # folders that never train
-_WIDTHS = (CHANNELS, 16, 24, 32)
-_STEPS, _BATCH = 2500, 48  # of each kind
+_WIDTHS = (CHANNELS, 24, 32, 48)
+_STEPS, _BATCH = 5000, 48  # of each kind
 _DRAWN = 2400  # pictures of ``outside``
-_LET_THROUGH = 0.005  # of the retinas set aside: so many may be taken for something else
+_LET_THROUGH = 0.02  # of the retinas set aside: so many may be taken for something else
 _FIRST_PHANTOM, _PHANTOMS = 700_000, 500  # synthetic eyes that no evaluation draws
 _SIDE = 640  # longest side to which pictures are reduced
 _SQUARE = 448  # side of a retina cut out to be spoiled

@@ -7,6 +7,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from edge.camera.shape import check_size
+from edge.images.jpeg import strictly
 
 
 def whole_jpeg(name: str, data: bytes | bytearray | memoryview | NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -28,6 +29,6 @@ def whole_jpeg(name: str, data: bytes | bytearray | memoryview | NDArray[np.uint
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
         check_size(name, int(width), int(height))
-        return np.asarray(simplejpeg.decode_jpeg(data, "BGR"), dtype=np.uint8)
+        return strictly(data, "BGR")
     except ValueError:
         return None

@@ -6,12 +6,33 @@ raises them. Its pixels are the same, so what it has decoded is taken where Pill
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
 from edge.images.limits import RefusedError
+
+_PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+
+
+def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
+    """Decode with a warning as an error, but for zeros between the last pixel and the end, with which cameras pad.
+
+    Raises:
+        ValueError: it is no JPEG, damaged or cut off.
+    """
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, colours), dtype=np.uint8)
+    except ValueError as error:
+        padded = _PADDED.fullmatch(str(error).strip())
+        raw = bytes(data)
+        end = raw.rfind(b"\xff\xd9")
+        if padded is None or end < 0 or any(raw[end - int(padded[1]) : end]):
+            raise
+        return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), dtype=np.uint8)
 
 
 def load(image: Image.Image, data: bytes) -> Image.Image | NDArray[np.uint8]:
@@ -42,7 +63,7 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
         RefusedError: it is damaged, cut off, or of another size.
     """
     try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours)
+        pixels = strictly(data, colours)
     except ValueError as error:
         said = " ".join(str(error).split())[:120]
         raise RefusedError(f"is damaged or cut off ({said}): copy it again from its source") from None

@@ -7,7 +7,7 @@ const NOTE_MS = 15000;
 // Sounds by their names in hints.yaml: frequencies in Hz, one after the other; the side pans it.
 const SOUNDS = {
   falling: [440, 220], rising: [440, 880], wavering: [330, 370, 330], ping: [1320], side: [520, 390],
-  steering: [390, 520], searching: [260], steady: [660, 880],
+  steering: [390, 520], drifting: [300, 280], blinking: [520, 0, 520], searching: [260], steady: [660, 880],
 };
 
 let words = {}, language = "en", state = null, history = [], socket = null, asked = false, events = null;
