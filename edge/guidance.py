@@ -172,8 +172,9 @@ class Guide:
         """
         dark = now.shares["too_dark"] + now.shares["edge_shadow"]
         if assessment.verdict != "no_fundus" or now.lost <= SURE:
-            # All in the dark and nothing seen before: a pupil from outside looks like that too.
-            return known is not None or now.lost < GONE or dark <= 0.5 * now.lost
+            # All is lost, and nothing was seen before: in the dark or full of detail, it may be a pupil from outside.
+            unclear = dark > 0.5 * now.lost or now.detail >= SMOOTH
+            return known is not None or now.lost < GONE or not unclear
         if known is None:
             return False
         alike = _apart(now.chroma, known.chroma) <= ALIKE
