@@ -23,7 +23,8 @@ _FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a ci
 _LARGER, _ROUND = 1.35, 0.8  # a dim field has so much more area than its lit part (less may be glow), and is round
 _HELD = 0.96  # share of the lit outline that lies in the circle of a field
 _SHARP, _SOFT, _SOFTEST = 0.6, 0.5, 0.36  # share of a fall that its steepest 3 pixels take: of a rim; of shadows
-_ASTRAY = 0.2  # of the smaller side of the frame: a field with a soft edge, and its middle farther out, is suspicious
+_ASTRAY = 0.2  # of the smaller side of the frame: a field whose middle is farther out is suspicious, ...
+_IN_FRAME = 0.75  # ... if its edge is soft, or less than that of its circle is in the frame
 _SMALL = 0.8  # of the largest circle in the frame: a field with a soft edge and less area is suspicious
 _SEEN = 8.0  # grey values by which brightness must fall at a rim to be judged
 _ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of a circle at which its rim is looked at
@@ -45,9 +46,23 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
     other = _other_circle(brightness, best)
     if other is not None and _filled(other, height, width) < _filled(best, height, width):
         return other
-    if _is_shadow(brightness, best) or best.quality < _FAINTEST * float(np.percentile(brightness, 95)):
+    if (
+        _is_shadow(brightness, best)
+        or _hangs_out(best, height, width)
+        or best.quality < _FAINTEST * float(np.percentile(brightness, 95))
+    ):
         return _frame_of(best, height, width)
     return best
+
+
+def _hangs_out(outline: Outline, height: int, width: int) -> bool:
+    """Whether much of a circle lies beyond the frame, on one side.
+
+    The field of a camera is in the middle of its frame; a circle that is the edge of a shadow may be anywhere.
+    """
+    inside = float(_raster(outline, height, width).sum()) / (np.pi * outline.radius**2)
+    aside = max(abs(outline.x - width / 2), abs(outline.y - height / 2))
+    return inside < _IN_FRAME and aside > _ASTRAY * min(height, width)
 
 
 def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
