@@ -51,6 +51,7 @@ endif
 setup: $(VENV)/.all
 
 demo: $(VENV)/.light
+	@rm -rf demo
 	$(BIN)/edge-capture demo --out demo
 	@echo
 	@echo "The demo is in demo/; look at:"

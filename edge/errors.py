@@ -14,5 +14,9 @@ class EdgeError(Exception):
     """
 
 
+class MisfitError(EdgeError):
+    """A field of view that was given does not fit the frames of a source: no frame of it can be graded."""
+
+
 class EngineError(EdgeError):
     """An engine failed, or gave maps that cannot be: the one fault that starting an engine anew may mend."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment
-from edge.exposure import GREEN_END, GREEN_HIGH, RED_END
+from edge.exposure import burnt_cells
 from edge.hint import Code
 from edge.photometry import Cells, Photometry
 
@@ -96,7 +96,7 @@ def explain(assessment: Assessment, light: Photometry, white_before: float | Non
     if flooded:
         bright = np.maximum(bright, _ramp(green, BURNT[0] * bright_end, BURNT[1] * bright_end))
     dark = dark * (1 - bright)
-    burnt = (1 - dark) * (_burnt(light, seen) & (white < WHITE[0]))
+    burnt = (1 - dark) * (burnt_cells(light.red, light.green, seen)[seen] & (white < WHITE[0]))
     veil = 0.0 if flooded else _veil(light, seen)
     if float(bright.mean()) > OVER_ALL and veil > 0.5 and not flooded:
         bright = np.zeros_like(bright)
@@ -136,12 +136,6 @@ def _black_level(light: Photometry, seen: NDArray[np.bool_]) -> float:
         return 0.0
     outside = float(np.percentile(light.green[~seen], 10))
     return outside if outside <= BLACKEST else 0.0
-
-
-def _burnt(light: Photometry, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cells of the field at the end of the camera's range, as in ``edge.exposure``."""
-    red, green = light.red[seen], light.green[seen]
-    return np.asarray((green >= GREEN_END) | ((red >= RED_END) & (green >= GREEN_HIGH)), dtype=np.bool_)
 
 
 def _veil(light: Photometry, seen: NDArray[np.bool_]) -> float:

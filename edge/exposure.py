@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-GREEN_END, RED_END, GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
+_GREEN_END, _RED_END, _GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
+_ALL_RED, _GREEN_HIGH_IN_RED = 0.85, 100.0  # where red is at its end all over, which no camera chooses
 _LEAST_BURNT = 0.10  # share of the field; the disc of a healthy eye, and the highlights of a young one, take less
 _DROWNED = 0.15  # of the bright end: a vessel there is one or two grey values deep
 _LEAST_DROWNED = 0.10  # share of the field, in one piece: vessels, maculae and dark corners take less
@@ -44,6 +45,13 @@ def green_of(
     return np.asarray(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1]), np.float32)
 
 
+def burnt_cells(red: NDArray[np.float32], green: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The cells of a field at the end of the camera's range; the channels as grey values, all (grid, grid)."""
+    red_end = (red >= _RED_END) & field
+    high = _GREEN_HIGH if red_end.sum() < _ALL_RED * field.sum() else _GREEN_HIGH_IN_RED
+    return np.asarray(((green >= _GREEN_END) & field) | (red_end & (green >= high)), dtype=np.bool_)
+
+
 def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The cells of a field that are burnt out or drowned.
 
@@ -58,7 +66,7 @@ def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArr
     if not number:
         return np.zeros_like(field)
     red, green, _ = cells
-    burnt = ((green >= GREEN_END) | ((red >= RED_END) & (green >= GREEN_HIGH))) & field
+    burnt = burnt_cells(red, green, field)
     top = cells.max(axis=0)
     within = np.sort(top[field])
     dark = (top < _DROWNED * within[int(0.95 * (number - 1))]) & field

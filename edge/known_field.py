@@ -15,20 +15,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, MisfitError
 from edge.field import MASK_SIZE, Crop, Field, field_of_circle, find_field, is_blank
 from edge.images import read_image
 
 Frame = NDArray[np.uint8]
 SETTINGS = "circle:X,Y,R (pixels of the frame), a mask file, learn, or frame"
 _CIRCLE = re.compile(r"circle:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?),(\d+(?:\.\d+)?)")
+_LEAST_RADIUS = 8
+_GREY = 0.1  # share of a mask that may be neither white nor black
 _RASTER = 96  # cells along the long side of a frame, to compare two fields on
 _SAME = 0.97  # share of one field that lies in another, from which it belongs to it
 _LIT = 0.95  # coverage from which a frame shows the whole field
 
 
 class FieldOfView(Protocol):
-    """Says where the field of a frame is."""
+    """Says where the field of a frame is; as a string, how it was given."""
 
     def of(self, frame: Frame) -> Field | None:
         """The field of a uint8 BGR frame (H, W, 3); None where nothing is seen."""
@@ -39,6 +41,9 @@ class FieldOfView(Protocol):
 
 class OwnField:
     """The field that each frame shows by itself."""
+
+    def __str__(self) -> str:
+        return "frame"
 
     def of(self, frame: Frame) -> Field | None:
         return find_field(frame)
@@ -55,16 +60,19 @@ class Circle:
     y: float
     radius: float
 
+    def __str__(self) -> str:
+        return f"circle:{self.x:g},{self.y:g},{self.radius:g}"
+
     def of(self, frame: Frame) -> Field | None:
         """See ``FieldOfView``.
 
         Raises:
-            EdgeError: less than half of the circle lies in the frame.
+            MisfitError: its middle does not lie in the frame, or it is larger than that.
         """
         height, width = frame.shape[:2]
-        if not (0 <= self.x < width and 0 <= self.y < height) or self.radius < 8 or self.radius > max(height, width):
-            raise EdgeError(
-                f"the field circle:{self.x:g},{self.y:g},{self.radius:g} does not lie in a frame of {width} x {height} "
+        if not (0 <= self.x < width and 0 <= self.y < height) or self.radius > max(height, width):
+            raise MisfitError(
+                f"the field {self} does not lie in a frame of {width} x {height} "
                 "pixels: give X, Y and R of the circle in pixels of the frame."
             )
         return None if is_blank(frame) else field_of_circle(self.x, self.y, self.radius, (height, width))
@@ -80,17 +88,20 @@ class Mask:
     name: str
     shape: NDArray[np.bool_] = field(repr=False)
 
+    def __str__(self) -> str:
+        return self.name
+
     def of(self, frame: Frame) -> Field | None:
         """See ``FieldOfView``.
 
         Raises:
-            EdgeError: the frame has another size.
+            MisfitError: the frame has another size.
         """
         if frame.shape[:2] != self.shape.shape:
             (high, wide), (height, width) = self.shape.shape, frame.shape[:2]
-            raise EdgeError(
+            raise MisfitError(
                 f"{self.name} is a mask of {wide} x {high} pixels, the frame has {width} x {height}: give a mask of "
-                "the camera's own size."
+                "the size of the frames as they are graded, turned upright and with square pixels."
             )
         return None if is_blank(frame) else _around(self.shape)
 
@@ -100,6 +111,9 @@ class Mask:
 
 class LearnedField:
     """The largest field that a good or usable frame has shown whole; a frame that shows a part of it hides the rest."""
+
+    def __str__(self) -> str:
+        return "learn"
 
     def __init__(self) -> None:
         self._known: Field | None = None
@@ -119,27 +133,41 @@ class LearnedField:
             self._known, self._size = seen, size
 
 
-def field_setting(text: str) -> FieldOfView:
+def field_setting(setting: str | Path) -> FieldOfView:
     """Read what a user or a bundle says of the field.
 
     Args:
-        text: ``circle:X,Y,R`` in pixels of the frame, the path of a mask (white inside), ``learn`` or ``frame``.
+        setting: ``circle:X,Y,R`` in pixels of the frame, the path of a mask (white inside), ``learn`` or ``frame``.
 
     Raises:
-        EdgeError: it is none of these, or the mask cannot be read or is empty.
+        EdgeError: it is none of these, or the mask cannot be read, is empty, or is no mask.
     """
+    if not isinstance(setting, (str, Path)):
+        raise EdgeError(f"the field cannot be a {type(setting).__name__}: give {SETTINGS}.")
+    text = str(setting)
     if text == "frame":
         return OwnField()
     if text == "learn":
         return LearnedField()
     if (found := _CIRCLE.fullmatch(text.replace(" ", ""))) is not None:
-        return Circle(*(float(each) for each in found.groups()))
+        circle = Circle(*(float(each) for each in found.groups()))
+        if circle.radius < _LEAST_RADIUS:
+            raise EdgeError(f"the field {text} has a radius of less than {_LEAST_RADIUS} pixels: give {SETTINGS}.")
+        return circle
     if text.startswith("circle") or not Path(text).is_file():
         raise EdgeError(f"the field {text} is not known: give {SETTINGS}.")
-    shape = read_image(text).max(axis=2) > 127
-    if shape.mean() < 0.01:
-        raise EdgeError(f"{text} is a mask with hardly a white pixel: draw the field white on black.")
-    return Mask(text, np.asarray(shape, dtype=np.bool_))
+    return Mask(text, _read_mask(text))
+
+
+def _read_mask(path: str) -> NDArray[np.bool_]:
+    drawn = read_image(path).max(axis=2)
+    if drawn.max() == 1:  # as programs write them
+        return np.asarray(drawn > 0, dtype=np.bool_)
+    if ((drawn > 40) & (drawn < 215)).mean() > _GREY:
+        raise EdgeError(f"{path} is a picture, not a mask: draw the field white on black.")
+    if (drawn > 127).mean() < 0.01:
+        raise EdgeError(f"{path} is a mask with hardly a white pixel: draw the field white on black.")
+    return np.asarray(drawn > 127, dtype=np.bool_)
 
 
 def _around(shape: NDArray[np.bool_]) -> Field:

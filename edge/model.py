@@ -19,7 +19,9 @@ from edge.exposure import cells_of, green_of, lost_to_light
 from edge.frame import prepare
 from edge.fundus import shows_retina
 from edge.known_field import FieldOfView, field_setting
-from edge.pooling import quality_score, region_weights, regions_of
+from edge.pooling import quality_score, region_weights, regions_of, score_of
+
+_ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame tells what it is
 
 
 class QualityModel:
@@ -44,7 +46,7 @@ class QualityModel:
         engine: str = "auto",
         threads: int | None = None,
         dla: int | None = None,
-        field: str | None = None,
+        field: str | Path | None = None,
     ) -> QualityModel:
         """Open a bundle.
 
@@ -81,7 +83,8 @@ class QualityModel:
         Raises:
             ValueError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
             EngineError: the engine failed, or gave maps that cannot be.
-            EdgeError: the frame could not be graded for another reason, which is a fault of ours.
+            MisfitError: the field that was given does not fit the frame.
+            EdgeError: the model was closed, or the frame could not be graded for another reason, a fault of ours.
         """
         _check_frame(frame)
         if self._closed:
@@ -127,7 +130,9 @@ class QualityModel:
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
         if verdict in ("good", "usable"):
             self.field.learn(frame, field, coverage)
-        elif shows_retina(light, green_of(tensor, self.manifest.mean, self.manifest.std), maps, cells):
+        elif self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage) or shows_retina(
+            light, green_of(tensor, self.manifest.mean, self.manifest.std), maps, cells
+        ):
             verdict = "reject"
         else:
             score, verdict, regions = 0.0, "no_fundus", {}
@@ -135,6 +140,10 @@ class QualityModel:
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
         return Assessment(score, verdict, degradation, cells, field.crop, timings, regions, coverage)
+
+    def _sound_where_lit(self, maps: NDArray[np.float32], lit: NDArray[np.bool_], coverage: float) -> bool:
+        """Whether what light has left of the field would do by itself: then it is a retina, though half in shadow."""
+        return coverage >= _ENOUGH_LIT and score_of(maps, lit, self.manifest.pooling) >= self.manifest.thresholds.usable
 
     def close(self) -> None:
         """Give the engine's memory back; may be called twice."""

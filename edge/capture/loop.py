@@ -16,7 +16,7 @@ from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
 from edge.capture.pace import Pace
-from edge.errors import EdgeError, EngineError, first_line
+from edge.errors import EdgeError, EngineError, MisfitError, first_line
 from edge.guidance import Guide, Hint
 from edge.model import QualityModel
 
@@ -164,12 +164,13 @@ class _Grader:
 
         Raises:
             EngineError: the engine failed.
+            MisfitError: the field that was given does not fit.
             EdgeError: no frame can be graded any more.
         """
         try:
             assessment = self._model.assess(frame.image)
             told = assessment, self._guide.update(assessment, frame.image, t)
-        except EngineError:
+        except (EngineError, MisfitError):
             raise
         except Exception as error:
             log.debug("frame %d could not be graded", frame.index, exc_info=True)

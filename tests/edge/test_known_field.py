@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, MisfitError
 from edge.field import find_field
 from edge.known_field import LearnedField, OwnField, field_setting
 from edge.model import QualityModel
@@ -91,6 +91,7 @@ def test_a_circle_and_a_mask_are_the_field(tmp_path: Path) -> None:
         ("nowhere.png", "not known"),
         ("oval", "not known"),
         ("", "not known"),
+        ("circle:10,10,0", "radius"),
     ],
 )
 def test_a_setting_that_is_none_is_one_sentence(setting: str, words: str) -> None:
@@ -100,14 +101,34 @@ def test_a_setting_that_is_none_is_one_sentence(setting: str, words: str) -> Non
 
 
 def test_what_does_not_fit_the_frame_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(EdgeError, match="does not lie in a frame"):
+    with pytest.raises(MisfitError, match="does not lie in a frame"):
         field_setting("circle:5000,10,100").of(EYE)
     cv2.imwrite(str(tmp_path / "small.png"), np.full((50, 60), 255, np.uint8))
-    with pytest.raises(EdgeError, match="60 x 50 pixels"):
+    with pytest.raises(MisfitError, match="60 x 50 pixels"):
         field_setting(str(tmp_path / "small.png")).of(EYE)
     cv2.imwrite(str(tmp_path / "black.png"), np.zeros((50, 60), np.uint8))
     with pytest.raises(EdgeError, match="hardly a white pixel"):
         field_setting(str(tmp_path / "black.png"))
+    cv2.imwrite(str(tmp_path / "eye.png"), EYE)
+    with pytest.raises(EdgeError, match="is a picture, not a mask"):
+        field_setting(tmp_path / "eye.png")
+    for setting in ((10, 20, 30), np.ones((4, 4), bool)):
+        with pytest.raises(EdgeError, match="circle:X,Y,R"):
+            field_setting(setting)  # type: ignore[arg-type]
+
+
+def test_a_mask_of_zeros_and_ones_is_one(tmp_path: Path) -> None:
+    ones = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.circle(ones, (WIDTH // 2, HEIGHT // 2), 200, 1, -1)
+    cv2.imwrite(str(tmp_path / "ones.png"), ones)
+    given = field_setting(tmp_path / "ones.png").of(EYE)
+    assert given is not None
+    assert abs(given.crop.side - 401) <= 1
+
+
+@pytest.mark.parametrize("setting", ["frame", "learn", "circle:10,20.5,30"])
+def test_how_the_field_was_given_can_be_written_down(setting: str) -> None:
+    assert str(field_setting(setting)) == setting
 
 
 def test_each_frame_by_itself_is_the_default() -> None:

@@ -182,7 +182,7 @@ def test_json_is_a_line_per_frame_and_nothing_else(clip: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["index"] for line in lines] == [0, 1, 2, 3, 4]
     assert all(0 <= line["score"] <= 1 and line["latency_ms"] > 0 for line in lines)
-    assert set(lines[0]) == {"index", "t", "score", "verdict", "hint", "timings", "latency_ms"}
+    assert set(lines[0]) == {"index", "t", "score", "verdict", "coverage", "hint", "timings", "latency_ms"}
     assert "5 frames seen" in done.stderr
 
 
@@ -515,3 +515,31 @@ def test_the_unit_of_the_docs_starts_this_command() -> None:
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
     assert program.endswith("/edge-capture")
     typer.main.get_command(app).make_context("edge-capture", arguments)
+
+
+@pytest.mark.parametrize("field", ["circle:5000,5000,100", "MASK"])
+def test_a_field_that_does_not_fit_ends_the_session_with_one_sentence(tmp_path: Path, field: str) -> None:
+    mask = tmp_path / "mask.png"
+    cv2.imwrite(str(mask), np.full((100, 120), 255, np.uint8))
+    done = run("demo", "--frames", "40", "--fast", "--field", str(mask) if field == "MASK" else field)
+    assert done.returncode == 1
+    assert "960 x 720" in done.stderr.replace("\n", " ")
+    assert "in a row" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_field_that_is_none_is_a_wrong_argument() -> None:
+    done = run("demo", "--field", "oval")
+    assert done.returncode == 2
+    assert "circle:X,Y,R" in done.stderr
+
+
+def test_the_sidecar_says_how_the_field_was_given(tmp_path: Path) -> None:
+    done = run(
+        "demo", "--frames", "60", "--fast", "--no-video", "--field", "circle:480,360,340", "--out", tmp_path / "s"
+    )
+    assert done.returncode == 0, done.stderr
+    (sidecar,) = (tmp_path / "s").glob("frame-*.json")
+    told = json.loads(sidecar.read_text())
+    assert told["field"] == "circle:480,360,340"
+    assert 0.9 <= told["coverage"] <= 1
