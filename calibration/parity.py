@@ -16,7 +16,7 @@ from edge.field import find_field
 from edge.frame import cut, prepare, prepare_opencv
 from edge.model import QualityModel
 from edge.parity import Parity, compare
-from edge.pooling import quality_score, region_weights, score_of
+from edge.pooling import score_of
 
 RAW_SCORE = 0.005  # score difference between the trainer's path and the device's, from the frame on: mean, and told of
 GREY = 1.01  # grey levels that the two frame steps may differ by: both round, and a mean may lie half way
@@ -139,11 +139,11 @@ def compare_all(
                 found = form.infer(tensor)
                 maps[form.name].append(found[0])
                 scores[form.name].append(score_of(found, fields[-1], manifest.pooling))
-            seen = device.assess(frame)
             stepped = prepare_opencv(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
             levels = 255 * np.asarray(manifest.std, np.float32)[None, :, None, None]
             grey = max(grey, float((np.abs(tensor - stepped) * levels).max()))
-            device_score = quality_score(seen.map, region_weights(seen.regions, seen.field, manifest.pooling))
+            # Of the network alone: what light has taken, and whether there is a retina, is the device's own to say.
+            device_score = score_of(device.engine.infer(tensor), fields[-1], manifest.pooling)
             raw.append((score_of(trainer.infer(stepped), fields[-1], manifest.pooling), device_score))
             pair = maps[forms[0].name][-1], maps[last][-1]
             apart = float(np.abs(pair[0] - pair[1])[fields[-1]].mean()) if fields[-1].any() else 0.0

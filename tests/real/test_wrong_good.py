@@ -68,7 +68,7 @@ def test_a_third_or_half_in_shadow_is_never_usable(model: QualityModel, clear: l
 
 
 def test_far_too_much_light_is_not_good(model: QualityModel, clear: list[NDArray[np.uint8]]) -> None:
-    assert sum(model.assess(burnt(each, 2.6)).verdict == "good" for each in clear) <= 0.05 * len(clear)
+    assert sum(model.assess(burnt(each, 2.6)).verdict == "good" for each in clear) <= 0.06 * len(clear)
 
 
 def test_squeezed_fields_have_no_black_in_them(clear: list[NDArray[np.uint8]]) -> None:

@@ -230,7 +230,8 @@ def test_bits_of_16(tmp_path: Path, run: Any) -> None:
         for name, more in (("eye.png", ()), ("eye.png", ("--bits", "12")), ("full.png", ()))
     )
     assert abs(told["score"] - full["score"]) < 0.02
-    assert dark["score"] < full["score"] - 0.05
+    assert dark["verdict"] in ("reject", "no_fundus")  # a sixteenth of the light, not stretched to all of it
+    assert told["verdict"] == full["verdict"] == "good"
     assert run(tmp_path / "eye.png", "--bits", "11")[0] == 2
     assert "more than 10 bits" in run(tmp_path / "full.png", "--bits", "10")[1]
 

@@ -75,10 +75,11 @@ def test_golden_frames_get_the_scores_and_maps_of_our_own_path(
 
 
 @pytest.mark.parametrize("scale", [0.35, 1.7])
-def test_frames_of_any_size_off_centre(run: Callable[[NDArray[np.uint8]], list[Any]], scale: float) -> None:
+def test_frames_of_any_size_between_black_bars(run: Callable[[NDArray[np.uint8]], list[Any]], scale: float) -> None:
     frame = np.asarray(cv2.resize(golden_frame(0), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     wide = np.zeros((frame.shape[0] + 60, frame.shape[1] * 2, 3), np.uint8)
-    wide[40 : 40 + frame.shape[0], 30 : 30 + frame.shape[1]] = frame
+    left = frame.shape[1] // 2
+    wide[30 : 30 + frame.shape[0], left : left + frame.shape[1]] = frame
     with QualityModel.load(engine="openvino") as model:
         ours = model.assess(wide)
     score, _, field = run(wide)
