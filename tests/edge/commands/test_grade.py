@@ -21,6 +21,7 @@ from edge.engines.choose import ENGINES
 from edge.errors import EdgeError
 from edge.grading import GradedFile
 from edge.metrics import spearman
+from edge.phantom.retina import make_retina
 
 
 def eye(seed: int = 0, blur: float = 0) -> NDArray[np.uint8]:
@@ -222,7 +223,7 @@ def test_ctrl_c_ends_a_decoder_that_hangs(tmp_path: Path) -> None:
 
 
 def test_bits_of_16(tmp_path: Path, run: Any) -> None:
-    wide = eye(0).astype(np.uint16) * 16
+    wide = make_retina(0, 320).image.astype(np.uint16) * 16
     cv2.imwrite(str(tmp_path / "eye.png"), wide)
     cv2.imwrite(str(tmp_path / "full.png"), wide * 16)
     dark, told, full = (

@@ -84,7 +84,7 @@ def test_frames_of_any_size_between_black_bars(run: Callable[[NDArray[np.uint8]]
         ours = model.assess(wide)
     score, _, field = run(wide)
     assert float(score[0]) == pytest.approx(ours.score, abs=0.03)
-    assert (ours.field & (field > 0)).sum() / (ours.field | (field > 0)).sum() > 0.95
+    assert (ours.field & (field > 0)).sum() / (ours.field | (field > 0)).sum() > 0.9
 
 
 @pytest.mark.parametrize("grey", [0, 5, 120, 255])
