@@ -49,7 +49,7 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
     if (
         _is_shadow(brightness, best)
         or _hangs_out(best, height, width)
-        or best.quality < _FAINTEST * float(np.percentile(brightness, 95))
+        or best.quality < _FAINTEST * float(np.percentile(brightness[::4, ::4], 95))
     ):
         return _frame_of(best, height, width)
     return best
@@ -179,7 +179,7 @@ def _filled(outline: Outline, height: int, width: int) -> float:
 def _is_shadow(brightness: Channel, outline: Outline) -> bool:
     """Whether the light fades at a circle more slowly than at any rim."""
     height, width = brightness.shape
-    points = circle_points(outline.x, outline.y, outline.radius, outline.box)
+    points = circle_points(outline.x, outline.y, outline.radius, outline.box)[::2]
     steep = _steepness(brightness, points, (points - (outline.x, outline.y)) / outline.radius)
     if steep is None or steep >= _SOFT:
         return False
