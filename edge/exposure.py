@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GREEN_END, _RED_END, _GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
+_LEAST_RED, _LEAST_GREEN = 200.0, 170.0  # grey values below which the bright end of a channel is no white
+_PLATEAU = 4.0  # grey values below its bright end within which a channel is at it
 _ALL_RED, _GREEN_HIGH_IN_RED = 0.85, 100.0  # where red is at its end all over, which no camera chooses
 _LEAST_BURNT = 0.10  # share of the field; the disc of a healthy eye, and the highlights of a young one, take less
 _DROWNED = 0.15  # of the bright end: a vessel there is one or two grey values deep
+_BLACK = 3.0  # grey values below which nothing is seen
 _LEAST_DROWNED = 0.10  # share of the field, in one piece: vessels, maculae and dark corners take less
 _PIECE = np.ones((3, 3), np.uint8)
 
@@ -47,9 +50,15 @@ def green_of(
 
 def burnt_cells(red: NDArray[np.float32], green: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The cells of a field at the end of the camera's range; the channels as grey values, all (grid, grid)."""
-    red_end = (red >= _RED_END) & field
+    if not field.any():
+        return np.zeros_like(field)
+    # White is 255, or wherever this camera has it: 235 in much video.
+    ends = [float(np.sort(channel[field])[int(0.99 * (field.sum() - 1))]) for channel in (red, green)]
+    red_end = (red >= (min(_RED_END, ends[0] - _PLATEAU) if ends[0] >= _LEAST_RED else _RED_END)) & field
+    green_end = green >= (min(_GREEN_END, ends[1] - _PLATEAU) if ends[1] >= _LEAST_GREEN else _GREEN_END)
     high = _GREEN_HIGH if red_end.sum() < _ALL_RED * field.sum() else _GREEN_HIGH_IN_RED
-    return np.asarray(((green >= _GREEN_END) & field) | (red_end & (green >= high)), dtype=np.bool_)
+    high *= min(ends[0] / 255, 1.0)
+    return np.asarray((green_end & field) | (red_end & (green >= high)), dtype=np.bool_)
 
 
 def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -69,7 +78,8 @@ def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArr
     burnt = burnt_cells(red, green, field)
     top = cells.max(axis=0)
     within = np.sort(top[field])
-    dark = (top < _DROWNED * within[int(0.95 * (number - 1))]) & field
+    bright_end = max(float(within[int(0.95 * (number - 1))]), 0.6 * float(within[-1]))  # a sliver of light is light too
+    dark = (top < max(_DROWNED * bright_end, _BLACK)) & field
     piece = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _PIECE)
     lost = np.zeros_like(field)
     if burnt.sum() > _LEAST_BURNT * number:

@@ -88,7 +88,8 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
 
 def is_blank(frame: NDArray[np.uint8]) -> bool:
     """Whether a frame, uint8 BGR (H, W, 3), is black or of one colour: a lens cap, a wall, no light."""
-    return _brightest(_reduce(frame, _factor(max(frame.shape[:2])))) is None
+    factor = _factor(max(frame.shape[:2]))
+    return min(frame.shape[:2]) < max(16, 8 * factor) or _brightest(_reduce(frame, factor)) is None
 
 
 def field_of_circle(x: float, y: float, radius: float, shape: tuple[int, int]) -> Field:

@@ -108,7 +108,8 @@ def _grade(model: QualityModel, path: Path, reading: Future[NDArray[np.uint8]]) 
         frame = reading.result()
         assessment = model.assess(frame)
     except EdgeError as error:
-        return GradedFile(path, None, None, str(error))
+        said = str(error)
+        return GradedFile(path, None, None, said if str(path) in said else f"{path}: {said}")
     except Exception as error:  # whatever it is, the other files are graded
         said = (str(error).strip().splitlines() or ["no message"])[0]
         return GradedFile(

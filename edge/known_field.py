@@ -161,13 +161,12 @@ def field_setting(setting: str | Path) -> FieldOfView:
 
 def _read_mask(path: str) -> NDArray[np.bool_]:
     drawn = read_image(path).max(axis=2)
-    if drawn.max() == 1:  # as programs write them
-        return np.asarray(drawn > 0, dtype=np.bool_)
+    white = drawn > (0 if drawn.max() == 1 else 127)  # programs write 0 and 1
     if ((drawn > 40) & (drawn < 215)).mean() > _GREY:
         raise EdgeError(f"{path} is a picture, not a mask: draw the field white on black.")
-    if (drawn > 127).mean() < 0.01:
+    if white.mean() < 0.01:
         raise EdgeError(f"{path} is a mask with hardly a white pixel: draw the field white on black.")
-    return np.asarray(drawn > 127, dtype=np.bool_)
+    return np.asarray(white, dtype=np.bool_)
 
 
 def _around(shape: NDArray[np.bool_]) -> Field:

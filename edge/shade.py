@@ -20,9 +20,10 @@ _MOST_CUT = 0.2  # share of the field that a camera cuts off on one side at most
 _NEAR = 3.0  # reduced pixels within which an outline follows a circle
 _ARC = 0.09  # share of the outline that another circle must explain to be thought of
 _FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a circle by chance
+_CRISP, _HALF_ROUND = 0.8, 0.5  # a rim as steep as that needs to be round by half
 _LARGER, _ROUND = 1.35, 0.8  # a dim field has so much more area than its lit part (less may be glow), and is round
 _HELD = 0.96  # share of the lit outline that lies in the circle of a field
-_SHARP, _SOFT, _SOFTEST = 0.6, 0.5, 0.36  # share of a fall that its steepest 3 pixels take: of a rim; of shadows
+_SHARP, _SOFT, _SOFTEST = 0.6, 0.5, 0.32  # share of a fall that its steepest 3 pixels take: of a rim; of shadows
 _ASTRAY = 0.2  # of the smaller side of the frame: a field whose middle is farther out is suspicious, ...
 _IN_FRAME = 0.75  # ... if its edge is soft, or less than that of its circle is in the frame
 _SMALL = 0.8  # of the largest circle in the frame: a field with a soft edge and less area is suspicious
@@ -70,11 +71,13 @@ def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
     height, width = brightness.shape
     if dimmest.whole or _area(dimmest) < _LARGER * _area(best) or _inside(best.hull, dimmest, _NEAR).mean() < _HELD:
         return False
-    if _on_circle(dimmest, height, width) < _ROUND:
-        return False
     points = circle_points(dimmest.x, dimmest.y, dimmest.radius, dimmest.box)
     steep = _steepness(brightness, points, (points - (dimmest.x, dimmest.y)) / dimmest.radius, 2.0)
-    return steep is not None and steep >= _SOFT
+    return (
+        steep is not None
+        and steep >= _SOFT
+        and _on_circle(dimmest, height, width) >= (_ROUND if steep < _CRISP else _HALF_ROUND)
+    )
 
 
 def _area(outline: Outline) -> float:

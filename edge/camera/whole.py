@@ -54,6 +54,8 @@ class WholeFrames:
         """The frames that come out with one packet, oldest first; the last packet is empty, and brings the rest."""
         if self._strict is None and packet.size:
             self._strict = self._is_one_jpeg(packet)
+            if self._strict is None:
+                return [_damaged]
         if self._strict:
             return [functools.partial(self._jpeg, bytes(packet), packet.is_corrupt)] if packet.size else []
         frames, fault = self._decode(packet)
@@ -91,14 +93,17 @@ class WholeFrames:
         if at is not None:
             self._spoilt_at = max(self._spoilt_at, at)
 
-    def _is_one_jpeg(self, packet: Packet[Any]) -> bool:
-        """Whether packets can be decoded strictly: two fields in one packet are beyond a decoder of JPEG."""
+    def _is_one_jpeg(self, packet: Packet[Any]) -> bool | None:
+        """Whether packets can be decoded strictly: two fields in one packet are beyond a decoder of JPEG.
+
+        None where this one is damaged: the next one will tell.
+        """
         frames, _ = self._decode(packet)
         image = whole_jpeg(self._name, bytes(packet))
         if frames:
             self._rotation = frames[0].rotation
-        elif image is None:  # damaged; the next one will tell
-            return True
+        elif image is None:
+            return None
         return image is None or not frames or image.shape[:2] == (frames[0].height, frames[0].width)
 
     def _jpeg(self, data: bytes, cut_short: bool) -> NDArray[np.uint8] | None:

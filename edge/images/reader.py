@@ -129,7 +129,12 @@ class ImageReader:
         with self._lock:
             if self._closed:
                 raise RefusedError("was not read: reading has been stopped")
-            decoder = self._idle.pop() if self._idle else DecoderProcess()
+            try:
+                decoder = self._idle.pop() if self._idle else DecoderProcess()
+            except OSError as error:
+                raise RefusedError(
+                    f"cannot be decoded: no process can be started here ({error.strerror}); close other programs"
+                ) from error
             self._busy.add(decoder)
             return decoder
 

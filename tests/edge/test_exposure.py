@@ -31,9 +31,24 @@ def test_burnt_and_drowned_cells_are_lost(colour: tuple[float, float, float]) ->
     assert not lost[6:].any()
 
 
-@pytest.mark.parametrize("colour", [(255, 110, 40), (60, 40, 20), (230, 180, 120)])
+@pytest.mark.parametrize("colour", [(255, 110, 40), (60, 40, 20), (195, 140, 90)])
 def test_a_red_end_alone_or_half_the_light_is_the_networks_to_judge(colour: tuple[float, float, float]) -> None:
     assert not lost_to_light(cells((slice(0, 6), colour)), FIELD).any()
+
+
+def test_white_is_where_the_camera_has_it() -> None:
+    """Video often ends at 235, and a picture may have been made darker after it was burnt."""
+    assert lost_to_light(cells((slice(0, 6), (235, 235, 235))), FIELD)[:6].all()
+    with QualityModel.load(threads=1) as model:
+        for seed, ends in ((3, (0, 229)), (4, (16, 235)), (7, (0, 229))):
+            burnt = np.clip(phantom_frame(seed) * 2.6, 0, 255) / 255 * (ends[1] - ends[0]) + ends[0]
+            assert model.assess(np.asarray(burnt, np.uint8)).verdict not in ("good", "usable")
+
+
+def test_a_sliver_of_light_in_the_dark_covers_next_to_nothing() -> None:
+    found = np.zeros((3, GRID, GRID), np.float32)
+    found[:, :, 0:1] = np.array(RETINA)[:, None, None]
+    assert lost_to_light(found, FIELD)[:, 1:].all()
 
 
 def test_a_bright_disc_and_a_dark_macula_are_anatomy() -> None:

@@ -101,6 +101,7 @@ def test_a_setting_that_is_none_is_one_sentence(setting: str, words: str) -> Non
 
 
 def test_what_does_not_fit_the_frame_is_one_sentence(tmp_path: Path) -> None:
+    assert field_setting("circle:100,20,10").of(np.full((40, 20000, 3), 90, np.uint8)) is None  # nothing to see in it
     with pytest.raises(MisfitError, match="does not lie in a frame"):
         field_setting("circle:5000,10,100").of(EYE)
     cv2.imwrite(str(tmp_path / "small.png"), np.full((50, 60), 255, np.uint8))
