@@ -123,7 +123,8 @@ class LearnedField:
         own = find_field(frame)
         if own is None or self._known is None or frame.shape[:2] != self._size:
             return own
-        return self._known if _share_within(own, self._known, self._size) >= _SAME else own
+        part = _share_within(own, self._known, self._size) >= _SAME > _share_within(self._known, own, self._size)
+        return self._known if part else own  # a frame that shows the whole field tells its place best
 
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         size = frame.shape[0], frame.shape[1]

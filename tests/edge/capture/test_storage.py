@@ -201,6 +201,7 @@ def test_a_line_tells_everything_of_a_frame() -> None:
         "t": 1.0,
         "score": 0.1235,
         "verdict": "usable",
+        "coverage": 1.0,
         "hint": None,
         "timings": {"frame_ms": 1.0, "inference_ms": 2.0, "post_ms": 3.0},
         "latency_ms": 12.346,
