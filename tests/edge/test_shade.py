@@ -137,3 +137,20 @@ def test_the_clean_eyes_are_good_and_covered(model: QualityModel) -> None:
         found = model.assess(eye)
         assert found.verdict == "good"
         assert found.coverage == 1.0
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.8, 2.5, 4.0])
+def test_a_sharp_crescent_over_a_frame_without_a_rim_is_no_field_off_the_middle(
+    model: QualityModel, angle: float
+) -> None:
+    assert model.assess(shadowed(EYES[4], crescent, angle, 0.4, 0.0, 0.0)).verdict not in ("usable", "good")
+
+
+def test_a_rim_that_still_shows_dimly_is_the_rim() -> None:
+    y, x = np.mgrid[: EYES[3].shape[0], : EYES[3].shape[1]]
+    whole = find_field(EYES[3])
+    assert whole is not None
+    half = whole.crop.side / 2
+    lit = np.hypot(x - whole.crop.x - half, y - whole.crop.y - half) < 0.75 * half
+    dim = np.asarray(EYES[3] * np.where(lit, 1.0, 0.12)[:, :, None], np.uint8)
+    assert overlap(find_field(dim), whole, dim.shape[:2]) >= 0.9
