@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import math
+
 from edge.assessment import Assessment
 
 NEXT_EYE_S = 0.7  # a retina that was gone for so long may be another one when it comes back
+BLURRED_S = 3.0  # of frames that may show it, out of focus or behind a lid: the hand needs 1 to 2.5 s to focus again
 GLIMPSE_S = 0.15  # it is back once it was seen for so long: one frame alone may be mistaken
+_DARK = 0.2  # coverage below which a frame shows hardly anything
 
 
 class Absence:
-    """Looks at frames in the order of their time; what hint is shown, and why, does not matter."""
+    """Looks at frames in the order of their time; what hint is shown, and why, does not matter.
 
-    def __init__(self) -> None:
-        self._gone_since: float | None = None
+    Args:
+        next_eye_s: how long no retina must be seen.
+        blurred_s: how long of frames that show something, but nothing of a retina for sure; both kinds add up, each
+            by its share.
+    """
+
+    def __init__(self, next_eye_s: float = NEXT_EYE_S, blurred_s: float = BLURRED_S) -> None:
+        self._next_eye_s, self._blurred_s = next_eye_s, blurred_s
+        self._gone = 0.0  # how much of an absence there was: from 1.0 on it is one
+        self._before: tuple[float, float] | None = None  # time of the last frame, and what a second of it counts
         self._back_since: float | None = None
         self._told = False
 
     def update(self, assessment: Assessment, t: float) -> bool:
-        """Whether with this frame the retina has been gone for ``NEXT_EYE_S``; True once for each absence."""
-        gone_for = 0.0 if self._gone_since is None else t - self._gone_since
-        if _shows_eye(assessment):
-            self._back_since = t if self._back_since is None else self._back_since
-            if t - self._back_since >= GLIMPSE_S:
-                told, self._told, self._gone_since = self._told, False, None
-                return not told and self._back_since - (t - gone_for) >= NEXT_EYE_S
+        """Whether with this frame the retina has been gone for long enough; True once for each absence."""
+        if self._before is not None:
+            self._gone += (t - self._before[0]) * self._before[1]
+        if not _shows_eye(assessment):
+            self._back_since = None
+            self._before = t, 1 / (self._next_eye_s if _shows_nothing(assessment) else self._blurred_s)
+            return self._tell()
+        self._before = None
+        self._back_since = t if self._back_since is None else self._back_since
+        if t - self._back_since < GLIMPSE_S:
             return False
-        self._back_since = None
-        self._gone_since = t if self._gone_since is None else self._gone_since
-        if self._told or gone_for < NEXT_EYE_S:
-            return False
-        self._told = True
-        return True
+        left = self._tell()
+        self._gone, self._told = 0.0, False
+        return left
+
+    def _tell(self) -> bool:
+        told, self._told = self._told, self._told or self._gone >= 1 - 1e-6
+        return self._told and not told
+
+
+def gone_for_sure() -> Absence:
+    """An absence of frames that show no retina alone: what is behind a shadow or out of focus is still there."""
+    return Absence(blurred_s=math.inf)
+
+
+def _shows_nothing(assessment: Assessment) -> bool:
+    return assessment.verdict == "no_fundus" or assessment.coverage < _DARK
 
 
 def _shows_eye(assessment: Assessment) -> bool:
