@@ -55,7 +55,7 @@ demo: $(VENV)/.light
 	$(BIN)/edge-capture demo --out demo
 	@echo
 	@echo "The demo is in demo/; look at:"
-	@ls -1 demo/session.mp4 2>/dev/null | sed 's/$$/   the eye under its degradation map with score and verdict, frame by frame/'
+	@ls -1 demo/session.webm 2>/dev/null | sed 's/$$/   the eye under its degradation map with score and verdict, frame by frame/'
 	@ls -1 demo/*.overlay.jpg 2>/dev/null | sed 's/$$/   the best frame under its map (blue: anatomy not visible; a good frame shows next to none)/'
 	@ls -1 demo/session.jsonl 2>/dev/null | sed 's/$$/   one line per frame: score, verdict and times/'
 

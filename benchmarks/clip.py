@@ -10,7 +10,6 @@ import typer
 from rich.progress import track
 
 from edge.camera.quiet import quiet_opencv
-from edge.capture.film import length
 from edge.commands.cli import err, main_of, new_app
 from edge.errors import EdgeError
 from edge.phantom.sequence import Sequence
@@ -57,6 +56,16 @@ def _record(path: Path, seconds: int, width: int, height: int, seed: int) -> Non
     writer.release()
     if length(path) < seconds * 30:
         raise OSError("the video could not be finished")
+
+
+def length(path: Path) -> int:
+    """Frames that a finished video holds; 0 where it cannot be opened."""
+    with quiet_opencv():
+        capture = cv2.VideoCapture(str(path))
+    try:
+        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    finally:
+        capture.release()
 
 
 if __name__ == "__main__":

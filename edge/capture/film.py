@@ -1,101 +1,177 @@
-"""The overlay video of a session."""
+"""The overlay video of a session: VP8 in WebM, which every browser plays."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera.quiet import quiet_opencv
+from edge.camera.stream import load_av
+from edge.capture.background import give_way
 from edge.capture.loop import Graded
 from edge.overlay import draw_overlay, reduced
 
-_WIDEST = 960  # pixels; encoding a larger one would take the core that grades
-_LONGEST_STILL_S = 1.0  # of a pause that is longer, the rest is cut
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+
+_LARGEST = 1280  # pixels on a side; encoding a larger one would take the core that grades
+_QUEUE = 8  # frames that wait to be drawn; each is a full one in memory
+_TICKS = 1000  # of a second: the clock of WebM
+_BITS_PER_S = 4_000_000
+# As fast as VP8 can, one picture out for one in, and no picture worse than one can look at.
+_ENCODER = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0", "crf": "12", "g": "60"}
+# What was written plays up to its last second, also where nobody came to finish it.
+_CONTAINER = {"cluster_time_limit": "1000", "flush_packets": "1"}
 
 
 class Film:
-    """``session.mp4`` in the making, under a temporary name until it is whole.
+    """``session.webm`` in the making, under a temporary name until it is whole.
 
-    Frames that were not graded, or came too fast to draw, are shown as a longer still, so the film runs in the time
-    of its source, less what is cut from long pauses.
+    Each frame is shown from its own time on the source's clock until that of the next one. Frames are drawn and encoded
+    on a thread of its own; what comes while too many wait is left out, and shows as a longer still.
+
+    Attributes:
+        undrawn: frames left out.
     """
 
-    def __init__(self, path: Path, fps: float) -> None:
+    def __init__(self, path: Path, fps: float, failed: Callable[[Exception], None]) -> None:
+        """Set up; the file is made with the first frame.
+
+        Args:
+            path: where the whole film shall be.
+            fps: of the source; 0.0 where it is not known. Only says how long the last frame is shown.
+            failed: told, from the film's thread, what ended it before its time; nothing is left of it then.
+        """
         self._path = path
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
-        # Two digits: MPEG-4 counts time in at most 65535 parts, and many more digits do not fit there.
-        self._fps = round(fps, 2) if fps > 0 else 30.0
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
-        self._written = 0
-        self._left_out = 0  # frames of stills that were cut short
+        self._step = max(1, round(_TICKS / fps)) if fps > 0 else _TICKS // 30
+        self._failed = failed
+        self.undrawn = 0
+        self._changed = threading.Condition()
+        self._waiting: deque[Graded] = deque()
+        self._closing = self._given_up = False
+        self._container: OutputContainer | None = None
+        self._stream: Any = None
+        self._last = -1  # ticks
+        self._thread = threading.Thread(target=self._work, name="film", daemon=True)
+        self._thread.start()
 
-    def add(self, graded: Graded) -> None:
-        """Draw a frame and append it at its time.
+    def add(self, graded: Graded, wait: bool = False) -> None:
+        """Take a frame, unless too many wait already; with ``wait``, once there is room."""
+        with self._changed:
+            if wait:
+                self._changed.wait_for(lambda: len(self._waiting) < _QUEUE or self._given_up)
+            if self._given_up:
+                return
+            if len(self._waiting) < _QUEUE:
+                self._waiting.append(graded)
+                self._changed.notify_all()
+            else:
+                self.undrawn += 1
 
-        Raises:
-            OSError: this OpenCV cannot write MP4, or the file cannot be made.
-        """
-        missing = round(graded.t * self._fps) + 1 - self._left_out - self._written
-        if missing < 0:  # the source is faster than it said: this one's time is taken already
-            return
-        picture = _drawn(graded)
-        if self._writer is None:
-            self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
-            self._writer = _open(self._part, self._fps, self._size)
-        picture = _fit(picture, self._size)
-        longest = max(1, round(_LONGEST_STILL_S * self._fps))
-        self._left_out += max(0, missing - longest)
-        for _ in range(max(1, min(missing, longest))):
-            self._writer.write(picture)
-            self._written += 1
-
-    def discard(self) -> None:
-        """Give the film up; nothing is left of it."""
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-        self._part.unlink(missing_ok=True)
+    def discard(self) -> bool:
+        """Give the film up, so that nothing is left of it; False where that was done before, and made no room."""
+        with self._changed:
+            given_up, self._given_up = self._given_up, True
+            self._changed.notify_all()
+        self._thread.join()
+        return not given_up
 
     def close(self) -> None:
-        """Finish the file and give it its name.
+        """Draw what waits, finish the file and give it its name."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
 
-        Raises:
-            OSError: what lies on disk is not the whole film; then nothing is left of it.
-        """
-        if self._writer is None:
-            return
-        self._writer.release()
-        self._writer = None
+    def _work(self) -> None:
+        give_way()
         try:
-            # OpenCV does not say when a disk was full: only the file itself tells.
-            if length(self._part) < self._written:
-                raise OSError(0, "the overlay video could not be finished")
-            with self._part.open("rb+") as file:
-                os.fsync(file.fileno())
-            self._part.replace(self._path)
-        except BaseException:
-            self.discard()
-            raise
+            while (graded := self._next()) is not None:
+                self._draw(graded)
+            if not self._given_up:
+                self._finish()
+        except Exception as error:
+            with self._changed:
+                self._given_up = True
+                self._changed.notify_all()
+            self._remove()
+            self._failed(error)
+        else:
+            if self._given_up:
+                self._remove()
+
+    def _next(self) -> Graded | None:
+        """Wait for a frame; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing or self._given_up)
+            if self._given_up or not self._waiting:
+                return None
+            graded = self._waiting.popleft()
+            self._changed.notify_all()
+            return graded
+
+    def _draw(self, graded: Graded) -> None:
+        now = round(graded.t * _TICKS)
+        if now <= self._last:  # faster than the clock of the container can tell
+            return
+        self._last = now
+        small, assessment = reduced(graded.frame.image, graded.assessment, _LARGEST)
+        picture = draw_overlay(small, assessment, graded.hint.text if graded.hint is not None else "")
+        if self._container is None:
+            self._open(*_canvas(picture))
+        av = load_av()
+        frame = av.VideoFrame.from_ndarray(_fit(picture, (self._stream.width, self._stream.height)), format="bgr24")
+        frame.pts, frame.duration, frame.time_base = now, self._step, Fraction(1, _TICKS)
+        self._mux(frame)
+
+    def _open(self, width: int, height: int) -> None:
+        av = load_av()
+        self._container = av.open(str(self._part), "w", format="webm", container_options=_CONTAINER)
+        self._stream = self._container.add_stream("libvpx", rate=_TICKS, options=_ENCODER)
+        self._stream.width, self._stream.height = width, height
+        self._stream.pix_fmt, self._stream.bit_rate = "yuv420p", _BITS_PER_S
+        self._stream.codec_context.time_base = Fraction(1, _TICKS)
+        self._stream.codec_context.thread_count = 1
+
+    def _mux(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            packet.duration = self._step  # of the last one: how long the film is
+            self._container.mux(packet)  # type: ignore[union-attr]
+
+    def _finish(self) -> None:
+        if self._container is None:
+            return
+        self._mux(None)
+        container, self._container = self._container, None
+        container.close()
+        with self._part.open("rb+") as file:
+            os.fsync(file.fileno())
+        self._part.replace(self._path)
+
+    def _remove(self) -> None:
+        container, self._container = self._container, None
+        try:
+            if container is not None:
+                container.close()
+        except Exception:  # on a full disk it cannot be finished, and need not be
+            pass
+        self._part.unlink(missing_ok=True)
 
 
-def _open(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    with quiet_opencv():
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
-    if not writer.isOpened():
-        raise OSError(0, "this OpenCV cannot write an MP4 there, --no-video does without")
-    return writer
-
-
-def _drawn(graded: Graded) -> NDArray[np.uint8]:
-    """The overlay at film size."""
-    picture, assessment = reduced(graded.frame.image, graded.assessment, _WIDEST)
-    drawn: NDArray[np.uint8] = draw_overlay(picture, assessment, graded.hint.text if graded.hint is not None else "")
-    return drawn
+def _canvas(picture: NDArray[np.uint8]) -> tuple[int, int]:
+    """Width and height of the film whose first picture this is: even, and not too large."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, _LARGEST / max(width, height))
+    return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
 
 
 def _fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -109,13 +185,3 @@ def _fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA)
     return canvas
-
-
-def length(path: Path) -> int:
-    """Frames that a finished MP4 holds; 0 where it cannot be opened."""
-    with quiet_opencv():
-        capture = cv2.VideoCapture(str(path))
-    try:
-        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-    finally:
-        capture.release()

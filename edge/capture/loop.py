@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.absence import gone_for_sure
 from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
@@ -35,6 +36,8 @@ class Graded:
         latency_ms: from when the frame was taken or due to its assessment and hint; with ``fast``, which keeps no
             pace, of grading alone.
         hint: what the operator should know now; None where nobody guided.
+        epoch: what the system's clock said, in seconds since 1970, when that of ``Frame.timestamp`` stood at 0; asked
+            anew for every frame, because a board without a battery learns the time only once it has a network.
     """
 
     frame: Frame
@@ -42,6 +45,7 @@ class Graded:
     t: float
     latency_ms: float
     hint: Hint | None = None
+    epoch: float = field(default_factory=lambda: time.time() - time.monotonic())
 
 
 @dataclass
@@ -158,6 +162,7 @@ class _Grader:
         self._model, self._guide, self._report = model, guide, report
         self._in_a_row = 0
         self._told: set[str] = set()
+        self._absence = gone_for_sure()
 
     def grade(self, frame: Frame, t: float) -> tuple[Assessment, Hint | None] | None:
         """Assessment and hint; None where this frame could not be graded, which is reported.
@@ -170,6 +175,8 @@ class _Grader:
         try:
             assessment = self._model.assess(frame.image)
             told = assessment, self._guide.update(assessment, frame.image, t)
+            if self._absence.update(assessment, t):
+                self._model.field.forget()
         except (EngineError, MisfitError):
             raise
         except Exception as error:

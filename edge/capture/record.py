@@ -55,17 +55,16 @@ def _sharpness(graded: Graded) -> float:
     return float(cv2.Laplacian(green, cv2.CV_32F).var())
 
 
-def sidecar_of(graded: Graded, model: QualityModel, source: str, zero: datetime.datetime) -> dict[str, Any]:
+def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, Any]:
     """What ``STEM.json`` says: everything that it takes to come to the same verdict again.
 
     Args:
         graded: the frame.
         model: what graded it.
         source: what the user called the source.
-        zero: the moment at which the clock of ``Frame.timestamp`` stood at 0, with a time zone.
     """
     assessment, manifest = graded.assessment, model.manifest
-    taken = zero + datetime.timedelta(seconds=graded.frame.timestamp)
+    taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)
     height, width = graded.frame.image.shape[:2]
     return {
         "software": {

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import os
 import shutil
-import sys
 import threading
 import time
 from collections import deque
@@ -15,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from edge.capture.background import give_way
 from edge.capture.dicom import Study
 from edge.capture.film import Film
 from edge.capture.handover import HandOver
@@ -25,7 +22,6 @@ from edge.capture.storage import LINES, VIDEO, LineFile, claim_folder, is_full, 
 from edge.errors import EdgeError, first_line
 from edge.model import QualityModel
 
-_QUEUE = 8  # pictures waiting to be drawn while the best one is saved; each is a full frame in memory
 _SAVE_EVERY_S = 1.0  # what a kill can lose
 _MOST_LINES = 100_000  # lines that wait while the disk is full
 _LOW_MIB = 1024.0  # free space from which the operator is told
@@ -37,7 +33,6 @@ class Session:
 
     Attributes:
         folder: where everything lies; see ``edge.capture.storage``.
-        undrawn: graded frames left out of the video because the writer was late.
         files: what lies in the folder, after ``close``.
     """
 
@@ -76,20 +71,16 @@ class Session:
             EdgeError: the folder cannot be made.
         """
         self.folder = claim_folder(wanted)
-        self.undrawn = 0
         self.files: list[Path] = []
         self._report, self._tell, self._on_saved, self._wait = report, tell, on_saved, wait
         self._low = _LOW_MIB
-        # Frames are timed by ``time.monotonic``, which begins anywhere.
-        zero = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=time.monotonic())
-        self._keeper = Keeper(self.folder, lambda graded: sidecar_of(graded, model, source, zero), study, hand_over)
+        self._keeper = Keeper(self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over)
         self._lines = LineFile(self.folder / LINES)
-        self._film: Film | None = Film(self.folder / VIDEO, fps) if video else None
         self._told: set[str] = set()
+        self._film = Film(self.folder / VIDEO, fps, self._tell_trouble) if video else None
         self._changed = threading.Condition()
         self._best: Graded | None = None
         self._unwritten: deque[str] = deque(maxlen=_MOST_LINES)
-        self._pictures: deque[Graded] = deque()
         self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank
         self._shots = 0
         self._waited = 0  # how many of them the disk has refused
@@ -110,23 +101,24 @@ class Session:
         """Pictures of the frames that ``capture`` was given and that are on disk, in the order they were saved."""
         return self._keeper.captured
 
+    @property
+    def undrawn(self) -> int:
+        """Graded frames left out of the video, because drawing was late."""
+        return self._film.undrawn if self._film is not None else 0
+
     def keep(self, graded: Graded, best: Graded | None) -> None:
-        """Take a graded frame; when the writer is late it is not drawn, but its line and the best frame are kept.
+        """Take a graded frame; when drawing is late it is not in the video, but its line and the best frame are kept.
 
         Args:
             graded: the frame.
             best: the best frame so far, this one included.
         """
         with self._changed:
-            if self._wait and self._film is not None:
-                self._changed.wait_for(lambda: len(self._pictures) < _QUEUE)
             self._unwritten.append(line_of(graded))
             self._best = best
-            if self._film is not None and len(self._pictures) < _QUEUE:
-                self._pictures.append(graded)
-            else:
-                self.undrawn += 1
             self._changed.notify_all()
+        if self._film is not None:
+            self._film.add(graded, wait=self._wait)
 
     def capture(self, burst: Sequence[Graded], by: str = "hand", eye: int = 1) -> None:
         """Keep what a trigger fired on, each frame as a set of its own; returns at once, the writer does the work.
@@ -175,24 +167,17 @@ class Session:
 
     def _work(self) -> None:
         """The writer's thread."""
-        if sys.platform == "linux":
-            # Linux counts niceness by thread: where cores are short, drawing waits, not grading.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        give_way()
         due = 0.0
         ending = False
         while not ending:
             with self._changed:
                 left = max(0.0, due - time.monotonic())
-                self._changed.wait_for(lambda: self._pictures or self._new_captures() or self._closing, timeout=left)
-                picture = self._pictures.popleft() if self._pictures else None
-                ending = self._closing and not self._pictures
-                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._new_captures() or self._closing, timeout=left)
+                ending = self._closing
             # A captured frame comes before everything else: it is what the session is for.
             if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
                 self._waited = 0 if self._kept(self._save_captures) else len(self._captures)
-            if picture is not None:
-                self._draw(picture)
             if ending or time.monotonic() >= due:
                 self._kept(self._save_lines)
                 self._kept(self._save_best)
@@ -200,7 +185,8 @@ class Session:
                 due = time.monotonic() + _SAVE_EVERY_S
         if not self._shots:
             self._guarded(self._keeper.finish)
-        self._guarded(self._finish_film)
+        if self._film is not None:
+            self._film.close()
 
     def _look_at_disk(self) -> None:
         """Tell of a disk that runs low while there is still room: once, and again each time that half of it is gone."""
@@ -235,21 +221,9 @@ class Session:
         trouble = self._trouble_of(step)
         if trouble is None:
             return True
-        if self._film is None or not is_full(trouble):
+        if self._film is None or not is_full(trouble) or not self._film.discard():
             return False
-        film, self._film = self._film, None
-        self._guarded(film.discard)
         return self._guarded(step)
-
-    def _draw(self, picture: Graded) -> None:
-        film = self._film
-        if film is not None and not self._guarded(lambda: film.add(picture)):
-            self._film = None
-            self._guarded(film.discard)
-
-    def _finish_film(self) -> None:
-        if self._film is not None:
-            self._film.close()
 
     def _save_lines(self) -> None:
         with self._changed:
@@ -276,14 +250,17 @@ class Session:
         """Run one step of writing; trouble is told once and ends neither the thread nor the session."""
         try:
             step()
-        except OSError as error:
-            self._report_once(why(error, self.folder))
-            return error
         except Exception as error:  # a writer that dies silently would lose the best frame
-            said = first_line(error)
-            self._report_once(f"something of {self.folder} could not be written ({said}); the other files are whole.")
+            self._tell_trouble(error)
             return error
         return None
+
+    def _tell_trouble(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self._report_once(why(error, self.folder))
+        else:
+            said = first_line(error)
+            self._report_once(f"something of {self.folder} could not be written ({said}); the other files are whole.")
 
     def _report_once(self, sentence: str) -> None:
         if sentence not in self._told:

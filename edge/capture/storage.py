@@ -6,7 +6,7 @@ the one asked for, so nothing that was there is ever overwritten. It holds
 - ``STEM.png`` (full resolution, untouched), ``STEM.map.png``, ``STEM.overlay.jpg``, ``STEM.json``, with STEM like
   ``frame-000123``, for every captured frame, or for the best frame where none was captured; ``STEM.json`` comes last,
   so a set that has it is complete;
-- ``session.jsonl``, one line per graded frame, and ``session.mp4``.
+- ``session.jsonl``, one line per graded frame, and ``session.webm``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edge.errors import EdgeError
 from edge.overlay import draw_overlay, map_picture
 
 LINES = "session.jsonl"
-VIDEO = "session.mp4"
+VIDEO = "session.webm"
 _MOST_SESSIONS = 10_000
 
 

@@ -82,7 +82,7 @@ def check(folder: Path, promised: list[str]) -> None:
         if name == "session.jsonl":
             whole = path.read_text().rpartition("\n")[0]  # the last line of a log may be cut, as of any log
             assert all("index" in json.loads(line) for line in whole.splitlines())
-        elif name == "session.mp4":
+        elif name == "session.webm":
             assert cv2.VideoCapture(str(path)).read()[0], "a film that has its name can be played"
         elif name.endswith(".json"):
             assert json.loads(path.read_text())["frame"]["index"] == int(stem.split("-")[1])

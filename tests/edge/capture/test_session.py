@@ -1,4 +1,4 @@
-"""The writer's thread and the overlay video."""
+"""The writer's thread."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
+import av
 import numpy as np
 import pytest
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
+from edge.capture import film as film_module
 from edge.capture import keeper as keeper_module
 from edge.capture import session as session_module
 from edge.capture.display import closing_words
-from edge.capture.film import Film
 from edge.capture.loop import Counts, Graded
 from edge.capture.session import Session
 from edge.capture.storage import LineFile
@@ -33,42 +33,10 @@ def graded(index: int, t: float) -> Graded:
     return Graded(Frame(image, index, 100.0 + t), assessment, t, 5.0)
 
 
-def length(path: Path) -> int:
-    capture = cv2.VideoCapture(str(path))
-    frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    return frames
-
-
 @pytest.fixture(scope="module")
 def model() -> Iterator[QualityModel]:
     with QualityModel.load(threads=1) as loaded:
         yield loaded
-
-
-def test_a_film_goes_on_normally_after_a_stall(tmp_path: Path) -> None:
-    film = Film(tmp_path / "film.mp4", 10.0)
-    for index, t in enumerate([0.0, 0.1, 60.0, 60.1, 60.2, 60.5]):
-        film.add(graded(index, t))
-    film.close()
-    # Two frames, a still of one second, two frames, and one after a gap of three.
-    assert length(tmp_path / "film.mp4") == 2 + 10 + 2 + 3
-
-
-def test_a_film_of_a_source_faster_than_it_says_runs_in_its_time(tmp_path: Path) -> None:
-    film = Film(tmp_path / "film.mp4", 10.0)
-    for index in range(41):
-        film.add(graded(index, index / 25))
-    film.close()
-    assert length(tmp_path / "film.mp4") == pytest.approx(1 + 10 * 40 / 25, abs=1)
-
-
-def test_a_film_of_an_odd_frame_rate_is_made(tmp_path: Path) -> None:
-    film = Film(tmp_path / "film.mp4", 150.0015)
-    for index in range(3):
-        film.add(graded(index, index / 150.0015))
-    film.close()
-    assert length(tmp_path / "film.mp4") == 3
 
 
 def test_a_folder_that_is_taken_away_is_trouble_and_no_crash(model: QualityModel, tmp_path: Path) -> None:
@@ -81,32 +49,25 @@ def test_a_folder_that_is_taken_away_is_trouble_and_no_crash(model: QualityModel
     assert "could not be written to (No such file or directory)" in said[0]
 
 
-def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
-    film = Film(tmp_path / "film.mp4", 10.0)
-    film.add(graded(0, 0.0))
-    assert list(tmp_path.iterdir())
-    film.discard()
-    assert list(tmp_path.iterdir()) == []
-    film.close()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_film_that_fails_midway_leaves_nothing(
     model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Film.add
+    draw = film_module.draw_overlay
+    drawn: list[int] = []
 
-    def fails(film: Film, picture: Graded) -> None:
-        if picture.frame.index == 2:
+    def fails(*given: object) -> np.ndarray:
+        drawn.append(1)
+        if len(drawn) == 3:
             raise OSError(0, "no more film")
-        add(film, picture)
+        return draw(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Film, "add", fails)
+    monkeypatch.setattr(film_module, "draw_overlay", fails)
     said: list[str] = []
     with Session(tmp_path, model, "source", 10.0, video=True, wait=True, report=said.append) as session:
-        for index in range(4):
+        for index in range(40):
             session.keep(graded(index, index / 10), None)
     assert [path.name for path in tmp_path.iterdir()] == ["session.jsonl"]
+    assert len((tmp_path / "session.jsonl").read_text().splitlines()) == 40
     assert len(said) == 1
     assert "no more film" in said[0]
 
@@ -144,34 +105,32 @@ def test_the_closing_words_tell_of_another_pace(seconds: float, said: bool) -> N
 def test_under_load_the_film_gives_way_and_captures_and_lines_do_not(
     model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Film.add
-    drawing, go_on = threading.Event(), threading.Event()
-    done: list[str] = []
+    draw = film_module.draw_overlay
+    drawing, go_on, saved = threading.Event(), threading.Event(), threading.Semaphore(0)
 
-    def slow(film: Film, picture: Graded) -> None:
+    def slow(*given: object) -> np.ndarray:
         drawing.set()
         assert go_on.wait(60)
-        add(film, picture)
-        done.append("drawn")
+        return draw(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Film, "add", slow)
+    monkeypatch.setattr(film_module, "draw_overlay", slow)
     with Session(
         tmp_path, model, "source", 30.0, video=True, wait=False, report=print,
-        on_saved=lambda picture, kept: done.append(f"saved {kept.frame.index}"),
+        on_saved=lambda picture, kept: saved.release(),
     ) as session:  # fmt: skip
         session.keep(graded(0, 0.0), None)
         assert drawing.wait(60)
-        # The writer hangs in one picture from here on, and the caller comes back all the same.
+        # The film hangs in one picture from here on, and nobody waits for it.
         for index in range(1, 60):
             session.keep(graded(index, index / 30), None)
             if index % 20 == 10:
                 session.capture([graded(index, index / 30)])
-        assert done == []
+        assert all(saved.acquire(timeout=60) for _ in range(3))
+        assert session.undrawn > 20
         go_on.set()
-    assert session.undrawn > 20
     assert len((tmp_path / "session.jsonl").read_text().splitlines()) == 60
-    # Only the picture that was being drawn stands before the captures.
-    assert done[:4] == ["drawn", "saved 10", "saved 30", "saved 50"]
+    with av.open(str(tmp_path / "session.webm")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 60 - session.undrawn
 
 
 def test_where_the_disk_is_full_the_film_makes_room_for_what_was_captured(
@@ -197,5 +156,5 @@ def test_where_the_disk_is_full_the_film_makes_room_for_what_was_captured(
         session.capture([graded(5, 5 / 30)])
     names = {path.name for path in session.files}
     assert {"frame-000005.png", "frame-000005.json", "session.jsonl"} <= names
-    assert "session.mp4" not in names
+    assert "session.webm" not in names
     assert [sentence for sentence in said if "is full" in sentence]

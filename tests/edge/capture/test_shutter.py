@@ -132,7 +132,7 @@ def test_a_listener_that_fails_costs_neither_captures_nor_film(model: QualityMod
         session.capture([graded(3), graded(4)])
         session.capture([graded(5)])
     assert stems(tmp_path) == ["frame-000003", "frame-000004", "frame-000005"]
-    assert (tmp_path / "session.mp4").stat().st_size
+    assert (tmp_path / "session.webm").stat().st_size
     assert len(said) == 3
     assert all("is saved, but could not be told of" in sentence for sentence in said)
 
@@ -148,7 +148,7 @@ def test_the_film_gives_its_room_up_only_to_a_full_disk(
     with Session(tmp_path, model, "source", 30.0, video=True, wait=True, report=print) as session:
         session.keep(graded(3), graded(3))
         session.capture([graded(3)])
-    assert (tmp_path / "session.mp4").exists() is kept
+    assert (tmp_path / "session.webm").exists() is kept
 
 
 def test_a_frame_was_taken_when_its_clock_says(model: QualityModel, tmp_path: Path) -> None:
@@ -161,6 +161,28 @@ def test_a_frame_was_taken_when_its_clock_says(model: QualityModel, tmp_path: Pa
         )
     taken = datetime.datetime.fromisoformat(check_whole(tmp_path, 3)["frame"]["taken"])  # type: ignore[index]
     assert (taken - now).total_seconds() == pytest.approx(90, abs=5)
+
+
+def test_a_clock_that_is_set_in_mid_session_counts_for_every_frame_after_it(
+    model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board without a battery begins in 1970, and learns the time once it has a network; some are set back."""
+    wall, clock = time.time(), [0.0]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    years = []
+    with Session(tmp_path, model, "source", 30.0, video=False, wait=False, report=print) as session:
+        for index, now in ((3, 1000.0), (4, wall), (5, wall - 90_000)):
+            clock[0] = now
+            one = graded(index)
+            session.capture(
+                [dataclasses.replace(one, frame=dataclasses.replace(one.frame, timestamp=time.monotonic()))]
+            )
+            years.append(now)
+    # Their names are of their order, not of their time, so that none takes the place of another.
+    assert stems(tmp_path) == ["frame-000003", "frame-000004", "frame-000005"]
+    for index, now in zip((3, 4, 5), years, strict=True):
+        taken = datetime.datetime.fromisoformat(check_whole(tmp_path, index)["frame"]["taken"])  # type: ignore[index]
+        assert taken.timestamp() == pytest.approx(now, abs=5)
 
 
 def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
