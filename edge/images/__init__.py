@@ -5,6 +5,7 @@ decoders are C, hold the interpreter, and see whatever bytes a file has. ``reade
 ``worker`` the other; the modules that ``worker`` loads (``decode`` and below) are never loaded here.
 """
 
+from edge.images.decoder_process import Picture
 from edge.images.find import SUFFIXES, find_images, remedy_of, unread_images
 from edge.images.limits import BITS, MOST_BYTES, MOST_PIXELS, SMALLEST
 from edge.images.reader import ImageReader, read_image
@@ -16,6 +17,7 @@ __all__ = [
     "SMALLEST",
     "SUFFIXES",
     "ImageReader",
+    "Picture",
     "find_images",
     "read_image",
     "remedy_of",

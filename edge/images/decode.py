@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from edge.images import jpeg, png, pnm, small_kinds, tiff
 from edge.images.find import DICOM_MARK, is_heif
 from edge.images.limits import RefusedError, check_size
-from edge.images.samples import flat_on_black
+from edge.images.samples import Stored, flat_on_black
 
 # EPS and its kin start other programs, and most others are no photographs. MPO is read as the JPEG that it begins with.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "PPM", "JPEG2000", "AVIF")
@@ -36,28 +36,28 @@ Image.MAX_IMAGE_PIXELS = None  # ``check_size`` says it in our words
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is stored, and how it is to be turned: as Pillow's image, or as uint8 BGR (H, W, 3)."""
+    """A picture as it is stored, and how it is to be turned."""
 
-    stored: Image.Image | NDArray[np.uint8]
+    stored: Stored
     orientation: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture."""
-        stored = self.stored
+        stored = self.stored.picture
         width, height = stored.size if isinstance(stored, Image.Image) else stored.shape[1::-1]
         return (height, width) if self.orientation >= 5 else (width, height)
 
     def strips(self) -> Iterator[memoryview | bytes]:
         """The upright rows as bytes BGR, some at a time: the whole would be in memory twice, or three times."""
-        width, height = self.size
+        stored, (width, height) = self.stored.picture, self.size
         rows = max(1, _STRIP // (3 * width))
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
-            if isinstance(self.stored, Image.Image):
-                yield self._strip(self.stored, top, bottom).tobytes("raw", "BGR")
+            if isinstance(stored, Image.Image):
+                yield self._strip(stored, top, bottom).tobytes("raw", "BGR")
             else:
-                yield np.ascontiguousarray(_upright(self.stored, self.orientation)[top:bottom]).data
+                yield np.ascontiguousarray(_upright(stored, self.orientation)[top:bottom]).data
 
     def _strip(self, stored: Image.Image, top: int, bottom: int) -> Image.Image:
         width, height = stored.size
@@ -155,7 +155,7 @@ def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:
         return Decoded(png.load(image, _all_of(file), bits), orientation)
     if image.format == "PPM":
         return Decoded(pnm.load(image, _all_of(file), bits), orientation)
-    return Decoded(small_kinds.load(image, file), orientation)
+    return Decoded(small_kinds.load(image, file, bits), orientation)
 
 
 def _all_of(file: BinaryIO) -> bytes:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,20 @@ from edge.images.limits import MOST_PIXELS, SECONDS, START_SECONDS, RefusedError
 # one, and whatever way this package was installed.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge.images.worker import main; main()"
 _PIPE = 1 << 20  # bytes; a photograph of a screen's size then passes in one or two turns
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was read.
+
+    Attributes:
+        frame: uint8 BGR, shape (H, W, 3).
+        reaches: how many bits (10, 12 or 14) its brightest sample needs, where it has 16 and nobody has said how many
+            of them count; None otherwise.
+    """
+
+    frame: NDArray[np.uint8]
+    reaches: int | None = None
 
 
 class TooSlowError(Exception):
@@ -64,15 +79,12 @@ class DecoderProcess:
         with contextlib.suppress(AttributeError, OSError):  # not Linux, or no more than the usual 64 KiB
             fcntl.fcntl(self._answers.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
-    def decode(self, request: dict[str, Any], large: threading.Lock) -> NDArray[np.uint8]:
+    def decode(self, request: dict[str, Any], large: threading.Lock) -> Picture:
         """Have one file decoded.
 
         Args:
             request: ``path``, ``bits``; see ``edge.images.worker``.
             large: held while a large picture is decoded.
-
-        Returns:
-            uint8 BGR, shape (H, W, 3).
 
         Raises:
             RefusedError: the file is not read; the decoder goes on.
@@ -109,7 +121,7 @@ class DecoderProcess:
             raise RefusedError(str(answer["refused"]))
         self._ready = True
 
-    def _frame(self, answer: dict[str, Any], deadline: float) -> NDArray[np.uint8]:
+    def _frame(self, answer: dict[str, Any], deadline: float) -> Picture:
         if "refused" in answer:
             self.usable = bool(answer.get("usable", True))
             raise RefusedError(str(answer["refused"]))
@@ -118,7 +130,7 @@ class DecoderProcess:
             raise CrashedError
         frame = np.empty((height, width, 3), np.uint8)
         self._fill(frame.reshape(-1).data, deadline)
-        return frame
+        return Picture(frame, answer.get("reaches"))
 
     def _answer(self, deadline: float) -> dict[str, Any]:
         """A line of JSON; what follows it is not touched."""

@@ -17,7 +17,7 @@ from pydicom.uid import RLELossless
 
 from edge.images import jpeg
 from edge.images.limits import RefusedError, check_size
-from edge.images.samples import grey_to_bgr, table_of
+from edge.images.samples import Stored, eight_bits, grey_to_bgr, look_up, to_eight
 
 _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
@@ -53,11 +53,8 @@ def header(file: BinaryIO) -> pydicom.Dataset:
     return dataset
 
 
-def load(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
+def load(dataset: pydicom.Dataset) -> Stored:
     """Decode the first frame.
-
-    Returns:
-        uint8 BGR, shape (H, W, 3).
 
     Raises:
         RefusedError: it is damaged.
@@ -70,15 +67,14 @@ def load(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
     kind = str(dataset.PhotometricInterpretation)
     if kind in _GREY:
         bits = stored.dtype.itemsize * 8
-        grey = _grey_table(dataset, stored.dtype)[stored.view(f"u{bits // 8}")]
-        return grey_to_bgr(grey)
+        return Stored(grey_to_bgr(look_up(_grey_table(dataset, stored.dtype), stored.view(f"u{bits // 8}"))))
     if kind == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)[:, :, :3]
         full = 255 if stored.dtype.itemsize == 1 else 65535
     else:
         full = (1 << int(dataset.BitsStored)) - 1
-    eight = stored if full == 255 and stored.dtype == np.uint8 else table_of(full)[stored]
-    return np.asarray(eight[:, :, ::-1], np.uint8)
+    eight = stored if full == 255 and stored.dtype == np.uint8 else to_eight(stored, full)
+    return Stored(np.asarray(eight[:, :, ::-1], np.uint8))
 
 
 def _check_frame(dataset: pydicom.Dataset) -> None:
@@ -109,7 +105,7 @@ def _grey_table(dataset: pydicom.Dataset, kind: np.dtype[Any]) -> NDArray[np.uin
         part = (value - ends[0]) / ((ends[1] - ends[0]) or 1.0)
     else:
         part = _window(value, centre, width, str(dataset.get("VOILUTFunction", "LINEAR") or "LINEAR"))
-    grey = np.rint(255 * np.clip(part, 0, 1)).astype(np.uint8)
+    grey = eight_bits(part)
     return 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 
 

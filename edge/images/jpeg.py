@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.images.limits import RefusedError
+from edge.images.samples import Stored
 
 _PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 
@@ -35,20 +36,17 @@ def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: 
         return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), dtype=np.uint8)
 
 
-def load(image: Image.Image, data: bytes) -> Image.Image | NDArray[np.uint8]:
+def load(image: Image.Image, data: bytes) -> Stored:
     """Decode a JPEG that Pillow has opened.
-
-    Returns:
-        uint8 BGR (H, W, 3), or Pillow's image of a CMYK file.
 
     Raises:
         RefusedError: it is damaged or cut off.
     """
     if image.mode in ("L", "RGB"):
-        return decode(data, "BGR", image.size)
+        return Stored(decode(data, "BGR", image.size))
     decode(data, "CMYK", image.size)
     image.load()
-    return image
+    return Stored(image)
 
 
 def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError
-from edge.images.samples import full_scale, grey_to_bgr, table_of
+from edge.images.limits import RefusedError, check_size
+from edge.images.samples import Stored, picture_of, white_of
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _PIECE = 1 << 20  # bytes inflated at a time
+_ROWS = 1 << 8  # of samples put together at a time
 # Column and row of the first pixel of each pass, and the steps to the next.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _CUT_OFF = "is cut off: its last part is missing; copy it again from its source"
@@ -44,7 +45,7 @@ class _Header:
         return total
 
 
-def load(image: Image.Image, data: bytes, bits: int | None) -> Image.Image | NDArray[np.uint8]:
+def load(image: Image.Image, data: bytes, bits: int | None) -> Stored:
     """Decode a PNG that Pillow has opened.
 
     Args:
@@ -52,42 +53,46 @@ def load(image: Image.Image, data: bytes, bits: int | None) -> Image.Image | NDA
         data: the whole file.
         bits: how many of 16 bits count, as the user says; None for what the file says.
 
-    Returns:
-        Pillow's image, or uint8 BGR (H, W, 3) of samples that Pillow would cut to 8 bits, or not convert.
-
     Raises:
         RefusedError: it is damaged or cut off.
     """
     header = _check(data)
-    key = image.info.get("transparency")
-    if (
-        header.depth != 16
-        or header.colour in (4, 6)
-        or (header.colour == 2 and bits is None and header.significant is None and key is None)
-    ):
-        if header.depth == 16 and bits not in (None, 16):
-            raise RefusedError("has alpha and 16 bits, which --bits does not cover: save it without alpha")
+    if header.depth != 16:
         image.load()
-        return image
-    samples = _samples(image, data, header)
-    full = full_scale(samples, bits, _claimed(samples, header.significant))
-    eight = table_of(full)[samples]
-    if key is not None:  # this colour is transparent
-        clear = samples == key if samples.ndim == 2 else (samples == np.asarray(key)).all(axis=2)
-        eight[clear] = 0
-    return grey_to_bgr(eight) if eight.ndim == 2 else eight[:, :, ::-1]
+        return Stored(image)
+    samples, alpha = _samples(image, data, header), header.colour in (4, 6)
+    colours = samples[:, :, :-1] if alpha else samples
+    white = white_of(colours, bits, _claimed(colours, header.significant))
+    key = image.info.get("transparency")
+    if key is not None and not alpha:  # this colour is transparent, and so black
+        samples[samples == key if samples.ndim == 2 else (samples == np.asarray(key)).all(axis=2)] = 0
+    return picture_of(samples, white, alpha)
 
 
 def _samples(image: Image.Image, data: bytes, header: _Header) -> NDArray[np.uint16]:
-    """16-bit samples, (H, W) or RGB (H, W, 3): Pillow keeps one byte of a colour, so it is asked for either."""
+    """16-bit samples, grey (H, W) or (H, W, channels): Pillow keeps one byte of a colour, so it is asked for either."""
     if header.colour == 0:
-        return np.asarray(image).astype(np.uint16, copy=False)
-    halves = []
-    for rawmode in ("RGB;16B", "RGB;16L"):  # the upper byte; and the lower, as if it were the upper one
-        again = Image.open(io.BytesIO(data), formats=("PNG",))
-        again.tile = [tile._replace(args=rawmode) for tile in again.tile]
-        halves.append(np.asarray(again, np.uint8).astype(np.uint16))
-    return np.asarray(halves[0] << 8 | halves[1], np.uint16)
+        return np.array(image).astype(np.uint16, copy=False)
+    if header.colour == 4:  # a pixel has four bytes, as one of RGBA has
+        return np.asarray(_again(data, "RGBA", "RGBA")).view(">u2").astype(np.uint16)
+    mode = "RGB" if header.colour == 2 else "RGBA"
+    samples = np.zeros((header.height, header.width, len(mode)), np.uint16)
+    # The upper byte; and the lower, as if it were the upper one.
+    for rawmode, shift in ((f"{mode};16B", 8), (f"{mode};16L", 0)):
+        half = _again(data, mode, rawmode)
+        for top in range(0, header.height, _ROWS):
+            rows = samples[top : top + _ROWS]
+            rows |= np.asarray(half.crop((0, top, header.width, top + len(rows)))).astype(np.uint16) << shift
+    return samples
+
+
+def _again(data: bytes, mode: str, rawmode: str) -> Image.Image:
+    """The picture with its bytes taken in another way."""
+    image = Image.open(io.BytesIO(data), formats=("PNG",))
+    image._mode = mode
+    image.tile = [tile._replace(args=rawmode) for tile in image.tile]
+    image.load()
+    return image
 
 
 def _claimed(samples: NDArray[np.uint16], significant: int | None) -> int | None:
@@ -101,7 +106,7 @@ def _claimed(samples: NDArray[np.uint16], significant: int | None) -> int | None
     shift = 16 - significant
     upper = samples >> shift << shift
     scaled = (samples == upper) | (samples == (upper | samples >> significant))
-    return None if scaled.all() else (1 << significant) - 1
+    return 65535 if scaled.all() else (1 << significant) - 1
 
 
 def _check(data: bytes) -> _Header:
@@ -118,6 +123,7 @@ def _check(data: bytes) -> _Header:
             raise RefusedError(_DAMAGED)
         if name == b"IHDR":
             width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", body)
+            check_size(width, height, depth * _CHANNELS[colour] / 8)
             header = (width, height, depth, colour, bool(interlaced))
         elif name == b"sBIT":
             significant = max(body, default=None)

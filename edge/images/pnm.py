@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.images.limits import RefusedError
-from edge.images.samples import full_scale, grey_to_bgr, table_of
+from edge.images.samples import Stored, White, picture_of, white_of
 
 
-def load(image: Image.Image, data: bytes, bits: int | None) -> Image.Image | NDArray[np.uint8]:
+def load(image: Image.Image, data: bytes, bits: int | None) -> Stored:
     """Decode a PNM that Pillow has opened.
 
     Args:
@@ -26,17 +26,16 @@ def load(image: Image.Image, data: bytes, bits: int | None) -> Image.Image | NDA
         raise RefusedError("holds floating-point samples: save it with 8 or 16 bits")
     if white <= 255 and raw:
         image.load()
-        return image
+        return Stored(image)
     if data[:2] in (b"P5", b"P6"):
         samples = _samples(image, data, white)
-        full = full_scale(samples, bits, None) if white == 65535 else white
+        full = white_of(samples, bits, None) if white == 65535 else White(white)
     else:  # plain text: Pillow scales to 8 or 16 bits
         image.load()
         if image.mode != "I":
-            return image
-        samples, full = np.asarray(image).astype(np.uint16), 65535
-    eight = table_of(full)[samples]
-    return grey_to_bgr(eight) if eight.ndim == 2 else eight[:, :, ::-1]
+            return Stored(image)
+        samples, full = np.asarray(image).astype(np.uint16), White(65535)
+    return picture_of(samples, full)
 
 
 def _white(image: Image.Image) -> tuple[int, bool]:

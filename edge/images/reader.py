@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
-from edge.images.decoder_process import CrashedError, DecoderProcess, GoneError, TooSlowError
+from edge.images.decoder_process import CrashedError, DecoderProcess, GoneError, Picture, TooSlowError
 from edge.images.limits import BITS, MOST_BYTES, SECONDS, RefusedError
 
 _large = threading.Lock()  # held while a large picture is decoded, so that two never add up
@@ -64,6 +64,10 @@ class ImageReader:
 
     def read(self, path: Path | str, bits: int | None = None) -> NDArray[np.uint8]:
         """See ``read_image``."""
+        return self.picture(path, bits).frame
+
+    def picture(self, path: Path | str, bits: int | None = None) -> Picture:
+        """The same, and whether ``bits`` may be wanting."""
         if bits is not None and bits not in BITS:
             raise ValueError(f"bits is {bits}, not one of {BITS}")
         path = Path(path)
@@ -86,12 +90,12 @@ class ImageReader:
                 f"{path} cannot be decoded: the decoder crashed, so it is damaged; save it again as PNG."
             ) from None
 
-    def _decoded(self, path: Path, bits: int | None) -> NDArray[np.uint8]:
+    def _decoded(self, path: Path, bits: int | None) -> Picture:
         request = {"path": os.fsencode(path.absolute()).decode("latin-1"), "bits": bits}
         for last in (False, True):
             decoder = self._take()
             try:
-                frame = decoder.decode(request, _large)
+                picture = decoder.decode(request, _large)
             except RefusedError:
                 self._give_back(decoder)
                 raise
@@ -106,7 +110,7 @@ class ImageReader:
                 raise
             else:
                 self._give_back(decoder)
-                return frame
+                return picture
         raise AssertionError
 
     def start(self, processes: int) -> None:

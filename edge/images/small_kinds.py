@@ -8,11 +8,10 @@ import struct
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from edge.images.limits import RefusedError, check_size
-from edge.images.samples import grey_to_bgr, table_of
+from edge.images.samples import Stored, White, picture_of, white_of
 
 _J2K_START = b"\xff\x4f\xff\x51"
 _WEBP_SPARE = 8  # bytes; the coder may be done up to three before the end
@@ -48,8 +47,13 @@ def _webp_size(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def load(image: Image.Image, file: BinaryIO) -> Image.Image | NDArray[np.uint8]:
+def load(image: Image.Image, file: BinaryIO, bits: int | None) -> Stored:
     """Decode what Pillow has opened.
+
+    Args:
+        image: as opened.
+        file: the same file.
+        bits: how many of 16 bits count, as the user says; None for what the file says.
 
     Raises:
         RefusedError: it is cut off.
@@ -57,10 +61,35 @@ def load(image: Image.Image, file: BinaryIO) -> Image.Image | NDArray[np.uint8]:
     if image.format == "WEBP":
         file.seek(0)
         _check_webp(file.read())
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        return _deep_heif(image.info["bit_depth"], file)
     image.load()
-    if image.mode.startswith("I;16"):  # grey JPEG 2000, scaled up to 16 bits whatever it had
-        return grey_to_bgr(table_of(65535)[np.asarray(image)])
-    return image
+    if not image.mode.startswith("I;16"):
+        return Stored(image)
+    samples, depth = np.asarray(image).astype(np.uint16, copy=False), _j2k_depth(file)
+    return picture_of(samples, _scaled_up(depth) if depth < 16 else white_of(samples, bits, None))
+
+
+def _scaled_up(depth: int) -> White:
+    """White of samples of so many bits that stand at the upper end of 16."""
+    return White(((1 << depth) - 1) << (16 - depth))
+
+
+def _j2k_depth(file: BinaryIO) -> int:
+    """How many bits a sample of a grey JPEG 2000 has; its header was checked by ``check_header``."""
+    file.seek(0)
+    head = file.read(1 << 12)
+    at = head.find(_J2K_START)
+    return (head[at + 42] & 0x7F) + 1 if at >= 0 else 16
+
+
+def _deep_heif(depth: int, file: BinaryIO) -> Stored:
+    """HEIC of 10 or 12 bits."""
+    import pillow_heif
+
+    file.seek(0)
+    heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+    return picture_of(np.asarray(heif), _scaled_up(depth), heif.mode.startswith(("RGBA", "LA")))
 
 
 def _check_webp(data: bytes) -> None:

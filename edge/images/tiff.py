@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from edge.images.limits import RefusedError, check_size
-from edge.images.samples import full_scale, grey_to_bgr, table_of
+from edge.images.samples import Stored, White, picture_of, white_of
 from edge.images.strips import Layout, check_strips
 
 _MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -148,7 +147,7 @@ def _refuse(page: Page, get: Callable[..., tuple[int, ...]]) -> None:
         raise RefusedError(f"has colours of {layout.bits} bits: save it with 8 or 16 bits per channel")
 
 
-def load(page: Page, file: BinaryIO, bits: int | None) -> tuple[Image.Image | NDArray[np.uint8], int]:
+def load(page: Page, file: BinaryIO, bits: int | None) -> tuple[Stored, int]:
     """Decode the first page, and say how it is to be turned.
 
     Args:
@@ -166,10 +165,10 @@ def load(page: Page, file: BinaryIO, bits: int | None) -> tuple[Image.Image | ND
     assert page.image is not None
     page.image.load()  # which turns it too
     if page.layout.bits <= 8:
-        return page.image, 1
+        return Stored(page.image), 1
     samples = np.asarray(page.image).astype(np.uint16, copy=False)
-    full = page.white if page.white and page.layout.bits < 16 else full_scale(samples, bits, page.white)
-    return grey_to_bgr(table_of(full)[samples]), 1
+    fewer = page.white if page.layout.bits < 16 else None
+    return picture_of(samples, White(fewer) if fewer else white_of(samples, bits, page.white)), 1
 
 
 def _tables(page: Page) -> bytes:
@@ -178,7 +177,7 @@ def _tables(page: Page) -> bytes:
     return tables if isinstance(tables, bytes) else b""
 
 
-def _wide_colours(page: Page, file: BinaryIO, bits: int | None) -> Image.Image:
+def _wide_colours(page: Page, file: BinaryIO, bits: int | None) -> Stored:
     if page.layout.compression not in _TIFFFILE_READS or page.layout.reversed_bits:
         raise RefusedError("has 16-bit colours packed with LZW or JPEG: save it uncompressed, with Deflate, or as PNG")
     samples = np.asarray(_other_page(file).asarray())
@@ -189,10 +188,7 @@ def _wide_colours(page: Page, file: BinaryIO, bits: int | None) -> Image.Image:
         raise RefusedError("is damaged or of an unusual form: its channels do not fit together; save it as PNG")
     colours = _COLOURS[page.photometric]
     alpha = page.extra[0] if page.extra and shape[2] > colours else 0  # 1: colours are multiplied by it, 2: are not
-    eight = table_of(full_scale(samples[:, :, :colours], bits, page.white))[samples[:, :, :colours]]
+    white = white_of(samples[:, :, :colours], bits, page.white)
     if colours == 4:
-        return Image.frombytes("CMYK", (shape[1], shape[0]), eight.tobytes())
-    grey = np.repeat(eight, 3, axis=2) if colours == 1 else eight
-    if alpha == 2:
-        grey = np.dstack([grey, table_of(65535)[samples[:, :, colours]]])
-    return Image.frombytes("RGBA" if alpha == 2 else "RGB", (shape[1], shape[0]), grey.tobytes())
+        alpha = 0
+    return picture_of(samples[:, :, : colours + (alpha == 2)], white, alpha == 2)

@@ -1,8 +1,9 @@
 """The process that decodes: asked for one file after the other, held to so much time and memory.
 
 A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``. An answer on stdout is
-four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W}`` followed by
-H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is large, which waits for another line.
+four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W, "reaches": N}``
+(see ``White``) followed by H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is large, which waits
+for another line.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from edge.images.limits import LARGE_PIXELS, LAST_SECONDS, MOST_MEMORY, RefusedError
+
+if TYPE_CHECKING:
+    from edge.images.decode import Decoded
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
                         return
                     _alarm(LAST_SECONDS)
                 decoded = picture.load()
-                _send(answers, *decoded.size, decoded.strips())
+                _send(answers, decoded)
                 del decoded
         except RefusedError as error:
             _say(answers, {"refused": str(error)})
@@ -57,9 +60,10 @@ def main() -> None:
         _alarm(0)
 
 
-def _send(answers: BinaryIO, width: int, height: int, strips: Iterator[bytes | memoryview]) -> None:
+def _send(answers: BinaryIO, decoded: Decoded) -> None:
+    (width, height), strips = decoded.size, decoded.strips()
     first = next(strips)  # whatever can go wrong does so before the answer begins
-    _say(answers, {"height": height, "width": width})
+    _say(answers, {"height": height, "width": width, "reaches": decoded.stored.reaches})
     _write(answers, first)
     for strip in strips:
         _write(answers, strip)
