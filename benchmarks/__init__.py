@@ -1,1 +1,5 @@
 """How fast a model is on a machine, and beside what."""
+
+from edge.engines.quiet import silence_onnxruntime
+
+silence_onnxruntime()  # here, because onnxsim and modelopt import it too

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from edge.engines.quiet import import_openvino
 from edge.errors import EdgeError
 
 
@@ -32,17 +33,16 @@ class Layer:
         return (self.weights + self.inputs + self.outputs) * (1 if self.int8 else float_bytes)
 
 
-def import_openvino() -> Any:
+def openvino_or_error() -> Any:
     """OpenVINO, which reads ONNX and knows every shape in it, also on ARM.
 
     Raises:
         EdgeError: it is not installed.
     """
     try:
-        import openvino
+        return import_openvino()
     except ImportError as error:
         raise EdgeError('counting a network\'s operations needs OpenVINO: pip install "efiqa-edge[cpu]"') from error
-    return openvino
 
 
 def count_layers(onnx: bytes) -> tuple[Layer, ...]:
@@ -52,7 +52,7 @@ def count_layers(onnx: bytes) -> tuple[Layer, ...]:
         EdgeError: OpenVINO is not installed or cannot read the model.
     """
     try:
-        model = import_openvino().Core().read_model(onnx)
+        model = openvino_or_error().Core().read_model(onnx)
     except RuntimeError as error:
         first = (str(error).strip().splitlines() or ["no message"])[0]
         raise EdgeError(f"the ONNX model cannot be read ({first}): give one of opset 18 or older") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.layers import import_openvino
+from benchmarks.layers import openvino_or_error
 from edge import EdgeError, QualityModel
 from edge.engines.choose import ENGINES
 
@@ -65,7 +65,7 @@ def open_rival(text: str, frames: Sequence[NDArray[np.uint8]], threads: int | No
 
 
 def _onnx(path: Path, threads: int | None) -> Rival:
-    openvino = import_openvino()
+    openvino = openvino_or_error()
     config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = str(threads)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.layers import Layer, count_layers, import_openvino
+from benchmarks.layers import Layer, count_layers, openvino_or_error
 
 _CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 _COPY_MIB = 64  # beyond the caches of what a camera has
@@ -83,7 +83,7 @@ def measure_roofline(onnx: bytes, threads: int, tries: int = 30) -> Roofline:
     Raises:
         EdgeError: OpenVINO is not installed or cannot take the model.
     """
-    openvino = import_openvino()
+    openvino = openvino_or_error()
     core, config = openvino.Core(), {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
     layers = count_layers(onnx)
     run = _runner(core.compile_model(core.read_model(onnx), "CPU", config))
@@ -161,8 +161,8 @@ def _layer_ms(
 
 def _network(channels: int, side: int, int8: bool, depth: int = 4) -> Any:
     """Convolutions of 3x3 in a row: what an engine does best."""
-    import openvino
-    import openvino.opset13 as ops
+    openvino = openvino_or_error()
+    ops = openvino.opset13
 
     generator = np.random.default_rng(0)
     start = ops.parameter([1, channels, side, side], np.float32)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.doctor.finding import Finding, missing, ok, text_of, try_python, warning
 from edge.engines.cache import cache_folder
+from edge.engines.quiet import QUIETLY
 from edge.errors import EdgeError
 
 # Rules of thumb, not measurements: TensorRT takes one to two GiB while it builds, and an engine a few MiB.
@@ -139,7 +140,7 @@ def check_cameras(root: Path) -> Finding:
 def check_openvino() -> Finding:
     """The engine on the CPU."""
     found = try_python(
-        "import openvino as o; c = o.Core(); "
+        f"{QUIETLY}; import openvino as o; c = o.Core(); "
         "print(o.get_version().split('-')[0], '|', c.get_property('CPU', 'FULL_DEVICE_NAME'))"
     )
     if found.works:

@@ -13,6 +13,7 @@ from edge.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
 from edge.engines.explain import Layer, from_openvino
+from edge.engines.quiet import import_openvino
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
 
@@ -120,8 +121,7 @@ def openvino_key(bundle: Bundle) -> Key:
 def _start() -> tuple[Any, Any]:
     """The module and its core."""
     try:
-        import openvino
-
+        openvino = import_openvino()
         return openvino, openvino.Core()
     except ModuleNotFoundError as error:
         raise UnavailableError('OpenVINO is not installed: pip install "efiqa-edge[cpu]"') from error

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.openvino import OpenVinoEngine
+from edge.engines.quiet import import_openvino
 from edge.errors import EdgeError
 from edge.export.frame_graph import FIELD, FRAME, MAP, SCORE
 from edge.field import find_field
@@ -39,9 +40,7 @@ def check_export(onnx: bytes, bundle: Bundle) -> Parity | None:
         model = QualityModel(bundle, OpenVinoEngine(bundle))
     except UnavailableError:
         return None
-    import openvino
-
-    core = openvino.Core()
+    core = import_openvino().Core()
     compiled = core.compile_model(core.read_model(onnx), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     maps, fields, scores = [], [], []
     with model:
