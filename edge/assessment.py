@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,11 @@ from edge.bundle import Region
 from edge.field import Crop
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
+
+
+def shown_score(score: float) -> str:
+    """A score as people read it: cut, not rounded, so that none looks like 1 or a threshold that it does not reach."""
+    return str(Decimal(str(float(score))).quantize(Decimal("0.001"), ROUND_DOWN))
 
 
 @dataclass(frozen=True)

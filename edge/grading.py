@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment
 from edge.atomic import write_atomically
 from edge.errors import EdgeError
-from edge.images import ImageReader, find_images
+from edge.images import ImageReader, Picture, find_images
 from edge.model import QualityModel
 from edge.overlay import draw_overlay, map_picture
 
@@ -36,12 +36,17 @@ class Input:
 
 @dataclass(frozen=True)
 class GradedFile:
-    """One input: an assessment of its frame, or the sentence that says why there is none."""
+    """One input: an assessment of its frame, or the sentence that says why there is none.
+
+    Attributes:
+        reaches: how many bits its samples reach, where that is fewer than they have; see ``edge.images.Picture``.
+    """
 
     path: Path
     frame: NDArray[np.uint8] | None
     assessment: Assessment | None
     error: str = ""
+    reaches: int | None = None
 
     def cells(self) -> tuple[str, str, str, str]:
         """Path, score, verdict and error as text; see ``COLUMNS``."""
@@ -55,8 +60,12 @@ def readable(text: Path | str) -> str:
     return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def find_inputs(paths: Sequence[Path]) -> list[Input]:
+def find_inputs(paths: Sequence[Path], or_none: bool = False) -> list[Input]:
     """The files that paths mean, in the order given; a path that means none keeps its place with its error.
+
+    Args:
+        paths: files, folders and patterns.
+        or_none: that there is no file at all is no error.
 
     Raises:
         EdgeError: there is no file at all.
@@ -67,7 +76,7 @@ def find_inputs(paths: Sequence[Path]) -> list[Input]:
             inputs += [Input(image) for image in find_images([path])]
         except EdgeError as error:
             inputs.append(Input(path, str(error)))
-    if all(item.error for item in inputs):
+    if not or_none and all(item.error for item in inputs):
         raise EdgeError(" ".join(item.error for item in inputs))
     return inputs
 
@@ -80,7 +89,7 @@ def grade_files(model: QualityModel, inputs: Sequence[Input], bits: int | None =
         inputs: from ``find_inputs``.
         bits: how many of the 16 bits of a sample count; None for what each file says.
     """
-    waiting: deque[tuple[Path, Future[NDArray[np.uint8]]]] = deque()
+    waiting: deque[tuple[Path, Future[Picture]]] = deque()
     remaining = iter(inputs)
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
     with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads, ImageReader() as reader:
@@ -97,16 +106,16 @@ def grade_files(model: QualityModel, inputs: Sequence[Input], bits: int | None =
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(reader: ImageReader, item: Input, bits: int | None) -> NDArray[np.uint8]:
+def _read(reader: ImageReader, item: Input, bits: int | None) -> Picture:
     if item.error:
         raise EdgeError(item.error)
-    return reader.read(item.path, bits)
+    return reader.picture(item.path, bits)
 
 
-def _grade(model: QualityModel, path: Path, reading: Future[NDArray[np.uint8]]) -> GradedFile:
+def _grade(model: QualityModel, path: Path, reading: Future[Picture]) -> GradedFile:
     try:
-        frame = reading.result()
-        assessment = model.assess(frame)
+        picture = reading.result()
+        assessment = model.assess(picture.frame)
     except EdgeError as error:
         said = str(error)
         return GradedFile(path, None, None, said if str(path) in said else f"{path}: {said}")
@@ -117,7 +126,7 @@ def _grade(model: QualityModel, path: Path, reading: Future[NDArray[np.uint8]]) 
         )
     if not math.isfinite(assessment.score):
         return GradedFile(path, None, None, f"{path} got no finite score: the model is broken; take another one.")
-    return GradedFile(path, frame, assessment)
+    return GradedFile(path, picture.frame, assessment, reaches=picture.reaches)
 
 
 def csv_text(rows: Sequence[tuple[str, ...]]) -> str:

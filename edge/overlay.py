@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import Assessment, Verdict
+from edge.assessment import Assessment, Verdict, shown_score
 from edge.field import Crop
 
 Picture = NDArray[np.uint8]
@@ -174,12 +174,13 @@ def _trace(picture: Picture, inside: NDArray[np.uint8], crop: Crop) -> None:
 def _caption(picture: Picture, assessment: Assessment, note: str) -> None:
     """A dark bar along the bottom with a square in the colour of the verdict, the score and the verdict."""
     height, width = picture.shape[:2]
-    words = f"score {assessment.score:.2f} {assessment.verdict.replace('_', ' ')}"
+    score = shown_score(assessment.score)
+    words = f"score {score} {assessment.verdict.replace('_', ' ')}"
     bar = max(12, round(min(height, width) * 0.055))
     scale = bar / 40
     line = max(1, round(scale * 1.1))
     room = width - 2 * bar
-    for text in (f"{words} - {note}" if note else words, words, f"{assessment.score:.2f}"):
+    for text in (f"{words} - {note}" if note else words, words, score):
         (length, tall), _ = cv2.getTextSize(text, _FONT, scale, line)
         if length <= room:
             break

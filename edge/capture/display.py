@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from edge.assessment import shown_score
 from edge.capture.loop import Counts, Graded
 from edge.capture.session import Session
 from edge.capture.storage import VIDEO, stem_of
@@ -37,7 +38,7 @@ class LiveLine:
         spent = now - self._recent[0]
         fps = (len(self._recent) - 1) / spent if spent > 0 else 0.0
         verdict = graded.assessment.verdict
-        line = Text(f"frame {graded.frame.index}  {fps:4.1f} fps  score {graded.assessment.score:.2f}  ")
+        line = Text(f"frame {graded.frame.index}  {fps:4.1f} fps  score {shown_score(graded.assessment.score)}  ")
         line.append(f"{verdict:9}", style=_COLOURS[verdict])
         line.append(f"  dropped {counts.dropped}")
         if graded.hint is not None:
@@ -92,4 +93,4 @@ def _what_to_open(session: Session, saved: Graded) -> str:
 
 
 def _grade(graded: Graded) -> str:
-    return f"(score {graded.assessment.score:.2f}, {graded.assessment.verdict})"
+    return f"(score {shown_score(graded.assessment.score)}, {graded.assessment.verdict})"

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
 from rich.text import Text
 
-from edge.assessment import Verdict
+from edge.assessment import Verdict, shown_score
 from edge.camera.quiet import quiet_opencv
 from edge.commands import cli
+from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
 from edge.errors import EdgeError
 from edge.evaluation import Evaluation, Ranking, hold_against
 from edge.grading import GradedFile, find_inputs, grade_files, picture_stems, readable, write_csv, write_pictures
-from edge.images import BITS, remedy_of, unread_images
+from edge.images import BITS, passed_over
 from edge.labels import choose_truth, key_of
 from edge.model import QualityModel
 
@@ -64,17 +64,17 @@ def grade(
     """Parse, grade, print."""
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
-    if passed := unread_images(paths):
-        number = "1 photograph is" if len(passed) == 1 else f"{len(passed)} photographs are"
-        words = f"note: {number} passed over, such as {passed[0]}: {remedy_of(passed)}."
-        cli.err.print(Text(words), soft_wrap=True)
-    inputs = find_inputs(paths)
+    passed = passed_over(paths)
+    if passed.unread:
+        _note(unread_words(passed))
+    inputs = find_inputs(paths, or_none=json_lines)  # whoever reads JSON gets a row of each path, and the summary
     images = [item.path for item in inputs if not item.error]
     _check_outputs(csv, maps, labels, images)
-    truth = choose_truth(labels, images)
+    truth = choose_truth(labels, images) if images else None
     stems = picture_stems([item.path for item in inputs])
     rows: list[tuple[str, str, str, str]] = []
     scored: dict[Path, tuple[float, Verdict]] = {}  # by image, so that one given twice counts once
+    few: list[tuple[Path, int]] = []  # what has 16 bits, and how many of them it reaches
     show_table = csv is None and not json_lines
     if show_table:
         cli.out.print(f"{'score':>6}  {'verdict':<9}  path")
@@ -88,6 +88,8 @@ def grade(
                 rows.append(graded.cells())
                 if graded.assessment is not None:
                     scored[key_of(graded.path)] = (graded.assessment.score, graded.assessment.verdict)
+                if graded.reaches is not None:
+                    few.append((graded.path, graded.reaches))
                 _show(graded, show_table, json_lines)
                 if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
                     no_maps = problem
@@ -98,13 +100,17 @@ def grade(
         raise
     if csv is not None:
         write_csv(csv, rows)
+    if few:
+        _note(few_bits(few))
     held = hold_against(truth, scored) if truth is not None else None
     if json_lines:
-        verdicts, failed = _counts(rows)
+        verdicts, failed = counts(rows)
         summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
+        summary["passed_over"] = {"photographs": len(passed.unread), "others": passed.others}
         print(json.dumps({"summary": summary | _metrics(held, labels)}, allow_nan=False))
     else:
-        _close(rows, csv, None if no_maps else maps, held, labels)
+        for line in closing_lines(rows, passed, csv, None if no_maps else maps, held, labels):
+            cli.out.print(Text(line), soft_wrap=True)
     if no_maps or any(error for *_, error in rows):
         raise typer.Exit(1)
 
@@ -127,6 +133,10 @@ def _check_outputs(csv: Path | None, maps: Path | None, labels: Path | None, ima
             maps.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
+
+
+def _note(words: str) -> None:
+    cli.err.print(Text(f"note: {words}"), soft_wrap=True)
 
 
 def _draw(maps: Path, stem: Path, graded: GradedFile) -> str:
@@ -163,7 +173,7 @@ def _with_progress(graded: Iterator[GradedFile], total: int, csv: Path | None) -
 
 def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
     """One row, in the form asked for."""
-    path, score, verdict, error = graded.cells()
+    path, _, verdict, error = graded.cells()
     if json_lines:
         row = {
             "path": path,
@@ -173,7 +183,7 @@ def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
         }
         print(json.dumps(row, allow_nan=False), flush=True)
     elif table:
-        word = verdict or "error"
+        word, score = verdict or "error", shown_score(graded.assessment.score) if graded.assessment else ""
         cli.out.print(
             Text.assemble(f"{score:>6}  ", (f"{word:<9}", _COLOURS[word]), "  ", error or path), soft_wrap=True
         )
@@ -181,38 +191,10 @@ def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
         cli.err.print(Text(f"error: {error}"), soft_wrap=True)
 
 
-def _counts(rows: list[tuple[str, str, str, str]]) -> tuple[dict[str, int], int]:
-    """How many got each verdict, and how many failed."""
-    found = Counter(verdict for _, _, verdict, _ in rows)
-    return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
-
-
 def _metrics(held: Evaluation | Ranking | None, labels: Path | None) -> dict[str, object]:
     if held is None:
         return {}
     return {"labels": readable(labels) if labels else "folders", "metrics": held.as_dict()}
-
-
-def _close(
-    rows: list[tuple[str, str, str, str]],
-    csv: Path | None,
-    maps: Path | None,
-    held: Evaluation | Ranking | None,
-    labels: Path | None,
-) -> None:
-    """The closing words for people."""
-    verdicts, failed = _counts(rows)
-    said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    lines = ["", f"{len(rows) - failed} graded ({said}), {failed} failed"]
-    if csv is not None:
-        lines.append(f"rows: {readable(csv)}")
-    if maps is not None:
-        lines.append(f"maps and overlays: {readable(maps)}")
-    if held is not None:
-        source = readable(labels) if labels else "the names of the folders"
-        lines += ["", f"{held.subject} from {source}", *held.lines()]
-    for line in lines:
-        cli.out.print(Text(line), soft_wrap=True)
 
 
 if __name__ == "__main__":

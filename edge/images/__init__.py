@@ -6,7 +6,7 @@ decoders are C, hold the interpreter, and see whatever bytes a file has. ``reade
 """
 
 from edge.images.decoder_process import Picture
-from edge.images.find import SUFFIXES, find_images, remedy_of, unread_images
+from edge.images.find import SUFFIXES, PassedOver, find_images, passed_over, remedy_of
 from edge.images.limits import BITS, MOST_BYTES, MOST_PIXELS, SMALLEST
 from edge.images.reader import ImageReader, read_image
 
@@ -17,9 +17,10 @@ __all__ = [
     "SMALLEST",
     "SUFFIXES",
     "ImageReader",
+    "PassedOver",
     "Picture",
     "find_images",
+    "passed_over",
     "read_image",
     "remedy_of",
-    "unread_images",
 ]

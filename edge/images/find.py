@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,14 +52,29 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
     return [image for path in paths for image in _images_of(Path(path))]
 
 
-def unread_images(paths: Sequence[Path | str]) -> list[Path]:
-    """Photographs in folders that ``find_images`` passes over: raw files, and HEIC and DICOM without their extras."""
-    walked = (Path(where, name) for path in paths for where, names in _walk(Path(path)) for name in names)
-    return sorted(each for each in walked if not each.name.startswith(".") and _is_unread(each))
+@dataclass(frozen=True)
+class PassedOver:
+    """Files in folders, or that patterns match, which ``find_images`` leaves out; each once, hidden ones not at all.
+
+    Attributes:
+        unread: photographs of a kind that is not read: raw files, and HEIC and DICOM without their extras; sorted.
+        others: how many other files there are.
+    """
+
+    unread: tuple[Path, ...] = ()
+    others: int = 0
+
+
+def passed_over(paths: Sequence[Path | str]) -> PassedOver:
+    """What ``find_images`` leaves out of the same paths."""
+    walked = {os.path.realpath(each): each for path in paths for each in _files_of(Path(path))}
+    left = [each for each in walked.values() if not each.name.startswith(".") and not _is_photograph(each)]
+    unread = sorted(each for each in left if _is_unread(each))
+    return PassedOver(tuple(unread), len(left) - len(unread))
 
 
 def remedy_of(unread: Sequence[Path]) -> str:
-    """What to do about photographs from ``unread_images``, as the end of a sentence."""
+    """What to do about photographs that are ``unread``, as the end of a sentence."""
     suffixes = {path.suffix.lower() for path in unread}
     dicom = {suffix for suffix in suffixes if suffix in DICOM_SUFFIXES or _NO_SUFFIX.fullmatch(suffix)}
     extras = ["heic"] * bool(suffixes & HEIF_SUFFIXES) + ["dicom"] * bool(dicom)
@@ -77,9 +94,8 @@ def _images_of(path: Path) -> list[Path]:
     except (OSError, ValueError) as error:
         raise EdgeError(f"{path} cannot be looked at ({_reason(error)}): check the path and its permissions.") from None
     if glob.has_magic(str(path)):
-        hits = [Path(hit) for hit in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 (may be absolute)
         # ``**`` follows links to folders, round and round: each file counts once.
-        once = {os.path.realpath(hit): hit for hit in reversed(hits) if hit.is_file() and _is_photograph(hit)}
+        once = {os.path.realpath(hit): hit for hit in reversed(_hits(path)) if _is_photograph(hit)}
         found = sorted(once.values())
         if not found:
             raise EdgeError(f"{path} matches no image: check the pattern, and quote it so that the shell leaves it.")
@@ -87,6 +103,21 @@ def _images_of(path: Path) -> list[Path]:
     if path.suffix.lower() in SUFFIXES:
         return [path]
     raise EdgeError(f"{path} is neither a file nor a folder: check the path.")
+
+
+def _hits(pattern: Path) -> list[Path]:
+    """The files that a pattern matches, in sorted order."""
+    hits = map(Path, sorted(glob.glob(str(pattern), recursive=True)))  # noqa: PTH207 (may be absolute)
+    return [hit for hit in hits if hit.is_file()]
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    """Every file in a folder, or that a pattern matches."""
+    with contextlib.suppress(OSError, ValueError):  # told of by ``find_images``
+        if path.is_dir():
+            yield from (Path(where, name) for where, names in _walk(path) for name in names)
+        elif not os.path.lexists(path) and glob.has_magic(str(path)):
+            yield from _hits(path)
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from edge import grading
 from edge.errors import EdgeError
@@ -26,6 +25,7 @@ from edge.grading import (
     write_csv,
     write_pictures,
 )
+from edge.images import Picture
 from edge.model import QualityModel
 
 
@@ -87,6 +87,8 @@ def test_inputs_keep_their_place_and_their_error(tmp_path: Path) -> None:
     assert not inputs[1].error
     with pytest.raises(EdgeError, match="neither a file nor a folder"):
         find_inputs([tmp_path / "nowhere"])
+    (alone,) = find_inputs([tmp_path / "nowhere"], or_none=True)
+    assert "neither a file nor a folder" in alone.error
 
 
 def test_results_come_in_order_with_errors_among_them(tmp_path: Path, model: QualityModel) -> None:
@@ -115,12 +117,12 @@ def test_results_come_in_order_with_errors_among_them(tmp_path: Path, model: Qua
 def test_a_file_that_fails_unexpectedly_stops_no_other(
     tmp_path: Path, model: QualityModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(_: object, path: Path, bits: int | None) -> NDArray[np.uint8]:
+    def read(_: object, path: Path, bits: int | None) -> Picture:
         if path.name == "bad.png":
             raise RuntimeError("inner trouble\nmore of it")
-        return np.zeros((64, 64, 3), np.uint8)
+        return Picture(np.zeros((64, 64, 3), np.uint8))
 
-    monkeypatch.setattr(grading.ImageReader, "read", read)
+    monkeypatch.setattr(grading.ImageReader, "picture", read)
     bad, good = grade_files(model, [Input(tmp_path / "bad.png"), Input(tmp_path / "good.png")])
     assert "bad.png could not be graded (RuntimeError: inner trouble)" in bad.error
     assert "\n" not in bad.error

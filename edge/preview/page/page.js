@@ -133,14 +133,19 @@ function begin(said) {
     $("language").replaceChildren(...known.map((each) => new Option(words[each].name, each, false, each === language)));
 }
 
+// Cut, not rounded: no score looks like 1, or like a threshold, that it does not reach.
+function shown(score) {
+  return (Math.floor(score * 1000 + 1e-6) / 1000).toFixed(3);
+}
+
 function show(frame) {
   state = frame;
   lastFrame = performance.now();
   if (!ended) link("live");
-  const percent = Math.round(frame.score * 100);
+  const percent = Math.floor(frame.score * 100 + 1e-6);
   $("bar").style.width = `${percent}%`;
   $("bar").dataset.verdict = frame.verdict;
-  $("number").textContent = frame.score.toFixed(2);
+  $("number").textContent = shown(frame.score);
   $("verdict").textContent = word(frame.verdict);
   $("meter").setAttribute("aria-valuenow", percent);
   $("meter").setAttribute("aria-valuetext", `${percent} % ${word(frame.verdict)}`);
@@ -186,7 +191,7 @@ function list(captures) {
     button.type = "button";
     picture.src = capture.overlay;
     picture.alt = word("picture").replace("{n}", capture.number);
-    label.textContent = `${capture.score.toFixed(2)} ${word(capture.verdict)}`;
+    label.textContent = `${shown(capture.score)} ${word(capture.verdict)}`;
     button.append(picture, label);
     button.addEventListener("click", () => enlarge(capture));
     item.append(button);
@@ -203,7 +208,7 @@ function list(captures) {
 
 function enlarge(capture) {
   $("large-title").textContent =
-    `${word("picture").replace("{n}", capture.number)}: ${capture.score.toFixed(2)} ${word(capture.verdict)}`;
+    `${word("picture").replace("{n}", capture.number)}: ${shown(capture.score)} ${word(capture.verdict)}`;
   $("large-picture").src = $("map").checked ? capture.overlay : capture.plain;
   $("large-picture").alt = $("large-title").textContent;
   $("large").showModal();

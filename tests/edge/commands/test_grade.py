@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import signal
@@ -21,6 +22,7 @@ from edge.engines.choose import ENGINES
 from edge.errors import EdgeError
 from edge.grading import GradedFile
 from edge.metrics import spearman
+from edge.model import QualityModel
 from edge.phantom.retina import make_retina
 
 
@@ -125,6 +127,7 @@ def test_no_fundus_is_a_verdict_not_an_error(tmp_path: Path, run: Any) -> None:
         "graded": 2,
         "failed": 0,
         "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 2},
+        "passed_over": {"photographs": 0, "others": 0},
     }
 
 
@@ -237,6 +240,22 @@ def test_bits_of_16(tmp_path: Path, run: Any) -> None:
     assert "more than 10 bits" in run(tmp_path / "full.png", "--bits", "10")[1]
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_camera_of_12_bits_is_noted_once_a_batch(tmp_path: Path, run: Any, suffix: str) -> None:
+    twelve = make_retina(0, 320).image.astype(np.uint16) * 16
+    settings = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if suffix == "tif" else []
+    for name, samples in (("0", twelve), ("1", twelve // 8), ("2", twelve), ("3", twelve * 16)):
+        assert cv2.imwrite(str(tmp_path / f"{name}.{suffix}"), samples, settings)
+    code, _, said = run(tmp_path, "--json")
+    first = tmp_path / f"0.{suffix}"
+    words = f"3 files, the first of them {first}, reach only 12 of 16 bits and look dark"
+    assert said == f"note: {words} for it: if the camera has 12 bits, give --bits 12.\n"
+    assert code == 0
+    (tmp_path / f"3.{suffix}").unlink()
+    assert run(tmp_path, "--bits", "12")[2] == ""
+    assert f"note: {first} reaches only 12 of 16 bits and looks dark" in run(first)[2]
+
+
 def test_a_mistake_of_ours_is_one_sentence(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*_: object) -> None:
         raise KeyError("no [such] key")
@@ -333,6 +352,9 @@ def test_photographs_of_a_kind_that_is_not_read_are_told_of(tmp_path: Path, run:
     code, out, said = run(tmp_path / "photos")
     assert "passed over" not in quiet
     assert "note: 2 photographs are passed over, such as" in said
+    assert "0 failed, 3 passed over (2 photographs of a kind that is not read, 1 other file)" in out
+    summary = json.loads(run(tmp_path / "photos", "--json")[1].splitlines()[-1])["summary"]
+    assert (summary["graded"], summary["passed_over"]) == (1, {"photographs": 2, "others": 1})
     assert "IMG_1.NEF: convert them to JPEG or PNG" in said
     assert (code, "1 graded" in out) == (0, True)
     (tmp_path / "photos" / ".trash").mkdir()
@@ -340,6 +362,36 @@ def test_photographs_of_a_kind_that_is_not_read_are_told_of(tmp_path: Path, run:
     assert "note: 1 photograph is passed over" in run(tmp_path / "photos")[2]
     code, _, said = run(tmp_path / "photos" / "phone")  # where there is nothing else, it matters most
     assert (code, "IMG_2.nef: convert them" in said, "holds no images" in said) == (1, True, True)
+
+
+def test_json_of_what_holds_no_image_has_its_rows_and_the_summary(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    for name in ("a.nef", "note.txt"):
+        (tmp_path / "other" / name).touch()
+    paths = [tmp_path / "empty", tmp_path / "other", tmp_path / "*.png"]
+    code, out, _ = run(*paths, "--json", "--csv", tmp_path / "grades.csv")
+    *rows, last = map(json.loads, out.splitlines())
+    assert code == 1
+    assert [row["path"] for row in rows] == [str(path) for path in paths]
+    assert ["holds no images" in row["error"] for row in rows] == [True, True, False]
+    assert last["summary"] == {
+        "graded": 0,
+        "failed": 3,
+        "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 0},
+        "passed_over": {"photographs": 1, "others": 1},
+    }
+    assert len(rows_of(tmp_path / "grades.csv")) == 3
+
+
+def test_a_score_below_1_is_not_shown_as_1(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = QualityModel.assess
+    path = save(tmp_path / "eye.png", eye())
+    for score, shown in ((0.99996, "0.999"), (1.0, "1.000"), (0.955, "0.955"), (0.9549, "0.954")):
+        monkeypatch.setattr(
+            QualityModel, "assess", lambda self, frame, s=score: dataclasses.replace(real(self, frame), score=s)
+        )
+        assert run(path)[1].splitlines()[1].split()[0] == shown
 
 
 def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import EdgeError
-from edge.images import find, find_images, read_image, remedy_of, unread_images
+from edge.images import PassedOver, find, find_images, passed_over, read_image, remedy_of
 
 ROOT = Path(__file__).parents[3]
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
@@ -96,9 +96,22 @@ def test_raw_files_are_passed_over_and_told_of(tmp_path: Path) -> None:
     for name in [*names, "note.txt", "eye.png", ".g.nef"]:
         saved(tmp_path, name, b"x")
     assert find_images([tmp_path]) == [tmp_path / "eye.png"]
-    passed = unread_images([tmp_path])
-    assert passed == [tmp_path / name for name in names]
-    assert remedy_of(passed) == "convert them to JPEG or PNG"
+    passed = passed_over([tmp_path])
+    assert passed == PassedOver(tuple(tmp_path / name for name in names), 1)
+    assert remedy_of(passed.unread) == "convert them to JPEG or PNG"
+
+
+def test_every_file_is_found_or_passed_over_once(tmp_path: Path) -> None:
+    others = ("note.txt", "eye.map.png", "DICOMDIR", "sub/x.csv")
+    for name in ("eye.png", "a.nef", "sub/b.nef", ".h/c.nef", ".d.nef", *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    whole = PassedOver((tmp_path / "a.nef", tmp_path / "sub/b.nef"), len(others))
+    assert passed_over([tmp_path]) == passed_over([tmp_path, tmp_path / "sub", tmp_path]) == whole
+    assert passed_over([f"{tmp_path}/**/*"]) == whole
+    assert passed_over([f"{tmp_path}/*.nef"]) == PassedOver((tmp_path / "a.nef",))
+    for none in (tmp_path / "note.txt", tmp_path / "nowhere", "zero\0byte"):  # what is named is graded, or an error
+        assert passed_over([none]) == PassedOver()
 
 
 def test_without_their_extras_heic_and_dicom_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +123,7 @@ def test_without_their_extras_heic_and_dicom_are_told_of(tmp_path: Path, monkeyp
     ]
     saved(tmp_path, "eye.jfif", b"x")
     assert find_images([tmp_path]) == [tmp_path / "eye.jfif"]
-    assert unread_images([tmp_path]) == passed
+    assert passed_over([tmp_path]) == PassedOver(tuple(passed))
     assert remedy_of(passed[:1]) == 'pip install "efiqa-edge[heic]"'
     assert remedy_of(passed) == 'pip install "efiqa-edge[heic,dicom]"'
     assert remedy_of([*passed, Path("x.nef")]).startswith("convert them to JPEG or PNG, and pip install")
@@ -155,4 +168,4 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, seeds: dict[str, b
     os.mkfifo(tmp_path / "pipe")
     saved(tmp_path, "eye", seeds["jpeg"])
     assert find_images([tmp_path]) == [tmp_path / "eye"]
-    assert unread_images([tmp_path]) == []
+    assert passed_over([tmp_path]) == PassedOver((), 1)

@@ -1,0 +1,69 @@
+"""What edge-grade says of a whole batch: the notes, and the closing words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from edge.assessment import Verdict
+from edge.evaluation import Evaluation, Ranking
+from edge.grading import readable
+from edge.images import PassedOver, remedy_of
+
+Row = tuple[str, str, str, str]
+
+
+def unread_words(passed: PassedOver) -> str:
+    """That photographs were passed over, and what to do."""
+    number = "1 photograph is" if len(passed.unread) == 1 else f"{len(passed.unread)} photographs are"
+    return f"{number} passed over, such as {passed.unread[0]}: {remedy_of(passed.unread)}."
+
+
+def few_bits(few: Sequence[tuple[Path, int]]) -> str:
+    """That nobody said how many bits count, and that pictures are read as dark for it.
+
+    Args:
+        few: what has 16 bits, and how many of them it reaches; at least one.
+    """
+    bits = max(reaches for _, reaches in few)
+    who, looks = f"{few[0][0]} reaches", "looks"
+    if len(few) > 1:
+        who, looks = f"{len(few)} files, the first of them {few[0][0]}, reach", "look"
+    return f"{who} only {bits} of 16 bits and {looks} dark for it: if the camera has {bits} bits, give --bits {bits}."
+
+
+def counts(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
+    """How many got each verdict, and how many failed."""
+    found = Counter(verdict for _, _, verdict, _ in rows)
+    return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
+
+
+def closing_lines(
+    rows: Sequence[Row],
+    passed: PassedOver,
+    csv: Path | None,
+    maps: Path | None,
+    held: Evaluation | Ranking | None,
+    labels: Path | None,
+) -> list[str]:
+    """The closing words for people."""
+    verdicts, failed = counts(rows)
+    said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    lines = ["", f"{len(rows) - failed} graded ({said}), {failed} failed{_passed(passed)}"]
+    if csv is not None:
+        lines.append(f"rows: {readable(csv)}")
+    if maps is not None:
+        lines.append(f"maps and overlays: {readable(maps)}")
+    if held is not None:
+        source = readable(labels) if labels else "the names of the folders"
+        lines += ["", f"{held.subject} from {source}", *held.lines()]
+    return lines
+
+
+def _passed(passed: PassedOver) -> str:
+    count, others = len(passed.unread), passed.others
+    kinds = [f"{count} photograph{'s' * (count != 1)} of a kind that is not read"] if count else []
+    kinds += [f"{others} other file{'s' * (others != 1)}"] if others else []
+    return f", {count + others} passed over ({', '.join(kinds)})" if kinds else ""
