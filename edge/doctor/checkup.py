@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.doctor.extras import check_extras
 from edge.doctor.finding import Finding, missing, ok, warning
 from edge.doctor.jetson import check_jetson, is_jetson
 from edge.doctor.machine import check_cameras, check_machine, check_opencv, check_openvino
@@ -33,6 +34,7 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
     yield check_cameras(root)
     yield from check_nvidia(root, jetson) if gpu else check_builder()
     yield check_openvino()
+    yield from check_extras()
     if not quick and opencv[0].state != "missing":
         yield check_model(gpu)
 
