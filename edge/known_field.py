@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 from edge.errors import EdgeError, MisfitError
 from edge.field import MASK_SIZE, Crop, Field, field_of_circle, find_field, is_blank
 from edge.images import read_image
+from edge.learned_field import LearnedField
 
 Frame = NDArray[np.uint8]
 SETTINGS = "circle:X,Y,R (pixels of the frame), a mask file, learn, or frame"
 _CIRCLE = re.compile(r"circle:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?),(\d+(?:\.\d+)?)")
 _LEAST_RADIUS = 8
 _GREY = 0.1  # share of a mask that may be neither white nor black
-_RASTER = 96  # cells along the long side of a frame, to compare two fields on
-_SAME = 0.97  # share of one field that lies in another, from which it belongs to it
-_LIT = 0.95  # coverage from which a frame shows the whole field
 
 
 class FieldOfView(Protocol):
@@ -37,6 +35,9 @@ class FieldOfView(Protocol):
 
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """Take note of a frame that turned out good or usable: what its field was, and how much of that was lit."""
+
+    def forget(self) -> None:
+        """The eye was gone: the next frames may come through another lens."""
 
 
 class OwnField:
@@ -50,6 +51,9 @@ class OwnField:
 
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """Nothing is kept from one frame to the next."""
+
+    def forget(self) -> None:
+        """Nothing was kept."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,9 @@ class Circle:
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """It is given."""
 
+    def forget(self) -> None:
+        """It stays."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -108,30 +115,8 @@ class Mask:
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """It is given."""
 
-
-class LearnedField:
-    """The largest field that a good or usable frame has shown whole; a frame that shows a part of it hides the rest."""
-
-    def __str__(self) -> str:
-        return "learn"
-
-    def __init__(self) -> None:
-        self._known: Field | None = None
-        self._size: tuple[int, int] = (0, 0)
-
-    def of(self, frame: Frame) -> Field | None:
-        own = find_field(frame)
-        if own is None or self._known is None or frame.shape[:2] != self._size:
-            return own
-        part = _share_within(own, self._known, self._size) >= _SAME > _share_within(self._known, own, self._size)
-        return self._known if part else own  # a frame that shows the whole field tells its place best
-
-    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
-        size = frame.shape[0], frame.shape[1]
-        if coverage < _LIT or seen is self._known:
-            return
-        if self._known is None or size != self._size or _share_within(seen, self._known, size) < _SAME:
-            self._known, self._size = seen, size
+    def forget(self) -> None:
+        """It stays."""
 
 
 def field_setting(setting: str | Path) -> FieldOfView:
@@ -182,22 +167,3 @@ def _around(shape: NDArray[np.bool_]) -> Field:
     )
     mask = cv2.resize(square, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
     return Field(crop, np.asarray(mask >= 128, dtype=np.uint8) * np.uint8(255))
-
-
-def _share_within(inner: Field, outer: Field, size: tuple[int, int]) -> float:
-    """The share of one field that lies in another, in a frame of this height and width."""
-    one, other = (_raster(each, size) for each in (inner, outer))
-    return float((one & other).sum()) / max(int(one.sum()), 1)
-
-
-def _raster(seen: Field, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """A field on a coarse grid over the whole frame."""
-    step = max(size) / _RASTER
-    places = []
-    for length, start in ((size[0], seen.crop.y), (size[1], seen.crop.x)):
-        middles = (np.arange(int(np.ceil(length / step))) + 0.5) * step
-        places.append(np.floor((middles - start) * MASK_SIZE / seen.crop.side).astype(int))
-    rows, columns = places
-    inside = np.outer((rows >= 0) & (rows < MASK_SIZE), (columns >= 0) & (columns < MASK_SIZE))
-    lit = seen.mask[np.ix_(rows.clip(0, MASK_SIZE - 1), columns.clip(0, MASK_SIZE - 1))] > 0
-    return np.asarray(inside & lit, dtype=np.bool_)

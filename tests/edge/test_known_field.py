@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edge.errors import EdgeError, MisfitError
 from edge.field import find_field
-from edge.known_field import LearnedField, OwnField, field_setting
+from edge.known_field import OwnField, field_setting
+from edge.learned_field import LearnedField
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
 
@@ -63,6 +64,17 @@ def test_a_lens_that_moves_is_followed() -> None:
     own = find_field(moved)
     assert own is not None
     assert known.of(moved).crop == own.crop  # type: ignore[union-attr]
+
+
+def test_a_smaller_field_beside_the_known_one_is_no_field_yet() -> None:
+    known = LearnedField()
+    whole = known.of(EYE)
+    assert whole is not None
+    known.learn(EYE, whole, 1.0)
+    beside = np.asarray(np.roll(spot(0.7), WIDTH // 4, axis=1), np.uint8)
+    assert known.of(beside) is whole
+    known.learn(beside, find_field(beside), 1.0)  # type: ignore[arg-type]
+    assert known.of(spot(0.8)) is whole
 
 
 def test_a_circle_and_a_mask_are_the_field(tmp_path: Path) -> None:
