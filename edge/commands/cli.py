@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -65,24 +69,52 @@ def main_of(app: typer.Typer) -> Callable[[], None]:
     """The entry point of a command: exit 0 ok, 1 the work failed, 2 the arguments are wrong, 130 interrupted."""
 
     def main() -> None:
-        try:
-            app()
-        except EdgeError as error:
-            if "--debug" in sys.argv:
-                raise
-            err.print(f"error: {error}", markup=False)
-            sys.exit(1)
-        except BrokenPipeError:  # `edge-grade ... | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
-        except KeyboardInterrupt:
-            err.print("interrupted")
-            sys.exit(130)
-        except Exception as error:  # a mistake of ours: still one sentence
-            if "--debug" in sys.argv:
-                raise
-            said = " ".join(str(error).split()) or "no message"
-            err.print(f"unexpected: {type(error).__name__}: {said}; run again with --debug and report it", markup=False)
-            sys.exit(1)
+        with _ctrl_c() as pressed:
+            try:
+                app()
+            except KeyboardInterrupt:
+                _interrupted()
+            except BrokenPipeError:  # `edge-grade ... | head`
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(1)
+            except Exception as error:
+                if pressed:  # an extension that was loading has made another error of it
+                    _interrupted()
+                if "--debug" in sys.argv:
+                    raise
+                err.print(f"error: {error}" if isinstance(error, EdgeError) else _unexpected(error), markup=False)
+                sys.exit(1)
 
     return main
+
+
+@contextlib.contextmanager
+def _ctrl_c() -> Iterator[list[bool]]:
+    """Ctrl-C as ever, and a list that is no longer empty once it was pressed."""
+    pressed: list[bool] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        pressed.append(True)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupted() -> NoReturn:
+    err.print("interrupted")
+    sys.exit(130)
+
+
+def _unexpected(error: Exception) -> str:
+    """A mistake of ours: still one sentence."""
+    said = " ".join(str(error).split()) or "no message"
+    return f"unexpected: {type(error).__name__}: {said}; run again with --debug and report it"

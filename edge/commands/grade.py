@@ -82,6 +82,7 @@ def grade(
     try:
         # What is wrong with a file is said in its row, not by OpenCV.
         with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
+            quality.warn = _note
             for stem, graded in zip(
                 stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
             ):
@@ -96,7 +97,7 @@ def grade(
                     cli.err.print(Text(f"error: {problem}"), soft_wrap=True)
     except KeyboardInterrupt:
         if csv is not None and rows:
-            write_csv(csv, rows)
+            _keep(csv, rows)
         raise
     if csv is not None:
         write_csv(csv, rows)
@@ -133,6 +134,14 @@ def _check_outputs(csv: Path | None, maps: Path | None, labels: Path | None, ima
             maps.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
+
+
+def _keep(csv: Path, rows: list[tuple[str, str, str, str]]) -> None:
+    """Write the rows so far; that they could not be is said, and the exit code stays that of Ctrl-C."""
+    try:
+        write_csv(csv, rows)
+    except EdgeError as error:
+        cli.err.print(Text(f"error: {error}"), soft_wrap=True)
 
 
 def _note(words: str) -> None:

@@ -206,6 +206,14 @@ def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypat
     assert code == 130
     assert [Path(row["path"]).name for row in rows_of(tmp_path / "grades.csv")] == ["0.png", "1.png"]
 
+    def full(*_: object) -> None:
+        raise EdgeError("the disk is full.")
+
+    monkeypatch.setattr(grade, "write_csv", full)
+    code, _, said = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")
+    assert code == 130
+    assert "error: the disk is full." in said
+
 
 def test_ctrl_c_ends_a_decoder_that_hangs(tmp_path: Path) -> None:
     """A plain PNM of this size takes Pillow minutes, and nothing in the decoder looks for a signal."""

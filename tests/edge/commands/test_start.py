@@ -1,0 +1,83 @@
+"""Ctrl-C at any moment of a command's start ends it quietly with 130."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+# Ctrl-C comes when a module is about to be imported; a test run in the background would hand down that it is ignored.
+PRESSED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == WHEN:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Press())
+"""
+
+
+def entries() -> dict[str, str]:
+    """Module and function of every command, as pyproject.toml has them."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[project.scripts]\n")[1].split("\n\n")[0]
+    return dict(line.replace('"', "").split(" = ") for line in text.splitlines())
+
+
+def run(command: str, when: str, *arguments: str, prelude: str = PRESSED) -> subprocess.CompletedProcess[str]:
+    module, function = entries()[command].split(":")
+    program = f"WHEN = {when!r}\n{prelude}\nsys.argv = {[command, *arguments]!r}\n"
+    program += f"from {module} import {function}\n{function}()"
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", entries())
+@pytest.mark.parametrize("when", ["typer", "rich.console", "numpy", "cv2"])
+def test_ctrl_c_while_the_libraries_load(command: str, when: str) -> None:
+    done = run(command, when, "--help")
+    if "Usage" in done.stdout and when in ("numpy", "cv2"):  # this command does without, up to here
+        assert done.returncode == 0
+        return
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["numpy", "cv2"])
+def test_not_all_do_without(module: str) -> None:
+    assert run("edge-grade", module, "--help").returncode == 130
+
+
+def test_ctrl_c_while_the_engine_loads(tmp_path: Path) -> None:
+    """Libraries in C make an error of their own of it, which would read as an engine that does not work."""
+    prelude = (
+        PRESSED
+        + """
+import importlib.abc
+class Breaking(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "openvino":
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                import time
+                time.sleep(60)
+            except KeyboardInterrupt as error:
+                raise ImportError("initialization failed") from error
+sys.meta_path.insert(0, Breaking())
+"""
+    )
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "eye.png")
+    done = run("edge-grade", "", str(tmp_path), "--debug", prelude=prelude)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
+    """As in a script's background job."""
+    prelude = PRESSED.replace("default_int_handler", "SIG_IGN")
+    done = run("edge-doctor", "typer", "--help", prelude=prelude)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
