@@ -33,7 +33,7 @@ def format_of(width: float, height: float, fps: float, pixels: str = "") -> str:
 
 
 class Camera(Protocol):
-    """A source of frames. All but the properties is called by one thread."""
+    """A source of frames. All but the properties is called by one thread; a live one is closed by another too."""
 
     @property
     def fps(self) -> float:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from edge.camera.packets import Packets, ffmpeg_says
 from edge.camera.shape import check_size, sane_aspect
-from edge.camera.whole import Picture, WholeFrames
+from edge.camera.whole import Picture, WholeFrames, damaged
 from edge.errors import EdgeError, first_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-_MOST_TROUBLES = 1000  # places where a file makes no sense, before the rest of it is given up
 _SLOWEST, _FASTEST = 1.0, 240.0  # a container that claims more has no honest frame rate
 
 
@@ -46,6 +46,7 @@ class Stream:
         address: str,
         timeout: tuple[float, float] | None = None,
         options: dict[str, str] | None = None,
+        cut_off: bool = False,
     ) -> None:
         """Open it and find its video.
 
@@ -54,22 +55,27 @@ class Stream:
             address: a path, or an address with all its secrets.
             timeout: seconds to open it, and to wait for its next packet; None for as long as it takes.
             options: of FFmpeg, for what reads the container.
+            cut_off: a file of which the end is missing, and with it what it promised.
 
         Raises:
             EdgeError: PyAV is missing, or its frames are too large.
             ValueError: there is no video in it, or it cannot be opened at all.
         """
-        self._av = load_av()
+        av = load_av()
         try:
-            self._container: InputContainer = self._av.open(address, timeout=timeout, options=options or {})
-        except (self._av.error.FFmpegError, OSError, ValueError) as error:
+            with ffmpeg_says(av, av.logging.ERROR) as said:
+                self._container: InputContainer = av.open(address, timeout=timeout, options=options or {})
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             raise ValueError(first_line(error)) from error
         try:
             self._stream = self._container.streams.best("video")
             if self._stream is None:
                 raise ValueError("no video in it")
             self._read_header(name)
-            self._frames = WholeFrames(self._av, name, self._stream)
+            self._frames = WholeFrames(av, name, self._stream)
+            live = timeout is not None
+            promised = None if live or cut_off else _promised(self._stream, bool(said))
+            self._packets = Packets(av, self._container, self._stream, self.fps, promised, live)
         except BaseException:
             self._container.close()
             raise
@@ -83,21 +89,33 @@ class Stream:
         self.width = round(width * sane_aspect(float(stream.sample_aspect_ratio or 1)))
         check_size(name, self.width, self.height)
 
+    @property
+    def trouble(self) -> str:
+        """Why it could not be read to its end; empty where it could, or may yet be."""
+        return self._packets.trouble
+
     def pictures(self) -> Generator[Picture, None, None]:
-        """Its frames in the order they are shown, each yet to be made a picture; what makes no sense is passed over.
+        """Its frames in the order they are shown, each yet to be made a picture.
+
+        What makes no sense is passed over; a frame that is known to be missing is a damaged one.
 
         Raises:
             OSError: the network broke off.
         """
-        for _ in range(_MOST_TROUBLES):
-            try:
-                for packet in self._container.demux(self._stream):
-                    yield from self._frames.take(packet)
-                return
-            except EOFError:
-                return
-            except self._av.error.InvalidDataError:  # reading on finds the next place that makes sense
-                continue
+        while (packet := self._packets.next()) is not None:
+            yield from self._frames.miss(self._packets.lost)
+            yield from self._frames.take(packet)
+        yield from self._frames.rest()
+        yield from [damaged] * self._packets.lost
 
     def close(self) -> None:
         self._container.close()
+
+
+def _promised(stream: Any, index_broken: bool) -> int:
+    """How many frames a file says it holds; 0 where it does not say.
+
+    What was cut away with an editor is counted in its header, and left out of its index.
+    """
+    indexed = len(stream.index_entries)
+    return int(stream.frames if index_broken or not indexed else min(stream.frames, indexed))

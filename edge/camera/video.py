@@ -36,13 +36,13 @@ class VideoCamera:
             EdgeError: the file is not a video, not one whole picture is in it, or its pictures are too large.
         """
         self._name = str(path)
-        self._cut_off = is_cut_off(path)
+        self._cut_off = path.is_file() and is_cut_off(path)  # a pipe would wait for somebody to write
         self.missed = 0
         self._next = 0
         self._start = 0.0
         self._ended = False
         try:
-            self._stream = Stream(self._name, self._name)
+            self._stream = Stream(self._name, self._name, cut_off=self._cut_off)
         except ValueError as error:
             raise self._no_video() from error
         self.fps = self._stream.fps or DEFAULT_FPS
@@ -80,7 +80,7 @@ class VideoCamera:
         self._held = next(self._pictures, None)
         if self._held is None and self._cut_off:
             self._ended = True
-            damaged = f", {self.missed} of them damaged" if self.missed else ""
+            damaged = f", {self.missed} of them were left out" if self.missed else ""
             raise EdgeError(
                 f"{self._name} ends in the middle of a frame: its first {self._next} frames could be read{damaged}; "
                 "copy it again if the original is whole."
@@ -95,12 +95,13 @@ class VideoCamera:
 
     def _tell_damage(self) -> None:
         """Once, at the end."""
-        if self.missed and not self._ended:
-            self._ended = True
-            raise EdgeError(
-                f"{self._name} is damaged: {self.missed} of its {self._next} frames were left out; "
-                "copy it again if the original is whole."
-            )
+        if self._ended or not (self.missed or self._stream.trouble):
+            return
+        self._ended = True
+        lost = f"{self.missed} of its {self._next} frames were left out"
+        if self._stream.trouble:
+            lost = f"nothing makes sense behind its first {self._next} frames ({self._stream.trouble}), and {lost}"
+        raise EdgeError(f"{self._name} is damaged: {lost}; copy it again if the original is whole.")
 
     def _made(self, picture: Picture) -> NDArray[np.uint8] | None:
         try:
@@ -126,5 +127,6 @@ class VideoCamera:
         if self._cut_off:
             return EdgeError(f"{self._name} is cut off before its first picture or its index; copy the video again.")
         return EdgeError(
-            f"{self._name} is not a video with pictures that can be decoded; convert it to MP4 with H.264."
+            f"{self._name} is not a video with pictures that can be decoded: copy it again, or convert it to MP4 with "
+            "H.264."
         )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.jpeg import whole_jpeg
+from edge.camera.packets import ffmpeg_says
 from edge.camera.shape import check_size, with_square_pixels
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Picture = Callable[[], "NDArray[np.uint8] | None"]  # makes the picture of a frame; None where that is damaged
 # What libavcodec writes to its log when it decodes a packet that is damaged, or before which one is missing. Of a frame
 # that is marked we would hear only when it is shown, and those predicted from it may be shown before.
+_KEYS = 8
 _FAULTS = ("frame num gap", "missing reference", "reference picture missing", "error while decoding", "concealing")
 
 
@@ -49,44 +51,79 @@ class WholeFrames:
         self._rotation = 0
         self._spoilt = False
         self._spoilt_at = -1
+        self._taken = self._given = 0  # packets, pictures
+        self._shown_less = 0  # packets of which no picture was made, as far as nothing was damaged
+        self._keys: dict[int | None, int] = {}  # numbers of the newest key packets, by when they are shown
 
     def take(self, packet: Packet[Any]) -> list[Picture]:
-        """The frames that come out with one packet, oldest first; the last packet is empty, and brings the rest."""
-        if self._strict is None and packet.size:
+        """The frames that come out with one packet, oldest first."""
+        if not packet.size:  # to a decoder the end of everything; to us a frame that is missing
+            return self.miss(1)
+        if packet.is_keyframe:
+            self._keys = {**dict(list(self._keys.items())[-_KEYS + 1 :]), packet.pts: self._taken}
+        self._taken += 1
+        found = self._found(packet)
+        self._given += len(found)
+        return found
+
+    def _found(self, packet: Packet[Any]) -> list[Picture]:
+        if self._strict is None:
             self._strict = self._is_one_jpeg(packet)
             if self._strict is None:
-                return [_damaged]
+                return [damaged]
         if self._strict:
-            return [functools.partial(self._jpeg, bytes(packet), packet.is_corrupt)] if packet.size else []
+            return [functools.partial(self._jpeg, bytes(packet), packet.is_corrupt)]
         frames, fault = self._decode(packet)
         if fault:
             self._spoil(packet.pts)
-        found = [self._judged(frame) for frame in frames]
-        return [*found, _damaged] if fault and not frames else found
+        found = self._judged(frames)
+        return [*found, damaged] if fault and not frames else found
 
-    def _decode(self, packet: Packet[Any]) -> tuple[list[VideoFrame], bool]:
+    def miss(self, frames: int) -> list[Picture]:
+        """Frames that never came: what is predicted from them is damaged too."""
+        if frames:
+            self._spoilt = True
+        self._taken, self._given = self._taken + frames, self._given + frames
+        return [damaged] * frames
+
+    def rest(self) -> list[Picture]:
+        """The frames that the decoder still holds, after the last packet."""
+        found = [] if self._strict else self._judged(self._decode(None)[0])
+        self._given += len(found)
+        swallowed = self._taken - self._given - self._shown_less if self._spoilt else 0
+        return found + [damaged] * swallowed
+
+    def _decode(self, packet: Packet[Any] | None) -> tuple[list[VideoFrame], bool]:
         """Frames, and whether something was lost before or in this packet."""
-        log = self._av.logging
-        before = log.get_level()
-        log.set_level(log.DEBUG)
         try:
-            with log.Capture() as said:
-                frames = self._codec.decode(packet if packet.size else None)
+            with ffmpeg_says(self._av, self._av.logging.DEBUG) as said:
+                frames = self._codec.decode(packet)
         except EOFError:
             return [], False
         except self._av.error.FFmpegError:
             return [], True
-        finally:
-            log.set_level(before)
-        return frames, packet.is_corrupt or any(fault in line.lower() for _, _, line in said for fault in _FAULTS)
+        lost = packet is not None and packet.is_corrupt
+        return frames, lost or any(fault in line.lower() for _, _, line in said for fault in _FAULTS)
 
-    def _judged(self, frame: VideoFrame) -> Picture:
-        at = frame.pts if frame.pts is not None else frame.dts
-        if frame.is_corrupt:
-            self._spoil(at)
-        elif frame.key_frame and (at is None or at > self._spoilt_at):
-            self._spoilt = False
-        return _damaged if self._spoilt else functools.partial(self._picture, frame)
+    def _judged(self, frames: list[VideoFrame]) -> list[Picture]:
+        found: list[Picture] = []
+        for frame in frames:
+            at = frame.pts if frame.pts is not None else frame.dts
+            if frame.is_corrupt:
+                self._spoil(at)
+            elif frame.key_frame and (at is None or at > self._spoilt_at):
+                found += self._swallowed(at, self._given + len(found))
+                self._spoilt = False
+            found.append(damaged if self._spoilt else functools.partial(self._picture, frame))
+        return found
+
+    def _swallowed(self, at: int | None, given: int) -> list[Picture]:
+        """At a key frame: what a decoder that lost its way has kept to itself before it."""
+        less = self._keys[at] - given if at in self._keys else self._shown_less
+        if self._spoilt:
+            return [damaged] * (less - self._shown_less)
+        self._shown_less = max(0, less)
+        return []
 
     def _spoil(self, at: int | None) -> None:
         self._spoilt = True
@@ -121,5 +158,5 @@ class WholeFrames:
         return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
 
 
-def _damaged() -> None:
+def damaged() -> None:
     """The picture of a frame that must not be shown."""

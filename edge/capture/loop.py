@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +15,7 @@ from edge.absence import gone_for_sure
 from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
-from edge.capture.pace import Pace
+from edge.capture.reading import NO_LIMITS, Limits, read_all
 from edge.errors import EdgeError, EngineError, MisfitError, first_line
 from edge.guidance import Guide, Hint
 from edge.model import QualityModel
@@ -74,17 +73,6 @@ class Counts:
         return float(np.percentile(list(self.latencies_ms), percentile)) if self.latencies_ms else 0.0
 
 
-@dataclass(frozen=True)
-class Limits:
-    """When to end before the source does."""
-
-    frames: int | None = None
-    seconds: float | None = None  # of the source's own time
-
-
-NO_LIMITS = Limits()
-
-
 def grade_stream(
     camera: Camera,
     model: QualityModel,
@@ -119,8 +107,11 @@ def grade_stream(
     def ended() -> bool:
         return stop.is_set() or halt.is_set()
 
+    def seen() -> None:
+        counts.seen += 1
+
     reader = threading.Thread(
-        target=_read_all, args=(camera, mailbox, counts, limits, fast, ended, report), name="camera", daemon=True
+        target=read_all, args=(camera, mailbox, seen, limits, fast, ended, report), name="camera", daemon=True
     )
     first, began = None, 0.0
     try:
@@ -148,9 +139,9 @@ def grade_stream(
     finally:
         halt.set()
         mailbox.close()
-        if reader.ident is None:  # it never ran, so it cannot close the camera
+        if reader.ident is None or camera.live:  # it never ran, or may be trying to reach a camera that is lost
             camera.close()
-        else:
+        if reader.ident is not None:
             reader.join(_GOODBYE_S)
         counts.dropped = mailbox.dropped
 
@@ -194,71 +185,3 @@ class _Grader:
             return None
         self._in_a_row = 0
         return told
-
-
-def _read_all(
-    camera: Camera,
-    mailbox: Mailbox,
-    counts: Counts,
-    limits: Limits,
-    fast: bool,
-    ended: Callable[[], bool],
-    report: Callable[[str], None],
-) -> None:
-    """The camera's thread: read, wait until the frame is due, leave it in the mailbox."""
-    pace = None if camera.live or fast else Pace(camera.fps)
-    try:
-        for frame in _frames(camera, limits, pace, ended, report):
-            if frame is not None and pace is not None and not _wait_until(pace.due(frame.timestamp), ended):
-                break
-            counts.seen += 1
-            if frame is None:
-                mailbox.drop()
-            elif pace is None:
-                mailbox.put(frame, wait=not camera.live)
-            else:
-                pace.shown()
-                mailbox.put(dataclasses.replace(frame, behind=pace.behind), wait=False)
-        mailbox.close()
-    except Exception as error:  # the grading thread tells it
-        failure = EdgeError(f"the source failed ({first_line(error)}); start again, or try another source.")
-        failure.__cause__ = error
-        mailbox.close(failure)
-    finally:
-        camera.close()
-
-
-def _frames(
-    camera: Camera, limits: Limits, pace: Pace | None, ended: Callable[[], bool], report: Callable[[str], None]
-) -> Iterator[Frame | None]:
-    """The frames within the limits, None for one passed over; one that cannot be read is reported and left out."""
-    last: float | None = None  # timestamp of the last frame within the limits
-    given = 0
-    while not ended() and (limits.frames is None or given < limits.frames):
-        due = pace.next_due if pace is not None else None
-        if due is not None and last is not None and due > last:
-            return
-        frame = None
-        try:
-            if pace is not None and pace.passes_over():
-                if not camera.skip():
-                    return
-            elif (frame := camera.read()) is None:
-                return
-        except EdgeError as problem:
-            report(str(problem))
-            continue
-        if frame is not None:
-            if last is None and limits.seconds is not None:
-                last = frame.timestamp + limits.seconds - 1e-6
-            if last is not None and frame.timestamp > last:
-                return
-        yield frame
-        given += 1
-
-
-def _wait_until(moment: float, ended: Callable[[], bool]) -> bool:
-    """Sleep until a moment of ``time.monotonic``; False where the session ended meanwhile."""
-    while not ended() and (left := moment - time.monotonic()) > 0:
-        time.sleep(min(left, 0.1))
-    return not ended()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import random
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 pytest.importorskip("av")
 
 from edge.camera.address import without_secrets
+from edge.camera.container import is_cut_off
 from edge.camera.jpeg import whole_jpeg
 from edge.camera.network import NetworkCamera
 from edge.camera.open import open_camera
@@ -165,6 +167,150 @@ def test_without_pyav_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(EdgeError, match=r"read by PyAV, .* pip install av\.$"):
         open_camera(str(tmp_path / "clip.avi"))
+
+
+# --- one bad place in a recording is not its end
+
+
+def say_size(path: Path, number: int, size: int) -> None:
+    """Make the index of an MP4 or MOV say that one of its packets has another size."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"stsz") + 16 + 4 * number
+    data[at : at + 4] = size.to_bytes(4, "big")
+    path.write_bytes(data)
+
+
+def count(path: Path, whole: list[np.ndarray] | None = None) -> tuple[int, int, list[str]]:
+    """Frames given and left out, and what was said; all that is given is whole where it can be told."""
+    camera = VideoCamera(path)
+    frames, notes = read_all(camera)
+    assert [frame.index for frame in frames] == sorted({frame.index for frame in frames})
+    assert whole is None or all(is_whole(frame, whole) for frame in frames)
+    assert not camera.missed or re.search(f"{camera.missed} of (them|its [0-9]+ frames) were left out", notes[0])
+    camera.close()
+    return len(frames), camera.missed, notes
+
+
+@pytest.mark.parametrize("size", [0, 1, 5_000_000, 0x7FFFFFFF], ids=["empty", "tiny", "beyond the end", "absurd"])
+@pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("libx264", "mp4"), ("mjpeg", "mov")])
+def test_all_that_an_index_promises_is_given_or_counted(
+    tmp_path: Path, write_clip: Writer, codec: str, suffix: str, size: int
+) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    whole = write_clip(path, codec, 60)
+    say_size(path, 26, size)
+    given, missed, notes = count(path, whole)
+    assert given >= 20
+    assert missed > 0
+    assert abs(given + missed - 60) <= 2
+    assert len(notes) == 1
+
+
+def write_with_sound(path: Path, frames: int = 90) -> None:
+    """Sound between the pictures, as every phone writes it, so that a wrong size spoils no other packet."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        pictures, sound = container.add_stream("libx264", rate=30), container.add_stream("aac", rate=48000)
+        pictures.width, pictures.height, pictures.pix_fmt, pictures.options = 320, 240, "yuv420p", {"g": "15"}
+        for number in range(frames):
+            image = np.random.default_rng(number).integers(0, 255, (30, 40, 3), np.uint8)
+            shown = av.VideoFrame.from_ndarray(cv2.resize(image, (320, 240)), format="bgr24")
+            heard = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.float32), format="fltp", layout="mono")
+            heard.sample_rate, heard.pts = 48000, number * 1600
+            for stream, frame in ((pictures, shown), (sound, heard)):
+                container.mux(stream.encode(frame))
+        for stream in (pictures, sound):
+            container.mux(stream.encode(None))
+
+
+def test_behind_a_packet_that_seems_to_end_the_file_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_with_sound(path)
+    assert count(path) == (90, 0, [])
+    say_size(path, 26, 5_000_000)
+    given, missed, notes = count(path)
+    assert given + missed == 90
+    assert 0 < missed <= 16  # up to the next key frame
+    assert len(notes) == 1
+
+
+def spoilt_files(data: bytes, tries: int) -> Iterator[bytes]:
+    """A file with a hole, zeros or noise somewhere behind its header."""
+    dice = random.Random(0)
+    for _ in range(tries):
+        hurt, length = bytearray(data), dice.choice([8, 64, 1000, 4000])
+        at = dice.randrange(len(data) // 20, len(data) * 19 // 20)
+        how = dice.choice(["hole", "zeros", "noise"])
+        hurt[at : at + length] = b"" if how == "hole" else bytes(length) if how == "zeros" else dice.randbytes(length)
+        yield bytes(hurt)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [("libx264", "mkv"), ("mjpeg", "mkv"), ("libvpx", "webm"), ("mjpeg", "avi"), ("mpeg4", "avi"), ("mjpeg", "mjpeg"),
+     ("libx264", "ts")],
+)  # fmt: skip
+def test_damage_anywhere_is_passed_over_and_told_of(
+    tmp_path: Path, write_clip: Writer, codec: str, suffix: str
+) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    write_clip(path, codec, 60)
+    counted = suffix not in ("mjpeg", "ts")  # nothing tells how many frames these hold
+    for hurt in spoilt_files(path.read_bytes(), 15):
+        path.write_bytes(hurt)
+        given, missed, notes = count(path)
+        assert given >= 30
+        assert len(notes) == (missed > 0 or is_cut_off(path))
+        assert not counted or is_cut_off(path) or abs(given + missed - 60) <= 2
+
+
+def test_packets_in_the_wrong_order_are_all_read(tmp_path: Path, write_clip: Writer) -> None:
+    path = tmp_path / "clip.mkv"
+    kept: dict[int, bytes] = {}
+
+    def swap(number: int, data: bytes) -> bytes:
+        kept[number] = data
+        return kept[number - 1] if number == 21 else data if number != 20 else first
+
+    write_clip(path, "mjpeg", 1)
+    first = b""
+    given = write_clip(path, "mjpeg", 40, lambda number, data: data)
+    first = cv2.imencode(".jpg", given[21])[1].tobytes()
+    write_clip(path, "mjpeg", 40, swap)
+    assert count(path) == (40, 0, [])
+
+
+def test_a_recording_that_fails_again_and_again_ends(
+    tmp_path: Path, write_clip: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one on a disk that has become unreadable, or a playlist whose next part is no video."""
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mkv"
+    write_clip(path, "mjpeg", 20)
+    camera = VideoCamera(path)
+    stream = camera._stream._packets
+    demux, asked = stream._container.demux, [0]
+
+    class Failing:
+        """A container of which nothing more can be read behind its tenth packet."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(container, name)
+
+        def demux(self, *which: object) -> Iterator[object]:
+            asked[0] += 1
+            if asked[0] > 10:
+                raise av.error.OSError(5, "Input/output error")
+            return demux(*which)
+
+    container = stream._container
+    stream._container = Failing()  # type: ignore[assignment]
+    frames, notes = read_all(camera)
+    assert 10 <= len(frames) <= 12
+    assert len(notes) == 1
+    assert "nothing makes sense behind its first" in notes[0]
+    assert "Input/output error" in notes[0]
+    assert asked[0] < 3000
 
 
 # --- JPEG over HTTP, one part a frame

@@ -15,8 +15,10 @@ import pytest
 from edge.camera.protocol import Frame
 from edge.capture import loop as loop_module
 from edge.capture import pace as pace_module
-from edge.capture.loop import Counts, Graded, Limits, grade_stream
+from edge.capture import reading as reading_module
+from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.mailbox import Mailbox
+from edge.capture.reading import Limits
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError
 from edge.model import QualityModel
@@ -125,6 +127,8 @@ class PatientClock:
     def monotonic(self) -> float:
         return self._now
 
+    time = monotonic
+
     def sleep(self, seconds: float) -> None:
         """Of the loop, which has the next frame in its hand."""
         self._pass(seconds, self._camera.given - 1)
@@ -155,8 +159,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> Patient:
     def put(camera: Recording, counts: Counts) -> PatientClock:
         clock = PatientClock(camera, counts)
         camera.clock = clock.of_camera()
-        monkeypatch.setattr(loop_module, "time", clock)
-        monkeypatch.setattr(pace_module, "time", clock)
+        for module in (loop_module, pace_module, reading_module):
+            monkeypatch.setattr(module, "time", clock)
         return clock
 
     return put
@@ -257,7 +261,7 @@ def test_the_limits_hold_for_frames_that_are_passed_over(model: QualityModel) ->
 
 def test_fast_grades_every_frame_without_waiting(model: QualityModel, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(loop_module, "_wait_until", lambda moment, ended: waited.append(moment))
+    monkeypatch.setattr(reading_module, "_wait_until", lambda moment, ended: waited.append(moment))
     graded, counts, _ = run(Recording(30, fps=2.0), slower(model, 0.005), fast=True)
     assert waited == []
     assert [g.frame.index for g in graded] == list(range(30))
@@ -307,6 +311,38 @@ def test_a_failing_camera_thread_is_one_sentence_after_its_frames(model: Quality
         graded.extend(stream)
     assert len(graded) == 3
     assert camera.closed
+
+
+class Broken(Recording):
+    """Says the same for ever from one of its frames on, or something else each time."""
+
+    def __init__(self, at: int, same: bool) -> None:
+        super().__init__(10**9)
+        self._at, self._same = at, same
+
+    def read(self) -> Frame | None:
+        frame = super().read()
+        if self.given <= self._at:
+            return frame
+        if not self._same and self.given == 100:
+            return None
+        raise EdgeError("the cable is torn." if self._same else f"picture {self.given} is torn.")
+
+
+def test_a_source_that_says_the_same_for_ever_ends(model: QualityModel) -> None:
+    said: list[str] = []
+    stream = grade_stream(Broken(5, True), model, Counts(), fast=True, stop=threading.Event(), report=said.append)
+    graded = []
+    with pytest.raises(EdgeError, match=r"^the source failed \(the cable is torn\); start again, or try another"):
+        graded.extend(stream)
+    assert len(graded) == 5
+    assert said == ["the cable is torn."]
+
+
+def test_a_source_with_many_broken_pictures_goes_on(model: QualityModel) -> None:
+    graded, _, said = run(Broken(5, False), model, fast=True)
+    assert len(graded) == 5
+    assert len(said) == 99 - 5
 
 
 def test_a_failing_engine_is_one_sentence(model: QualityModel) -> None:

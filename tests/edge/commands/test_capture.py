@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 import edge
 from edge.bundle import default_model, read_bundle
 from edge.camera.demo import DemoCamera
-from edge.capture import loop
+from edge.capture import reading
 from edge.commands.capture import app
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
@@ -188,13 +188,13 @@ def test_json_is_a_line_per_frame_and_nothing_else(clip: Path) -> None:
 
 def test_the_pace_is_the_clips_own(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    wait_until = loop._wait_until
+    wait_until = reading._wait_until
 
     def noting(moment: float, ended: Callable[[], bool]) -> bool:
         waited.append(moment)
         return wait_until(moment, ended)
 
-    monkeypatch.setattr(loop, "_wait_until", noting)
+    monkeypatch.setattr(reading, "_wait_until", noting)
     code, _, _ = invoke(clip, "--out", tmp_path / "out")
     assert code == 0
     assert waited[-1] - waited[0] >= 15 / 30 - 1e-6  # each frame is waited for until it is due
