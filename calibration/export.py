@@ -11,6 +11,7 @@ import onnx
 import onnxsim
 import torch
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -21,6 +22,8 @@ from trainer.networks import Student
 OPSET = 18
 INPUT, OUTPUT = "image", "maps"
 _LARGEST = 2 << 30  # bytes, of a protobuf
+_SMALL = 1024  # bytes; shapes are smaller
+_OF_SHAPES = ("ConstantOfShape", "Mul", "Equal", "Where")
 _WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize", "Range")  # float32 in a float16 graph
 
 
@@ -109,7 +112,7 @@ def raw_onnx(network: nn.Module, size: int) -> onnx.ModelProto:
             f"the network has {weights / 2**30:.1f} GiB of weights, and a graph holds less than {_LARGEST >> 30}: take "
             "a smaller backbone."
         )
-    return _store_int8_weights(_exported(network, size))
+    return _settle_shapes(_store_int8_weights(_exported(network, size)))
 
 
 def half_of(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -144,6 +147,20 @@ def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
             output_names=[OUTPUT],
         )
     return onnx.load_from_string(buffer.getvalue())
+
+
+def _settle_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What is computed of shapes alone becomes a constant: a bundle's reader wants every shape before it runs."""
+    graph = model.graph
+    known = {each.name: numpy_helper.to_array(each) for each in graph.initializer if each.ByteSize() < _SMALL}
+    known |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
+    for node in list(graph.node):
+        if node.op_type in _OF_SHAPES and all(name in known for name in node.input):
+            (value,) = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
+            known[node.output[0]] = found = np.asarray(value)
+            graph.initializer.append(numpy_helper.from_array(found, node.output[0]))
+            graph.node.remove(node)
+    return model
 
 
 def _store_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:

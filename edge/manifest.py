@@ -11,6 +11,7 @@ import yaml
 
 from edge.errors import EdgeError
 from edge.manifest_values import colour, mapping, need, number, sequence, text, whole, wrong
+from edge.plain_yaml import load_plain
 
 SCHEMA = 2
 Region = Literal["disc", "macula", "periphery"]
@@ -20,6 +21,7 @@ REGIONS: tuple[Region, ...] = get_args(Region)
 LANDMARKS: tuple[Region, ...] = REGIONS[:2]  # the regions that a network can point at; the rest is periphery
 MAPS: tuple[MapName, ...] = get_args(MapName)  # in the order of the network's output; degradation may stand alone
 _LEAST = 1e-6  # weight of the periphery
+LEAST_RADIUS = 8  # pixels, of a field that is given as a circle
 _SIDES = (8, 8192)  # pixels; a larger tensor is a damaged manifest, not a network for a camera
 
 
@@ -112,9 +114,8 @@ def read_manifest(data: bytes) -> Manifest:
             message names the field; the caller adds the file.
     """
     try:
-        tree = yaml.safe_load(data)
-    # PyYAML lets the errors of int(), datetime() and deep recursion through.
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        tree = load_plain(data)
+    except ValueError as error:
         raise EdgeError(f"the manifest is not YAML ({_brief(error)})") from error
     if not isinstance(tree, dict):
         raise EdgeError("the manifest is not a list of fields")
@@ -175,6 +176,8 @@ def _field(value: Any) -> str:
     found = text(value, "field")
     if not re.fullmatch(r"frame|learn|circle:\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?", found):
         raise wrong("field", "frame, learn or circle:X,Y,R")
+    if found.startswith("circle") and float(found.rsplit(",", 1)[1]) < LEAST_RADIUS:
+        raise wrong("field", f"a circle with a radius of {LEAST_RADIUS} pixels or more")
     return found
 
 

@@ -20,6 +20,7 @@ DEVICE |= {"gi"}
 DEVICE |= {"pydicom"}  # DICOM, written and read, imported only where it is asked for
 DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in a process of its own
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
+DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is
 DEVICE |= {"aiohttp"}  # the preview page, imported only where one is served
 
 

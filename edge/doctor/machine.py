@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.doctor.finding import Finding, missing, ok, text_of, try_python, warning
 from edge.engines.cache import cache_folder
+from edge.engines.keep import check_own_folder
 from edge.engines.quiet import QUIETLY
 from edge.errors import EdgeError
 
@@ -51,6 +52,8 @@ def _disk() -> Finding:
         folder = cache_folder()
         there = next(each for each in (folder, *folder.parents) if each.exists())
         free = shutil.disk_usage(there).free >> 20
+        if there == folder and folder.is_dir():
+            check_own_folder(folder)
     except (EdgeError, OSError) as error:
         return missing("engine cache", str(error), "set EFIQA_CACHE to a folder that can be written")
     found = f"{folder}, {free} MiB free"

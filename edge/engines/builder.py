@@ -17,6 +17,7 @@ from edge.atomic import write_atomically
 from edge.bundle import Bundle
 from edge.engines.cache import CURRENT
 from edge.engines.checks import UnavailableError, check_network
+from edge.engines.keep import make_own_folder, read_own
 from edge.engines.tensorrt_log import Log, logger_of
 from edge.errors import EdgeError
 
@@ -139,16 +140,16 @@ def _aim_at_dla(
 def _use_timings(config: TRT.IBuilderConfig, path: Path) -> None:
     """Start from what was timed before; a file that TensorRT does not take counts as none."""
     try:
-        before = path.read_bytes()
-    except OSError:
+        before = read_own(path)
+    except (OSError, EdgeError):
         before = b""
     if not config.set_timing_cache(config.create_timing_cache(before), False):
         config.set_timing_cache(config.create_timing_cache(b""), False)
 
 
 def _keep_timings(config: TRT.IBuilderConfig, path: Path) -> None:
-    with contextlib.suppress(OSError):  # the next build takes longer, no more
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError, EdgeError):  # the next build takes longer, no more
+        make_own_folder(path.parent)
         write_atomically(path, bytes(config.get_timing_cache().serialize()))
 
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from edge.atomic import write_atomically
 from edge.bundle import ONNX, Bundle
+from edge.engines.keep import make_own_folder, read_own
 from edge.engines.lock import alone
 from edge.errors import EdgeError
 
@@ -181,10 +182,10 @@ def find(key: Key) -> Built | None:
     """The cached engine, or None where there is none or it is not what its sidecar says."""
     try:
         engine, beside = _paths(key)
-        description, data = beside.read_bytes(), engine.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        description, data = read_own(beside), read_own(engine)
+    except (FileNotFoundError, NotADirectoryError, EdgeError):  # of the last it is told when the engine is to be kept
         return None
-    except (OSError, EdgeError) as error:
+    except OSError as error:
         log.warning("warning: the engine cache cannot be read (%s)", error)
         return None
     if not data or description != sidecar(key, data):
@@ -196,7 +197,7 @@ def find(key: Key) -> Built | None:
 def _keep(key: Key, data: bytes) -> Path:
     """Engine first: without a sidecar that fits, nobody loads it."""
     engine, beside = _paths(key)
-    engine.parent.mkdir(parents=True, exist_ok=True)
+    make_own_folder(engine.parent)
     write_atomically(engine, data)
     write_atomically(beside, sidecar(key, data))
     return engine
@@ -207,10 +208,10 @@ def read_note(built: Built, device: Mapping[str, str]) -> dict[str, Any] | None:
     if built.path is None:
         return None
     try:
-        note = json.loads(_note(built.path).read_bytes())
+        note = json.loads(read_own(_note(built.path)))
         if note["engine"] == hashlib.sha256(built.data).hexdigest() and note["device"] == dict(device):
             return dict(note["facts"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, EdgeError, ValueError, LookupError, TypeError, RecursionError):
         pass
     return None
 

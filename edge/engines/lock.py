@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edge.engines.keep import make_own_folder, open_own
 from edge.errors import EdgeError
 
 try:
@@ -43,9 +44,9 @@ def alone(where: Callable[[], Path]) -> Iterator[None]:
 
 def _lock(path: Path) -> tuple[int, Path]:
     """Take a lock file; one that its last holder removed while we waited for it is no lock any more."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_own_folder(path.parent)
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        file = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.engines.onnx_file import Graph, Node, read_graph
+from edge.engines.onnx_file import Graph, Node, graph_of
 from edge.errors import EdgeError
+from edge.network.rules import parse_network
+from edge.network.shapes import measure
 
 Array = NDArray[Any]
+_MOST_OPERATIONS = 10**11  # of a frame: a minute here; a student needs a hundredth
+_LARGEST = 1 << 28  # elements
 
 
 class UnknownOperationError(EdgeError):
@@ -41,19 +45,28 @@ class Reference:
     """A network, parsed once for several frames."""
 
     def __init__(self, onnx: bytes) -> None:
-        self._graph: Graph = read_graph(onnx)
+        model = parse_network(onnx)
+        self._graph: Graph = graph_of(model)
         for node in self._graph.nodes:
             if node.kind not in _OPERATIONS:
                 raise UnknownOperationError(f"the operation {node.kind} of node {node.name} is not computed here")
         if len(self._graph.inputs) != 1 or len(self._graph.outputs) != 1:
             raise EdgeError("the network does not have one input and one output")
+        cost = measure(model, len(onnx))
+        if cost.operations > _MOST_OPERATIONS:
+            raise UnknownOperationError(f"{cost.operations:.1e} operations are too many to be computed here")
+        self._kept = {self._graph.outputs[0][0]}
+        self._last = {name: step for step, node in enumerate(self._graph.nodes) for name in node.inputs}
 
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """Output for a float32 input."""
         values: dict[str, Array] = {**self._graph.constants, self._graph.inputs[0][0]: tensor}
         try:
-            for node in self._graph.nodes:
+            for step, node in enumerate(self._graph.nodes):
                 values[node.outputs[0]] = _OPERATIONS[node.kind](node, [values[name] for name in node.inputs if name])
+                for name in node.inputs:
+                    if self._last[name] == step and name not in self._kept:
+                        values.pop(name, None)
             return np.asarray(values[self._graph.outputs[0][0]], dtype=np.float32)
         except (ValueError, KeyError, IndexError, TypeError) as error:  # a form of a known operation that is not known
             raise UnknownOperationError(f"the network cannot be computed: {type(error).__name__}: {error}") from error
@@ -92,6 +105,8 @@ def _conv(node: Node, given: list[Array]) -> Array:
     padded = np.pad(x[0], ((0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
     height = (padded.shape[1] - spread_y * (rows - 1) - 1) // down + 1
     width = (padded.shape[2] - spread_x * (columns - 1) - 1) // across + 1
+    if x.shape[1] * rows * columns * height * width > _LARGEST:
+        raise UnknownOperationError(f"node {node.name} is too large to be computed here")
     seen = np.empty((x.shape[1], rows, columns, height, width), np.float32)
     for row, column in itertools.product(range(rows), range(columns)):
         top, left = row * spread_y, column * spread_x

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 from edge.bundle import (
     MANIFEST,
@@ -29,7 +30,25 @@ from edge.bundle import (
 from edge.errors import EdgeError
 from edge.manifest import SCHEMA, read_manifest, write_manifest
 
-NETWORK = bytes(range(256)) * 3
+
+def a_network(maps: int = 3) -> bytes:
+    """A convolution of 8x8 blocks and a sigmoid."""
+    weights = np.zeros((maps, 3, 8, 8), np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["image", "weights"], ["sums"], kernel_shape=[8, 8], strides=[8, 8]),
+            helper.make_node("Sigmoid", ["sums"], ["maps"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("maps", TensorProto.FLOAT, [1, maps, 4, 4])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 18)])
+    return bytes(model.SerializeToString())
+
+
+NETWORK = a_network()
 
 LIKE = Manifest(
     name="tiny, für Tests",

@@ -1,19 +1,18 @@
-"""Tiny bundles for the engines' tests, written byte by byte: a camera's environment has no onnx package."""
+"""Tiny bundles for the engines' tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from edge.bundle import MAPS, Bundle, Manifest, Region, Thresholds, write_bundle
 
 MakeBundle = Callable[..., Bundle]
 SIZE, GRID = 32, 4
-_FLOAT, _INT8 = 1, 3  # TensorProto.DataType
 
 
 @pytest.fixture(autouse=True)
@@ -78,71 +77,38 @@ def tiny_onnx(
     reads: str = "image",
 ) -> bytes:
     """One map for each bias; ``side`` -1 leaves height and width of the input open."""
-    maps = len(biases)
+    from onnx import TensorProto, helper, numpy_helper
+
+    maps, anything = len(biases), [side if side > 0 else "any"] * 2
     weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)).astype(np.int8)
-    zero, scale = np.int8(0), np.float32(0.01)
     read = ["image_dq", "exact" if float_weights else "weights_dq", "bias"]
     nodes = [
         _node("QuantizeLinear", [reads, "scale", "zero"], "image_q"),
         _node("DequantizeLinear", ["image_q", "scale", "zero"], "image_dq"),
         _node("DequantizeLinear", ["weights", "weights_scale", "zero"], "weights_dq"),
-        _node(
-            "Conv",
-            read,
-            "sums",
-            kernel_shape=[8, 8],
-            strides=[8, 8],
-        ),
+        _node("Conv", read, "sums", kernel_shape=[8, 8], strides=[8, 8]),
         _node(last, ["sums"], "maps"),
     ]
-    tensors = [
-        _tensor("scale", np.asarray(scale)),
-        _tensor("zero", np.asarray(zero)),
-        _tensor("weights", weights),
-        _tensor("weights_scale", np.asarray(np.float32(0.001))),
-        _tensor("exact", weights.astype(np.float32) * np.float32(0.001)),
-        _tensor("bias", np.asarray(biases, np.float32)),
-    ]
-    graph = b"".join(_bytes(1, each) for each in nodes) + _bytes(2, b"tiny") + b"".join(_bytes(5, t) for t in tensors)
-    graph += _bytes(11, _value(reads, (1, 3, side, side))) + _bytes(12, _value("maps", (1, maps, GRID, GRID)))
-    return _int(1, 8) + _bytes(8, _bytes(1, b"") + _int(2, 18)) + _bytes(7, graph)
-
-
-def _varint(value: int) -> bytes:
-    out = b""
-    while value > 127:
-        out, value = out + bytes([value & 127 | 128]), value >> 7
-    return out + bytes([value])
-
-
-def _int(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
-
-
-def _node(kind: str, inputs: list[str], output: str, **ints: list[int]) -> bytes:
-    attributes = [
-        _bytes(1, name.encode()) + b"".join(_int(8, each) for each in values) + _int(20, 7)
-        for name, values in ints.items()
-    ]
-    return (
-        b"".join(_bytes(1, each.encode()) for each in inputs)
-        + _bytes(2, output.encode())
-        + _bytes(3, f"make_{output}".encode())
-        + _bytes(4, kind.encode())
-        + b"".join(_bytes(5, each) for each in attributes)
+    tensors = {
+        "scale": np.float32(0.01),
+        "zero": np.int8(0),
+        "weights": weights,
+        "weights_scale": np.float32(0.001),
+        "exact": weights.astype(np.float32) * np.float32(0.001),
+        "bias": np.asarray(biases, np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(reads, TensorProto.FLOAT, [1, 3, *anything])],
+        [helper.make_tensor_value_info("maps", TensorProto.FLOAT, [1, maps, GRID, GRID])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in tensors.items()],
     )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 18)])
+    return bytes(model.SerializeToString())
 
 
-def _tensor(name: str, values: NDArray[np.float32] | NDArray[np.int8]) -> bytes:
-    kind = _INT8 if values.dtype == np.int8 else _FLOAT
-    dims = b"".join(_int(1, each) for each in values.shape)
-    return dims + _int(2, kind) + _bytes(8, name.encode()) + _bytes(9, values.tobytes())
+def _node(kind: str, inputs: list[str], output: str, **settings: list[int]) -> Any:
+    from onnx import helper
 
-
-def _value(name: str, shape: tuple[int, ...]) -> bytes:
-    dims = b"".join(_bytes(1, _int(1, each) if each > 0 else _bytes(2, b"any")) for each in shape)
-    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _int(1, _FLOAT) + _bytes(2, dims)))
+    return helper.make_node(kind, inputs, [output], f"make_{output}", **settings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 import threading
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_auto_says_why_nothing_works(make_bundle: MakeBundle, monkeypatch: pytes
 @pytest.mark.usefixtures("cpu_only")
 def test_auto_gives_the_last_engine_s_own_reason(make_bundle: MakeBundle) -> None:
     with pytest.raises(EdgeError, match=r"^OpenVINO cannot take the network in .*bad\.efiqa"):
-        open_engine(make_bundle(b"garbage", "bad.efiqa"))
+        open_engine(dataclasses.replace(make_bundle(name="bad.efiqa"), onnx=b"garbage"))
 
 
 @pytest.mark.usefixtures("cpu_only")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import concurrent.futures
 from collections.abc import Callable
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_no_threads(make_bundle: MakeBundle) -> None:
 
 @pytest.mark.parametrize("onnx", [b"", b"garbage" * 100])
 def test_a_network_that_is_no_onnx(make_bundle: MakeBundle, onnx: bytes) -> None:
-    bundle = make_bundle(onnx, "bad.efiqa")
+    bundle = dataclasses.replace(make_bundle(name="bad.efiqa"), onnx=onnx)
     with pytest.raises(EdgeError, match=r"bad\.efiqa.*edge-calibrate"):
         OpenVinoEngine(bundle)
 
@@ -141,7 +142,7 @@ def test_a_network_that_is_no_onnx(make_bundle: MakeBundle, onnx: bytes) -> None
 def test_an_unknown_operator_is_named(make_bundle: MakeBundle) -> None:
     onnx = make_bundle().onnx.replace(b"\x22\x04Conv", b"\x22\x04Warp")
     with pytest.raises(EdgeError, match=r"bad\.efiqa.*Warp"):
-        OpenVinoEngine(make_bundle(onnx, "bad.efiqa"))
+        OpenVinoEngine(dataclasses.replace(make_bundle(name="bad.efiqa"), onnx=onnx))
 
 
 def test_a_network_unlike_its_manifest(make_bundle: MakeBundle) -> None:

@@ -90,7 +90,7 @@ def test_each_build_hears_the_builder_also_where_an_earlier_one_is_still_held(ma
 def test_an_unknown_operator_is_named_with_its_node(make_bundle: MakeBundle) -> None:
     onnx = make_bundle().onnx.replace(b"\x22\x04Conv", b"\x22\x04Warp")
     with pytest.raises(EdgeError, match=r"bad\.efiqa .*node make_sums of type Warp: .*edge-calibrate") as caught:
-        compile_tensorrt_rtx(make_bundle(onnx, "bad.efiqa"), "sm86")
+        compile_tensorrt_rtx(dataclasses.replace(make_bundle(name="bad.efiqa"), onnx=onnx), "sm86")
     assert "\n" not in str(caught.value)
 
 
@@ -98,7 +98,7 @@ def test_an_unknown_operator_is_named_with_its_node(make_bundle: MakeBundle) -> 
 @pytest.mark.parametrize("onnx", [b"", b"garbage" * 100])
 def test_a_network_that_is_no_onnx(make_bundle: MakeBundle, onnx: bytes) -> None:
     with pytest.raises(EdgeError, match=r"bad\.efiqa"):
-        compile_tensorrt_rtx(make_bundle(onnx, "bad.efiqa"), "sm86")
+        compile_tensorrt_rtx(dataclasses.replace(make_bundle(name="bad.efiqa"), onnx=onnx), "sm86")
 
 
 @needs_rtx

@@ -1,0 +1,162 @@
+"""What a network computes: every shape in it, how many operations that takes, and how much memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import EdgeError
+from edge.network.rules import LARGEST_NUMBER, MOST_RANK, parse_network, size_of
+
+if TYPE_CHECKING:
+    import onnx
+
+MOST_OPERATIONS = 2 * 10**12  # of a frame: the largest foundation model; a student needs a ten-thousandth
+MOST_MEMORY = 2 << 30  # bytes of tensors that are there at one time
+_OF_CONSTANTS = 64 << 20  # bytes that may be made of constants alone, besides what weights are unpacked to
+_UNPACKED = 16  # bytes for each byte of the file: INT8 to float32, and that turned around
+_BY_HEART = 1 << 16  # bytes; what is larger is weights, which no shape depends on
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one frame: multiply-adds (or elements, where nothing is multiplied), and bytes at the most."""
+
+    operations: int
+    memory: int
+
+
+def check_network(data: bytes) -> None:
+    """Refuse the network of a bundle that a runtime should not see.
+
+    Raises:
+        EdgeError: it holds what it may not, has open shapes, or takes too long or too much.
+    """
+    cost = measure(parse_network(data), len(data))
+    if cost.operations > MOST_OPERATIONS:
+        raise EdgeError(f"the network needs {cost.operations:.1e} operations a frame, more than {MOST_OPERATIONS:.0e}")
+    if cost.memory > MOST_MEMORY:
+        raise EdgeError(f"the network needs {cost.memory >> 20} MiB at one time, more than {MOST_MEMORY >> 20}")
+
+
+def measure(model: onnx.ModelProto, size: int) -> Cost:
+    """What a network of one input and one output takes.
+
+    Args:
+        model: from ``parse_network``.
+        size: of its file, in bytes.
+
+    Raises:
+        EdgeError: it is not sound ONNX, has other inputs and outputs, or shapes that are open.
+    """
+    try:
+        return _measure(model.graph, _shapes(model), size)
+    except (LookupError, ValueError) as error:  # a node without what every node of its kind has
+        raise EdgeError(f"the network is not sound ONNX ({type(error).__name__})") from error
+
+
+def _measure(graph: Any, shapes: dict[str, tuple[Shape, int]], size: int) -> Cost:
+    constant = {tensor.name for tensor in graph.initializer}
+    given = [value.name for value in graph.input if value.name not in constant]
+    if len(given) != 1 or len(graph.output) != 1:
+        raise EdgeError(f"the network has {len(given)} inputs and {len(graph.output)} outputs, not one and one")
+    operations = made_of_constants = 0
+    for node in graph.node:
+        operations += _operations(node, shapes)
+        if all(name in constant for name in node.input if name):
+            constant |= set(node.output)
+            made_of_constants += sum(_bytes(shapes, node.output))
+    if made_of_constants > _OF_CONSTANTS + _UNPACKED * size:
+        raise EdgeError(f"the network makes {made_of_constants >> 20} MiB of constants alone, more than it may")
+    return Cost(operations, _most_at_once(graph, shapes))
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
+    """Shape and bytes an element of every tensor, by name; none of what the file says of them is believed."""
+    import onnx
+
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph = light.graph
+    graph.name, listed = "network", {value.name for value in model.graph.input}
+    graph.node.extend(model.graph.node)
+    graph.input.extend(model.graph.input)
+    graph.output.extend(model.graph.output)
+    for tensor in model.graph.initializer:
+        if tensor.ByteSize() <= _BY_HEART:
+            graph.initializer.append(tensor)
+        elif tensor.name not in listed:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    try:
+        onnx.checker.check_model(light)
+        inferred = onnx.shape_inference.infer_shapes(light, check_type=True, strict_mode=True, data_prop=True)
+    except Exception as error:  # of many kinds, with no class in common
+        raise EdgeError(f"the network is not sound ONNX ({_first_line(error)})") from error
+    found = {tensor.name: (tuple(tensor.dims), size_of(tensor.data_type)) for tensor in model.graph.initializer}
+    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+        found.setdefault(value.name, _static(value))
+    for node in model.graph.node:
+        for name in node.output:
+            if name and name not in found:
+                raise EdgeError(f"the shape of {name[:60]!r} in the network is not known beforehand")
+    return found
+
+
+def _static(value: Any) -> tuple[Shape, int]:
+    """Shape and bytes an element of one tensor."""
+    tensor = value.type.tensor_type
+    if value.type.WhichOneof("value") != "tensor_type" or not tensor.HasField("shape"):
+        raise EdgeError(f"the shape of {value.name[:60]!r} in the network is not known beforehand")
+    sides = tuple(side.dim_value if side.HasField("dim_value") else -1 for side in tensor.shape.dim)
+    if len(sides) > MOST_RANK or not all(0 < side < LARGEST_NUMBER for side in sides):
+        raise EdgeError(f"the shape of {value.name[:60]!r} in the network is {_told(sides)}: all sides must be given")
+    return sides, size_of(tensor.elem_type)
+
+
+def _operations(node: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
+    """Products of convolutions and matrices; elements read and written of the rest."""
+    inputs: list[Shape] = [shapes[name][0] if name else () for name in node.input]
+    (out, *_) = [shapes[name][0] for name in node.output if name] or [()]
+    kind, elements = node.op_type, math.prod(out)
+    least = elements + sum(math.prod(each) for each in inputs)
+    if kind == "Conv":
+        return least + elements * math.prod(inputs[1][1:])
+    if kind == "ConvTranspose":
+        return least + math.prod(inputs[0]) * math.prod(inputs[1][1:])
+    if kind in ("MatMul", "Gemm"):  # the side that is summed over: what both have beside that of the result
+        return least + elements * max(inputs[0][-1], inputs[0][0] if kind == "Gemm" else 1)
+    if kind in ("MaxPool", "AveragePool"):
+        window = next((each.ints for each in node.attribute if each.name == "kernel_shape"), ())
+        return least + elements * math.prod(window)
+    return least
+
+
+def _most_at_once(graph: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
+    """Bytes of the tensors that are there when it is most, each let go of after its last use."""
+    last = {name: step for step, node in enumerate(graph.node) for name in (*node.output, *node.input)}
+    there = {value.name for value in graph.input} & last.keys()
+    now = most = sum(_bytes(shapes, there))
+    for step, node in enumerate(graph.node):
+        made = {name for name in node.output if name}
+        now += sum(_bytes(shapes, made))
+        there |= made
+        most = max(most, now)
+        gone = {name for name in (*node.input, *made) if name in there and last[name] == step}
+        now -= sum(_bytes(shapes, gone))
+        there -= gone
+    return most
+
+
+def _bytes(shapes: dict[str, tuple[Shape, int]], names: Iterable[str]) -> list[int]:
+    return [math.prod(shapes[name][0]) * shapes[name][1] for name in names if name]
+
+
+def _told(sides: Shape) -> str:
+    return " x ".join("open" if side == -1 else str(side) for side in sides) or "none"
+
+
+def _first_line(error: BaseException) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in said)[:160].rstrip(" .")
