@@ -19,11 +19,11 @@ from edge.errors import EdgeError, MisfitError
 from edge.field import MASK_SIZE, Crop, Field, field_of_circle, find_field, is_blank
 from edge.images import read_image
 from edge.learned_field import LearnedField
+from edge.manifest import LEAST_RADIUS
 
 Frame = NDArray[np.uint8]
 SETTINGS = "circle:X,Y,R (pixels of the frame), a mask file, learn, or frame"
 _CIRCLE = re.compile(r"circle:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?),(\d+(?:\.\d+)?)")
-_LEAST_RADIUS = 8
 _GREY = 0.1  # share of a mask that may be neither white nor black
 
 
@@ -137,8 +137,8 @@ def field_setting(setting: str | Path) -> FieldOfView:
         return LearnedField()
     if (found := _CIRCLE.fullmatch(text.replace(" ", ""))) is not None:
         circle = Circle(*(float(each) for each in found.groups()))
-        if circle.radius < _LEAST_RADIUS:
-            raise EdgeError(f"the field {text} has a radius of less than {_LEAST_RADIUS} pixels: give {SETTINGS}.")
+        if circle.radius < LEAST_RADIUS:
+            raise EdgeError(f"the field {text} has a radius of less than {LEAST_RADIUS} pixels: give {SETTINGS}.")
         return circle
     if text.startswith("circle") or not Path(text).is_file():
         raise EdgeError(f"the field {text} is not known: give {SETTINGS}.")

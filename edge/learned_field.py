@@ -14,7 +14,7 @@ from edge.magnified import View, size_since, view_of
 
 _RASTER = 96  # cells along the long side of a frame, to compare two fields on
 _SAME = 0.97  # share of one field that lies in another, from which it belongs to it
-_AS_LARGE = 0.9  # of the area of the known field: less is a part of it, or another field
+_AS_WIDE, _AS_LARGE = 0.95, 0.75  # of the known field: one that has moved may hang out of the frame a little
 _LIT = 0.95  # coverage from which a frame shows the whole field
 _WHOLE = 0.97  # of a circle, or of the shape that the field had, that a whole rim goes around
 _RUN = 12  # frames in which a smaller rim must agree
@@ -47,7 +47,7 @@ class LearnedField:
         if share_within(known, own, self._size) >= _SAME:
             return own  # a frame that shows the whole field tells its place best
         part = share_within(own, known, self._size) >= _SAME
-        if not part and _area(own) >= _AS_LARGE * _area(known):
+        if not part and own.crop.side >= _AS_WIDE * known.crop.side and _area(own) >= _AS_LARGE * _area(known):
             return own
         if self._view is not None and self._is_smaller(frame, own, known, self._view):
             self._known, self._view = own, view_of(frame, own.crop)

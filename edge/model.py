@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -16,11 +18,14 @@ from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError, first_line
 from edge.exposure import cells_of, green_of, lost_to_light
+from edge.field import Field
 from edge.frame import prepare
 from edge.fundus import shows_retina
-from edge.known_field import FieldOfView, field_setting
+from edge.known_field import Circle, FieldOfView, Mask, field_setting
+from edge.misplaced import Placement
 from edge.pooling import quality_score, region_weights, regions_of, score_of
 
+log = logging.getLogger("efiqa-edge")
 _ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame tells what it is
 
 
@@ -37,6 +42,9 @@ class QualityModel:
         self.bundle = bundle
         self.engine = engine
         self.field = field if field is not None else field_setting(bundle.manifest.field)
+        self.warn: Callable[[str], None] = log.warning  # told once if the field that was given is plainly wrong
+        given = isinstance(self.field, (Circle, Mask))
+        self._placement = Placement(str(self.field), lambda words: self.warn(words)) if given else None
         self._closed = False
 
     @classmethod
@@ -110,12 +118,22 @@ class QualityModel:
 
     def _assess(self, frame: NDArray[np.uint8]) -> Assessment:
         start = time.perf_counter()
-        grid = self.manifest.grid
         field = self.field.of(frame)
         if field is None:
             spent = (time.perf_counter() - start) * 1000
-            nothing = np.ones((grid, grid), np.float32)
+            nothing = np.ones((self.manifest.grid, self.manifest.grid), np.float32)
             return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0), coverage=0.0)
+        assessment = self._within(frame, field, start)
+        if assessment.verdict in ("good", "usable"):
+            self.field.learn(frame, field, assessment.coverage)
+        if self._placement is not None:
+            again = time.perf_counter
+            self._placement.look(frame, field, assessment.verdict, lambda own: self._within(frame, own, again()))
+        return assessment
+
+    def _within(self, frame: NDArray[np.uint8], field: Field, start: float) -> Assessment:
+        """Grade a frame within this field of view."""
+        grid = self.manifest.grid
         tensor = prepare(frame, field.crop, self.manifest.input_size, self.manifest.mean, self.manifest.std)
         prepared = time.perf_counter()
         maps = infer_maps(self.bundle, self.engine, tensor)
@@ -128,14 +146,11 @@ class QualityModel:
         score = quality_score(degradation, region_weights(regions, cells, self.manifest.pooling))
         verdict = decide(score, self.manifest.thresholds)
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
-        if verdict in ("good", "usable"):
-            self.field.learn(frame, field, coverage)
-        elif self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage) or shows_retina(
-            light, green_of(tensor, self.manifest.mean, self.manifest.std), maps, cells
-        ):
-            verdict = "reject"
-        else:
-            score, verdict, regions = 0.0, "no_fundus", {}
+        if verdict not in ("good", "usable"):
+            shown = self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage) or shows_retina(
+                light, green_of(tensor, self.manifest.mean, self.manifest.std), maps, cells
+            )
+            score, verdict, regions = (score, "reject", regions) if shown else (0.0, "no_fundus", {})
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
@@ -147,6 +162,8 @@ class QualityModel:
 
     def close(self) -> None:
         """Give the engine's memory back; may be called twice."""
+        if self._placement is not None and not self._closed:
+            self._placement.close()
         self._closed = True
         self.engine.close()
 

@@ -48,6 +48,7 @@ class LastingModel(QualityModel):
         """
         super().__init__(bundle, engine, field)
         self.restarts = 0
+        self.warn = tell
         self._reopen, self._tell = reopen, tell
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from edge.errors import EdgeError, MisfitError
 from edge.field import find_field
 from edge.known_field import OwnField, field_setting
 from edge.learned_field import LearnedField
+from edge.manifest import read_manifest, write_manifest
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
 
@@ -110,6 +112,15 @@ def test_a_setting_that_is_none_is_one_sentence(setting: str, words: str) -> Non
     with pytest.raises(EdgeError, match=words) as caught:
         field_setting(setting)
     assert "circle:X,Y,R" in str(caught.value)
+
+
+@pytest.mark.parametrize("setting", ["circle:1,1,3", "circle:400,300,7.9", "circle:0,0,0"])
+def test_a_manifest_with_hardly_a_field_is_refused(setting: str) -> None:
+    with QualityModel.load(threads=1) as model:
+        manifest = model.manifest
+    with pytest.raises(EdgeError, match="field in the manifest is not a circle with a radius of 8 pixels or more"):
+        read_manifest(write_manifest(replace(manifest, field=setting)))
+    assert read_manifest(write_manifest(replace(manifest, field="circle:9,9,8"))).field == "circle:9,9,8"
 
 
 def test_what_does_not_fit_the_frame_is_one_sentence(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_zoom_is_followed(eye: Picture, factor: float, aside: float) -> None:
     assert own is not None
     assert said is not whole
     assert share_within(said, own, eye.shape[:2]) > 0.95
-    assert share_within(own, said, eye.shape[:2]) > 0.95  # type: ignore[arg-type]
+    assert share_within(own, said, eye.shape[:2]) > 0.95
 
 
 @pytest.mark.parametrize("share", [0.55, 0.75])
@@ -113,7 +113,7 @@ def test_a_steady_shadow_never_makes_the_field_smaller(shape: str, soft: float, 
     for angle in (0.5, 2.8):
         whole, said = known_after(eye, shadowed(eye, shape, angle, share, soft, 0.0), 30)
         assert said is not None
-        assert share_within(whole, said, eye.shape[:2]) > 0.95  # type: ignore[arg-type]
+        assert share_within(whole, said, eye.shape[:2]) > 0.95
 
 
 def test_a_few_frames_or_ones_that_do_not_agree_are_not_enough() -> None:
@@ -151,5 +151,5 @@ def test_on_photographs_zooms_are_followed_and_shadows_are_not(photographs: list
         for dark in (spot(picture, 0.7), shadowed(picture, "straight", 1.0, 0.4, 0.02, 0.0)):
             whole, said = known_after(picture, dark, 30)
             assert said is not None
-            assert share_within(whole, said, picture.shape[:2]) > 0.95  # type: ignore[arg-type]
+            assert share_within(whole, said, picture.shape[:2]) > 0.95
     assert followed >= 0.8 * len(photographs)

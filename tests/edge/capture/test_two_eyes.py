@@ -93,7 +93,7 @@ def zoomed(eye: Picture, factor: float) -> Picture:
 class Shown(Camera):
     """A recording of these pictures."""
 
-    name, live, fps, missed = "shown", False, float(FPS), 0
+    live, fps, format, missed = False, float(FPS), "", 0
 
     def __init__(self, pictures: list[Picture]) -> None:
         self._left = iter(enumerate(pictures))
