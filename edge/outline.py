@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from edge.cuts import Channel, Points, cut_corners, straight_sides, true_cuts
+from edge.own_cuts import cameras_own
 from edge.rim import Outline, circle_points, fit_circle, mean_sharpness, resample, sharpness_along
-from edge.shade import behind_shadow, cameras_own
+from edge.shade import behind_shadow
 
 _LEVELS = (3, 6, 10, 16, 24, 36, 54)  # brightness levels tried, in grey values
 _SAME = 0.03  # a part whose area differs by less than this share from the last one is the same part
@@ -88,7 +89,8 @@ def _inside_letterbox(brightness: Channel, whole: Outline) -> Outline:
     disc = _best_at(inside, sorted({otsu, *(border + level for level in _LEVELS[1:])}), _SMALLEST_ON_GREY)[0]
     if disc is None or disc.whole or disc.quality < _FAINT or 2 * disc.radius < 0.8 * min(inside.shape):
         return whole
-    return replace(disc, x=disc.x + left + _BAND, y=disc.y + top + _BAND, box=whole.box)
+    corner = np.array([left, top]) + _BAND
+    return replace(disc, x=disc.x + corner[0], y=disc.y + corner[1], box=whole.box, hull=disc.hull + corner)
 
 
 def _levels_above_border(brightness: Channel) -> list[int]:

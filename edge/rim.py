@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from edge.cuts import Box, Channel, Points
 _PICKS = np.random.default_rng(0).random((48, 3))  # the draws of the circle fit, as shares of the number of points
 _COMPASS = np.column_stack([f(np.linspace(0, 2 * np.pi, 96, endpoint=False)) for f in (np.cos, np.sin)])
 _STEPS = np.array([-7.0, -3.0, 3.0, 7.0])  # where sharpness looks, in pixels outwards of an outline
+_ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of an outline at which a fall of light is looked at
 _UNSEEN = 8.0  # sharpness of an outline whose rim is not in the frame: as a faint rim, and more than no rim
 
 
@@ -116,3 +117,43 @@ def mean_sharpness(brightness: Channel, outline: Points, centre: Points) -> floa
     sharpness = sharpness_along(brightness, outline, centre)
     seen = ~np.isnan(sharpness)
     return max(float(sharpness[seen].mean()), 0.0) + 1.0 if seen.sum() >= 4 else _UNSEEN
+
+
+def steepness(brightness: Channel, points: Points, rays: Points, least: float = 8.0) -> float | None:
+    """The median share of the fall across an outline that its steepest 3 pixels take; None where no fall is seen.
+
+    Args:
+        brightness: uint8 (h, w), smoothed.
+        points: on the outline.
+        rays: outwards at each point, of length 1.
+        least: grey values of a fall that counts.
+    """
+    height, width = brightness.shape
+    outer = points + 6 * rays
+    seen = ((outer >= 0) & (outer <= (width - 1, height - 1))).all(axis=1)
+    if seen.sum() < 6:
+        return None
+    points, rays = points[seen], rays[seen]
+    across = (points[:, 0] + _ACROSS[:, None] * rays[:, 0]).astype(np.float32)
+    down = (points[:, 1] + _ACROSS[:, None] * rays[:, 1]).astype(np.float32)
+    found = cv2.remap(brightness, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+    fall = np.median(found[:7], axis=0) - np.median(found[-5:], axis=0)
+    steepest = np.maximum(found[4:-3] - found[7:], 0).max(axis=0)
+    clear = fall > least
+    return float(np.median(steepest[clear] / fall[clear])) if clear.sum() > 3 else None
+
+
+def raster(outline: Outline, height: int, width: int) -> NDArray[np.uint8]:
+    """The circle of an outline within the frame, 1 inside; for one without a rim, the whole frame."""
+    if outline.whole:
+        return np.ones((height, width), np.uint8)
+    field = np.zeros((height, width), np.uint8)
+    cv2.circle(field, (round(outline.x), round(outline.y)), round(outline.radius), 1, -1)
+    return field
+
+
+def whole_of(outline: Outline, box: Box) -> Outline:
+    """All of a rectangle as field, with the circle around it."""
+    radius = float(np.hypot(box[2] - box[0], box[3] - box[1])) / 2 + 1
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return replace(outline, x=middle[0], y=middle[1], radius=radius, box=box, whole=True)

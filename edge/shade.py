@@ -13,22 +13,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cuts import MARGIN, Box, Channel, Points
-from edge.rim import Outline, circle_points, fit_circle
+from edge.cuts import MARGIN, Channel, Points
+from edge.rim import Outline, circle_points, fit_circle, raster, steepness, whole_of
+from edge.squeeze import squeeze_of
 
-_MOST_CUT = 0.2  # share of the field that a camera cuts off on one side at most
 _NEAR = 3.0  # reduced pixels within which an outline follows a circle
 _ARC = 0.09  # share of the outline that another circle must explain to be thought of
 _FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a circle by chance
 _CRISP, _HALF_ROUND = 0.8, 0.5  # a rim as steep as that needs to be round by half
-_LARGER, _ROUND = 1.35, 0.8  # a dim field has so much more area than its lit part (less may be glow), and is round
+_LARGER, _LARGER_THAN_ODD = 1.35, 1.15  # a dim field has so much more area than its lit part: less may be glow
+_ROUND = 0.8  # share of the outline of a dim field that lies on its circle
 _HELD = 0.96  # share of the lit outline that lies in the circle of a field
 _SHARP, _SOFT, _SOFTEST = 0.6, 0.5, 0.32  # share of a fall that its steepest 3 pixels take: of a rim; of shadows
-_ASTRAY = 0.2  # of the smaller side of the frame: a field whose middle is farther out is suspicious, ...
-_IN_FRAME = 0.75  # ... if its edge is soft, or less than that of its circle is in the frame
+_ASTRAY = 0.15  # of the smaller side of the frame: a field whose middle is farther out is suspicious, ...
+_IN_FRAME = 0.85  # ... if its edge is soft, or less than that of its circle is in the frame
 _SMALL = 0.8  # of the largest circle in the frame: a field with a soft edge and less area is suspicious
-_SEEN = 8.0  # grey values by which brightness must fall at a rim to be judged
-_ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of a circle at which its rim is looked at
+_ASIDE, _SMALLISH, _HARDLY_SHARP = 0.05, 1.2, 0.65  # and an odd one, whose edge is no sharper than that
+_NO_CIRCLE, _RIM = 0.6, 0.85  # with less of the outline on the circle, and less of the circle a rim: another shape
+_BESIDE = 3.5  # reduced pixels on either side of a rim between which the light falls by half
+_ROUND_PART = 0.3  # share of the outline that is on no straight side: less does not tell its shape
 
 
 def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -> Outline:
@@ -40,39 +43,38 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
         dimmest: the outline at the lowest level of brightness.
     """
     height, width = brightness.shape
-    if best.whole:
+    if best.whole or squeeze_of(best, height, width) != 1.0:  # an ellipse is a circle that a resize has squeezed
         return best
     if dimmest is not None and dimmest is not best and _goes_on(brightness, best, dimmest):
-        return dimmest
+        return _frame_of(dimmest, height, width) if _hangs_out(dimmest, height, width) else dimmest
     other = _other_circle(brightness, best)
     if other is not None and _filled(other, height, width) < _filled(best, height, width):
-        return other
+        best = other
     if (
         _is_shadow(brightness, best)
         or _hangs_out(best, height, width)
+        or _is_no_circle(brightness, best)
         or best.quality < _FAINTEST * float(np.percentile(brightness[::4, ::4], 95))
     ):
         return _frame_of(best, height, width)
     return best
 
 
-def _hangs_out(outline: Outline, height: int, width: int) -> bool:
-    """Whether much of a circle lies beyond the frame, on one side.
-
-    The field of a camera is in the middle of its frame; a circle that is the edge of a shadow may be anywhere.
-    """
-    inside = float(_raster(outline, height, width).sum()) / (np.pi * outline.radius**2)
-    aside = max(abs(outline.x - width / 2), abs(outline.y - height / 2))
-    return inside < _IN_FRAME and aside > _ASTRAY * min(height, width)
+def _frame_of(outline: Outline, height: int, width: int) -> Outline:
+    """The whole frame as field: nothing tells where it ends, so all that is dark counts as lost."""
+    return whole_of(outline, (0.0, 0.0, width - 1.0, height - 1.0))
 
 
 def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
     """Whether the field goes on dimly beyond an outline, up to a rim of its own."""
     height, width = brightness.shape
-    if dimmest.whole or _area(dimmest) < _LARGER * _area(best) or _inside(best.hull, dimmest, _NEAR).mean() < _HELD:
+    odd = _is_odd(*_place(best, height, width))
+    if _area(dimmest) < (_LARGER_THAN_ODD if odd else _LARGER) * _area(best):
         return False
+    if dimmest.whole or _inside(best.hull, dimmest, _NEAR).mean() < _HELD:
+        return dimmest.whole and odd
     points = circle_points(dimmest.x, dimmest.y, dimmest.radius, dimmest.box)
-    steep = _steepness(brightness, points, (points - (dimmest.x, dimmest.y)) / dimmest.radius, 2.0)
+    steep = steepness(brightness, points, (points - (dimmest.x, dimmest.y)) / dimmest.radius, 2.0)
     return (
         steep is not None
         and steep >= _SOFT
@@ -85,66 +87,13 @@ def _area(outline: Outline) -> float:
 
 
 def _on_circle(outline: Outline, height: int, width: int) -> float:
-    """The share of the lit part's outline that lies on the circle, of what is not on the border of the frame."""
+    """The share of the lit part's outline that lies on the circle, of what is on no straight side and no border."""
     hull = outline.hull
-    limit = np.array([width, height]) - 1 - MARGIN
-    free = (hull >= MARGIN).all(axis=1) & (hull <= limit).all(axis=1)
+    low, high = (np.array(outline.box[side : side + 2]) for side in (0, 2))
+    low, high = np.maximum(low + _NEAR, MARGIN), np.minimum(high - _NEAR, np.array([width, height]) - 1 - MARGIN)
+    free = ((hull >= low) & (hull <= high)).all(axis=1)
     on = np.abs(np.hypot(hull[:, 0] - outline.x, hull[:, 1] - outline.y) - outline.radius) <= _NEAR
-    return float(on[free].mean()) if free.any() else 1.0
-
-
-def cameras_own(brightness: Channel, outline: Outline) -> Outline:
-    """The outline without the cuts that no camera makes.
-
-    Args:
-        brightness: uint8 (h, w), smoothed.
-        outline: with the cuts that the picture shows.
-    """
-    height, width = brightness.shape
-    ends, box = (width - 1.0, height - 1.0), outline.box
-    field = _raster(outline, height, width)
-    kept = list(box)
-    for axis in (0, 1):
-        taken = box[axis], ends[axis] - box[axis + 2]  # from each border of the frame on
-        cut = tuple(depth > MARGIN for depth in taken)
-        beyond = [_beyond(field, box[axis + 2 * side], axis, side) if cut[side] else 0.0 for side in (0, 1)]
-        both = min(beyond)  # what is cut on either side alike is the camera's; what one side has more, may be
-        for side in (0, 1):
-            soft = outline.whole and cut[side] and _soft_side(brightness, box, axis, side)
-            if cut[side] and (soft or beyond[side] - both >= _MOST_CUT * (1 - 2 * both)):
-                kept[axis + 2 * side] = (0.0, ends[axis])[side]
-    chosen = kept[0], kept[1], kept[2], kept[3]
-    if not outline.whole or chosen == box:
-        return replace(outline, box=chosen)
-    return _whole(outline, chosen)
-
-
-def _raster(outline: Outline, height: int, width: int) -> NDArray[np.uint8]:
-    """The circle of an outline within the frame, 1 inside; for one without a rim, the whole frame."""
-    if outline.whole:
-        return np.ones((height, width), np.uint8)
-    field = np.zeros((height, width), np.uint8)
-    cv2.circle(field, (round(outline.x), round(outline.y)), round(outline.radius), 1, -1)
-    return field
-
-
-def _beyond(field: NDArray[np.uint8], edge: float, axis: int, side: int) -> float:
-    """The share of a field beyond a level (axis 1) or upright (axis 0) line: on its low (side 0) or its high side."""
-    lines = field if axis == 1 else field.T
-    part = lines[: round(edge)] if side == 0 else lines[round(edge) + 1 :]
-    return float(part.sum()) / max(float(field.sum()), 1.0)
-
-
-def _whole(outline: Outline, box: Box) -> Outline:
-    """All of a rectangle as field, with the circle around it."""
-    radius = float(np.hypot(box[2] - box[0], box[3] - box[1])) / 2 + 1
-    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return replace(outline, x=middle[0], y=middle[1], radius=radius, box=box, whole=True)
-
-
-def _frame_of(outline: Outline, height: int, width: int) -> Outline:
-    """The whole frame as field: nothing tells where it ends, so all that is dark counts as lost."""
-    return _whole(outline, (0.0, 0.0, width - 1.0, height - 1.0))
+    return float(on[free].mean()) if free.mean() >= _ROUND_PART else 1.0
 
 
 def _inside(points: Points, outline: Outline, slack: float) -> NDArray[np.bool_]:
@@ -168,13 +117,13 @@ def _other_circle(brightness: Channel, best: Outline) -> Outline | None:
         return None
     other = replace(best, x=found[0], y=found[1], radius=found[2])
     points = hull[rest & (np.abs(np.hypot(hull[:, 0] - other.x, hull[:, 1] - other.y) - other.radius) <= _NEAR)]
-    steep = _steepness(brightness, points, (points - (other.x, other.y)) / other.radius)
+    steep = steepness(brightness, points, (points - (other.x, other.y)) / other.radius)
     return other if steep is not None and steep >= _SHARP and _inside(hull, other, _NEAR).mean() >= _HELD else None
 
 
 def _filled(outline: Outline, height: int, width: int) -> float:
     """The share of an outline's circle, within the frame, that the lit part fills."""
-    field, lit = _raster(outline, height, width), np.zeros((height, width), np.uint8)
+    field, lit = raster(outline, height, width), np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(lit, np.rint(outline.hull).astype(np.int32), 1)
     return float((field & lit).sum()) / max(float(field.sum()), 1.0)
 
@@ -183,44 +132,47 @@ def _is_shadow(brightness: Channel, outline: Outline) -> bool:
     """Whether the light fades at a circle more slowly than at any rim."""
     height, width = brightness.shape
     points = circle_points(outline.x, outline.y, outline.radius, outline.box)[::2]
-    steep = _steepness(brightness, points, (points - (outline.x, outline.y)) / outline.radius)
-    if steep is None or steep >= _SOFT:
+    steep = steepness(brightness, points, (points - (outline.x, outline.y)) / outline.radius)
+    if steep is None or steep >= _HARDLY_SHARP:
         return False
-    astray = max(abs(outline.x - width / 2), abs(outline.y - height / 2)) > _ASTRAY * min(height, width)
-    small = float(_raster(outline, height, width).sum()) < _SMALL * np.pi / 4 * min(height, width) ** 2
-    return steep < _SOFTEST or astray or small
+    astray, size = _place(outline, height, width)
+    return _is_odd(astray, size) or (steep < _SOFT and (steep < _SOFTEST or astray > _ASTRAY or size < _SMALL))
 
 
-def _soft_side(brightness: Channel, box: Box, axis: int, side: int) -> bool:
-    """Whether the light fades slowly across a side of a rectangle."""
-    along = np.linspace(box[1 - axis], box[3 - axis], 34)[1:-1]
-    points = np.empty((len(along), 2))
-    points[:, axis], points[:, 1 - axis] = box[axis + 2 * side], along
-    ray = np.zeros_like(points)
-    ray[:, axis] = (-1, 1)[side]
-    steep = _steepness(brightness, points, ray)
-    return steep is not None and steep < _SOFT
+def _place(outline: Outline, height: int, width: int) -> tuple[float, float]:
+    """How far aside in the frame a circle is, in shorter sides; its area, as a share of the largest circle's there."""
+    astray = max(abs(outline.x - width / 2), abs(outline.y - height / 2)) / min(height, width)
+    return astray, float(raster(outline, height, width).sum()) / (np.pi / 4 * min(height, width) ** 2)
 
 
-def _steepness(brightness: Channel, points: Points, rays: Points, least: float = _SEEN) -> float | None:
-    """The median share of the fall across an outline that its steepest 3 pixels take; None where no fall is seen.
+def _is_odd(astray: float, size: float) -> bool:
+    """Whether a circle is where few cameras have theirs: aside, though the frame has room for a larger one."""
+    return astray > _ASIDE and size < _SMALLISH
 
-    Args:
-        brightness: uint8 (h, w), smoothed.
-        points: on the outline.
-        rays: outwards at each point, of length 1.
-        least: grey values of a fall that counts.
+
+def _hangs_out(outline: Outline, height: int, width: int) -> bool:
+    """Whether much of a circle lies beyond the frame, on one side.
+
+    The field of a camera is in the middle of its frame; a circle that is the edge of a shadow may be anywhere.
+    """
+    inside = float(raster(outline, height, width).sum()) / (np.pi * outline.radius**2)
+    return inside < _IN_FRAME and _place(outline, height, width)[0] > _ASTRAY
+
+
+def _is_no_circle(brightness: Channel, outline: Outline) -> bool:
+    """Whether the lit part has another shape: its outline leaves the circle, and the light does not end there.
+
+    An outline alone does not tell: a name tag beside the field makes its hull larger, but leaves the rim.
     """
     height, width = brightness.shape
-    outer = points + 6 * rays
-    seen = ((outer >= 0) & (outer <= (width - 1, height - 1))).all(axis=1)
+    if _on_circle(outline, height, width) >= _NO_CIRCLE:
+        return False
+    points = circle_points(outline.x, outline.y, outline.radius, outline.box)
+    rays = (points - (outline.x, outline.y)) / outline.radius
+    outside = points + _BESIDE * rays
+    seen = ((outside >= 0) & (outside <= (width - 1, height - 1))).all(axis=1)
     if seen.sum() < 6:
-        return None
-    points, rays = points[seen], rays[seen]
-    across = (points[:, 0] + _ACROSS[:, None] * rays[:, 0]).astype(np.float32)
-    down = (points[:, 1] + _ACROSS[:, None] * rays[:, 1]).astype(np.float32)
-    found = cv2.remap(brightness, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
-    fall = np.median(found[:7], axis=0) - np.median(found[-5:], axis=0)
-    steepest = np.maximum(found[4:-3] - found[7:], 0).max(axis=0)
-    clear = fall > least
-    return float(np.median(steepest[clear] / fall[clear])) if clear.sum() > 3 else None
+        return True
+    spots = np.stack([points[seen] - _BESIDE * rays[seen], outside[seen]]).astype(np.float32)
+    inner, outer = cv2.remap(brightness, spots[:, :, 0], spots[:, :, 1], cv2.INTER_LINEAR).astype(np.float64)
+    return float((2 * outer < inner).mean()) < _RIM

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.cuts import MARGIN, Points
 from edge.rim import Outline
 
 _FITS, _CIRCLE_FITS = 0.85, 0.75  # share of the outline on the ellipse at least, and on the circle at most
+_END, _FITS_AT_ENDS = 0.8, 0.6  # beyond this share of its longer half axis more than that must lie on it
+_SEEN = 4  # points at an end that is in the frame
+_ASTRAY = 0.1  # of the shorter side of the frame
 _NEAR = 1.3  # reduced pixels
 _LEAST = 0.03  # smallest squeeze that is looked for
 _MOST = 2.5  # and the largest
@@ -40,9 +44,12 @@ def squeeze_of(outline: Outline, height: int, width: int) -> float:
     x, y, across, down = ellipse
     ratio = down / across
     quadrants = np.bincount(2 * (points[:, 0] > x) + (points[:, 1] > y), minlength=4) / len(points)
-    fits = (_off(points, ellipse) < _NEAR).mean() >= _FITS and quadrants.min() >= _QUADRANT
+    near = _off(points, ellipse) < _NEAR
+    fits = near.mean() >= _FITS and quadrants.min() >= _QUADRANT and not _has_tips(points, ellipse, near)
     sensible = abs(ratio - 1) > _LEAST and 1 / _MOST < ratio < _MOST
-    return float(ratio) if fits and sensible else 1.0
+    # A lens between two arcs, which a shadow leaves of a round field in the middle of the frame, is not in the middle.
+    central = max(abs(x - width / 2), abs(y - height / 2)) < _ASTRAY * min(height, width)
+    return float(ratio) if fits and sensible and central else 1.0
 
 
 def _fit(points: Points) -> tuple[float, float, float, float] | None:
@@ -60,6 +67,13 @@ def _fit(points: Points) -> tuple[float, float, float, float] | None:
     if square <= 0:
         return None
     return float(middle[0] + b / (2 * a)), float(middle[1] + c / 2), float(np.sqrt(square / a)), float(np.sqrt(square))
+
+
+def _has_tips(points: Points, ellipse: tuple[float, float, float, float], near: NDArray[np.bool_]) -> bool:
+    """Whether an outline leaves the ellipse at an end of its longer axis, as a lens of two arcs does."""
+    x, y, across, down = ellipse
+    along = (points[:, 0] - x) / across if across > down else (points[:, 1] - y) / down
+    return any(end.sum() >= _SEEN and near[end].mean() < _FITS_AT_ENDS for end in (along > _END, along < -_END))
 
 
 def _off(points: Points, ellipse: tuple[float, float, float, float]) -> Points:
