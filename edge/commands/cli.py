@@ -22,6 +22,11 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def one_line(text: str) -> str:
+    """Text whose unprintable signs are escaped: a name in it may break the line, or steer the terminal."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 class EngineName(str, Enum):
     """``auto`` and the names in ``edge.engines.choose.ENGINES``."""
 
@@ -82,7 +87,8 @@ def main_of(app: typer.Typer) -> Callable[[], None]:
                     _interrupted()
                 if "--debug" in sys.argv:
                     raise
-                err.print(f"error: {error}" if isinstance(error, EdgeError) else _unexpected(error), markup=False)
+                said = f"error: {error}" if isinstance(error, EdgeError) else _unexpected(error)
+                err.print(one_line(said), markup=False)
                 sys.exit(1)
 
     return main

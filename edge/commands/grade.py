@@ -94,7 +94,7 @@ def grade(
                 _show(graded, show_table, json_lines)
                 if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
                     no_maps = problem
-                    cli.err.print(Text(f"error: {problem}"), soft_wrap=True)
+                    cli.err.print(Text(cli.one_line(f"error: {problem}")), soft_wrap=True)
     except KeyboardInterrupt:
         if csv is not None and rows:
             _keep(csv, rows)
@@ -111,7 +111,7 @@ def grade(
         print(json.dumps({"summary": summary | _metrics(held, labels)}, allow_nan=False))
     else:
         for line in closing_lines(rows, passed, csv, None if no_maps else maps, held, labels):
-            cli.out.print(Text(line), soft_wrap=True)
+            cli.out.print(Text(cli.one_line(line)), soft_wrap=True)
     if no_maps or any(error for *_, error in rows):
         raise typer.Exit(1)
 
@@ -141,11 +141,11 @@ def _keep(csv: Path, rows: list[tuple[str, str, str, str]]) -> None:
     try:
         write_csv(csv, rows)
     except EdgeError as error:
-        cli.err.print(Text(f"error: {error}"), soft_wrap=True)
+        cli.err.print(Text(cli.one_line(f"error: {error}")), soft_wrap=True)
 
 
 def _note(words: str) -> None:
-    cli.err.print(Text(f"note: {words}"), soft_wrap=True)
+    cli.err.print(Text(cli.one_line(f"note: {words}")), soft_wrap=True)
 
 
 def _draw(maps: Path, stem: Path, graded: GradedFile) -> str:
@@ -194,10 +194,11 @@ def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
     elif table:
         word, score = verdict or "error", shown_score(graded.assessment.score) if graded.assessment else ""
         cli.out.print(
-            Text.assemble(f"{score:>6}  ", (f"{word:<9}", _COLOURS[word]), "  ", error or path), soft_wrap=True
+            Text.assemble(f"{score:>6}  ", (f"{word:<9}", _COLOURS[word]), "  ", cli.one_line(error or path)),
+            soft_wrap=True,
         )
     elif error:
-        cli.err.print(Text(f"error: {error}"), soft_wrap=True)
+        cli.err.print(Text(cli.one_line(f"error: {error}")), soft_wrap=True)
 
 
 def _metrics(held: Evaluation | Ranking | None, labels: Path | None) -> dict[str, object]:

@@ -30,13 +30,13 @@ class Teller:
     def report(self, sentence: str) -> None:
         """Something failed, and the session goes on."""
         self.troubles = True
-        cli.err.print(f"error: {sentence}", markup=False)
+        cli.err.print(cli.one_line(f"error: {sentence}"), markup=False)
         if self.preview is not None:
             self.preview.tell(sentence)
 
     def note(self, sentence: str) -> None:
         """Something that the operator must know."""
-        cli.err.print(f"note: {sentence}", markup=False)
+        cli.err.print(cli.one_line(f"note: {sentence}"), markup=False)
         self._event("note", says=sentence)
         if self.preview is not None:
             self.preview.tell(sentence)

@@ -16,6 +16,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import RLELossless
 
 from edge.images import jpeg
+from edge.images.j2k import check_tiles
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, eight_bits, grey_to_bgr, look_up, to_eight
 
@@ -89,6 +90,7 @@ def _check_frame(dataset: pydicom.Dataset) -> None:
         image = Image.open(io.BytesIO(frame), formats=("JPEG2000",))
         if image.size != size:
             raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+        check_tiles(frame)
 
 
 def _grey_table(dataset: pydicom.Dataset, kind: np.dtype[Any]) -> NDArray[np.uint8]:

@@ -63,6 +63,8 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
     try:
         pixels = strictly(data, colours)
     except ValueError as error:
+        if "Insufficient memory" in str(error):
+            raise MemoryError from None
         said = " ".join(str(error).split())[:120]
         raise RefusedError(f"is damaged or cut off ({said}): copy it again from its source") from None
     if size is not None and pixels.shape[1::-1] != size:

@@ -122,6 +122,8 @@ def _check(data: bytes) -> _Header:
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(data[end - 4 : end], "big"):
             raise RefusedError(_DAMAGED)
         if name == b"IHDR":
+            if header is not None:  # a smaller one behind the pixels would ask for fewer rows
+                raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
             width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", body)
             check_size(width, height, depth * _CHANNELS[colour] / 8)
             header = (width, height, depth, colour, bool(interlaced))

@@ -47,11 +47,11 @@ def _white(image: Image.Image) -> tuple[int, bool]:
     return (65535, False) if mode.startswith("I;16") else (255, True)
 
 
-def _samples(image: Image.Image, data: bytes, white: int) -> NDArray[np.uint16]:
+def _samples(image: Image.Image, data: bytes, white: int) -> NDArray[np.unsignedinteger]:
     """(H, W) or RGB (H, W, 3)."""
     shape = (image.height, image.width, 3) if data[:2] == b"P6" else (image.height, image.width)
     kind = np.dtype(">u2" if white > 255 else "u1")
     start, count = image.tile[0].offset, int(np.prod(shape))  # type: ignore[attr-defined]
     if start + count * kind.itemsize > len(data):
         raise RefusedError("is cut off: its last part is missing; copy it again from its source")
-    return np.frombuffer(data, kind, count, start).reshape(shape).astype(np.uint16)
+    return np.frombuffer(data, kind, count, start).reshape(shape)

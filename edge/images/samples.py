@@ -80,7 +80,7 @@ def to_eight(samples: NDArray[np.generic], full: int) -> NDArray[np.uint8]:
     return look_up(eight_bits(np.arange(65536) / full), samples)
 
 
-def picture_of(samples: NDArray[np.uint16], white: White, alpha: bool = False) -> Stored:
+def picture_of(samples: NDArray[np.unsignedinteger], white: White, alpha: bool = False) -> Stored:
     """Samples of up to 16 bits as a picture.
 
     Args:

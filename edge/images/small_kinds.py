@@ -10,10 +10,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from edge.images.j2k import START, check_tiles
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, White, picture_of, white_of
 
-_J2K_START = b"\xff\x4f\xff\x51"
 _WEBP_SPARE = 8  # bytes; the coder may be done up to three before the end
 _CUT_OFF = "is cut off: its last part is missing; copy it again from its source"
 
@@ -29,7 +29,7 @@ def check_header(head: bytes) -> None:
     """
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP" and (size := _webp_size(head)) is not None:
         check_size(*size)
-    if (at := head.find(_J2K_START)) >= 0 and (at == 0 or head[4:8] == b"jP  "):
+    if (at := head.find(START)) >= 0 and (at == 0 or head[4:8] == b"jP  "):
         number = int.from_bytes(head[at + 40 : at + 42], "big")
         if any(each & 0x80 or each >= 16 for each in head[at + 42 : at + 42 + 3 * number : 3]):
             raise RefusedError("holds signed samples or more than 16 bits: save it as PNG with 8 or 16 bits")
@@ -63,6 +63,9 @@ def load(image: Image.Image, file: BinaryIO, bits: int | None) -> Stored:
         _check_webp(file.read())
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
         return _deep_heif(image.info["bit_depth"], file)
+    if image.format == "JPEG2000":
+        file.seek(0)
+        check_tiles(file.read())
     image.load()
     if not image.mode.startswith("I;16"):
         return Stored(image)
@@ -79,7 +82,7 @@ def _j2k_depth(file: BinaryIO) -> int:
     """How many bits a sample of a grey JPEG 2000 has; its header was checked by ``check_header``."""
     file.seek(0)
     head = file.read(1 << 12)
-    at = head.find(_J2K_START)
+    at = head.find(START)
     return (head[at + 42] & 0x7F) + 1 if at >= 0 else 16
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import re
 import signal
 import subprocess
@@ -400,6 +401,22 @@ def test_a_score_below_1_is_not_shown_as_1(tmp_path: Path, run: Any, monkeypatch
             QualityModel, "assess", lambda self, frame, s=score: dataclasses.replace(real(self, frame), score=s)
         )
         assert run(path)[1].splitlines()[1].split()[0] == shown
+
+
+def test_no_name_breaks_a_line_or_steers_the_terminal(tmp_path: Path, run: Any) -> None:
+    good = save(tmp_path / "eye.png", eye()).read_bytes()
+    for number, name in enumerate(
+        (b"new\nline.png", b"esc\x1b[2J.png", b"cr\r.png", b"\xe2\x80\xae.png", b"\xff.png", b"[red].png")
+    ):
+        (tmp_path / os.fsdecode(name)).write_bytes(good if number % 2 else b"no picture")
+    (tmp_path / "raw\n\x1b[31m.nef").touch()
+    for arguments in ((), ("--csv", tmp_path / "grades.csv")):
+        _, out, said = run(tmp_path, *arguments)
+        shown = (out + said).splitlines()
+        assert all(line.isprintable() for line in shown)
+        assert sum(line.count(str(tmp_path)) for line in shown if ".png" in line) == (7 if not arguments else 3)
+    rows = rows_of(tmp_path / "grades.csv")
+    assert str(tmp_path / "new\nline.png") in [row["path"] for row in rows]  # of use as it is
 
 
 def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None:

@@ -116,6 +116,37 @@ def test_png_of_every_depth_counts_its_rows(files: Any, interlaced: int) -> None
                     assert read_image(path).shape == (33, 37, 3)
 
 
+def test_a_second_size_behind_the_pixels_of_a_png_counts_for_nothing(files: Any, noise: Picture) -> None:
+    """It asked for fewer rows, and the rest of the picture was black."""
+    rows = files.rows(noise)
+    data = files.png((56, 40), 8, 2, rows[: len(rows) * 3 // 4])
+    small = files.chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0))
+    for place in (len(data) - 12, 33):
+        with pytest.raises(EdgeError, match="two sizes"):
+            read_image(files.save("eye.png", data[:place] + small + data[place:]))
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+def test_a_tile_that_is_missing_in_a_jpeg_2000_is_not_black(
+    files: Any, eye: Picture, make_dicom: Any, boxed: bool
+) -> None:
+    data = files.bytes_of(Image.fromarray(eye), "JPEG2000", tile_size=(64, 64), no_jp2=not boxed)
+    starts = [at for at in range(len(data)) if data[at : at + 4] == b"\xff\x90\x00\x0a"]
+    assert len(starts) == 6
+    assert read_image(files.save("whole", data)).shape == eye.shape
+    halves = (
+        data[: starts[3]] + b"\xff\xd9",
+        data[: starts[1]] + data[starts[2] :],
+        data[: starts[0]] + data[starts[2] :],
+    )
+    for number, damaged in enumerate(halves):
+        with pytest.raises(EdgeError, match="a part of its pixels is missing"):
+            read_image(files.save(f"{number}.jp2", damaged))
+    boxes = make_dicom(eye, "YBR_RCT", "1.2.840.10008.1.2.4.90", [halves[0]])
+    with pytest.raises(EdgeError, match="a part of its pixels is missing"):
+        read_image(files.save("eye.dcm", boxes))
+
+
 def test_a_checksum_of_the_pixels_counts(files: Any, seeds: dict[str, bytes]) -> None:
     data = bytearray(seeds["png"])
     data[-13] ^= 1  # of the last part of the pixels

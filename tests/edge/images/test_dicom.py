@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.errors import EdgeError
-from edge.images import find_images, read_image, unread_images
+from edge.images import find_images, passed_over, read_image
 
 pydicom = pytest.importorskip("pydicom", reason="without pydicom NO DICOM FILE WAS READ")
 
@@ -150,4 +150,4 @@ def test_files_without_a_suffix_are_found(files: Any, dicom_seeds: dict[str, byt
     files.save("notes", b"nothing")
     files.save(".hidden", data)
     assert find_images([files.folder]) == sorted(found)
-    assert unread_images([files.folder]) == []
+    assert passed_over([files.folder]).unread == ()

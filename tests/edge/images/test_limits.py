@@ -99,6 +99,12 @@ def test_a_header_that_asks_for_much_takes_little(
     assert peak_mib(files.save("bomb", resized(kind, seeds[kind], 10_900, 10_900))) < 1536
 
 
+def test_what_takes_too_much_memory_is_not_called_damaged(files: Any) -> None:
+    large = Image.new("CMYK", (10_900, 10_900))
+    with pytest.raises(EdgeError, match="too much memory"):
+        read_image(files.save("progressive.jpg", large, progressive=True))
+
+
 def test_two_sizes_in_one_jpeg(files: Any, seeds: dict[str, bytes], peak_mib: Callable[..., int]) -> None:
     """One parser took the first header, the decoder the second: 5.9 GiB."""
     data = seeds["jpeg"]

@@ -1,0 +1,47 @@
+"""The tiles of a JPEG 2000: that all are there. OpenJPEG leaves those black that are missing, and says nothing."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+
+from edge.images.limits import RefusedError
+
+START = b"\xff\x4f\xff\x51"  # of the picture in the file
+_TILE, _END = 0xFF90, 0xFFD9
+_CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
+
+
+def check_tiles(data: bytes) -> None:
+    """Walk from one part of a tile to the next, and count.
+
+    Args:
+        data: a file, or the picture alone.
+
+    Raises:
+        RefusedError: a tile, or a part of one, is missing.
+    """
+    at = data.find(START)
+    if at < 0 or at + 40 > len(data):
+        raise RefusedError(_CUT_OFF)
+    right, bottom, _, _, width, height, left, top = struct.unpack_from(">8I", data, at + 8)
+    if not width or not height:
+        raise RefusedError("is damaged: its tiles have no size; copy it again from its source")
+    tiles = -(-(right - left) // width) * -(-(bottom - top) // height)
+    parts, claimed = Counter[int](), dict[int, int]()
+    at += 2
+    while at + 12 <= len(data):
+        mark, length = struct.unpack_from(">HH", data, at)
+        if mark != _TILE:
+            if mark == _END or parts:
+                break
+            at += 2 + length  # still in front of the first tile
+            continue
+        tile, size, _, number = struct.unpack_from(">HIBB", data, at + 4)
+        parts[tile] += 1
+        claimed[tile] = max(number, claimed.get(tile, 0))  # 0 where a part does not say
+        if not size:  # the last one, up to the end
+            break
+        at += max(size, 12)
+    if len(parts) < tiles or any(parts[tile] < number for tile, number in claimed.items()):
+        raise RefusedError(_CUT_OFF)
