@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.jpeg import whole_jpeg
-from edge.camera.live_capture import LiveCapture
+from edge.camera.live import LiveSource
 from edge.camera.nodes import Node, find_again, node_of
 from edge.camera.protocol import format_of
 from edge.camera.quiet import quiet_opencv
 from edge.camera.shape import check_size
+from edge.camera.whole import Picture
 from edge.errors import EdgeError
 
-_STALL_S = 1.0
 _JPEG = ("MJPG", "JPEG")  # as V4L2 calls them; elsewhere OpenCV gives no compressed frames
 _OPEN_S = 5.0  # a sensor that is still waking up
 _OLDEST_S = 2.0  # a timestamp further off than this is of another clock
@@ -47,7 +47,7 @@ def read_wish(text: str) -> Wish:
     return Wish(int(found[1]), int(found[2]), float(found[3] or 0.0), found[4] or "")
 
 
-class DeviceCamera(LiveCapture):
+class DeviceCamera(LiveSource):
     """One connection to a camera that OpenCV can open.
 
     A frame's time is the one that the driver stamped on it, where that is of the same clock.
@@ -63,9 +63,9 @@ class DeviceCamera(LiveCapture):
         Raises:
             EdgeError: there is no such camera, another program holds it, it gives nothing, or not in that mode.
         """
-        super().__init__()
         self._path = path
-        self._broken = f"the camera at {self._shown} gives no frames any more: check its cable."
+        super().__init__(f"the camera at {self._shown} gives no frames any more: check its cable.")
+        self._held = True  # a frame was grabbed and not given yet
         with quiet_opencv():
             self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2 if isinstance(path, str) else cv2.CAP_ANY)
         if not self._capture.isOpened():
@@ -114,14 +114,30 @@ class DeviceCamera(LiveCapture):
         letters = code.to_bytes(4, "little")
         return letters.decode("ascii").strip() if letters.isalnum() or letters.strip().isalnum() else ""
 
-    def _picture(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    def close(self) -> None:
+        self._ended = True
+        with quiet_opencv():
+            self._capture.release()
+
+    def _next(self) -> Picture | None:
+        if not self._held and not self._grabs(self._patience.seconds):
+            return None
+        self._held = False
+        return self._picture
+
+    def _picture(self) -> NDArray[np.uint8] | None:
+        """The frame that was grabbed as a picture, uint8 BGR (H, W, 3); None where it is damaged."""
+        found, given = self._capture.retrieve()
+        if not found:
+            raise self._lost()
+        raw = np.asarray(given, dtype=np.uint8)
         name = f"the camera at {self._shown}"
         if self._jpeg and (raw.ndim < 3 or 1 in raw.shape[:2]):
             return whole_jpeg(name, np.ascontiguousarray(raw).reshape(-1))
         check_size(name, raw.shape[1], raw.shape[0])
         return raw
 
-    def _grabs(self, seconds: float = _STALL_S) -> bool:
+    def _grabs(self, seconds: float) -> bool:
         return self._waits(seconds) and self._capture.grab()
 
     def _waits(self, seconds: float) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.camera.address import without_secrets
+from edge.camera.aside import open_aside
 from edge.camera.demo import DemoCamera
 from edge.camera.device import DeviceFinder, Wish
 from edge.camera.folder import FolderCamera
@@ -41,12 +42,22 @@ def open_camera(
             ``gst:`` and a GStreamer pipeline, a folder of frames, or a video file.
         wish: the mode to ask a camera for.
         tell: told one sentence when a live source is lost, and one when it is back.
-        stop: ends a ``read`` that waits for a lost source.
+        stop: ends the opening, and a ``read`` that waits for a lost source.
 
     Raises:
         EdgeError: there is no such thing, it holds no frame, or it has no modes to choose from.
+        OpeningStopped: ``stop`` was set before it was open.
     """
     stop = stop or threading.Event()
+    shown = without_secrets(source)
+    return open_aside(
+        lambda: _open(source, wish, tell, stop),
+        stop,
+        lambda: tell(f"{shown} has given nothing yet: waiting for it until Ctrl-C."),
+    )
+
+
+def _open(source: str, wish: Wish | None, tell: Callable[[str], None], stop: threading.Event) -> Camera:
     sensor = _SENSOR.fullmatch(source)
     if source.isascii() and source.isdigit():
         return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)

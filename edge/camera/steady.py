@@ -1,28 +1,26 @@
-"""A camera that comes back: unplugged, stalled or broken ones are noticed within a second and opened again."""
+"""A camera that comes back: unplugged, stalled or broken ones are noticed and opened again."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import threading
 import time
 from collections.abc import Callable
 
-import numpy as np
-
+from edge.camera.connection import Connection
+from edge.camera.patience import STALL_S
 from edge.camera.protocol import Camera, Frame
-from edge.camera.shape import TooLargeError
-from edge.errors import EdgeError, first_line
 
-STALL_S = 1.0  # so long may a camera give nothing before it counts as lost
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # between two tries to open it again; doubled from the first on
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # before it is opened again; doubled each time
+_LASTED_S = 10.0  # a connection that held so long was a good one: the next loss is a new one
+_LOOK_UP_S = 0.1
 
 
 class SteadyCamera:
     """A live camera that survives its cable.
 
-    The camera is read on a thread of its own, which may hang in a driver without hanging anybody else. Frames are
-    numbered through, over all reconnections.
+    Frames are numbered through, over all reconnections. One that comes and goes is opened at growing intervals, and
+    told of once.
 
     Attributes:
         missed: frames that were lost before ``read``: in the camera, in this class, or as garbage.
@@ -44,10 +42,11 @@ class SteadyCamera:
 
         Args:
             name: what the operator calls it.
-            open_once: opens the camera; called again after each loss, from another thread.
-            tell: told one sentence when the camera is lost, and one when it is back.
+            open_once: opens the camera; called again after each loss, from another thread, never after ``close``.
+            tell: told one sentence when the camera is lost, and one when it is back; when it comes and goes, one when
+                that begins and one when it is over.
             stop: ends a ``read`` that waits for a lost camera.
-            stall_s: seconds without a frame after which a camera counts as lost.
+            stall_s: seconds without a frame after which an ordinary camera counts as lost; a slow one has longer.
 
         Raises:
             EdgeError: it cannot be opened now. A camera that was never there is a mistake, not a loss.
@@ -60,8 +59,13 @@ class SteadyCamera:
         self._next = 0
         self._given = 0
         self._damaged = 0
+        self._pause = 0.0
+        self._losses = 0  # since it last was steady
+        self._first_loss = self._last_loss = 0.0
+        self._flapping = False
+        self._lock = threading.Lock()
         self._closed = False
-        self._pump = _Pump(camera)
+        self._connection = Connection(camera, stall_s)
 
     @property
     def missed(self) -> int:
@@ -69,22 +73,24 @@ class SteadyCamera:
 
     @property
     def damaged(self) -> int:
-        return self._damaged + self._pump.damaged
+        return self._damaged + self._connection.damaged
 
     def read(self) -> Frame | None:
-        """Wait for the next frame; while the camera is lost, for its return. None once ``stop`` is set.
+        """Wait for the next frame; while the camera is lost, for its return. None once closed or ``stop`` is set.
 
         Raises:
             EdgeError: the camera's frames are too large, which they would be again.
         """
-        while not self._closed and not self._stop.is_set():
-            frame = self._pump.take(self._stall_s, self._stop)
+        while not self._over():
+            frame = self._connection.take(self._over)
             if frame is not None:
                 index = self._seen + frame.index
                 self._next, self._given = index + 1, self._given + 1
+                if self._losses and self._connection.lasted_s >= _LASTED_S:
+                    self._be_steady()
                 return dataclasses.replace(frame, index=index)
             self._give_up_if_refused()
-            if not self._stop.is_set():
+            if not self._over():
                 self._reconnect()
         return None
 
@@ -92,123 +98,76 @@ class SteadyCamera:
         return self.read() is not None
 
     def close(self) -> None:
-        if not self._closed and self.damaged:
+        """Give the camera back; from then on nothing opens it again, whatever thread still waits for it."""
+        with self._lock:
+            closed, self._closed = self._closed, True
+            self._connection.abandon()
+        if not closed and self.damaged:
             self._tell(f"{self._name} gave {self.damaged} damaged frames, which were left out: check its cable.")
-        self._closed = True
-        self._pump.abandon()
-        self._pump.ended.wait(self._stall_s)
+        self._connection.ended.wait(self._stall_s)
+
+    def _over(self) -> bool:
+        return self._closed or self._stop.is_set()
 
     def _give_up_if_refused(self) -> None:
-        if self._pump.refused is not None:
+        if self._connection.refused is not None:
             self._closed = True
-            raise self._pump.refused
+            raise self._connection.refused
 
     def _reconnect(self) -> None:
-        """Say why, then try until the camera is open and gives a frame, or ``stop`` is set."""
-        began = time.monotonic()
-        self.lost += 1
-        self._tell(
-            f"{self._name} {self._pump.trouble or 'gives no frames'}: check its cable; trying to reach it again."
-        )
-        pause = _FIRST_PAUSE_S
-        while not self._stop.is_set():
+        """Say why, then try until the camera is open and gives a frame, or nobody wants it any more."""
+        self._connection.abandon()
+        self._tell_loss(self._connection.trouble or "gives no frames")
+        while not self._over():
             # The old thread must let go of the device first; one that hangs in its driver is waited for.
-            self._pump.abandon()
-            if self._pump.ended.wait(min(0.1, pause)):
-                self._seen = self._next
-                self._damaged = self.damaged
-                self._pump = _Pump(self._open_once)
-                if self._pump.wait_for_first(self._stall_s, self._stop):
-                    self.fps, self.format = self._pump.known
-                    self._tell(f"{self._name} is back after {time.monotonic() - began:.1f} s.")
-                    return
-                self._pump.abandon()
-                self._give_up_if_refused()
-                self._stop.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            if not self._connection.ended.wait(_LOOK_UP_S):
+                continue
+            self._wait(self._pause)
+            self._pause = min(max(2 * self._pause, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+            if not self._connect():
+                return
+            if self._connection.gives(self._over):
+                self.fps, self.format = self._connection.known
+                if not self._flapping:
+                    self._tell(f"{self._name} is back after {time.monotonic() - self._last_loss:.1f} s.")
+                return
+            self._connection.abandon()
+            self._give_up_if_refused()
 
+    def _connect(self) -> bool:
+        """Begin to open the camera; False where it was closed meanwhile."""
+        with self._lock:
+            if self._over():
+                return False
+            self._seen = self._next
+            self._damaged = self.damaged
+            self._connection = Connection(self._open_once, self._stall_s)
+            return True
 
-class _Pump:
-    """One connection: a thread that reads a camera until it fails, ends or is abandoned, and then closes it."""
-
-    def __init__(self, source: Camera | Callable[[], Camera]) -> None:
-        self.trouble = ""
-        self.refused: EdgeError | None = None  # why it is of no use to open it again
-        self.damaged = 0
-        self.known = (0.0, "")
-        self.ended = threading.Event()
-        self._changed = threading.Condition()
-        self._slot: Frame | None = None
-        self._over = False  # no further frame comes
-        self._opening = callable(source)
-        self._abandoned = False
-        threading.Thread(target=self._run, args=(source,), name="connection", daemon=True).start()
-
-    def take(self, seconds: float, stop: threading.Event) -> Frame | None:
-        """The newest frame; None where there is none for so long, or will be none."""
-        with self._changed:
-            self._wait(seconds, stop)
-            frame, self._slot = self._slot, None
-            return frame
-
-    def wait_for_first(self, seconds: float, stop: threading.Event) -> bool:
-        """Whether a frame came within so long after the camera was opened."""
-        with self._changed:
-            while self._opening and not self._over and not stop.is_set():
-                self._changed.wait(0.1)
-            self._wait(seconds, stop)
-            return self._slot is not None
-
-    def abandon(self) -> None:
-        with self._changed:
-            self._abandoned = True
-
-    def _wait(self, seconds: float, stop: threading.Event) -> None:
+    def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while self._slot is None and not self._over and not stop.is_set() and (left := until - time.monotonic()) > 0:
-            self._changed.wait(min(left, 0.1))
+        while not self._over() and (left := until - time.monotonic()) > 0:
+            self._stop.wait(min(left, _LOOK_UP_S))
 
-    def _run(self, source: Camera | Callable[[], Camera]) -> None:
-        camera: Camera | None = None
-        try:
-            camera = source() if callable(source) else source
-            with self._changed:
-                self._opening = False
-            while not self._abandoned:
-                frame = camera.read()
-                self.damaged = getattr(camera, "damaged", 0)
-                if frame is None:
-                    self.trouble = "has ended"
-                    break
-                if not _is_picture(frame):  # counted by its index; a camera that gives nothing else stalls
-                    continue
-                with self._changed:
-                    self.known = (camera.fps, camera.format)
-                    self._slot = frame
-                    self._changed.notify_all()
-        except TooLargeError as error:
-            self.refused = error
-        except EdgeError:
-            self.trouble = "gives no frames any more"
-        except Exception as error:  # whatever a driver raises: the camera is opened anew
-            self.trouble = f"failed ({first_line(error)})"
-        finally:
-            if camera is not None:
-                self.damaged = getattr(camera, "damaged", 0)
-                with contextlib.suppress(Exception):
-                    camera.close()
-            with self._changed:
-                self._over, self._opening = True, False
-                self._changed.notify_all()
-            self.ended.set()
+    def _tell_loss(self, trouble: str) -> None:
+        self.lost += 1
+        self._losses += 1
+        self._last_loss = time.monotonic()
+        if self._losses == 1:
+            self._first_loss = self._last_loss
+            self._tell(f"{self._name} {trouble}: check its cable; trying to reach it again.")
+        elif not self._flapping:
+            self._flapping = True
+            self._tell(
+                f"{self._name} comes and goes (it {trouble}): check its cable and its power; it is opened again at "
+                f"growing intervals up to {_LONGEST_PAUSE_S:.0f} s, and told of when it is steady."
+            )
 
-
-def _is_picture(frame: Frame) -> bool:
-    image: object = frame.image
-    return (
-        isinstance(image, np.ndarray)
-        and image.dtype == np.uint8
-        and image.ndim == 3
-        and image.shape[2] == 3
-        and image.size > 0
-    )
+    def _be_steady(self) -> None:
+        """It has held for long enough: the next loss is a new one."""
+        if self._flapping:
+            self._tell(
+                f"{self._name} is steady again: it was lost {self._losses} times in "
+                f"{time.monotonic() - self._first_loss:.0f} s."
+            )
+        self._losses, self._flapping, self._pause = 0, False, 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from edge.camera.packets import Packets, ffmpeg_says
 from edge.camera.shape import check_size, sane_aspect
@@ -44,7 +44,7 @@ class Stream:
         self,
         name: str,
         address: str,
-        timeout: tuple[float, float] | None = None,
+        timeout: tuple[float, SupportsFloat] | None = None,
         options: dict[str, str] | None = None,
         cut_off: bool = False,
     ) -> None:
@@ -53,7 +53,8 @@ class Stream:
         Args:
             name: what the user may see of the address.
             address: a path, or an address with all its secrets.
-            timeout: seconds to open it, and to wait for its next packet; None for as long as it takes.
+            timeout: of a live source, seconds to open it, and to wait for its next packet, asked anew for each; None
+                for a recording, as long as it takes.
             options: of FFmpeg, for what reads the container.
             cut_off: a file of which the end is missing, and with it what it promised.
 

@@ -6,10 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from edge.camera import patience as patience_module
+from edge.camera import steady as steady_module
+from edge.camera.patience import Patience
 from edge.camera.protocol import Camera, Frame
 from edge.camera.steady import SteadyCamera
 from edge.errors import EdgeError
@@ -161,7 +165,13 @@ def test_a_camera_may_change_its_size() -> None:
     assert said == []
 
 
-def test_a_hundred_reconnections_leave_nothing_behind() -> None:
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady_module, "_LONGEST_PAUSE_S", 0.0)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_hundred_reconnections_leave_nothing_behind_and_are_told_of_once() -> None:
     said: list[str] = []
     plug = Plug(lambda: Wired(2, "unplugged"))
     camera = steady(plug, said)
@@ -172,9 +182,27 @@ def test_a_hundred_reconnections_leave_nothing_behind() -> None:
         indices.append(frame.index)
     camera.close()
     assert indices == sorted(set(indices))
-    assert sum("is back" in sentence for sentence in said) >= 99
+    assert len(said) == 3
+    assert said[0] == "camera 0 gives no frames any more: check its cable; trying to reach it again."
+    assert said[1].startswith("camera 0 is back after ")
+    assert said[2].startswith("camera 0 comes and goes (it gives no frames any more): check its cable and its power;")
     wait_until(lambda: sum(thread.name == "connection" for thread in threading.enumerate()) <= 1)
     assert all(made.closed for made in plug.made)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_camera_that_has_held_is_steady_again_and_its_next_loss_is_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steady_module, "_LASTED_S", 0.5)
+    said: list[str] = []
+    short, long = (lambda: Wired(2, "unplugged")), (lambda: Wired(300, "unplugged"))
+    plug = Plug(short, short, short, long, good)
+    camera = steady(plug, said)
+    while len(said) < 6:
+        assert camera.read() is not None
+    camera.close()
+    expected = ("again.", "back", "comes and goes", "steady again", "again.", "back")
+    assert all(words in sentence for words, sentence in zip(expected, said, strict=True)), said
+    assert "it was lost 3 times in " in said[3]
 
 
 def test_stop_ends_the_wait_for_a_camera_that_stays_away() -> None:
@@ -195,25 +223,102 @@ def test_stop_ends_the_wait_for_a_camera_that_stays_away() -> None:
     assert len(said) == 1
 
 
-def test_each_try_to_reach_a_camera_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("comes", [False, True], ids=["stays away", "gives one frame each time"])
+def test_each_try_to_reach_a_camera_waits_longer(comes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     stop = threading.Event()
 
-    class Noting:
-        """The session's stop, with the pauses that it was asked to wait."""
+    def wait(camera: SteadyCamera, seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 10:
+            stop.set()
 
-        is_set = stop.is_set
-
-        def wait(self, seconds: float) -> bool:
-            waits.append(seconds)
-            if len(waits) == 9:
-                stop.set()
-            return stop.is_set()
-
-    camera = SteadyCamera("camera 0", Plug(lambda: Wired(3, "unplugged"), None), print, Noting(), stall_s=STALL_S)  # type: ignore[arg-type]
-    assert len(list(iter(camera.read, None))) <= 3
+    monkeypatch.setattr(SteadyCamera, "_wait", wait)
+    camera = steady(Plug(lambda: Wired(1, "unplugged"), *([] if comes else [None])), [], stop)
+    frames = list(iter(camera.read, None))
     camera.close()
-    assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+    assert waits == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+    assert len(frames) == (10 if comes else 1)
+
+
+class Slow(Wired):
+    """One that gives a frame now and then; the first ones at once, as out of a buffer."""
+
+    def __init__(self, seconds: float, frames: int, hang: threading.Event) -> None:
+        super().__init__(frames, "hangs", hang)
+        self._seconds = seconds
+
+    def read(self) -> Frame | None:
+        if self.given >= 3:
+            time.sleep(self._seconds)
+        return super().read()
+
+
+def test_a_slow_camera_is_not_lost_and_noticed_by_its_own_pace_when_it_is() -> None:
+    said: list[str] = []
+    hang = threading.Event()
+    camera = steady(Plug(lambda: Slow(0.8, 9, hang)), said, stall_s=0.5)
+    last = -1
+    while last < 8:
+        frame = camera.read()
+        assert frame is not None
+        last = frame.index
+    assert said == []
+    reader = threading.Thread(target=camera.read, daemon=True)
+    reader.start()
+    wait_until(lambda: camera.lost == 1)
+    assert "gives no frames" in said[0]
+    camera.close()
+    hang.set()
+    reader.join(60)
+    assert not reader.is_alive()
+
+
+def test_patience_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def after(*steps: float) -> float:
+        patience = Patience()
+        patience.came()
+        for step in steps:
+            now[0] += step
+            patience.came()
+        return patience.seconds
+
+    assert after() == after(0.0, 0.0, 2.0) == 5.0  # nothing is known yet
+    assert after(*[1 / 30] * 300) == 1.0
+    assert after(*[1.0] * 8) == 3.0
+    assert after(0.0, 0.0, *[2.0] * 4) == 6.0
+    assert after(*[4.9] * 4) == 10.0  # nobody waits longer for a device that may have been unplugged
+    assert after(*[2.0] * 4, *[1 / 30] * 700) == 1.0  # what was slow once
+    assert float(Patience()) == 5.0
+
+
+@pytest.mark.parametrize("away", ["refused", "hanging"])
+def test_closed_it_is_not_opened_any_more(away: str) -> None:
+    """Also where the thread that reads it still waits for its return, or hangs in opening it."""
+    hang, said = threading.Event(), []
+
+    def hanging() -> Camera:
+        assert hang.wait(60)
+        return good()
+
+    plug = Plug(lambda: Wired(2, "unplugged"), None if away == "refused" else hanging)
+    camera = steady(plug, said, stall_s=0.05)
+    reader = threading.Thread(target=lambda: list(iter(camera.read, None)), daemon=True)
+    reader.start()
+    wait_until(lambda: len(plug.opened) > (3 if away == "refused" else 1))
+    camera.close()
+    reader.join(60)
+    assert not reader.is_alive()
+    opened = len(plug.opened)
+    hang.set()
+    wait_until(lambda: all(thread.name != "connection" for thread in threading.enumerate()))
+    assert len(plug.opened) <= opened + (away == "refused")  # a try that had begun
+    assert all(made.closed for made in plug.made)  # type: ignore[attr-defined]
+    camera.close()
+    assert camera.read() is None
 
 
 def test_a_camera_that_was_never_there_is_no_loss() -> None:

@@ -1,4 +1,4 @@
-"""What every live source that OpenCV reads promises: frames in turn, one sentence when it breaks, then its end."""
+"""What every live source promises: frames in turn, one sentence when it breaks, then its end."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.live_capture import LiveCapture
+from edge.camera.live import LiveSource
+from edge.camera.whole import Picture
 from edge.errors import EdgeError
 
 
-class Breaking(LiveCapture):
+class Breaking(LiveSource):
     """Breaks where its video ends."""
 
-    _broken = "it broke."
-
     def __init__(self, path: Path) -> None:
-        super().__init__()
+        super().__init__("it broke.")
         self._capture = cv2.VideoCapture(str(path))
-        assert self._capture.grab()
+
+    def _next(self) -> Picture | None:
+        if not self._capture.grab():
+            return None
+        return lambda: np.asarray(self._capture.retrieve()[1], dtype=np.uint8)
+
+    def close(self) -> None:
+        self._ended = True
+        self._capture.release()
 
 
 @pytest.fixture

@@ -1,0 +1,128 @@
+"""One connection to a live camera, on a thread of its own, which may hang in a driver without hanging anybody else."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from edge.camera.patience import Patience
+from edge.camera.protocol import Camera, Frame
+from edge.camera.shape import TooLargeError
+from edge.errors import EdgeError, first_line
+
+_LOOK_UP_S = 0.1  # how often a wait looks whether it is still wanted
+
+
+class Connection:
+    """Reads a camera until it fails, ends or is abandoned, and then closes it.
+
+    Attributes:
+        trouble: what became of the camera; empty while nothing has.
+        refused: why it is of no use to open it again.
+        damaged: frames that came, but not whole.
+        known: frames per second and format.
+        ended: set once the camera is closed.
+    """
+
+    def __init__(self, source: Camera | Callable[[], Camera], stall_s: float) -> None:
+        """Begin to read.
+
+        Args:
+            source: the camera, or what opens it.
+            stall_s: as for ``Patience``.
+        """
+        self.trouble = ""
+        self.refused: EdgeError | None = None
+        self.damaged = 0
+        self.known = (0.0, "")
+        self.ended = threading.Event()
+        self._patience = Patience(stall_s)
+        self._changed = threading.Condition()
+        self._slot: Frame | None = None
+        self._over = False  # no further frame comes
+        self._opening = callable(source)
+        self._abandoned = False
+        threading.Thread(target=self._run, args=(source,), name="connection", daemon=True).start()
+
+    @property
+    def lasted_s(self) -> float:
+        """From its first frame to its newest."""
+        return self._patience.lasted_s
+
+    def take(self, unwanted: Callable[[], bool]) -> Frame | None:
+        """The newest frame; None where there is none for too long, will be none, or none is wanted any more."""
+        with self._changed:
+            self._wait(unwanted)
+            frame, self._slot = self._slot, None
+            return frame
+
+    def gives(self, unwanted: Callable[[], bool]) -> bool:
+        """Whether a first frame comes once the camera is open."""
+        with self._changed:
+            while self._opening and not self._over and not unwanted():
+                self._changed.wait(_LOOK_UP_S)
+            self._wait(unwanted)
+            return self._slot is not None
+
+    def abandon(self) -> None:
+        """Let go of the camera as soon as may be; one that is not open yet is not opened any more."""
+        with self._changed:
+            self._abandoned = True
+
+    def _wait(self, unwanted: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        while self._slot is None and not self._over and not unwanted():
+            left = began + self._patience.seconds - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(min(left, _LOOK_UP_S))
+
+    def _run(self, source: Camera | Callable[[], Camera]) -> None:
+        camera: Camera | None = None
+        try:
+            camera = source() if callable(source) else source
+            with self._changed:
+                self._opening = False
+            while not self._abandoned:
+                frame = camera.read()
+                self.damaged = getattr(camera, "damaged", 0)
+                if frame is None:
+                    self.trouble = "has ended"
+                    break
+                if not _is_picture(frame):  # counted by its index; a camera that gives nothing else stalls
+                    continue
+                with self._changed:
+                    self._patience.came()
+                    self.known = (camera.fps, camera.format)
+                    self._slot = frame
+                    self._changed.notify_all()
+        except TooLargeError as error:
+            self.refused = error
+        except EdgeError:
+            self.trouble = "gives no frames any more"
+        except Exception as error:  # whatever a driver raises: the camera is opened anew
+            self.trouble = f"failed ({first_line(error)})"
+        finally:
+            if camera is not None:
+                self.damaged = getattr(camera, "damaged", 0)
+                with contextlib.suppress(Exception):
+                    camera.close()
+            with self._changed:
+                self._over, self._opening = True, False
+                self._changed.notify_all()
+            self.ended.set()
+
+
+def _is_picture(frame: Frame) -> bool:
+    image: object = frame.image
+    return (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size > 0
+    )
