@@ -41,6 +41,7 @@ FIELDS = {
     "serial_number": "DeviceSerialNumber",
     "pixel_spacing": "PixelSpacing",
 }
+_OF_THE_CAMERA = {"InstitutionName", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "PixelSpacing"}
 _SHAPES = {
     "birth_date": r"[0-9]{8}",
     "sex": r"[MFO]",
@@ -71,6 +72,11 @@ class Study:
     study_uid: str
     series_uid: str
     began: datetime.datetime | None
+
+    @property
+    def names_somebody(self) -> bool:
+        """Whether an image leads to a person, by itself or with the help of the archive."""
+        return any(value for name, value in self.said.items() if name not in _OF_THE_CAMERA)
 
 
 def begin_study(laterality: Laterality, file: Path | None) -> Study:
@@ -115,9 +121,10 @@ def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number
 
 
 def _say_who(image: Any, study: Study) -> None:
+    # These must be there, and may be empty. How the camera was held nobody knows, nor whether it turns its picture.
     for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
-        setattr(image, name, "")  # must be there, may be empty
-    image.ReferringPhysicianName = ""
+        setattr(image, name, "")
+    image.ReferringPhysicianName, image.PatientOrientation = "", ""
     image.Manufacturer, image.ManufacturerModelName = "unknown", "unknown"
     for name, value in study.said.items():
         setattr(image, name, value.split("\\") if name == "PixelSpacing" else value)

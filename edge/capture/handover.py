@@ -1,156 +1,191 @@
-"""Handing DICOM files over to a folder or a STOW-RS server, on a thread that stalls nobody.
+"""Handing DICOM files over on a thread that stalls nobody.
 
-What cannot be handed over yet stays in the session's folder and is tried again.
+Whatever goes wrong is tried again with growing pauses until the file's deadline, or the end of the session. What was
+not delivered by then stays in the session's folder, marked, and the next session with the same ``--out`` goes on
+with it.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
+import logging
 import threading
-import urllib.error
-import urllib.request
-from collections import deque
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from edge.atomic import write_atomically
-from edge.camera.address import without_secrets
-from edge.errors import EdgeError
+from edge.archive.answer import RefusedError
+from edge.archive.target import Target
+from edge.archive.waiting import Folders, mark_of
+from edge.errors import first_line
 
-TOKEN = "EFIQA_STOW_TOKEN"  # of the environment: a bearer token, which an argument would show to everybody
-_TIMEOUT_S = 20.0
+log = logging.getLogger("efiqa-edge")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
-_LAST_TRY_S = 30.0  # at the end of a session
+_DEADLINE_S = 12 * 3600.0  # of one file, all tries together: an archive may be away for a night
+_TRY_S, _SLOWEST_BYTES_S = 60.0, 128 << 10  # of one try: a minute, and what a file takes at a megabit a second
+_LAST_S = 30.0  # for all that is left at the end of a session
+_GOODBYE_S = 2.0  # then a thread that hangs is left behind
+
+
+@dataclass
+class _Errand:
+    file: Path
+    deadline: float
+    pause: float  # behind the next try that fails
+    due: float = 0.0  # the next try
+    failed: bool = False
 
 
 class HandOver:
-    """Takes finished files in the order in which they come; one that is refused goes behind the others.
+    """Takes finished files in the order in which they come; one that fails goes behind the others.
 
     Attributes:
         delivered: how many arrived.
     """
 
-    def __init__(self, target: str, report: Callable[[str], None]) -> None:
+    def __init__(self, target: Target, report: Callable[[str], None], tell: Callable[[str], None]) -> None:
         """Start.
 
         Args:
-            target: a folder, or the address of a DICOMweb server: ``https://pacs/dicom-web``.
-            report: told one sentence when a file cannot be handed over, and again only after one could.
-
-        Raises:
-            EdgeError: the folder cannot be made, or the address is not one of HTTP.
+            target: where files go.
+            report: told one sentence of what is lost to this session.
+            tell: told one sentence when the target stops taking files, and one when it takes them again.
         """
-        self._send = _sender(target)
-        self._shown = without_secrets(target)
-        self._report = report
+        self._target, self._report, self._tell = target, report, tell
         self.delivered = 0
-        self._files: deque[Path] = deque()
+        self._folders = Folders()
+        self._errands: list[_Errand] = []
+        self._late: list[Path] = []  # beyond their deadline
+        self._why = ""  # of the newest failure, until all that failed has arrived
+        self._since = 0.0
         self._changed = threading.Condition()
-        self._closing = False
-        self._told = False
+        self._end: float | None = None
         self._thread = threading.Thread(target=self._work, name="hand-over", daemon=True)
         self._thread.start()
 
     def take(self, file: Path) -> None:
         """Hand a file over as soon as may be; returns at once."""
-        with self._changed:
-            self._files.append(file)
-            self._changed.notify_all()
+        self._folders.hold(file.parent)
+        self._add([file])
+
+    def take_left_over(self, out: Path) -> None:
+        """Hand over what earlier sessions with this ``--out`` could not; they are told of in one note."""
+        files = self._folders.left_over(out)
+        if files:
+            self._tell(
+                f"{_files(len(files))} of earlier sessions in {out} wait for {self._target.shown}: handing them over."
+            )
+            self._add(files)
 
     def close(self) -> None:
-        """Try once more what is left, and say how many files were not taken."""
+        """Try again what is left, for half a minute at most, and say what stays behind."""
         with self._changed:
-            self._closing = True
+            self._end = time.monotonic() + _LAST_S
+            for errand in self._errands:
+                errand.due, errand.pause = 0.0, _FIRST_PAUSE_S
+            waiting = bool(self._errands)
             self._changed.notify_all()
-        self._thread.join(_LAST_TRY_S)
-        if self._files:
+        if waiting and self._why:
+            self._tell(f"{self._target.shown} still does not take DICOM files: trying for {_LAST_S:.0f} s more.")
+        self._thread.join(_LAST_S + _GOODBYE_S)
+        with self._changed:
+            left = [*self._late, *(errand.file for errand in self._errands)]
+        self._folders.release()
+        if left:
+            why = f" ({self._why})" if self._why else ""
+            folders = sorted({str(file.parent) for file in left})
+            where = folders[0] if len(folders) == 1 else f"{len(folders)} folders of sessions"
             self._report(
-                f"{len(self._files)} DICOM files could not be handed over to {self._shown}; they lie beside their "
-                "pictures: hand them over by hand."
+                f"{_files(len(left))} could not be handed over to {self._target.shown}{why}: they stay in {where}, and "
+                "the next session with the same --out and --hand-over goes on with them."
             )
 
+    def _add(self, files: Iterable[Path]) -> None:
+        with self._changed:
+            self._errands += [_Errand(file, time.monotonic() + _DEADLINE_S, _FIRST_PAUSE_S) for file in files]
+            self._changed.notify_all()
+
     def _work(self) -> None:
-        pause = _FIRST_PAUSE_S
-        untried: int | None = None  # files that have not had their last chance yet
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._files or self._closing)
-                if self._closing and untried is None:
-                    untried = len(self._files)
-                if not self._files or untried == 0:
-                    return
-                file = self._files[0]
-            done = self._delivered(file)
-            untried = None if untried is None else untried - 1
-            with self._changed:
-                if done:
-                    self._files.popleft()
-                    pause = _FIRST_PAUSE_S
-                    continue
-                # One file that a server will not have must not keep the others from it.
-                self._files.rotate(-1)
-                if untried is None:
-                    self._changed.wait_for(lambda: self._closing, timeout=pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE_S)
+        while (errand := self._next()) is not None:
+            try:
+                self._target.send(errand.file, self._until(errand))
+            except Exception as error:  # a thread that dies would deliver nothing any more
+                log.debug("%s was not delivered", errand.file.name, exc_info=True)
+                self._failed(errand, error)
+            else:
+                self._arrived(errand)
 
-    def _delivered(self, file: Path) -> bool:
+    def _next(self) -> _Errand | None:
+        """Wait for the next try; None once the session has ended and nothing is left, or no time."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                if self._end is not None and (not self._errands or now >= self._end):
+                    return None
+                errand = min(self._errands, key=lambda each: each.due, default=None)  # of equals the first
+                if errand is not None and errand.due <= now:
+                    return errand
+                moments = [] if errand is None else [errand.due]
+                moments += [] if self._end is None else [self._end]
+                self._changed.wait(min(moments) - now if moments else None)
+
+    def _until(self, errand: _Errand) -> Callable[[], float]:
+        """When to give a try up: asked along the way, for the session may end meanwhile."""
         try:
-            self._send(file)
-        except (OSError, ValueError) as error:
-            if not self._told:
-                self._told = True
-                self._report(f"{self._shown} does not take DICOM files ({_why(error)}): trying again until it does.")
-            return False
-        self.delivered += 1
-        self._told = False
-        return True
+            size = errand.file.stat().st_size
+        except OSError:
+            size = 0
+        limit = min(errand.deadline, time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S)
+        return lambda: limit if self._end is None else min(limit, self._end)
+
+    def _arrived(self, errand: _Errand) -> None:
+        try:
+            mark_of(errand.file).unlink(missing_ok=True)
+        except OSError as error:
+            log.debug("the mark of %s stays: %s", errand.file.name, error)
+        with self._changed:
+            self._errands.remove(errand)
+            over = bool(self._why) and not any(each.failed for each in self._errands)
+            seconds = time.monotonic() - self._since
+            if over:
+                self._why = ""
+            self.delivered += 1
+        if over:
+            self._tell(f"{self._target.shown} takes DICOM files again, after {seconds:.0f} s.")
+
+    def _failed(self, errand: _Errand, error: Exception) -> None:
+        if isinstance(error, FileNotFoundError) and not errand.file.exists():
+            with self._changed:
+                self._errands.remove(errand)
+            mark_of(errand.file).unlink(missing_ok=True)
+            self._report(f"{errand.file} was taken away before it was handed over to {self._target.shown}.")
+            return
+        why = _words_of(error)
+        now = time.monotonic()
+        with self._changed:
+            begins, self._why = not self._why, why
+            self._since = now if begins else self._since
+            late = now >= errand.deadline
+            if late:
+                self._errands.remove(errand)
+                self._late.append(errand.file)
+            errand.failed, errand.due = True, now + errand.pause
+            errand.pause = min(2 * errand.pause, _LONGEST_PAUSE_S)
+        if begins:
+            self._tell(f"{self._target.shown} does not take DICOM files ({why}): trying again until it does.")
+        if late:
+            self._report(
+                f"{errand.file} was not handed over to {self._target.shown} within {_DEADLINE_S / 3600:.0f} hours "
+                f"({why}): it stays, and the next session with the same --out and --hand-over goes on with it."
+            )
 
 
-def _sender(target: str) -> Callable[[Path], None]:
-    scheme, found, _ = target.partition("://")
-    if found and scheme not in ("http", "https"):
-        raise EdgeError(
-            f"{without_secrets(target)} is neither a folder nor an address that begins with http:// or https://."
-        )
-    if found:
-        return lambda file: _stow(target, file)
-    folder = Path(target)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EdgeError(f"{folder} cannot take DICOM files ({error.strerror}); give another folder.") from error
-    # The name says nothing, and differs between sessions.
-    return lambda file: write_atomically(folder / f"{secrets.token_hex(12)}.dcm", file.read_bytes())
+def _files(number: int) -> str:
+    return "1 DICOM file" if number == 1 else f"{number} DICOM files"
 
 
-def _stow(address: str, file: Path) -> None:
-    """One file by STOW-RS.
-
-    Raises:
-        OSError: the server cannot be reached, or refuses it.
-    """
-    boundary = secrets.token_hex(16)
-    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = head + file.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
-    request = urllib.request.Request(f"{address.rstrip('/')}/studies", body, method="POST")
-    request.add_header("Content-Type", f'multipart/related; type="application/dicom"; boundary={boundary}')
-    request.add_header("Accept", "application/dicom+json")
-    if token := os.environ.get(TOKEN):
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S):
-        pass  # any answer of success: 200; 202 is stored with warnings
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET, or carry the token elsewhere."""
-
-    def redirect_request(self, *args: object) -> None:
-        return None
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"it answers {error.code}"
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    return without_secrets(str(reason).strip().splitlines()[0] if str(reason).strip() else type(error).__name__)
+def _words_of(error: Exception) -> str:
+    """What went wrong; of what nobody foresaw only the kind, for its text may quote the server."""
+    if not isinstance(error, (OSError, RefusedError)):
+        return f"{type(error).__name__}"
+    return str(getattr(error, "strerror", None) or first_line(error)).rstrip(".")

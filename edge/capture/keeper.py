@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.atomic import write_atomically
+from edge.archive.waiting import mark_of
 from edge.capture.dicom import Study, dicom_bytes
 from edge.capture.handover import HandOver
 from edge.capture.loop import Graded
-from edge.capture.storage import BestFrame, save_frame, stem_of
+from edge.capture.storage import BestFrame, save_frame, stem_of, write_set
 
 
 class Keeper:
@@ -27,17 +27,20 @@ class Keeper:
         describe: Callable[[Graded], dict[str, Any]],
         study: Study | None,
         hand_over: HandOver | None,
+        keep_dicom: int = 1,
     ) -> None:
         """Set up; see ``Session``.
 
         Args:
             folder: where everything lies.
             describe: makes the sidecar of a frame.
-            study: makes a DICOM file of each captured frame; where there was none, of the best one at the end.
+            study: makes DICOM files of captured frames; where there was none, of the best one at the end.
             hand_over: takes these files.
+            keep_dicom: how many of one capture, the best ones first.
         """
         self._folder, self._describe = folder, describe
-        self._study, self._hand_over = study, hand_over
+        self._study, self._hand_over, self._keep_dicom = study, hand_over, keep_dicom
+        self._images: set[str] = set()  # stems that lie there as DICOM
         self._frame = BestFrame(folder)
         self.captured: list[Path] = []
         self.best: Graded | None = None
@@ -56,11 +59,15 @@ class Keeper:
             OSError: it could not be written; then nothing new is left of it.
         """
         picture = self._folder / f"{stem_of(graded)}.png"
+        sidecar = {**self._describe(graded), "capture": told}
+        wanted = told["rank"] <= self._keep_dicom and stem_of(graded) not in self._images
+        dicom = self._dicom(graded, sidecar) if wanted else {}
         if picture not in self.captured:
-            sidecar = {**self._describe(graded), "capture": told}
-            save_frame(self._folder, graded, sidecar, self._dicom(graded, sidecar, len(self.captured) + 1))
-            self._give(graded)
+            save_frame(self._folder, graded, sidecar, dicom)
             self.captured.append(picture)
+        elif dicom:  # it was a runner-up before
+            write_set(self._folder, dicom)
+        self._give(graded, dicom)
         return picture
 
     def keep_best(self, best: Graded) -> None:
@@ -89,14 +96,21 @@ class Keeper:
         """
         if self.best is None:
             return
-        data = self._dicom(self.best, self._describe(self.best), 1)
-        if data is not None:
-            write_atomically(self._folder / f"{stem_of(self.best)}.dcm", data)
-            self._give(self.best)
+        dicom = self._dicom(self.best, self._describe(self.best))
+        write_set(self._folder, dicom)
+        self._give(self.best, dicom)
 
-    def _dicom(self, graded: Graded, sidecar: dict[str, Any], number: int) -> bytes | None:
-        return None if self._study is None else dicom_bytes(graded, sidecar, self._study, number)
+    def _dicom(self, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
+        """The DICOM file of a frame, and before it the mark that it is to be handed over."""
+        if self._study is None:
+            return {}
+        file = self._folder / f"{stem_of(graded)}.dcm"
+        mark = {} if self._hand_over is None else {mark_of(file).name: b""}
+        return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, len(self._images) + 1)}
 
-    def _give(self, graded: Graded) -> None:
-        if self._study is not None and self._hand_over is not None:
+    def _give(self, graded: Graded, dicom: dict[str, bytes]) -> None:
+        if not dicom:
+            return
+        self._images.add(stem_of(graded))
+        if self._hand_over is not None:
             self._hand_over.take(self._folder / f"{stem_of(graded)}.dcm")

@@ -50,6 +50,7 @@ class Session:
         on_saved: Callable[[Path, Graded], None] = lambda picture, graded: None,
         study: Study | None = None,
         hand_over: HandOver | None = None,
+        keep_dicom: int = 1,
     ) -> None:
         """Claim a folder and start writing.
 
@@ -66,6 +67,7 @@ class Session:
                 writer's thread.
             study: makes a DICOM file of each captured frame; where there was none, of the best one at the end.
             hand_over: takes these files.
+            keep_dicom: how many DICOM files of one capture, the best frames first.
 
         Raises:
             EdgeError: the folder cannot be made.
@@ -74,7 +76,9 @@ class Session:
         self.files: list[Path] = []
         self._report, self._tell, self._on_saved, self._wait = report, tell, on_saved, wait
         self._low = _LOW_MIB
-        self._keeper = Keeper(self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over)
+        self._keeper = Keeper(
+            self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over, keep_dicom
+        )
         self._lines = LineFile(self.folder / LINES)
         self._told: set[str] = set()
         self._film = Film(self.folder / VIDEO, fps, self._tell_trouble) if video else None

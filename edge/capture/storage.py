@@ -30,6 +30,7 @@ from edge.overlay import draw_overlay, map_picture
 LINES = "session.jsonl"
 VIDEO = "session.webm"
 _MOST_SESSIONS = 10_000
+_PICTURES = (".png", ".jpg")  # all else may say whose eye it is, and is for its owner alone
 
 
 def claim_folder(wanted: Path) -> Path:
@@ -41,7 +42,7 @@ def claim_folder(wanted: Path) -> Path:
     try:
         for number in range(1, _MOST_SESSIONS):
             folder = wanted if number == 1 else wanted / f"session-{number}"
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 continue
             try:
@@ -65,7 +66,7 @@ def write_set(folder: Path, files: dict[str, bytes]) -> None:
     written: list[Path] = []
     try:
         for name, data in files.items():
-            write_atomically(folder / name, data)
+            write_atomically(folder / name, data, private=not name.endswith(_PICTURES))
             written.append(folder / name)
     except OSError:
         for path in written:
@@ -106,8 +107,8 @@ def stem_of(graded: Graded) -> str:
     return f"frame-{graded.frame.index:06d}"
 
 
-def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: bytes | None = None) -> None:
-    """Write one frame: picture, map, overlay, where it is given its DICOM file, and the sidecar last.
+def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: dict[str, bytes] | None = None) -> None:
+    """Write one frame: picture, map, overlay, where they are given its DICOM files, and the sidecar last.
 
     Of a frame that lies there already, as the best one so far, only the sidecar is written again.
 
@@ -119,9 +120,7 @@ def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: byt
     last = files.pop(promise)
     if (folder / promise).exists():
         files = {}
-    if dicom is not None:
-        files[f"{stem_of(graded)}.dcm"] = dicom
-    write_set(folder, {**files, promise: last})
+    write_set(folder, {**files, **(dicom or {}), promise: last})
 
 
 class BestFrame:

@@ -1,16 +1,9 @@
-"""Captured frames as DICOM, and their way to a folder or a server."""
+"""Captured frames as DICOM."""
 
 from __future__ import annotations
 
-import email
-import email.policy
 import io
 import re
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +11,10 @@ import pytest
 
 from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
-from edge.capture import handover as handover_module
 from edge.capture.dicom import FIELDS, begin_study, dicom_bytes
-from edge.capture.handover import HandOver
 from edge.capture.loop import Graded
-from edge.capture.session import Session
 from edge.errors import EdgeError
 from edge.field import Crop
-from edge.model import QualityModel
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -149,162 +138,6 @@ def test_a_wrong_file_is_one_sentence_that_tells_nothing_of_it(tmp_path: Path, t
     assert told.value.__cause__ is None
 
 
-# --- on their way
-
-
-class Server:
-    """A DICOMweb server on the loopback that refuses as often as it is told to."""
-
-    def __init__(self, refusals: int = 0) -> None:
-        self.stored: list[object] = []
-        self.tokens: list[str | None] = []
-        self.refusals = refusals
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server.tokens.append(self.headers["Authorization"])
-                if server.refusals > 0 or self.path != "/dicom-web/studies":
-                    server.refusals -= 1
-                    self.send_error(503)
-                    return
-                if b"refuse me" in body:
-                    self.send_error(409)
-                    return
-                head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-                parts = list(email.message_from_bytes(head + body, policy=email.policy.HTTP).iter_parts())
-                for part in parts:
-                    assert part.get_content_type() == "application/dicom"
-                    server.stored.append(read(part.get_payload(decode=True)))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.http = HTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.http.server_address[1]}/dicom-web"
-
-
-@contextmanager
-def serving(server: Server) -> Iterator[None]:
-    thread = threading.Thread(target=server.http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.http.shutdown()
-        server.http.server_close()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[QualityModel]:
-    with QualityModel.load(threads=1) as loaded:
-        yield loaded
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover_module, "_FIRST_PAUSE_S", 0.02)
-
-
-def test_a_session_hands_its_captures_to_a_server(
-    model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EFIQA_STOW_TOKEN", "sesame")
-    server, said = Server(refusals=2), []
-    study = begin_study("R", write(tmp_path / "study.yaml", IDENTITY))
-    with serving(server):
-        giving = HandOver(server.address, said.append)
-        with Session(
-            tmp_path / "out", model, "source", 30.0, video=False, wait=False, report=said.append, study=study,
-            hand_over=giving,
-        ) as session:  # fmt: skip
-            session.capture([graded(7), graded(5)])
-        deadline = time.monotonic() + 60
-        while giving.delivered < 2 and time.monotonic() < deadline:  # at the end of a session each gets one more try
-            time.sleep(0.01)
-        giving.close()
-    stored = sorted(server.stored, key=lambda image: int(image.InstanceNumber))  # a refused one goes behind the other
-    assert [image.InstanceNumber for image in stored] == [1, 2]
-    assert np.array_equal(stored[0].pixel_array, graded(7).frame.image[:, :, ::-1])
-    assert {image.SeriesInstanceUID for image in server.stored} == {study.series_uid}
-    assert len({image.SOPInstanceUID for image in server.stored}) == 2
-    assert giving.delivered == 2
-    assert set(server.tokens) == {"Bearer sesame"}
-    assert len(said) == 1
-    assert "it answers 503" in said[0]
-    # Nothing else of the session knows whose eye it is.
-    for path in (tmp_path / "out").iterdir():
-        if path.suffix != ".dcm":
-            for secret in (b"00123", b"ller", b"1950"):
-                assert secret not in path.read_bytes(), path.name
-        assert not re.search("00123|ller", path.name)
-
-
-def test_without_a_capture_the_best_frame_is_made_at_the_end(model: QualityModel, tmp_path: Path) -> None:
-    giving = HandOver(str(tmp_path / "inbox"), print)
-    with Session(
-        tmp_path / "out", model, "source", 30.0, video=False, wait=False, report=print,
-        study=begin_study("L", None), hand_over=giving,
-    ) as session:  # fmt: skip
-        session.keep(graded(3), graded(3))
-    giving.close()
-    assert (tmp_path / "out" / "frame-000003.dcm").exists()
-    (given,) = (tmp_path / "inbox").iterdir()
-    assert pydicom.dcmread(given).ImageLaterality == "L"
-    assert not given.name.startswith("frame")
-
-
-def test_a_server_that_is_not_there_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server, said = Server(), []
-    server.http.server_close()
-    trying, tried, go_on = threading.Event(), threading.Semaphore(0), threading.Event()
-    stow = handover_module._stow
-
-    def slow(address: str, file: Path) -> None:
-        trying.set()
-        assert go_on.wait(60)
-        try:
-            stow(address, file)
-        finally:
-            tried.release()
-
-    monkeypatch.setattr(handover_module, "_stow", slow)
-    giving = HandOver(server.address.replace("http://", "http://me:secret@"), said.append)
-    file = tmp_path / "one.dcm"
-    file.write_bytes(b"x")
-    giving.take(file)
-    assert trying.wait(60)
-    giving.take(file)  # comes back while the first is still being sent
-    giving._files.pop()
-    assert said == []
-    go_on.set()
-    assert all(tried.acquire(timeout=60) for _ in range(3))  # it is tried again and again, and told of once
-    giving.close()
-    assert len(said) == 2
-    assert "does not take DICOM files" in said[0]
-    assert said[1].startswith("1 DICOM files could not be handed over")
-    assert "secret" not in "".join(said)
-
-
-def test_a_file_that_a_server_will_not_have_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
-    server, said = Server(), []
-    good = dicom_bytes(graded(1), SIDECAR, begin_study("R", None), 1)
-    for name, data in (("bad", b"refuse me"), ("good", good)):
-        (tmp_path / name).write_bytes(data)
-    with serving(server):
-        giving = HandOver(server.address, said.append)
-        giving.take(tmp_path / "bad")
-        giving.take(tmp_path / "good")
-        giving.close()
-    assert len(server.stored) == giving.delivered == 1
-    assert "it answers 409" in said[0]
-    assert said[-1].startswith("1 DICOM files could not be handed over")
-
-
 def test_all_images_of_a_study_have_its_time(tmp_path: Path) -> None:
     study = begin_study("R", None)
     later = {**SIDECAR, "frame": {"taken": "2026-03-04T05:16:07.800+00:00"}}
@@ -313,11 +146,3 @@ def test_all_images_of_a_study_have_its_time(tmp_path: Path) -> None:
     assert one.ContentTime != two.ContentTime
     known = begin_study("R", write(tmp_path / "study.yaml", IDENTITY))
     assert read(dicom_bytes(graded(1), SIDECAR, known, 1)).StudyTime == ""  # another made it, and knows when
-
-
-def test_a_target_that_is_none_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(EdgeError, match="neither a folder nor an address"):
-        HandOver("ftp://host/x", print)
-    with pytest.raises(EdgeError, match="cannot take DICOM files"):
-        HandOver(str(tmp_path / "file" / "below"), print)

@@ -1,0 +1,1 @@
+"""From a session's folder to an archive of images (PACS): a folder, or a DICOMweb server."""

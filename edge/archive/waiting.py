@@ -1,0 +1,88 @@
+"""Which DICOM files wait to be delivered, in a way that outlives a session.
+
+``.STEM.dcm.waiting`` beside a DICOM file says that it is to be handed over; it goes once the file was. A session holds
+a lock on ``.handing-over`` in the folder while it is at it, so that another one with the same ``--out`` leaves its
+files alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+_LOCK, _MARKS = ".handing-over", ".*.dcm.waiting"
+
+
+def mark_of(file: Path) -> Path:
+    """What lies beside a DICOM file that waits."""
+    return file.with_name(f".{file.name}.waiting")
+
+
+def left_over(wanted: Path) -> bool:
+    """Whether a file of an earlier session with this ``--out`` still waits, whoever has it in his care."""
+    return any(any(folder.glob(_MARKS)) for folder in _sessions(wanted))
+
+
+class Folders:
+    """The folders whose files a hand-over has in its care; of no use to two at once."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Path, int] = {}
+
+    def hold(self, folder: Path) -> bool:
+        """Take a folder; False where another session has it. Where a file system has no locks, it is ours."""
+        if folder in self._locks:
+            return True
+        try:
+            import fcntl
+
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except (ImportError, OSError):
+            return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        except OSError:
+            os.close(lock)
+            return True
+        self._locks[folder] = lock
+        return True
+
+    def left_over(self, wanted: Path) -> list[Path]:
+        """The files of earlier sessions with this ``--out`` that still wait, oldest session first; they are held."""
+        found: list[Path] = []
+        for folder in _sessions(wanted):
+            marks = sorted(folder.glob(_MARKS))
+            if marks and self.hold(folder):
+                found += [file for mark in marks if (file := _file_of(mark)) is not None]
+        return found
+
+    def release(self) -> None:
+        """Give all folders back."""
+        for folder, lock in self._locks.items():
+            with contextlib.suppress(OSError):
+                (folder / _LOCK).unlink(missing_ok=True)  # before it is free: the next one makes its own
+            os.close(lock)
+        self._locks.clear()
+
+
+def _file_of(mark: Path) -> Path | None:
+    """The file that waits; None where a session was killed before it wrote it, or somebody took it away."""
+    file = mark.with_name(mark.name[1:].removesuffix(".waiting"))
+    if file.is_file() and not file.is_symlink():
+        return file
+    with contextlib.suppress(OSError):
+        mark.unlink()
+    return None
+
+
+def _sessions(wanted: Path) -> list[Path]:
+    return [wanted, *sorted(wanted.glob("session-*"), key=_number)]
+
+
+def _number(folder: Path) -> tuple[int, str]:
+    number = folder.name.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0, folder.name
