@@ -22,8 +22,9 @@ from trainer.networks import Student
 OPSET = 18
 INPUT, OUTPUT = "image", "maps"
 _LARGEST = 2 << 30  # bytes, of a protobuf
-_SMALL = 1024  # bytes; shapes are smaller
-_OF_SHAPES = ("ConstantOfShape", "Mul", "Equal", "Where")
+_OF_SHAPES = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
+_OPEN = onnx.TensorShapeProto.Dimension()
+_SETTLED = ("Cast", "Concat", "ConstantOfShape", "Equal", "Gather", "Mul", "Slice", "Unsqueeze", "Where")
 _WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize", "Range")  # float32 in a float16 graph
 
 
@@ -125,12 +126,15 @@ def half_of(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     try:
         from onnxruntime.transformers.float16 import convert_float_to_float16
+        from onnxruntime.transformers.onnx_model import OnnxModel
     except ImportError as error:
         raise EdgeError('float16 needs onnxruntime: pip install "efiqa-edge[train]".') from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of every weight that float16 rounds to its smallest number
         converted = convert_float_to_float16(model, keep_io_types=True, op_block_list=[*_WIDE])
-    return cast(onnx.ModelProto, converted)
+    ordered = OnnxModel(converted)
+    ordered.topological_sort()  # the converter puts the cast of the input last, which is no sound ONNX
+    return cast(onnx.ModelProto, ordered.model)
 
 
 def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
@@ -152,14 +156,22 @@ def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
 def _settle_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """What is computed of shapes alone becomes a constant: a bundle's reader wants every shape before it runs."""
     graph = model.graph
-    known = {each.name: numpy_helper.to_array(each) for each in graph.initializer if each.ByteSize() < _SMALL}
-    known |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.input, *inferred.value_info)}
+    stored = {each.name: each for each in graph.initializer}
+    stored |= {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
+    known = {name: numpy_helper.to_array(each) for name, each in stored.items() if each.data_type in _OF_SHAPES}
     for node in list(graph.node):
-        if node.op_type in _OF_SHAPES and all(name in known for name in node.input):
+        if node.op_type == "Shape" and all(side.dim_value for side in sides.get(node.input[0], [_OPEN])):
+            found = np.array([side.dim_value for side in sides[node.input[0]]], np.int64)
+        elif node.op_type in _SETTLED and all(name in known for name in node.input):
             (value,) = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
-            known[node.output[0]] = found = np.asarray(value)
-            graph.initializer.append(numpy_helper.from_array(found, node.output[0]))
-            graph.node.remove(node)
+            found = np.asarray(value)
+        else:
+            continue
+        known[node.output[0]] = found
+        graph.initializer.append(numpy_helper.from_array(found, node.output[0]))
+        graph.node.remove(node)
     return model
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.atomic import write_atomically
-from edge.errors import EdgeError, first_line
+from edge.errors import EdgeError, brief
 from edge.manifest import (
     LANDMARKS,
     MAPS,
@@ -132,7 +132,7 @@ def _unpack(path: Path, data: bytes) -> Bundle:
     except EdgeError as error:
         raise EdgeError(f"{path} cannot be used: {error}") from error
     except ARCHIVE_ERRORS as error:
-        raise EdgeError(f"{path} is damaged or cut off ({first_line(error)}): copy or download it again") from error
+        raise EdgeError(f"{path} is damaged or cut off ({brief(error)}): copy or download it again") from error
     if hashlib.sha256(onnx).hexdigest() != manifest.members.get(ONNX):
         raise EdgeError(f"{path} is damaged: {ONNX} does not have the hash in its manifest; copy or download it again")
     try:

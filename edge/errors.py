@@ -6,6 +6,12 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def brief(error: BaseException) -> str:
+    """What a library says of a stranger's file: for the brackets of a sentence, so short and without odd characters."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in said)[:160].rstrip(" .:;")
+
+
 class EdgeError(Exception):
     """Something the user can mend.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, brief
 from edge.manifest_values import colour, mapping, need, number, sequence, text, whole, wrong
 from edge.plain_yaml import load_plain
 
@@ -116,7 +116,7 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         tree = load_plain(data)
     except ValueError as error:
-        raise EdgeError(f"the manifest is not YAML ({_brief(error)})") from error
+        raise EdgeError(f"the manifest is not YAML ({brief(error)})") from error
     if not isinstance(tree, dict):
         raise EdgeError("the manifest is not a list of fields")
     schema = whole(need(tree, "schema"), "schema", (1, 1 << 31))
@@ -152,10 +152,6 @@ def read_manifest(data: bytes) -> Manifest:
     if manifest.precision == "float32" and not manifest.why_float:
         raise EdgeError("precision in the manifest is float32, but why_float does not say why")
     return manifest
-
-
-def _brief(error: BaseException) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:120]
 
 
 def _precision(value: Any) -> Precision:

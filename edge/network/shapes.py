@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, brief
 from edge.network.rules import LARGEST_NUMBER, MOST_RANK, parse_network, size_of
 
 if TYPE_CHECKING:
@@ -75,43 +75,84 @@ def _measure(graph: Any, shapes: dict[str, tuple[Shape, int]], size: int) -> Cos
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
-    """Shape and bytes an element of every tensor, by name; none of what the file says of them is believed."""
+    """Shape and bytes an element of every tensor, by name; none of what the file says of them is believed.
+
+    Node by node, so that a shape that cannot be is met before the next node: the onnx package's rules for some
+    operators end the program there.
+    """
+    import onnx
+
+    graph, types, data = model.graph, {}, {}
+    for tensor in graph.initializer:
+        types[tensor.name] = onnx.helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+        if len(tensor.raw_data) <= _BY_HEART:
+            data[tensor.name] = tensor
+    for value in graph.input:
+        types.setdefault(value.name, value.type)
+    found = {name: _static(name, each, name in data) for name, each in types.items()}
+    try:
+        onnx.checker.check_model(_without_weights(model))
+        for node in graph.node:
+            made = _made_by(node, model.opset_import[0].version, types, data)
+            found |= {name: _static(name, made[name], node.op_type == "Constant") for name in node.output if name}
+            types |= made
+            if any(0 in found[name][0] for name in node.input if name) and node.op_type != "Resize":
+                raise EdgeError(f"the network gives nothing to {node.op_type}")
+    except EdgeError:
+        raise
+    except Exception as error:  # of many kinds, with no class in common
+        raise EdgeError(f"the network is not sound ONNX ({brief(error)})") from error
+    for value in graph.output:
+        if found.get(value.name) != _static(value.name, value.type, False):
+            raise EdgeError(f"the network does not make {value.name[:60]!r} as it says")
+    return found
+
+
+def _made_by(node: Any, opset: int, types: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Types of the outputs of one node; what is known of their values goes into ``data``."""
+    import onnx
+
+    schema = onnx.defs.get_schema(node.op_type, opset, "")
+    named = [name for name in node.input if name]
+    inputs, known = {name: types[name] for name in named}, {name: data[name] for name in named if name in data}
+    made: dict[str, Any] = onnx.shape_inference.infer_node_outputs(schema, node, inputs, known)
+    if node.op_type == "Constant" and node.attribute[0].name == "value":
+        data[node.output[0]] = node.attribute[0].t
+    elif node.op_type == "Shape" and not node.attribute:
+        sides = [side.dim_value for side in types[node.input[0]].tensor_type.shape.dim]
+        data[node.output[0]] = onnx.helper.make_tensor("", onnx.TensorProto.INT64, [len(sides)], sides)
+    elif node.op_type == "Identity" and known:
+        data[node.output[0]] = known[node.input[0]]
+    return made
+
+
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """For the checker, which copies all of it; what is said of weights has been looked at."""
     import onnx
 
     light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    graph = light.graph
-    graph.name, listed = "network", {value.name for value in model.graph.input}
+    graph, listed = light.graph, {value.name for value in model.graph.input}
+    graph.name = "network"
     graph.node.extend(model.graph.node)
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
     for tensor in model.graph.initializer:
-        if tensor.ByteSize() <= _BY_HEART:
+        if len(tensor.raw_data) <= _BY_HEART:
             graph.initializer.append(tensor)
         elif tensor.name not in listed:
             graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    try:
-        onnx.checker.check_model(light)
-        inferred = onnx.shape_inference.infer_shapes(light, check_type=True, strict_mode=True, data_prop=True)
-    except Exception as error:  # of many kinds, with no class in common
-        raise EdgeError(f"the network is not sound ONNX ({_first_line(error)})") from error
-    found = {tensor.name: (tuple(tensor.dims), size_of(tensor.data_type)) for tensor in model.graph.initializer}
-    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
-        found.setdefault(value.name, _static(value))
-    for node in model.graph.node:
-        for name in node.output:
-            if name and name not in found:
-                raise EdgeError(f"the shape of {name[:60]!r} in the network is not known beforehand")
-    return found
+    return light
 
 
-def _static(value: Any) -> tuple[Shape, int]:
-    """Shape and bytes an element of one tensor."""
-    tensor = value.type.tensor_type
-    if value.type.WhichOneof("value") != "tensor_type" or not tensor.HasField("shape"):
-        raise EdgeError(f"the shape of {value.name[:60]!r} in the network is not known beforehand")
+def _static(name: str, kind: Any, empty: bool) -> tuple[Shape, int]:
+    """Shape and bytes an element of one tensor; ``empty`` where it may hold nothing, as a constant may."""
+    tensor = kind.tensor_type
+    if kind.WhichOneof("value") != "tensor_type" or not tensor.HasField("shape"):
+        raise EdgeError(f"the shape of {name[:60]!r} in the network is not known beforehand")
     sides = tuple(side.dim_value if side.HasField("dim_value") else -1 for side in tensor.shape.dim)
-    if len(sides) > MOST_RANK or not all(0 < side < LARGEST_NUMBER for side in sides):
-        raise EdgeError(f"the shape of {value.name[:60]!r} in the network is {_told(sides)}: all sides must be given")
+    least = 0 if empty else 1
+    if len(sides) > MOST_RANK or not all(least <= side < LARGEST_NUMBER for side in sides):
+        raise EdgeError(f"the shape of {name[:60]!r} in the network is {_told(sides)}: all sides must be given")
     return sides, size_of(tensor.elem_type)
 
 
@@ -155,8 +196,3 @@ def _bytes(shapes: dict[str, tuple[Shape, int]], names: Iterable[str]) -> list[i
 
 def _told(sides: Shape) -> str:
     return " x ".join("open" if side == -1 else str(side) for side in sides) or "none"
-
-
-def _first_line(error: BaseException) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    return "".join(letter if letter.isprintable() else "?" for letter in said)[:160].rstrip(" .")

@@ -1,0 +1,327 @@
+"""What the network of a bundle may not be, each a file that a runtime would take or choke on."""
+
+from __future__ import annotations
+
+import copy
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge.errors import EdgeError
+from edge.network.rules import OPERATORS, parse_network
+from edge.network.shapes import MOST_OPERATIONS, Cost, check_network, measure
+
+Change = Callable[[onnx.ModelProto], None]
+
+
+def refusal(model: onnx.ModelProto | bytes) -> str:
+    data = model if isinstance(model, bytes) else model.SerializeToString()
+    with pytest.raises(EdgeError) as caught:
+        check_network(data)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert len(said) < 400
+    return said
+
+
+def with_nodes(
+    model: onnx.ModelProto, *nodes: onnx.NodeProto, reads: str = "image", **constants: object
+) -> onnx.ModelProto:
+    """Nodes in front of the convolution, which reads what the last of them makes."""
+    new = copy.deepcopy(model)
+    new.graph.node[0].input[0] = reads
+    old = list(new.graph.node)
+    del new.graph.node[:]
+    new.graph.node.extend([*nodes, *old])
+    new.graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items())
+    return new
+
+
+def test_sound_ones_are_taken(networks: dict[str, bytes]) -> None:
+    for data in networks.values():
+        check_network(data)
+
+
+def test_operations_and_memory_are_counted(plain: onnx.ModelProto) -> None:
+    data = plain.SerializeToString()
+    products, image, maps, weights = 4 * 4 * 3 * 64, 3 * 32 * 32, 16, 3 * 64
+    assert measure(parse_network(data), len(data)) == Cost(products + image + weights + 3 * maps, 4 * (image + maps))
+
+
+def body(model: onnx.ModelProto) -> onnx.GraphProto:
+    """A body of a loop that goes on."""
+    node, info = helper.make_node, helper.make_tensor_value_info
+    return helper.make_graph(
+        [node("Identity", ["go"], ["on"]), node("Identity", ["x"], ["y"])],
+        "body",
+        [info("turn", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), info("x", 1, [1, 3, 32, 32])],
+        [info("on", TensorProto.BOOL, []), info("y", 1, [1, 3, 32, 32])],
+    )
+
+
+def test_a_loop_that_never_ends(plain: onnx.ModelProto) -> None:
+    loop = helper.make_node("Loop", ["turns", "go", "image"], ["looped"], body=body(plain))
+    said = refusal(with_nodes(plain, loop, reads="looped", turns=np.int64(1 << 60), go=np.array(True)))
+    assert "operator Loop" in said
+
+
+@pytest.mark.parametrize("kind", ["If", "Scan", "SequenceMap", "NonZero", "RandomNormal", "StringConcat", "Einsum"])
+def test_operators_that_are_not_on_the_list(plain: onnx.ModelProto, kind: str) -> None:
+    assert kind not in OPERATORS
+    assert f"operator {kind}," in refusal(with_nodes(plain, helper.make_node(kind, ["image"], ["made"]), reads="made"))
+
+
+def test_a_subgraph_in_an_operator_that_has_none(plain: onnx.ModelProto) -> None:
+    """With weights from another file in it, as a runtime may look for these wherever they are."""
+    inner = body(plain)
+    outside = TensorProto(name="w", data_type=1, dims=[1], data_location=TensorProto.EXTERNAL)
+    outside.external_data.add(key="location", value="weights.bin")
+    inner.initializer.append(outside)
+    for kind in ("Relu", "Identity"):
+        node = helper.make_node(kind, ["image"], ["made"])
+        node.attribute.add(name="hidden", type=onnx.AttributeProto.GRAPH).g.CopyFrom(inner)
+        assert "may not hold" in refusal(with_nodes(plain, node, reads="made"))
+        node.attribute[0].type = onnx.AttributeProto.INT  # what it says and what it holds are two things
+        assert "may not hold" in refusal(with_nodes(plain, node, reads="made"))
+
+
+def outside(tensor: onnx.TensorProto) -> None:
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+
+
+def test_weights_in_another_file(plain: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.bin").write_bytes(bytes(4 * 3 * 64))
+    of_graph = copy.deepcopy(plain)
+    outside(of_graph.graph.initializer[0])
+    assert "weights of the network are not in the bundle" in refusal(of_graph)
+    value = numpy_helper.from_array(np.zeros((1, 3, 32, 32), np.float32), "hidden")
+    outside(value)
+    constant = helper.make_node("Constant", [], ["hidden"], value=value)
+    add = helper.make_node("Add", ["image", "hidden"], ["sum"])
+    assert "hidden of the network are not in the bundle" in refusal(with_nodes(plain, constant, add, reads="sum"))
+
+
+def of_a_domain(model: onnx.ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("somebody.else", 1))
+    model.graph.node[0].domain = "somebody.else"
+
+
+def a_function(model: onnx.ModelProto) -> None:
+    model.functions.append(helper.make_function("", "Sigmoid", ["x"], ["y"], [], model.opset_import))
+
+
+def sparse(model: onnx.ModelProto) -> None:
+    model.graph.sparse_initializer.add(dims=[1 << 40])
+
+
+def training(model: onnx.ModelProto) -> None:
+    model.training_info.add()
+
+
+def open_side(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "any"
+
+
+def no_shape(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+
+
+def a_sequence(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.sequence_type.elem_type.CopyFrom(model.graph.output[0].type)
+
+
+def negative_side(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = -32
+
+
+def two_inputs(model: onnx.ModelProto) -> None:
+    model.graph.input.append(helper.make_tensor_value_info("more", 1, [1]))
+
+
+def two_outputs(model: onnx.ModelProto) -> None:
+    model.graph.output.append(helper.make_tensor_value_info("sums", 1, [1, 1, 4, 4]))
+
+
+def another_output(model: onnx.ModelProto) -> None:
+    model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = 5
+
+
+def no_nodes(model: onnx.ModelProto) -> None:
+    del model.graph.node[:]
+
+
+def in_a_ring(model: onnx.ModelProto) -> None:
+    model.graph.node[0].input[0] = "maps"
+
+
+def made_twice(model: onnx.ModelProto) -> None:
+    model.graph.node.append(model.graph.node[1])
+
+
+def no_weights(model: onnx.ModelProto) -> None:
+    del model.graph.node[0].input[1:]
+
+
+def of_no_type(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_type = 99
+
+
+def of_text(model: onnx.ModelProto) -> None:
+    model.graph.initializer.add(name="t", data_type=TensorProto.STRING, dims=[1]).string_data.append(b"x")
+
+
+def cut_off(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-1]
+
+
+def larger_than_it_is(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].dims[0] = 1 << 30
+
+
+def turned_over(model: onnx.ModelProto) -> None:
+    """2^63 x 2 is 0 in 64 bits."""
+    del model.graph.initializer[0].dims[:]
+    model.graph.initializer[0].dims.extend([1 << 62, 4])
+
+
+def a_newer_opset(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version = 1 << 40
+
+
+def no_text(model: onnx.ModelProto) -> None:
+    model.graph.node[0].name = "nul\0, escape\x1b[2J"
+    model.graph.node[0].op_type = "Warp\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        of_a_domain, a_function, sparse, training, open_side, no_shape, a_sequence, negative_side, two_inputs,
+        two_outputs, another_output, no_nodes, in_a_ring, made_twice, no_weights, of_no_type, of_text, cut_off,
+        larger_than_it_is,
+        turned_over, a_newer_opset, no_text,
+    ],
+)  # fmt: skip
+def test_networks_that_are_not_what_a_bundle_holds(plain: onnx.ModelProto, change: Change) -> None:
+    check_network(plain.SerializeToString())
+    model = copy.deepcopy(plain)
+    change(model)
+    assert refusal(model).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("group", 0), ("group", -1), ("group", 1 << 40), ("strides", [0, 0]), ("strides", [-8, 8]),
+        ("pads", [-1, 0, 0, 0]), ("pads", [1 << 40] * 4), ("dilations", [0, 1]), ("dilations", [1 << 62, 1]),
+        ("kernel_shape", [0, 8]),
+        ("kernel_shape", [8] * 100),
+    ],
+)  # fmt: skip
+def test_settings_that_runtimes_divide_by(plain: onnx.ModelProto, name: str, value: object) -> None:
+    model = copy.deepcopy(plain)
+    kept = [each for each in model.graph.node[0].attribute if each.name != name]
+    del model.graph.node[0].attribute[:]
+    model.graph.node[0].attribute.extend([*kept, helper.make_attribute(name, value)])
+    assert name in refusal(model)
+
+
+def test_nothing_is_cut_out_of_nothing(plain: onnx.ModelProto) -> None:
+    """Shapes are inferred node by node: to cut out of an empty tensor ends some versions of onnx, and us with it."""
+    cut = [helper.make_node("Slice", [x, "start", "end"], [y]) for x, y in (("image", "none"), ("none", "less"))]
+    code = (
+        "import sys; from edge.network.shapes import check_network\n"
+        "try: check_network(sys.stdin.buffer.read())\nexcept Exception as error: print(type(error).__name__, error)"
+    )
+    model = with_nodes(plain, *cut, reads="less", start=np.array([5]), end=np.array([5]))
+    run = subprocess.run([sys.executable, "-c", code], input=model.SerializeToString(), capture_output=True)
+    assert run.returncode == 0
+    assert run.stdout.startswith(b"EdgeError")
+
+
+def test_too_many_operations(plain: onnx.ModelProto) -> None:
+    """Each convolution is a moderate one; there are many."""
+
+    def in_a_row(number: int) -> onnx.ModelProto:
+        nodes = [helper.make_node("Resize", ["image", "", "scales"], ["x0"])]
+        for turn in range(number):
+            reads, makes = [f"x{turn}", "many"], [f"x{turn + 1}"]
+            nodes.append(helper.make_node("Conv", reads, makes, kernel_shape=[15, 15], pads=[7] * 4))
+        nodes.append(helper.make_node("MaxPool", [f"x{number}"], ["small"], kernel_shape=[64, 64], strides=[64, 64]))
+        many, scales = np.zeros((3, 3, 15, 15), np.float32), np.array([1, 1, 64, 64], np.float32)
+        return with_nodes(plain, *nodes, reads="small", scales=scales, many=many)
+
+    each = 2048**2 * 3 * 3 * 15 * 15
+    check_network(in_a_row(int(0.9 * MOST_OPERATIONS / each)).SerializeToString())
+    assert "operations a frame" in refusal(in_a_row(int(1.1 * MOST_OPERATIONS / each)))
+
+
+def test_too_much_memory_at_one_time(plain: onnx.ModelProto) -> None:
+    """Two tensors of 1.3 GiB are too much where both are there, and not where one is gone before the other is made."""
+    node = helper.make_node
+    large = [node("Resize", ["image", "", "scales"], [name]) for name in ("a", "b")]
+    small = [node("MaxPool", [name], [f"{name}s"], kernel_shape=[340, 340], strides=[340, 340]) for name in "ab"]
+    add, scales = node("Add", ["as", "bs"], ["sum"]), np.array([1, 1, 340, 340], np.float32)
+    in_turn = with_nodes(plain, large[0], small[0], large[1], small[1], add, reads="sum", scales=scales)
+    check_network(in_turn.SerializeToString())
+    assert "MiB at one time" in refusal(with_nodes(plain, *large, *small, add, reads="sum", scales=scales))
+
+
+def test_constants_that_are_made_of_constants(plain: onnx.ModelProto) -> None:
+    """A runtime makes these while it compiles; each is let go of, so that they are few at one time."""
+    node, nodes = helper.make_node, []
+    for turn in range(20):
+        nodes += [node("ConstantOfShape", ["sides"], [f"z{turn}"]), node("ReduceMax", [f"z{turn}"], [f"m{turn}"])]
+        nodes.append(node("Add", ["image" if turn == 0 else f"s{turn - 1}", f"m{turn}"], [f"s{turn}"]))
+    assert "constants alone" in refusal(with_nodes(plain, *nodes, reads="s19", sides=np.array([1, 1, 4096, 1024])))
+
+
+@pytest.mark.parametrize("more", [b"\xff" * 6, b"\x80" * 6, b"\x3a\xff\xff\xff\xff\x0f", b"\x0b\x0c" * 3, b"\x00" * 6])
+def test_bytes_behind_a_network(plain: onnx.ModelProto, more: bytes) -> None:
+    refusal(plain.SerializeToString() + more)
+
+
+def test_fields_that_nobody_knows(plain: onnx.ModelProto) -> None:
+    """What the onnx package here passes over, a newer runtime may run."""
+    assert "not ONNX's" in refusal(plain.SerializeToString() + b"\xaa\x3e\x04abcd")  # field 1000
+    node = plain.graph.node[0].SerializeToString()
+    data = plain.SerializeToString()
+    assert node in data
+    refusal(data.replace(node, node[:-4] + b"\xaa\x3e\x01a", 1))
+
+
+def _nested(depth: int) -> bytes:
+    inner = b""
+    for _ in range(depth):
+        size, number = len(inner), b""
+        while size > 127:
+            number, size = number + bytes([size & 127 | 128]), size >> 7
+        inner = b"\x32" + number + bytes([size]) + inner
+    return inner
+
+
+@pytest.mark.parametrize("each", [b"\x0a\x00", b"\x0a\x02\x2a\x00", b"\x2a\x00", b"\x5a\x00"])
+def test_a_small_file_that_is_large_when_parsed(each: bytes) -> None:
+    """Two bytes are an empty node, and that takes two hundred."""
+    graph = each * ((64 << 20) // len(each))
+    size, number = len(graph), b""
+    while size > 127:
+        number, size = number + bytes([size & 127 | 128]), size >> 7
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "besides its weights" in refusal(b"\x3a" + number + bytes([size]) + graph)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024)
+    assert grown < 1 << 30
+
+
+def test_a_file_nested_without_end() -> None:
+    refusal(b"\x3a\x02\x0a\x00" + _nested(5000))
