@@ -24,7 +24,9 @@ INPUT, OUTPUT = "image", "maps"
 _LARGEST = 2 << 30  # bytes, of a protobuf
 _OF_SHAPES = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
 _OPEN = onnx.TensorShapeProto.Dimension()
-_SETTLED = ("Cast", "Concat", "ConstantOfShape", "Equal", "Gather", "Mul", "Slice", "Unsqueeze", "Where")
+_SETTLED = (
+    "Cast", "Concat", "ConstantOfShape", "Equal", "Gather", "Mul", "Reshape", "Slice", "Transpose", "Unsqueeze", "Where",
+)  # fmt: skip
 _WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize", "Range")  # float32 in a float16 graph
 
 
