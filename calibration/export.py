@@ -25,7 +25,8 @@ _LARGEST = 2 << 30  # bytes, of a protobuf
 _OF_SHAPES = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
 _OPEN = onnx.TensorShapeProto.Dimension()
 _SETTLED = (
-    "Cast", "Concat", "ConstantOfShape", "Equal", "Gather", "Mul", "Reshape", "Slice", "Transpose", "Unsqueeze", "Where",
+    "Cast", "Concat", "ConstantOfShape", "Equal", "Gather", "Mul", "Reshape", "Slice", "Transpose", "Unsqueeze",
+    "Where",
 )  # fmt: skip
 _WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize", "Range")  # float32 in a float16 graph
 
