@@ -1,5 +1,5 @@
 """The entry point of edge-bench."""
 
-from edge.commands.start import starting
+from edge.commands.start import Command
 
-main = starting("benchmarks.commands")
+main = Command("benchmarks.commands")

@@ -1,5 +1,5 @@
 """The entry point of edge-calibrate."""
 
-from edge.commands.start import starting
+from edge.commands.start import Command
 
-main = starting("calibration.commands")
+main = Command("calibration.commands")

@@ -59,8 +59,9 @@ def _words(line: str) -> list[str]:
 
 
 def _command(name: str) -> Any:
-    module = PROJECT["scripts"][name].split(":")[0]
-    return typer.main.get_command(importlib.import_module(module).app)
+    module, entry = PROJECT["scripts"][name].split(":")
+    command = getattr(importlib.import_module(module), entry)
+    return typer.main.get_command(importlib.import_module(command.module).app)
 
 
 def _needs_more_than_a_cpu(words: list[str]) -> bool:

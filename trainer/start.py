@@ -1,5 +1,5 @@
 """The entry point of edge-train."""
 
-from edge.commands.start import starting
+from edge.commands.start import Command
 
-main = starting("trainer.commands")
+main = Command("trainer.commands")

@@ -6,26 +6,28 @@ import importlib
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 
 
-def starting(module: str) -> Callable[[], None]:
+@dataclass(frozen=True)
+class Command:
     """The entry point of a command.
 
-    Args:
+    Attributes:
         module: has its ``main``, and is imported only when the command is called.
     """
 
-    def main() -> None:
+    module: str
+
+    def __call__(self) -> None:
         before = signal.getsignal(signal.SIGINT)
         if before is signal.default_int_handler:  # in the background it may be ignored
             signal.signal(signal.SIGINT, _leave)
-        command: Callable[[], None] = importlib.import_module(module).main
+        command: Callable[[], None] = importlib.import_module(self.module).main
         if before is signal.default_int_handler:
             signal.signal(signal.SIGINT, before)
         command()
-
-    return main
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -34,7 +36,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(130)
 
 
-capture = starting("edge.commands.capture")
-compile_engine = starting("edge.commands.compile")
-doctor = starting("edge.commands.doctor")
-grade = starting("edge.commands.grade")
+capture = Command("edge.commands.capture")
+compile_engine = Command("edge.commands.compile")
+doctor = Command("edge.commands.doctor")
+grade = Command("edge.commands.grade")

@@ -16,7 +16,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import RLELossless
 
 from edge.images import jpeg
-from edge.images.j2k import check_tiles
+from edge.images.j2k import check_tiles, depth_of
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, eight_bits, grey_to_bgr, look_up, to_eight
 
@@ -91,6 +91,12 @@ def _check_frame(dataset: pydicom.Dataset) -> None:
         if image.size != size:
             raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
         check_tiles(frame)
+    depth = 8 if syntax in _JPEG else depth_of(frame) if syntax in _JPEG_2000 else None
+    if depth is not None and depth < int(dataset.BitsStored):
+        raise RefusedError(
+            f"is damaged: its picture has {depth} bits, and its header says {dataset.BitsStored}; "
+            "copy it again from its source"
+        )
 
 
 def _grey_table(dataset: pydicom.Dataset, kind: np.dtype[Any]) -> NDArray[np.uint8]:

@@ -12,6 +12,12 @@ _TILE, _END = 0xFF90, 0xFFD9
 _CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
 
 
+def depth_of(data: bytes) -> int:
+    """How many bits a sample has, of the first channel; 16 where no header is found."""
+    at = data.find(START)
+    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 16
+
+
 def check_tiles(data: bytes) -> None:
     """Walk from one part of a tile to the next, and count.
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from edge.images.j2k import START, check_tiles
+from edge.images.j2k import START, check_tiles, depth_of
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, White, picture_of, white_of
 
@@ -63,27 +63,21 @@ def load(image: Image.Image, file: BinaryIO, bits: int | None) -> Stored:
         _check_webp(file.read())
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
         return _deep_heif(image.info["bit_depth"], file)
+    data = b""
     if image.format == "JPEG2000":
         file.seek(0)
-        check_tiles(file.read())
+        data = file.read()
+        check_tiles(data)
     image.load()
-    if not image.mode.startswith("I;16"):
+    if not image.mode.startswith("I;16"):  # grey JPEG 2000
         return Stored(image)
-    samples, depth = np.asarray(image).astype(np.uint16, copy=False), _j2k_depth(file)
+    samples, depth = np.asarray(image).astype(np.uint16, copy=False), depth_of(data)
     return picture_of(samples, _scaled_up(depth) if depth < 16 else white_of(samples, bits, None))
 
 
 def _scaled_up(depth: int) -> White:
     """White of samples of so many bits that stand at the upper end of 16."""
     return White(((1 << depth) - 1) << (16 - depth))
-
-
-def _j2k_depth(file: BinaryIO) -> int:
-    """How many bits a sample of a grey JPEG 2000 has; its header was checked by ``check_header``."""
-    file.seek(0)
-    head = file.read(1 << 12)
-    at = head.find(START)
-    return (head[at + 42] & 0x7F) + 1 if at >= 0 else 16
 
 
 def _deep_heif(depth: int, file: BinaryIO) -> Stored:

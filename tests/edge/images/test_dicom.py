@@ -151,3 +151,13 @@ def test_files_without_a_suffix_are_found(files: Any, dicom_seeds: dict[str, byt
     files.save(".hidden", data)
     assert find_images([files.folder]) == sorted(found)
     assert passed_over([files.folder]).unread == ()
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jp2"])
+def test_a_picture_of_fewer_bits_than_the_header_says_is_not_black(
+    files: Any, seeds: dict[str, bytes], eye: Any, make_dicom: Any, kind: str
+) -> None:
+    syntax = "1.2.840.10008.1.2.4.50" if kind == "jpeg" else "1.2.840.10008.1.2.4.90"
+    wide = make_dicom(eye.astype(np.uint16), "RGB", syntax, [seeds[kind]])
+    with pytest.raises(EdgeError, match="has 8 bits, and its header says 16"):
+        read_image(files.save("eye.dcm", wide))
