@@ -53,7 +53,7 @@ def open_camera(
     return open_aside(
         lambda: _open(source, wish, tell, stop),
         stop,
-        lambda: tell(f"{shown} has given nothing yet: waiting for it until Ctrl-C."),
+        lambda: tell(f"{shown} has given nothing yet: still waiting for it; Ctrl-C ends that."),
     )
 
 

@@ -9,6 +9,7 @@ is damaged too, until a key frame begins anew. VP8 and VP9 have no means to noti
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Picture = Callable[[], "NDArray[np.uint8] | None"]  # makes the picture of a frame; None where that is damaged
 # What libavcodec writes to its log when it decodes a packet that is damaged, or before which one is missing. Of a frame
 # that is marked we would hear only when it is shown, and those predicted from it may be shown before.
-_KEYS = 8
+_REORDERED = 64  # packets; no decoder holds more of them back
 _FAULTS = ("frame num gap", "missing reference", "reference picture missing", "error while decoding", "concealing")
 
 
@@ -50,17 +51,17 @@ class WholeFrames:
         self._strict: bool | None = None if self._codec.name == "mjpeg" else False  # None: not known yet
         self._rotation = 0
         self._spoilt = False
-        self._spoilt_at = -1
+        self._spoilt_by = -1  # the newest packet that was
         self._taken = self._given = 0  # packets, pictures
         self._shown_less = 0  # packets of which no picture was made, as far as nothing was damaged
-        self._keys: dict[int | None, int] = {}  # numbers of the newest key packets, by when they are shown
+        # Numbers of the newest packets, by when they are shown: a file that was put together of several begins anew.
+        self._numbers: deque[tuple[int | None, int]] = deque(maxlen=_REORDERED)
 
     def take(self, packet: Packet[Any]) -> list[Picture]:
         """The frames that come out with one packet, oldest first."""
         if not packet.size:  # to a decoder the end of everything; to us a frame that is missing
             return self.miss(1)
-        if packet.is_keyframe:
-            self._keys = {**dict(list(self._keys.items())[-_KEYS + 1 :]), packet.pts: self._taken}
+        self._numbers.append((packet.pts, self._taken))
         self._taken += 1
         found = self._found(packet)
         self._given += len(found)
@@ -75,7 +76,7 @@ class WholeFrames:
             return [functools.partial(self._jpeg, bytes(packet), packet.is_corrupt)]
         frames, fault = self._decode(packet)
         if fault:
-            self._spoil(packet.pts)
+            self._spoil(self._taken - 1)
         found = self._judged(frames)
         return [*found, damaged] if fault and not frames else found
 
@@ -108,27 +109,31 @@ class WholeFrames:
     def _judged(self, frames: list[VideoFrame]) -> list[Picture]:
         found: list[Picture] = []
         for frame in frames:
-            at = frame.pts if frame.pts is not None else frame.dts
+            number = self._number(frame)
             if frame.is_corrupt:
-                self._spoil(at)
-            elif frame.key_frame and (at is None or at > self._spoilt_at):
-                found += self._swallowed(at, self._given + len(found))
+                self._spoil(number)
+            elif frame.key_frame and number > self._spoilt_by:
+                found += self._swallowed(number, self._given + len(found))
                 self._spoilt = False
             found.append(damaged if self._spoilt else functools.partial(self._picture, frame))
         return found
 
-    def _swallowed(self, at: int | None, given: int) -> list[Picture]:
+    def _number(self, frame: VideoFrame) -> int:
+        """Of the packet that a frame came in, as well as can be told."""
+        at = frame.pts if frame.pts is not None else frame.dts
+        return next((number for pts, number in reversed(self._numbers) if pts == at), self._taken - 1)
+
+    def _swallowed(self, number: int, given: int) -> list[Picture]:
         """At a key frame: what a decoder that lost its way has kept to itself before it."""
-        less = self._keys[at] - given if at in self._keys else self._shown_less
+        less = number - given
         if self._spoilt:
             return [damaged] * (less - self._shown_less)
         self._shown_less = max(0, less)
         return []
 
-    def _spoil(self, at: int | None) -> None:
+    def _spoil(self, number: int) -> None:
         self._spoilt = True
-        if at is not None:
-            self._spoilt_at = max(self._spoilt_at, at)
+        self._spoilt_by = max(self._spoilt_by, number)
 
     def _is_one_jpeg(self, packet: Packet[Any]) -> bool | None:
         """Whether packets can be decoded strictly: two fields in one packet are beyond a decoder of JPEG.

@@ -97,7 +97,7 @@ def dripping_server(folder: Path, clip: bytes) -> str:
 @pytest.mark.parametrize("source", [fifo_without_writer, dripping_server], ids=lambda each: each.__name__)
 def test_a_source_that_never_opens(tmp_path: Path, source: Callable[[Path, bytes], str]) -> None:
     with capture(source(tmp_path, b""), "--out", tmp_path / "out") as running:
-        wait_for_line(running.stderr, "has given nothing yet: waiting for it until Ctrl-C.")
+        wait_for_line(running.stderr, "has given nothing yet: still waiting for it; Ctrl-C ends that.")
         code, errors = end(running)
     assert (code, errors.strip()) == (130, "interrupted before the source was open")
     assert not (tmp_path / "out").exists()
