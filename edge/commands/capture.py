@@ -10,15 +10,19 @@ from typing import Annotated
 import cv2
 import typer
 
+from edge.archive.target import Target, read_target
+from edge.archive.waiting import left_over
 from edge.camera.address import without_secrets
+from edge.camera.aside import OpeningStopped
 from edge.camera.device import Wish, read_wish
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
-from edge.capture.dicom import begin_study
+from edge.capture.dicom import Study, begin_study
 from edge.capture.display import LiveLine, closing_words
 from edge.capture.handover import HandOver
 from edge.capture.lasting import LastingModel
-from edge.capture.loop import Counts, Graded, Limits, grade_stream
+from edge.capture.loop import Counts, Graded, grade_stream
+from edge.capture.reading import Limits
 from edge.capture.record import better
 from edge.capture.session import Session
 from edge.capture.shutter import Shutter
@@ -100,9 +104,18 @@ def capture(
     study: Annotated[
         Path | None, typer.Option(help="A YAML file with what DICOM shall say of patient, study and camera.")
     ] = None,
+    keep_dicom: Annotated[
+        int, typer.Option(min=1, max=9, help="DICOM files of one capture; the best frame's alone without it.")
+    ] = 1,
     hand_over: Annotated[
         str | None, typer.Option(help="Give DICOM files to this folder, or DICOMweb server (https://host/dicom-web).")
     ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="A PEM file with the certificates that sign that server's; else the system's.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let identities and secrets travel unencrypted to that server.")
+    ] = False,
     field: cli.FieldSetting = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
@@ -125,8 +138,12 @@ def capture(
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
     if dicom and laterality is None:
         raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
-    if any(each is not None for each in (laterality, study, hand_over)) and not dicom:
-        raise typer.BadParameter("--laterality, --study and --hand-over belong to --dicom: give that too.")
+    if (keep_dicom > 1 or any(each is not None for each in (laterality, study, hand_over))) and not dicom:
+        raise typer.BadParameter(
+            "--laterality, --study, --keep-dicom and --hand-over belong to --dicom: give that too."
+        )
+    if (ca is not None or insecure) and hand_over is None:
+        raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     listen = page.listen_of(web, host, port, token, cert, key)
@@ -138,9 +155,14 @@ def capture(
     best: Graded | None = None
     session: Session | None = None
     images = begin_study(laterality.value, study) if dicom and laterality is not None else None
+    target = None if hand_over is None or out is None else _target(hand_over, ca, insecure, images, out)
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
-        camera = open_camera(source, _wish(mode), teller.note, stop)
+        try:
+            camera = open_camera(source, _wish(mode), teller.note, stop)
+        except OpeningStopped:
+            cli.err.print("interrupted before the source was open")
+            raise typer.Exit(130) from None
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
         source = without_secrets(source)
@@ -155,8 +177,9 @@ def capture(
             )
             teller.preview = closing.enter_context(page.open_preview(listen, counts, controls, teller.report))
         giving = None
-        if hand_over is not None:
-            giving = closing.enter_context(contextlib.closing(HandOver(hand_over, teller.report)))
+        if target is not None and out is not None:
+            giving = closing.enter_context(contextlib.closing(HandOver(target, teller.report, teller.note)))
+            giving.take_left_over(out)
         if out is not None:
             session = closing.enter_context(
                 Session(
@@ -171,6 +194,7 @@ def capture(
                     on_saved=teller.saved,
                     study=images,
                     hand_over=giving,
+                    keep_dicom=keep_dicom,
                 )
             )
         line = closing.enter_context(LiveLine(cli.err))
@@ -221,6 +245,15 @@ def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Teller) -
         session.capture(fired.frames, by, fired.eye)
     except EdgeError as problem:
         teller.report(str(problem))
+
+
+def _target(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path) -> Target:
+    """Where DICOM files go, and with them what earlier sessions left, which may hold identities too."""
+    secret = (images is not None and images.names_somebody) or left_over(out)
+    try:
+        return read_target(given, ca=ca, insecure=insecure, secret=secret)
+    except EdgeError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _wish(mode: str | None) -> Wish | None:
