@@ -28,7 +28,8 @@ from edge.images import find_images, read_image
 from edge.model import QualityModel
 
 Picture = NDArray[np.uint8]
-SHAPES = ("straight", "crescent", "disc")
+Points = NDArray[np.float64]
+SHAPES = ("straight", "crescent", "disc", "moon", "square", "corner", "wavy")
 SHARES, SOFT, LIGHT = (0.35, 0.5), (0.0, 0.02, 0.05, 0.1, 0.15), (0.0, 0.06, 0.12)
 GAINS = (1.6, 2.0, 2.6, 3.5)
 
@@ -52,7 +53,8 @@ def shadowed(picture: Picture, shape: str, angle: float, share: float, soft: flo
 
     Args:
         picture: uint8 BGR (H, W, 3), with a field.
-        shape: ``straight``, ``crescent`` (all that is far from a point beyond the rim) or ``disc``.
+        shape: ``straight``, ``crescent`` (all that is far from a point beyond the rim), ``disc``, ``moon`` (all beyond
+            a circle as large as the field, off its middle), ``square`` (all around one), ``corner`` or ``wavy``.
         angle: where it comes from.
         share: of the field that it takes.
         soft: width of its edge, as a share of the field's diameter.
@@ -63,16 +65,40 @@ def shadowed(picture: Picture, shape: str, angle: float, share: float, soft: flo
     half = field.crop.side / 2
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
     y, x = (y - field.crop.y - half) / half, (x - field.crop.x - half) / half
-    middle = (np.cos(angle), np.sin(angle))
-    if shape == "straight":
-        depth = x * middle[0] + y * middle[1]
-    elif shape == "crescent":
-        depth = np.hypot(x - 1.2 * middle[0], y - 1.2 * middle[1])
-    else:
-        depth = -np.hypot(x - 0.5 * middle[0], y - 0.5 * middle[1])
-    edge = np.quantile(depth[in_frame(field, picture.shape)], 1 - share)
+    inside = in_frame(field, picture.shape)
+    depth = depth_of(shape, x, y, angle, inside, share)
+    edge = np.quantile(depth[inside], 1 - share)
     dark = np.clip((depth - edge) / max(2 * soft, 1e-3) + 0.5, 0, 1)[:, :, None]
     return np.asarray(picture * (1 - (1 - light) * dark), np.uint8)
+
+
+def depth_of(
+    shape: str, x: Points, y: Points, angle: float, inside: NDArray[np.bool_], share: float
+) -> NDArray[np.float64]:
+    """How deep in a shadow each pixel is, on any scale.
+
+    Args:
+        shape: as for ``shadowed``.
+        x, y: of each pixel, from the middle of the field, in its radii.
+        angle: where the shadow comes from.
+        inside: whether a pixel is field.
+        share: of the field that it takes.
+    """
+    right, down = float(np.cos(angle)), float(np.sin(angle))
+    along, across = x * right + y * down, y * right - x * down
+    if shape == "crescent":
+        return np.hypot(along - 1.2, across)
+    if shape == "disc":
+        return -np.hypot(along - 0.5, across)
+    if shape == "moon":  # moved so far that the share lies beyond it
+        moves = np.linspace(0.0, 2.0, 81)
+        moved = next((m for m in moves if (np.hypot(along - m, across)[inside] > 1).mean() >= share), 2.0)
+        return np.hypot(along - moved, across)
+    if shape == "square":
+        return np.maximum(np.abs(along - 0.2), np.abs(across))
+    if shape == "corner":
+        return np.maximum(along, across)
+    return along + 0.12 * np.sin(8 * across) if shape == "wavy" else along
 
 
 def burnt(picture: Picture, gain: float) -> Picture:

@@ -51,7 +51,17 @@ def disc(angle: float, y: Place, x: Place) -> Place:
     return np.asarray(-np.hypot(x - 0.5 * np.cos(angle), y - 0.5 * np.sin(angle)), np.float32)
 
 
-SHADOWS = (straight, crescent, disc)
+def square(angle: float, y: Place, x: Place) -> Place:
+    """All around a square that stands on no side: level and upright edges on all sides alike may be a camera's."""
+    along, across = straight(angle + 0.4, y, x), straight(angle + 0.4 + np.pi / 2, y, x)
+    return np.asarray(np.maximum(np.abs(along - 0.2), np.abs(across)), np.float32)
+
+
+def corner(angle: float, y: Place, x: Place) -> Place:
+    return np.maximum(straight(angle, y, x), straight(angle + np.pi / 2, y, x))
+
+
+SHADOWS = (straight, crescent, disc, square, corner)
 
 
 def shadowed(eye: Picture, shape, angle: float, share: float, soft: float, light: float) -> Picture:  # type: ignore[no-untyped-def]

@@ -58,8 +58,8 @@ def clear(model: QualityModel) -> list[NDArray[np.uint8]]:
 def test_a_third_or_half_in_shadow_is_never_usable(model: QualityModel, clear: list[NDArray[np.uint8]]) -> None:
     rng = np.random.default_rng(1)
     verdicts: Counter[str] = Counter()
-    for picture, number in itertools.product(clear, range(3)):
-        shape = SHAPES[number]
+    for (number, picture), turn in itertools.product(enumerate(clear), range(4)):
+        shape = SHAPES[(3 * number + turn) % len(SHAPES)]
         soft, share, light = (float(rng.choice(each)) for each in (SOFT, SHARES, LIGHT))
         angle = float(rng.uniform(0, 2 * np.pi))
         verdicts[model.assess(shadowed(picture, shape, angle, share, soft, light)).verdict] += 1
