@@ -64,7 +64,8 @@ class VideoCamera:
                 self.missed += 1
                 continue
             self._start = self._start or time.monotonic() - index / self.fps
-            return Frame(image, index, self._start + index / self.fps)
+            lossy = self._stream.compression.lossy(image.nbytes)
+            return Frame(image, index, self._start + index / self.fps, lossy=lossy)
         self._tell_damage()
         return None
 
@@ -98,10 +99,10 @@ class VideoCamera:
         if self._ended or not (self.missed or self._stream.trouble):
             return
         self._ended = True
-        lost = f"{self.missed} of its {self._next} frames were left out"
+        lost = [f"{self.missed} of its {self._next} frames were left out"] if self.missed else []
         if self._stream.trouble:
-            lost = f"nothing makes sense behind its first {self._next} frames ({self._stream.trouble}), and {lost}"
-        raise EdgeError(f"{self._name} is damaged: {lost}; copy it again if the original is whole.")
+            lost.append(f"nothing makes sense behind its first {self._next} frames ({self._stream.trouble})")
+        raise EdgeError(f"{self._name} is damaged: {', and '.join(lost)}; copy it again if the original is whole.")
 
     def _made(self, picture: Picture) -> NDArray[np.uint8] | None:
         try:

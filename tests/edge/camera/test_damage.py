@@ -264,19 +264,25 @@ def test_damage_anywhere_is_passed_over_and_told_of(
         assert not counted or is_cut_off(path) or abs(given + missed - 60) <= 2
 
 
+def test_files_of_several_sizes_put_together_are_read_on(tmp_path: Path, write_clip: Writer) -> None:
+    """Their times begin anew, and the seam is damage: what comes behind it is whole all the same."""
+    path = tmp_path / "clip.ts"
+    parts = b""
+    for size in ((320, 240), (640, 480), (160, 480)):
+        write_clip(path, "libx264", 40, size=size)
+        parts += path.read_bytes()
+    path.write_bytes(parts)
+    frames, notes = read_all(VideoCamera(path))
+    assert {frame.image.shape[:2] for frame in frames} == {(240, 320), (480, 640), (480, 160)}
+    assert len(frames) >= 3 * 40 - 2 * 16
+    assert len(notes) == 1
+
+
 def test_packets_in_the_wrong_order_are_all_read(tmp_path: Path, write_clip: Writer) -> None:
     path = tmp_path / "clip.mkv"
-    kept: dict[int, bytes] = {}
-
-    def swap(number: int, data: bytes) -> bytes:
-        kept[number] = data
-        return kept[number - 1] if number == 21 else data if number != 20 else first
-
-    write_clip(path, "mjpeg", 1)
-    first = b""
-    given = write_clip(path, "mjpeg", 40, lambda number, data: data)
-    first = cv2.imencode(".jpg", given[21])[1].tobytes()
-    write_clip(path, "mjpeg", 40, swap)
+    packets: dict[int, bytes] = {}
+    write_clip(path, "mjpeg", 40, lambda number, data: packets.setdefault(number, data))
+    write_clip(path, "mjpeg", 40, lambda number, data: packets[{20: 21, 21: 20}.get(number, number)])
     assert count(path) == (40, 0, [])
 
 
