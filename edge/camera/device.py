@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge.camera.jpeg import whole_jpeg
 from edge.camera.live import LiveSource
+from edge.camera.lossy import JPEG, Counter
 from edge.camera.nodes import Node, find_again, node_of
 from edge.camera.protocol import format_of
 from edge.camera.quiet import quiet_opencv
@@ -81,6 +82,7 @@ class DeviceCamera(LiveSource):
         self.format = format_of(*self._size(), self.fps, self._pixels())
         try:
             check_size(f"the camera at {self._shown}", *self._size())
+            self._compression = Counter(JPEG if self._pixels() in _JPEG else None)
             # OpenCV would make half a picture of half a frame without a word.
             self._jpeg = self._pixels() in _JPEG and self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
             if not self._grabs(_OPEN_S):
@@ -133,6 +135,7 @@ class DeviceCamera(LiveSource):
         raw = np.asarray(given, dtype=np.uint8)
         name = f"the camera at {self._shown}"
         if self._jpeg and (raw.ndim < 3 or 1 in raw.shape[:2]):
+            self._compression.came(raw.size)
             return whole_jpeg(name, np.ascontiguousarray(raw).reshape(-1))
         check_size(name, raw.shape[1], raw.shape[0])
         return raw

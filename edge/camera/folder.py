@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+from edge.camera.lossy import lossy_file
 from edge.camera.protocol import Frame
 from edge.images import find_images, read_image
 
@@ -41,7 +42,8 @@ class FolderCamera:
         image = read_image(self._paths[index])
         if self._start == 0.0:
             self._start = time.monotonic() - index / self.fps
-        return Frame(image, index, self._start + index / self.fps)
+        lossy = lossy_file(self._paths[index], image.nbytes)
+        return Frame(image, index, self._start + index / self.fps, lossy=lossy)
 
     def skip(self) -> bool:
         """Leave the next image unread."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.jpeg import whole_jpeg
+from edge.camera.lossy import JPEG, Counter, Lossy, method_of_codec
 from edge.camera.pixels import FORMATS, Layout, to_bgr
 from edge.camera.protocol import format_of
 from edge.camera.shape import check_size, with_square_pixels
@@ -37,6 +38,32 @@ class Samples:
         self._aspect = 1.0  # width of a pixel by its height
         self._caps: Any = None
         self._info: Any = None
+        self._jpeg = Counter(JPEG)
+        self._decoder = Counter(None)  # of another one in the pipeline
+
+    def watch(self, pipeline: Any) -> None:
+        """Count what goes into the decoder of a pipeline that has begun to give frames."""
+        elements = pipeline.iterate_recurse()
+        while (found := elements.next())[0] == self._gst.IteratorResult.OK:
+            made_by = found[1].get_factory()
+            if made_by is None or "Decoder" not in (made_by.get_metadata("klass") or "").split("/"):
+                continue
+            pad = found[1].get_static_pad("sink")
+            caps = None if pad is None else pad.get_current_caps()
+            method = None if caps is None else method_of_caps(caps.get_structure(0))
+            if method is not None:
+                self._decoder = Counter(method)
+                pad.add_probe(self._gst.PadProbeType.BUFFER, self._count)
+                return
+
+    def lossy(self, image: NDArray[np.uint8]) -> Lossy | None:
+        """How the newest picture was compressed."""
+        return (self._jpeg if self._info is None else self._decoder).lossy(image.nbytes)
+
+    def _count(self, _pad: Any, info: Any) -> Any:
+        """Called in GStreamer's thread."""
+        self._decoder.came(info.get_buffer().get_size())
+        return self._gst.PadProbeReturn.OK
 
     def picture(self, sample: Any) -> NDArray[np.uint8] | None:
         """The picture of a frame; None where it came damaged.
@@ -54,6 +81,7 @@ class Samples:
             raise ValueError("a frame cannot be read from where it lies; add nvvidconv or videoconvert to the pipeline")
         try:
             if self._info is None:
+                self._jpeg.came(len(memory.data))
                 image = whole_jpeg(self._shown, memory.data)
             else:
                 image = to_bgr(memory.data, self._layout(buffer))
@@ -96,3 +124,26 @@ class Samples:
             full_range=info.colorimetry.range == self._video.VideoColorRange(1),
             bt709=info.colorimetry.matrix == self._video.VideoColorMatrix.BT709,
         )
+
+
+# As FFmpeg calls them; what is not here and no lossless kind is taken for lossy, under its own name.
+_CODECS = {
+    "image/jpeg": "mjpeg",
+    "image/jp2": "jpeg2000",
+    "image/x-jpc": "jpeg2000",
+    "image/x-j2c": "jpeg2000",
+    "video/x-h264": "h264",
+    "video/x-h265": "hevc",
+}
+_LOSSLESS = ("image/png", "image/bmp", "image/tiff", "image/gif", "video/x-ffv", "video/x-huffyuv", "image/x-portable")
+
+
+def method_of_caps(told: Any) -> str | None:
+    """How what goes into a decoder was compressed; None where it lost nothing, or is no picture."""
+    kind = told.get_name()
+    if not kind.startswith(("image/", "video/")) or kind.startswith((*_LOSSLESS, "video/x-raw")):
+        return None
+    if kind == "video/mpeg":
+        version = told.get_int("mpegversion").value
+        return method_of_codec("mpeg4" if version == 4 else f"mpeg{version}video", True)
+    return method_of_codec(_CODECS.get(kind, kind.partition("/")[2].removeprefix("x-")), True)

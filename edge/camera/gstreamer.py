@@ -78,6 +78,7 @@ class GStreamerCamera:
             if self._held is None:
                 raise EdgeError(f"{self._shown} ended without a frame; try it with gst-launch-1.0.")
             self._samples.meet(self._held.get_caps())
+            self._samples.watch(self._pipeline)
         except EdgeError:
             self.close()
             raise
@@ -111,7 +112,7 @@ class GStreamerCamera:
             except ValueError as error:
                 raise EdgeError(f"{self._shown}: {error}.") from error
             if image is not None:
-                return Frame(image, index, self._timestamp(sample, index))
+                return Frame(image, index, self._timestamp(sample, index), lossy=self._samples.lossy(image))
             self._lose_one()
             if self.live and time.monotonic() - began > self._patience.seconds:
                 self._closed = True

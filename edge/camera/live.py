@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 
+from edge.camera.lossy import Counter
 from edge.camera.patience import Patience
 from edge.camera.protocol import Frame
 from edge.camera.whole import Picture
@@ -28,6 +29,7 @@ class LiveSource(ABC):
         """
         self.damaged = 0
         self._broken = broken
+        self._compression = Counter(None)
         self._patience = Patience()
         self._given = 0
         self._ended = False
@@ -60,7 +62,7 @@ class LiveSource(ABC):
                 self.close()
                 raise
             if image is not None:
-                return Frame(image, self._given - 1, taken)
+                return Frame(image, self._given - 1, taken, lossy=self._compression.lossy(image.nbytes))
             self.damaged += 1
             if time.monotonic() - began > self._patience.seconds:  # opened anew, a camera begins with a whole frame
                 raise self._lost()

@@ -33,6 +33,7 @@ class NetworkCamera(LiveSource):
             self._stream = Stream(shown, address, (_OPEN_S, self._patience), options)
         except ValueError as error:
             raise silent from error
+        self._compression = self._stream.compression
         self.fps = self._stream.fps
         self.format = format_of(self._stream.width, self._stream.height, self.fps)
         self._pictures = self._stream.pictures()

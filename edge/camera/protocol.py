@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.camera.lossy import Lossy
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -18,12 +20,14 @@ class Frame:
         index: counts the frames of the source from 0, those that nobody graded included.
         timestamp: seconds of ``time.monotonic`` at which the frame was exposed, or due by the pace of its source.
         behind: seconds by which it is due later than that, because its source cannot be read at its own pace.
+        lossy: how its source compressed it with loss; None where it did not, as far as one can know.
     """
 
     image: NDArray[np.uint8]
     index: int
     timestamp: float
     behind: float = 0.0
+    lossy: Lossy | None = None
 
 
 def format_of(width: float, height: float, fps: float, pixels: str = "") -> str:

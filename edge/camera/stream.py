@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from edge.camera.lossy import Counter, method_of_codec
 from edge.camera.packets import Packets, ffmpeg_says
 from edge.camera.shape import check_size, sane_aspect
 from edge.camera.whole import Picture, WholeFrames, damaged
@@ -38,6 +39,7 @@ class Stream:
     Attributes:
         fps: frames per second; 0.0 where it does not say.
         width, height: of a frame with square pixels, before it is turned upright.
+        compression: what it lost.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class Stream:
                 raise ValueError("no video in it")
             self._read_header(name)
             self._frames = WholeFrames(av, name, self._stream)
+            codec = self._stream.codec_context.codec
+            self.compression = Counter(method_of_codec(codec.canonical_name, codec.lossy))
             live = timeout is not None
             promised = None if live or cut_off else _promised(self._stream, bool(said))
             self._packets = Packets(av, self._container, self._stream, self.fps, promised, live)
@@ -105,6 +109,7 @@ class Stream:
         """
         while (packet := self._packets.next()) is not None:
             yield from self._frames.miss(self._packets.lost)
+            self.compression.came(packet.size)
             yield from self._frames.take(packet)
         yield from self._frames.rest()
         yield from [damaged] * self._packets.lost

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import yaml
 
 import edge
-from edge.assessment import Verdict
+from edge.capture.dicom_image import code, draw, say_quality
 from edge.capture.loop import Graded
 from edge.errors import EdgeError
 
@@ -42,17 +41,12 @@ FIELDS = {
     "pixel_spacing": "PixelSpacing",
 }
 _OF_THE_CAMERA = {"InstitutionName", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "PixelSpacing"}
+_MOST_BYTES = {"PN": 64, "LO": 64, "SH": 16}
 _SHAPES = {
     "birth_date": r"[0-9]{8}",
     "sex": r"[MFO]",
     "study_uid": r"(?=.{1,64}$)[0-2](\.(0|[1-9][0-9]*))+",
     "pixel_spacing": r"[0-9]*\.?[0-9]+(\\[0-9]*\.?[0-9]+)?",
-}
-_USABLE: dict[Verdict, tuple[str, str]] = {
-    "good": ("111237", "Usable - Meets the quality control standard"),
-    "usable": ("111236", "Usable - Does not meet the quality control standard"),
-    "reject": ("111235", "Unusable - Quality renders image unusable"),
-    "no_fundus": ("111235", "Unusable - Quality renders image unusable"),
 }
 
 
@@ -111,8 +105,8 @@ def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number
     image.SOPInstanceUID = pydicom.uid.generate_uid()
     image.SeriesInstanceUID = study.series_uid
     _say_how(image, study)
-    _say_quality(image, graded, sidecar)
-    _draw(image, graded)
+    say_quality(image, graded, sidecar)
+    draw(image, graded.frame)
     image.file_meta = pydicom.dataset.FileMetaDataset()
     image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     file = io.BytesIO()
@@ -151,54 +145,14 @@ def _say_how(image: Any, study: Study) -> None:
     image.ImageType = ["ORIGINAL", "PRIMARY"]
     image.ImageLaterality = study.laterality
     image.SoftwareVersions = f"efiqa-edge {edge.__version__}"
-    image.AnatomicRegionSequence = [_code("5665001", "SCT", "Retina")]
-    image.AcquisitionDeviceTypeCodeSequence = [_code("409898007", "SCT", "Fundus Camera")]
+    image.AnatomicRegionSequence = [code("5665001", "SCT", "Retina")]
+    image.AcquisitionDeviceTypeCodeSequence = [code("409898007", "SCT", "Fundus Camera")]
     for name in ("PatientEyeMovementCommanded", "HorizontalFieldOfView", "DetectorType", "PupilDilated"):
         setattr(image, name, None)
     for name in ("EmmetropicMagnification", "IntraOcularPressure", "RefractiveStateSequence"):
         setattr(image, name, None)
     for name in ("IlluminationType", "LightPathFilterTypeStack", "ImagePathFilterTypeStack", "Lenses"):
         setattr(image, f"{name}CodeSequence", [])
-
-
-def _say_quality(image: Any, graded: Graded, sidecar: Mapping[str, Any]) -> None:
-    """Score, verdict and their maker, as the context of the acquisition."""
-    score, verdict, maker = (
-        _context(("111029", "Image Quality Rating"), "NUMERIC"),
-        _context(("111050", "Quality Assessment"), "CODE"),
-        _context(("111001", "Algorithm Name"), "TEXT"),
-    )
-    score.NumericValue = f"{graded.assessment.score:.4f}"
-    score.MeasurementUnitsCodeSequence = [_code("1", "UCUM", "no units")]
-    number, meaning = _USABLE[graded.assessment.verdict]
-    verdict.ConceptCodeSequence = [_code(number, "DCM", meaning)]
-    model = sidecar["model"]
-    maker.TextValue = f"efiqa-edge {edge.__version__}, {model['name']} {model['sha256']}, {graded.assessment.verdict}"
-    image.AcquisitionContextSequence = [score, verdict, maker]
-
-
-def _draw(image: Any, graded: Graded) -> None:
-    picture = np.ascontiguousarray(graded.frame.image[:, :, ::-1])
-    image.Rows, image.Columns = picture.shape[:2]
-    image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
-    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 8, 8, 7, 0
-    image.LossyImageCompression, image.BurnedInAnnotation = "00", "NO"
-    image.NumberOfFrames = 1
-    image.FrameIncrementPointer, image.FrameTimeVector = 0x00181065, [0]
-    image.PixelData = picture.tobytes() + b"\0" * (picture.size % 2)
-
-
-def _context(name: tuple[str, str], kind: str) -> Any:
-    item = _pydicom().Dataset()
-    item.ValueType = kind
-    item.ConceptNameCodeSequence = [_code(name[0], "DCM", name[1])]
-    return item
-
-
-def _code(value: str, scheme: str, meaning: str) -> Any:
-    item = _pydicom().Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
-    return item
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -227,9 +181,17 @@ def _is_right(name: str, text: str) -> bool:
     pydicom = _pydicom()
     if not re.fullmatch(_SHAPES.get(name, r"[^\\\x00-\x1f\x7f-\x9f]*"), text):
         return False
+    representation = pydicom.datadict.dictionary_VR(FIELDS[name])
+    # The standard counts characters, but programs of our time still count bytes, and cut or refuse.
+    longest = _MOST_BYTES.get(representation)
+    groups = text.split("=") if representation == "PN" else [text]
+    if longest is not None and any(len(group.encode("utf-8", "replace")) > longest for group in groups):
+        return False
+    if representation == "PN" and any(group.count("^") > 4 for group in groups):
+        return False
     try:
         for part in text.split("\\"):
-            pydicom.valuerep.validate_value(pydicom.datadict.dictionary_VR(FIELDS[name]), part, pydicom.config.RAISE)
+            pydicom.valuerep.validate_value(representation, part, pydicom.config.RAISE)
         if name == "birth_date":
             datetime.datetime.strptime(text, "%Y%m%d")
     except ValueError:
