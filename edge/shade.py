@@ -22,6 +22,7 @@ _ARC = 0.09  # share of the outline that another circle must explain to be thoug
 _FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a circle by chance
 _CRISP, _HALF_ROUND = 0.8, 0.5  # a rim as steep as that needs to be round by half
 _LARGER, _LARGER_THAN_ODD = 1.35, 1.15  # a dim field has so much more area than its lit part: less may be glow
+_DIM = 3.0  # grey values: a border that is darker on a quarter of its pixels is black
 _ROUND = 0.8  # share of the outline of a dim field that lies on its circle
 _HELD = 0.96  # share of the lit outline that lies in the circle of a field
 _SHARP, _SOFT, _SOFTEST = 0.6, 0.5, 0.32  # share of a fall that its steepest 3 pixels take: of a rim; of shadows
@@ -72,7 +73,7 @@ def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
     if _area(dimmest) < (_LARGER_THAN_ODD if odd else _LARGER) * _area(best):
         return False
     if dimmest.whole or _inside(best.hull, dimmest, _NEAR).mean() < _HELD:
-        return dimmest.whole and odd
+        return dimmest.whole and odd and _is_lit_beyond(brightness, best)
     points = circle_points(dimmest.x, dimmest.y, dimmest.radius, dimmest.box)
     steep = steepness(brightness, points, (points - (dimmest.x, dimmest.y)) / dimmest.radius, 2.0)
     return (
@@ -80,6 +81,12 @@ def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
         and steep >= _SOFT
         and _on_circle(dimmest, height, width) >= (_ROUND if steep < _CRISP else _HALF_ROUND)
     )
+
+
+def _is_lit_beyond(brightness: Channel, outline: Outline) -> bool:
+    """Whether it is nowhere black around a circle: dim retina, and not the noise of a border."""
+    beyond = brightness[raster(replace(outline, radius=outline.radius + _NEAR), *brightness.shape) == 0]
+    return bool(beyond.size) and float(np.percentile(beyond, 25)) >= _DIM
 
 
 def _area(outline: Outline) -> float:

@@ -11,7 +11,7 @@ from edge.rim import Outline
 _FITS, _CIRCLE_FITS = 0.85, 0.75  # share of the outline on the ellipse at least, and on the circle at most
 _END, _FITS_AT_ENDS = 0.8, 0.6  # beyond this share of its longer half axis more than that must lie on it
 _SEEN = 4  # points at an end that is in the frame
-_ASTRAY = 0.1  # of the shorter side of the frame
+_ASTRAY = 0.07  # of the shorter side of the frame
 _NEAR = 1.3  # reduced pixels
 _LEAST = 0.03  # smallest squeeze that is looked for
 _MOST = 2.5  # and the largest
