@@ -241,6 +241,14 @@ def test_each_try_to_reach_a_camera_waits_longer(comes: bool, monkeypatch: pytes
     assert len(frames) == (10 if comes else 1)
 
 
+def test_closed_at_the_last_moment_it_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug = Plug(lambda: Wired(2, "unplugged"))
+    camera = steady(plug, [], stall_s=0.05)
+    monkeypatch.setattr(SteadyCamera, "_wait", lambda camera, seconds: camera.close())
+    assert len(list(iter(camera.read, None))) <= 2
+    assert len(plug.opened) == 1
+
+
 class Slow(Wired):
     """One that gives a frame now and then; the first ones at once, as out of a buffer."""
 
