@@ -44,8 +44,8 @@ def squeeze_of(outline: Outline, height: int, width: int) -> float:
     x, y, across, down = ellipse
     ratio = down / across
     quadrants = np.bincount(2 * (points[:, 0] > x) + (points[:, 1] > y), minlength=4) / len(points)
-    near = _off(points, ellipse) < _NEAR
-    fits = near.mean() >= _FITS and quadrants.min() >= _QUADRANT and not _has_tips(points, ellipse, near)
+    on = _off(points, ellipse) < _NEAR
+    fits = on.mean() >= _FITS and quadrants.min() >= _QUADRANT and not _has_tips(points, ellipse, on)
     sensible = abs(ratio - 1) > _LEAST and 1 / _MOST < ratio < _MOST
     # A lens between two arcs, which a shadow leaves of a round field in the middle of the frame, is not in the middle.
     central = max(abs(x - width / 2), abs(y - height / 2)) < _ASTRAY * min(height, width)
@@ -69,11 +69,11 @@ def _fit(points: Points) -> tuple[float, float, float, float] | None:
     return float(middle[0] + b / (2 * a)), float(middle[1] + c / 2), float(np.sqrt(square / a)), float(np.sqrt(square))
 
 
-def _has_tips(points: Points, ellipse: tuple[float, float, float, float], near: NDArray[np.bool_]) -> bool:
+def _has_tips(points: Points, ellipse: tuple[float, float, float, float], on: NDArray[np.bool_]) -> bool:
     """Whether an outline leaves the ellipse at an end of its longer axis, as a lens of two arcs does."""
     x, y, across, down = ellipse
     along = (points[:, 0] - x) / across if across > down else (points[:, 1] - y) / down
-    return any(end.sum() >= _SEEN and near[end].mean() < _FITS_AT_ENDS for end in (along > _END, along < -_END))
+    return any(end.sum() >= _SEEN and on[end].mean() < _FITS_AT_ENDS for end in (along > _END, along < -_END))
 
 
 def _off(points: Points, ellipse: tuple[float, float, float, float]) -> Points:
