@@ -21,7 +21,8 @@ DEVICE |= {"pydicom"}  # DICOM, written and read, imported only where it is aske
 DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in a process of its own
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is
-DEVICE |= {"aiohttp"}  # the preview page, imported only where one is served
+DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only where there is one
+DEVICE |= {"setproctitle"}  # hides passwords among the arguments, imported only where there is one
 
 
 def imports(path: Path) -> set[str]:

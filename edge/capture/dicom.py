@@ -171,7 +171,7 @@ def _read(file: Path) -> dict[str, str]:
             raise EdgeError(f"{file} holds a field of another name than {', '.join(FIELDS)}; take it out.")
         text = value.replace("-", "") if name == "birth_date" and isinstance(value, str) else value
         if not isinstance(text, str) or not _is_right(name, text):
-            raise EdgeError(f"{file}: {name} has not the form that DICOM wants; see docs/edge-capture.md.")
+            raise EdgeError(f"{file}: {name} has not the form that DICOM wants, or is too long; see docs/edge-capture.md.")
         said[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
     return said
 

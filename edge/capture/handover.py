@@ -96,8 +96,8 @@ class HandOver:
             folders = sorted({str(file.parent) for file in left})
             where = folders[0] if len(folders) == 1 else f"{len(folders)} folders of sessions"
             self._report(
-                f"{_files(len(left))} could not be handed over to {self._target.shown}{why}: they stay in {where}, and "
-                "the next session with the same --out and --hand-over goes on with them."
+                f"{_files(len(left))} could not be handed over to {self._target.shown}{why}; in {where} "
+                "the next session with the same --out and --hand-over finds what is left."
             )
 
     def _add(self, files: Iterable[Path]) -> None:

@@ -32,6 +32,7 @@ from edge.commands import cli
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.telling import Teller
+from edge.commands.title import hide_secrets
 from edge.errors import EdgeError
 from edge.preview.server import Controls
 
@@ -146,6 +147,7 @@ def capture(
         raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
+    hide_secrets()
     listen = page.listen_of(web, host, port, token, cert, key)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)

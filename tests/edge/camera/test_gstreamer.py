@@ -388,3 +388,21 @@ def test_nobody_at_an_address_is_one_sentence(capfd: pytest.CaptureFixture[str])
     with pytest.raises(EdgeError, match=r"^rtsp://127.0.0.1:\d+/eye gives no video: [^\n]+$"):
         open_camera(f"rtsp://me:secret@127.0.0.1:{free_port()}/eye?token=x")
     assert "secret" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("coded", "method"),
+    [
+        ("jpegenc ! jpegdec", "ISO_10918_1"),  # which our decoder takes the place of
+        ("jpegenc ! jpegdec ! videoscale ! videoconvert", "ISO_10918_1"),
+        ("jpegenc ! decodebin ! videoscale ! videoconvert", "ISO_10918_1"),
+        ("pngenc ! pngdec ! videoconvert", None),
+        ("videoconvert", None),
+    ],
+)
+def test_what_a_pipeline_threw_away_is_known(coded: str, method: str | None) -> None:
+    frames = read_all(GStreamerCamera(f"{BARS.format(n=4, caps='width=320,height=240')} ! {coded}"))
+    for frame in frames:
+        assert (frame.lossy and frame.lossy.method) == method
+        assert frame.lossy is None or frame.lossy.ratio >= 1
+    assert method is None or frames[-1].lossy.ratio > 2

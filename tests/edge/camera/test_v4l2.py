@@ -179,11 +179,13 @@ camera = DeviceCamera(video)
 frames = [camera.read() for _ in range(8)]
 camera.close()
 lower = [[frame.index, list(frame.image.shape), float(frame.image[400:].mean())] for frame in frames]
-print(json.dumps([camera.format, camera.missed, camera.damaged, lower]))
+lossy = [[frame.lossy.method, frame.lossy.ratio > 10] for frame in frames]
+print(json.dumps([camera.format, camera.missed, camera.damaged, lower, lossy]))
 """,
         jpegs_in(tmp_path / "jpegs", {2, 4}),
     )
-    kind, missed, damaged, frames = said
+    kind, missed, damaged, frames, lossy = said
+    assert lossy == [["ISO_10918_1", True]] * 8
     assert kind == "640x480 MJPG, 30 fps"
     assert missed == damaged == frames[-1][0] + 1 - 8 > 0
     assert all(frame[1] == [480, 640, 3] for frame in frames)
