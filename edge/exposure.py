@@ -53,7 +53,7 @@ def burnt_cells(red: NDArray[np.float32], green: NDArray[np.float32], field: NDA
     if not field.any():
         return np.zeros_like(field)
     # White is 255, or wherever this camera has it: 235 in much video.
-    ends = [float(np.sort(channel[field])[int(0.99 * (field.sum() - 1))]) for channel in (red, green)]
+    ends = [_at(channel[field], 0.99) for channel in (red, green)]
     red_end = (red >= (min(_RED_END, ends[0] - _PLATEAU) if ends[0] >= _LEAST_RED else _RED_END)) & field
     green_end = green >= (min(_GREEN_END, ends[1] - _PLATEAU) if ends[1] >= _LEAST_GREEN else _GREEN_END)
     high = _GREEN_HIGH if red_end.sum() < _ALL_RED * field.sum() else _GREEN_HIGH_IN_RED
@@ -77,13 +77,20 @@ def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArr
     red, green, _ = cells
     burnt = burnt_cells(red, green, field)
     top = cells.max(axis=0)
-    within = np.sort(top[field])
-    bright_end = max(float(within[int(0.95 * (number - 1))]), 0.6 * float(within[-1]))  # a sliver of light is light too
+    within = top[field]
+    bright_end = max(_at(within, 0.95), 0.6 * float(within.max()))  # a sliver of light is light too
     dark = (top < max(_DROWNED * bright_end, _BLACK)) & field
-    piece = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _PIECE)
     lost = np.zeros_like(field)
     if burnt.sum() > _LEAST_BURNT * number:
         lost |= burnt
-    if piece.sum() > _LEAST_DROWNED * number:
-        lost |= dark
+    if dark.sum() > _LEAST_DROWNED * number:
+        piece = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _PIECE)
+        if piece.sum() > _LEAST_DROWNED * number:
+            lost |= dark
     return lost
+
+
+def _at(values: NDArray[np.float32], share: float) -> float:
+    """The value below which about such a share of them lies."""
+    place = int(share * (len(values) - 1))
+    return float(np.partition(values, place)[place])

@@ -137,7 +137,7 @@ def steepness(brightness: Channel, points: Points, rays: Points, least: float = 
     across = (points[:, 0] + _ACROSS[:, None] * rays[:, 0]).astype(np.float32)
     down = (points[:, 1] + _ACROSS[:, None] * rays[:, 1]).astype(np.float32)
     found = cv2.remap(brightness, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
-    fall = np.median(found[:7], axis=0) - np.median(found[-5:], axis=0)
+    fall = np.sort(found[:7], axis=0)[3] - np.sort(found[-5:], axis=0)[2]  # medians
     steepest = np.maximum(found[4:-3] - found[7:], 0).max(axis=0)
     clear = fall > least
     return float(np.median(steepest[clear] / fall[clear])) if clear.sum() > 3 else None

@@ -19,6 +19,7 @@ from edge.squeeze import squeeze_of
 
 _NEAR = 3.0  # reduced pixels within which an outline follows a circle
 _ARC = 0.09  # share of the outline that another circle must explain to be thought of
+_PLAIN = 35.0  # quality of a rim that falls at once, all round
 _FAINTEST = 0.06  # quality of a rim, as a share of the bright end: less is a circle by chance
 _CRISP, _HALF_ROUND = 0.8, 0.5  # a rim as steep as that needs to be round by half
 _LARGER, _LARGER_THAN_ODD = 1.35, 1.15  # a dim field has so much more area than its lit part: less may be glow
@@ -44,7 +45,9 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
         dimmest: the outline at the lowest level of brightness.
     """
     height, width = brightness.shape
-    if best.whole or squeeze_of(best, height, width) != 1.0:  # an ellipse is a circle that a resize has squeezed
+    if best.whole or _is_plain(best, dimmest, height, width):
+        return best
+    if squeeze_of(best, height, width) != 1.0:  # an ellipse is a circle that a resize has squeezed
         return best
     if dimmest is not None and dimmest is not best and _goes_on(brightness, best, dimmest):
         return _frame_of(dimmest, height, width) if _hangs_out(dimmest, height, width) else dimmest
@@ -55,10 +58,26 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
         _is_shadow(brightness, best)
         or _hangs_out(best, height, width)
         or _is_no_circle(brightness, best)
-        or best.quality < _FAINTEST * float(np.percentile(brightness[::4, ::4], 95))
+        or best.quality < _FAINTEST * _bright_end(brightness)
     ):
         return _frame_of(best, height, width)
     return best
+
+
+def _is_plain(best: Outline, dimmest: Outline | None, height: int, width: int) -> bool:
+    """Whether an outline is a sharp circle in the middle of the frame with nothing beyond, as most are."""
+    return (
+        best.quality >= _PLAIN
+        and _aside(best, height, width) <= _ASIDE
+        and (dimmest is None or dimmest is best or _area(dimmest) < _LARGER_THAN_ODD * _area(best))
+        and _on_circle(best, height, width) >= 1 - _ARC
+    )
+
+
+def _bright_end(brightness: Channel) -> float:
+    some = brightness[::4, ::4].reshape(-1)
+    at = round(0.95 * (some.size - 1))
+    return float(np.partition(some, at)[at])
 
 
 def _frame_of(outline: Outline, height: int, width: int) -> Outline:
@@ -69,7 +88,7 @@ def _frame_of(outline: Outline, height: int, width: int) -> Outline:
 def _goes_on(brightness: Channel, best: Outline, dimmest: Outline) -> bool:
     """Whether the field goes on dimly beyond an outline, up to a rim of its own."""
     height, width = brightness.shape
-    odd = _is_odd(*_place(best, height, width))
+    odd = _is_odd(best, height, width)
     if _area(dimmest) < (_LARGER_THAN_ODD if odd else _LARGER) * _area(best):
         return False
     if dimmest.whole or _inside(best.hull, dimmest, _NEAR).mean() < _HELD:
@@ -142,19 +161,24 @@ def _is_shadow(brightness: Channel, outline: Outline) -> bool:
     steep = steepness(brightness, points, (points - (outline.x, outline.y)) / outline.radius)
     if steep is None or steep >= _HARDLY_SHARP:
         return False
-    astray, size = _place(outline, height, width)
-    return _is_odd(astray, size) or (steep < _SOFT and (steep < _SOFTEST or astray > _ASTRAY or size < _SMALL))
+    if steep < _SOFTEST or _is_odd(outline, height, width):
+        return True
+    return steep < _SOFT and (_aside(outline, height, width) > _ASTRAY or _size(outline, height, width) < _SMALL)
 
 
-def _place(outline: Outline, height: int, width: int) -> tuple[float, float]:
-    """How far aside in the frame a circle is, in shorter sides; its area, as a share of the largest circle's there."""
-    astray = max(abs(outline.x - width / 2), abs(outline.y - height / 2)) / min(height, width)
-    return astray, float(raster(outline, height, width).sum()) / (np.pi / 4 * min(height, width) ** 2)
+def _aside(outline: Outline, height: int, width: int) -> float:
+    """How far from the middle of the frame a circle is, in shorter sides."""
+    return max(abs(outline.x - width / 2), abs(outline.y - height / 2)) / min(height, width)
 
 
-def _is_odd(astray: float, size: float) -> bool:
+def _size(outline: Outline, height: int, width: int) -> float:
+    """The area of a circle within the frame, as a share of the largest circle's there."""
+    return float(raster(outline, height, width).sum()) / (np.pi / 4 * min(height, width) ** 2)
+
+
+def _is_odd(outline: Outline, height: int, width: int) -> bool:
     """Whether a circle is where few cameras have theirs: aside, though the frame has room for a larger one."""
-    return astray > _ASIDE and size < _SMALLISH
+    return _aside(outline, height, width) > _ASIDE and _size(outline, height, width) < _SMALLISH
 
 
 def _hangs_out(outline: Outline, height: int, width: int) -> bool:
@@ -162,8 +186,9 @@ def _hangs_out(outline: Outline, height: int, width: int) -> bool:
 
     The field of a camera is in the middle of its frame; a circle that is the edge of a shadow may be anywhere.
     """
-    inside = float(raster(outline, height, width).sum()) / (np.pi * outline.radius**2)
-    return inside < _IN_FRAME and _place(outline, height, width)[0] > _ASTRAY
+    if _aside(outline, height, width) <= _ASTRAY:
+        return False
+    return float(raster(outline, height, width).sum()) < _IN_FRAME * np.pi * outline.radius**2
 
 
 def _is_no_circle(brightness: Channel, outline: Outline) -> bool:

@@ -13,6 +13,7 @@ _END, _FITS_AT_ENDS = 0.8, 0.6  # beyond this share of its longer half axis more
 _SEEN = 4  # points at an end that is in the frame
 _ASTRAY = 0.07  # of the shorter side of the frame
 _NEAR = 1.3  # reduced pixels
+_ON = 1.5  # reduced pixels from a circle within which a point lies on it
 _LEAST = 0.03  # smallest squeeze that is looked for
 _MOST = 2.5  # and the largest
 _QUADRANT = 0.1  # share of the outline in each quadrant at least
@@ -25,6 +26,8 @@ def squeeze_of(outline: Outline, height: int, width: int) -> float:
         outline: on the reduced frame.
         height, width: of that frame.
     """
+    if not outline.whole and _on_circle(outline.hull, outline) > _CIRCLE_FITS:
+        return 1.0
     limit = np.array([width, height]) - 1 - MARGIN
     points = outline.hull[((outline.hull >= MARGIN) & (outline.hull <= limit)).all(axis=1)]
     for axis in (0, 1):
@@ -32,8 +35,7 @@ def squeeze_of(outline: Outline, height: int, width: int) -> float:
         points = points[inside] if not outline.whole else points
     if len(points) < max(16, 0.2 * len(outline.hull)):
         return 1.0
-    on_circle = np.abs(np.hypot(points[:, 0] - outline.x, points[:, 1] - outline.y) - outline.radius) < 1.5
-    if not outline.whole and on_circle.mean() > _CIRCLE_FITS:
+    if not outline.whole and _on_circle(points, outline) > _CIRCLE_FITS:
         return 1.0
     ellipse = _fit(points)
     for _ in range(2):  # without what is clearly off it, twice
@@ -50,6 +52,12 @@ def squeeze_of(outline: Outline, height: int, width: int) -> float:
     # A lens between two arcs, which a shadow leaves of a round field in the middle of the frame, is not in the middle.
     central = max(abs(x - width / 2), abs(y - height / 2)) < _ASTRAY * min(height, width)
     return float(ratio) if fits and sensible and central else 1.0
+
+
+def _on_circle(points: Points, outline: Outline) -> float:
+    """The share of some points of an outline that lies on its circle."""
+    off = np.hypot(points[:, 0] - outline.x, points[:, 1] - outline.y) - outline.radius
+    return float((np.abs(off) < _ON).mean())
 
 
 def _fit(points: Points) -> tuple[float, float, float, float] | None:

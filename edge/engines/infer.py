@@ -44,12 +44,13 @@ def infer_maps(bundle: Bundle, engine: Engine, tensor: NDArray[np.float32]) -> N
             f"{bundle.path} gave maps of {maps.dtype} with shape {maps.shape} on {engine.name}, not floats with shape "
             f"{wanted}: try another --engine."
         )
-    if not np.isfinite(maps).all():
+    least, most = float(maps.min()), float(maps.max())
+    if not (np.isfinite(least) and np.isfinite(most)):
         raise EngineError(f"{bundle.path} gave a map that holds no number: the model is broken; take another one.")
     # Not by the least: a sigmoid stays within in every precision, and what is clipped in silence is a wrong score.
-    if maps.min() < 0 or maps.max() > 1:
+    if least < 0 or most > 1:
         raise EngineError(
-            f"{bundle.path} gave maps from {maps.min():.9g} to {maps.max():.9g} on {engine.name}, which lie between 0 "
+            f"{bundle.path} gave maps from {least:.9g} to {most:.9g} on {engine.name}, which lie between 0 "
             "and 1: try another --engine."
         )
     return maps.astype(np.float32, copy=False)

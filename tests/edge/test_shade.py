@@ -61,7 +61,12 @@ def corner(angle: float, y: Place, x: Place) -> Place:
     return np.maximum(straight(angle, y, x), straight(angle + np.pi / 2, y, x))
 
 
-SHADOWS = (straight, crescent, disc, square, corner)
+def moon(angle: float, y: Place, x: Place) -> Place:
+    """All beyond a circle as large as the field, off its middle: what is left is a lens of two arcs."""
+    return np.asarray(np.hypot(x - 0.7 * np.cos(angle), y - 0.7 * np.sin(angle)), np.float32)
+
+
+SHADOWS = (straight, crescent, disc, square, corner, moon)
 
 
 def shadowed(eye: Picture, shape, angle: float, share: float, soft: float, light: float) -> Picture:  # type: ignore[no-untyped-def]
