@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
-import pydicom
 from aiohttp.abc import AbstractResolver, ResolveResult
+from pydicom.filereader import read_file_meta_info
 
 from edge.archive.answer import RefusedError, check_answer
 
@@ -61,7 +61,7 @@ class StowTarget:
             status, headers, said = asyncio.run(_within(until, self._post(data)))
         except aiohttp.ClientError as error:
             raise _plain(error) from error
-        check_answer(status, headers, said, _uid_of(data))
+        check_answer(status, headers, said, _uid_of(file))
 
     async def _post(self, data: bytes) -> tuple[int, dict[str, str], bytes]:
         boundary = secrets.token_hex(16)
@@ -94,10 +94,10 @@ class StowTarget:
             return answer.status, {name: answer.headers[name] for name in named if name in answer.headers}, said
 
 
-def _uid_of(data: bytes) -> str | None:
+def _uid_of(file: Path) -> str | None:
     """Of the instance in a file; None where it is none, which is the server's to judge."""
     try:
-        return str(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True).SOPInstanceUID)
+        return str(read_file_meta_info(file).MediaStorageSOPInstanceUID)
     except Exception:
         return None
 

@@ -170,8 +170,8 @@ def _read(file: Path) -> dict[str, str]:
         if name not in FIELDS:
             raise EdgeError(f"{file} holds a field of another name than {', '.join(FIELDS)}; take it out.")
         text = value.replace("-", "") if name == "birth_date" and isinstance(value, str) else value
-        if not isinstance(text, str) or not _is_right(name, text):
-            raise EdgeError(f"{file}: {name} has not the form that DICOM wants, or is too long; see docs/edge-capture.md.")
+        if not (isinstance(text, str) and _is_right(name, text)):
+            raise EdgeError(f"{file}: {name} has not the form or length that DICOM wants; see docs/edge-capture.md.")
         said[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
     return said
 
@@ -179,13 +179,13 @@ def _read(file: Path) -> dict[str, str]:
 def _is_right(name: str, text: str) -> bool:
     """Whether a field has its form. What is wrong must not come to pydicom later: its warnings show the value."""
     pydicom = _pydicom()
-    if not re.fullmatch(_SHAPES.get(name, r"[^\\\x00-\x1f\x7f-\x9f]*"), text):
+    if not re.fullmatch(_SHAPES.get(name, r"[^\\\x00-\x1f\x7f-\x9f\ud800-\udfff]*"), text):
         return False
     representation = pydicom.datadict.dictionary_VR(FIELDS[name])
     # The standard counts characters, but programs of our time still count bytes, and cut or refuse.
     longest = _MOST_BYTES.get(representation)
     groups = text.split("=") if representation == "PN" else [text]
-    if longest is not None and any(len(group.encode("utf-8", "replace")) > longest for group in groups):
+    if longest is not None and any(len(group.encode()) > longest for group in groups):
         return False
     if representation == "PN" and any(group.count("^") > 4 for group in groups):
         return False

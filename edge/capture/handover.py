@@ -51,7 +51,7 @@ class HandOver:
             report: told one sentence of what is lost to this session.
             tell: told one sentence when the target stops taking files, and one when it takes them again.
         """
-        self._target, self._report, self._tell = target, report, tell
+        self._target, self._report, self._tell = target, _unharmed(report), _unharmed(tell)
         self.delivered = 0
         self._folders = Folders()
         self._errands: list[_Errand] = []
@@ -139,10 +139,7 @@ class HandOver:
         return lambda: limit if self._end is None else min(limit, self._end)
 
     def _arrived(self, errand: _Errand) -> None:
-        try:
-            mark_of(errand.file).unlink(missing_ok=True)
-        except OSError as error:
-            log.debug("the mark of %s stays: %s", errand.file.name, error)
+        _unmark(errand.file)
         with self._changed:
             self._errands.remove(errand)
             over = bool(self._why) and not any(each.failed for each in self._errands)
@@ -157,7 +154,7 @@ class HandOver:
         if isinstance(error, FileNotFoundError) and not errand.file.exists():
             with self._changed:
                 self._errands.remove(errand)
-            mark_of(errand.file).unlink(missing_ok=True)
+            _unmark(errand.file)
             self._report(f"{errand.file} was taken away before it was handed over to {self._target.shown}.")
             return
         why = _words_of(error)
@@ -178,6 +175,25 @@ class HandOver:
                 f"{errand.file} was not handed over to {self._target.shown} within {_DEADLINE_S / 3600:.0f} hours "
                 f"({why}): it stays, and the next session with the same --out and --hand-over goes on with it."
             )
+
+
+def _unharmed(say: Callable[[str], None]) -> Callable[[str], None]:
+    """To say something where perhaps nobody can be told any more: files go on without that."""
+
+    def unharmed(sentence: str) -> None:
+        try:
+            say(sentence)
+        except Exception:
+            log.debug("could not be told: %s", sentence, exc_info=True)
+
+    return unharmed
+
+
+def _unmark(file: Path) -> None:
+    try:
+        mark_of(file).unlink(missing_ok=True)
+    except OSError as error:  # then it is delivered once more
+        log.debug("the mark of %s stays: %s", file.name, error)
 
 
 def _files(number: int) -> str:

@@ -405,6 +405,16 @@ def test_a_fault_of_our_own_kills_no_thread(tmp_path: Path, serve: Callable[...,
     assert reports == []
 
 
+def test_one_who_cannot_be_told_any_more_ends_nothing(tmp_path: Path, serve: Callable[..., Server]) -> None:
+    def broken(sentence: str) -> None:
+        raise BrokenPipeError
+
+    giving = HandOver(read_target(serve(hangs_up).address), broken, broken)
+    giving.take(dicom_file(tmp_path / "one.dcm"))
+    wait_until(lambda: giving.delivered == 1)
+    giving.close()
+
+
 def test_a_file_that_is_taken_away_is_told_of_and_forgotten(tmp_path: Path) -> None:
     file = dicom_file(tmp_path / "one.dcm")
     file.unlink()
