@@ -62,7 +62,7 @@ def capture(
     if folder is not None and replay is not None:
         raise typer.BadParameter("a folder of recordings and --replay are two runs: choose one.")
     if out_file is not None:
-        check_writable(out_file, "--out")
+        check_writable(out_file, "--out", model, replay)
     rate = fps or (15.0 if slow else 30.0)
     notes: tuple[str, ...] = ()
     if folder is not None:

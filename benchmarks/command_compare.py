@@ -59,7 +59,7 @@ def compare(
     if len(files) == 1:
         raise typer.BadParameter("a result can be compared with another result, not with a model.")
     if out_file is not None:
-        check_writable(out_file, "--out")
+        check_writable(out_file, "--out", Path(a), Path(b))
     if files:
         names, what, difference = _of_files(files[0], files[1])
     else:

@@ -19,10 +19,10 @@ from benchmarks.predict import find_device
 from benchmarks.report import print_table, to_json, to_markdown
 from benchmarks.result import Result
 from edge import EdgeError
-from edge.atomic import write_atomically
 from edge.bundle import read_bundle
 from edge.commands.cli import Debug, EngineName, Json, Runtime, err, out
 from edge.frame import frame_step_name
+from edge.output import check_output, write_output
 
 
 def _print_version(wanted: bool) -> None:
@@ -105,7 +105,7 @@ def run(
     plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None)
     for file, option in ((out_file, "--out"), (html, "--html")):
         if file is not None:
-            check_writable(file, option)
+            check_writable(file, option, model, other)
     for device in devices or []:
         find_device(device)  # what does not exist is told before the run
     if other is not None:
@@ -167,16 +167,13 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else Path(str(value)).name
 
 
-def check_writable(out_file: Path, option: str) -> None:
+def check_writable(out_file: Path, option: str, *inputs: Path | None) -> None:
     """Before the run, not after it.
 
     Raises:
-        EdgeError: it is a folder, or there is no folder for it.
+        EdgeError: it is a folder or an input, or there is no folder for it.
     """
-    if out_file.is_dir():
-        raise EdgeError(f"{out_file} is a folder: name a file with {option}.")
-    if not out_file.parent.is_dir():
-        raise EdgeError(f"{out_file} cannot be written: make the folder {out_file.parent} first.")
+    check_output(out_file, f"the file of {option}", inputs)
 
 
 def _show(result: Result, json: bool, markdown: bool, out_file: Path | None, html: Path | None) -> None:
@@ -200,7 +197,7 @@ def write_file(path: Path, text: str, option: str) -> None:
         EdgeError: it cannot be written.
     """
     try:
-        write_atomically(path, text.encode())
+        write_output(path, text.encode())
     except OSError as error:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another with {option}.") from error
     err.print(f"result written to {path}", markup=False)

@@ -9,9 +9,9 @@ import typer
 
 from benchmarks.schema import read_result
 from benchmarks.submission import make_submission
-from edge.atomic import write_atomically
 from edge.commands.cli import Debug, out
 from edge.errors import EdgeError
+from edge.output import check_output, write_output
 
 
 def submit(
@@ -25,9 +25,10 @@ def submit(
 
     Example: edge-bench submit result.json -o ours.zip
     """
+    check_output(target, "the zip", [result])
     packed = make_submission(read_result(result))
     try:
-        write_atomically(target, packed)
+        write_output(target, packed)
     except OSError as error:
         raise EdgeError(f"{target} cannot be written ({error.strerror}): choose another with -o") from error
     out.print(f"{target}: {len(packed) / 1024:.0f} KiB; look into it before you send it", markup=False)

@@ -14,9 +14,9 @@ from benchmarks.reference import Comparison
 from benchmarks.result import ScenarioResult, scenario_name
 from benchmarks.roofline import Ceilings, Roofline, least_ms
 from benchmarks.versus import CALLS
-from edge.atomic import write_atomically
 from edge.bundle import Manifest
 from edge.errors import EdgeError
+from edge.output import write_output
 
 BEGIN, END = "<!-- speed: written by edge-bench tables -->", "<!-- end of speed -->"
 UNFINISHED = "*This run was cut short: what should stand here was not measured.*"
@@ -42,7 +42,7 @@ def put_into(page: Path, tables: str) -> None:
     text = read_page(page)
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     try:
-        write_atomically(page, f"{before}{BEGIN}\n\n{tables}\n\n{after}".encode())
+        write_output(page, f"{before}{BEGIN}\n\n{tables}\n\n{after}".encode())
     except OSError as error:
         raise EdgeError(f"{page} cannot be written ({error.strerror}): close it, or free the disk") from error
 

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic import write_atomically
 from edge.errors import EdgeError
 from edge.grading import readable
 from edge.images import find_images, read_image
+from edge.output import check_output, write_output
 
 _TEMPLATE = Path(__file__).parent / "label_page.html"
 _SIDE = 1000  # pixels of the longer side at most: enough to judge by, and a page that a browser can hold
@@ -38,6 +38,7 @@ def make_page(paths: list[Path], target: Path, number: int, say: Callable[[str],
         EdgeError: no image can be read, or the page cannot be written.
     """
     images = find_images(paths)
+    check_output(target, "the page", images)
     chosen = [images[n] for n in sorted({round(n) for n in np.linspace(0, len(images) - 1, min(number, len(images)))})]
     frames = []
     for path in chosen:
@@ -55,7 +56,7 @@ def make_page(paths: list[Path], target: Path, number: int, say: Callable[[str],
     name = hashlib.sha256("\n".join(frame["path"] for frame in frames).encode()).hexdigest()[:16]
     page = _TEMPLATE.read_text(encoding="utf-8").replace("/*ID*/", name).replace("/*FRAMES*/[]", listed)
     try:
-        write_atomically(target, page.encode("utf-8", "backslashreplace"))
+        write_output(target, page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise EdgeError(f"{target} cannot be written ({error.strerror}): check the folder and the disk.") from None
     return len(frames)

@@ -85,7 +85,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
     Raises:
         EdgeError: the bundle or the CSV cannot be read, the labels are of one class, or the bundle cannot be written.
     """
-    check_target(target, model)
+    check_target(target, model, labels)
     truth = read_labels(labels)
     bundle = read_bundle(model)
     say(f"grading {len(truth)} labelled images")

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edge.errors import EdgeError
+from edge.output import check_output
 
 
-def check_target(target: Path, model: Path | None = None) -> None:
+def check_target(target: Path, *inputs: Path | None) -> None:
     """Refuse before the work what could not be written after it.
 
     Raises:
-        EdgeError: the target is a folder, the model itself, or in a folder that is missing or read-only.
+        EdgeError: the target is a folder, one of the inputs, or in a folder that is missing or read-only.
     """
-    if target.is_dir() or not target.parent.is_dir():
-        raise EdgeError(f"{target} cannot be the bundle: give a file name in a folder that exists.")
-    if not os.access(target.parent, os.W_OK):
-        raise EdgeError(f"{target} cannot be written: its folder is read-only; give another one.")
-    if model is not None and target.exists() and target.samefile(model):
-        raise EdgeError(f"{target} is the model to start from, which is not changed: give another name.")
+    check_output(target, "the bundle", inputs)
 
 
 def make_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.atomic import write_atomically
 from edge.errors import EdgeError, brief
 from edge.manifest import (
     LANDMARKS,
@@ -25,6 +24,7 @@ from edge.manifest import (
     write_manifest,
 )
 from edge.network.shapes import check_network
+from edge.output import write_output
 from edge.zipped import ARCHIVE_ERRORS, find_member, open_archive, read_archive, read_member
 
 __all__ = [
@@ -114,7 +114,7 @@ def write_bundle(path: Path, manifest: Manifest, onnx: bytes) -> Bundle:
             archive.writestr(info, data)
     bundle = _unpack(path, packed.getvalue())
     try:
-        write_atomically(path, packed.getvalue())
+        write_output(path, packed.getvalue())
     except OSError as error:
         raise EdgeError(
             f"{path} cannot be written ({error.strerror or error}): check the folder and its free space"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment
-from edge.atomic import write_atomically
 from edge.errors import EdgeError
 from edge.images import ImageReader, Picture, find_images
 from edge.model import QualityModel
+from edge.output import write_output
 from edge.overlay import draw_overlay, map_picture
 
 COLUMNS = ("path", "score", "verdict", "error")
+# How a formula begins, also in full width, and what is left away before one.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+# In a sentence, what a program that parts cells at other signs than commas would make a formula of.
+_PARTED = re.compile("([;\t])(?=[=+@\\-\t\r\n\uff1d\uff0b\uff0d\uff20])")
 _READERS = 2
 _AHEAD = 4  # frames read and not yet graded: what bounds the memory
 
@@ -51,7 +56,7 @@ class GradedFile:
     def cells(self) -> tuple[str, str, str, str]:
         """Path, score, verdict and error as text; see ``COLUMNS``."""
         if self.assessment is None:
-            return readable(self.path), "", "", readable(self.error)
+            return readable(self.path), "", "", _PARTED.sub(r"\1 ", readable(self.error))
         return readable(self.path), f"{self.assessment.score:.4f}", self.assessment.verdict, ""
 
 
@@ -130,25 +135,33 @@ def _grade(model: QualityModel, path: Path, reading: Future[Picture]) -> GradedF
 
 
 def csv_text(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as CSV below the header ``path,score,verdict,error``."""
-    return "".join(",".join(map(_cell, row)) + "\n" for row in (COLUMNS, *rows))
+    """Rows as CSV below the header ``path,score,verdict,error``.
+
+    A spreadsheet takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and runs it. A path that does, and
+    the error that begins with it, get ``./`` before them: still the path of that file, and no formula.
+    """
+    return "".join(",".join(_cell(_tame(text)) for text in row) + "\n" for row in (COLUMNS, *rows))
+
+
+def _tame(text: str) -> str:
+    return f"./{text}" if text.startswith(_FORMULA) else text
 
 
 def _cell(text: str) -> str:
-    """A cell as it is, in quotes where a reader could take it for more."""
-    if any(mark in text for mark in ',"\r\n'):
+    """A cell as it is, in quotes where a reader could take it for more; some part cells at semicolons or tabs."""
+    if any(mark in text for mark in ',;"\r\n\t'):
         return '"' + text.replace('"', '""') + '"'
     return text
 
 
 def write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
-    """Write rows, whole or not at all.
+    """Write rows, whole or not at all where that can be; see ``edge.output``.
 
     Raises:
         EdgeError: the file cannot be written.
     """
     try:
-        write_atomically(path, csv_text(rows).encode())
+        write_output(path, csv_text(rows).encode())
     except OSError as error:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
 
@@ -175,6 +188,11 @@ def picture_stems(paths: Sequence[Path]) -> list[Path]:
     return stems
 
 
+def picture_of(stem: Path, kind: str) -> Path:
+    """The file of a ``map`` or an ``overlay``."""
+    return stem.with_name(f"{stem.name}.{kind}.png")
+
+
 def write_pictures(folder: Path, stem: Path, frame: NDArray[np.uint8], assessment: Assessment) -> None:
     """Write ``STEM.map.png`` and ``STEM.overlay.png`` below a folder.
 
@@ -189,7 +207,7 @@ def write_pictures(folder: Path, stem: Path, frame: NDArray[np.uint8], assessmen
             done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 2])
             if not done:
                 raise EdgeError(f"{target} cannot get its {kind}: OpenCV makes no PNG of it; install OpenCV again.")
-            write_atomically(target.with_name(f"{target.name}.{kind}.png"), data.tobytes())
+            write_output(picture_of(target, kind), data.tobytes())
     except OSError as error:
         raise EdgeError(
             f"{target} cannot get its map and overlay ({error.strerror}): check the folder and the disk."

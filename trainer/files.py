@@ -19,8 +19,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from edge.atomic import write_atomically
 from edge.errors import EdgeError
+from edge.output import write_output
 from trainer.processes import by_first
 
 
@@ -166,7 +166,7 @@ def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
 def _write(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
+        write_output(path, data)
     except OSError as error:
         raise EdgeError(
             f"{path} cannot be written ({error.strerror}): free some space or choose another folder."

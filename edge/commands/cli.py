@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from edge.commands.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
 from edge.errors import EdgeError
 
+
+class _Console(Console):
+    """Text may hold names of files: what steers a terminal in them is escaped."""
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        super().print(*(_harmless(each) if isinstance(each, str) else each for each in objects), **settings)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would leave with 1, in the middle of a batch
+
+
+class _Aside(_Console):
+    """What is said along the way; that nobody takes it must not end the work."""
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        try:
+            super().print(*objects, **settings)
+        except OSError:
+            del self._buffer[:]
+
+
 # Results go to stdout, everything said along the way (progress, warnings, errors) to stderr.
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out: Console = _Console(highlight=False, soft_wrap=True)
+err: Console = _Aside(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _harmless(text: str) -> str:
+    return "".join(sign if sign in "\n\t" else one_line(sign) for sign in text)
 
 
 def one_line(text: str) -> str:
@@ -71,53 +93,65 @@ def new_app(help_text: str) -> typer.Typer:
 
 
 def main_of(app: typer.Typer) -> Callable[[], None]:
-    """The entry point of a command: exit 0 ok, 1 the work failed, 2 the arguments are wrong, 130 interrupted."""
+    """The entry point: exit 0 ok, 1 the work failed, 2 the arguments are wrong, 128+N ended by signal N."""
 
     def main() -> None:
-        with _ctrl_c() as pressed:
+        any_name_prints()
+        with as_ctrl_c() as pressed:
             try:
-                app()
+                _deliver(app)
+            except SystemExit as left:
+                if pressed.number and left.code == 130:
+                    _leave(128 + pressed.number)
+                _leave(left.code)
             except KeyboardInterrupt:
-                _interrupted()
+                _interrupted(pressed.number)
             except BrokenPipeError:  # `edge-grade ... | head`
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                sys.exit(1)
+                _leave(1)
             except Exception as error:
-                if pressed:  # an extension that was loading has made another error of it
-                    _interrupted()
+                if pressed.number:  # an extension that was loading has made another error of it
+                    _interrupted(pressed.number)
                 if "--debug" in sys.argv:
                     raise
-                said = f"error: {error}" if isinstance(error, EdgeError) else _unexpected(error)
-                err.print(one_line(said), markup=False)
-                sys.exit(1)
+                err.print(one_line(_said_of(error)), markup=False)
+                _leave(1)
+            _leave(0)
 
     return main
 
 
-@contextlib.contextmanager
-def _ctrl_c() -> Iterator[list[bool]]:
-    """Ctrl-C as ever, and a list that is no longer empty once it was pressed."""
-    pressed: list[bool] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        pressed.append(True)
-        raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
-        threading.current_thread() is not threading.main_thread()
-    ):
-        yield pressed
-        return
-    before = signal.signal(signal.SIGINT, handle)
+def _deliver(app: typer.Typer) -> None:
+    """Run a command, and see that what it printed has arrived."""
     try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
+        app()
+    except SystemExit:
+        _raise_if(output_fails())
+        raise
+    _raise_if(output_fails())
 
 
-def _interrupted() -> NoReturn:
+def _raise_if(error: OSError | None) -> None:
+    if error is not None:
+        raise error
+
+
+def _leave(code: str | int | None) -> NoReturn:
+    """End without a word of the interpreter's about what nobody takes."""
+    for stream in (sys.stdout, sys.stderr):
+        if output_fails(stream) is not None:
+            silence(stream)
+    sys.exit(code)
+
+
+def _interrupted(number: int) -> NoReturn:
     err.print("interrupted")
-    sys.exit(130)
+    _leave(128 + (number or signal.SIGINT))
+
+
+def _said_of(error: Exception) -> str:
+    if isinstance(error, EdgeError):
+        return f"error: {error}"
+    return f"error: {unprinted(error)}." if is_unprinted(error) else _unexpected(error)
 
 
 def _unexpected(error: Exception) -> str:

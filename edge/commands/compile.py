@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.atomic import write_atomically
 from edge.bundle import Bundle, default_model, read_bundle
 from edge.commands import cli
 from edge.engines.builder import TARGETS
@@ -21,6 +20,7 @@ from edge.engines.explain import Explanation
 from edge.errors import EdgeError
 from edge.export import pipelines
 from edge.export.check import check_export
+from edge.output import check_output, is_stream, write_output
 
 app = cli.new_app("Build the engine of a model.")
 main = cli.main_of(app)
@@ -114,6 +114,8 @@ def compile_model(
         raise typer.BadParameter("--export builds no engine: give MODEL, --for and --json alone with it.")
     if plan and (explain or out is not None):
         raise typer.BadParameter("--plan builds no engine: leave --explain and --out out.")
+    if out is not None:
+        check_output(out, "the engine", [model or default_model()])
     bundle = read_bundle(model or default_model())
     if export is not None and program is not None:
         _export(bundle, export, program, as_json)
@@ -155,8 +157,9 @@ def _export(bundle: Bundle, folder: Path, program: Program, as_json: bool) -> No
 
 def _copy(built: Built, out: Path) -> None:
     try:
-        write_atomically(out, built.data)
-        write_atomically(out.with_name(out.name + ".json"), sidecar(built.key, built.data))
+        write_output(out, built.data)
+        if not is_stream(out):
+            write_output(out.with_name(out.name + ".json"), sidecar(built.key, built.data))
     except OSError as error:
         raise EdgeError(
             f"{out} cannot be written ({error.strerror or error}): check the folder and its free space"

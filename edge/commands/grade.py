@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +16,24 @@ from rich.text import Text
 from edge.assessment import Verdict, shown_score
 from edge.camera.quiet import quiet_opencv
 from edge.commands import cli
+from edge.commands.endings import Printed
 from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
 from edge.errors import EdgeError
 from edge.evaluation import Evaluation, Ranking, hold_against
-from edge.grading import GradedFile, find_inputs, grade_files, picture_stems, readable, write_csv, write_pictures
+from edge.grading import (
+    GradedFile,
+    find_inputs,
+    grade_files,
+    picture_of,
+    picture_stems,
+    readable,
+    write_csv,
+    write_pictures,
+)
 from edge.images import BITS, passed_over
 from edge.labels import choose_truth, key_of
 from edge.model import QualityModel
+from edge.output import check_output, is_stream
 
 app = cli.new_app("Grade image files and folders.")
 main = cli.main_of(app)
@@ -69,15 +80,17 @@ def grade(
         _note(unread_words(passed))
     inputs = find_inputs(paths, or_none=json_lines)  # whoever reads JSON gets a row of each path, and the summary
     images = [item.path for item in inputs if not item.error]
-    _check_outputs(csv, maps, labels, images)
-    truth = choose_truth(labels, images) if images else None
     stems = picture_stems([item.path for item in inputs])
+    mask = None if field is None else Path(field)
+    _check_outputs(csv, maps, stems, [*images, labels, model, mask])
+    truth = choose_truth(labels, images) if images else None
     rows: list[tuple[str, str, str, str]] = []
     scored: dict[Path, tuple[float, Verdict]] = {}  # by image, so that one given twice counts once
     few: list[tuple[Path, int]] = []  # what has 16 bits, and how many of them it reaches
     show_table = csv is None and not json_lines
+    printed = Printed(csv is not None or maps is not None, _error)
     if show_table:
-        cli.out.print(f"{'score':>6}  {'verdict':<9}  path")
+        printed.say(lambda: cli.out.print(f"{'score':>6}  {'verdict':<9}  path"))
     no_maps = ""  # why pictures are missing
     try:
         # What is wrong with a file is said in its row, not by OpenCV.
@@ -91,10 +104,10 @@ def grade(
                     scored[key_of(graded.path)] = (graded.assessment.score, graded.assessment.verdict)
                 if graded.reaches is not None:
                     few.append((graded.path, graded.reaches))
-                _show(graded, show_table, json_lines)
+                printed.say(partial(_show, graded, show_table, json_lines))
                 if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
                     no_maps = problem
-                    cli.err.print(Text(cli.one_line(f"error: {problem}")), soft_wrap=True)
+                    _error(problem)
     except KeyboardInterrupt:
         if csv is not None and rows:
             _keep(csv, rows)
@@ -108,32 +121,34 @@ def grade(
         verdicts, failed = counts(rows)
         summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
         summary["passed_over"] = {"photographs": len(passed.unread), "others": passed.others}
-        print(json.dumps({"summary": summary | _metrics(held, labels)}, allow_nan=False))
+        printed.say(lambda: print(json.dumps({"summary": summary | _metrics(held, labels)}, allow_nan=False)))
     else:
+        # Rows that go through a pipe or to our own output end with the last of them.
+        where = cli.err if csv is not None and is_stream(csv) else cli.out
         for line in closing_lines(rows, passed, csv, None if no_maps else maps, held, labels):
-            cli.out.print(Text(cli.one_line(line)), soft_wrap=True)
-    if no_maps or any(error for *_, error in rows):
+            printed.say(partial(where.print, Text(cli.one_line(line)), soft_wrap=True))
+    if no_maps or printed.lost or any(error for *_, error in rows):
         raise typer.Exit(1)
 
 
-def _check_outputs(csv: Path | None, maps: Path | None, labels: Path | None, images: list[Path]) -> None:
+def _check_outputs(csv: Path | None, maps: Path | None, stems: list[Path], inputs: list[Path | None]) -> None:
     """Refuse before the work what would fail after it, or overwrite what was given.
 
     Raises:
         EdgeError: the CSV or the folder of maps cannot be written there.
     """
     if csv is not None:
-        if csv.is_dir() or not csv.parent.is_dir():
-            raise EdgeError(f"{csv} cannot be the CSV: give a file name in a folder that exists.")
-        if not os.access(csv.parent, os.W_OK):
-            raise EdgeError(f"{csv} cannot be written: its folder is read-only; give another one.")
-        if key_of(csv) in {key_of(path) for path in [*images, *([labels] if labels else [])]}:
-            raise EdgeError(f"{csv} is an input: give another name for the CSV.")
-    if maps is not None:
-        try:
-            maps.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
+        check_output(csv, "the CSV", inputs)
+    if maps is None:
+        return
+    try:
+        maps.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
+    given = {key_of(path) for path in inputs if path is not None}
+    for picture in (picture_of(maps / stem, kind) for stem in stems for kind in ("map", "overlay")):
+        if key_of(picture) in given:
+            raise EdgeError(f"{picture} is an input, which its picture would overwrite: give another folder of maps.")
 
 
 def _keep(csv: Path, rows: list[tuple[str, str, str, str]]) -> None:
@@ -141,7 +156,11 @@ def _keep(csv: Path, rows: list[tuple[str, str, str, str]]) -> None:
     try:
         write_csv(csv, rows)
     except EdgeError as error:
-        cli.err.print(Text(cli.one_line(f"error: {error}")), soft_wrap=True)
+        _error(str(error))
+
+
+def _error(words: str) -> None:
+    cli.err.print(Text(cli.one_line(f"error: {words}")), soft_wrap=True)
 
 
 def _note(words: str) -> None:
@@ -198,7 +217,7 @@ def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
             soft_wrap=True,
         )
     elif error:
-        cli.err.print(Text(cli.one_line(f"error: {error}")), soft_wrap=True)
+        _error(error)
 
 
 def _metrics(held: Evaluation | Ranking | None, labels: Path | None) -> dict[str, object]:

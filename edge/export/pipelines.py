@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edge.atomic import write_atomically
 from edge.bundle import Bundle
 from edge.engines.onnx_file import read_graph
 from edge.errors import EdgeError
 from edge.export.frame_graph import FIELD, FRAME, MAP, SCORE, frame_graph, pixel_graph
+from edge.output import write_output
 
 Pipeline = Literal["onnx", "triton", "deepstream"]
 
@@ -84,7 +84,7 @@ def export(bundle: Bundle, folder: Path, pipeline: Pipeline) -> Exported:
     try:
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / name, data)
+            write_output(folder / name, data)
     except OSError as error:
         raise EdgeError(
             f"{folder} cannot be written ({error.strerror or error}): name a folder with free space"

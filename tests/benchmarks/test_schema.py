@@ -210,7 +210,7 @@ def test_wrong_comparisons_leave_with_2(arguments: list[str]) -> None:
 def test_a_finding_that_cannot_be_written_is_told_before_anything_is_timed(tmp_path: Path) -> None:
     done = bench("compare", "shipped", "shipped", "--out", str(tmp_path / "none" / "finding.json"))
     assert isinstance(done.exception, EdgeError)
-    assert "make the folder" in str(done.exception)
+    assert "there is no folder" in str(done.exception)
     assert done.stdout == ""
 
 

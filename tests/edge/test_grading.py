@@ -16,6 +16,7 @@ from edge import grading
 from edge.errors import EdgeError
 from edge.grading import (
     COLUMNS,
+    GradedFile,
     Input,
     csv_text,
     find_inputs,
@@ -27,6 +28,8 @@ from edge.grading import (
 )
 from edge.images import Picture
 from edge.model import QualityModel
+
+FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,29 @@ def model() -> Iterator[QualityModel]:
 )
 def test_csv_is_read_back_as_it_was(rows: list[tuple[str, str, str, str]]) -> None:
     read = list(csv.reader(io.StringIO(csv_text(rows), newline="")))
-    assert read == [list(COLUMNS), *map(list, rows)]
+    tame = [[f"./{cell}" if cell[:1] and cell[0] in FORMULA else cell for cell in row] for row in rows]
+    assert read == [list(COLUMNS), *tame]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "name", ["=1+1.png", "+1.png", "-1.png", "@A1.png", "\t=1.png", "\uff1d1.png", "a;=1.png", "b\t=1.png"]
+)
+def test_no_name_is_a_formula_for_a_spreadsheet_and_every_path_leads_to_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, separator: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    row = GradedFile(Path(name), None, None, f"{name} is empty: copy it again.").cells()
+    read = list(csv.reader(io.StringIO(csv_text([row]), newline=""), delimiter=separator))
+    assert not [cell for cell in read[1] if cell[:1] and cell[0] in FORMULA]
+    if separator == ",":
+        assert Path(read[1][0]).samefile(tmp_path / name)
 
 
 def test_cells_are_quoted_only_where_csv_asks_for_it() -> None:
-    text = csv_text([("=1+1.png", "0.5", "good", ""), ('a,"b".png', "", "", "-"), ("plain.png", "1", "good", "")])
-    assert text == 'path,score,verdict,error\n=1+1.png,0.5,good,\n"a,""b"".png",,,-\nplain.png,1,good,\n'
+    text = csv_text([("1=1.png", "0.5", "good", ""), ('a,"b".png', "", "", "no"), ("plain.png", "1", "good", "")])
+    assert text == 'path,score,verdict,error\n1=1.png,0.5,good,\n"a,""b"".png",,,no\nplain.png,1,good,\n'
 
 
 def test_foreign_bytes_in_a_name_are_escaped() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -182,4 +184,15 @@ def test_an_out_that_cannot_be_written(run: Command, tmp_path: Path) -> None:
     code, _, error = run("--engine", "openvino", "--out", str(tmp_path / "no such folder" / "engine"))
     assert code == 1
     assert "no such folder" in error
-    assert "cannot be written" in error
+    assert "there is no folder" in error
+
+
+def test_an_engine_goes_into_a_pipe_and_nothing_beside_it(run: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    assert run("--engine", "openvino", "--out", str(tmp_path / "pipe"))[0] == 0
+    reader.join(60)
+    assert len(got[0]) > 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

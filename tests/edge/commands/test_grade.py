@@ -447,8 +447,8 @@ def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path: Path, run:
     before = path.read_bytes()
     (tmp_path / "file").touch()
     for arguments, words in (
-        (("--csv", tmp_path / "nowhere" / "x.csv"), "folder that exists"),
-        (("--csv", tmp_path), "folder that exists"),
+        (("--csv", tmp_path / "nowhere" / "x.csv"), "there is no folder"),
+        (("--csv", tmp_path), "it is a folder"),
         (("--csv", path), "is an input"),
         (("--maps", tmp_path / "file"), "cannot be the folder of maps"),
     ):
