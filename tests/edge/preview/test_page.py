@@ -21,53 +21,10 @@ from edge.hint import CODES, Hint, languages
 from edge.preview.server import Listen
 
 from .conftest import Cycle, Demo, wait_for
+from .driving import Page
 
 TOKEN = "0123456789abcdef"
 Start = Callable[..., Demo]
-
-
-class Page:
-    """What a person can see and do."""
-
-    def __init__(self, browser: Any) -> None:
-        self.browser = browser
-
-    def open(self, url: str) -> None:
-        self.browser.get("about:blank")
-        self.browser.get(url)
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.browser.execute_script(script, *arguments)
-
-    def text(self, name: str) -> str:
-        return str(self.run("return document.getElementById(arguments[0]).textContent", name))
-
-    def find(self, selector: str) -> Any:
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def press(self, key: str) -> None:
-        self.find("body").send_keys(key)
-
-    def link(self) -> str:
-        return str(self.run("return document.body.dataset.link"))
-
-    def wait_live(self) -> None:
-        wait_for(lambda: self.link() == "live" and self.pixels(), 30)
-
-    def shown(self) -> np.ndarray:
-        """The picture on the page, reduced: int RGB (120, 160, 3)."""
-        return np.array(wait_for(self.pixels)).reshape(120, 160, 4)[:, :, :3]
-
-    def pixels(self) -> list[int] | None:
-        """RGBA of the same; None before the first picture and while the next is decoded."""
-        pixels: list[int] | None = self.run(
-            """const picture = document.getElementById("picture");
-            if (!picture.complete || !picture.naturalWidth) return null;
-            const canvas = Object.assign(document.createElement("canvas"), {width: 160, height: 120});
-            canvas.getContext("2d").drawImage(picture, 0, 0, 160, 120);
-            return Array.from(canvas.getContext("2d").getImageData(0, 0, 160, 120).data);"""
-        )
-        return pixels
 
 
 @pytest.fixture(scope="module")
