@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.errors import EdgeError
-from edge.network.rules import OPERATORS, parse_network
+from edge.network.rules import MOST_NODES, OPERATORS, parse_network
 from edge.network.shapes import MOST_OPERATIONS, Cost, check_network, measure
 
 Change = Callable[[onnx.ModelProto], None]
@@ -264,6 +264,20 @@ def test_too_many_operations(plain: onnx.ModelProto) -> None:
     each = 2048**2 * 3 * 3 * 15 * 15
     check_network(in_a_row(int(0.9 * MOST_OPERATIONS / each)).SerializeToString())
     assert "operations a frame" in refusal(in_a_row(int(1.1 * MOST_OPERATIONS / each)))
+
+
+def test_too_many_nodes_and_inputs(plain: onnx.ModelProto) -> None:
+    """Each costs nothing to run; a runtime takes minutes or hours to compile them."""
+
+    def in_a_row(number: int) -> onnx.ModelProto:
+        names = ["image", *(f"x{turn}" for turn in range(number))]
+        pairs = zip(names[:-1], names[1:], strict=True)
+        return with_nodes(plain, *(helper.make_node("Relu", [a], [b]) for a, b in pairs), reads=names[-1])
+
+    check_network(in_a_row(MOST_NODES - 2).SerializeToString())
+    assert "nodes" in refusal(in_a_row(MOST_NODES - 1))
+    wide = helper.make_node("Max", ["image"] * 300, ["most"])
+    assert "more than 256 inputs" in refusal(with_nodes(plain, wide, reads="most"))
 
 
 def test_too_much_memory_at_one_time(plain: onnx.ModelProto) -> None:
