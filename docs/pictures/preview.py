@@ -20,7 +20,8 @@ from selenium.webdriver.chrome.service import Service
 from edge import QualityModel
 from edge.camera.demo import DemoCamera
 from edge.capture.loop import Counts, grade_stream
-from edge.preview.server import Controls, Listen, Preview
+from edge.preview.context import Controls
+from edge.preview.server import Listen, Preview
 
 SHOWN = (("edge_shadow", "reject"), ("hold", "good"))  # hints and verdicts to wait for, from left to right
 _WIDTH, _HEIGHT = 400, 850

@@ -34,7 +34,7 @@ from edge.commands.cameras import show_cameras
 from edge.commands.telling import Teller
 from edge.commands.title import hide_secrets
 from edge.errors import EdgeError
-from edge.preview.server import Controls
+from edge.preview.context import Controls
 
 app = cli.new_app("Grade the frames of a camera while they come.")
 main = cli.main_of(app)
@@ -128,6 +128,8 @@ def capture(
     token: page.Token = None,
     cert: page.Cert = None,
     key: page.Key = None,
+    public_name: page.PublicName = None,
+    proxy: page.Proxy = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
@@ -148,7 +150,7 @@ def capture(
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     hide_secrets()
-    listen = page.listen_of(web, host, port, token, cert, key)
+    listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
     teller = Teller(json_lines)

@@ -11,7 +11,8 @@ import typer
 from edge.capture.loop import Counts
 from edge.commands import cli
 from edge.preview.access import access_for, is_loopback
-from edge.preview.server import Controls, Listen, Preview
+from edge.preview.context import Controls
+from edge.preview.server import Listen, Preview
 
 Web = Annotated[bool, typer.Option("--web", help="Serve a page to look at, for a phone or tablet beside the camera.")]
 Host = Annotated[
@@ -28,23 +29,54 @@ Token = Annotated[
 Cert = Annotated[Path | None, typer.Option(help="Certificate (PEM), for HTTPS.")]
 Key = Annotated[Path | None, typer.Option(help="Key of the certificate (PEM, no password).")]
 
+PublicName = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST[:PORT]", help="How browsers call the page through a proxy such as nginx; may be repeated."
+    ),
+]
+Proxy = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="IP address of a proxy whose X-Forwarded-For says truly whose wrong tokens come; may be repeated.",
+    ),
+]
+
 
 def listen_of(
-    web: bool, host: str | None, port: int | None, token: str | None, cert: Path | None, key: Path | None
+    web: bool,
+    host: str | None,
+    port: int | None,
+    token: str | None,
+    cert: Path | None,
+    key: Path | None,
+    public_names: list[str] | None = None,
+    proxies: list[str] | None = None,
 ) -> Listen | None:
     """Where to serve; None where no page is wanted.
 
     Raises:
         typer.BadParameter: something is said of a page that is not wanted.
-        EdgeError: the network wants a token, or a better one; said before a model is loaded.
+        EdgeError: the network wants a token, or a better one, or a name is none; said before a model is loaded.
     """
     if not web:
-        if any(each is not None for each in (host, port, cert, key)):
-            raise typer.BadParameter("--host, --port, --cert and --key are for the page: add --web.")
+        if any(each is not None for each in (host, port, cert, key)) or public_names or proxies:
+            raise typer.BadParameter(
+                "--host, --port, --cert, --key, --public-name and --proxy are for the page: add --web."
+            )
         return None  # a token may come from the environment, and means nothing here
     plain = Listen()
-    listen = Listen(plain.host if host is None else host, plain.port if port is None else port, token, cert, key)
-    access_for(listen.host, listen.token)
+    listen = Listen(
+        plain.host if host is None else host,
+        plain.port if port is None else port,
+        token,
+        cert,
+        key,
+        tuple(public_names or ()),
+        tuple(proxies or ()),
+    )
+    access_for(listen.host, listen.token, listen.public_names, listen.proxies)
     return listen
 
 

@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 import threading
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from edge.preview.context import Context
 from edge.preview.routes import make_app
-
-if TYPE_CHECKING:
-    from edge.preview.server import Preview
+from edge.preview.source import source_of
 
 MOST = 128
 MOST_PER_ADDRESS = 64  # one machine cannot lock out the others
@@ -23,34 +22,67 @@ _HANDSHAKE_S = 5
 _GOODBYE_S = 1.0
 
 
-async def serve(preview: Preview, listening: socket.socket, started: threading.Event) -> None:
-    """Serve until the hub of the preview has ended.
+class Places:
+    """The connections that there are: each is its socket, and so is counted once, from its acceptance to its end."""
+
+    def __init__(self, proxies: frozenset[str]) -> None:
+        self._proxies = proxies
+        self._held: dict[socket.socket, str] = {}
+
+    def count(self) -> int:
+        """How many there are now."""
+        return len(self._open())
+
+    def take(self, client: socket.socket, address: str) -> bool:
+        """Whether there is room for one more; it keeps its place until its socket is closed."""
+        held, source = self._open(), source_of(address, (), frozenset())
+        # A proxy speaks for many machines.
+        most = MOST if source in self._proxies else MOST_PER_ADDRESS
+        if len(held) >= MOST or list(held.values()).count(source) >= most:
+            return False
+        held[client] = source
+        return True
+
+    def _open(self) -> dict[socket.socket, str]:
+        self._held = {client: source for client, source in self._held.items() if client.fileno() >= 0}
+        return self._held
+
+
+async def serve(
+    context: Context,
+    tls: ssl.SSLContext | None,
+    listening: socket.socket,
+    started: threading.Event,
+) -> None:
+    """Serve until the hub has ended.
 
     Args:
-        preview: what is shown.
+        context: what is shown, and to whom.
+        tls: for HTTPS.
         listening: bound, listening, not blocking; left open.
         started: set once clients are served.
     """
+    places, hub = Places(context.access.proxies), context.hub
     runner = web.AppRunner(
-        make_app(preview),
+        make_app(context, places.count),
         access_log=None,  # addresses and cookies of clients are nobody's business
         logger=_silent(),
         keepalive_timeout=_SILENT_S,
         max_line_size=2048,
         max_field_size=4096,
         max_headers=64,
+        auto_decompress=False,  # a packed body may unfold to any size; ours are a few letters
         shutdown_timeout=_GOODBYE_S,
         handler_cancellation=True,
     )
     await runner.setup()
     server = runner.server
     assert server is not None
-    preview.hub.clients = lambda: len(server.connections)
-    accepting = asyncio.create_task(_accept(preview, listening, server))
+    accepting = asyncio.create_task(_accept(places, tls, listening, server))
     started.set()
     try:
-        while not preview.hub.ended and not accepting.done():
-            await preview.hub.wait(1.0)
+        while not hub.ended and not accepting.done():
+            await hub.wait(1.0)
         if accepting.done():
             accepting.result()  # raises what ended it
     finally:
@@ -59,9 +91,9 @@ async def serve(preview: Preview, listening: socket.socket, started: threading.E
         await runner.cleanup()
 
 
-async def _accept(preview: Preview, listening: socket.socket, server: web.Server) -> None:
+async def _accept(places: Places, tls: ssl.SSLContext | None, listening: socket.socket, server: web.Server) -> None:
     loop = asyncio.get_running_loop()
-    opening: dict[asyncio.Task[None], str] = {}  # TLS that is still being agreed on
+    opening = set[asyncio.Task[None]]()  # TLS that is still being agreed on
     try:
         while True:
             try:
@@ -69,13 +101,12 @@ async def _accept(preview: Preview, listening: socket.socket, server: web.Server
             except OSError:  # no more files, or a client that left already
                 await asyncio.sleep(0.1)
                 continue
-            addresses = [*opening.values(), *(_address_of(each) for each in server.connections)]
-            if len(addresses) >= MOST or addresses.count(address[0]) >= MOST_PER_ADDRESS:
+            if not places.take(client, address[0]):
                 client.close()
                 continue
-            task = asyncio.create_task(_open(preview, client, server))
-            opening[task] = address[0]
-            task.add_done_callback(opening.pop)
+            task = asyncio.create_task(_open(tls, client, server))
+            opening.add(task)
+            task.add_done_callback(opening.discard)
     finally:
         left = list(opening)
         for task in left:
@@ -83,12 +114,12 @@ async def _accept(preview: Preview, listening: socket.socket, server: web.Server
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _open(preview: Preview, client: socket.socket, server: web.Server) -> None:
-    handshake = _HANDSHAKE_S if preview.tls is not None else None
+async def _open(tls: ssl.SSLContext | None, client: socket.socket, server: web.Server) -> None:
+    handshake = _HANDSHAKE_S if tls is not None else None
     try:
         with contextlib.suppress(OSError):  # a client that does not speak TLS, or has left
             await asyncio.get_running_loop().connect_accepted_socket(
-                server, client, ssl=preview.tls, ssl_handshake_timeout=handshake
+                server, client, ssl=tls, ssl_handshake_timeout=handshake
             )
             return
     except asyncio.CancelledError:
@@ -102,9 +133,3 @@ def _silent() -> logging.Logger:
     logger = logging.getLogger("edge.preview")
     logger.setLevel(logging.CRITICAL + 1)
     return logger
-
-
-def _address_of(connection: object) -> str:
-    transport: asyncio.Transport | None = getattr(connection, "transport", None)
-    peer = transport.get_extra_info("peername") if transport is not None else None
-    return str(peer[0]) if peer else ""

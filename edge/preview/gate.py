@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from edge.errors import first_line
-
-if TYPE_CHECKING:
-    from edge.preview.server import Preview
+from edge.preview.context import Context
+from edge.preview.guesses import Guesses, TooManyGuessesError
+from edge.preview.source import source_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-WRONG_TOKEN_S = 0.5  # before a wrong token is answered
+_SLOW_S = 5.0  # a client that does not take its answer within this is let go
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -23,56 +23,114 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Accel-Buffering": "no",  # nginx would hold events back until they fill a buffer
     "Cache-Control": "no-store",
     "Server": "efiqa-edge",
 }
 
 
-def make_gate(preview: Preview, unlocked: frozenset[str]) -> Any:
-    """Turn away foreign names, foreign pages and whoever does not know the token.
+class Gate:
+    """Turns away foreign names, foreign pages and whoever does not know the token.
 
     Args:
-        preview: knows names and token, and is told of what went wrong.
+        context: knows names and token, and is told of what went wrong.
         unlocked: paths that need no token.
     """
-    access = preview.access
 
-    @web.middleware
-    async def turn_away(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = request.headers.get("Host", "")
+    def __init__(self, context: Context, unlocked: frozenset[str]) -> None:
+        self._context, self._unlocked, self._guesses = context, unlocked, Guesses()
+
+    def middleware(self) -> Any:
+        """As aiohttp wants it."""
+
+        @web.middleware
+        async def turn_away(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                answer = self._foreign(request) or await self._unknown(request) or await self._answer(request, handler)
+            except web.HTTPException as error:
+                answer = refusal(error.status, (error.text or error.reason).strip())
+            try:
+                if not isinstance(answer, web.WebSocketResponse):
+                    await asyncio.wait_for(_send(request, answer), _SLOW_S)
+            except asyncio.TimeoutError:
+                let_go(request)
+            return answer
+
+        return turn_away
+
+    async def right(self, request: web.Request, look: Callable[[], bool]) -> bool:
+        """Whether a token or cookie is right; a wrong one is told late, whatever kind it is."""
+        return await self._guesses.right(self._source(request), look)
+
+    def _source(self, request: web.Request) -> str:
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        return source_of(request.remote or "", forwarded, self._context.access.proxies)
+
+    def _foreign(self, request: web.Request) -> web.Response | None:
+        access, host, origin = self._context.access, request.headers.get("Host", ""), request.headers.get("Origin")
         if not access.right_host(host):
-            return refusal(421, "this address is not one of this machine's names; open it by its IP address")
-        if not access.right_origin(request.headers.get("Origin"), host):
+            return refusal(
+                421,
+                "this address is not one of this machine's names; open it by its IP address, or start edge-capture "
+                "with --public-name",
+            )
+        if not access.right_origin(origin, host):
+            return refusal(
+                403, "requests from other sites are refused; behind a proxy start edge-capture with --public-name"
+            )
+        # Browsers say so of requests that have no Origin too; a link on another page may lead to the page itself.
+        site, link = request.headers.get("Sec-Fetch-Site"), request.headers.get("Sec-Fetch-Mode") == "navigate"
+        if site in ("cross-site", "same-site") and not (link and request.path == "/" and request.method == "GET"):
             return refusal(403, "requests from other sites are refused")
         if request.method == "POST" and request.content_type != "application/json":
             # A form on a foreign page cannot send this type.
             return refusal(415, "send the header Content-Type: application/json")
-        if request.path not in unlocked and not _known(preview, request):
-            if "Authorization" in request.headers:
-                await asyncio.sleep(WRONG_TOKEN_S)
-            return refusal(401, "this needs the token: log in on the page, or send Authorization: Bearer TOKEN")
+        return None
+
+    async def _unknown(self, request: web.Request) -> web.Response | None:
+        access = self._context.access
+        if access.token is None or request.path in self._unlocked:
+            return None
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        token = given if scheme.lower() == "bearer" else None
+        cookie = request.cookies.get(cookie_name(self._context))
+        try:
+            if (token is not None or cookie is not None) and await self.right(
+                request, lambda: access.right_token(token) | access.right_cookie(cookie)
+            ):
+                return None
+        except TooManyGuessesError:
+            return _too_many()
+        return refusal(401, "this needs the token: log in on the page, or send Authorization: Bearer TOKEN")
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (web.HTTPException, ConnectionError):
+        except TooManyGuessesError:
+            return _too_many()
+        except (web.HTTPException, ConnectionError, asyncio.TimeoutError):
             raise
         except Exception as error:
             said = first_line(error)
-            preview.trouble(f"the preview page could not answer {request.path} ({said}); the session goes on.")
-            raise
-
-    return turn_away
+            self._context.trouble(f"the preview page could not answer {request.path} ({said}); the session goes on.")
+            return refusal(500, "that went wrong on this side; the program has said why")
 
 
-def _known(preview: Preview, request: web.Request) -> bool:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and preview.access.right_token(given):
-        return True
-    return preview.access.right_cookie(request.cookies.get(cookie_name(preview)))
+async def _send(request: web.Request, answer: web.StreamResponse) -> None:
+    await answer.prepare(request)
+    await answer.write_eof()
 
 
-def cookie_name(preview: Preview) -> str:
+def let_go(request: web.Request) -> None:
+    """End the connection of a client that does not read, whatever still waits for it."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def cookie_name(context: Context) -> str:
     """One for each port, since browsers share cookies between the ports of a host."""
-    return f"efiqa_{preview.port}"
+    return f"efiqa_{context.port}"
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -83,3 +141,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 def refusal(status: int, sentence: str) -> web.Response:
     """One sentence, as JSON."""
     return web.json_response({"error": sentence}, status=status)
+
+
+def _too_many() -> web.Response:
+    return refusal(429, "too many wrong tokens from this address; try again in a few seconds")

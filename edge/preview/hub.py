@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +43,6 @@ class Hub:
         self.history: deque[tuple[float, float]] = deque(maxlen=_MOST_HISTORY)  # seconds of the source, score
         self.strictness: str | None = None
         self.ended = False
-        self.clients: Callable[[], int] = lambda: 0  # connections now
         self._hint: Hint | None = None
         self._changed = asyncio.Event()
 

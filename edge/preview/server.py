@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.capture.loop import Counts, Graded
-from edge.capture.trigger import Strictness
 from edge.errors import EdgeError, first_line
-from edge.preview.access import Access, access_for
+from edge.preview.access import access_for
+from edge.preview.context import Context, Controls
 from edge.preview.hub import Hub
 from edge.preview.painter import Kind, Painter, Picture
 from edge.preview.state import grade_of
@@ -35,6 +35,8 @@ class Listen:
         port: 0 takes a free one.
         token: what a client must know.
         cert, key: PEM files, for HTTPS.
+        public_names: how browsers call it through a proxy, ``HOST`` or ``HOST:PORT``.
+        proxies: addresses of proxies whose X-Forwarded-For is believed.
     """
 
     host: str = "127.0.0.1"
@@ -42,21 +44,8 @@ class Listen:
     token: str | None = None
     cert: Path | None = None
     key: Path | None = None
-
-
-@dataclass(frozen=True)
-class Controls:
-    """What the page may do to the session. All of it is called on the server's thread and must return at once.
-
-    Attributes:
-        trigger: keep a frame now; None where the session keeps none.
-        strictness: the level at the start, or None where the session has no automatic capture.
-        set_strictness: change it.
-    """
-
-    trigger: Callable[[], None] | None
-    strictness: Strictness | None = None
-    set_strictness: Callable[[Strictness], None] = lambda level: None
+    public_names: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
 
 
 class Preview:
@@ -65,7 +54,6 @@ class Preview:
     Attributes:
         url: what to open.
         port: the one it listens on.
-        session: differs for each start of the server.
     """
 
     def __init__(self, listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> None:
@@ -85,9 +73,7 @@ class Preview:
             import aiohttp  # noqa: F401
         except ImportError as error:
             raise EdgeError('the preview page needs aiohttp; install it with: pip install "efiqa-edge[web]"') from error
-        self.access: Access = access_for(listen.host, listen.token)
-        self.counts, self.controls = counts, controls
-        self.session = secrets.token_hex(4)
+        access = access_for(listen.host, listen.token, listen.public_names, listen.proxies)
         self.published_at = 0.0  # time.monotonic of the newest frame
         self.tls = _tls_of(listen)
         self._socket = _listen_on(listen)
@@ -100,6 +86,19 @@ class Preview:
         self._woken = False
         self._loop = asyncio.new_event_loop()
         self.painter = Painter(self._drawn, self._kept, self.trouble)
+        self._context = Context(
+            access,
+            counts,
+            controls,
+            self.hub,
+            self.painter,
+            session=secrets.token_hex(4),
+            port=self.port,
+            encrypted=self.tls is not None,
+            newest=lambda: self.newest,
+            published_at=lambda: self.published_at,
+            trouble=self.trouble,
+        )
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="preview", daemon=True)
         self._thread.start()
@@ -175,7 +174,7 @@ class Preview:
 
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(serve(self, self._socket, started))
+            self._loop.run_until_complete(serve(self._context, self.tls, self._socket, started))
         except Exception as error:  # the session must not end with its preview
             self.trouble(f"the preview page has ended ({first_line(error)}); the session goes on without it.")
         finally:

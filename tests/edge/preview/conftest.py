@@ -20,7 +20,8 @@ from edge.camera.protocol import Camera, Frame
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
-from edge.preview.server import Controls, Listen, Preview
+from edge.preview.context import Controls
+from edge.preview.server import Listen, Preview
 
 
 class Cycle:
@@ -53,13 +54,14 @@ class Demo:
     listen: Listen
     camera: Camera
     strictness: str | None = "normal"
+    controls: Controls | None = None
     counts: Counts = field(default_factory=Counts)
     triggered: threading.Event = field(default_factory=threading.Event)
     levels: list[str] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
 
     def start(self, model: QualityModel) -> None:
-        controls = Controls(self.triggered.set, self.strictness, self.levels.append)
+        controls = self.controls or Controls(self.triggered.set, self.strictness, self.levels.append)
         self.preview = Preview(self.listen, self.counts, controls, self.reports.append)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(model,), daemon=True)
@@ -79,6 +81,12 @@ class Demo:
         self._thread.join(60)
         self.preview.close()
         assert not self._thread.is_alive()
+
+    def clients(self) -> int:
+        """How many connections the server counts, less the one that asks."""
+        bearer = {} if self.listen.token is None else {"Authorization": f"Bearer {self.listen.token}"}
+        text = self.ask("GET", "/metrics", headers=bearer)[2].decode()
+        return int(text.split("\nefiqa_preview_clients ")[1].split()[0]) - 1
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None

@@ -24,7 +24,7 @@ from .conftest import wait_for
 
 COMMAND = [sys.executable, "-m", "edge.commands.capture"]
 REPOSITORY = Path(__file__).parents[3]
-TOKEN = "0123456789abcdef"
+TOKEN = "c81f5e0b97d2a643"
 
 
 def ask(url: str, body: Any = None, **headers: str) -> Any:

@@ -23,7 +23,10 @@ FINGER = 44  # pixels, the least that a finger meets
 LONG_NOTE = "the disk is nearly full: " + "captures are still kept, the film is not; " * 4 + "free some space."
 # The boxes of what must be seen at once, of what a finger must meet, and what sticks out, all in pixels of the screen.
 _MEASURE = """
-const box = (e) => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom, b.width, b.height]; };
+const box = (e) => {
+  const b = e.getBoundingClientRect();
+  return [b.left, b.top, b.right, b.bottom, b.width, b.height];
+};
 const shown = (e) => e.checkVisibility();
 const strip = document.getElementById("captures");
 return {
@@ -57,7 +60,7 @@ def resize(page: Page, width: int, height: int) -> None:
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True},
     )
-    wait_for(lambda: page.run("return [innerWidth, innerHeight]") == [width, height])
+    wait_for(lambda: page.run("return [innerWidth, innerHeight]") == [width, height], 10)
 
 
 def longest_hints() -> dict[str, list[str]]:

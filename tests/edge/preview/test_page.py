@@ -23,7 +23,7 @@ from edge.preview.server import Listen
 from .conftest import Cycle, Demo, wait_for
 from .driving import Page
 
-TOKEN = "0123456789abcdef"
+TOKEN = "c81f5e0b97d2a643"
 Start = Callable[..., Demo]
 
 

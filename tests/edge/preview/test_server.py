@@ -23,12 +23,13 @@ import pytest
 
 from edge.capture.loop import Counts, Graded
 from edge.errors import EdgeError
-from edge.preview import connections, gate, routes
-from edge.preview.server import Controls, Listen, Preview
+from edge.preview import connections, guesses, streams
+from edge.preview.context import Controls
+from edge.preview.server import Listen, Preview
 
 from .conftest import Demo, wait_for
 
-TOKEN = "0123456789abcdef"
+TOKEN = "c81f5e0b97d2a643"
 Start = Callable[..., Demo]
 
 
@@ -120,8 +121,7 @@ def test_trigger_keeps_a_frame_and_shows_it(demo: Start) -> None:
 
 
 def test_session_that_keeps_nothing_says_so(demo: Start) -> None:
-    running = demo()
-    running.preview.controls = Controls(None)
+    running = demo(controls=Controls(None))
     status, _, body = running.ask("POST", "/trigger")
     assert status == 409
     assert "--out" in json.loads(body)["error"]
@@ -208,7 +208,7 @@ PROTECTED = ("/stream", "/state", "/captures", "/captures/1.plain.jpg", "/metric
 
 
 def test_token_guards_everything_but_the_empty_page(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "WRONG_TOKEN_S", 0.01)
+    monkeypatch.setattr(guesses, "WRONG_S", 0.01)
     running = demo(Listen(port=0, token=TOKEN))
     for path in ("/", "/page.css", "/page.js", "/words.json", "/healthz"):
         status, _, body = running.ask("GET", path)
@@ -301,8 +301,7 @@ def test_garbage_harms_and_says_nothing(demo: Start, caplog: pytest.LogCaptureFi
 
 
 def test_mistake_of_ours_is_told_once_and_ends_nothing(demo: Start) -> None:
-    running = demo()
-    running.preview.controls = Controls(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
+    running = demo(controls=Controls(lambda: 1 / 0))  # type: ignore[arg-type, return-value]
     assert [running.ask("POST", "/trigger")[0] for _ in range(3)] == [500] * 3
     (told,) = running.reports
     assert "/trigger" in told
@@ -369,14 +368,14 @@ def test_a_hundred_reconnections_leave_nothing_behind(demo: Start) -> None:
                     answer.close()
 
     asyncio.run(come_and_go())
-    wait_for(lambda: running.preview.hub.clients() == 0)
+    wait_for(lambda: running.clients() == 0)
     assert threading.active_count() == threads
     assert asyncio.run(pictures(running, "overlay"))
     assert running.reports == []
 
 
 def test_new_hint_does_not_wait_for_the_calm_pace(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_CALM_S", 60.0)
+    monkeypatch.setattr(streams, "_CALM_S", 60.0)
     running = demo()
 
     async def hint_after_change() -> dict[str, Any]:

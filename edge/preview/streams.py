@@ -1,0 +1,150 @@
+"""What the preview sends on and on: words as server-sent events, pictures over a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from edge.hint import languages
+from edge.preview.context import Context
+from edge.preview.gate import let_go
+from edge.preview.hub import Capture
+from edge.preview.painter import Kind, Picture
+from edge.preview.state import frame_state
+
+_SLOW_S = 5.0  # a client that does not take what it asked for within this is let go
+_BEAT_S = 5.0  # between two signs of life where nothing happens
+_CALM_S = 0.1
+
+
+class Streams:
+    """The answers that last as long as somebody looks."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._hub = context, context.hub
+        self._frames: dict[str, tuple[int, bytes]] = {}  # by language: the last event made, and of which frame
+
+    async def state(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: session, frame, captures, note, end."""
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        language = request.query.get("language", "en")
+        language = language if language in languages() else "en"
+        hub, told_session, frames, hints, captured, note = self._hub, None, 0, 0, -1, 0
+        with _letting_go(request):
+            while True:
+                began, events = time.monotonic(), []
+                session = self._session()
+                if session != told_session:
+                    told_session = session
+                    events.append(_event("session", {**session, "history": list(hub.history)}))
+                if hub.captured != captured:
+                    captured = hub.captured
+                    events.append(_event("captures", listed(self._hub.captures)))
+                if hub.frames != frames:
+                    frames, hints = hub.frames, hub.hints
+                    events.append(self._frame(language))
+                for number, sentence in list(hub.notes):
+                    if number > note:
+                        note = number
+                        events.append(_event("note", sentence))
+                if hub.ended:
+                    events.append(_event("end", {}))
+                data = b"".join(events) or b": alive\n\n"
+                await asyncio.wait_for(answer.write(data), _SLOW_S)
+                if hub.ended:
+                    break
+                # A new hint is told at once, all else at a calm pace, which many clients together can bear too.
+                while (left := began + _CALM_S - time.monotonic()) > 0 and hub.hints == hints and not hub.ended:
+                    await hub.wait(left)
+                if hub.frames == frames:
+                    await hub.wait(_BEAT_S)
+        return answer
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket on which a client asks for one picture after the other: ``overlay`` or ``plain``.
+
+        It is sent the newest frame as a JPEG once there is one that it has not seen, so nothing ever queues up.
+        """
+        # A client that asks and does not read answers no ping either.
+        socket = web.WebSocketResponse(heartbeat=2 * _SLOW_S, compress=False, max_msg_size=64, timeout=1.0)
+        await socket.prepare(request)
+        seen = 0
+        with _letting_go(request):
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT or message.data not in ("overlay", "plain"):
+                    break
+                kind: Kind = message.data
+                if (picture := await self._next(kind, seen, socket)) is None:
+                    return socket
+                seen = picture.number
+                self._hub.ages_s.append(time.monotonic() - picture.taken)
+                await asyncio.wait_for(socket.send_bytes(picture.jpeg), _SLOW_S)
+        return socket
+
+    async def _next(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> Picture | None:
+        """The next picture; one that comes more than two periods late is passed over, once, for the one after it."""
+        fps = self._context.counts.fps
+        picture = await self._newer(kind, seen, socket)
+        if picture is not None and fps > 0 and time.monotonic() - picture.taken > 2 / fps:
+            return await self._newer(kind, picture.number, socket)
+        return picture
+
+    async def _newer(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> Picture | None:
+        """Wait for a picture of a newer frame; None once there will be none, or nobody to send it to."""
+        wanted = max(seen + 1, self._hub.frames)  # an older one lies there from when somebody last looked
+        while (picture := self._hub.pictures.get(kind)) is None or picture.number < wanted:
+            if self._hub.ended or socket.closed:
+                return None
+            self._context.painter.want(kind)
+            await self._hub.wait(1.0)
+        return picture
+
+    def _frame(self, language: str) -> bytes:
+        """The event of the newest frame, made once for all who read that language."""
+        number = self._hub.frames
+        made = self._frames.get(language)
+        if made is None or made[0] != number:
+            assert self._hub.newest is not None
+            state = frame_state(number, self._hub.newest, self._context.counts, language)
+            made = self._frames[language] = number, _event("frame", state)
+        return made[1]
+
+    def _session(self) -> dict[str, Any]:
+        return {
+            "session": self._context.session,
+            "keeps": self._context.controls.trigger is not None,
+            "strictness": self._hub.strictness,
+            "languages": list(languages()),
+        }
+
+
+def listed(captures: Iterable[Capture]) -> list[dict[str, Any]]:
+    """Captures as programs are told of them."""
+    return [_listing(each) for each in captures]
+
+
+def _listing(capture: Capture) -> dict[str, Any]:
+    path = f"/captures/{capture.number}"
+    return {"number": capture.number, **capture.grade, "overlay": f"{path}.overlay.jpg", "plain": f"{path}.plain.jpg"}
+
+
+@contextlib.contextmanager
+def _letting_go(request: web.Request) -> Iterator[None]:
+    """A client that left, or does not read."""
+    try:
+        yield
+    except asyncio.TimeoutError:
+        let_go(request)
+    except ConnectionError:
+        pass
+
+
+def _event(name: str, data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
