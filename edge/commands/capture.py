@@ -26,7 +26,7 @@ from edge.capture.reading import Limits
 from edge.capture.record import better
 from edge.capture.session import Session
 from edge.capture.shutter import Shutter
-from edge.capture.signals import captures_on_signal, stop_on_signals
+from edge.capture.signals import captures_on_signal, remember_shutter, stop_on_signals
 from edge.capture.watchdog import Watchdog
 from edge.commands import cli
 from edge.commands import preview as page
@@ -134,6 +134,7 @@ def capture(
     debug: cli.Debug = False,
 ) -> None:
     """Parse, stream, and say what was made."""
+    remember_shutter()
     if list_:
         show_cameras(json_lines)
         return
@@ -153,7 +154,6 @@ def capture(
     listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
-    teller = Teller(json_lines)
     counts = Counts()
     dog = Watchdog()
     best: Graded | None = None
@@ -162,6 +162,8 @@ def capture(
     target = None if hand_over is None or out is None else _target(hand_over, ca, insecure, images, out)
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
+        # Where nothing is kept and no page is shown, a session without a reader has no more sense.
+        teller = closing.enter_context(Teller(json_lines, stop.set if out is None and not web else _nothing))
         try:
             camera = open_camera(source, _wish(mode), teller.note, stop)
         except OpeningStopped:
@@ -223,11 +225,13 @@ def capture(
         for graded in closing.enter_context(contextlib.closing(stream)):
             if better(graded, best):
                 best = graded
-            teller.graded(graded)
+            teller.graded(graded, best=best is graded)
             if session is not None:
                 session.keep(graded, best)
                 _shoot(shutter, session, graded, teller)
             line.show(graded, counts)
+    if teller.unread and out is None and not web:  # as of any program in a pipe
+        raise typer.Exit(1)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
     for words in closing_words(counts, best, session):
@@ -236,6 +240,10 @@ def capture(
         raise typer.Exit(1)
     if stop.is_set() and not camera.live:
         raise typer.Exit(130)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Teller) -> None:

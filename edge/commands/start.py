@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
+from edge.capture.signals import remember_shutter
+
 
 @dataclass(frozen=True)
 class Command:
@@ -16,11 +18,15 @@ class Command:
 
     Attributes:
         module: has its ``main``, and is imported only when the command is called.
+        shutter: whether SIGUSR1 means something to it, which is remembered from the start.
     """
 
     module: str
+    shutter: bool = False
 
     def __call__(self) -> None:
+        if self.shutter:
+            remember_shutter()
         before = signal.getsignal(signal.SIGINT)
         if before is signal.default_int_handler:  # in the background it may be ignored
             signal.signal(signal.SIGINT, _leave)
@@ -36,7 +42,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(130)
 
 
-capture = Command("edge.commands.capture")
+capture = Command("edge.commands.capture", shutter=True)
 compile_engine = Command("edge.commands.compile")
 doctor = Command("edge.commands.doctor")
 grade = Command("edge.commands.grade")

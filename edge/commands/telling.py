@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
+from edge.assessment import Assessment
 from edge.capture.loop import Graded
 from edge.capture.record import line_of
 from edge.commands import cli
+from edge.commands.endings import unprinted
+from edge.commands.printing import Printing
 from edge.preview.server import Preview
 
 
@@ -21,11 +24,23 @@ class Teller:
         troubles: whether something failed.
     """
 
-    def __init__(self, json_lines: bool) -> None:
+    def __init__(self, json_lines: bool, alone: Callable[[], None] = lambda: None) -> None:
+        """Set up.
+
+        Args:
+            json_lines: whether to print lines of JSON.
+            alone: called, from another thread, once nobody reads these any more.
+        """
         self.preview: Preview | None = None
         self.troubles = False
-        self._json_lines = json_lines
+        self._alone = alone
+        self._printing = Printing(self._unread) if json_lines else None
         self._firsts: set[int] = set()  # the best frame of each capture, without its runners-up
+
+    @property
+    def unread(self) -> bool:
+        """Whether there were lines of JSON, and their reader has left."""
+        return self._printing is not None and self._printing.ended is not None
 
     def report(self, sentence: str) -> None:
         """Something failed, and the session goes on."""
@@ -41,12 +56,16 @@ class Teller:
         if self.preview is not None:
             self.preview.tell(sentence)
 
-    def graded(self, graded: Graded) -> None:
-        """A frame."""
+    def graded(self, graded: Graded, best: bool = False) -> None:
+        """A frame; the best one so far is one that is kept."""
         if self.preview is not None:
             self.preview.publish(graded)
-        if self._json_lines:
-            _print_line(line_of(graded))
+        if self._printing is None:
+            return
+        if best:
+            self._printing.keep(line_of(graded))
+        else:
+            self._printing.live(graded.frame.index, line_of(graded))
 
     def fired(self, best: Graded) -> None:
         """A capture, of which this is the best frame; it is told of once it is safe on disk."""
@@ -56,16 +75,38 @@ class Teller:
         """A captured frame is safe on disk."""
         if self.preview is not None and graded.frame.index in self._firsts:
             self.preview.captured(graded)
-        self._event("captured", file=str(picture))
+        if self._printing is not None:
+            self._printing.kept(graded.frame.index, line_of(graded))
+            self._event("captured", file=str(picture), **_found(graded))
 
-    def _event(self, kind: str, **said: str) -> None:
-        """What happens between frames, among the lines of ``--json``; the next frame meets a reader that left."""
-        if self._json_lines:
-            with contextlib.suppress(BrokenPipeError):
-                _print_line(json.dumps({"event": kind, **said}))
+    def close(self) -> None:
+        """Wait a moment for a reader who is late, and say what he missed."""
+        if self._printing is None:
+            return
+        self._printing.close()
+        if self._printing.dropped and self._printing.ended is None:
+            lines = "1 line" if self._printing.dropped == 1 else f"{self._printing.dropped} lines"
+            cli.err.print(f"note: {lines} of --json dropped: the reader was too slow; nothing else waited for it")
+
+    def __enter__(self) -> Teller:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _event(self, kind: str, **said: object) -> None:
+        """What happens between frames, among the lines of ``--json``."""
+        if self._printing is not None:
+            self._printing.keep(json.dumps({"event": kind, **said}))
+
+    def _unread(self, error: OSError) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self.report(f"{unprinted(error)}; the session goes on.")
+        self._alone()
 
 
-def _print_line(line: str) -> None:
-    """A whole line at once: it may come from another thread than the frames."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def _found(graded: Graded) -> dict[str, object]:
+    assessment: Assessment = graded.assessment
+    return {"index": graded.frame.index, "score": round(assessment.score, 4), "verdict": assessment.verdict}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import errno
+import fcntl
 import json
 import os
 import re
@@ -308,7 +309,7 @@ def test_files_that_may_not_grow_are_left_away_whole(clip: Path, tmp_path: Path)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"session.jsonl"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_session_with_its_files_whole(long_clip: Path, tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out"
     process = subprocess.Popen(
@@ -322,6 +323,9 @@ def test_a_signal_ends_a_session_with_its_files_whole(long_clip: Path, tmp_path:
     for _ in range(12):
         assert process.stdout.readline()
     process.send_signal(number)
+    process.send_signal(number)  # as `timeout` and a terminal that closes do
+    if number == signal.SIGINT:
+        process.send_signal(signal.SIGHUP)
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     graded = 12 + len(rest.splitlines())
@@ -376,6 +380,52 @@ def test_a_reader_that_goes_away_ends_the_command(long_clip: Path) -> None:
     assert process.wait(timeout=60) == 1
     assert "Traceback" not in errors
     process.stderr.close()
+
+
+def test_a_reader_that_stands_still_holds_up_no_session(long_clip: Path, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    process = subprocess.Popen(
+        [*COMMAND, str(long_clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
+        env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    os.close(writing)
+    _, errors = process.communicate(timeout=120)  # nobody has read a byte
+    assert process.returncode == 0
+    assert len(lines_of(tmp_path / "out")) == 480
+    assert "480 graded, 0 dropped" in errors
+    assert "lines of --json dropped" in errors
+    assert "Fatal" not in errors
+    os.close(reading)
+
+
+def test_a_reader_that_leaves_ends_the_lines_and_not_the_session(long_clip: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, str(long_clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+    assert len(lines_of(tmp_path / "out")) == 480
+    assert "Traceback" not in errors
+
+
+def test_a_full_disk_behind_the_lines_is_told_of_once(clip: Path, tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [*COMMAND, str(clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert len(lines_of(tmp_path / "out")) == 16
+    assert done.stderr.count("No space left on device") == 1
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def captures_of(folder: Path) -> list[dict[str, object]]:

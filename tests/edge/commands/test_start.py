@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,16 @@ def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
     done = run("edge-doctor", "typer", "--help", prelude=prelude)
     assert done.returncode == 0
     assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize("when", ["numpy", "cv2", "edge.capture.session", "openvino"])
+def test_a_shutter_pressed_before_the_session_runs_is_remembered(tmp_path: Path, when: str) -> None:
+    prelude = PRESSED.replace("signal.SIGINT)", "signal.SIGUSR1)").replace("signal.SIGINT,", "signal.SIGUSR2,")
+    prelude = prelude.replace("signal.default_int_handler", "signal.SIG_IGN")
+    out = tmp_path / "out"
+    done = run(
+        "edge-capture", when, "demo", "--frames", "12", "--fast", "--no-video", "--out", str(out), prelude=prelude
+    )
+    assert done.returncode == 0, done.stderr
+    (sidecar,) = out.glob("frame-*.json")
+    assert json.loads(sidecar.read_text())["capture"]["by"] == "hand"
