@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import resource
 import subprocess
 import sys
@@ -72,7 +73,9 @@ def test_a_loop_that_never_ends(plain: onnx.ModelProto) -> None:
     assert "operator Loop" in said
 
 
-@pytest.mark.parametrize("kind", ["If", "Scan", "SequenceMap", "NonZero", "RandomNormal", "StringConcat", "Einsum"])
+@pytest.mark.parametrize(
+    "kind", ["If", "Scan", "SequenceMap", "NonZero", "RandomNormal", "StringConcat", "Einsum", "Gather"]
+)
 def test_operators_that_are_not_on_the_list(plain: onnx.ModelProto, kind: str) -> None:
     assert kind not in OPERATORS
     assert f"operator {kind}," in refusal(with_nodes(plain, helper.make_node(kind, ["image"], ["made"]), reads="made"))
@@ -271,8 +274,8 @@ def test_too_many_nodes_and_inputs(plain: onnx.ModelProto) -> None:
 
     def in_a_row(number: int) -> onnx.ModelProto:
         names = ["image", *(f"x{turn}" for turn in range(number))]
-        pairs = zip(names[:-1], names[1:], strict=True)
-        return with_nodes(plain, *(helper.make_node("Relu", [a], [b]) for a, b in pairs), reads=names[-1])
+        nodes = [helper.make_node("Relu", [a], [b]) for a, b in itertools.pairwise(names)]
+        return with_nodes(plain, *nodes, reads=names[-1])
 
     check_network(in_a_row(MOST_NODES - 2).SerializeToString())
     assert "nodes" in refusal(in_a_row(MOST_NODES - 1))
