@@ -16,6 +16,7 @@ from edge.capture.dicom import Study
 from edge.capture.film import Film
 from edge.capture.handover import HandOver
 from edge.capture.keeper import Keeper
+from edge.capture.leftovers import Recording, mend
 from edge.capture.loop import Graded
 from edge.capture.record import line_of, sidecar_of
 from edge.capture.storage import LINES, VIDEO, LineFile, claim_folder, is_full, why
@@ -72,7 +73,11 @@ class Session:
         Raises:
             EdgeError: the folder cannot be made.
         """
+        mended = mend(wanted)
+        if mended:
+            tell(mended)
         self.folder = claim_folder(wanted)
+        self._recording = Recording(self.folder)
         self.files: list[Path] = []
         self._report, self._tell, self._on_saved, self._wait = report, tell, on_saved, wait
         self._low = _LOW_MIB
@@ -86,7 +91,7 @@ class Session:
         self._best: Graded | None = None
         self._unwritten: deque[str] = deque(maxlen=_MOST_LINES)
         self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank
-        self._shots = 0
+        self._shots = self._refused = 0
         self._waited = 0  # how many of them the disk has refused
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
@@ -104,6 +109,12 @@ class Session:
     def captured(self) -> list[Path]:
         """Pictures of the frames that ``capture`` was given and that are on disk, in the order they were saved."""
         return self._keeper.captured
+
+    @property
+    def lost(self) -> int:
+        """Captures, runners-up included, that were refused, or after ``close`` those still not whole on disk."""
+        waiting = {told["shot"] for _, told in self._captures} if self._closing else set()
+        return self._refused + len(waiting)
 
     @property
     def undrawn(self) -> int:
@@ -139,6 +150,7 @@ class Session:
         """
         with self._changed:
             if len(self._captures) + len(burst) > _MOST_CAPTURES:
+                self._refused += 1
                 raise EdgeError(
                     f"frame {burst[0].frame.index} is not kept: {len(self._captures)} captured frames still wait for "
                     f"the disk of {self.folder}; free some space."
@@ -157,6 +169,10 @@ class Session:
         self._writer.join()
         self._lines.close()
         self._guarded(self._list)
+        self._recording.end()
+        if self.lost:
+            lost = "1 capture is" if self.lost == 1 else f"{self.lost} captures are"
+            self._report(f"{lost} lost or not whole, for want of room on the disk of {self.folder}: free some space.")
 
     def _list(self) -> None:
         self.files = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".") and p.is_file())
@@ -181,7 +197,7 @@ class Session:
                 ending = self._closing
             # A captured frame comes before everything else: it is what the session is for.
             if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
-                self._waited = 0 if self._kept(self._save_captures) else len(self._captures)
+                self._waited = 0 if self._kept(self._save_captures, self._make_room) else len(self._captures)
             if ending or time.monotonic() >= due:
                 self._kept(self._save_lines)
                 self._kept(self._save_best)
@@ -220,14 +236,23 @@ class Session:
         except Exception as error:
             self._report_once(f"{picture} is saved, but could not be told of ({first_line(error)}).")
 
-    def _kept(self, step: Callable[[], None]) -> bool:
-        """Write what the session is for; on a full disk the film gives its room up and it is tried once more."""
+    def _kept(self, step: Callable[[], None], make_room: Callable[[], bool] = lambda: False) -> bool:
+        """Write what the session is for; on a full disk the film gives its room up first, then what ``make_room`` does.
+
+        Each time it is tried once more.
+        """
         trouble = self._trouble_of(step)
-        if trouble is None:
-            return True
-        if self._film is None or not is_full(trouble) or not self._film.discard():
-            return False
-        return self._guarded(step)
+        for give_up in (self._give_film_up, make_room):
+            if trouble is not None and is_full(trouble) and give_up():
+                trouble = self._trouble_of(step)
+        return trouble is None
+
+    def _give_film_up(self) -> bool:
+        return self._film is not None and self._film.discard()
+
+    def _make_room(self) -> bool:
+        """The best frame gives way to captures; False where there is none, and that made no room."""
+        return self._keeper.best is not None and self._guarded(self._keeper.give_best_up)
 
     def _save_lines(self) -> None:
         with self._changed:
@@ -243,7 +268,8 @@ class Session:
 
     def _save_best(self) -> None:
         best = self._best
-        if best is not None and best is not self._keeper.best and not self._shots:
+        nothing_else = not self._shots or (self._closing and not self.captured)
+        if best is not None and best is not self._keeper.best and nothing_else:
             self._keeper.keep_best(best)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
