@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge.assessment import Assessment
 from edge.errors import EdgeError
-from edge.images import ImageReader, Picture, find_images
+from edge.images import ImageReader, Picture, images_of, unlisted
 from edge.model import QualityModel
 from edge.output import write_output
 from edge.overlay import draw_overlay, map_picture
@@ -68,6 +68,8 @@ def readable(text: Path | str) -> str:
 def find_inputs(paths: Sequence[Path], or_none: bool = False) -> list[Input]:
     """The files that paths mean, in the order given; a path that means none keeps its place with its error.
 
+    A sub-folder that cannot be listed comes behind the files of its folder, with its error.
+
     Args:
         paths: files, folders and patterns.
         or_none: that there is no file at all is no error.
@@ -78,9 +80,10 @@ def find_inputs(paths: Sequence[Path], or_none: bool = False) -> list[Input]:
     inputs: list[Input] = []
     for path in paths:
         try:
-            inputs += [Input(image) for image in find_images([path])]
+            inputs += [Input(image) for image in images_of(path)]
         except EdgeError as error:
             inputs.append(Input(path, str(error)))
+        inputs += [Input(folder, f"{folder} is passed over: {reason}") for folder, reason in unlisted([path]).items()]
     if not or_none and all(item.error for item in inputs):
         raise EdgeError(" ".join(item.error for item in inputs))
     return inputs

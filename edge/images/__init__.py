@@ -6,7 +6,7 @@ decoders are C, hold the interpreter, and see whatever bytes a file has. ``reade
 """
 
 from edge.images.decoder_process import Picture
-from edge.images.find import SUFFIXES, PassedOver, find_images, passed_over, remedy_of
+from edge.images.find import SUFFIXES, PassedOver, find_images, images_of, passed_over, remedy_of, unlisted
 from edge.images.limits import BITS, MOST_BYTES, MOST_PIXELS, SMALLEST
 from edge.images.reader import ImageReader, read_image
 
@@ -20,7 +20,9 @@ __all__ = [
     "PassedOver",
     "Picture",
     "find_images",
+    "images_of",
     "passed_over",
     "read_image",
     "remedy_of",
+    "unlisted",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 
+log = logging.getLogger("efiqa-edge")
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 DICOM_MARK = b"DICM"  # 128 bytes into the file
@@ -42,14 +44,38 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
     """The image files that paths mean, in the order given.
 
     A file is taken whatever its suffix. A folder is searched with its sub-folders, in sorted order, for files with a
-    known suffix; hidden ones, links to folders, and the maps and overlays of earlier runs are passed over. A pattern
+    known suffix; hidden ones, links to folders, and the maps and overlays of earlier runs are passed over, and so are
+    sub-folders that cannot be listed (``lost+found``): the log tells of them, and ``unlisted``. A pattern
     (``*``, ``?``, ``[...]``, ``**``) that no shell has expanded is expanded here. A missing file with the suffix of an
     image is kept, so that it fails alone when it is read.
 
     Raises:
         EdgeError: a folder is missing, unreadable or without images, or a pattern matches none.
     """
-    return [image for path in paths for image in _images_of(Path(path))]
+    for folder, reason in unlisted(paths).items():
+        log.warning("%s is passed over: %s", printable(folder), reason)
+    return [image for path in paths for image in images_of(Path(path))]
+
+
+def unlisted(paths: Sequence[Path | str]) -> dict[Path, str]:
+    """Sub-folders of the folders given that cannot be listed, each with what is wrong."""
+    found: dict[Path, str] = {}
+
+    def note(error: OSError) -> None:
+        found[Path(error.filename)] = f"it cannot be listed ({_reason(error)}): check its permissions."
+
+    for path in map(Path, paths):
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_dir():
+                for _ in _walk(path, note):
+                    pass
+                found.pop(path, None)
+    return found
+
+
+def printable(path: Path) -> str:
+    """A name for a log, which may go to a terminal."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(path))
 
 
 @dataclass(frozen=True)
@@ -82,7 +108,8 @@ def remedy_of(unread: Sequence[Path]) -> str:
     return ", and ".join(convert + ([f'pip install "efiqa-edge[{",".join(extras)}]"'] if extras else []))
 
 
-def _images_of(path: Path) -> list[Path]:
+def images_of(path: Path) -> list[Path]:
+    """What one path means; see ``find_images``."""
     try:
         if path.is_dir():
             found = list(_in_folder(path))
@@ -122,7 +149,8 @@ def _files_of(path: Path) -> Iterator[Path]:
 
 def _in_folder(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
-        raise EdgeError(f"{error.filename} cannot be listed ({_reason(error)}): check its permissions.")
+        if Path(error.filename) == folder:  # what lies below is passed over
+            raise EdgeError(f"{error.filename} cannot be listed ({_reason(error)}): check its permissions.")
 
     for where, names in _walk(folder, fail):
         yield from (path for name in sorted(names) if _is_photograph(path := Path(where, name)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,40 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, seeds: dict[str, b
     saved(tmp_path, "eye", seeds["jpeg"])
     assert find_images([tmp_path]) == [tmp_path / "eye"]
     assert passed_over([tmp_path]) == PassedOver((), 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user can be taken on by root alone")
+def test_a_sub_folder_that_cannot_be_listed_costs_no_photograph() -> None:
+    """Such as ``lost+found``, for whoever is not root."""
+    program = (
+        "import logging, os, sys; from pathlib import Path; from edge.grading import find_inputs\n"
+        "from edge.images import find_images, passed_over; from edge.errors import EdgeError\n"
+        "logging.basicConfig(format='log: %(message)s'); os.setuid(65534); folder = Path(sys.argv[1])\n"
+        "for item in find_inputs([folder]): print(item.path, item.error)\n"
+        "for path in find_images([folder]): print(path)\n"
+        "print(passed_over([folder]).others)\n"
+        "try: find_images([folder / 'lost+found'])\n"
+        "except EdgeError as error: print(error)\n"
+    )
+    with tempfile.TemporaryDirectory() as name:  # pytest's own are for their owner alone
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "lost+found").mkdir(mode=0)
+        (folder / "sub").mkdir()
+        for path in (folder / "a.png", folder / "sub" / "b.png", folder / "sub" / "note.txt"):
+            path.touch()
+        done = subprocess.run(
+            [sys.executable, "-c", program, name], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        why = "it cannot be listed (Permission denied): check its permissions."
+        assert done.stdout.splitlines() == [
+            f"{folder}/a.png ",
+            f"{folder}/sub/b.png ",
+            f"{folder}/lost+found {folder}/lost+found is passed over: {why}",
+            f"{folder}/a.png",
+            f"{folder}/sub/b.png",
+            "1",
+            f"{folder}/lost+found cannot be listed (Permission denied): check its permissions.",
+        ], done.stderr
+        assert done.stderr == f"log: {folder}/lost+found is passed over: {why}\n"
+        (folder / "lost+found").chmod(0o700)
