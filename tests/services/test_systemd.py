@@ -1,0 +1,181 @@
+"""The service file in a real systemd: a user of its own, places for engines and pictures, the page, DICOM, restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "deploy" / "efiqa-capture.service"
+SYSTEMD = Path("/lib/systemd/systemd")
+COMMAND = Path(sys.executable).parent / "edge-capture"
+
+
+def test_the_page_shows_the_very_file() -> None:
+    assert UNIT.read_text() in (ROOT / "docs" / "edge-capture.md").read_text()
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="THE SERVICE FILE IS NOT VERIFIED: no systemd-analyze"
+)
+def test_systemd_finds_no_fault_in_it(tmp_path: Path) -> None:
+    file = tmp_path / UNIT.name
+    file.write_text(UNIT.read_text().replace("/opt/efiqa/bin/edge-capture", str(COMMAND)))
+    done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if UNIT.name in line]) == (0, [])
+
+
+def arguments(port: int) -> str:
+    """The unit as it stands, with the demo for a camera, a folder for an archive and a port that is free here."""
+    text = UNIT.read_text().replace("/opt/efiqa/bin/edge-capture 0", f"{COMMAND} demo --frames 100000")
+    text = text.replace("--web", f"--web --port {port}")
+    text = text.replace("https://archive.example/dicom-web", "/var/lib/efiqa/archive")
+    text = text.replace("/var/lib/efiqa --json", "/var/lib/efiqa/out --json")
+    # In namespaces systemd's credentials may be root's alone: these two files are read where they lie.
+    text = text.replace("${CREDENTIALS_DIRECTORY}", "/etc/efiqa")
+    # Where the tests' Python lives in a home folder the service must see that one.
+    return text.replace("ProtectHome=yes", "ProtectHome=read-only")
+
+
+class Manager:
+    """A systemd as process 1 of its own namespace."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self.port = int(taken.getsockname()[1])
+        files, copy = folder / "files", folder / "copy"
+        copy.mkdir(parents=True)
+        units, settings = files / "run/systemd/system", files / "etc/efiqa"
+        units.mkdir(parents=True)
+        settings.mkdir(parents=True)
+        (units / UNIT.name).write_text(arguments(self.port))
+        wants = "[Unit]\nDefaultDependencies=no\nWants=efiqa-capture.service\n"
+        (units / "efiqa-test.target").write_text(wants)
+        (settings / "secrets").write_text("EFIQA_TOKEN=correct-horse-battery-9\n")
+        (settings / "secrets").chmod(0o600)
+        (settings / "study.yaml").write_text("patient_name: Doe^Jane\n")
+        certificate = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ]
+        pair = ["-keyout", str(settings / "page.key"), "-out", str(settings / "page.pem")]
+        subprocess.run([*certificate, *pair], check=True, capture_output=True)
+        (settings / "page.key").chmod(0o644)
+        alone = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc", "--cgroup", "--uts", "--ipc"]
+        self._process = subprocess.Popen(
+            ["unshare", *alone, "bash", str(Path(__file__).parent / "boot.sh"), str(copy), str(files)],
+            env={"PATH": os.environ["PATH"], "container": "docker"},
+            stdin=subprocess.DEVNULL,
+            stdout=(folder / "boot.log").open("w"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._log = folder / "boot.log"
+
+    def run(self, *command: str) -> str:
+        """A command beside the service; its words, whatever it ends with."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        inside = ["nsenter", "-t", children[0], "-m", "-p", "-r", *command] if children else ["true"]
+        done = subprocess.run(inside, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+        return done.stdout + done.stderr
+
+    def wait(self, what: str, done: Callable[[], bool]) -> None:
+        for _ in range(600):
+            if self._process.poll() is not None:
+                pytest.fail(f"systemd ended: {self._log.read_text()}")
+            if done():
+                return
+            time.sleep(0.2)
+        pytest.fail(f"{what}: {self.run('journalctl', '--no-pager', '-n', '40', '-u', UNIT.name)}")
+
+    def shows(self, name: str) -> str:
+        return self.run("systemctl", "show", "-P", name, UNIT.name).strip()
+
+    def stop(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _can_boot() -> bool:
+    if os.geteuid() != 0 or not SYSTEMD.exists() or not shutil.which("nsenter") or not shutil.which("openssl"):
+        return False
+    tried = ["unshare", "--pid", "--fork", "--mount", "--cgroup", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(tried, capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    if not _can_boot():
+        pytest.skip("THE SERVICE IS NOT RUN: a systemd needs root, namespaces and openssl")
+    started = Manager(tmp_path_factory.mktemp("systemd"))
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def test_the_service_runs_as_a_user_of_its_own(manager: Manager) -> None:
+    manager.wait("it starts", lambda: manager.shows("ActiveState") == "active")
+    manager.wait(
+        "it grades",
+        lambda: "frames graded" in manager.shows("StatusText") and manager.shows("StatusText") != "0 frames graded",
+    )
+    owner = manager.run("stat", "-c", "%U", f"/proc/{manager.shows('MainPID')}").strip()
+    assert owner not in ("root", "")
+
+
+def test_engines_and_pictures_have_a_place_of_their_own(manager: Manager) -> None:
+    def holds(folder: str, name: str) -> bool:
+        return folder in manager.run("find", folder, "-type", "f", "-name", name).split("No such file")[0]
+
+    manager.wait("an engine is kept", lambda: holds("/var/cache/private/efiqa/", "*"))
+    manager.wait("an image is handed over", lambda: holds("/var/lib/private/efiqa/archive/", "*.dcm"))
+    for folder in ("/var/cache/private/efiqa", "/var/lib/private/efiqa"):
+        assert manager.run("stat", "-c", "%a", folder).strip() == "700"
+
+
+def test_the_page_answers_over_tls(manager: Manager) -> None:
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with urllib.request.urlopen(f"https://127.0.0.1:{manager.port}/healthz", context=trusting, timeout=30) as answer:
+        assert answer.status == 200
+
+
+def test_a_killed_session_starts_anew_and_a_stopped_one_keeps_everything(manager: Manager) -> None:
+    first = manager.shows("MainPID")
+    manager.run("systemctl", "kill", "-s", "KILL", UNIT.name)
+    manager.wait(
+        "it starts anew",
+        lambda: manager.shows("MainPID") not in (first, "0") and manager.shows("ActiveState") == "active",
+    )
+    manager.wait("it grades again", lambda: manager.shows("StatusText") not in ("", "0 frames graded"))
+    manager.run("systemctl", "stop", UNIT.name)
+    manager.wait("it stops", lambda: manager.shows("ActiveState") in ("inactive", "failed"))
+    assert manager.shows("Result") == "success"
+    sessions = manager.run("find", "/var/lib/private/efiqa/out", "-name", "session.jsonl").split()
+    assert len(sessions) == 2
+    for session in sessions:
+        rows = manager.run("cat", session).splitlines()
+        assert rows
+        assert all(json.loads(row) for row in rows)
