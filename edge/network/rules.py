@@ -15,8 +15,8 @@ from edge.network.gate import check_parts
 if TYPE_CHECKING:
     import onnx
 
-# What our students hold, in every form (float, float16, INT8 as Q/DQ), and our foundation models. No Gather: an index of
-# its own making may lie beyond what it reads.
+# What our students hold, in every form (float, float16, INT8 as Q/DQ), and our foundation models. No Gather:
+# an index may lie beyond what it reads.
 OPERATORS = frozenset({
     "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv",
     "ConvTranspose", "DepthToSpace", "DequantizeLinear", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten",
