@@ -12,6 +12,7 @@ import threading
 from aiohttp import web
 
 from edge.preview.context import Context
+from edge.preview.gate import HEADERS, refusal
 from edge.preview.routes import make_app
 from edge.preview.source import source_of
 
@@ -20,6 +21,7 @@ MOST_PER_ADDRESS = 64  # one machine cannot lock out the others
 _SILENT_S = 10  # a connection on which nothing is asked for so long is closed
 _HANDSHAKE_S = 5
 _GOODBYE_S = 1.0
+_DEAF_MS = 20_000  # a client that takes nothing of what was sent for so long is gone, says the kernel
 
 
 class Places:
@@ -63,21 +65,11 @@ async def serve(
         started: set once clients are served.
     """
     places, hub = Places(context.access.proxies), context.hub
-    runner = web.AppRunner(
-        make_app(context, places.count),
-        access_log=None,  # addresses and cookies of clients are nobody's business
-        logger=_silent(),
-        keepalive_timeout=_SILENT_S,
-        max_line_size=2048,
-        max_field_size=4096,
-        max_headers=64,
-        auto_decompress=False,  # a packed body may unfold to any size; ours are a few letters
-        shutdown_timeout=_GOODBYE_S,
-        handler_cancellation=True,
-    )
+    runner = web.AppRunner(make_app(context, places.count), shutdown_timeout=_GOODBYE_S, handler_cancellation=True)
     await runner.setup()
     server = runner.server
     assert server is not None
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAF_MS)  # of all that it accepts
     accepting = asyncio.create_task(_accept(places, tls, listening, server))
     started.set()
     try:
@@ -119,13 +111,45 @@ async def _open(tls: ssl.SSLContext | None, client: socket.socket, server: web.S
     try:
         with contextlib.suppress(OSError):  # a client that does not speak TLS, or has left
             await asyncio.get_running_loop().connect_accepted_socket(
-                server, client, ssl=tls, ssl_handshake_timeout=handshake
+                lambda: _Connection(server), client, ssl=tls, ssl_handshake_timeout=handshake
             )
             return
     except asyncio.CancelledError:
         client.close()
         raise
     client.close()
+
+
+class _Connection(web.RequestHandler):
+    """One client, with narrow limits."""
+
+    __slots__ = ()
+
+    def __init__(self, server: web.Server) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # addresses and cookies of clients are nobody's business
+            logger=_silent(),
+            keepalive_timeout=_SILENT_S,
+            max_line_size=2048,
+            max_field_size=4096,
+            max_headers=64,
+            auto_decompress=False,  # a packed body may unfold to any size; ours are a few letters
+        )
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no request: aiohttp would repeat it, and tell its version, without our headers."""
+        answer = refusal(status, "this is no request that can be answered")
+        answer.headers.update(HEADERS)
+        answer.force_close()
+        return answer
 
 
 def _silent() -> logging.Logger:

@@ -16,7 +16,7 @@ from edge.preview.source import source_of
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _SLOW_S = 5.0  # a client that does not take its answer within this is let go
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -135,7 +135,7 @@ def cookie_name(context: Context) -> str:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Keep browsers from running, framing or keeping anything that is not ours."""
-    response.headers.update(_HEADERS)
+    response.headers.update(HEADERS)
 
 
 def refusal(status: int, sentence: str) -> web.Response:

@@ -13,6 +13,10 @@ const SOUNDS = {
 let words = {}, language = "en", state = null, history = [], socket = null, asked = false, events = null;
 let session = null, kept = 0, lastFrame = 0, live = false, ended = false, waiting = null, audio = null, noted = null, hinted = "";
 
+// A link may bring the token behind a #, which no server and no log ever sees; nor does who looks at the screen.
+let brought = new URLSearchParams(location.hash.slice(1)).get("token");
+if (location.hash) window.history.replaceState(null, "", "/");
+
 // --- what a user has set, kept in this browser only
 const remembered = (key, otherwise) => { try { return localStorage.getItem(key) ?? otherwise; } catch { return otherwise; } };
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* a private window */ } };
@@ -91,10 +95,9 @@ function ask() {
 
 // --- the door
 async function key(given) {
-  // A link may bring the token behind a #, which no server and no log ever sees.
-  const token = given ?? new URLSearchParams(location.hash.slice(1)).get("token");
+  const token = given ?? brought;
   if (!token) return false;
-  window.history.replaceState(null, "", "/");
+  brought = null;
   return (await post("/login", { token })).ok;
 }
 

@@ -47,6 +47,16 @@ class Cycle:
         pass
 
 
+class Switched(Cycle):
+    """A live camera that shows frames, or nothing new."""
+
+    nothing = False
+
+    def read(self) -> Any:
+        wait_for(lambda: not self.nothing, 60)
+        return super().read()
+
+
 @dataclass
 class Demo:
     """A session that goes on until it is stopped."""

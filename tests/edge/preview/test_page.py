@@ -20,7 +20,7 @@ from edge.camera.demo import DemoCamera
 from edge.hint import CODES, Hint, languages
 from edge.preview.server import Listen
 
-from .conftest import Cycle, Demo, wait_for
+from .conftest import Cycle, Demo, Switched, wait_for
 from .driving import Page
 
 TOKEN = "c81f5e0b97d2a643"
@@ -38,16 +38,6 @@ def page(browser: Any) -> Iterator[Page]:
     yield Page(browser)
     browser.get("about:blank")
     browser.delete_all_cookies()
-
-
-class Switched(Cycle):
-    """A live camera that shows frames, or nothing new."""
-
-    nothing = False
-
-    def read(self) -> Any:
-        wait_for(lambda: not self.nothing, 60)
-        return super().read()
 
 
 def test_page_shows_the_stream_reacts_to_a_hint_and_keeps_a_picture(
@@ -161,6 +151,9 @@ def test_locked_camera_opens_with_its_token_only(demo: Start, page: Page) -> Non
 
     page.browser.delete_all_cookies()
     page.open(f"{running.preview.url}#token={TOKEN}")
+    page.wait_live()
+    assert page.run("return location.href") == running.preview.url
+    page.open(f"{running.preview.url}#token={TOKEN}")  # the cookie opens already
     page.wait_live()
     assert page.run("return location.href") == running.preview.url
 
