@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 from rich.console import Console
@@ -24,7 +27,15 @@ _JITTER_S = 0.1  # what a single frame's grading may add or take
 class LiveLine:
     """One line that follows the stream, at most ten times a second; nothing where the console is no terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, post: Callable[[Callable[[], None]], None]) -> None:
+        """Set up.
+
+        Args:
+            console: where it is shown.
+            post: has something printed without waiting for it.
+        """
+        self._post = post
+        self._shown = True  # whether the newest line is
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._last = 0.0
         self._recent: deque[float] = deque(maxlen=30)
@@ -32,7 +43,7 @@ class LiveLine:
     def show(self, graded: Graded, counts: Counts) -> None:
         now = time.monotonic()
         self._recent.append(now)
-        if self._live is None or now - self._last < _REFRESH_S:
+        if self._live is None or now - self._last < _REFRESH_S or not self._shown:
             return
         self._last = now
         spent = now - self._recent[0]
@@ -43,18 +54,24 @@ class LiveLine:
         line.append(f"  dropped {counts.dropped}")
         if graded.hint is not None:
             line.append(f"  {graded.hint.text}")
-        self._live.update(line, refresh=True)
+        self._shown = False
+        self._post(partial(self._update, line))
+
+    def _update(self, line: Text) -> None:
+        with contextlib.suppress(OSError):  # a terminal that has gone
+            self._live.update(line, refresh=True)  # type: ignore[union-attr]
+        self._shown = True
 
     def __enter__(self) -> LiveLine:
         if self._live is not None:
-            self._live.start()
+            self._post(self._live.start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            self._post(self._live.stop)
 
 
 def closing_words(counts: Counts, best: Graded | None, session: Session | None) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -203,7 +205,7 @@ def capture(
                     keep_dicom=keep_dicom,
                 )
             )
-        line = closing.enter_context(LiveLine(cli.err))
+        line = closing.enter_context(LiveLine(cli.err, teller.words.post))
 
         def alive() -> None:
             counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, SteadyCamera) else 0
@@ -234,12 +236,20 @@ def capture(
         raise typer.Exit(1)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
-    for words in closing_words(counts, best, session):
-        (cli.err if json_lines else cli.out).print(words, markup=False)
-    if teller.troubles:
-        raise typer.Exit(1)
-    if stop.is_set() and not camera.live:
-        raise typer.Exit(130)
+    _close(closing_words(counts, best, session), teller, json_lines, stop.is_set() and not camera.live)
+
+
+def _close(words: list[str], teller: Teller, json_lines: bool, interrupted: bool) -> None:
+    """The closing words and the exit code."""
+    code = 1 if teller.troubles else 130 if interrupted else 0
+    for each in words:
+        if json_lines:
+            teller.words.post(partial(cli.err.print, each, markup=False))
+        else:
+            cli.out.print(each, markup=False)
+    if not teller.words.flush():
+        os._exit(code)  # everything is kept, and the interpreter would wait for that terminal for ever
+    raise typer.Exit(code)
 
 
 def _nothing() -> None:

@@ -13,6 +13,7 @@ from edge.capture.record import line_of
 from edge.commands import cli
 from edge.commands.endings import unprinted
 from edge.commands.printing import Printing
+from edge.commands.words import Words
 from edge.preview.server import Preview
 
 
@@ -22,6 +23,7 @@ class Teller:
     Attributes:
         preview: the page, once there is one.
         troubles: whether something failed.
+        words: what people are told.
     """
 
     def __init__(self, json_lines: bool, alone: Callable[[], None] = lambda: None) -> None:
@@ -33,6 +35,7 @@ class Teller:
         """
         self.preview: Preview | None = None
         self.troubles = False
+        self.words = Words()
         self._alone = alone
         self._printing = Printing(self._unread) if json_lines else None
         self._firsts: set[int] = set()  # the best frame of each capture, without its runners-up
@@ -45,13 +48,13 @@ class Teller:
     def report(self, sentence: str) -> None:
         """Something failed, and the session goes on."""
         self.troubles = True
-        cli.err.print(cli.one_line(f"error: {sentence}"), markup=False)
+        self._say(f"error: {sentence}")
         if self.preview is not None:
             self.preview.tell(sentence)
 
     def note(self, sentence: str) -> None:
         """Something that the operator must know."""
-        cli.err.print(cli.one_line(f"note: {sentence}"), markup=False)
+        self._say(f"note: {sentence}")
         self._event("note", says=sentence)
         if self.preview is not None:
             self.preview.tell(sentence)
@@ -81,12 +84,16 @@ class Teller:
 
     def close(self) -> None:
         """Wait a moment for a reader who is late, and say what he missed."""
-        if self._printing is None:
-            return
-        self._printing.close()
-        if self._printing.dropped and self._printing.ended is None:
-            lines = "1 line" if self._printing.dropped == 1 else f"{self._printing.dropped} lines"
-            cli.err.print(f"note: {lines} of --json dropped: the reader was too slow; nothing else waited for it")
+        if self._printing is not None:
+            self._printing.close()
+            dropped = self._printing.dropped
+            if dropped and self._printing.ended is None:
+                lines = "1 line" if dropped == 1 else f"{dropped} lines"
+                self._say(f"note: {lines} of --json dropped: the reader was too slow; nothing else waited for it")
+        self.words.flush()
+
+    def _say(self, words: str) -> None:
+        self.words.post(lambda: cli.err.print(cli.one_line(words), markup=False))
 
     def __enter__(self) -> Teller:
         return self

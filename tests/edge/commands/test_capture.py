@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import pty
 import re
 import resource
 import shlex
@@ -15,6 +16,7 @@ import socket
 import stat
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -382,21 +384,40 @@ def test_a_reader_that_goes_away_ends_the_command(long_clip: Path) -> None:
     process.stderr.close()
 
 
-def test_a_reader_that_stands_still_holds_up_no_session(long_clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("both", [False, True], ids=["lines", "lines and words"])
+def test_a_reader_that_stands_still_holds_up_no_session(long_clip: Path, tmp_path: Path, both: bool) -> None:
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-    process = subprocess.Popen(
-        [*COMMAND, str(long_clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
-        env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    os.close(writing)
-    _, errors = process.communicate(timeout=120)  # nobody has read a byte
-    assert process.returncode == 0
+    with (tmp_path / "said").open("w+") as said:
+        process = subprocess.Popen(
+            [*COMMAND, str(long_clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
+            env=environment(), stdout=writing, stderr=writing if both else said,
+        )  # fmt: skip
+        os.close(writing)
+        assert process.wait(timeout=120) == 0  # nobody has read a byte
+        said.seek(0)
+        errors = said.read()
     assert len(lines_of(tmp_path / "out")) == 480
-    assert "480 graded, 0 dropped" in errors
-    assert "lines of --json dropped" in errors
-    assert "Fatal" not in errors
+    if not both:
+        assert "480 graded, 0 dropped" in errors
+        assert "lines of --json dropped" in errors
+        assert "Fatal" not in errors
     os.close(reading)
+
+
+def test_a_terminal_that_stands_still_holds_up_no_session(clip: Path, tmp_path: Path) -> None:
+    """As after Ctrl-S: the live line, notes and closing words wait, and nothing else."""
+    ours, theirs = pty.openpty()
+    termios.tcflow(theirs, termios.TCOOFF)
+    process = subprocess.Popen(
+        [*COMMAND, str(clip), "--out", str(tmp_path / "out"), "--json", "--seconds", "0.4"],
+        env=environment(), stdout=subprocess.DEVNULL, stderr=theirs,
+    )  # fmt: skip
+    assert process.wait(timeout=120) == 0
+    assert len(lines_of(tmp_path / "out")) >= 1
+    assert (tmp_path / "out" / "session.webm").exists()
+    os.close(theirs)
+    os.close(ours)
 
 
 def test_a_reader_that_leaves_ends_the_lines_and_not_the_session(long_clip: Path, tmp_path: Path) -> None:
