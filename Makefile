@@ -2,7 +2,7 @@
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
 #   make setup         .venv with everything that this machine can take
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
-#   make check-long    ten minutes each of image files and of bundles changed at random, and the largest images
+#   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
 #   make lint          ruff and mypy
 #   make model         from photographs (DATA=folder) to the default model and its engine
 #   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
@@ -63,7 +63,7 @@ test: $(VENV)/.all
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check-long: $(VENV)/.all
-	EFIQA_FUZZ_SECONDS=600 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/network $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/network tests/services $(PYTEST_ARGS)
 
 lint: $(VENV)/.all
 	$(BIN)/ruff check
