@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import cv2
@@ -50,13 +51,14 @@ def paths_of(table: Path) -> list[str]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_a_batch_with_its_rows_kept(tmp_path: Path, number: signal.Signals) -> None:
-    """Twice in a moment, as `timeout` and a terminal that closes send it: that must not cost the rows."""
+    """Again and again in a moment, as `timeout` and a terminal that closes send it: that must not cost the rows."""
     table = tmp_path / "grades.csv"
     run = start(hanging(tmp_path / "in"), "--json", "--csv", table)
     assert run.stdout is not None
     assert "000.png" in run.stdout.readline()
-    run.send_signal(number)
-    run.send_signal(number)
+    for _ in range(20):
+        run.send_signal(number)
+        time.sleep(0.01)
     _, said = run.communicate(timeout=60)
     assert run.returncode == 128 + number
     assert "Traceback" not in said
