@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
 _ONE_PRESS_S = 1.0  # `timeout` signals twice, a terminal that closes too: that is nobody in a hurry
 # Windows has no SIGHUP.
@@ -45,17 +45,20 @@ class Pressed:
 
 
 @contextlib.contextmanager
-def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have what ends a command handled; what is ignored, as by nohup or in the background, stays so."""
+def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
+    """Have what ends a command handled; what is ignored, as by nohup or in the background, stays so.
+
+    Yields how it was handled before, which comes back at the end unless it is taken out.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield {}
         return
     before = {number: signal.getsignal(number) for number in ENDING}
     taken = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     for number in taken:
         signal.signal(number, handle)
     try:
-        yield
+        yield taken
     finally:
         for number, handler in taken.items():
             signal.signal(number, handler)
@@ -70,8 +73,14 @@ def as_ctrl_c() -> Iterator[Pressed]:
         if pressed.counts(number):
             raise KeyboardInterrupt
 
-    with handled(handle):
-        yield pressed
+    with handled(handle) as before:
+        try:
+            yield pressed
+        finally:
+            if pressed.number:  # the command ends with its own exit code, whatever comes until the interpreter is gone
+                for number in before:
+                    signal.signal(number, signal.SIG_IGN)
+                before.clear()
 
 
 def any_name_prints() -> None:
