@@ -23,6 +23,8 @@ import pytest
 if shutil.which("nginx") is None:
     pytest.skip("no nginx here (Debian: nginx): THE PAGE WAS NOT TRIED BEHIND A PROXY", allow_module_level=True)
 
+pytest.importorskip("selenium", reason="selenium is not installed: the page was NOT tried behind nginx")
+
 from edge.preview import guesses
 from edge.preview.server import Listen
 
@@ -163,7 +165,6 @@ def test_page_takes_a_picture_and_hears_what_happens_through_nginx(proxied: Prox
 
 
 def test_browser_shows_live_pictures_through_the_snippet(proxied: Proxied, open_chromium: Callable[..., Any]) -> None:
-    pytest.importorskip("selenium", reason="selenium is not installed: the page was NOT driven behind nginx")
     through = proxied(snippet())
     page = Page(open_chromium(412, 915))
     page.browser.execute_cdp_cmd("Security.setIgnoreCertificateErrors", {"ignore": True})
