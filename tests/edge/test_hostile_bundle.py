@@ -189,6 +189,19 @@ def test_a_manifest_that_takes_for_ever_or_grows(text: bytes) -> None:
     assert run.stdout == b"EdgeError\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (b"a: &a [x]\nb: [*a, *a]\n", "an anchor in line 1"),
+        (b"a: [[[[[[[[x]]]]]]]]\n", "lists in lists"),
+        (b"a: 1\nb: !!binary aGVsbG8=\n", "a tag in line 2"),
+        (b"a: 1\na: 2\n", "a name twice"),
+    ],
+)
+def test_what_has_no_place_in_a_manifest_is_named(text: bytes, what: str) -> None:
+    assert what in of(text)
+
+
 def test_a_number_of_a_manifest_is_what_it_looks_like() -> None:
     """``1:30`` is 90 to YAML 1.1, ``010`` 8, ``1_0`` 10, ``yes`` true: here all are texts, and so no seeds."""
     manifest, _ = shipped()

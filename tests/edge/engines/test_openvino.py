@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 

@@ -95,6 +95,13 @@ def test_a_subgraph_in_an_operator_that_has_none(plain: onnx.ModelProto) -> None
         assert "may not hold" in refusal(with_nodes(plain, node, reads="made"))
 
 
+def test_a_setting_that_says_to_be_another(plain: onnx.ModelProto) -> None:
+    """A number by its type, with a tensor beside it whose weights lie elsewhere."""
+    node = helper.make_node("Flatten", ["image"], ["made"], axis=1)
+    outside(node.attribute[0].t)
+    assert "axis" in refusal(with_nodes(plain, node, reads="made"))
+
+
 def outside(tensor: onnx.TensorProto) -> None:
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
