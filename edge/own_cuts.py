@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cuts import MARGIN, Channel
-from edge.rim import Outline, raster, steepness, whole_of
+from edge.rim import ACROSS, FAR_ACROSS, Outline, raster, steepness, whole_of
 
 _MOST_CUT, _SLIVER = 0.2, 0.03  # share of the field that a camera cuts off on one side at most, and one of no account
 _SOFT, _SOFTEST = 0.5, 0.32  # share of a fall of light that its steepest 3 pixels take: in a rectangle, in a disc
+_LONG = 0.22  # the same of a fall that may be longer
 
 
 def cameras_own(brightness: Channel, outline: Outline) -> Outline:
@@ -61,5 +62,6 @@ def _soft_side(brightness: Channel, outline: Outline, axis: int, side: int) -> b
     points[:, axis], points[:, across] = box[axis + 2 * side], along
     ray = np.zeros_like(points)
     ray[:, axis] = (-1, 1)[side]
-    steep = steepness(brightness, points, ray)
-    return steep is not None and steep < (_SOFT if outline.whole else _SOFTEST)
+    steep, far = (steepness(brightness, points, ray, across=across) for across in (ACROSS, FAR_ACROSS))
+    soft = steep is not None and steep < (_SOFT if outline.whole else _SOFTEST)
+    return soft or (far is not None and far < _LONG)

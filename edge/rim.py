@@ -13,7 +13,8 @@ from edge.cuts import Box, Channel, Points
 _PICKS = np.random.default_rng(0).random((48, 3))  # the draws of the circle fit, as shares of the number of points
 _COMPASS = np.column_stack([f(np.linspace(0, 2 * np.pi, 96, endpoint=False)) for f in (np.cos, np.sin)])
 _STEPS = np.array([-7.0, -3.0, 3.0, 7.0])  # where sharpness looks, in pixels outwards of an outline
-_ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of an outline at which a fall of light is looked at
+ACROSS = np.arange(-10.0, 8.1, 1.0)  # pixels outwards of an outline at which a fall of light is looked at
+FAR_ACROSS = np.arange(-24.0, 8.1, 1.0)  # the same for a fall that may be long
 _UNSEEN = 8.0  # sharpness of an outline whose rim is not in the frame: as a faint rim, and more than no rim
 
 
@@ -119,7 +120,9 @@ def mean_sharpness(brightness: Channel, outline: Points, centre: Points) -> floa
     return max(float(sharpness[seen].mean()), 0.0) + 1.0 if seen.sum() >= 4 else _UNSEEN
 
 
-def steepness(brightness: Channel, points: Points, rays: Points, least: float = 8.0) -> float | None:
+def steepness(
+    brightness: Channel, points: Points, rays: Points, least: float = 8.0, across: Points = ACROSS
+) -> float | None:
     """The median share of the fall across an outline that its steepest 3 pixels take; None where no fall is seen.
 
     Args:
@@ -127,6 +130,7 @@ def steepness(brightness: Channel, points: Points, rays: Points, least: float = 
         points: on the outline.
         rays: outwards at each point, of length 1.
         least: grey values of a fall that counts.
+        across: pixels outwards of the outline at which the light is looked at, one apart.
     """
     height, width = brightness.shape
     outer = points + 6 * rays
@@ -134,9 +138,9 @@ def steepness(brightness: Channel, points: Points, rays: Points, least: float = 
     if seen.sum() < 6:
         return None
     points, rays = points[seen], rays[seen]
-    across = (points[:, 0] + _ACROSS[:, None] * rays[:, 0]).astype(np.float32)
-    down = (points[:, 1] + _ACROSS[:, None] * rays[:, 1]).astype(np.float32)
-    found = cv2.remap(brightness, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+    right = (points[:, 0] + across[:, None] * rays[:, 0]).astype(np.float32)
+    down = (points[:, 1] + across[:, None] * rays[:, 1]).astype(np.float32)
+    found = cv2.remap(brightness, right, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
     fall = np.sort(found[:7], axis=0)[3] - np.sort(found[-5:], axis=0)[2]  # medians
     steepest = np.maximum(found[4:-3] - found[7:], 0).max(axis=0)
     clear = fall > least

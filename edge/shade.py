@@ -45,12 +45,16 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
         dimmest: the outline at the lowest level of brightness.
     """
     height, width = brightness.shape
-    if best.whole or _is_plain(best, dimmest, height, width):
+    if best.whole or _is_plain(brightness, best, dimmest):
         return best
-    if squeeze_of(best, height, width) != 1.0:  # an ellipse is a circle that a resize has squeezed
-        return best
+    # An ellipse is a circle that a resize has squeezed, unless it is a spot of light on a field that is round.
+    squeezed = squeeze_of(best, height, width) != 1.0
     if dimmest is not None and dimmest is not best and _goes_on(brightness, best, dimmest):
+        if squeezed and (dimmest.whole or _on_circle(dimmest, height, width) < _ROUND):
+            return best
         return _frame_of(dimmest, height, width) if _hangs_out(dimmest, height, width) else dimmest
+    if squeezed:
+        return best
     other = _other_circle(brightness, best)
     if other is not None and _filled(other, height, width) < _filled(best, height, width):
         best = other
@@ -64,13 +68,15 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
     return best
 
 
-def _is_plain(best: Outline, dimmest: Outline | None, height: int, width: int) -> bool:
+def _is_plain(brightness: Channel, best: Outline, dimmest: Outline | None) -> bool:
     """Whether an outline is a sharp circle in the middle of the frame with nothing beyond, as most are."""
+    height, width = brightness.shape
     return (
         best.quality >= _PLAIN
         and _aside(best, height, width) <= _ASIDE
         and (dimmest is None or dimmest is best or _area(dimmest) < _LARGER_THAN_ODD * _area(best))
         and _on_circle(best, height, width) >= 1 - _ARC
+        and not _is_shadow(brightness, best)
     )
 
 

@@ -11,7 +11,7 @@ from edge.rim import Outline
 _FITS, _CIRCLE_FITS = 0.85, 0.75  # share of the outline on the ellipse at least, and on the circle at most
 _END, _FITS_AT_ENDS = 0.8, 0.6  # beyond this share of its longer half axis more than that must lie on it
 _SEEN = 4  # points at an end that is in the frame
-_ASTRAY = 0.07  # of the shorter side of the frame
+_ASTRAY = 0.07  # of the frame, along each side
 _NEAR = 1.3  # reduced pixels
 _ON = 1.5  # reduced pixels from a circle within which a point lies on it
 _LEAST = 0.03  # smallest squeeze that is looked for
@@ -50,7 +50,7 @@ def squeeze_of(outline: Outline, height: int, width: int) -> float:
     fits = on.mean() >= _FITS and quadrants.min() >= _QUADRANT and not _has_tips(points, ellipse, on)
     sensible = abs(ratio - 1) > _LEAST and 1 / _MOST < ratio < _MOST
     # A lens between two arcs, which a shadow leaves of a round field in the middle of the frame, is not in the middle.
-    central = max(abs(x - width / 2), abs(y - height / 2)) < _ASTRAY * min(height, width)
+    central = max(abs(x / width - 0.5), abs(y / height - 0.5)) < _ASTRAY
     return float(ratio) if fits and sensible and central else 1.0
 
 
