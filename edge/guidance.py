@@ -117,7 +117,7 @@ class Guide:
         self, assessment: Assessment, image: NDArray[np.uint8], t: float
     ) -> tuple[Code, tuple[float, float] | None]:
         """What this frame alone says, knowing what was seen before."""
-        if self._absence.update(assessment, t):  # the next eye has its disc on the other side
+        if self._absence.update(assessment, t, image):  # the next eye has its disc on the other side
             self._forget_place()
         remembered = self._seen is not None and t - self._seen[0] <= REMEMBERED_S
         if not remembered:

@@ -109,7 +109,7 @@ class Trigger:
         """Look at a frame; a capture where this is the moment."""
         self._remember(graded)
         speed = self._speed(graded)
-        if self._absence.update(graded.assessment, graded.t) and self._fired is not None:
+        if self._absence.update(graded.assessment, graded.t, graded.frame.image) and self._fired is not None:
             self._fired = None
             self._eye += 1
         wanted = graded.assessment.score >= self._level and speed <= self.demand.still

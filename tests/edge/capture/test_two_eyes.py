@@ -39,7 +39,20 @@ def black(rng: np.random.Generator) -> Picture:
     return np.asarray(rng.integers(0, 4, (SIZE[1], SIZE[0], 3)), np.uint8)
 
 
-GAPS = {"black": black, "face": open_eye, "wall": wall, "lid": eyelid, "everted": everted_lid}
+def lit_wall(rng: np.random.Generator) -> Picture:
+    """Plaster in warm light from one side, which may pass for a retina behind haze."""
+    light = np.linspace(0.7, 1.0, SIZE[0])[None, :, None] * np.array([150, 175, 195])
+    return np.asarray(light + rng.normal(0, 4, (SIZE[1], SIZE[0], 3)), np.uint8)
+
+
+def red_glow(_: np.random.Generator) -> Picture:
+    """The camera's light through a closed lid."""
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    near = np.exp(-((x - SIZE[0] / 2) ** 2 + (y - SIZE[1] / 2) ** 2) / (2 * 110**2))[:, :, None]
+    return np.asarray(near * np.array([12, 20, 90]), np.uint8)
+
+
+GAPS = {"black": black, "face": open_eye, "wall": wall, "lid": eyelid, "everted": everted_lid, "lit_wall": lit_wall, "glow": red_glow}
 
 
 def grainy(picture: Picture, rng: np.random.Generator) -> Picture:
