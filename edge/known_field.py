@@ -23,7 +23,7 @@ from edge.manifest import LEAST_RADIUS
 
 Frame = NDArray[np.uint8]
 SETTINGS = "circle:X,Y,R (pixels of the frame), a mask file, learn, or frame"
-_CIRCLE = re.compile(r"circle:(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?),(\d+(?:\.\d+)?)")
+_CIRCLE = re.compile(r"circle:([-+]?\d{1,9}(?:\.\d*)?),([-+]?\d{1,9}(?:\.\d*)?),(\+?\d{1,9}(?:\.\d*)?)", re.ASCII)
 _GREY = 0.1  # share of a mask that may be neither white nor black
 
 

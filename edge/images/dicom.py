@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from typing import Any, BinaryIO
 
@@ -38,6 +39,11 @@ def header(file: BinaryIO) -> pydicom.Dataset:
     samples, kind = int(dataset.SamplesPerPixel), str(dataset.PhotometricInterpretation)
     if int(dataset.BitsAllocated) not in (1, 8, 16) or not 1 <= int(dataset.BitsStored) <= int(dataset.BitsAllocated):
         raise RefusedError("holds samples of more than 16 bits: export the picture in it with 8 or 16 bits")
+    if int(dataset.get("HighBit", dataset.BitsStored - 1)) != int(dataset.BitsStored) - 1:
+        raise RefusedError(
+            f"holds its samples in other bits than the lowest (HighBit {dataset.HighBit} of {dataset.BitsStored} bits "
+            "stored): export the picture in it as PNG"
+        )
     if (kind in (*_GREY, "PALETTE COLOR")) != (samples == 1) or (
         samples > 1 and (kind not in _COLOURS or samples != 3)
     ):
@@ -74,6 +80,7 @@ def load(dataset: pydicom.Dataset) -> Stored:
         full = 255 if stored.dtype.itemsize == 1 else 65535
     else:
         full = (1 << int(dataset.BitsStored)) - 1
+    stored = stored & full  # bits above those stored may hold an overlay
     eight = stored if full == 255 and stored.dtype == np.uint8 else to_eight(stored, full)
     return Stored(np.asarray(eight[:, :, ::-1], np.uint8))
 
@@ -102,10 +109,14 @@ def _check_frame(dataset: pydicom.Dataset) -> None:
 def _grey_table(dataset: pydicom.Dataset, kind: np.dtype[Any]) -> NDArray[np.uint8]:
     """For every bit pattern of a stored sample its 8-bit grey; uint8 (256,) or (65536,)."""
     bits, size = int(dataset.BitsStored), kind.itemsize * 8
-    stored = np.arange(1 << size).astype(f"u{size // 8}").view(kind).astype(np.float64)
+    spare = size - bits  # bits above those stored may hold an overlay: shifted out, and the sign is taken along back
+    patterns = np.arange(1 << size).astype(f"u{size // 8}") << spare
+    stored = (patterns.astype(f"u{size // 8}").view(kind) >> spare).astype(np.float64)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if kind.kind == "i" else (0, (1 << bits) - 1)
     slope, intercept = (_first(dataset, name) for name in ("RescaleSlope", "RescaleIntercept"))
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
+    if slope == 0:
+        raise RefusedError("has a rescale slope of 0, which makes one grey of all: export the picture in it as PNG")
     centre, width = _first(dataset, "WindowCenter"), _first(dataset, "WindowWidth")
     value = stored * slope + intercept
     if centre is None or width is None:
@@ -140,4 +151,8 @@ def _first(dataset: pydicom.Dataset, name: str) -> float | None:
     if value is None or value == "":
         return None
     values = [value] if isinstance(value, (int, float, str)) else list(value)
-    return float(values[0]) if values else None
+    if not values:
+        return None
+    if not math.isfinite(number := float(values[0])):
+        raise RefusedError(f"gives no number for {name} ({str(values[0])[:20]}): export the picture in it as PNG")
+    return number

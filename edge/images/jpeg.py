@@ -29,9 +29,8 @@ def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: 
         return np.asarray(simplejpeg.decode_jpeg(data, colours), dtype=np.uint8)
     except ValueError as error:
         padded = _PADDED.fullmatch(str(error).strip())
-        raw = bytes(data)
-        end = raw.rfind(b"\xff\xd9")
-        if padded is None or end < 0 or any(raw[end - int(padded[1]) : end]):
+        # Not the last end alone: another picture may follow, as in a motion photo.
+        if padded is None or not re.search(rb"\0{%d}\xff\xd9" % min(int(padded[1]), 65535), bytes(data)):
             raise
         return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), dtype=np.uint8)
 

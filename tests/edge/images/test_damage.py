@@ -80,6 +80,24 @@ def test_half_a_jpeg_with_an_end_is_refused(files: Any, seeds: dict[str, bytes])
             read_image(files.save("half.jpg", seeds[name][: len(seeds[name]) // 2] + b"\xff\xd9"))
 
 
+def test_zeros_before_the_end_are_no_damage_whatever_follows(files: Any, seeds: dict[str, bytes]) -> None:
+    jpeg = next(data for name, data in seeds.items() if data[:2] == b"\xff\xd8" and data.endswith(b"\xff\xd9"))
+    padded = jpeg[:-2] + bytes(9) + b"\xff\xd9"
+    frames = [
+        read_image(files.save(name, data))
+        for name, data in (
+            ("whole", jpeg),
+            ("padded", padded),
+            ("followed", padded + jpeg),
+            ("tail", padded + b"x\xff\xd9"),
+        )
+    ]
+    for frame in frames[1:]:
+        np.testing.assert_array_equal(frame, frames[0])
+    with pytest.raises(EdgeError, match="damaged or cut off"):
+        read_image(files.save("cut", jpeg[: len(jpeg) // 2] + b"\xff\xd9" + padded))
+
+
 def test_a_grey_picture_is_no_damage(files: Any) -> None:
     path = files.save("grey.jpg", Image.new("RGB", (100, 80), (128, 128, 128)))
     assert np.abs(read_image(path).astype(int) - 128).max() <= 1

@@ -86,6 +86,19 @@ def test_full_scale_of_the_stored_bits(files: Any, make_dicom: Any, grey: Pictur
         np.testing.assert_array_equal(inverted, 255 - frame)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_overlay_above_the_stored_bits_is_no_brightness(
+    files: Any, make_dicom: Any, grey: Picture, signed: bool
+) -> None:
+    plain = (grey.astype(np.int16) * 16 - (2048 if signed else 0)).astype(np.int16 if signed else np.uint16)
+    overlaid = ((plain.view(np.uint16) & 0x0FFF) | np.uint16(0x5000)).view(plain.dtype)
+    frames = [
+        read_image(files.save(name, make_dicom(samples, "MONOCHROME2", BitsStored=12, HighBit=11)))
+        for name, samples in (("plain", plain), ("overlaid", overlaid))
+    ]
+    np.testing.assert_array_equal(*frames)
+
+
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
 def test_rescale_and_window_are_pydicoms(files: Any, make_dicom: Any, grey: Picture, function: str) -> None:
     from pydicom.pixels.processing import apply_rescale, apply_windowing
@@ -115,6 +128,11 @@ def test_a_negative_slope_inverts(files: Any, make_dicom: Any, grey: Picture) ->
         ("MONOCHROME2", "", {"Rows": 20}, "fewer than 32"),
         ("MONOCHROME2", "", {"Rows": 4000}, "damaged, cut off"),
         ("MONOCHROME2", "", {"WindowCenter": 1, "WindowWidth": 0}, "window without width"),
+        ("MONOCHROME2", "", {"WindowCenter": "1", "WindowWidth": "1e400"}, "no number for WindowWidth"),
+        ("MONOCHROME2", "", {"WindowCenter": "inf", "WindowWidth": "1"}, "no number for WindowCenter"),
+        ("MONOCHROME2", "", {"RescaleSlope": "nan", "RescaleIntercept": "0"}, "no number for RescaleSlope"),
+        ("MONOCHROME2", "", {"RescaleSlope": "0", "RescaleIntercept": "7"}, "slope of 0"),
+        ("MONOCHROME2", "", {"BitsStored": 6, "HighBit": 7}, "other bits than the lowest"),
     ],
 )
 def test_what_is_refused_says_why(
