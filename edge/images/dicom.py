@@ -117,13 +117,20 @@ def _grey_table(dataset: pydicom.Dataset, kind: np.dtype[Any]) -> NDArray[np.uin
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
     if slope == 0:
         raise RefusedError("has a rescale slope of 0, which makes one grey of all: export the picture in it as PNG")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _greys(dataset, stored * slope + intercept, (low * slope + intercept, high * slope + intercept))
+
+
+def _greys(dataset: pydicom.Dataset, value: NDArray[np.float64], ends_of: tuple[float, float]) -> NDArray[np.uint8]:
+    """The 8-bit grey of rescaled values, through the file's window, or from one end of their range to the other."""
     centre, width = _first(dataset, "WindowCenter"), _first(dataset, "WindowWidth")
-    value = stored * slope + intercept
     if centre is None or width is None:
-        ends = sorted((low * slope + intercept, high * slope + intercept))
+        ends = sorted(ends_of)
         part = (value - ends[0]) / ((ends[1] - ends[0]) or 1.0)
     else:
         part = _window(value, centre, width, str(dataset.get("VOILUTFunction", "LINEAR") or "LINEAR"))
+    if not np.isfinite(part).all():
+        raise RefusedError("has a rescale or a window that is out of all measure: export the picture in it as PNG")
     grey = eight_bits(part)
     return 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 

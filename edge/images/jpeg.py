@@ -6,6 +6,7 @@ raises them. Its pixels are the same, so what it has decoded is taken where Pill
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from edge.images.limits import RefusedError
 from edge.images.samples import Stored
 
+_ENDS = 8  # ends of pictures that are tried
 _PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 
 
@@ -28,11 +30,24 @@ def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: 
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, colours), dtype=np.uint8)
     except ValueError as error:
-        padded = _PADDED.fullmatch(str(error).strip())
-        # Not the last end alone: another picture may follow, as in a motion photo.
-        if padded is None or not re.search(rb"\0{%d}\xff\xd9" % min(int(padded[1]), 65535), bytes(data)):
+        if not _PADDED.fullmatch(str(error).strip()) or not _is_padded(bytes(data), colours):
             raise
         return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), dtype=np.uint8)
+
+
+def _is_padded(data: bytes, colours: str) -> bool:
+    """Whether zeros alone lie before the end of the first picture: another may follow, as in a motion photo.
+
+    Its end is the first one up to which the decoder misses nothing; a preview in the header has ends too.
+    """
+    for end in itertools.islice(re.finditer(rb"\xff\xd9", data), _ENDS):
+        try:
+            simplejpeg.decode_jpeg(data[: end.end()], colours)
+        except ValueError as error:
+            padded = _PADDED.fullmatch(str(error).strip())
+            if padded is not None:
+                return not any(data[max(0, end.start() - int(padded[1])) : end.start()])
+    return False
 
 
 def load(image: Image.Image, data: bytes) -> Stored:

@@ -94,8 +94,10 @@ def test_zeros_before_the_end_are_no_damage_whatever_follows(files: Any, seeds: 
     ]
     for frame in frames[1:]:
         np.testing.assert_array_equal(frame, frames[0])
-    with pytest.raises(EdgeError, match="damaged or cut off"):
-        read_image(files.save("cut", jpeg[: len(jpeg) // 2] + b"\xff\xd9" + padded))
+    damaged = jpeg[:-2] + b"\x11" * 9 + b"\xff\xd9"
+    for spoiled in (jpeg[: len(jpeg) // 2] + b"\xff\xd9" + padded, damaged + padded, damaged):
+        with pytest.raises(EdgeError, match="damaged or cut off"):
+            read_image(files.save("spoiled", spoiled))
 
 
 def test_a_grey_picture_is_no_damage(files: Any) -> None:
