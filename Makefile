@@ -18,6 +18,7 @@ DATA ?= ../shared/data
 MODEL ?= edge/models/default.efiqa
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+PARALLEL ?= -n 3 --dist loadfile # much of the tests' time is waiting: for processes, sockets and pages
 
 comma := ,
 VENV := .venv
@@ -60,7 +61,7 @@ demo: $(VENV)/.light
 	@ls -1 demo/session.jsonl 2>/dev/null | sed 's/$$/   one line per frame: score, verdict and times/'
 
 test: $(VENV)/.all
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check-long: $(VENV)/.all
 	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/network tests/services $(PYTEST_ARGS)
@@ -85,7 +86,7 @@ speed: $(VENV)/.all
 	$(BIN)/edge-bench tables docs/benchmarks.md --model "$(MODEL)"
 
 test-oldest: $(OLDEST)/.ready
-	$(OLDEST)/bin/python -m pytest tests/edge $(PYTEST_ARGS)
+	$(OLDEST)/bin/python -m pytest $(PARALLEL) tests/edge $(PYTEST_ARGS)
 
 # Without a GPU it builds no engine: names, enums and the error of a missing GPU are the real ones.
 test-tensorrt85: $(TENSORRT85)/.ready
@@ -136,7 +137,7 @@ endef
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(OLDEST))
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web,dicom,heic]' pytest hypothesis
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web,dicom,heic]' pytest pytest-xdist hypothesis
 	@touch $@
 
 $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt
