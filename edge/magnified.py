@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edge.field import Crop
 
 _SIDE = 160  # pixels across the view that is compared
-_PART = 0.55  # of a field's diameter: the square in its middle that is looked for
-_ABOUT = (0.88, 0.94, 1.0, 1.06, 1.13, 1.2)  # of what the rims say; a field that the frame cuts off says too little
+_PARTS = (0.55, 0.38)  # of a field's diameter: the squares in its middle that are looked for, one whole when cut close
+_ABOUT = tuple(0.88 * 1.033**step for step in range(22))  # of what the rims say: too little where the frame cuts one
 _LEAST = 1.04  # by how much it must be smaller to be told
 _ALIKE, _SAME = 0.6, 0.4  # correlation from which it is the same retina, smaller or as large as it was
 _CLEARLY = 0.1  # by how much more it must be alike at another size than at the same
@@ -55,10 +55,16 @@ def size_since(before: View, frame: NDArray[np.uint8], crop: Crop) -> Size:
         ``smaller`` or ``same``; ``unknown`` where it is no part of what was seen before.
     """
     reference = _structure(before.green, _SIDE)
-    margin = round(crop.side * (1 - _PART) / 2)
+    found = (_size_of(reference, before.crop, frame, crop, part) for part in _PARTS)
+    return next((size for size in found if size != "unknown"), "unknown")
+
+
+def _size_of(reference: Picture, before: Crop, frame: NDArray[np.uint8], crop: Crop, part: float) -> Size:
+    """The same, told by a part of the smaller field."""
+    margin = round(crop.side * (1 - part) / 2)
     middle = view_of(frame, Crop(crop.x + margin, crop.y + margin, crop.side - 2 * margin))
-    side = middle.crop.side / before.crop.side * _SIDE  # of the part, where it is as large as it was
-    rims = before.crop.side / crop.side
+    side = middle.crop.side / before.side * _SIDE  # of the part, where it is as large as it was
+    rims = before.side / crop.side
     sizes = [rims * about for about in _ABOUT if rims * about >= _LEAST and side * rims * about < 0.9 * _SIDE]
     smaller = max((_likeness(reference, middle.green, side * size) for size in sizes), default=0.0)
     same = _likeness(reference, middle.green, side)
