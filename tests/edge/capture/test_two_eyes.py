@@ -52,7 +52,15 @@ def red_glow(_: np.random.Generator) -> Picture:
     return np.asarray(near * np.array([12, 20, 90]), np.uint8)
 
 
-GAPS = {"black": black, "face": open_eye, "wall": wall, "lid": eyelid, "everted": everted_lid, "lit_wall": lit_wall, "glow": red_glow}
+GAPS = {
+    "black": black,
+    "face": open_eye,
+    "wall": wall,
+    "lid": eyelid,
+    "everted": everted_lid,
+    "lit_wall": lit_wall,
+    "glow": red_glow,
+}
 
 
 def grainy(picture: Picture, rng: np.random.Generator) -> Picture:
