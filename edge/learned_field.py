@@ -19,6 +19,7 @@ _AS_WIDE, _AS_LARGE = 0.95, 0.75  # of the known field: one that has moved may h
 _LIT = 0.95  # coverage from which a frame shows the whole field
 _WHOLE = 0.97  # of a circle, or of the shape that the field had, that a whole rim goes around
 _RUN = 12  # frames in which a smaller rim must agree, or the one from before a few saw a larger one
+_REST = 5  # frames that are not looked at closely after one that was not smaller
 SURE = 4  # clear frames in a row that must agree on a first or a larger field: one alone may be lit beyond its rim
 RIMLESS = 30  # so many for a larger one without a rim, as with light up to the border of the frame
 _FULL = 0.98  # of its rectangle: a field without a rim
@@ -47,6 +48,7 @@ class LearnedField:
         self._returned = 0  # ... and how many frames show it again
         self._smaller: Field | None = None  # what the last frame said of a smaller field, ...
         self._run = 0  # ... and how many agreed
+        self._rest = 0  # frames that are not looked at so closely: it takes as long as grading one
 
     def of(self, frame: Frame) -> Field | None:
         """The known field where the frame shows a part of it, or something smaller elsewhere; its own otherwise."""
@@ -111,7 +113,11 @@ class LearnedField:
         if not _is_whole(own, known):
             self._smaller, self._run = None, 0
             return False
+        if self._rest:
+            self._rest -= 1
+            return False
         size = size_since(view, frame, own.crop)
+        self._rest = 0 if size == "smaller" else _REST
         if size == "unknown":
             return False
         before, self._smaller = self._smaller, own
