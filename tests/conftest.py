@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -191,3 +193,10 @@ def evaluated(tiny_run: Any) -> dict[str, Any]:
         patch.setattr(evaluate, "good_photographs", lambda sets: good(sets)[:2])
         recipe = load_recipe(str(tiny_run.recipe))
         return evaluate.evaluate(recipe, tiny_run.data, tiny_run.run, default_model())
+
+
+# Commands that a test sends signals to must not inherit that they are ignored, as behind nohup or in the background.
+for _number, _way in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(_number, _way)
