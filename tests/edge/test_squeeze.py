@@ -35,3 +35,15 @@ def test_a_squeezed_eye_keeps_a_verdict_that_is_worth_something() -> None:
     squeezed = np.asarray(cv2.resize(eye, None, fx=0.8, fy=1, interpolation=cv2.INTER_AREA), np.uint8)
     with QualityModel.load(threads=1) as model:
         assert model.assess(squeezed).verdict in ("good", "usable")
+
+
+def test_a_field_a_little_off_the_middle_is_found_when_it_is_stretched() -> None:
+    eye = phantom_frame(3)
+    shift = round(0.06 * min(eye.shape[:2]))
+    moved = np.roll(eye, shift, axis=1)
+    moved[:, :shift] = 0
+    size = round(eye.shape[1] * 1.333), eye.shape[0]
+    stretched = np.asarray(cv2.resize(moved, size, interpolation=cv2.INTER_AREA), np.uint8)
+    truth = cv2.resize(masked(find_field(moved), eye.shape).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    found = masked(find_field(stretched), stretched.shape)
+    assert (found & truth).sum() / (found | truth).sum() >= 0.95
