@@ -61,6 +61,7 @@ def open_chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:
         pytest.skip("no chromium with chromedriver here (Debian: chromium, chromium-driver): NO PAGE WAS DRIVEN")
+    pytest.importorskip("selenium", reason="selenium is not installed: NO PAGE WAS DRIVEN")
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
