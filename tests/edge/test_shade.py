@@ -169,3 +169,15 @@ def test_a_rim_that_still_shows_dimly_is_the_rim() -> None:
     lit = np.hypot(x - whole.crop.x - half, y - whole.crop.y - half) < 0.75 * half
     dim = np.asarray(EYES[3] * np.where(lit, 1.0, 0.12)[:, :, None], np.uint8)
     assert overlap(find_field(dim), whole, dim.shape[:2]) >= 0.9
+
+
+@pytest.mark.parametrize(("wide", "high"), [(0.5, 0.8), (0.8, 0.5), (0.7, 0.9)])
+@pytest.mark.parametrize("dim", [0.06, 0.12])
+def test_an_ellipse_of_light_on_a_round_field_is_no_squeezed_field(wide: float, high: float, dim: float) -> None:
+    y, x = np.mgrid[: EYES[3].shape[0], : EYES[3].shape[1]]
+    whole = find_field(EYES[3])
+    assert whole is not None
+    half = whole.crop.side / 2
+    lit = np.hypot((x - whole.crop.x - half) / wide, (y - whole.crop.y - half) / high) < half
+    spot = np.asarray(EYES[3] * np.where(lit, 1.0, dim)[:, :, None], np.uint8)
+    assert overlap(find_field(spot), whole, spot.shape[:2]) >= 0.95
