@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ from edge.model import QualityModel
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
-SHAPES = ("straight", "crescent", "disc", "moon", "square", "corner", "wavy")
+SHAPES = ("straight", "crescent", "disc", "moon", "lune", "square", "corner", "wavy")
 SHARES, SOFT, LIGHT = (0.35, 0.5), (0.0, 0.02, 0.05, 0.1, 0.15), (0.0, 0.06, 0.12)
 GAINS = (1.6, 2.0, 2.6, 3.5)
 
@@ -54,7 +55,8 @@ def shadowed(picture: Picture, shape: str, angle: float, share: float, soft: flo
     Args:
         picture: uint8 BGR (H, W, 3), with a field.
         shape: ``straight``, ``crescent`` (all that is far from a point beyond the rim), ``disc``, ``moon`` (all beyond
-            a circle as large as the field, off its middle), ``square`` (all around one), ``corner`` or ``wavy``.
+            a circle as large as the field, off its middle), ``lune`` (all around a circle that touches the rim from
+            inside), ``square`` (all around one), ``corner`` or ``wavy``.
         angle: where it comes from.
         share: of the field that it takes.
         soft: width of its edge, as a share of the field's diameter.
@@ -94,6 +96,8 @@ def depth_of(
         moves = np.linspace(0.0, 2.0, 81)
         moved = next((m for m in moves if (np.hypot(along - m, across)[inside] > 1).mean() >= share), 2.0)
         return np.hypot(along - moved, across)
+    if shape == "lune":
+        return np.hypot(along - 1 + math.sqrt(1 - share), across)
     if shape == "square":
         return np.maximum(np.abs(along - 0.2), np.abs(across))
     if shape == "corner":

@@ -9,7 +9,7 @@ the circle with the sharpest rim, and sets its radius where the rim is steepest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge.cuts import Channel
 from edge.outline import best_outline
 from edge.rim import Outline
+from edge.shade import may_be_spot
 from edge.squeeze import squeeze_of
 
 Mask = NDArray[np.uint8]
@@ -45,10 +46,14 @@ class Field:
     Attributes:
         crop: the square around the field, in frame pixels.
         mask: uint8 (256, 256) over the crop, 255 where it shows the field, 0 elsewhere.
+        aside: it is small and far from the middle of the frame: it may be what a shadow leaves of a larger field.
+        spot: a field that is ``aside``, where all of the frame is the field because of that.
     """
 
     crop: Crop
     mask: NDArray[np.uint8]
+    aside: bool = False
+    spot: Field | None = None
 
     def on_grid(self, grid: int) -> NDArray[np.bool_]:
         """The mask on a grid of ``grid`` x ``grid`` cells: True where at least half of the cell is field."""
@@ -83,7 +88,18 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
         undone = best_outline(np.asarray(cv2.resize(light, (wide, light.shape[0]), interpolation=cv2.INTER_AREA)))
         if undone is not None:
             return _to_frame(undone, (factor * light.shape[1] / wide, factor), (height, width))
-    return _to_frame(outline, (factor, factor), (height, width))
+    field = _to_frame(outline, (factor, factor), (height, width))
+    return replace(field, aside=may_be_spot(outline, *light.shape))
+
+
+def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
+    """The same, for one frame that is all there is to judge by: all of it where the field may be a spot of light."""
+    field = find_field(frame)
+    if field is None or not field.aside:
+        return field
+    height, width = frame.shape[:2]
+    around = float(np.hypot(height, width))
+    return replace(field_of_circle(width / 2, height / 2, around, (height, width)), spot=field)
 
 
 def is_blank(frame: NDArray[np.uint8]) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError, MisfitError
-from edge.field import MASK_SIZE, Crop, Field, field_of_circle, find_field, is_blank
+from edge.field import MASK_SIZE, Crop, Field, field_of_circle, find_sure_field, is_blank
 from edge.images import read_image
 from edge.learned_field import LearnedField
 from edge.manifest import LEAST_RADIUS
@@ -47,7 +47,7 @@ class OwnField:
         return "frame"
 
     def of(self, frame: Frame) -> Field | None:
-        return find_field(frame)
+        return find_sure_field(frame)
 
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """Nothing is kept from one frame to the next."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field import MASK_SIZE, Field, find_field
+from edge.field import MASK_SIZE, Field, find_field, find_sure_field
 from edge.magnified import View, size_since, view_of
 
 _RASTER = 96  # cells along the long side of a frame, to compare two fields on
@@ -52,9 +52,11 @@ class LearnedField:
 
     def of(self, frame: Frame) -> Field | None:
         """The known field where the frame shows a part of it, or something smaller elsewhere; its own otherwise."""
-        own, known = find_field(frame), self._known
-        if own is None or known is None or frame.shape[:2] != self._size:
-            return own
+        known = self._known
+        if known is None or frame.shape[:2] != self._size:
+            return find_sure_field(frame)
+        if (own := find_field(frame)) is None:
+            return None
         if share_within(known, own, self._size) >= _SAME:
             return own  # a frame that shows the whole field tells its place best
         part = share_within(own, known, self._size) >= _SAME

@@ -1,4 +1,4 @@
-"""Whether a field that was given is plainly not where the retina is, which is said once."""
+"""Whether a field is plainly not where the retina is, the one that was given or the one that was taken: said once."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _EMPTY = 0.25  # share of the field in which nothing is lit: a shadow does that 
 _SURE = 30  # clear frames that are so, from which it is said before the last one
 _FITS = 20  # clear frames that the field fits, from which nobody looks any more
 _MOST = 60  # frames that are graded a second time for this, at most
+_SPOTS = 3  # frames with a clear retina far from the middle, from which it is said
 
 
 class Placement:
@@ -68,9 +69,36 @@ class Placement:
         self._done = True
         if self._own is None:
             return
-        crop = self._own.crop
-        about = f"circle:{crop.x + crop.side / 2:.0f},{crop.y + crop.side / 2:.0f},{crop.side / 2:.0f}"
         self._tell(
             f"the field {self._setting} {what}: give the camera's whole field (a clear frame shows it at about "
-            f"{about}), or frame, with which each frame tells it."
+            f"{_circle(self._own)}), or frame, with which each frame tells it."
         )
+
+
+class Spots:
+    """Frames refused because their light is far from the middle, that would be good if that were all of the field.
+
+    Args:
+        tell: told one sentence, once.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._looks, self._clear = 0, 0
+
+    def look(self, spot: Field, within: Callable[[Field], Assessment]) -> None:
+        """Look at the spot of light of a frame that was refused; ``within`` grades the frame in another field."""
+        if self._clear >= _SPOTS or self._looks >= _MOST:
+            return
+        self._looks += 1
+        self._clear += within(spot).verdict in ("good", "usable")
+        if self._clear == _SPOTS:
+            self._tell(
+                f"{_SPOTS} frames were refused whose light is a clear circle far from the middle of the frame, as a "
+                f"shadow may leave it: if that is all that the camera shows, give the field (about {_circle(spot)})."
+            )
+
+
+def _circle(field: Field) -> str:
+    crop = field.crop
+    return f"circle:{crop.x + crop.side / 2:.0f},{crop.y + crop.side / 2:.0f},{crop.side / 2:.0f}"

@@ -22,7 +22,7 @@ from edge.field import Field
 from edge.frame import prepare
 from edge.fundus import shows_retina
 from edge.known_field import Circle, FieldOfView, Mask, field_setting
-from edge.misplaced import Placement
+from edge.misplaced import Placement, Spots
 from edge.pooling import quality_score, region_weights, regions_of, score_of
 
 log = logging.getLogger("efiqa-edge")
@@ -45,6 +45,7 @@ class QualityModel:
         self.warn: Callable[[str], None] = log.warning  # told once if the field that was given is plainly wrong
         given = isinstance(self.field, (Circle, Mask))
         self._placement = Placement(str(self.field), lambda words: self.warn(words)) if given else None
+        self._spots = Spots(lambda words: self.warn(words))
         self._closed = False
 
     @classmethod
@@ -123,12 +124,17 @@ class QualityModel:
             spent = (time.perf_counter() - start) * 1000
             nothing = np.ones((self.manifest.grid, self.manifest.grid), np.float32)
             return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0), coverage=0.0)
+
+        def within(other: Field) -> Assessment:
+            return self._within(frame, other, time.perf_counter())
+
         assessment = self._within(frame, field, start)
         if assessment.verdict in ("good", "usable"):
             self.field.learn(frame, field, assessment.coverage)
         if self._placement is not None:
-            again = time.perf_counter
-            self._placement.look(frame, field, assessment.verdict, lambda own: self._within(frame, own, again()))
+            self._placement.look(frame, field, assessment.verdict, within)
+        elif field.spot is not None:
+            self._spots.look(field.spot, within)
         return assessment
 
     def _within(self, frame: NDArray[np.uint8], field: Field, start: float) -> Assessment:

@@ -31,6 +31,7 @@ _ASTRAY = 0.15  # of the smaller side of the frame: a field whose middle is fart
 _IN_FRAME = 0.85  # ... if its edge is soft, or less than that of its circle is in the frame
 _SMALL = 0.8  # of the largest circle in the frame: a field with a soft edge and less area is suspicious
 _ASIDE, _SMALLISH, _HARDLY_SHARP = 0.05, 1.2, 0.65  # and an odd one, whose edge is no sharper than that
+_FAR_ASIDE = 0.085  # in a straight line: an odd one farther out may be a spot of light, however sharp its edge
 _NO_CIRCLE, _RIM = 0.6, 0.85  # with less of the outline on the circle, and less of the circle a rim: another shape
 _BESIDE = 3.5  # reduced pixels on either side of a rim between which the light falls by half
 _ROUND_PART = 0.3  # share of the outline that is on no straight side: less does not tell its shape
@@ -66,6 +67,14 @@ def behind_shadow(brightness: Channel, best: Outline, dimmest: Outline | None) -
     ):
         return _frame_of(best, height, width)
     return best
+
+
+def may_be_spot(outline: Outline, height: int, width: int) -> bool:
+    """Whether a circle is so far aside, and so small, that it may be a spot of light, though its edge is like a rim."""
+    if outline.whole:
+        return False
+    away = float(np.hypot(outline.x - width / 2, outline.y - height / 2)) / min(height, width)
+    return away > _FAR_ASIDE and _size(outline, height, width) < _SMALLISH
 
 
 def _is_plain(brightness: Channel, best: Outline, dimmest: Outline | None) -> bool:

@@ -100,8 +100,8 @@ def test_a_rate_can_be_fixed_and_the_table_says_what_came_of_it(labels: Path, tm
     assert both.returncode == 2
     assert "not both" in both.stderr
     for wrong, said in (
-        (default_model(), "which is not changed"),
-        (tmp_path / "no" / "x.efiqa", "a folder that exists"),
+        (default_model(), "it is an input"),
+        (tmp_path / "no" / "x.efiqa", "there is no folder"),
     ):
         done = edge_calibrate("thresholds", default_model(), "--labels", labels, "-o", wrong)
         assert done.returncode == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,3 +183,34 @@ def test_an_ellipse_of_light_on_a_round_field_is_no_squeezed_field(wide: float, 
     lit = np.hypot((x - whole.crop.x - half) / wide, (y - whole.crop.y - half) / high) < half
     spot = np.asarray(EYES[3] * np.where(lit, 1.0, dim)[:, :, None], np.uint8)
     assert overlap(find_field(spot), whole, spot.shape[:2]) >= 0.95
+
+
+def lune(share: float) -> Any:
+    """All around a circle that touches the rim from inside: what is left is round, and not in the middle."""
+    aside = 1 - (1 - share) ** 0.5
+    return lambda angle, y, x: np.hypot(x - aside * np.cos(angle), y - aside * np.sin(angle))
+
+
+@pytest.mark.parametrize("seed", EYES)
+@pytest.mark.parametrize("share", [0.35, 0.5])
+@pytest.mark.parametrize("soft", [0.0, 0.03])
+def test_a_round_spot_of_light_far_from_the_middle_is_not_good(
+    model: QualityModel, seed: int, share: float, soft: float
+) -> None:
+    for angle in (0.3, 1.9, 3.1, 5.0):
+        found = model.assess(shadowed(EYES[seed], lune(share), angle, share, soft, 0.0))
+        assert found.verdict not in ("usable", "good"), angle
+
+
+def test_a_camera_whose_field_is_there_is_told_how_to_say_so() -> None:
+    spot = shadowed(EYES[3], lune(0.4), 0.0, 0.4, 0.0, 0.0)
+    told: list[str] = []
+    with QualityModel.load(threads=1) as model:
+        model.warn = told.append
+        for _ in range(5):
+            assert model.assess(spot).verdict == "reject"
+    [line] = told
+    given = re.search(r"circle:[\d,]+", line)
+    assert given is not None
+    with QualityModel.load(threads=1, field=given.group()) as model:
+        assert model.assess(spot).verdict in ("usable", "good")

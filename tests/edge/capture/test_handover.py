@@ -308,6 +308,7 @@ def test_a_name_that_nobody_answers_for_keeps_no_session_from_ending(
 
     monkeypatch.setattr(handover_module, "_LAST_S", 0.5)
     monkeypatch.setattr(socket, "getaddrinfo", hang)
+    before = set(threading.enumerate())
     reports: list[str] = []
     giving = HandOver(read_target("http://localhost:9/dicom-web"), reports.append, lambda note: None)
     giving.take(dicom_file(tmp_path / "one.dcm"))
@@ -315,7 +316,7 @@ def test_a_name_that_nobody_answers_for_keeps_no_session_from_ending(
     giving.close()
     assert len(reports) == 1
     # The interpreter waits at its end for every thread that is no daemon, those of executors included.
-    assert all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
+    assert all(thread.daemon for thread in set(threading.enumerate()) - before)
     go_on.set()
 
 
