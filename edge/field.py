@@ -47,7 +47,7 @@ class Field:
         crop: the square around the field, in frame pixels.
         mask: uint8 (256, 256) over the crop, 255 where it shows the field, 0 elsewhere.
         aside: it is small and far from the middle of the frame: it may be what a shadow leaves of a larger field.
-        spot: a field that is ``aside``, where all of the frame is the field because of that.
+        spot: a field that is ``aside``, where this one was taken in its place.
     """
 
     crop: Crop
@@ -93,13 +93,18 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
 
 
 def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
-    """The same, for one frame that is all there is to judge by: all of it where the field may be a spot of light."""
+    """The same, for one frame that is all there is to judge by.
+
+    Where the field may be a spot of light, it is the circle around the middle of the frame that holds the spot:
+    cameras have their field there.
+    """
     field = find_field(frame)
     if field is None or not field.aside:
         return field
     height, width = frame.shape[:2]
-    around = float(np.hypot(height, width))
-    return replace(field_of_circle(width / 2, height / 2, around, (height, width)), spot=field)
+    crop, half = field.crop, field.crop.side / 2
+    away = float(np.hypot(crop.x + half - width / 2, crop.y + half - height / 2))
+    return replace(field_of_circle(width / 2, height / 2, half + away, (height, width)), spot=field)
 
 
 def is_blank(frame: NDArray[np.uint8]) -> bool:
