@@ -6,9 +6,9 @@ FFmpeg stops at some of them as if the file were over, and jumps over others wit
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from edge.camera.ffmpeg_log import ffmpeg_says
 from edge.errors import first_line
 
 if TYPE_CHECKING:
@@ -20,18 +20,6 @@ _FIRST_LEAP_S, _LONGEST_LEAP_S = 0.1, 600.0  # how far behind a broken place to 
 _WORTH_A_LOOK_S = 0.5  # of a promised duration
 _WARY = 16  # packets that FFmpeg may hold back to put their times in order
 _MOST_LOST = 100_000  # frames between two packets; a time that says more is itself broken
-
-
-@contextlib.contextmanager
-def ffmpeg_says(av: Any, level: int) -> Iterator[list[tuple[int, str, str]]]:
-    """What FFmpeg writes to its log in this thread meanwhile, as level, who and what."""
-    before = av.logging.get_level()
-    av.logging.set_level(level)
-    try:
-        with av.logging.Capture() as said:
-            yield said
-    finally:
-        av.logging.set_level(before)
 
 
 class Packets:

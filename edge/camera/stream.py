@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from edge.camera.ffmpeg_log import ffmpeg_says
 from edge.camera.lossy import Counter, method_of_codec
-from edge.camera.packets import Packets, ffmpeg_says
+from edge.camera.packets import Packets
 from edge.camera.shape import check_size, sane_aspect
 from edge.camera.whole import Picture, WholeFrames, damaged
 from edge.errors import EdgeError, first_line

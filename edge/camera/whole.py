@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.camera.ffmpeg_log import ffmpeg_says
 from edge.camera.jpeg import whole_jpeg
-from edge.camera.packets import ffmpeg_says
 from edge.camera.shape import check_size, with_square_pixels
 
 if TYPE_CHECKING:

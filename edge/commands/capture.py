@@ -165,7 +165,7 @@ def capture(
     with contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no more sense.
-        teller = closing.enter_context(Teller(json_lines, stop.set if out is None and not web else _nothing))
+        teller = closing.enter_context(Teller(json_lines, stop.set if out is None and not web else None))
         try:
             camera = open_camera(source, _wish(mode), teller.note, stop)
         except OpeningStopped:
@@ -250,10 +250,6 @@ def _close(words: list[str], teller: Teller, json_lines: bool, interrupted: bool
     if not teller.words.flush():
         os._exit(code)  # everything is kept, and the interpreter would wait for that terminal for ever
     raise typer.Exit(code)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Teller) -> None:

@@ -14,15 +14,16 @@ from collections.abc import Callable
 
 _MOST_LIVE = 256  # lines of frames that wait: eight seconds at 30 fps
 _MOST_MISSED = 10_000  # dropped ones that may still turn out to be of a kept frame: far more than a capture goes back
-_STILL_S = 5.0  # at the end a reader may stand still so long,
-_LAST_S = 30.0  # and read for so long in all
+_STILL_S = 2.0  # at the end a reader may stand still so long: then live lines are dropped,
+_LAST_S = 30.0  # and for the others it has so long in all
 
 
 class Printing:
     """Prints lines in their order. Where they are not read, the oldest live ones are dropped, and no others.
 
     Attributes:
-        dropped: live lines that were dropped, and not printed later.
+        dropped: lines that were dropped, and not printed later: live ones, and at the end all that nobody took.
+        lost: how many of them were of what was kept.
         ended: why nothing is printed any more; None as long as somebody reads.
     """
 
@@ -32,7 +33,7 @@ class Printing:
         Args:
             told: told once, from the printing thread, that printing has ended before its time.
         """
-        self.dropped = 0
+        self.dropped = self.lost = 0
         self.ended: OSError | None = None
         self._told = told
         self._lines: OrderedDict[int, tuple[int | None, str]] = OrderedDict()  # by number, with the frame of a live one
@@ -41,6 +42,7 @@ class Printing:
         self._number = 0
         self._moved = time.monotonic()  # when a line was last taken
         self._closing = self._stopped = False
+        self._keeping = False  # the line that is being printed is one that is never dropped
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="printing", daemon=True)
         self._thread.start()
@@ -74,19 +76,32 @@ class Printing:
                     self._live.remove(next(each for each in self._live if self._lines[each][0] == index))
 
     def close(self) -> None:
-        """Wait until all is read, but not for a reader that stands still."""
+        """Wait until all is read, and for a reader that stands still (a full pipe looks so) for what was kept."""
         with self._changed:
             self._closing = True
             self._moved = time.monotonic()
             self._changed.notify_all()
         end = time.monotonic() + _LAST_S
-        while self._thread.is_alive() and time.monotonic() < min(end, self._moved + _STILL_S):
+        while self._thread.is_alive() and time.monotonic() < end:
+            if time.monotonic() > self._moved + _STILL_S and not self._drop_live():
+                break
             self._thread.join(0.05)
         with self._changed:
             self._stopped = True
-            self.dropped += len(self._lines)
+            self._drop_live()
+            self.lost = len(self._lines)
+            self.dropped += self.lost
             self._lines.clear()
+        self._thread.join(_STILL_S)  # what it had begun is whole by now, or given up
+
+    def _drop_live(self) -> bool:
+        """Whether something is left: lines that are never dropped, or one of them in the making."""
+        with self._changed:
+            for number in self._live:
+                del self._lines[number]
+            self.dropped += len(self._live)
             self._live.clear()
+            return bool(self._lines) or self._keeping
 
     def _append(self, index: int | None, line: str) -> None:
         if self.ended is not None or self._stopped:
@@ -100,8 +115,10 @@ class Printing:
     def _work(self) -> None:
         try:
             while (line := self._next()) is not None:
-                _print(line, lambda: self._stopped)
+                whole = _print(line, lambda: self._stopped)
                 self._moved = time.monotonic()
+                with self._changed:
+                    self.dropped += not whole
         except OSError as error:
             with self._changed:
                 self.ended = error
@@ -115,30 +132,35 @@ class Printing:
             self._changed.wait_for(lambda: self._lines or self._closing)
             if not self._lines:
                 return None
-            number, (_, line) = self._lines.popitem(last=False)
+            number, (frame, line) = self._lines.popitem(last=False)
+            self._keeping = frame is None or number not in self._live
             if self._live and self._live[0] == number:
                 self._live.popleft()
             return line
 
 
-def _print(line: str, given_up: Callable[[], bool]) -> None:
-    """A whole line. Past Python's own buffer: a thread that stands in there cannot be left behind at the end."""
+def _print(line: str, given_up: Callable[[], bool]) -> bool:
+    """Print a line; False where that was given up.
+
+    Past Python's own buffer: a thread that stands in there cannot be left behind at the end.
+    """
     if sys.stdout is None:
-        return
+        return True
     try:
         descriptor = sys.stdout.fileno()
     except (io.UnsupportedOperation, ValueError):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-        return
+        return True
     rest = memoryview(f"{line}\n".encode())
     while rest:
         if not _is_ready(descriptor):
             if given_up():
-                return
+                return False
             continue
         with contextlib.suppress(BlockingIOError):
             rest = rest[os.write(descriptor, rest) :]
+    return True
 
 
 def _is_ready(descriptor: int) -> bool:

@@ -26,12 +26,12 @@ class Teller:
         words: what people are told.
     """
 
-    def __init__(self, json_lines: bool, alone: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, json_lines: bool, alone: Callable[[], None] | None = None) -> None:
         """Set up.
 
         Args:
             json_lines: whether to print lines of JSON.
-            alone: called, from another thread, once nobody reads these any more.
+            alone: called, from another thread, once nobody reads these any more; None where the session then goes on.
         """
         self.preview: Preview | None = None
         self.troubles = False
@@ -89,7 +89,8 @@ class Teller:
             dropped = self._printing.dropped
             if dropped and self._printing.ended is None:
                 lines = "1 line" if dropped == 1 else f"{dropped} lines"
-                self._say(f"note: {lines} of --json dropped: the reader was too slow; nothing else waited for it")
+                kept = f", {self._printing.lost} of them of what was kept" if self._printing.lost else ""
+                self._say(f"note: {lines} of --json dropped{kept}: the reader was too slow; nothing else waited for it")
         self.words.flush()
 
     def _say(self, words: str) -> None:
@@ -110,8 +111,9 @@ class Teller:
 
     def _unread(self, error: OSError) -> None:
         if not isinstance(error, BrokenPipeError):
-            self.report(f"{unprinted(error)}; the session goes on.")
-        self._alone()
+            self.report(f"{unprinted(error)}; the session {'goes on' if self._alone is None else 'ends'}.")
+        if self._alone is not None:
+            self._alone()
 
 
 def _found(graded: Graded) -> dict[str, object]:

@@ -103,6 +103,46 @@ def test_a_reader_that_never_reads_again_is_not_waited_for(
     assert all(json.loads(each) for each in got.rpartition("\n")[0].splitlines())
 
 
+def test_what_was_kept_waits_for_a_reader_that_a_full_pipe_hides(
+    pipe: tuple[int, IO[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, output = pipe
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(module, "_STILL_S", 0.2)
+    printing = Printing(lambda error: None)
+    for index in range(250):
+        printing.live(index, line(index))
+    printing.kept(200, line(200))
+    printing.keep("end")
+    closing = threading.Thread(target=printing.close)
+    closing.start()
+    closing.join(2)
+    assert closing.is_alive()  # ten times as long as for live lines
+    thread, got = read_all(reading)
+    closing.join(60)
+    thread.join(60)
+    assert {"end", line(200)} <= set(got)
+    assert printing.dropped == 251 - len(got) > 100
+    assert printing.lost == 0
+
+
+def test_at_last_what_was_kept_is_given_up_and_counted(
+    pipe: tuple[int, IO[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, output = pipe
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(module, "_STILL_S", 0.2)
+    monkeypatch.setattr(module, "_LAST_S", 1.0)
+    printing = Printing(lambda error: None)
+    for index in range(100):
+        printing.keep(line(index))
+    printing.close()
+    os.set_blocking(reading, False)
+    whole = os.read(reading, 65536).decode().count("\n")
+    assert printing.dropped == 100 - whole
+    assert printing.lost in (printing.dropped, printing.dropped - 1)  # one may have been in the making
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_one_that_leaves_ends_the_printing_and_is_told_of_once(
     pipe: tuple[int, IO[str]], full: bool, monkeypatch: pytest.MonkeyPatch
