@@ -74,7 +74,7 @@ def may_be_spot(outline: Outline, height: int, width: int) -> bool:
     if outline.whole:
         return False
     away = float(np.hypot(outline.x - width / 2, outline.y - height / 2)) / min(height, width)
-    return away > _FAR_ASIDE and _size(outline, height, width) < _SMALLISH
+    return away > _FAR_ASIDE and _size(outline, height, width) < _SMALLISH + away - _FAR_ASIDE
 
 
 def _is_plain(brightness: Channel, best: Outline, dimmest: Outline | None) -> bool:
