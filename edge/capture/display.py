@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -16,11 +17,12 @@ from rich.text import Text
 from edge.assessment import shown_score
 from edge.capture.loop import Counts, Graded
 from edge.capture.session import Session
-from edge.capture.storage import VIDEO, stem_of
+from edge.capture.storage import LINES, VIDEO, stem_of
 
 _COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 _REFRESH_S = 0.1
 _WORTH_TELLING = 0.02  # a source that took so much longer or shorter than its own time is said to
+_NAMED = 8  # files of a session that are named one by one
 _JITTER_S = 0.1  # what a single frame's grading may add or take
 
 
@@ -85,7 +87,7 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
     if counts.lost:
         lines.append(f"the camera was lost and sought again {counts.lost} times")
     if session is not None:
-        lines.append("made: " + ", ".join(str(path) for path in session.files))
+        lines.append("made: " + _made(session))
     if session is not None and session.captured:
         lines += [f"captured: {picture}" for picture in session.captured]
     elif best is None:
@@ -97,6 +99,14 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
     else:
         lines.append(_what_to_open(session, session.saved))
     return lines
+
+
+def _made(session: Session) -> str:
+    names = [str(path) for path in session.files]
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    whole = [name for name in names if Path(name).name in (VIDEO, LINES)]
+    return ", ".join(whole) + f" and {len(names) - len(whole)} files of the frames kept in {session.folder}"
 
 
 def _what_to_open(session: Session, saved: Graded) -> str:

@@ -188,6 +188,8 @@ def capture(
         if target is not None and out is not None:
             giving = closing.enter_context(contextlib.closing(HandOver(target, teller.report, teller.note)))
             giving.take_left_over(out)
+        elif out is not None and left_over(out):
+            teller.note(f"DICOM files of earlier sessions in {out} wait to be handed over; --hand-over sends them")
         if out is not None:
             session = closing.enter_context(
                 Session(

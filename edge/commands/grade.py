@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +17,7 @@ from rich.text import Text
 
 from edge.assessment import Verdict, shown_score
 from edge.camera.quiet import quiet_opencv
+from edge.capture.storage import LINES
 from edge.commands import cli
 from edge.commands.endings import Printed
 from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
@@ -73,6 +76,8 @@ def grade(
     debug: cli.Debug = False,
 ) -> None:
     """Parse, grade, print."""
+    if json_lines and csv is not None and _is_stdout(csv):
+        raise typer.BadParameter("rows go to stdout once: leave out --json or --csv", param_hint="--csv")
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     passed = passed_over(paths)
@@ -146,9 +151,20 @@ def _check_outputs(csv: Path | None, maps: Path | None, stems: list[Path], input
     except OSError as error:
         raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
     given = {key_of(path) for path in inputs if path is not None}
+    for folder in {(maps / stem).parent for stem in stems}:
+        if (folder / LINES).exists():
+            raise EdgeError(f"{folder} holds a session of edge-capture, whose maps would be lost: give another folder.")
     for picture in (picture_of(maps / stem, kind) for stem in stems for kind in ("map", "overlay")):
         if key_of(picture) in given:
             raise EdgeError(f"{picture} is an input, which its picture would overwrite: give another folder of maps.")
+
+
+def _is_stdout(path: Path) -> bool:
+    try:
+        same = os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):
+        return False
+    return same and not path.samefile(os.devnull)
 
 
 def _keep(csv: Path, rows: list[tuple[str, str, str, str]]) -> None:

@@ -471,6 +471,8 @@ def test_automatic_capture_keeps_what_fired_and_its_runners_up(tmp_path: Path) -
     events = [json.loads(line) for line in done.stdout.splitlines() if '"event"' in line]
     assert [Path(event["file"]).exists() for event in events if event["event"] == "captured"] == [True] * len(told)
     assert done.stderr.count("captured: ") == len(told)
+    [made] = [line for line in done.stderr.splitlines() if line.startswith("made: ")]
+    assert made.count(str(out)) == (2 if len(told) > 1 else 5)  # many files are counted, not named
 
 
 def test_a_signal_captures_the_frame_at_hand(long_clip: Path, tmp_path: Path) -> None:

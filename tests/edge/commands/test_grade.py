@@ -459,6 +459,27 @@ def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path: Path, run:
     assert path.read_bytes() == before
 
 
+def test_maps_do_not_replace_those_of_a_session(tmp_path: Path, run: Any) -> None:
+    image = save(tmp_path / "eye.png", eye())
+    (tmp_path / "session" / "session.jsonl").parent.mkdir()
+    (tmp_path / "session" / "session.jsonl").write_text("{}\n")
+    code, out, err = run(image, "--maps", tmp_path / "session")
+    assert (code, out) == (1, "")
+    assert "holds a session of edge-capture" in err
+    assert [path.name for path in (tmp_path / "session").iterdir()] == ["session.jsonl"]
+
+
+@pytest.mark.parametrize("where", ["/dev/stdout", "rows"])
+def test_rows_go_to_stdout_once(tmp_path: Path, where: str) -> None:
+    image, path = save(tmp_path / "eye.png", eye()), "/dev/stdout" if where == "/dev/stdout" else tmp_path / "rows"
+    with (tmp_path / "rows").open("w") as rows:
+        command = [sys.executable, "-m", "edge.commands.grade", image, "--json", "--csv", path]
+        done = subprocess.run(list(map(str, command)), stdout=rows, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert "leave out --json or --csv" in done.stderr
+    assert (tmp_path / "rows").read_text() == ""
+
+
 def test_exit_codes_of_wrong_arguments(tmp_path: Path, run: Any) -> None:
     assert run()[0] == 2
     assert run(tmp_path, "--threads", "0")[0] == 2

@@ -75,3 +75,13 @@ def test_the_list_of_processes_shows_no_password(tmp_path: Path) -> None:
             assert name.read_text().strip() == Path(sys.executable).name[:15]  # what pkill -x looks for
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_waits_for_an_archive_is_told_of_where_none_is_given(tmp_path: Path, waits: bool) -> None:
+    (tmp_path / "one.dcm").write_bytes(b"DICM")
+    if waits:
+        (tmp_path / ".one.dcm.waiting").touch()
+    code, said = invoke("--fast", "--no-video", "--out", tmp_path)
+    assert code == 0
+    assert ("--hand-over sends them" in said) is waits
