@@ -14,8 +14,17 @@ let words = {}, language = "en", state = null, history = [], socket = null, aske
 let session = null, kept = 0, lastFrame = 0, live = false, ended = false, waiting = null, audio = null, noted = null, hinted = "";
 
 // A link may bring the token behind a #, which no server and no log ever sees; nor does who looks at the screen.
-let brought = new URLSearchParams(location.hash.slice(1)).get("token");
-if (location.hash) window.history.replaceState(null, "", "/");
+let brought = bring();
+window.addEventListener("hashchange", () => { // a link that was opened in this very tab
+  brought = bring() ?? brought;
+  if (brought && $("door").open) unlock(brought);
+});
+
+function bring() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (location.hash) window.history.replaceState(null, "", "/");
+  return token;
+}
 
 // --- what a user has set, kept in this browser only
 const remembered = (key, otherwise) => { try { return localStorage.getItem(key) ?? otherwise; } catch { return otherwise; } };
@@ -104,17 +113,19 @@ async function key(given) {
 function knock() {
   link("connecting");
   if (!$("door").open) $("door").showModal();
+  if (brought) unlock(brought); // a link that came while another token was tried
+}
+
+async function unlock(given) {
+  $("door-said").textContent = "";
+  try {
+    if (await key(given)) { $("door").close(); $("token").value = ""; enter(); return; }
+    $("door-said").textContent = word("wrong");
+  } catch { $("door-said").textContent = word("failed"); }
 }
 
 $("door").addEventListener("cancel", (event) => event.preventDefault());
-$("login").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  $("door-said").textContent = "";
-  try {
-    if (await key($("token").value)) { $("door").close(); $("token").value = ""; enter(); return; }
-    $("door-said").textContent = word("wrong");
-  } catch { $("door-said").textContent = word("failed"); }
-});
+$("login").addEventListener("submit", (event) => { event.preventDefault(); unlock($("token").value); });
 
 const post = (path, body) =>
   fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });

@@ -158,6 +158,21 @@ def test_locked_camera_opens_with_its_token_only(demo: Start, page: Page) -> Non
     assert page.run("return location.href") == running.preview.url
 
 
+def test_a_link_with_the_token_opens_the_page_that_is_locked_in_this_tab(demo: Start, page: Page) -> None:
+    running = demo(Listen(port=0, token=TOKEN))
+    page.open(running.preview.url)
+    wait_for(lambda: page.find("#door").get_attribute("open") is not None)
+    # Only the part behind # differs, so the browser loads nothing.
+    page.browser.get(f"{running.preview.url}#token=another-horse-7391")
+    wait_for(lambda: page.text("door-said") == "This is not the token.")
+    assert page.run("return location.href") == running.preview.url
+    page.browser.get(f"{running.preview.url}#token={TOKEN}")
+    page.wait_live()
+    assert page.find("#door").get_attribute("open") is None
+    page.browser.get(f"{running.preview.url}#token={TOKEN}")  # which is open by now
+    wait_for(lambda: page.run("return location.href") == running.preview.url)
+
+
 def test_everything_has_a_name_for_a_screen_reader_and_fits_a_phone(demo: Start, page: Page) -> None:
     running = demo()
     page.open(running.preview.url)
