@@ -94,7 +94,7 @@ def compare_check(
     frames = phantom_frames().images
     with open_rival(SHIPPED if model is None else str(model), frames, None) as rival:
         assert rival.assess is not None
-        with Progress(console=err, transient=True) as bar:
+        with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
             task = bar.add_task("pairs", total=equals + planted)
             done = check(
                 rival.assess, equals, planted, percent / 100, rounds, lambda done: bar.update(task, completed=done)

@@ -119,7 +119,7 @@ def measure(source: str, seconds: float) -> Live:
 def _watch(session: subprocess.Popen[str], seconds: float) -> list[tuple[float, float]]:
     """Wait for the end of a session; its resident memory in MiB, and after how many seconds it held that."""
     memory: list[tuple[float, float]] = []
-    with Progress(console=err, transient=True) as progress:
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("session", total=seconds)
         began = time.monotonic()
         while session.poll() is None:

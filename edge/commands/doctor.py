@@ -52,7 +52,9 @@ def doctor(quick: Quick = False, as_json: cli.Json = False, debug: cli.Debug = F
 
 def _next(checks: Iterator[Finding]) -> Finding | None:
     """What the next check finds; the spinner is gone before it is told, as both may be on one terminal."""
-    with Progress(SpinnerColumn(), TextColumn("checking"), console=cli.err, transient=True) as progress:
+    with Progress(
+        SpinnerColumn(), TextColumn("checking"), console=cli.err, transient=True, disable=not cli.err.is_terminal
+    ) as progress:
         progress.add_task("")
         return next(checks, None)
 

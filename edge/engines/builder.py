@@ -86,7 +86,9 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
         _aim_at_dla(trt, builder, config, network, ways.dla)
     if ways.timing is not None:
         _use_timings(config, ways.timing)
-    with Progress(console=Console(stderr=True), transient=True) as progress, _interrupts_held() as interrupted:
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with bar as progress, _interrupts_held() as interrupted:
         if hasattr(trt, "IProgressMonitor"):
             monitor = _monitor(trt, progress, interrupted)  # held here: TensorRT keeps only a pointer
             config.progress_monitor = monitor
