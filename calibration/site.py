@@ -132,9 +132,13 @@ def _said(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
     digest = hashlib.sha256(labels.read_bytes()).hexdigest()[:12]
     wanted = "for balanced accuracy" if aim.fixed == "balance" else f"at {aim.fixed} {aim.rate:g}"
     return (
-        f"edge-calibrate thresholds {wanted}, {datetime.now(timezone.utc):%Y-%m-%d}, on {labels.name} "
+        f"edge-calibrate thresholds {wanted}, {datetime.now(timezone.utc):%Y-%m-%d}, on {_plain(labels.name)} "
         f"({of_each}; SHA-256 {digest})"
     )
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _metrics(before: dict[str, float], pooling_changed: bool, estimate: Rates | None) -> dict[str, float]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from edge.errors import EdgeError
 
+_LONGEST_TEXT = 2000  # letters
+
 
 def wrong(field: str, wanted: str) -> EdgeError:
     """The error of a field that is not what is wanted."""
@@ -21,9 +23,9 @@ def need(tree: dict[str, Any], field: str) -> Any:
 
 
 def mapping(value: Any, field: str) -> dict[str, Any]:
-    """A mapping whose keys are all text."""
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise wrong(field, "a mapping of names")
+    """A mapping whose keys are all plain text."""
+    if not isinstance(value, dict) or not all(isinstance(key, str) and _is_plain(key) for key in value):
+        raise wrong(field, "a mapping of plain names")
     return value
 
 
@@ -35,10 +37,14 @@ def sequence(value: Any, field: str) -> list[Any]:
 
 
 def text(value: Any, field: str) -> str:
-    """Text."""
-    if not isinstance(value, str):
-        raise wrong(field, "text")
+    """One line that may be shown on a terminal and written anywhere: no control characters, no half ones."""
+    if not isinstance(value, str) or not _is_plain(value):
+        raise wrong(field, f"one line of plain text of up to {_LONGEST_TEXT} letters")
     return value
+
+
+def _is_plain(value: str) -> bool:
+    return len(value) <= _LONGEST_TEXT and value.isprintable()
 
 
 def number(value: Any, field: str, span: tuple[float, float] = (-math.inf, math.inf)) -> float:

@@ -62,14 +62,18 @@ class Reference:
         """Output for a float32 input."""
         values: dict[str, Array] = {**self._graph.constants, self._graph.inputs[0][0]: tensor}
         try:
-            for step, node in enumerate(self._graph.nodes):
-                values[node.outputs[0]] = _OPERATIONS[node.kind](node, [values[name] for name in node.inputs if name])
-                for name in node.inputs:
-                    if self._last[name] == step and name not in self._kept:
-                        values.pop(name, None)
-            return np.asarray(values[self._graph.outputs[0][0]], dtype=np.float32)
+            with np.errstate(all="ignore"):  # infinity and what is no number pass through, as they do in a runtime
+                return self._computed(values)
         except (ValueError, KeyError, IndexError, TypeError) as error:  # a form of a known operation that is not known
             raise UnknownOperationError(f"the network cannot be computed: {type(error).__name__}: {error}") from error
+
+    def _computed(self, values: dict[str, Array]) -> NDArray[np.float32]:
+        for step, node in enumerate(self._graph.nodes):
+            values[node.outputs[0]] = _OPERATIONS[node.kind](node, [values[name] for name in node.inputs if name])
+            for name in node.inputs:
+                if self._last[name] == step and name not in self._kept:
+                    values.pop(name, None)
+        return np.asarray(values[self._graph.outputs[0][0]], dtype=np.float32)
 
 
 def _scale(node: Node, x: Array, given: list[Array]) -> tuple[Array, Array]:
@@ -143,8 +147,7 @@ def _reshape(node: Node, given: list[Array]) -> Array:
 
 
 def _sigmoid(node: Node, given: list[Array]) -> Array:
-    with np.errstate(over="ignore"):  # e^-x of a very negative x is infinite, and 1 / (1 + that) is 0
-        return np.asarray(1 / (1 + np.exp(-given[0])), np.float32)
+    return np.asarray(1 / (1 + np.exp(-given[0])), np.float32)  # of a very negative x: 1 / (1 + infinity)
 
 
 _OPERATIONS: dict[str, Callable[[Node, list[Array]], Array]] = {

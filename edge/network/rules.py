@@ -35,6 +35,7 @@ _FURTHEST = 8192  # pixels, for each of these
 _SIZES = {"FLOAT": 4, "UINT8": 1, "INT8": 1, "INT32": 4, "INT64": 8, "BOOL": 1, "FLOAT16": 2, "DOUBLE": 8}
 _DATA = "raw_data", "float_data", "int32_data", "int64_data", "double_data"
 _SETTINGS = {"FLOAT": "f", "INT": "i", "STRING": "s", "TENSOR": "t", "FLOATS": "floats", "INTS": "ints"}
+_LONGEST_NAME = 1000  # letters; exporters write the path through all modules
 _TOLD = {"name", "doc_string", "metadata_props"}
 _KNOWN = {
     "ModelProto": {"ir_version", "opset_import", "producer_name", "producer_version", "domain", "model_version",
@@ -102,8 +103,13 @@ def _only_known(message: Any) -> None:
             raise EdgeError(f"the network has {field.name} in it, which a bundle may not hold")
         if field.type == field.TYPE_STRING:  # protobuf gives bytes where it is no UTF-8
             values = [value] if isinstance(value, (str, bytes)) else value
-            if any(isinstance(each, bytes) for each in values):
-                raise EdgeError("the network has a name in it that is no text: it is damaged")
+            # Names go into the settings of other programs, a line each; only what is meant to be read has lines.
+            if not all(isinstance(each, str) and (field.name == "doc_string" or _is_name(each)) for each in values):
+                raise EdgeError("the network has a name in it that is no plain text: it is damaged")
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and text.isprintable()
 
 
 def _check_opset(model: onnx.ModelProto) -> None:
@@ -122,6 +128,12 @@ def _check_node(onnx: Any, node: Any) -> None:
         raise EdgeError(f"the network has the operator {whose}{_plain(kind)}, which a bundle may not hold")
     if len(node.input) > _MOST_INPUTS or len(node.output) > _MOST_INPUTS:
         raise EdgeError(f"the network has a node of type {kind} with more than {_MOST_INPUTS} inputs or outputs")
+    settings = {attribute.name: attribute for attribute in node.attribute}
+    # The onnx package writes a shape for each of these, into a list for each of those.
+    if kind == "Split" and "num_outputs" in settings and settings["num_outputs"].i != len(node.output):
+        raise EdgeError("the network has a Split into another number of parts than it has names for")
+    if len(settings) != len(node.attribute):
+        raise EdgeError(f"the network has a node of type {kind} with a setting twice")
     for attribute in node.attribute:
         _only_known(attribute)
         types = onnx.AttributeProto.AttributeType

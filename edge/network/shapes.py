@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import EdgeError, brief
+from edge.network.operands import check_operands, check_scale
 from edge.network.rules import LARGEST_NUMBER, MOST_RANK, parse_network, size_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
     graph, types, data = model.graph, {}, {}
     for tensor in graph.initializer:
         types[tensor.name] = onnx.helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
-        if len(tensor.raw_data) <= _BY_HEART:
+        if _is_small(tensor):
             data[tensor.name] = tensor
     for value in graph.input:
         types.setdefault(value.name, value.type)
@@ -98,6 +99,9 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
             types |= made
             if any(0 in found[name][0] for name in node.input if name) and node.op_type != "Resize":
                 raise EdgeError(f"the network gives nothing to {node.op_type}")
+            check_operands(node, [found[name][0] if name else None for name in node.input], found[node.output[0]][0])
+            if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[1] in data:
+                check_scale(node.op_type, data[node.input[1]])
     except EdgeError:
         raise
     except Exception as error:  # of many kinds, with no class in common
@@ -116,7 +120,7 @@ def _made_by(node: Any, opset: int, types: dict[str, Any], data: dict[str, Any])
     named = [name for name in node.input if name]
     inputs, known = {name: types[name] for name in named}, {name: data[name] for name in named if name in data}
     made: dict[str, Any] = onnx.shape_inference.infer_node_outputs(schema, node, inputs, known)
-    if node.op_type == "Constant" and node.attribute[0].name == "value":
+    if node.op_type == "Constant" and node.attribute[0].name == "value" and _is_small(node.attribute[0].t):
         data[node.output[0]] = node.attribute[0].t
     elif node.op_type == "Shape" and not node.attribute:
         sides = [side.dim_value for side in types[node.input[0]].tensor_type.shape.dim]
@@ -124,6 +128,11 @@ def _made_by(node: Any, opset: int, types: dict[str, Any], data: dict[str, Any])
     elif node.op_type == "Identity" and known:
         data[node.output[0]] = known[node.input[0]]
     return made
+
+
+def _is_small(tensor: Any) -> bool:
+    """Whether its values are known where it is used: each node that reads it gets a copy of them then."""
+    return bool(math.prod(tensor.dims) * size_of(tensor.data_type) <= _BY_HEART)
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -137,7 +146,7 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
     for tensor in model.graph.initializer:
-        if len(tensor.raw_data) <= _BY_HEART:
+        if _is_small(tensor):
             graph.initializer.append(tensor)
         elif tensor.name not in listed:
             graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from edge.bundle import MANIFEST, ONNX, default_model, read_bundle
 from edge.engines.cache import Built, Key, fetch, find, read_note, write_note
@@ -209,6 +210,19 @@ def test_a_number_of_a_manifest_is_what_it_looks_like() -> None:
         changed = manifest.replace(b"grid: ", b"grid: " + odd + b" #", 1)
         assert changed != manifest
         assert "grid" in of(changed)
+
+
+@pytest.mark.parametrize("odd", ["\\e[2J", "\\n", "\\0", "\\uD800", "\\x9b2J", "\\u202e", "x" * 3000])
+@pytest.mark.parametrize("field", ["name", "thresholds_from", "why_float", "trained_on", "made_with", "metrics"])
+def test_what_a_manifest_tells_may_be_shown_and_written_anywhere(field: str, odd: str) -> None:
+    """No escape for the terminal it is shown on, no line for the file it is written into, no half letter."""
+    told = f'"{odd}"'
+    text = {"trained_on": f"[{told}]", "made_with": f"{{{told}: '1'}}", "metrics": f"{{{told}: 1.0}}"}.get(field, told)
+    manifest = yaml.safe_load(shipped()[0])
+    manifest.pop(field)
+    said = of(yaml.safe_dump(manifest).encode() + f"{field}: {text}\n".encode())
+    assert field in said
+    assert said.isprintable()
 
 
 # The engine cache.

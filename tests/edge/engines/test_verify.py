@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
 from edge.bundle import Bundle, Golden, default_model, read_bundle, write_bundle
 from edge.engines.onnx_file import Node
@@ -144,3 +145,23 @@ def _golden_scores(engine: OpenVinoEngine, bundle: Bundle) -> list[tuple[int, fl
 
     model = QualityModel(bundle, engine)
     return [(seed, min(1.0, model.assess(golden_frame(seed)).score)) for seed in (0, 1)]
+
+
+def test_a_network_that_divides_by_nothing_is_computed_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    """Its numbers are the runtime's too, and are refused where they are used; numpy would warn of them."""
+    nodes = [
+        helper.make_node("Div", ["image", "nothing"], ["most"]),
+        helper.make_node("Mul", ["most", "nothing"], ["none"]),
+        helper.make_node("QuantizeLinear", ["none", "one"], ["rounded"]),
+        helper.make_node("DequantizeLinear", ["rounded", "one"], ["maps"]),
+    ]
+    info = helper.make_tensor_value_info
+    constants = [
+        numpy_helper.from_array(np.array(value, np.float32), name) for name, value in (("nothing", 0), ("one", 1))
+    ]
+    graph = helper.make_graph(
+        nodes, "odd", [info("image", 1, [1, 3, 8, 8])], [info("maps", 1, [1, 3, 8, 8])], constants
+    )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 18)])
+    run_onnx(model.SerializeToString(), np.ones((1, 3, 8, 8), np.float32))
+    assert list(recwarn) == []

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -227,6 +228,127 @@ def test_networks_that_are_not_what_a_bundle_holds(plain: onnx.ModelProto, chang
     model = copy.deepcopy(plain)
     change(model)
     assert refusal(model).isprintable()
+
+
+def breaks_lines(model: onnx.ModelProto) -> None:
+    """A configuration that this name is written into would have one line more."""
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = ["maps\n[property]\ncustom-lib-path=/tmp/evil.so" if name == "maps" else name for name in names]
+    model.graph.output[0].name = model.graph.node[-1].output[0]
+
+
+def escapes(model: onnx.ModelProto) -> None:
+    model.graph.node[0].name = "\x1b[2J"
+
+
+def has_no_end(model: onnx.ModelProto) -> None:
+    model.graph.node[0].name = "x" * 100_000
+
+
+@pytest.mark.parametrize("change", [breaks_lines, escapes, has_no_end])
+def test_names_that_are_no_plain_text(plain: onnx.ModelProto, change: Change) -> None:
+    model = copy.deepcopy(plain)
+    change(model)
+    assert "no plain text" in refusal(model)
+
+
+def test_words_for_people_may_have_lines(plain: onnx.ModelProto) -> None:
+    model = copy.deepcopy(plain)
+    model.doc_string = model.graph.node[0].doc_string = "one\n\ttwo"
+    check_network(model.SerializeToString())
+
+
+UNFIT: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
+    "slope": ("PRelu", {}, [np.ones((2, 3, 1, 1), np.float32)]),
+    "wide slope": ("PRelu", {}, [np.ones((1, 6, 1, 1), np.float32)]),
+    "scale": ("QuantizeLinear", {}, [np.ones((1, 3, 1, 1), np.float32)]),
+    "scales": ("QuantizeLinear", {"axis": 1}, [np.ones(4, np.float32)]),
+    "axis": ("QuantizeLinear", {"axis": 7}, [np.ones(3, np.float32)]),
+    "zero point": ("QuantizeLinear", {"axis": 1}, [np.ones(3, np.float32), np.zeros(2, np.uint8)]),
+    "bias": ("Conv", {}, [np.ones((3, 3, 1, 1), np.float32), np.ones(2, np.float32)]),
+    "groups": ("Conv", {"group": 3}, [np.ones((2, 1, 1, 1), np.float32)]),
+    "channels": ("Conv", {"group": 2}, [np.ones((4, 3, 1, 1), np.float32)]),
+    "kernel": ("Conv", {"kernel_shape": [3, 3]}, [np.ones((3, 3, 1, 1), np.float32)]),
+    "channels back": ("ConvTranspose", {}, [np.ones((4, 3, 1, 1), np.float32)]),
+    "bias back": ("ConvTranspose", {}, [np.ones((3, 3, 1, 1), np.float32), np.ones(2, np.float32)]),
+    "mean": ("BatchNormalization", {}, [np.ones(3, np.float32)] * 3 + [np.ones(2, np.float32)]),
+    "layer": ("LayerNormalization", {}, [np.ones(31, np.float32)]),
+    "turn": ("Transpose", {"perm": [0, 1, 1, 3]}, []),
+    "number": ("Reshape", {}, [np.array([1, 3, 32, 31])]),
+    "bounds": ("Clip", {}, [np.zeros(3, np.float32)]),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_a_node_reads_fits_together(plain: onnx.ModelProto, case: str) -> None:
+    """OpenVINO reads and writes beyond its tensors where it does not; the onnx package finds nothing odd in many."""
+    kind, settings, constants = UNFIT[case]
+    names = [f"c{number}" for number in range(len(constants))]
+    made = "odd" if kind != "QuantizeLinear" else "quantised"
+    nodes = [helper.make_node(kind, ["image", *names], [made], **settings)]
+    if made == "quantised":
+        nodes.append(helper.make_node("Cast", [made], ["odd"], to=TensorProto.FLOAT))
+    nodes.append(helper.make_node("ReduceMean", ["odd"], ["mean"], axes=[0, 1, 2, 3]))
+    nodes.append(helper.make_node("Add", ["image", "mean"], ["sum"]))
+    model = with_nodes(plain, *nodes, reads="sum", **dict(zip(names, constants, strict=True)))
+    model.opset_import[0].version = 17
+    said = refusal(model)
+    assert "do not fit together" in said or "not sound" in said or "not known beforehand" in said or "a shape" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale"),
+    [("QuantizeLinear", 0.0), *itertools.product(("QuantizeLinear", "DequantizeLinear"), (-1.0, np.nan, np.inf))],
+)
+def test_a_scale_that_is_no_positive_number(many: onnx.ModelProto, kind: str, scale: float) -> None:
+    model = copy.deepcopy(many)
+    (node,) = (node for node in model.graph.node if node.op_type == kind)
+    node.input[1] = "odd"
+    model.graph.initializer.append(numpy_helper.from_array(np.array(scale, np.float32), "odd"))
+    assert "no positive numbers" in refusal(model)
+
+
+def test_parts_without_a_name_do_not_end_the_program(plain: onnx.ModelProto) -> None:
+    """The onnx package makes a list for as many as there shall be, and writes as many into it as have a name."""
+    code = (
+        "import sys; from edge.network.shapes import check_network\n"
+        "try: check_network(sys.stdin.buffer.read())\nexcept Exception as error: print(type(error).__name__, error)"
+    )
+    split = helper.make_node("Split", ["image"], ["a", "b", "c"], axis=1, num_outputs=1)
+    model = with_nodes(plain, split, reads="a")
+    run = subprocess.run([sys.executable, "-c", code], input=model.SerializeToString(), capture_output=True)
+    assert (run.returncode, run.stdout[:9]) == (0, b"EdgeError")
+    sound = helper.make_node("Split", ["image"], ["a", "b", "c"], axis=1, num_outputs=3)
+    join = helper.make_node("Concat", ["c", "b", "a"], ["joined"], axis=1)
+    check_network(with_nodes(plain, sound, join, reads="joined").SerializeToString())
+
+
+@pytest.mark.parametrize("kind", ["floats", "constant"])
+def test_weights_are_not_copied_for_each_node(plain: onnx.ModelProto, kind: str) -> None:
+    """However they are kept: a gigabyte that two thousand nodes read would take an hour."""
+    weights, length = np.zeros(1 << 20, np.float32), 50
+    nodes = [helper.make_node("ReduceMax", ["image"], ["x0"], keepdims=0)]
+    nodes += [helper.make_node("Add", [f"x{turn}", "w"], [f"x{turn + 1}"]) for turn in range(length)]
+    nodes.append(helper.make_node("ReduceMax", [f"x{length}"], ["most"]))
+    nodes.append(helper.make_node("Add", ["image", "most"], ["sum"]))
+    if kind == "constant":
+        nodes.insert(0, helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(weights)))
+    model = with_nodes(plain, *nodes, reads="sum")
+    if kind == "floats":
+        model.graph.initializer.append(helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights))
+    handed: list[int] = []
+    infer = onnx.shape_inference.infer_node_outputs
+
+    def counting(schema: Any, node: Any, types: Any, known: dict[str, onnx.TensorProto]) -> object:
+        handed.append(sum(tensor.ByteSize() for tensor in known.values()))
+        return infer(schema, node, types, known)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx.shape_inference, "infer_node_outputs", counting)
+        check_network(model.SerializeToString())
+    assert len(handed) > length
+    assert sum(handed) < 1 << 20
 
 
 @pytest.mark.parametrize(
