@@ -6,8 +6,12 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.camera.lossy import lossy_file
 from edge.camera.protocol import Frame
+from edge.errors import EdgeError
 from edge.images import find_images, read_image
 
 
@@ -24,6 +28,7 @@ class FolderCamera:
             EdgeError: no image lies in it.
         """
         self.fps = fps
+        self._folder = folder
         self._paths = sorted(find_images([folder]), key=_natural)
         self.format = f"{len(self._paths)} images, as if at {fps:g} fps"
         self._next = 0
@@ -33,17 +38,29 @@ class FolderCamera:
         """The next image; its index is its place in the folder.
 
         Raises:
-            EdgeError: this image cannot be read; the next ``read`` goes on behind it.
+            EdgeError: this image cannot be read, and the next ``read`` goes on behind it; or the folder is gone.
         """
         if self._next >= len(self._paths):
             return None
         index = self._next
         self._next += 1
-        image = read_image(self._paths[index])
+        image = self._image(self._paths[index])
         if self._start == 0.0:
             self._start = time.monotonic() - index / self.fps
         lossy = lossy_file(self._paths[index], image.nbytes)
         return Frame(image, index, self._start + index / self.fps, lossy=lossy)
+
+    def _image(self, path: Path) -> NDArray[np.uint8]:
+        try:
+            return read_image(path)
+        except EdgeError as error:
+            if self._folder.is_dir():
+                raise
+            left, self._next = len(self._paths) - self._next + 1, len(self._paths)
+            raise EdgeError(
+                f"{self._folder} is gone, and {left} of its {len(self._paths)} images with it: "
+                "bring it back and start again."
+            ) from error
 
     def skip(self) -> bool:
         """Leave the next image unread."""

@@ -12,6 +12,7 @@ from edge.camera.lossy import JPEG, Counter, Lossy, method_of_codec
 from edge.camera.pixels import FORMATS, Layout, to_bgr
 from edge.camera.protocol import format_of
 from edge.camera.shape import check_size, with_square_pixels
+from edge.errors import EdgeError
 
 TAKEN = f"video/x-raw, format=(string){{ {', '.join(FORMATS)} }}; image/jpeg"
 
@@ -70,7 +71,7 @@ class Samples:
 
         Raises:
             ValueError: it cannot be read from where it lies, or is cut short.
-            TooLargeError: it has too many pixels.
+            EdgeError: it is none, or has too many pixels.
         """
         caps, buffer = sample.get_caps(), sample.get_buffer()
         self.meet(caps)
@@ -93,8 +94,13 @@ class Samples:
         """Learn how frames look; a source may change that in mid-stream.
 
         Raises:
-            TooLargeError: they have too many pixels.
+            EdgeError: nobody says that they are pictures, or they have too many pixels.
         """
+        if caps is None:  # an element that says nothing of what it gives is let through
+            raise EdgeError(
+                f"{self._shown} does not say what it gives: add what makes pictures of it, such as decodebin ! "
+                "videoconvert, at its end."
+            )
         if self._caps is not None and caps.is_equal(self._caps):
             return
         told = caps.get_structure(0)

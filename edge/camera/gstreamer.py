@@ -79,7 +79,7 @@ class GStreamerCamera:
                 raise EdgeError(f"{self._shown} ended without a frame; try it with gst-launch-1.0.")
             self._samples.meet(self._held.get_caps())
             self._samples.watch(self._pipeline)
-        except EdgeError:
+        except BaseException:
             self.close()
             raise
 

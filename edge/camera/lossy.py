@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from dataclasses import dataclass
@@ -68,18 +69,19 @@ def method_of_codec(name: str, lossy: bool) -> str | None:
 
 
 def lossy_file(path: Path, picture_bytes: int) -> Lossy | None:
-    """Of a photograph, by what is in the file.
+    """Of a photograph, by what is in the file; None where it is gone by now, or cannot be read any more.
 
     Args:
         path: it.
         picture_bytes: of its picture, uncompressed.
-
-    Raises:
-        OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        method = _method_of_file(file.read(_HEAD))
-    return None if method is None else Lossy(method, picture_bytes / max(1, path.stat().st_size))
+    try:
+        with path.open("rb") as file:
+            method = _method_of_file(file.read(_HEAD))
+            size = os.fstat(file.fileno()).st_size
+    except OSError:
+        return None
+    return None if method is None else Lossy(method, picture_bytes / max(1, size))
 
 
 def _method_of_file(head: bytes) -> str | None:

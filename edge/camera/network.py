@@ -35,6 +35,7 @@ class NetworkCamera(LiveSource):
             raise silent from error
         self._compression = self._stream.compression
         self.fps = self._stream.fps
+        self.odd_pixels = self._stream.odd_pixels  # see there
         self.format = format_of(self._stream.width, self._stream.height, self.fps)
         self._pictures = self._stream.pictures()
         self._held: Picture | None = None  # a frame that was not given yet

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -61,7 +63,7 @@ def _open(source: str, wish: Wish | None, tell: Callable[[str], None], stop: thr
     sensor = _SENSOR.fullmatch(source)
     if source.isascii() and source.isdigit():
         return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
-    if source.startswith("/dev/") and sys.platform == "linux":
+    if source.startswith("/dev/") and sys.platform == "linux" and not _is_data(source):
         return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
     if sensor is not None:
         pipeline = pipeline_of_sensor(int(sensor[1] or 0), wish)
@@ -73,10 +75,33 @@ def _open(source: str, wish: Wish | None, tell: Callable[[str], None], stop: thr
     if "://" in source and source.partition("://")[0].lower() in SCHEMES:
         if without_secrets(source).lower().endswith(_RECORDINGS):
             raise EdgeError(f"{without_secrets(source)} is a recording, not a camera: fetch it and give the file.")
-        return SteadyCamera(without_secrets(source), lambda: NetworkCamera(source), tell, stop)
+        return _open_address(source, tell, stop)
     if (demo := _DEMO.fullmatch(source)) is not None:
         return DemoCamera(frames=round(int(demo[1] or 10) * _DEMO_FPS), fps=_DEMO_FPS)
-    return _open_file(source)
+    return _open_file(source, tell)
+
+
+def _open_address(source: str, tell: Callable[[str], None], stop: threading.Event) -> Camera:
+    shown = without_secrets(source)
+    told: set[float] = set()  # once, however often it is opened
+
+    def again() -> Camera:
+        camera = NetworkCamera(source)
+        if camera.odd_pixels not in told:
+            told.add(camera.odd_pixels)
+            _tell_pixels(shown, camera.odd_pixels, tell)
+        return camera
+
+    return SteadyCamera(shown, again, tell, stop)
+
+
+def _tell_pixels(name: str, odd: float, tell: Callable[[str], None]) -> None:
+    """A circle is no circle where the container was wrong about that, or we are."""
+    if odd:
+        tell(
+            f"{name} says that its pixels are {odd:.4g} times as wide as high, which no camera has: they are taken "
+            "for square; if its pictures look squeezed, convert it to square pixels."
+        )
 
 
 def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.Event) -> Camera:
@@ -94,11 +119,24 @@ def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.E
     return SteadyCamera("the pipeline", again, tell, stop)
 
 
-def _open_file(source: str) -> Camera:
+def _is_data(node: str) -> bool:
+    """Whether what has the name of a device is none: ``/dev/stdin`` with a video in it, a folder below ``/dev/shm``."""
+    try:
+        return not stat.S_ISCHR(os.stat(node).st_mode)  # noqa: PTH116 (a node that is away is looked for by its finder)
+    except (OSError, ValueError):
+        return False
+
+
+def _open_file(source: str, tell: Callable[[str], None]) -> Camera:
     path = Path(source)
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
+        said = getattr(error, "strerror", None) or error
+        raise EdgeError(f"{source} cannot be looked at ({said}): check the name.") from None
+    if folder:
         return FolderCamera(path)
-    if not path.exists():
+    if not there:
         raise EdgeError(
             f"{source} does not exist; give a video file, a folder of frames, a camera (edge-capture --list shows "
             "them), an address such as rtsp://..., gst: and a pipeline, or demo."
@@ -106,6 +144,8 @@ def _open_file(source: str) -> Camera:
     if path.suffix.lower() in SUFFIXES:
         raise EdgeError(f"{source} is a photograph, not a source of frames; grade it with edge-grade.")
     try:
-        return VideoCamera(path)
+        camera = VideoCamera(path)
     except OSError as error:
         raise EdgeError(f"{source} could not be opened ({error.strerror}); check that you may read it.") from error
+    _tell_pixels(source, camera.odd_pixels, tell)
+    return camera

@@ -83,7 +83,7 @@ class Packets:
                 return None, spoken
             except self._av.error.FFmpegError as error:
                 if self._live and not isinstance(error, self._av.error.InvalidDataError):
-                    raise
+                    raise OSError(first_line(error)) from error  # some, as of its time-out, are none by themselves
                 spoken, why = True, first_line(error)  # reading on finds the next place that makes sense
                 continue
             spoken = spoken or bool(said)

@@ -41,6 +41,7 @@ class Stream:
         fps: frames per second; 0.0 where it does not say.
         width, height: of a frame with square pixels, before it is turned upright.
         compression: what it lost.
+        odd_pixels: what it says of the width of a pixel by its height where that is not believed; else 0.0.
     """
 
     def __init__(
@@ -92,7 +93,9 @@ class Stream:
         self.fps = claimed if _SLOWEST <= claimed <= _FASTEST else 0.0
         width, self.height = stream.codec_context.width, stream.codec_context.height
         check_size(name, width, self.height)
-        self.width = round(width * sane_aspect(float(stream.sample_aspect_ratio or 1)))
+        said = float(stream.sample_aspect_ratio or 1)
+        self.odd_pixels = said if sane_aspect(said) != said else 0.0
+        self.width = round(width * sane_aspect(said))
         check_size(name, self.width, self.height)
 
     @property

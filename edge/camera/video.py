@@ -25,6 +25,7 @@ class VideoCamera:
 
     Attributes:
         missed: damaged frames so far.
+        odd_pixels: see ``Stream``.
     """
 
     live = False
@@ -46,6 +47,7 @@ class VideoCamera:
         except ValueError as error:
             raise self._no_video() from error
         self.fps = self._stream.fps or DEFAULT_FPS
+        self.odd_pixels = self._stream.odd_pixels
         self.format = format_of(self._stream.width, self._stream.height, self.fps)
         self._pictures = self._stream.pictures()
         self._held: Picture | None = self._first()

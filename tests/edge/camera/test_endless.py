@@ -214,6 +214,28 @@ def test_a_server_that_hangs_up_is_asked_less_and_less_and_never_again_once_clos
     camera.close()
 
 
+def test_a_server_whose_first_frame_never_ends_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg's time-out while it reads a frame is another error than any of a network."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        client, _ = server.accept()
+        with client, contextlib.suppress(OSError):
+            client.recv(4096)
+            client.sendall(
+                b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n--frame\r\n"
+            )
+            while True:
+                client.sendall(b"X-Never: ends\r\n")
+                time.sleep(0.001)
+
+    threading.Thread(target=serve, daemon=True).start()
+    monkeypatch.setattr("edge.camera.network._OPEN_S", 1.0)
+    monkeypatch.setattr("edge.camera.patience._LEARNING", 1)
+    with server, pytest.raises(EdgeError, match=r"gives no video: check the address"):
+        open_camera(f"http://127.0.0.1:{server.getsockname()[1]}/live")
+
+
 def test_what_is_opened_too_late_is_closed() -> None:
     stop, go_on = threading.Event(), threading.Event()
     opened: list[DemoCamera] = []

@@ -231,6 +231,7 @@ def test_frames_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) 
         ("nosuchthing", "no element"),
         ("filesrc location=/nowhere/at.all ! decodebin", "Resource not found"),
         ("filesrc location={garbage} ! decodebin", "failed"),
+        ("fakesrc", "does not say what it gives"),
         ("videotestsrc num-buffers=0", "ended without a frame"),
         ("videotestsrc ! video/x-raw,format=RGB16", "is wrong|failed"),
     ],

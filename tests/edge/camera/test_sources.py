@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +16,7 @@ from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
 from edge.camera.protocol import Camera, Frame
 from edge.errors import EdgeError
+from edge.images import read_image
 
 
 def number_picture(number: int) -> np.ndarray:
@@ -164,6 +168,35 @@ def test_a_folder_comes_sorted_and_skips_a_corrupt_frame(tmp_path: Path) -> None
     assert "frame4.png" in problems[0]
 
 
+def test_a_folder_that_vanishes_ends_in_one_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(6):
+        cv2.imwrite(str(folder / f"{number}.png"), number_picture(number))
+    camera = open_camera(str(folder))
+    assert camera.read() is not None
+    shutil.rmtree(folder)
+    frames, problems = read_all(camera)
+    assert not frames
+    assert problems == [f"{folder} is gone, and 5 of its 6 images with it: bring it back and start again."]
+
+
+def test_a_photograph_that_vanishes_once_it_is_read_is_a_frame_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2.imwrite(str(tmp_path / "0.jpg"), number_picture(0))
+
+    def read_and_lose(path: Path) -> np.ndarray:
+        image = read_image(path)
+        path.unlink()
+        return image
+
+    monkeypatch.setattr("edge.camera.folder.read_image", read_and_lose)
+    frames, problems = read_all(open_camera(str(tmp_path)))
+    assert len(frames) == 1
+    assert not problems
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="no image"):
         open_camera(str(tmp_path))
@@ -172,6 +205,30 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 def test_a_missing_source_is_named() -> None:
     with pytest.raises(EdgeError, match=r"nowhere\.mp4 does not exist"):
         open_camera("nowhere.mp4")
+
+
+def test_a_name_that_cannot_be_is_one_sentence() -> None:
+    with pytest.raises(EdgeError, match=r"cannot be looked at \(.*\): check the name\.$"):
+        open_camera("x" * 300)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/stdin")
+def test_what_is_no_device_below_dev_is_a_file(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.avi", 4)
+    with (tmp_path / "clip.avi").open("rb") as file:
+        frames, problems = read_all(open_camera(f"/dev/fd/{file.fileno()}"))
+    assert [number_of(frame) for frame in frames] == [0, 1, 2, 3]
+    assert not problems
+
+
+@pytest.mark.parametrize(("aspect", "told"), [((8, 1), "8 times"), ((1, 9), "0.1111 times"), ((4, 3), "")])
+def test_pixels_that_no_camera_has_are_told_of(
+    tmp_path: Path, write_clip: Callable[..., object], aspect: tuple[int, int], told: str
+) -> None:
+    path, notes = tmp_path / "clip.mkv", list[str]()
+    write_clip(path, "libx264", 2, aspect=aspect)
+    open_camera(str(path), tell=notes.append).close()
+    assert [told in note for note in notes] == [True] * bool(told)
 
 
 def test_a_folder_may_be_called_as_a_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
