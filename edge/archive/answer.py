@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 _NAMED, _REASON, _FAILED, _STORED = "00081155", "00081197", "00081198", "00081199"
-_FAILED_IN_XML = re.compile(rb'tag="00081198"[^>]*(?<!/)>')
+_FAILED_IN_XML, _STORED_IN_XML = (
+    re.compile(rb"tag=[\"']" + tag.encode() + rb"[\"'][^>]*(?<!/)>") for tag in (_FAILED, _STORED)
+)
 _DUPLICATE = 0x0111
 _REASONS = {
     0x0110: "processing failure",
@@ -54,10 +56,10 @@ def check_answer(status: int, headers: Mapping[str, str], said: bytes, uid: str 
         RefusedError: the file is not stored.
     """
     told = _module_of(said)
-    if failed := _items(told, _FAILED):
+    if failed := _of(uid, _items(told, _FAILED)):
         reason = _first(failed[0], _REASON)
-        if reason == _DUPLICATE:  # it was stored the last time, and the answer was lost
-            return
+        if reason == _DUPLICATE and (status == 409 or 200 <= status < 300):
+            return  # it was stored the last time, and the answer was lost
         raise RefusedError(f"it refuses the file{_words_of(reason)}")
     if 300 <= status < 400:
         raise RefusedError(f"it answers {status}, which points elsewhere: give the address that it moved to")
@@ -69,10 +71,21 @@ def check_answer(status: int, headers: Mapping[str, str], said: bytes, uid: str 
         raise RefusedError("it refuses the file")
     if said.lstrip()[:5].lower() in (b"<!doc", b"<html") or "text/html" in headers.get("Content-Type", "").lower():
         raise RefusedError(f"it answers {status} with a web page, as a proxy or a login does: check the address")
-    if isinstance(told, dict) and _STORED in told:
-        stored = [_first(item, _NAMED) for item in _items(told, _STORED)]
-        if not stored or (uid is not None and uid not in stored):
-            raise RefusedError("it does not say that it stored the file")
+    if not _of(uid, _items(told, _STORED)) and not _stored_in_xml(said, uid):
+        # Whatever else answers at an address says 200 too.
+        raise RefusedError(f"it answers {status}, but does not say that it stored the file: check the address")
+
+
+def _of(uid: str | None, items: list[Any]) -> list[Any]:
+    """Those that speak of the instance that was sent."""
+    return [item for item in items if uid is None or str(_first(item, _NAMED)).rstrip("\0 ") == uid]
+
+
+def _stored_in_xml(said: bytes, uid: str | None) -> bool:
+    stored = _STORED_IN_XML.search(said)
+    return stored is not None and (
+        uid is None or re.search(rb">\s*%b[\s\0]*<" % re.escape(uid.encode()), said[stored.end() :]) is not None
+    )
 
 
 def _words_of(reason: object) -> str:

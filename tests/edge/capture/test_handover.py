@@ -74,8 +74,16 @@ def stored(uid: str = UID) -> bytes:
     return json.dumps({"00081198": {"vr": "SQ"}, "00081199": {"vr": "SQ", "Value": [item]}}).encode()
 
 
-def failed(reason: int) -> bytes:
-    item = {"00081155": {"vr": "UI", "Value": [UID]}, "00081197": {"vr": "US", "Value": [reason]}}
+def in_xml(uid: str) -> bytes:
+    named = f'<DicomAttribute tag="00081155" vr="UI"><Value number="1">{uid}</Value></DicomAttribute>'
+    return (
+        '<?xml version="1.0"?><NativeDicomModel><DicomAttribute tag="00081198" vr="SQ"/>'
+        f'<DicomAttribute tag="00081199" vr="SQ"><Item number="1">{named}</Item></DicomAttribute></NativeDicomModel>'
+    ).encode()
+
+
+def failed(reason: int, uid: str = UID) -> bytes:
+    item = {"00081155": {"vr": "UI", "Value": [uid]}, "00081197": {"vr": "US", "Value": [reason]}}
     return json.dumps({"00081198": {"vr": "SQ", "Value": [item]}}).encode()
 
 
@@ -212,6 +220,14 @@ FAULTS = {
     "409": (says(answer(409)), "answers 409: it will not have the file"),
     "xml": (says(answer(202, b'<DicomAttribute tag="00081198" vr="SQ"><Item number="1"/>')), "refuses the file"),
     "other": (says(answer(200, stored("1.2.3"))), "does not say that it stored the file"),
+    "empty": (says(answer(200)), "does not say that it stored the file"),
+    "nothing said": (says(answer(200, b"{}")), "does not say that it stored the file"),
+    "OK": (says(answer(200, b"OK", "Content-Type: text/plain\r\n")), "does not say that it stored the file"),
+    "login in XML": (says(answer(200, b"<?xml version='1.0'?><html>log in</html>")), "does not say that it stored"),
+    "stored, in XML": (says(answer(200, in_xml("1.2.3"))), "does not say that it stored the file"),
+    "refused, in XML": (says(answer(200, in_xml(UID).replace(b'"00081199"', b"'00081198'"))), "refuses the file"),
+    "other there already": (says(answer(409, failed(0x0111, "1.2.3"))), "answers 409: it will not have the file"),
+    "already, says a door": (says(answer(401, failed(0x0111))), "refuses the file with reason 0111H"),
     "none": (says(answer(200, b'{"00081199": {"vr": "SQ"}}')), "does not say that it stored the file"),
     "gzip": (says(answer(200, gzip.compress(bytes(1 << 20)), "Content-Encoding: gzip\r\n")), "is compressed"),
     "huge": (says(answer(200, bytes(3 << 20))), "does not end"),
@@ -293,6 +309,7 @@ def test_a_session_ends_although_a_server_hangs_and_the_next_one_delivers(
     again.take_left_over(tmp_path)
     again.close()
     assert again.delivered == len(reports) == len(notes) == 1
+    assert f"1 DICOM file of earlier sessions in {tmp_path} waits for {server.address}: handing it over" in notes[0]
     assert not mark_of(file).exists()
 
 
@@ -331,6 +348,15 @@ def test_a_redirection_is_not_followed(serve: Callable[..., Server], tmp_path: P
 
 def test_an_instance_that_is_there_already_is_delivered(serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve(says(answer(409, failed(0x0111))))
+    assert hand_over(server.address, [dicom_file(tmp_path / "one.dcm")], 1) == ([], [])
+    assert server.came == 1
+
+
+@pytest.mark.parametrize("said", [stored(UID + "\0"), b"[" + stored() + b"]", in_xml(UID)])
+def test_an_instance_that_is_named_in_other_words_is_delivered(
+    serve: Callable[..., Server], tmp_path: Path, said: bytes
+) -> None:
+    server = serve(says(answer(200, said)))
     assert hand_over(server.address, [dicom_file(tmp_path / "one.dcm")], 1) == ([], [])
     assert server.came == 1
 
@@ -384,6 +410,38 @@ def test_an_archive_that_is_away_is_told_of_once_for_all_files(tmp_path: Path, s
     assert "still does not take" in notes[1]
     assert "takes DICOM files again" in notes[2]
     assert reports == []
+
+
+def test_trouble_that_begins_at_the_end_of_a_session_says_how_long_it_takes(
+    tmp_path: Path, serve: Callable[..., Server]
+) -> None:
+    def refuses_once_it_ends(server: Server, line: socket.socket) -> None:
+        read_request(line)
+        wait_until(lambda: giving._end is not None)
+        line.sendall(answer(401))
+
+    server = serve(refuses_once_it_ends)
+    notes: list[str] = []
+    giving = HandOver(read_target(server.address), print, notes.append)
+    giving.take(dicom_file(tmp_path / "one.dcm"))
+    wait_until(lambda: server.came == 1)
+    giving.close()
+    assert re.search(r"answers 401.*: trying again for (29|30) s more\.$", notes[0])
+    assert giving.delivered == 1
+
+
+def test_a_server_that_says_nothing_at_the_end_of_a_session_is_told_of(
+    tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover_module, "_LAST_S", 3.0)
+    monkeypatch.setattr(handover_module, "_UNTOLD_S", 0.1)
+    server = serve(is_deaf)
+    notes: list[str] = []
+    giving = HandOver(read_target(server.address), lambda report: None, notes.append)
+    giving.take(dicom_file(tmp_path / "one.dcm"))
+    wait_until(lambda: server.came == 1)
+    giving.close()
+    assert notes[0] == f"1 DICOM file is still on the way to {server.address}: waiting for 3 s more at most."
 
 
 def test_a_fault_of_our_own_kills_no_thread(tmp_path: Path, serve: Callable[..., Server]) -> None:
