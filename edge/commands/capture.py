@@ -125,6 +125,7 @@ def capture(
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
     no_video: Annotated[bool, typer.Option("--no-video", help="Make no overlay video.")] = False,
     web: page.Web = False,
+    preview: page.Alias = False,
     host: page.Host = None,
     port: page.Port = None,
     token: page.Token = None,
@@ -153,6 +154,7 @@ def capture(
     if source is None:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     hide_secrets()
+    web = web or preview
     listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from edge.commands.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
 from edge.errors import EdgeError
@@ -87,9 +88,26 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
+class _Command(TyperCommand):
+    """Says what is wrong with arguments without words of the library that checks them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if isinstance(said := getattr(error, "message", None), str):
+                error.message = said.removeprefix("Value error, ")  # type: ignore[attr-defined]
+            raise
+
+
+class _App(typer.Typer):
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any) -> Any:
+        return super().command(name, cls=cls or _Command, **settings)
+
+
 def new_app(help_text: str) -> typer.Typer:
     """A typer application with the settings of all commands."""
-    return typer.Typer(help=help_text, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    return _App(help=help_text, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def main_of(app: typer.Typer) -> Callable[[], None]:

@@ -10,11 +10,14 @@ import typer
 
 from edge.capture.loop import Counts
 from edge.commands import cli
+from edge.errors import EdgeError
 from edge.preview.access import access_for, is_loopback
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 
 Web = Annotated[bool, typer.Option("--web", help="Serve a page to look at, for a phone or tablet beside the camera.")]
+# What the documents call the page; whoever looks for an option of that name shall find it.
+Alias = Annotated[bool, typer.Option("--preview", hidden=True)]
 Host = Annotated[
     str | None,
     typer.Option(
@@ -57,8 +60,8 @@ def listen_of(
     """Where to serve; None where no page is wanted.
 
     Raises:
-        typer.BadParameter: something is said of a page that is not wanted.
-        EdgeError: the network wants a token, or a better one, or a name is none; said before a model is loaded.
+        typer.BadParameter: something is said of a page that is not wanted, the network wants a token, or a better one,
+            certificate or key lacks the other, or a name is none; said before a model is loaded.
     """
     if not web:
         if any(each is not None for each in (host, port, cert, key)) or public_names or proxies:
@@ -76,7 +79,12 @@ def listen_of(
         tuple(public_names or ()),
         tuple(proxies or ()),
     )
-    access_for(listen.host, listen.token, listen.public_names, listen.proxies)
+    if (cert is None) != (key is None):
+        raise typer.BadParameter("HTTPS needs a certificate and its key: give both --cert and --key.")
+    try:
+        access_for(listen.host, listen.token, listen.public_names, listen.proxies)
+    except EdgeError as error:
+        raise typer.BadParameter(str(error)) from error
     return listen
 
 
@@ -88,6 +96,8 @@ def open_preview(listen: Listen, counts: Counts, controls: Controls, report: Cal
     """
     preview = Preview(listen, counts, controls, report)
     cli.err.print(f"page: {preview.url}", markup=False)
+    if listen.public_names:
+        cli.err.print(f"page through the proxy: {', '.join(listen.public_names)}", markup=False)
     if preview.tls is None and not is_loopback(listen.host):
         cli.err.print("note: without --cert and --key others on the network can read along what the page shows")
     return preview

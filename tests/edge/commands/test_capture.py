@@ -578,6 +578,13 @@ def test_systemd_hears_of_a_session(tmp_path: Path) -> None:
     assert graded[-1] > 0
 
 
+@pytest.mark.parametrize("option", ["--laterality", "--strictness", "--engine"])
+def test_a_wrong_choice_is_told_in_plain_words(option: str) -> None:
+    done = run("demo", option, "Q")
+    assert done.returncode == 2
+    assert re.search(rf"Invalid value for '{option}': 'Q' is not one of ", done.stderr)
+
+
 def test_the_unit_of_the_docs_starts_this_command() -> None:
     page = (REPOSITORY / "docs" / "edge-capture.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"```ini\n(.*?)```", page, re.S)

@@ -42,6 +42,7 @@ def healthy(url: str) -> bool:
 
 def test_page_of_a_session_keeps_what_it_shows(tmp_path: Path) -> None:
     arguments = ["demo", "--web", "--port", "0", "--host", "0.0.0.0", "--out", str(tmp_path / "out"), "--no-video"]
+    arguments += ["--public-name", "camera.example", "--public-name", "camera.example:8443"]
     running = subprocess.Popen(
         [*COMMAND, *arguments],
         stderr=subprocess.PIPE,
@@ -51,9 +52,10 @@ def test_page_of_a_session_keeps_what_it_shows(tmp_path: Path) -> None:
     )
     try:
         assert running.stderr is not None
-        said = running.stderr.readline() + running.stderr.readline()
+        said = "".join(running.stderr.readline() for _ in range(3))
         port = re.search(r"^page: http://[\w.-]+:(\d+)/$", said, re.M)
         assert port, said
+        assert "page through the proxy: camera.example, camera.example:8443\n" in said
         assert "--cert" in said
         url = f"http://127.0.0.1:{port[1]}"
         known = {"Authorization": f"Bearer {TOKEN}"}
@@ -79,15 +81,17 @@ def test_page_of_a_session_keeps_what_it_shows(tmp_path: Path) -> None:
         (["--host", "0.0.0.0"], 2, "add --web"),
         (["--port", "9000"], 2, "add --web"),
         (["--web", "--port", "65536"], 2, "--port"),
-        (["--web", "--host", "0.0.0.0"], 1, "wants a token"),
-        (["--web", "--token", "short"], 1, "the token must have"),
-        (["--web", "--token", "aaaaaaaaaaaaaaaa"], 1, "more variety"),
+        (["--web", "--host", "0.0.0.0"], 2, "wants a token"),
+        (["--web", "--token", "short"], 2, "the token must have"),
+        (["--web", "--token", "aaaaaaaaaaaaaaaa"], 2, "more variety"),
         (["--public-name", "camera.example"], 2, "add --web"),
         (["--proxy", "127.0.0.1"], 2, "add --web"),
-        (["--web", "--public-name", "camera.example"], 1, "wants a token"),
-        (["--web", "--token", TOKEN, "--public-name", "https://camera.example"], 1, "HOST:PORT"),
-        (["--web", "--token", TOKEN, "--proxy", "nginx"], 1, "--proxy"),
-        (["--web", "--port", "0", "--cert", "missing.pem"], 1, "--key"),
+        (["--web", "--public-name", "camera.example"], 2, "wants a token"),
+        (["--web", "--token", TOKEN, "--public-name", "https://camera.example"], 2, "HOST:PORT"),
+        (["--web", "--token", TOKEN, "--proxy", "nginx"], 2, "--proxy"),
+        (["--web", "--port", "0", "--cert", "missing.pem"], 2, "--key"),
+        (["--preview", "--port", "0", "--key", "missing.pem"], 2, "--cert"),
+        (["--web", "--port", "0", "--cert", "missing.pem", "--key", "missing.key"], 1, "missing.pem"),
         (["--web", "--host", "203.0.113.9", "--token", TOKEN], 1, "cannot listen on 203.0.113.9"),
     ],
 )
