@@ -24,6 +24,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _DEADLINE_S = 12 * 3600.0  # of one file, all tries together: an archive may be away for a night
 _TRY_S, _SLOWEST_BYTES_S = 60.0, 128 << 10  # of one try: a minute, and what a file takes at a megabit a second
 _LAST_S = 30.0  # for all that is left at the end of a session
+_UNTOLD_S = 2.0  # of these, before it is said that they pass
 _GOODBYE_S = 2.0  # then a thread that hangs is left behind
 
 
@@ -73,7 +74,8 @@ class HandOver:
         files = self._folders.left_over(out)
         if files:
             self._tell(
-                f"{_files(len(files))} of earlier sessions in {out} wait for {self._target.shown}: handing them over."
+                f"{_files(len(files))} of earlier sessions in {out} {'waits' if len(files) == 1 else 'wait'} for "
+                f"{self._target.shown}: handing {'it' if len(files) == 1 else 'them'} over."
             )
             self._add(files)
 
@@ -87,6 +89,9 @@ class HandOver:
             self._changed.notify_all()
         if waiting and self._why:
             self._tell(f"{self._target.shown} still does not take DICOM files: trying for {_LAST_S:.0f} s more.")
+        elif waiting:
+            self._thread.join(_UNTOLD_S)
+            self._tell_of_the_wait()
         self._thread.join(_LAST_S + _GOODBYE_S)
         with self._changed:
             left = [*self._late, *(errand.file for errand in self._errands)]
@@ -99,6 +104,15 @@ class HandOver:
                 f"{_files(len(left))} could not be handed over to {self._target.shown}{why}; in {where} "
                 "the next session with the same --out and --hand-over finds what is left."
             )
+
+    def _tell_of_the_wait(self) -> None:
+        """Nobody shall sit before a silent terminal, as with a server that takes its time and refuses nothing."""
+        with self._changed:
+            left, told = len(self._errands), bool(self._why)
+        if left and not told and self._thread.is_alive():
+            verb = "is" if left == 1 else "are"
+            more = f"{_LAST_S - _UNTOLD_S:.0f} s more at most"
+            self._tell(f"{_files(left)} {verb} still on the way to {self._target.shown}: waiting for {more}.")
 
     def _add(self, files: Iterable[Path]) -> None:
         with self._changed:
@@ -162,6 +176,7 @@ class HandOver:
         with self._changed:
             begins, self._why = not self._why, why
             self._since = now if begins else self._since
+            trying = "until it does" if self._end is None else f"for {max(0.0, self._end - now):.0f} s more"
             late = now >= errand.deadline
             if late:
                 self._errands.remove(errand)
@@ -169,7 +184,7 @@ class HandOver:
             errand.failed, errand.due = True, now + errand.pause
             errand.pause = min(2 * errand.pause, _LONGEST_PAUSE_S)
         if begins:
-            self._tell(f"{self._target.shown} does not take DICOM files ({why}): trying again until it does.")
+            self._tell(f"{self._target.shown} does not take DICOM files ({why}): trying again {trying}.")
         if late:
             self._report(
                 f"{errand.file} was not handed over to {self._target.shown} within {_DEADLINE_S / 3600:.0f} hours "

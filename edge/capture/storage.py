@@ -180,8 +180,8 @@ def is_full(error: Exception) -> bool:
 def why(error: OSError, folder: Path) -> str:
     """One sentence for a session that goes on although something could not be kept."""
     if is_full(error):
-        return f"the disk of {folder} is full: frames are still graded, but not all of them is kept; free some space."
+        return f"the disk of {folder} is full: frames are still graded, but not all of them are kept; free some space."
     return (
         f"{folder} could not be written to ({error.strerror or error}): frames are still graded, "
-        "but not all of them is kept; check the disk and its permissions."
+        "but not all of them are kept; check the disk and its permissions."
     )
