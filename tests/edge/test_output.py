@@ -163,3 +163,37 @@ def test_any_name_that_the_disk_takes_can_be_written(tmp_path: Path, name: str) 
         write(tmp_path / name, b"new")
         assert (tmp_path / name).read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="locks and SIGKILL")
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    """But nothing that somebody is writing now, and no file that is not ours."""
+    table, slow = tmp_path / "grades.csv", "import os, sys; os.fsync = lambda file: (print(flush=True), input()); "
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", slow + WRITE + f"write_output(Path({str(table)!r}), b'slow')"],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    killed, alive = writers
+    try:
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline()
+        killed.kill()
+        killed.wait(60)
+        (tmp_path / ".notes.txt.01234567.tmp").touch()
+        assert len(list(tmp_path.glob(".grades.csv.*.tmp"))) == 2
+        subprocess.run(
+            [sys.executable, "-c", WRITE + f"write_output(Path({str(table)!r}), b'new')"], cwd=ROOT, check=True
+        )
+        assert table.read_bytes() == b"new"
+        assert len(list(tmp_path.glob(".grades.csv.*.tmp"))) == 1
+        alive.communicate(b"\n", 60)
+        assert table.read_bytes() == b"slow"
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.txt.01234567.tmp", "grades.csv"]
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
