@@ -11,8 +11,9 @@ import pytest
 
 from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
-from edge.capture.dicom import FIELDS, begin_study, dicom_bytes
+from edge.capture.dicom import begin_study, dicom_bytes
 from edge.capture.loop import Graded
+from edge.capture.study_file import FIELDS
 from edge.errors import EdgeError
 from edge.field import Crop
 
@@ -112,6 +113,9 @@ def test_the_attributes_that_must_be_there_are_there() -> None:
     "text",
     [
         "ssn: 123-45-6789",
+        "hidden^jane: patient_id",
+        "hidden 1950: patient_name",
+        "[hid, den]: sex",
         "birth_date: hidden-1950",
         "sex: hidden",
         "study_uid: 1.2.hidden",
@@ -134,8 +138,31 @@ def test_a_wrong_file_is_one_sentence_that_tells_nothing_of_it(tmp_path: Path, t
     path.write_text(text, encoding="utf-8")
     with pytest.raises(EdgeError, match=r"study\.yaml") as told:
         begin_study("R", path)
-    assert not re.search("hid|123-45|ssn|1950", str(told.value))
+    assert not re.search("hid|123-45|1950", str(told.value))
     assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pateint_id: 7", "pateint_id is not a field; did you mean patient_id?"),
+        ("PatientBirthDate: 1950-01-31", "PatientBirthDate is not a field; did you mean birth_date?"),
+        ("ssn: 7", "ssn is none of patient_id, patient_name, "),
+        ("sex: M\nDoe^Jane: patient_name", "field number 2 is none of patient_id, "),
+        ("sex: X", "sex has not the form or length that DICOM wants: M, F or O."),
+        ("birth_date: 31.1.1950", "YYYY-MM-DD."),
+        ("study_uid: 1.02.3", "digits and dots"),
+        ("pixel_spacing: 6 um", "millimetres such as 0.0061"),
+        ("accession_number: more-than-sixteen-bytes", "at most 16 bytes."),
+        ("patient_name: [Doe, Jane]", "Doe^Jane"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_it_may_be(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(EdgeError) as told:
+        begin_study("R", path)
+    assert words in str(told.value)
 
 
 def test_all_images_of_a_study_have_its_time(tmp_path: Path) -> None:
