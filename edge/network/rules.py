@@ -35,6 +35,19 @@ _FURTHEST = 8192  # pixels, for each of these
 _SIZES = {"FLOAT": 4, "UINT8": 1, "INT8": 1, "INT32": 4, "INT64": 8, "BOOL": 1, "FLOAT16": 2, "DOUBLE": 8}
 _DATA = "raw_data", "float_data", "int32_data", "int64_data", "double_data"
 _SETTINGS = {"FLOAT": "f", "INT": "i", "STRING": "s", "TENSOR": "t", "FLOATS": "floats", "INTS": "ints"}
+# One that it does not know leaves OpenVINO with half a graph, and some of what comes behind it then ends the program.
+_WORDS = {
+    "approximate": {"none", "tanh"},
+    "auto_pad": {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"},
+    "coordinate_transformation_mode": {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                       "asymmetric", "tf_crop_and_resize"},
+    "keep_aspect_ratio_policy": {"stretch", "not_larger", "not_smaller"},
+    "nearest_mode": {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"},
+    "round_mode": {"up", "down", "nearest"},
+    "DepthToSpace mode": {"DCR", "CRD"},
+    "Pad mode": {"constant", "reflect", "edge", "wrap"},
+    "Resize mode": {"nearest", "linear", "cubic"},
+}  # fmt: skip
 _LONGEST_NAME = 1000  # letters; exporters write the path through all modules
 _TOLD = {"name", "doc_string", "metadata_props"}
 _KNOWN = {
@@ -147,7 +160,13 @@ def _check_node(onnx: Any, node: Any) -> None:
             )
         if wanted == "t":
             _check_tensor(onnx, attribute.t)
+        if wanted == "s" and attribute.s.decode(errors="replace") not in _words_of(kind, attribute.name):
+            raise EdgeError(f"the network has a setting {_plain(attribute.name)} of {kind} that says nothing known")
         _check_numbers(kind, attribute.name, [attribute.i, *attribute.ints])
+
+
+def _words_of(kind: str, name: str) -> set[str]:
+    return _WORDS.get(name) or _WORDS.get(f"{kind} {name}", set())
 
 
 def _check_numbers(kind: str, name: str, numbers: list[int]) -> None:

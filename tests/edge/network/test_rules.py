@@ -368,6 +368,23 @@ def test_settings_that_runtimes_divide_by(plain: onnx.ModelProto, name: str, val
     assert name in refusal(model)
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("Relu", {"whatever": "x"}),
+        ("MaxPool", {"auto_pad": "SAME", "kernel_shape": [2, 2]}),
+        ("DepthToSpace", {"mode": "constant", "blocksize": 1}),
+        ("LayerNormalization", {"mode": "nearest"}),
+        ("Constant", {"value_string": "x"}),
+        ("MaxPool", {"auto_pad": b"\xff\xfe", "kernel_shape": [2, 2]}),
+    ],
+)
+def test_words_that_are_none_of_a_setting_s(plain: onnx.ModelProto, kind: str, settings: dict[str, Any]) -> None:
+    """OpenVINO goes on with half a graph then, and ends the program at the next Clip."""
+    node = helper.make_node(kind, ["image"] if kind != "Constant" else [], ["odd"], **settings)
+    assert "says nothing known" in refusal(with_nodes(plain, node, helper.make_node("Clip", ["odd"], ["x"]), reads="x"))
+
+
 def test_nothing_is_cut_out_of_nothing(plain: onnx.ModelProto) -> None:
     """Shapes are inferred node by node: to cut out of an empty tensor ends some versions of onnx, and us with it."""
     cut = [helper.make_node("Slice", [x, "start", "end"], [y]) for x, y in (("image", "none"), ("none", "less"))]
