@@ -18,6 +18,7 @@ ARCHIVE_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueEr
 _LARGEST = 1280 << 20  # bytes of a file, which is held in memory; the largest foundation model in INT8 has 1.1 GiB
 _MOST_MEMBERS, _LARGEST_LIST = 64, 64 << 10
 _END = struct.Struct("<4s4H2LH")  # the record at the end of a zip that has no comment
+_TAIL = 64 << 10  # bytes in which that record is sought, to tell a file that goes on from one that is cut off
 _LOCATOR = 20  # bytes of the record before it in archives beyond 4 GiB, which point to another list
 _HEADER = 30  # bytes at the least between the place of a member and its content
 
@@ -60,9 +61,9 @@ def _check_ends(path: Path, file: BinaryIO, size: int) -> None:
     """Begin and end of a zip, before all of it is read."""
     if file.read(2) != b"PK":
         raise EdgeError(f"{path} is not a model bundle (not a zip file): name a .efiqa file")
-    file.seek(max(0, size - _END.size - _LOCATOR))
+    file.seek(max(0, size - _TAIL))
     try:
-        _check_list(file.read(_END.size + _LOCATOR), size)
+        _check_list(file.read(_TAIL), size)
     except zipfile.BadZipFile as error:
         raise EdgeError(f"{path} is damaged or cut off ({error}): copy or download it again") from error
 
@@ -70,7 +71,8 @@ def _check_ends(path: Path, file: BinaryIO, size: int) -> None:
 def _check_list(tail: bytes, size: int) -> None:
     """How many members a zip lists, and where, before anything believes it."""
     if len(tail) < _END.size or tail[-_END.size :][:4] != b"PK\5\6":
-        raise zipfile.BadZipFile("its end is missing")
+        more = -1 < tail.rfind(b"PK\5\6") < len(tail) - _END.size
+        raise zipfile.BadZipFile("something follows behind its end" if more else "its end is missing")
     _, _, _, here, members, listed, start, _ = _END.unpack(tail[-_END.size :])
     if here != members or members > _MOST_MEMBERS or listed > _LARGEST_LIST:
         raise zipfile.BadZipFile(f"it lists {members} members")
@@ -85,7 +87,7 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
         EdgeError: two members share a name, or bytes.
         zipfile.BadZipFile, and others of ``ARCHIVE_ERRORS``: it is damaged.
     """
-    _check_list(data[-_END.size - _LOCATOR :], len(data))
+    _check_list(data[-_TAIL:], len(data))
     archive = zipfile.ZipFile(io.BytesIO(data))
     members = sorted(archive.infolist(), key=lambda info: info.header_offset)
     if len({info.filename for info in members}) != len(members):

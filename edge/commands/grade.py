@@ -94,13 +94,13 @@ def grade(
     few: list[tuple[Path, int]] = []  # what has 16 bits, and how many of them it reaches
     show_table = csv is None and not json_lines
     printed = Printed(csv is not None or maps is not None, _error)
-    if show_table:
-        printed.say(lambda: cli.out.print(f"{'score':>6}  {'verdict':<9}  path"))
     no_maps = ""  # why pictures are missing
     try:
         # What is wrong with a file is said in its row, not by OpenCV.
         with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
             quality.warn = _note
+            if show_table:
+                printed.say(lambda: cli.out.print(f"{'score':>6}  {'verdict':<9}  path"))
             for stem, graded in zip(
                 stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
             ):

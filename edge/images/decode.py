@@ -21,6 +21,7 @@ from edge.images.samples import Stored, flat_on_black
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "PPM", "JPEG2000", "AVIF")
 _STRIP = 16 << 20  # bytes sent at a time; a photograph of a screen's size is one strip
 _HEAD = 1 << 12
+_VIDEO_BRANDS = (b"iso", b"mp4", b"m4v", b"qt ", b"avc", b"3g", b"dash")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -139,12 +140,21 @@ def _identify(file: BinaryIO, head: bytes) -> Image.Image:
     try:
         image = Image.open(file, formats=formats)
     except UnidentifiedImageError:
+        if _is_video(head):
+            raise RefusedError("is a video rather than an image; edge-capture reads videos") from None
         raise RefusedError(
             "is not an image that is read, or is damaged at its beginning (read are JPEG, PNG, TIFF, BMP, WebP, PNM, "
             "JPEG 2000, AVIF, HEIC and DICOM): convert it to PNG"
         ) from None
     check_size(*image.size)
     return image
+
+
+def _is_video(head: bytes) -> bool:
+    """Whether a file begins as MP4 and MOV do, as Matroska and WebM, or as AVI."""
+    if head[4:8] == b"ftyp":  # as HEIC and AVIF do, which may be damaged
+        return head[8:12].lower().startswith(_VIDEO_BRANDS)
+    return head[:4] == b"\x1aE\xdf\xa3" or head[8:12] == b"AVI "
 
 
 def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:

@@ -143,6 +143,16 @@ def test_a_bundle_that_is_no_file(tmp_path: Path) -> None:
     assert "larger than" in refusal(sparse)
 
 
+@pytest.mark.parametrize("more", [1, 100, 20_000])
+def test_a_bundle_behind_whose_end_something_follows(tmp_path: Path, more: int) -> None:
+    path = tmp_path / "model.efiqa"
+    whole = default_model().read_bytes()
+    path.write_bytes(whole + bytes(more))
+    assert "something follows behind its end" in refusal(path)
+    path.write_bytes(whole[:-more])
+    assert "its end is missing" in refusal(path)
+
+
 def test_a_link_to_a_bundle_is_one(tmp_path: Path) -> None:
     link = tmp_path / "model.efiqa"
     link.symlink_to(default_model())

@@ -211,5 +211,5 @@ def test_a_line_tells_everything_of_a_frame() -> None:
 def test_trouble_names_the_folder_and_the_remedy() -> None:
     full = why(OSError(errno.ENOSPC, "No space left on device"), Path("out"))
     assert "the disk of out is full" in full
-    assert "free some space" in full
+    assert "not all of them are kept; free some space" in full
     assert "Permission denied" in why(PermissionError(errno.EACCES, "Permission denied"), Path("out"))

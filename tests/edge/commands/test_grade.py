@@ -459,6 +459,13 @@ def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path: Path, run:
     assert path.read_bytes() == before
 
 
+def test_a_model_that_cannot_be_read_is_the_only_thing_said(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "broken.efiqa").write_bytes(b"PK\3\4")
+    code, out, err = run(save(tmp_path / "eye.png", eye()), "--model", tmp_path / "broken.efiqa")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "broken.efiqa" in err
+
+
 def test_maps_do_not_replace_those_of_a_session(tmp_path: Path, run: Any) -> None:
     image = save(tmp_path / "eye.png", eye())
     (tmp_path / "session" / "session.jsonl").parent.mkdir()

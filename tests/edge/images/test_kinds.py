@@ -123,6 +123,28 @@ def test_formats_that_start_programs_are_out_of_reach(files: Any, noise: Picture
             read_image(files.save(f"eye.{suffix}", image))
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mpeg4"), ("mov", "mpeg4"), ("webm", "vp8"), ("avi", "mjpeg")])
+def test_a_video_is_for_another_command(tmp_path: Path, suffix: str, codec: str) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / f"clip.{suffix}"), "w") as clip:
+        stream = clip.add_stream(codec, rate=25)
+        stream.width, stream.height = 64, 48
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        clip.mux([*stream.encode(picture), *stream.encode()])
+    with pytest.raises(EdgeError, match="is a video rather than an image; edge-capture reads videos"):
+        read_image(tmp_path / f"clip.{suffix}")
+
+
+@pytest.mark.parametrize("brand", [b"avif", b"heic", b"mif1"])
+def test_a_damaged_photograph_of_a_phone_is_no_video(tmp_path: Path, brand: bytes) -> None:
+    path = tmp_path / "eye.heic"
+    path.write_bytes(b"\0\0\0\x1cftyp" + brand + b"\0\0\0\0" + brand + b"miafavif" + bytes(400))
+    with pytest.raises(EdgeError) as told:
+        read_image(path)
+    assert "video" not in str(told.value)
+
+
 # 16 bits: full scale is white, whatever the picture holds.
 
 
