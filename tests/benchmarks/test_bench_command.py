@@ -191,7 +191,7 @@ def test_a_model_that_fails_midway_is_one_sentence(monkeypatch: pytest.MonkeyPat
             raise RuntimeError("device lost\nat line 3")
         return find_field(frame)
 
-    monkeypatch.setattr("edge.known_field.find_field", fail)
+    monkeypatch.setattr("edge.known_field.find_sure_field", fail)
     done = bench(*QUICK, "--size", "64x64")
     assert isinstance(done.exception, EdgeError)
     assert "could not be graded (RuntimeError: device lost)" in str(done.exception)
@@ -206,7 +206,7 @@ def test_a_model_that_fails_after_some_frames_keeps_their_figures(monkeypatch: p
             raise RuntimeError("device lost")
         return find_field(frame)
 
-    monkeypatch.setattr("edge.known_field.find_field", fail)
+    monkeypatch.setattr("edge.known_field.find_sure_field", fail)
     done = bench("--runs", "100000", "--size", "64x64", "--threads", "1", "--json")
     assert isinstance(done.exception, EdgeError)
     data = json.loads(done.stdout)

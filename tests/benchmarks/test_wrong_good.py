@@ -54,4 +54,4 @@ def test_it_prints_a_table(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "| nothing | 1 | 0 | 0 | 0 |" in done.stdout
     assert "| no retina: walls | 0 | 0 | 0 | 1 |" in done.stdout
-    assert done.stdout.count("| shadow, ") == 35
+    assert done.stdout.count("| shadow, ") == 5 * len(SHAPES)

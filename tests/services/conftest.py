@@ -161,8 +161,10 @@ class Running:
                 command, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stdout=out, stderr=errors
             )
 
-    def notes(self) -> list[str]:
-        return [line for line in self.said.read_text().splitlines() if line.startswith(("note:", "error:"))]
+    def notes(self, of: str = "") -> list[str]:
+        """What was told of something; a busy machine may have told of more."""
+        told = [line for line in self.said.read_text().splitlines() if line.startswith(("note:", "error:"))]
+        return [line for line in told if of in line]
 
     def wait_for(self, *words: str) -> None:
         """Until one line says all of it."""

@@ -54,7 +54,7 @@ def test_what_comes_back_is_what_was_captured(
         assert theirs.PatientName == "Müller^Änne"
     shots = [json.loads(path.with_suffix(".json").read_text())["capture"] for path in out.glob("*.dcm")]
     assert {shot["rank"] for shot in shots} <= {1, 2}
-    assert run.notes() == []
+    assert run.notes("DICOM") == []
     assert marks(out) == []
     for path in (run.said, run.said.with_name("stdout"), *out.glob("*.json*")):
         assert not [secret for secret in SECRETS if secret in path.read_text()], path
@@ -78,7 +78,7 @@ def test_an_archive_that_goes_away_and_comes_back_loses_nothing(
     assert run.end() == 0, run.said.read_text()
     assert [image.SOPInstanceUID for image in orthanc.instances()] == [image.SOPInstanceUID for image in kept(out)]
     assert len(kept(out)) >= 2
-    began, over = run.notes()
+    began, over = run.notes("DICOM")
     assert began.startswith("note: http://127.0.0.1:")
     assert "takes DICOM files again, after" in over
     assert marks(out) == []
@@ -97,7 +97,7 @@ def test_what_was_not_delivered_goes_at_the_next_start(
     second = capture("demo", *ONE, "--hand-over", orthanc.address, "--out", out, **LOGIN)
     assert second.end() == 0, second.said.read_text()
     assert len(orthanc.instances()) == len(kept(out)) == 2
-    (told,) = second.notes()
+    (told,) = second.notes("DICOM")
     assert told.startswith("note: 1 DICOM file of earlier sessions in")
     assert marks(out) == []
 

@@ -43,8 +43,6 @@ def arguments(port: int) -> str:
     text = text.replace("--web", f"--web --port {port}")
     text = text.replace("https://archive.example/dicom-web", "/var/lib/efiqa/archive")
     text = text.replace("/var/lib/efiqa --json", "/var/lib/efiqa/out --json")
-    # In namespaces systemd's credentials may be root's alone: these two files are read where they lie.
-    text = text.replace("${CREDENTIALS_DIRECTORY}", "/etc/efiqa")
     # Where the tests' Python lives in a home folder the service must see that one.
     return text.replace("ProtectHome=yes", "ProtectHome=read-only")
 
@@ -66,7 +64,9 @@ class Manager:
         (units / "efiqa-test.target").write_text(wants)
         (settings / "secrets").write_text("EFIQA_TOKEN=correct-horse-battery-9\n")
         (settings / "secrets").chmod(0o600)
+        (settings / "eye").write_text("EYE=L\n")
         (settings / "study.yaml").write_text("patient_name: Doe^Jane\n")
+        (settings / "study.yaml").chmod(0o600)
         certificate = [
             "openssl",
             "req",
@@ -81,7 +81,7 @@ class Manager:
         ]
         pair = ["-keyout", str(settings / "page.key"), "-out", str(settings / "page.pem")]
         subprocess.run([*certificate, *pair], check=True, capture_output=True)
-        (settings / "page.key").chmod(0o644)
+        (settings / "page.key").chmod(0o600)
         alone = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc", "--cgroup", "--uts", "--ipc"]
         self._process = subprocess.Popen(
             ["unshare", *alone, "bash", str(Path(__file__).parent / "boot.sh"), str(copy), str(files)],
