@@ -13,11 +13,13 @@ from aiohttp import web
 
 from edge.preview.context import Context
 from edge.preview.gate import HEADERS, refusal
+from edge.preview.known import Known
 from edge.preview.routes import make_app
-from edge.preview.source import source_of
+from edge.preview.source import machine_of, source_of
 
 MOST = 128
 MOST_PER_ADDRESS = 64  # one machine cannot lock out the others
+_FOR_KNOWN = 0.25  # of all places: many machines cannot lock out who has been let in
 _SILENT_S = 10  # a connection on which nothing is asked for so long is closed
 _HANDSHAKE_S = 5
 _GOODBYE_S = 1.0
@@ -27,8 +29,8 @@ _DEAF_MS = 20_000  # a client that takes nothing of what was sent for so long is
 class Places:
     """The connections that there are: each is its socket, and so is counted once, from its acceptance to its end."""
 
-    def __init__(self, proxies: frozenset[str]) -> None:
-        self._proxies = proxies
+    def __init__(self, proxies: frozenset[str], known: Known) -> None:
+        self._proxies, self._known = proxies, known
         self._held: dict[socket.socket, str] = {}
 
     def count(self) -> int:
@@ -38,9 +40,13 @@ class Places:
     def take(self, client: socket.socket, address: str) -> bool:
         """Whether there is room for one more; it keeps its place until its socket is closed."""
         held, source = self._open(), source_of(address, (), frozenset())
-        # A proxy speaks for many machines.
-        most = MOST if source in self._proxies else MOST_PER_ADDRESS
-        if len(held) >= MOST or list(held.values()).count(source) >= most:
+        if source in self._proxies:  # which speaks for many machines
+            each = all_ = MOST
+        elif source in self._known:
+            each, all_ = MOST_PER_ADDRESS, MOST
+        else:
+            source, each, all_ = machine_of(source), MOST_PER_ADDRESS, round(MOST * (1 - _FOR_KNOWN))
+        if len(held) >= all_ or list(held.values()).count(source) >= each:
             return False
         held[client] = source
         return True
@@ -64,7 +70,7 @@ async def serve(
         listening: bound, listening, not blocking; left open.
         started: set once clients are served.
     """
-    places, hub = Places(context.access.proxies), context.hub
+    places, hub = Places(context.access.proxies, context.known), context.hub
     runner = web.AppRunner(make_app(context, places.count), shutdown_timeout=_GOODBYE_S, handler_cancellation=True)
     await runner.setup()
     server = runner.server

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.capture.loop import Counts, Graded
 from edge.capture.trigger import Strictness
 from edge.preview.access import Access
 from edge.preview.hub import Hub
+from edge.preview.known import Known
 from edge.preview.painter import Painter
 
 
@@ -43,6 +44,7 @@ class Context:
         newest: the frame published last.
         published_at: when that was, by ``time.monotonic``.
         trouble: told one sentence per kind of failure.
+        known: from where the right token came.
     """
 
     access: Access
@@ -56,3 +58,4 @@ class Context:
     newest: Callable[[], Graded | None]
     published_at: Callable[[], float]
     trouble: Callable[[str], None]
+    known: Known = field(default_factory=Known)

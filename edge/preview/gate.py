@@ -11,7 +11,7 @@ from aiohttp import web
 from edge.errors import first_line
 from edge.preview.context import Context
 from edge.preview.guesses import Guesses, TooManyGuessesError
-from edge.preview.source import source_of
+from edge.preview.source import machine_of, source_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,7 +61,12 @@ class Gate:
 
     async def right(self, request: web.Request, look: Callable[[], bool]) -> bool:
         """Whether a token or cookie is right; a wrong one is told late, whatever kind it is."""
-        return await self._guesses.right(self._source(request), look)
+        source, known = self._source(request), self._context.known
+        # A neighbour's guesses do not hold up who has been let in: of IPv6 all of a house may share one network.
+        right = await self._guesses.right(source if source in known else machine_of(source), look)
+        if right:
+            known.add(source)
+        return right
 
     def _source(self, request: web.Request) -> str:
         forwarded = request.headers.getall("X-Forwarded-For", [])

@@ -9,7 +9,7 @@ _NETWORK_BITS = 64  # of IPv6: one machine has all addresses of such a network
 
 
 def source_of(peer: str, forwarded: Sequence[str], proxies: frozenset[str]) -> str:
-    """The address that counts.
+    """The address that counts, exactly.
 
     Args:
         peer: the other end of the connection.
@@ -17,31 +17,28 @@ def source_of(peer: str, forwarded: Sequence[str], proxies: frozenset[str]) -> s
             there only as far as named proxies reach, because what stands further left came from outside.
         proxies: addresses of proxies, as ``read_address`` gives them.
     """
-    source = _plain(peer)
+    source = read_address(peer) or peer
     for each in reversed([part.strip() for header in forwarded for part in header.split(",")]):
         if source not in proxies:
             break
         if (address := read_address(each)) is None:
             break
         source = address
-    return _network(source)
+    return source
+
+
+def machine_of(source: str) -> str:
+    """All the addresses that one machine can have, as one."""
+    if ":" not in source:
+        return source
+    return str(ipaddress.ip_network((source, _NETWORK_BITS), strict=False))
 
 
 def read_address(text: str) -> str | None:
     """An IP address in the one way it is written here; None where it is none."""
     try:
-        address = ipaddress.ip_address(text.split("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0] if ":" in text else text)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
-
-
-def _plain(peer: str) -> str:
-    return read_address(peer) or peer
-
-
-def _network(source: str) -> str:
-    if ":" not in source:
-        return source
-    return str(ipaddress.ip_network((source, _NETWORK_BITS), strict=False))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.errors import EdgeError
 from edge.preview.access import access_for, is_loopback
-from edge.preview.source import source_of
+from edge.preview.source import machine_of, source_of
 from edge.preview.tokens import fresh_token
 
 TOKEN = "a token of many characters"
@@ -75,7 +75,11 @@ def test_own_names_and_addresses_are_right(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "a b"]
+    "host",
+    [
+        *("", "evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "a b"),
+        *("127.0.0.1%evil.example", "127.0.0.1%2eevil.example:8080"),
+    ],
 )
 def test_foreign_name_that_points_here_is_refused(host: str) -> None:
     assert not access_for("127.0.0.1", None).right_host(host)
@@ -168,7 +172,7 @@ def test_page_behind_a_proxy_wants_a_token_and_a_proxy_is_an_address() -> None:
     ],
 )
 def test_source_is_what_a_named_proxy_says_and_nobody_else(peer: str, forwarded: list[str], source: str) -> None:
-    assert source_of(peer, forwarded, frozenset({"127.0.0.1", "10.0.0.2"})) == source
+    assert machine_of(source_of(peer, forwarded, frozenset({"127.0.0.1", "10.0.0.2"}))) == source
 
 
 @settings(max_examples=50)

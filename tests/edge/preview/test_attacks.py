@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from edge.preview import connections, gate, guesses, routes, streams
+from edge.preview.known import Known
 from edge.preview.server import Listen
 
 from .conftest import Demo, wait_for
@@ -253,13 +255,59 @@ def test_wrong_tokens_and_cookies_wait_alike_and_many_at_once_learn_nothing(
         client.close()
 
 
+def test_guesses_of_a_neighbour_do_not_hold_up_who_was_let_in(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of IPv6 the machines of a house share a network, and so one line of guesses: not with one that is known."""
+    running = demo(Listen(port=0, token=TOKEN, proxies=("127.0.0.1",)))
+    right = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "2001:db8::1"}
+    assert running.ask("GET", "/captures", headers=right)[0] == 200
+    monkeypatch.setattr(guesses, "WRONG_S", 3600.0)
+    start = b"GET /captures HTTP/1.1\r\n" + HOST + b"Authorization: Bearer wrong\r\n"
+    clients = [call(running) for _ in range(12)]
+    for number, client in enumerate(clients):
+        client.sendall(start + b"X-Forwarded-For: 2001:db8::%x\r\n\r\n" % (number + 2))
+    wait_for(lambda: len(select.select(clients, [], [], 0)[0]) == 4)  # the line is full: 8 wait
+    assert running.ask("GET", "/captures", headers=right)[0] == 200
+    for client in clients:
+        client.close()
+
+
+def test_many_machines_leave_places_for_who_was_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST", 16)
+    monkeypatch.setattr(connections, "MOST_PER_ADDRESS", 6)
+    known = Known()
+    known.add("10.0.0.9")
+    known.add("2001:db8::9")
+    places, held = connections.Places(frozenset({"10.0.0.1"}), known), list[socket.socket]()
+
+    def take(address: str) -> bool:
+        one, other = socket.socketpair()
+        held.extend((one, other))
+        return places.take(one, address)
+
+    def most(*addresses: str) -> int:
+        return sum(take(address) for address in addresses)
+
+    assert most(*(f"2001:db8::{number:x}" for number in range(16, 32))) == 6  # one machine may have them all
+    assert most(*(f"10.0.1.{number}" for number in range(20))) == 6  # 12 in all
+    assert take("2001:db8::9")
+    assert take("10.0.0.9")
+    assert take("10.0.0.1")
+    assert take("::ffff:127.0.0.1")
+    assert not take("127.0.0.1")  # all 16 are taken
+    held[0].close()
+    assert not take("10.0.1.40")
+    assert take("10.0.0.9")
+    for each in held:
+        each.close()
+
+
 def test_counts_return_to_nothing_and_never_exceed_the_sockets(demo: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against what the kernel says, on the server's own thread, while clients come and leave in every way."""
     made: list[connections.Places] = []
 
     class Seen(connections.Places):
-        def __init__(self, proxies: frozenset[str]) -> None:
-            super().__init__(proxies)
+        def __init__(self, proxies: frozenset[str], known: Known) -> None:
+            super().__init__(proxies, known)
             made.append(self)
 
     monkeypatch.setattr(connections, "Places", Seen)
