@@ -110,7 +110,7 @@ def test_wrong_credentials_are_told_of_and_end_in_bounded_time(
     wrong = orthanc.address.replace("://", "://camera:wrongword@")
     run = capture("demo", *ONE, "--hand-over", wrong, "--out", out)
     assert run.end() == 1
-    began, *_, left = run.notes()
+    began, *_, left = run.notes("DICOM")
     assert "it answers 401: user, password or token is wrong" in began
     assert "1 DICOM file could not be handed over" in left
     assert "401" in left
@@ -133,7 +133,7 @@ def test_an_instance_that_the_archive_refuses_does_not_keep_the_others_from_it(
     orthanc.start()
     run = capture("demo", *ONE, "--hand-over", orthanc.address, "--out", out, **LOGIN)
     assert run.end() == 1
-    before, began, *_, left = run.notes()
+    before, began, *_, left = run.notes("DICOM")
     assert "1 DICOM file of earlier sessions" in before
     assert "it answers 400: it does not understand the file" in began
     assert "1 DICOM file could not be handed over" in left
