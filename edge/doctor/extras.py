@@ -53,8 +53,8 @@ _EXTRAS = (
         "aiohttp",
         "aiohttp",
         "import aiohttp.web; print(aiohttp.__version__)",
-        "edge-capture --web has no page",
-        'pip install "efiqa-edge[web]"',
+        "edge-capture --web has no page, and --hand-over reaches no DICOMweb server",
+        'pip install "efiqa-edge[web]" (or "efiqa-edge[dicom]", which brings it too)',
     ),
 )
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from edge.atomic import write_atomically
 from edge.bundle import Bundle
 from edge.engines.cache import CURRENT
 from edge.engines.checks import UnavailableError, check_network
-from edge.engines.keep import make_own_folder, read_own
+from edge.engines.keep import make_own_folder, read_own, write_own
 from edge.engines.tensorrt_log import Log, logger_of
 from edge.errors import EdgeError
 
@@ -152,7 +151,7 @@ def _use_timings(config: TRT.IBuilderConfig, path: Path) -> None:
 def _keep_timings(config: TRT.IBuilderConfig, path: Path) -> None:
     with contextlib.suppress(OSError, EdgeError):  # the next build takes longer, no more
         make_own_folder(path.parent)
-        write_atomically(path, bytes(config.get_timing_cache().serialize()))
+        write_own(path, bytes(config.get_timing_cache().serialize()))
 
 
 def _parse(trt: Any, network: TRT.INetworkDefinition, log: Log, bundle: Bundle) -> None:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge.atomic import write_atomically
 from edge.bundle import ONNX, Bundle
-from edge.engines.keep import make_own_folder, read_own
+from edge.engines.keep import make_own_folder, read_own, write_own
 from edge.engines.lock import alone
 from edge.errors import EdgeError
 
@@ -198,8 +197,8 @@ def _keep(key: Key, data: bytes) -> Path:
     """Engine first: without a sidecar that fits, nobody loads it."""
     engine, beside = _paths(key)
     make_own_folder(engine.parent)
-    write_atomically(engine, data)
-    write_atomically(beside, sidecar(key, data))
+    write_own(engine, data)
+    write_own(beside, sidecar(key, data))
     return engine
 
 
@@ -222,7 +221,7 @@ def write_note(built: Built, device: Mapping[str, str], facts: Mapping[str, Any]
         return
     note = {"engine": hashlib.sha256(built.data).hexdigest(), "device": dict(device), "facts": dict(facts)}
     try:
-        write_atomically(_note(built.path), json.dumps(note, indent=1, sort_keys=True).encode())
+        write_own(_note(built.path), json.dumps(note, indent=1, sort_keys=True).encode())
     except OSError as error:
         log.warning("warning: %s cannot be written (%s), so the engine is verified again", built.path, error.strerror)
 

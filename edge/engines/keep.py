@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from edge.atomic import write_atomically
 from edge.errors import EdgeError
 
 _LARGEST = 4 << 30  # bytes of an engine
@@ -72,7 +73,17 @@ def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
     """Open a file of the cache without waiting for anybody, and see then what it is; raises OSError as ``read_own``."""
     file = os.open(path, flags | _OPENED | getattr(os, "O_BINARY", 0), mode)
     about = os.fstat(file)
-    if stat.S_ISREG(about.st_mode) and (_is_mine(about) or about.st_uid == 0):
+    # A folder that is closed today may have been open when somebody wrote in a file that all may write.
+    for_all = hasattr(os, "geteuid") and about.st_mode & stat.S_IWOTH
+    if stat.S_ISREG(about.st_mode) and (_is_mine(about) or about.st_uid == 0) and not for_all:
         return file
     os.close(file)
-    raise OSError(None, f"{path} is not a file of yours")
+    raise OSError(None, f"{path} is not a file of yours that you alone may write")
+
+
+def write_own(path: Path, data: bytes) -> None:
+    """Write a file of the cache, which nobody else may write, whatever the umask says; raises OSError."""
+    write_atomically(path, data)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & _OTHERS_WRITE:  # until now the folder kept them out
+        path.chmod(mode & ~_OTHERS_WRITE)

@@ -71,7 +71,9 @@ class OpenVinoEngine:
         try:
             model = core.import_model(blob, "CPU", self._config)
         except Exception as error:  # openvino raises RuntimeError of many kinds, and its bindings TypeError
-            raise EdgeError(f"OpenVINO refuses the engine ({_reason(error)})") from error
+            raise EdgeError(
+                f"OpenVINO refuses the engine ({_reason(error)}): install openvino 2025.2 or newer"
+            ) from error
         check_network(bundle, [_shape(each) for each in model.inputs], [_shape(each) for each in model.outputs])
         self._about = {
             "runtime": "openvino",

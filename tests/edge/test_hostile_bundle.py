@@ -266,6 +266,36 @@ def test_the_cache_is_its_user_s_alone(cache: Path, umask: int) -> None:
 
 
 @unix
+@pytest.mark.parametrize("suffix", [".engine", ".json", ".verified.json"])
+def test_a_file_that_all_may_write_is_not_believed(cache: Path, suffix: str) -> None:
+    """The folder is closed now; it may have been open."""
+    engine = kept()
+    write_note(built(), {"device": "a"}, {"frames": 3})
+    engine.with_suffix(suffix).chmod(0o666)
+    if suffix == ".verified.json":
+        assert read_note(built(), {"device": "a"}) is None
+        return
+    assert find(KEY) is None
+    again = built(b"built anew")
+    assert (again.data, again.cached) == (b"built anew", False)
+    assert find(KEY) is not None
+
+
+@unix
+def test_files_of_the_cache_are_their_user_s_to_write_under_any_umask(cache: Path) -> None:
+    before = os.umask(0)
+    try:
+        kept()
+        write_note(built(), {"device": "a"}, {"frames": 3})
+    finally:
+        os.umask(before)
+    modes = {path.suffixes[0]: stat.S_IMODE(path.stat().st_mode) for path in cache.iterdir()}
+    assert len(modes) == 3
+    assert not [mode for mode in modes.values() if mode & 0o022]
+    assert built(b"anew").cached
+
+
+@unix
 def test_an_older_cache_that_all_may_read_is_closed_and_goes_on(cache: Path) -> None:
     kept()
     cache.chmod(0o755)
@@ -354,7 +384,7 @@ def test_a_value_of_a_map_beyond_0_and_1_is_an_error() -> None:
     maps = np.full((len(about.maps), about.grid, about.grid), 0.5, np.float32)
 
     class Engine:
-        name, verified = "none", {}
+        name, verified = "none", {}  # type: ignore[var-annotated]
 
         def infer(self, tensor: object) -> object:
             return maps

@@ -47,7 +47,9 @@ def test_what_is_not_installed_is_a_warning_with_its_extra() -> None:
     assert found["PyAV"].remedy == "pip install av"
     assert found["pillow-heif"].remedy == 'pip install "efiqa-edge[heic]"'
     assert found["pydicom"].remedy == 'pip install "efiqa-edge[dicom]"'
-    assert found["aiohttp"].remedy == 'pip install "efiqa-edge[web]"'
+    assert found["aiohttp"].remedy.startswith('pip install "efiqa-edge[web]"')
+    assert "efiqa-edge[dicom]" in found["aiohttp"].remedy
+    assert "DICOMweb" in found["aiohttp"].found
     assert "HEIC photographs are not read" in found["pillow-heif"].found
 
 
