@@ -103,6 +103,8 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
 
 def _made(session: Session) -> str:
     names = [str(path) for path in session.files]
+    if not names:
+        return f"nothing that is still there: {session.folder} is gone"
     if len(names) <= _NAMED:
         return ", ".join(names)
     whole = [name for name in names if Path(name).name in (VIDEO, LINES)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections import deque
@@ -17,15 +16,15 @@ from edge.capture.film import Film
 from edge.capture.handover import HandOver
 from edge.capture.keeper import Keeper
 from edge.capture.leftovers import Recording, mend
+from edge.capture.lines import WaitingLines
 from edge.capture.loop import Graded
 from edge.capture.record import line_of, sidecar_of
-from edge.capture.storage import LINES, VIDEO, LineFile, claim_folder, is_full, why
+from edge.capture.storage import LINES, VIDEO, claim_folder, is_full
+from edge.capture.troubles import DiskGauge, Troubles
 from edge.errors import EdgeError, first_line
 from edge.model import QualityModel
 
 _SAVE_EVERY_S = 1.0  # what a kill can lose
-_MOST_LINES = 100_000  # lines that wait while the disk is full
-_LOW_MIB = 1024.0  # free space from which the operator is told
 _MOST_CAPTURES = 12  # captured frames that wait while the disk is slow or full; each is a full frame in memory
 
 
@@ -79,20 +78,20 @@ class Session:
         self.folder = claim_folder(wanted)
         self._recording = Recording(self.folder)
         self.files: list[Path] = []
-        self._report, self._tell, self._on_saved, self._wait = report, tell, on_saved, wait
-        self._low = _LOW_MIB
+        self._on_saved, self._wait = on_saved, wait
+        self._troubles = Troubles(self.folder, report)
+        self._gauge = DiskGauge(self.folder, tell)
         self._keeper = Keeper(
             self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over, keep_dicom
         )
-        self._lines = LineFile(self.folder / LINES)
-        self._told: set[str] = set()
-        self._film = Film(self.folder / VIDEO, fps, self._tell_trouble) if video else None
+        self._lines = WaitingLines(self.folder / LINES)
+        self._film = Film(self.folder / VIDEO, fps, self._troubles.tell) if video else None
         self._changed = threading.Condition()
         self._best: Graded | None = None
-        self._unwritten: deque[str] = deque(maxlen=_MOST_LINES)
         self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank
         self._shots = self._refused = 0
-        self._waited = 0  # how many of them the disk has refused
+        self._waited = 0  # how many of them the disk has refused,
+        self._refusal: Exception | None = None  # and why
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
         self._writer.start()
@@ -128,8 +127,8 @@ class Session:
             graded: the frame.
             best: the best frame so far, this one included.
         """
+        self._lines.add(line_of(graded))
         with self._changed:
-            self._unwritten.append(line_of(graded))
             self._best = best
             self._changed.notify_all()
         if self._film is not None:
@@ -168,11 +167,9 @@ class Session:
             self._changed.notify_all()
         self._writer.join()
         self._lines.close()
-        self._guarded(self._list)
+        self._troubles.went_well(self._list)
         self._recording.end()
-        if self.lost:
-            lost = "1 capture is" if self.lost == 1 else f"{self.lost} captures are"
-            self._report(f"{lost} lost or not whole, for want of room on the disk of {self.folder}: free some space.")
+        self._troubles.tell_lost(self.lost, self._refusal)
 
     def _list(self) -> None:
         self.files = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".") and p.is_file())
@@ -197,23 +194,18 @@ class Session:
                 ending = self._closing
             # A captured frame comes before everything else: it is what the session is for.
             if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
-                self._waited = 0 if self._kept(self._save_captures, self._make_room) else len(self._captures)
+                refusal = self._kept(self._save_captures, self._make_room)
+                self._waited = 0 if refusal is None else len(self._captures)
+                self._refusal = refusal or self._refusal
             if ending or time.monotonic() >= due:
-                self._kept(self._save_lines)
+                self._kept(self._lines.save)
                 self._kept(self._save_best)
-                self._guarded(self._look_at_disk)
+                self._troubles.went_well(self._gauge.look)
                 due = time.monotonic() + _SAVE_EVERY_S
         if not self._shots:
-            self._guarded(self._keeper.finish)
+            self._troubles.went_well(self._keeper.finish)
         if self._film is not None:
             self._film.close()
-
-    def _look_at_disk(self) -> None:
-        """Tell of a disk that runs low while there is still room: once, and again each time that half of it is gone."""
-        left = shutil.disk_usage(self.folder).free / 2**20
-        if left < self._low:
-            self._low = left / 2
-            self._tell(f"the disk of {self.folder} has {left:.0f} MiB left: free some space before it is full.")
 
     def _new_captures(self) -> bool:
         """True where a captured frame waits that the disk has not refused yet."""
@@ -234,65 +226,25 @@ class Session:
         try:
             self._on_saved(picture, graded)
         except Exception as error:
-            self._report_once(f"{picture} is saved, but could not be told of ({first_line(error)}).")
+            self._troubles.tell_once(f"{picture} is saved, but could not be told of ({first_line(error)}).")
 
-    def _kept(self, step: Callable[[], None], make_room: Callable[[], bool] = lambda: False) -> bool:
-        """Write what the session is for; on a full disk the film gives its room up first, then what ``make_room`` does.
-
-        Each time it is tried once more.
-        """
-        trouble = self._trouble_of(step)
+    def _kept(self, step: Callable[[], None], make_room: Callable[[], bool] = lambda: False) -> Exception | None:
+        """Write what the session is for, or return what is wrong; on a full disk the film, then others make room."""
+        trouble = self._troubles.of(step)
         for give_up in (self._give_film_up, make_room):
             if trouble is not None and is_full(trouble) and give_up():
-                trouble = self._trouble_of(step)
-        return trouble is None
+                trouble = self._troubles.of(step)
+        return trouble
 
     def _give_film_up(self) -> bool:
         return self._film is not None and self._film.discard()
 
     def _make_room(self) -> bool:
         """The best frame gives way to captures; False where there is none, and that made no room."""
-        return self._keeper.best is not None and self._guarded(self._keeper.give_best_up)
-
-    def _save_lines(self) -> None:
-        with self._changed:
-            lines, self._unwritten = self._unwritten, deque(maxlen=_MOST_LINES)
-        if not lines:
-            return
-        try:
-            self._lines.append(lines)
-        except BaseException:
-            with self._changed:
-                self._unwritten = deque([*lines, *self._unwritten], maxlen=_MOST_LINES)
-            raise
+        return self._keeper.best is not None and self._troubles.went_well(self._keeper.give_best_up)
 
     def _save_best(self) -> None:
         best = self._best
         nothing_else = not self._shots or (self._closing and not self.captured)
         if best is not None and best is not self._keeper.best and nothing_else:
             self._keeper.keep_best(best)
-
-    def _guarded(self, step: Callable[[], None]) -> bool:
-        """Whether one step of writing went well."""
-        return self._trouble_of(step) is None
-
-    def _trouble_of(self, step: Callable[[], None]) -> Exception | None:
-        """Run one step of writing; trouble is told once and ends neither the thread nor the session."""
-        try:
-            step()
-        except Exception as error:  # a writer that dies silently would lose the best frame
-            self._tell_trouble(error)
-            return error
-        return None
-
-    def _tell_trouble(self, error: Exception) -> None:
-        if isinstance(error, OSError):
-            self._report_once(why(error, self.folder))
-        else:
-            said = first_line(error)
-            self._report_once(f"something of {self.folder} could not be written ({said}); the other files are whole.")
-
-    def _report_once(self, sentence: str) -> None:
-        if sentence not in self._told:
-            self._told.add(sentence)
-            self._report(sentence)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +11,11 @@ from typing import Annotated
 import cv2
 import typer
 
-from edge.archive.target import Target, read_target
 from edge.archive.waiting import left_over
 from edge.camera.address import without_secrets
-from edge.camera.aside import OpeningStopped
-from edge.camera.device import Wish, read_wish
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
-from edge.capture.dicom import Study, begin_study
+from edge.capture.dicom import begin_study
 from edge.capture.display import LiveLine, closing_words
 from edge.capture.handover import HandOver
 from edge.capture.lasting import LastingModel
@@ -30,7 +26,7 @@ from edge.capture.session import Session
 from edge.capture.shutter import Shutter
 from edge.capture.signals import captures_on_signal, remember_shutter, stop_on_signals
 from edge.capture.watchdog import Watchdog
-from edge.commands import cli
+from edge.commands import asked, cli
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.telling import Teller
@@ -40,21 +36,6 @@ from edge.preview.context import Controls
 
 app = cli.new_app("Grade the frames of a camera while they come.")
 main = cli.main_of(app)
-
-
-class StrictnessName(str, Enum):
-    """As in ``edge.capture.trigger``."""
-
-    easy = "easy"
-    normal = "normal"
-    strict = "strict"
-
-
-class Eye(str, Enum):
-    """As DICOM has it."""
-
-    R = "R"
-    L = "L"
 
 
 _HELP = """Grade the frames of a camera while they come: map, score and verdict of the newest frame.
@@ -96,14 +77,14 @@ def capture(
     frames: Annotated[int | None, typer.Option(min=1, help="End after this many frames.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="End after this long on the source's clock.")] = None,
     strictness: Annotated[
-        StrictnessName | None,
+        asked.StrictnessName | None,
         typer.Option(help="Capture automatically: when the picture is good and the hand still, by this measure."),
     ] = None,
     keep: Annotated[int, typer.Option(min=1, max=9, help="Frames of one capture, runners-up included.")] = 3,
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Keep captured frames as DICOM too; wants --laterality.")
     ] = False,
-    laterality: Annotated[Eye | None, typer.Option(help="Which eye: R or L.")] = None,
+    laterality: Annotated[asked.Eye | None, typer.Option(help="Which eye: R or L.")] = None,
     study: Annotated[
         Path | None, typer.Option(help="A YAML file with what DICOM shall say of patient, study and camera.")
     ] = None,
@@ -143,16 +124,10 @@ def capture(
         return
     if (strictness is not None or dicom) and out is None:
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
-    if dicom and laterality is None:
-        raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
-    if (keep_dicom > 1 or any(each is not None for each in (laterality, study, hand_over))) and not dicom:
-        raise typer.BadParameter(
-            "--laterality, --study, --keep-dicom and --hand-over belong to --dicom: give that too."
-        )
-    if (ca is not None or insecure) and hand_over is None:
-        raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
-    if source is None:
-        raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
+    asked.check_dicom(dicom, laterality, keep_dicom > 1 or study is not None, hand_over, ca is not None or insecure)
+    source = asked.check_source(source)
+    if out is not None:
+        asked.check_out(out)
     hide_secrets()
     web = web or preview
     listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy)
@@ -163,16 +138,12 @@ def capture(
     best: Graded | None = None
     session: Session | None = None
     images = begin_study(laterality.value, study) if dicom and laterality is not None else None
-    target = None if hand_over is None or out is None else _target(hand_over, ca, insecure, images, out)
-    with contextlib.ExitStack() as closing:
+    target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
+    with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no more sense.
         teller = closing.enter_context(Teller(json_lines, stop.set if out is None and not web else None))
-        try:
-            camera = open_camera(source, _wish(mode), teller.note, stop)
-        except OpeningStopped:
-            cli.err.print("interrupted before the source was open")
-            raise typer.Exit(130) from None
+        camera = open_camera(source, asked.wish_of(mode), teller.note, stop)
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
         source = without_secrets(source)
@@ -248,9 +219,9 @@ def _close(words: list[str], teller: Teller, json_lines: bool, interrupted: bool
     code = 1 if teller.troubles else 130 if interrupted else 0
     for each in words:
         if json_lines:
-            teller.words.post(partial(cli.err.print, each, markup=False))
+            teller.words.post(partial(cli.err.print, cli.one_line(each), markup=False))
         else:
-            cli.out.print(each, markup=False)
+            cli.out.print(cli.one_line(each), markup=False)
     if not teller.words.flush():
         os._exit(code)  # everything is kept, and the interpreter would wait for that terminal for ever
     raise typer.Exit(code)
@@ -267,22 +238,6 @@ def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Teller) -
         session.capture(fired.frames, by, fired.eye)
     except EdgeError as problem:
         teller.report(str(problem))
-
-
-def _target(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path) -> Target:
-    """Where DICOM files go, and with them what earlier sessions left, which may hold identities too."""
-    secret = (images is not None and images.names_somebody) or left_over(out)
-    try:
-        return read_target(given, ca=ca, insecure=insecure, secret=secret)
-    except EdgeError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _wish(mode: str | None) -> Wish | None:
-    try:
-        return None if mode is None else read_wish(mode)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 if __name__ == "__main__":

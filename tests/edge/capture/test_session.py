@@ -17,7 +17,7 @@ from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
 from edge.capture import film as film_module
 from edge.capture import keeper as keeper_module
-from edge.capture import session as session_module
+from edge.capture import lines as lines_module
 from edge.capture.display import closing_words
 from edge.capture.loop import Counts, Graded
 from edge.capture.session import Session
@@ -47,6 +47,18 @@ def test_a_folder_that_is_taken_away_is_trouble_and_no_crash(model: QualityModel
     assert session.files == []
     assert len(said) == 1
     assert "could not be written to (No such file or directory)" in said[0]
+
+
+def test_captures_lost_with_their_folder_are_not_put_down_to_a_full_disk(model: QualityModel, tmp_path: Path) -> None:
+    said: list[str] = []
+    with Session(tmp_path / "out", model, "source", 10.0, video=False, wait=False, report=said.append) as session:
+        shutil.rmtree(tmp_path / "out")
+        session.keep(graded(0, 0.0), None)
+        session.capture([graded(0, 0.0)])
+    assert session.lost == 1
+    assert not any("room" in sentence or "full" in sentence for sentence in said)
+    assert said[-1].startswith(f"1 capture is lost or not whole, because {tmp_path / 'out'} could not be written to:")
+    assert f"made: nothing that is still there: {tmp_path / 'out'} is gone" in closing_words(Counts(), None, session)
 
 
 def test_a_film_that_fails_midway_leaves_nothing(
@@ -84,7 +96,7 @@ def test_no_line_is_lost_while_lines_are_written(
         append(file, lines)
 
     monkeypatch.setattr(LineFile, "append", slow)
-    monkeypatch.setattr(session_module, "_MOST_LINES", 4)
+    monkeypatch.setattr(lines_module, "_MOST_LINES", 4)
     with Session(tmp_path, model, "source", 10.0, video=False, wait=False, report=print) as session:
         for index in range(3):
             session.keep(graded(index, index / 10), None)

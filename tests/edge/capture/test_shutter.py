@@ -7,6 +7,7 @@ import datetime
 import errno
 import json
 import os
+import shutil
 import stat
 import threading
 import time
@@ -231,7 +232,7 @@ def test_a_disk_that_runs_low_is_told_of_early(
         looks += 1
         return SimpleNamespace(free=room[min(looks, len(room)) - 1] * 2**20)
 
-    monkeypatch.setattr(session_module.shutil, "disk_usage", look)
+    monkeypatch.setattr(shutil, "disk_usage", look)
     monkeypatch.setattr(session_module, "_SAVE_EVERY_S", 0.01)
     told: list[str] = []
     with Session(tmp_path, model, "source", 30.0, video=False, wait=False, report=print, tell=told.append):

@@ -503,6 +503,34 @@ def test_arguments_that_do_not_fit_leave_with_2(arguments: list[str]) -> None:
     assert invoke(*arguments)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("file", "it is no folder"), ("link", "it is a link to nowhere, which is not there"), ("x" * 300, "too long")],
+)
+def test_what_can_be_no_folder_is_one_sentence(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    code, _, said = invoke("demo:1", "--out", tmp_path / name)
+    assert code == 1
+    assert re.fullmatch(rf"error: .*{name} cannot hold a session \(.*{why}\); give another folder with --out\.", said)
+
+
+def test_a_source_that_is_empty_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a variable that a script has not set: it does not mean the folder that one is in."""
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((48, 64, 3), np.uint8))
+    monkeypatch.chdir(tmp_path)
+    code, _, said = invoke("")
+    assert code == 2
+    assert "give a SOURCE" in said
+
+
+def test_a_name_breaks_no_line_of_the_closing_words(clip: Path, tmp_path: Path) -> None:
+    code, told, _ = invoke(clip, "--fast", "--frames", "2", "--no-video", "--out", tmp_path / "a\n\x1b[1m")
+    assert code == 0
+    assert [line.split(" ")[0] for line in told.splitlines() if "frames seen" not in line] == ["made:", "best"]
+    assert "\x1b" not in told
+
+
 def test_a_camera_is_given_back_where_the_session_cannot_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
     monkeypatch.setattr(DemoCamera, "close", lambda camera: closed.append(camera))
@@ -594,6 +622,7 @@ def test_the_unit_of_the_docs_starts_this_command() -> None:
     assert (unit["Service"]["Type"], unit["Service"]["WatchdogSec"]) == ("notify", "20")
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
     assert program.endswith("/edge-capture")
+    arguments = [argument.replace("${EYE}", "L") for argument in arguments]
     typer.main.get_command(app).make_context("edge-capture", arguments)
 
 

@@ -95,3 +95,21 @@ def test_a_shutter_pressed_before_the_session_runs_is_remembered(tmp_path: Path,
     assert done.returncode == 0, done.stderr
     (sidecar,) = out.glob("frame-*.json")
     assert json.loads(sidecar.read_text())["capture"]["by"] == "hand"
+
+
+def test_a_session_that_ends_before_its_source_is_open_does_not_abort() -> None:
+    """The thread that opens it is in a library in C++, where the interpreter's end would tear it apart."""
+    program = (
+        "import threading, cv2, numpy as np\n"
+        "from edge.camera.aside import OpeningStopped, open_aside\n"
+        "from edge.commands.asked import left_unless_open\n"
+        "stop, picture = threading.Event(), np.zeros((300, 300, 3), np.uint8)\n"
+        "def never():\n"
+        "    while True:\n"
+        "        cv2.GaussianBlur(picture, (0, 0), 5); stop.set()\n"
+        "with left_unless_open():\n"
+        "    open_aside(never, stop, print)\n"
+    )
+    for _ in range(5):  # a race, which the interpreter lost every other time
+        run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (run.returncode, run.stderr) == (130, "interrupted before the source was open\n")

@@ -1,0 +1,111 @@
+"""What edge-capture is asked for: what cannot be is refused before anything is opened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+import typer
+
+from edge.archive.target import Target, read_target
+from edge.archive.waiting import left_over
+from edge.camera.aside import OpeningStopped
+from edge.camera.device import Wish, read_wish
+from edge.capture.dicom import Study
+from edge.commands import cli
+from edge.commands.endings import output_fails
+from edge.errors import EdgeError
+
+
+class StrictnessName(str, Enum):
+    """As in ``edge.capture.trigger``."""
+
+    easy = "easy"
+    normal = "normal"
+    strict = "strict"
+
+
+class Eye(str, Enum):
+    """As DICOM has it."""
+
+    R = "R"
+    L = "L"
+
+
+def check_source(source: str | None) -> str:
+    """The source, if one is given: an empty one is a variable of a script that nobody has set."""
+    if not source:
+        raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
+    return source
+
+
+def check_out(out: Path) -> None:
+    """Refuse what can be no folder.
+
+    Raises:
+        EdgeError: it is another thing, a link to nowhere, or no name.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            problem = "it is no folder"
+        elif out.is_symlink() and not out.exists():
+            problem = f"it is a link to {out.readlink()}, which is not there"
+        else:
+            return
+    except OSError as error:  # too long
+        problem = error.strerror or str(error)
+    raise EdgeError(f"{out} cannot hold a session ({problem}); give another folder with --out.")
+
+
+def check_dicom(dicom: bool, laterality: Eye | None, wants_dicom: bool, hand_over: str | None, wants_it: bool) -> None:
+    """Refuse what contradicts itself.
+
+    Args:
+        dicom: whether DICOM files are made.
+        laterality: of which eye.
+        wants_dicom: whether something is said that means nothing without ``dicom``.
+        hand_over: where to.
+        wants_it: whether something is said that means nothing without ``hand_over``.
+    """
+    if dicom and laterality is None:
+        raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
+    if (wants_dicom or laterality is not None or hand_over is not None) and not dicom:
+        raise typer.BadParameter(
+            "--laterality, --study, --keep-dicom and --hand-over belong to --dicom: give that too."
+        )
+    if wants_it and hand_over is None:
+        raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
+
+
+def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path) -> Target:
+    """Where DICOM files go, and with them what earlier sessions left, which may hold identities too."""
+    secret = (images is not None and images.names_somebody) or left_over(out)
+    try:
+        return read_target(given, ca=ca, insecure=insecure, secret=secret)
+    except EdgeError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def wish_of(mode: str | None) -> Wish | None:
+    """The mode to ask a camera for."""
+    try:
+        return None if mode is None else read_wish(mode)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@contextlib.contextmanager
+def left_unless_open() -> Iterator[None]:
+    """A session that is ended before its source is open ends at once.
+
+    The thread that opens it may be in a driver or a library in C++, and the interpreter's own end would abort in it.
+    """
+    try:
+        yield
+    except OpeningStopped:
+        cli.err.print("interrupted before the source was open")
+        output_fails()
+        os._exit(130)
