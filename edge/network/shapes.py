@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_OPERATIONS = 2 * 10**12  # of a frame: the largest foundation model; a student needs a ten-thousandth
 MOST_MEMORY = 2 << 30  # bytes of tensors that are there at one time
+_WEIGHT = 32  # products in the time of one element of all else: a power takes a hundred, a sum waits for the memory
 _OF_CONSTANTS = 64 << 20  # bytes that may be made of constants alone, besides what weights are unpacked to
 _UNPACKED = 16  # bytes for each byte of the file: INT8 to float32, and that turned around
 _BY_HEART = 1 << 16  # bytes; what is larger is weights, which no shape depends on
@@ -24,7 +25,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one frame: multiply-adds (or elements, where nothing is multiplied), and bytes at the most."""
+    """Of one frame: multiply-adds, with all else weighed by the time that it takes, and bytes at the most."""
 
     operations: int
     memory: int
@@ -166,7 +167,7 @@ def _static(name: str, kind: Any, empty: bool) -> tuple[Shape, int]:
 
 
 def _operations(node: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
-    """Products of convolutions and matrices; elements read and written of the rest."""
+    """Products of convolutions and matrices, and elements read and written; of the rest these alone, weighed."""
     inputs: list[Shape] = [shapes[name][0] if name else () for name in node.input]
     (out, *_) = [shapes[name][0] for name in node.output if name] or [()]
     kind, elements = node.op_type, math.prod(out)
@@ -180,7 +181,7 @@ def _operations(node: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
     if kind in ("MaxPool", "AveragePool"):
         window = next((each.ints for each in node.attribute if each.name == "kernel_shape"), ())
         return least + elements * math.prod(window)
-    return least
+    return _WEIGHT * least
 
 
 def _most_at_once(graph: Any, shapes: dict[str, tuple[Shape, int]]) -> int:

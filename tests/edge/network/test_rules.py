@@ -54,7 +54,9 @@ def test_sound_ones_are_taken(networks: dict[str, bytes]) -> None:
 def test_operations_and_memory_are_counted(plain: onnx.ModelProto) -> None:
     data = plain.SerializeToString()
     products, image, maps, weights = 4 * 4 * 3 * 64, 3 * 32 * 32, 16, 3 * 64
-    assert measure(parse_network(data), len(data)) == Cost(products + image + weights + 3 * maps, 4 * (image + maps))
+    assert measure(parse_network(data), len(data)) == Cost(
+        products + image + weights + maps + 32 * 2 * maps, 4 * (image + maps)
+    )
 
 
 def body(model: onnx.ModelProto) -> onnx.GraphProto:
@@ -413,6 +415,23 @@ def test_too_many_operations(plain: onnx.ModelProto) -> None:
     each = 2048**2 * 3 * 3 * 15 * 15
     check_network(in_a_row(int(0.9 * MOST_OPERATIONS / each)).SerializeToString())
     assert "operations a frame" in refusal(in_a_row(int(1.1 * MOST_OPERATIONS / each)))
+
+
+@pytest.mark.parametrize("kind", ["Softmax", "Erf", "Pow", "Transpose", "Resize"])
+def test_too_many_elements(plain: onnx.ModelProto, kind: str) -> None:
+    """Nothing is multiplied, and each takes as long as dozens of products: at as many as of these, hours a frame."""
+    more = {"Pow": ["power"], "Resize": ["", "same"]}.get(kind, [])
+    settings = {"mode": "cubic"} if kind == "Resize" else {}
+
+    def in_a_row(number: int) -> onnx.ModelProto:
+        nodes = [helper.make_node("Resize", ["image", "", "scales"], ["x0"])]
+        nodes += [helper.make_node(kind, [f"x{turn}", *more], [f"x{turn + 1}"], **settings) for turn in range(number)]
+        nodes.append(helper.make_node("MaxPool", [f"x{number}"], ["small"], kernel_shape=[128] * 2, strides=[128] * 2))
+        scales, same = np.array([1, 1, 128, 128], np.float32), np.ones(4, np.float32)
+        return with_nodes(plain, *nodes, reads="small", scales=scales, same=same, power=np.float32(1.7))
+
+    check_network(in_a_row(100).SerializeToString())
+    assert "operations a frame" in refusal(in_a_row(1000))
 
 
 def test_too_many_nodes_and_inputs(plain: onnx.ModelProto) -> None:
