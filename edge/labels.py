@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from edge.errors import EdgeError
+from edge.given import read_given
 
 Quality = Literal["good", "usable", "reject", "outlier"]
 _T = TypeVar("_T")
@@ -23,6 +25,7 @@ QUALITY_FOLDERS: dict[str, Quality] = {
     "outlier": "outlier",  # not a fundus at all: counted at the thresholds, no part of good against reject
 }
 _WORDS: dict[str, Quality] = {**QUALITY_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
+_MOST_MIB = 64  # of a table
 _RANKED = 3  # images that a rank correlation needs: of two, any order is perfect
 
 
@@ -142,7 +145,7 @@ def _is_file(path: Path) -> bool:
 def _rows(path: Path) -> tuple[str, list[tuple[int, str, str]]]:
     """The column that counts, quality or score; line number, path and its cell of each row."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.StringIO(read_given(path, _MOST_MIB).decode("utf-8-sig"), newline="") as file:
             reader = csv.DictReader(file, strict=True)
             columns = [name.strip().lower() for name in reader.fieldnames or []]
             column = next((name for name in ("quality", "score") if name in columns), "")

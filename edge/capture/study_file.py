@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from edge.errors import EdgeError
+from edge.given import read_given
 
 # What the file may say, and the attribute that it becomes.
 FIELDS = {
@@ -61,7 +62,7 @@ def read_study(file: Path) -> dict[str, str]:
     """
     try:
         # Everything stays text: patient 00123 is not patient 83.
-        data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        data = yaml.load(read_given(file, 1).decode("utf-8"), Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not YAML"
         raise EdgeError(f"{file} cannot be read ({why}); it holds lines such as patient_id: ...") from None
