@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import math
 import os
 import re
@@ -27,16 +29,22 @@ COLUMNS = ("path", "score", "verdict", "error")
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 # In a sentence, what a program that parts cells at other signs than commas would make a formula of.
 _PARTED = re.compile("([;\t])(?=[=+@\\-\t\r\n\uff1d\uff0b\uff0d\uff20])")
+_LONGEST_STEM = 230  # bytes: a name has 255, and needs some for its number and .overlay.png
 _READERS = 2
 _AHEAD = 4  # frames read and not yet graded: what bounds the memory
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file to be graded, or what was given and leads to none, with the sentence that says why."""
+    """A file to be graded, or what was given and leads to none, with the sentence that says why.
+
+    Attributes:
+        root: the folder that was given and holds it, or its own where it was given by name.
+    """
 
     path: Path
     error: str = ""
+    root: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -80,13 +88,25 @@ def find_inputs(paths: Sequence[Path], or_none: bool = False) -> list[Input]:
     inputs: list[Input] = []
     for path in paths:
         try:
-            inputs += [Input(image) for image in images_of(path)]
+            inputs += [Input(image, root=_root_of(path)) for image in images_of(path)]
         except EdgeError as error:
-            inputs.append(Input(path, str(error)))
-        inputs += [Input(folder, f"{folder} is passed over: {reason}") for folder, reason in unlisted([path]).items()]
+            inputs.append(Input(path, str(error), path.parent))
+        inputs += [
+            Input(folder, f"{folder} is passed over: {reason}", path) for folder, reason in unlisted([path]).items()
+        ]
     if not or_none and all(item.error for item in inputs):
         raise EdgeError(" ".join(item.error for item in inputs))
     return inputs
+
+
+def _root_of(given: Path) -> Path:
+    """The folder from which on sub-folders tell files apart."""
+    if given.is_dir():
+        return given
+    if given.exists():
+        return given.parent
+    plain = itertools.takewhile(lambda part: not glob.has_magic(part), given.parts[:-1])
+    return Path(*plain)
 
 
 def grade_files(model: QualityModel, inputs: Sequence[Input], bits: int | None = None) -> Iterator[GradedFile]:
@@ -169,19 +189,24 @@ def write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
 
 
-def picture_stems(paths: Sequence[Path]) -> list[Path]:
+def picture_stems(inputs: Sequence[Input]) -> list[Path]:
     """Where the pictures of each input go below the folder of maps, without suffix, each one different.
 
-    The sub-folders below the deepest folder that all inputs share are kept; of equal names later ones are numbered.
+    The sub-folders of a folder that was given are kept, of several folders also those below the deepest one that they
+    share. Of equal names later ones are numbered, and one that leaves no room for an ending is cut.
     """
-    if not paths:
+    if not inputs:
         return []
-    absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 (no '..' may lead out of the folder)
-    common = os.path.commonpath([path.parent for path in absolute])
+    # As they are named: no '..' may lead out of the folder.
+    absolute = [Path(os.path.abspath(item.path)) for item in inputs]  # noqa: PTH100
+    roots = {os.path.abspath(item.root) for item in inputs}  # noqa: PTH100
+    common = os.path.commonpath([*roots, *(path.parent for path in absolute)])
     taken: set[Path] = set()
     stems = []
     for path in absolute:
         wanted = path.relative_to(common).with_suffix("")
+        while len(os.fsencode(wanted.name)) > _LONGEST_STEM:
+            wanted = wanted.with_name(wanted.name[:-1])
         stem, number = wanted, 1
         while stem in taken:
             number += 1

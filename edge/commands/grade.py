@@ -85,7 +85,7 @@ def grade(
         _note(unread_words(passed))
     inputs = find_inputs(paths, or_none=json_lines)  # whoever reads JSON gets a row of each path, and the summary
     images = [item.path for item in inputs if not item.error]
-    stems = picture_stems([item.path for item in inputs])
+    stems = picture_stems(inputs)
     mask = None if field is None else Path(field)
     _check_outputs(csv, maps, stems, [*images, labels, model, mask])
     truth = choose_truth(labels, images) if images else None

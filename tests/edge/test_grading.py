@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,6 +21,7 @@ from edge.grading import (
     csv_text,
     find_inputs,
     grade_files,
+    picture_of,
     picture_stems,
     readable,
     write_csv,
@@ -87,14 +88,49 @@ def test_write_csv_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
 
 def test_stems_mirror_folders_and_never_meet() -> None:
     paths = [Path(p) for p in ("in/a/x.png", "in/b/x.png", "in/a/x.jpg", "in/a/x.png", "in/a/x-2.png", "in/a.b.png")]
-    assert [str(stem) for stem in picture_stems(paths)] == ["a/x", "b/x", "a/x-2", "a/x-3", "a/x-2-2", "a.b"]
-    assert picture_stems([Path("in/a/x.png")]) == [Path("x")]
+    stems = picture_stems(given_by_name(paths))
+    assert [str(stem) for stem in stems] == ["a/x", "b/x", "a/x-2", "a/x-3", "a/x-2-2", "a.b"]
+    assert picture_stems(given_by_name([Path("in/a/x.png")])) == [Path("x")]
     assert picture_stems([]) == []
+
+
+def given_by_name(paths: Sequence[Path]) -> list[Input]:
+    return [Input(path, root=path.parent) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("named", "stems"),
+    [
+        (["one"], ["a/b/x"]),  # all in one sub-folder, which is kept all the same
+        (["one/a"], ["b/x"]),
+        (["one/*/*/x.png"], ["a/b/x"]),
+        (["one/a/b/x.png"], ["x"]),
+        (["one", "two"], ["one/a/b/x", "two/y"]),
+        (["one/a/../a", "two/y.png"], ["one/a/b/x", "two/y"]),
+        (["one/a/b/x.png", "nowhere"], ["one/a/b/x", "nowhere"]),
+    ],
+)
+def test_sub_folders_of_what_was_given_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: list[str], stems: list[str]
+) -> None:
+    for name in ("one/a/b/x.png", "two/y.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert [str(stem) for stem in picture_stems(find_inputs([Path(name) for name in named]))] == stems
+
+
+def test_names_without_room_for_an_ending_are_cut_and_stay_apart(tmp_path: Path) -> None:
+    names = ["\u00e9" * 120 + f"{last}.png" for last in "ab"]
+    stems = picture_stems(given_by_name([tmp_path / name for name in names]))
+    assert len(set(stems)) == 2
+    for stem in stems:
+        (tmp_path / picture_of(stem, "overlay")).touch()
 
 
 @given(st.lists(st.sampled_from(["a/x.png", "a/x.jpg", "../x.png", "b/../a/x.png", "x.png", "a/x-2.png", "a/x"])))
 def test_stems_are_different_and_stay_below(names: list[str]) -> None:
-    stems = picture_stems([Path(name) for name in names])
+    stems = picture_stems(given_by_name([Path(name) for name in names]))
     assert len(set(stems)) == len(names)
     assert not any(stem.is_absolute() or ".." in stem.parts for stem in stems)
 
