@@ -73,8 +73,9 @@ def check_output(path: Path, what: str, inputs: Iterable[Path | None] = ()) -> N
 
 
 def _problem(path: Path, inputs: set[tuple[int, int] | None]) -> str:
-    if _descriptor(path) is not None:
-        return ""
+    descriptor = _descriptor(path)
+    if descriptor is not None:
+        return "" if _takes(descriptor) else "nothing is open there to write into; give another name"
     mode = _mode(path)
     if mode is None or stat.S_ISREG(mode):
         if _identity(path) in inputs:
@@ -131,6 +132,18 @@ def _descriptor(path: Path) -> int | None:
 def _is_ours(at: Path) -> bool:
     process = at.parts[2] if at.parts[1] == "proc" else "self"
     return process in ("self", "thread-self", str(os.getpid()))
+
+
+def _takes(descriptor: int) -> bool:
+    """Whether one of our own open files is open for writing."""
+    try:
+        import fcntl
+
+        return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR))
+    except ImportError:
+        return True
+    except OSError:  # closed
+        return False
 
 
 def _into(descriptor: int, data: bytes) -> None:

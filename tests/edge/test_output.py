@@ -197,3 +197,16 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> Non
         for writer in writers:
             writer.kill()
             writer.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/fd")
+def test_what_is_not_open_for_writing_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "input").touch()
+    with (tmp_path / "input").open("rb") as read_only:
+        closed = os.dup(read_only.fileno())
+        os.close(closed)
+        for descriptor in (read_only.fileno(), closed):
+            with pytest.raises(EdgeError, match=r"cannot be the CSV: nothing is open there to write into"):
+                check_output(Path(f"/dev/fd/{descriptor}"), "the CSV")
+    with (tmp_path / "output").open("wb") as writable:
+        check_output(Path(f"/dev/fd/{writable.fileno()}"), "the CSV")
