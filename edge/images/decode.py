@@ -142,6 +142,8 @@ def _identify(file: BinaryIO, head: bytes) -> Image.Image:
     except UnidentifiedImageError:
         if _is_video(head):
             raise RefusedError("is a video rather than an image; edge-capture reads videos") from None
+        if head.startswith(b"\xff\xd8"):
+            jpeg.refuse_unread(_all_of(file))
         raise RefusedError(
             "is not an image that is read, or is damaged at its beginning (read are JPEG, PNG, TIFF, BMP, WebP, PNM, "
             "JPEG 2000, AVIF, HEIC and DICOM): convert it to PNG"

@@ -24,6 +24,7 @@ from edge.images.samples import Stored, eight_bits, grey_to_bgr, look_up, to_eig
 _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_CONVERTED = ("YBR_FULL", "YBR_FULL_422")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
 
@@ -48,6 +49,8 @@ def header(file: BinaryIO) -> pydicom.Dataset:
         samples > 1 and (kind not in _COLOURS or samples != 3)
     ):
         raise RefusedError(f"has colours that are not read ({samples} x {kind}): export the picture in it as PNG")
+    if kind in _CONVERTED and int(dataset.BitsStored) != 8:  # it is made RGB before the bits above are left away
+        raise RefusedError(f"has colours that are not read ({kind} of {dataset.BitsStored} bits): export it as PNG")
     check_size(int(dataset.Columns), int(dataset.Rows), samples * int(dataset.BitsAllocated) / 8)
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax not in (*_JPEG, *_JPEG_2000, RLELossless):

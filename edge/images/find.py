@@ -21,7 +21,9 @@ DICOM_MARK = b"DICM"  # 128 bytes into the file
 _OPTIONAL = (HEIF_SUFFIXES if find_spec("pillow_heif") else frozenset()) | (
     DICOM_SUFFIXES if find_spec("pydicom") else frozenset()
 )
-_READ = ".avif .bmp .dib .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
+_READ = (
+    ".avif .bmp .dib .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
+)
 SUFFIXES = _OPTIONAL | frozenset(_READ.split())
 _RAW = ".3fr .arw .cr2 .cr3 .crw .dng .erf .gif .iiq .jxl .mef .mos .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f"
 UNREAD = (frozenset(_RAW.split()) | HEIF_SUFFIXES | DICOM_SUFFIXES) - SUFFIXES  # photographs all the same

@@ -18,6 +18,13 @@ from edge.images.limits import RefusedError
 from edge.images.samples import Stored
 
 _ENDS = 8  # ends of pictures that are tried
+_UNREAD = {  # frame headers that no decoder here knows
+    **dict.fromkeys((0xC3, 0xCB), "lossless"),
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in layers"),
+    0xF7: "JPEG-LS",
+}
+_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 _PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 
 
@@ -72,11 +79,12 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
         size: width and height that it has to have.
 
     Raises:
-        RefusedError: it is damaged, cut off, or of another size.
+        RefusedError: it is damaged, cut off, of another size, or of a kind that is not read.
     """
     try:
         pixels = strictly(data, colours)
     except ValueError as error:
+        refuse_unread(data)
         if "Insufficient memory" in str(error):
             raise MemoryError from None
         said = " ".join(str(error).split())[:120]
@@ -84,3 +92,22 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
     if size is not None and pixels.shape[1::-1] != size:
         raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
     return pixels
+
+
+def refuse_unread(data: bytes | memoryview) -> None:
+    """Tell a sound JPEG that no decoder here knows from a damaged one.
+
+    Raises:
+        RefusedError: it is lossless, say, or has 12 bits a sample.
+    """
+    at = 2
+    while at + 5 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _HEADERS:
+            bits = data[at + 4]
+            kind = _UNREAD.get(marker) or (f"{bits} bits a sample" if 8 < bits <= 16 else "")
+            if kind:
+                raise RefusedError(f"is a JPEG of a kind that is not read ({kind}): convert it to PNG")
+            return
+        lone = marker in _ALONE or marker == 0xFF  # the last is only there to fill
+        at += (1 if marker == 0xFF else 2) if lone else 2 + int.from_bytes(data[at + 2 : at + 4], "big")

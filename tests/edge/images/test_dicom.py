@@ -57,6 +57,17 @@ def test_ybr_full_is_converted(files: Any, make_dicom: Any, rgb: Picture, eye: P
         assert np.abs(frame.astype(int) - eye).mean() < 1
 
 
+def test_what_would_be_converted_with_bits_that_do_not_count_is_refused(
+    files: Any, make_dicom: Any, rgb: Picture
+) -> None:
+    data = make_dicom(rgb >> 1 | 0x80, "YBR_FULL", BitsStored=7, HighBit=6)
+    with pytest.raises(EdgeError, match=r"colours that are not read \(YBR_FULL of 7 bits\)"):
+        read_image(files.save("eye", data))
+    above = make_dicom(rgb >> 1 | 0x80, "RGB", BitsStored=7, HighBit=6)  # which only has to be masked
+    frame = read_image(files.save("rgb", above))
+    assert np.abs(frame[:, :, ::-1].astype(int) - rgb).max() <= 2
+
+
 def test_palette(files: Any, make_dicom: Any, eye: Picture) -> None:
     indexed = Image.fromarray(np.ascontiguousarray(eye[:, :, ::-1])).quantize(256)
     table = np.asarray(indexed.getpalette(), np.uint8).reshape(-1, 3)

@@ -152,7 +152,7 @@ def test_a_missing_extra_is_one_sentence(tmp_path: Path, module: str, data: byte
     [
         ("empty.jpg", b"", "empty"),
         ("text.png", b"no picture at all, but words enough to look like something", "not an image"),
-        ("video.mp4", b"\0\0\0\x18ftypisom" + bytes(100), "not an image"),
+        ("video.mp4", b"\0\0\0\x18ftypisom" + bytes(100), "a video rather than an image"),
         ("scan.dcm", DICOM, "without a picture|dicom"),
         ("big.tif", b"II+\0" + bytes(60), "TIFF"),
     ],
