@@ -57,8 +57,21 @@ class Field:
 
     def on_grid(self, grid: int) -> NDArray[np.bool_]:
         """The mask on a grid of ``grid`` x ``grid`` cells: True where at least half of the cell is field."""
-        shares = cv2.resize(self.mask, (grid, grid), interpolation=cv2.INTER_AREA)
-        return np.asarray(shares >= 128, dtype=np.bool_)
+        return _cells(self.mask, grid)
+
+    def spot_on_grid(self, grid: int) -> NDArray[np.bool_]:
+        """The same of the spot, on the cells of this field; nothing where there is none."""
+        if self.spot is None:
+            return np.zeros((grid, grid), np.bool_)
+        inner, cell = self.spot.crop, self.spot.crop.side / MASK_SIZE
+        scale = self.crop.side / inner.side
+        onto = np.array([[scale, 0, (self.crop.x - inner.x) / cell], [0, scale, (self.crop.y - inner.y) / cell]])
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return _cells(np.asarray(cv2.warpAffine(self.spot.mask, onto, (MASK_SIZE, MASK_SIZE), flags=how)), grid)
+
+
+def _cells(mask: NDArray[np.uint8], grid: int) -> NDArray[np.bool_]:
+    return np.asarray(cv2.resize(mask, (grid, grid), interpolation=cv2.INTER_AREA) >= 128, dtype=np.bool_)
 
 
 def find_field(frame: NDArray[np.uint8]) -> Field | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
-from edge.errors import EdgeError, first_line
+from edge.errors import EdgeError, InputError, first_line
 from edge.exposure import cells_of, green_of, lost_to_light
 from edge.field import Field
 from edge.frame import prepare
@@ -90,7 +91,7 @@ class QualityModel:
             Maps, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
 
         Raises:
-            ValueError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
+            InputError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
             EngineError: the engine failed, or gave maps that cannot be.
             MisfitError: the field that was given does not fit the frame.
             EdgeError: the model was closed, or the frame could not be graded for another reason, a fault of ours.
@@ -149,7 +150,11 @@ class QualityModel:
         dark_or_burnt = lost_to_light(light, cells)
         regions = regions_of(maps)
         degradation = np.where(dark_or_burnt, np.float32(1), maps[0])
+        if field.spot is not None:  # what is around the spot may be lost, or no field at all
+            degradation = np.where(field.spot_on_grid(grid), degradation, degradation / 2)
         score = quality_score(degradation, region_weights(regions, cells, self.manifest.pooling))
+        if field.spot is not None:  # in doubt no frame is usable
+            score = min(score, math.nextafter(self.manifest.thresholds.usable, 0.0))
         verdict = decide(score, self.manifest.thresholds)
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
         if verdict not in ("good", "usable"):
@@ -184,9 +189,11 @@ class QualityModel:
 
 def _check_frame(frame: object) -> None:
     if not isinstance(frame, np.ndarray):
-        raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
+        raise InputError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}")
+        raise InputError(
+            f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}: convert it first."
+        )
 
 
 def decide(score: float, thresholds: Thresholds) -> Verdict:
