@@ -20,6 +20,10 @@ class EdgeError(Exception):
     """
 
 
+class InputError(EdgeError, ValueError):
+    """What a program gave to the API cannot be, as a frame that is none: a ``ValueError`` too, as Python has it."""
+
+
 class MisfitError(EdgeError):
     """A field of view that was given does not fit the frames of a source: no frame of it can be graded."""
 

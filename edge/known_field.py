@@ -140,9 +140,32 @@ def field_setting(setting: str | Path) -> FieldOfView:
         if circle.radius < LEAST_RADIUS:
             raise EdgeError(f"the field {text} has a radius of less than {LEAST_RADIUS} pixels: give {SETTINGS}.")
         return circle
-    if text.startswith("circle") or not Path(text).is_file():
-        raise EdgeError(f"the field {text} is not known: give {SETTINGS}.")
+    if text.startswith("circle") or not _is_file(text):
+        raise EdgeError(f"{_no_mask(text)}: give {SETTINGS}.")
     return Mask(text, _read_mask(text))
+
+
+def _is_file(path: str) -> bool:
+    """Also of names that the file system refuses."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
+def _no_mask(text: str) -> str:
+    """Why a setting is none: a path says so by its form."""
+    path = Path(text)
+    if text.startswith("circle") or not (path.suffix or len(path.parts) > 1):
+        return f"the field {text or 'with an empty name'} is not known"
+    return f"the mask {text} is no file" if _exists(path) else f"there is no mask {text}"
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _read_mask(path: str) -> NDArray[np.bool_]:

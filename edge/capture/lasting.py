@@ -78,7 +78,7 @@ class LastingModel(QualityModel):
         """Grade one frame, if need be by a fresh engine.
 
         Raises:
-            ValueError: the frame is not uint8 (H, W, 3).
+            InputError: the frame is not uint8 (H, W, 3).
             EngineError: neither the engine started anew nor the one for the CPU can grade it.
             EdgeError: the frame could not be graded, by whatever engine.
         """

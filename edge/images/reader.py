@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, InputError
 from edge.images.decoder_process import CrashedError, DecoderProcess, GoneError, Picture, TooSlowError
 from edge.images.limits import BITS, MOST_BYTES, SECONDS, RefusedError
 
@@ -37,7 +37,7 @@ def read_image(path: Path | str, bits: int | None = None) -> NDArray[np.uint8]:
 
     Raises:
         EdgeError: the file is missing, unreadable, no image, cut off, damaged, too small, too large, or takes too long.
-        ValueError: ``bits`` is none of these.
+        InputError: ``bits`` is none of these.
     """
     return _shared.read(path, bits)
 
@@ -69,7 +69,7 @@ class ImageReader:
     def picture(self, path: Path | str, bits: int | None = None) -> Picture:
         """The same, and whether ``bits`` may be wanting."""
         if bits is not None and bits not in BITS:
-            raise ValueError(f"bits is {bits}, not one of {BITS}")
+            raise InputError(f"bits is {bits}, not one of {BITS}: give one of them, or None.")
         path = Path(path)
         _check_file(path)
         try:

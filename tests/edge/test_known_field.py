@@ -106,7 +106,14 @@ def test_a_circle_and_a_mask_are_the_field(tmp_path: Path) -> None:
     [
         ("circle:1,2", "not known"),
         ("circle:a,b,c", "not known"),
-        ("nowhere.png", "not known"),
+        ("nowhere.png", r"^there is no mask nowhere\.png: "),
+        ("at/nowhere", "^there is no mask at/nowhere: "),
+        ("/dev/null", "^the mask /dev/null is no file: "),
+        ("m" * 300 + ".png", "^there is no mask m"),
+        ("circle:\u0661\u0662,5,90", "not known"),  # digits, but none that are meant
+        (f"circle:{'9' * 400},5,90", "not known"),
+        ("circle:5,5,-90", "not known"),
+        ("circle:1e3,5,90", "not known"),
         ("oval", "not known"),
         ("", "not known"),
         ("circle:10,10,0", "radius"),
@@ -116,6 +123,10 @@ def test_a_setting_that_is_none_is_one_sentence(setting: str, words: str) -> Non
     with pytest.raises(EdgeError, match=words) as caught:
         field_setting(setting)
     assert "circle:X,Y,R" in str(caught.value)
+
+
+def test_a_circle_may_be_written_with_signs_and_bare_points() -> None:
+    assert str(field_setting("circle:+5.,-3.50,+90")) == "circle:5,-3.5,90"
 
 
 @pytest.mark.parametrize("setting", ["circle:1,1,3", "circle:400,300,7.9", "circle:0,0,0"])

@@ -48,9 +48,10 @@ def model() -> Iterator[QualityModel]:
         (np.zeros((0, 64, 3), np.uint8), "not uint8 with shape"),
     ],
 )
-def test_what_is_no_frame_is_a_value_error(model: QualityModel, frame: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=rf"^a frame is uint8 with shape \(H, W, 3\), {words}"):
+def test_what_is_no_frame_is_one_sentence_and_a_value_error(model: QualityModel, frame: Any, words: str) -> None:
+    with pytest.raises(EdgeError, match=rf"^a frame is uint8 with shape \(H, W, 3\), {words}") as caught:
         model.assess(frame)
+    assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, cv2.error])
