@@ -14,4 +14,5 @@ mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
 cp -a "$files/." "$root"
 chmod o+x "$root/root" # a Python that lives there must be seen by the service's own user
+mount --make-rshared "$root" # as after a boot, or services do not see the credentials that systemd mounts for them
 exec chroot "$root" /lib/systemd/systemd --system --unit=efiqa-test.target --log-target=journal

@@ -157,6 +157,30 @@ def test_engines_and_pictures_have_a_place_of_their_own(manager: Manager) -> Non
         assert manager.run("stat", "-c", "%a", folder).strip() == "700"
 
 
+# Who and which eye each image at the archive shows.
+SHOWN = """
+from pathlib import Path
+from pydicom import dcmread
+for file in Path("/var/lib/private/efiqa/archive").glob("*.dcm"):
+    image = dcmread(file, stop_before_pixels=True)
+    print(image.PatientName, image.ImageLaterality)
+"""
+
+
+def test_images_show_one_patient_and_eye_until_the_next_are_told(manager: Manager) -> None:
+    pytest.importorskip("pydicom")
+
+    def shown() -> set[str]:
+        return set(manager.run(sys.executable, "-c", SHOWN).splitlines())
+
+    manager.wait("an image is handed over", lambda: shown() == {"Doe^Jane L"})
+    manager.run("systemctl", "stop", UNIT.name)
+    manager.run("sh", "-c", "echo 'patient_name: Roe^Richard' > /etc/efiqa/study.yaml; echo EYE=R > /etc/efiqa/eye")
+    assert manager.run("stat", "-c", "%a", "/etc/efiqa/study.yaml").strip() == "600"
+    manager.run("systemctl", "start", UNIT.name)
+    manager.wait("an image of the next one is handed over", lambda: shown() == {"Doe^Jane L", "Roe^Richard R"})
+
+
 def test_the_page_answers_over_tls(manager: Manager) -> None:
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
@@ -165,7 +189,12 @@ def test_the_page_answers_over_tls(manager: Manager) -> None:
 
 
 def test_a_killed_session_starts_anew_and_a_stopped_one_keeps_everything(manager: Manager) -> None:
-    first = manager.shows("MainPID")
+    def sessions() -> list[str]:
+        found = manager.run("find", "/var/lib/private/efiqa/out", "-name", "session.jsonl").splitlines()
+        return [line for line in found if line.endswith("/session.jsonl")]
+
+    manager.wait("it grades", lambda: manager.shows("StatusText") not in ("", "0 frames graded"))
+    first, before = manager.shows("MainPID"), len(sessions())
     manager.run("systemctl", "kill", "-s", "KILL", UNIT.name)
     manager.wait(
         "it starts anew",
@@ -175,9 +204,8 @@ def test_a_killed_session_starts_anew_and_a_stopped_one_keeps_everything(manager
     manager.run("systemctl", "stop", UNIT.name)
     manager.wait("it stops", lambda: manager.shows("ActiveState") in ("inactive", "failed"))
     assert manager.shows("Result") == "success"
-    sessions = manager.run("find", "/var/lib/private/efiqa/out", "-name", "session.jsonl").split()
-    assert len(sessions) == 2
-    for session in sessions:
+    assert len(sessions()) == before + 1
+    for session in sessions():
         rows = manager.run("cat", session).splitlines()
         assert rows
         assert all(json.loads(row) for row in rows)
