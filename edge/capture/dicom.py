@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,25 @@ from edge.capture.study_file import import_pydicom, read_study
 
 Laterality = Literal["R", "L"]
 
+_STEP_S = 2.0  # a clock that is told another time by so much was set; less is how it is kept right
 _OF_THE_CAMERA = {"InstitutionName", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "PixelSpacing"}
+
+
+class Beginning:
+    """When a study began, by what the system's clock is known to have said then.
+
+    A board without a battery learns the time in mid-session; until the clock steps, all images have the same.
+    """
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+        self._epoch: float | None = None
+
+    def by(self, epoch: float) -> datetime.datetime:
+        """Date and time; see ``Graded.epoch``."""
+        if self._epoch is None or abs(epoch - self._epoch) > _STEP_S:
+            self._epoch = epoch
+        return datetime.datetime.fromtimestamp(self._at + self._epoch, datetime.timezone.utc).astimezone()
 
 
 @dataclass(frozen=True)
@@ -30,14 +49,15 @@ class Study:
         laterality: right or left eye.
         said: by the user, as DICOM's attributes; its repr shows nothing of it.
         study_uid, series_uid: of this session.
-        began: date and time of the study, one for all its images; None where the file names a study that is there.
+        began: tells date and time of the study, one for all its images as long as nobody sets the clock; None where the
+            file names a study that is there.
     """
 
     laterality: Laterality
     said: Mapping[str, str] = field(repr=False)
     study_uid: str
     series_uid: str
-    began: datetime.datetime | None
+    began: Beginning | None
 
     @property
     def names_somebody(self) -> bool:
@@ -54,9 +74,7 @@ def begin_study(laterality: Laterality, file: Path | None) -> Study:
     uid = import_pydicom().uid.generate_uid
     said = {} if file is None else read_study(file)
     known = said.get("StudyInstanceUID")
-    return Study(
-        laterality, said, known or str(uid()), str(uid()), None if known else datetime.datetime.now().astimezone()
-    )
+    return Study(laterality, said, known or str(uid()), str(uid()), None if known else Beginning())
 
 
 def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number: int) -> bytes:
@@ -72,7 +90,7 @@ def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number
     image = pydicom.Dataset()
     taken = datetime.datetime.fromisoformat(sidecar["frame"]["taken"]).astimezone()
     _say_who(image, study)
-    _say_when(image, study.began, taken, number)
+    _say_when(image, None if study.began is None else study.began.by(graded.epoch), taken, number)
     image.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
     image.SOPInstanceUID = pydicom.uid.generate_uid()
     image.SeriesInstanceUID = study.series_uid

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import io
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +166,20 @@ def test_a_wrong_field_is_named_with_what_it_may_be(tmp_path: Path, text: str, w
     with pytest.raises(EdgeError) as told:
         begin_study("R", path)
     assert words in str(told.value)
+
+
+def test_a_clock_that_is_set_in_mid_session_sets_the_time_of_the_study_too() -> None:
+    """A board without a battery begins in 1970, and learns the time once it has a network."""
+    study = begin_study("R", None)
+    now = time.time() - time.monotonic()
+    images = [
+        read(dicom_bytes(dataclasses.replace(graded(1), epoch=epoch), SIDECAR, study, 1))
+        for epoch in (-time.monotonic(), now, now + 0.5)  # the last is but kept right
+    ]
+    assert images[0].StudyDate in ("19691231", "19700101")
+    today = datetime.datetime.now().astimezone()
+    assert images[1].StudyDate in {f"{today - datetime.timedelta(days=days):%Y%m%d}" for days in (0, 1)}
+    assert (images[2].StudyDate, images[2].StudyTime) == (images[1].StudyDate, images[1].StudyTime)
 
 
 def test_all_images_of_a_study_have_its_time(tmp_path: Path) -> None:
