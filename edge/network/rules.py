@@ -162,6 +162,8 @@ def _check_node(onnx: Any, node: Any) -> None:
             _check_tensor(onnx, attribute.t)
         if wanted == "s" and attribute.s.decode(errors="replace") not in _words_of(kind, attribute.name):
             raise EdgeError(f"the network has a setting {_plain(attribute.name)} of {kind} that says nothing known")
+        if kind != "Constant" and not all(map(math.isfinite, (attribute.f, *attribute.floats))):
+            raise EdgeError(f"the network has a setting {_plain(attribute.name)} of {kind} that is no number")
         _check_numbers(kind, attribute.name, [attribute.i, *attribute.ints])
 
 

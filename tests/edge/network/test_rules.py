@@ -387,6 +387,18 @@ def test_words_that_are_none_of_a_setting_s(plain: onnx.ModelProto, kind: str, s
     assert "says nothing known" in refusal(with_nodes(plain, node, helper.make_node("Clip", ["odd"], ["x"]), reads="x"))
 
 
+@pytest.mark.parametrize("alpha", [float("nan"), float("inf"), -float("inf")])
+def test_settings_that_are_no_numbers(plain: onnx.ModelProto, alpha: float) -> None:
+    """OpenVINO goes on with half a graph then too."""
+    nodes = [helper.make_node("LeakyRelu", ["image"], ["odd"], alpha=alpha), helper.make_node("Clip", ["odd"], ["x"])]
+    assert "that is no number" in refusal(with_nodes(plain, *nodes, reads="x"))
+    masked = [
+        helper.make_node("Constant", [], ["least"], value_float=alpha),
+        helper.make_node("Max", ["image", "least"], ["x"]),
+    ]
+    check_network(with_nodes(plain, *masked, reads="x").SerializeToString())  # as masks have it
+
+
 def test_nothing_is_cut_out_of_nothing(plain: onnx.ModelProto) -> None:
     """Shapes are inferred node by node: to cut out of an empty tensor ends some versions of onnx, and us with it."""
     cut = [helper.make_node("Slice", [x, "start", "end"], [y]) for x, y in (("image", "none"), ("none", "less"))]
