@@ -13,6 +13,7 @@ import yaml
 from benchmarks.known_networks import NETWORKS
 from benchmarks.layers import Layer
 from edge.errors import EdgeError
+from edge.given import read_given
 
 DEVICES = Path(__file__).with_name("devices.yaml")
 _RATES = ("int8_tops", "fp16_tflops", "bandwidth_gb_s")
@@ -168,7 +169,7 @@ def _shares() -> tuple[Shares, Shares, Shares]:
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(read_given(path, 8).decode("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EdgeError(f"{path} cannot be read as YAML ({first})") from error

@@ -17,9 +17,10 @@ from typing import Any, cast
 from benchmarks.latency import STAGES
 from benchmarks.result import SCHEMA, Result
 from edge.errors import EdgeError
+from edge.given import read_given
 
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
-_LARGEST = 256 << 20  # bytes of a result file
+_MOST_MIB = 256  # of a result file
 _LONGEST = 1e9  # milliseconds of a frame
 
 
@@ -44,9 +45,7 @@ def read_result(path: Path) -> Result:
         EdgeError: the file is missing, no JSON, of another schema, or has a field too many, too few or of another type.
     """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise EdgeError(f"{path} is larger than any result of edge-bench: name a file that --out wrote")
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(read_given(path, _MOST_MIB))
     except OSError as error:
         raise EdgeError(f"{path} cannot be read ({error.strerror}): name a file that edge-bench --out wrote") from error
     except (ValueError, RecursionError) as error:

@@ -16,6 +16,7 @@ from benchmarks.roofline import Ceilings, Roofline, least_ms
 from benchmarks.versus import CALLS
 from edge.bundle import Manifest
 from edge.errors import EdgeError
+from edge.given import read_given
 from edge.output import write_output
 
 BEGIN, END = "<!-- speed: written by edge-bench tables -->", "<!-- end of speed -->"
@@ -29,7 +30,7 @@ def read_page(page: Path) -> str:
         EdgeError: it cannot be read, or lacks the comments.
     """
     try:
-        text = page.read_text(encoding="utf-8")
+        text = read_given(page, 8).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EdgeError(f"{page} cannot be read ({error}): name a page of Markdown") from error
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
