@@ -159,7 +159,9 @@ class _Connection(web.RequestHandler):
 
 
 def _silent() -> logging.Logger:
-    """Garbage from the network would fill the console with tracebacks; mistakes of ours are told by the routes."""
+    """Garbage from the network would fill the console, and tell who looked; mistakes of ours are told by the routes."""
+    for name in ("aiohttp.web", "aiohttp.server", "aiohttp.websocket", "aiohttp.internal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logger = logging.getLogger("edge.preview")
     logger.setLevel(logging.CRITICAL + 1)
     return logger

@@ -156,6 +156,21 @@ def test_frames_that_are_none_end_their_connection_alone(demo: Start, frame: byt
     assert running.ask("GET", "/captures")[0] == 200
 
 
+def test_who_asks_for_what_there_is_not_is_not_written_down(demo: Start, caplog: pytest.LogCaptureFixture) -> None:
+    running = demo()
+    for header in (
+        b"Sec-WebSocket-Protocol: evil",
+        b"Sec-WebSocket-Extensions: permessage-deflate; x",
+        b"Cookie: a[b=c",
+    ):
+        with call(running) as client:
+            client.sendall(
+                UPGRADE.replace(b"Upgrade: websocket", header + b"\r\nUpgrade: websocket") + b"\x88\x80\0\0\0\0"
+            )
+            assert client.recv(4096).startswith(b"HTTP/1.1 101")
+    assert [record for record in caplog.records if record.name.startswith(("aiohttp", "asyncio"))] == []
+
+
 @pytest.mark.parametrize(
     "path",
     [
