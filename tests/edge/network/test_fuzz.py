@@ -134,7 +134,7 @@ def changed_network(data: bytes, chance: random.Random) -> bytes:
     for _ in range(chance.choice((1, 1, 2, 4))):
         _change_message(model if chance.random() < 0.1 else graph, chance, others)
     for tensor in graph.initializer:
-        if chance.random() < 0.05 and tensor.data_type == onnx.TensorProto.INT64 and tensor.raw_data:
+        if chance.random() < 0.05 and tensor.data_type == onnx.TensorProto.INT64 and len(tensor.raw_data) >= 8:
             raw = bytearray(tensor.raw_data)
             at = chance.randrange(len(raw) // 8) * 8
             raw[at : at + 8] = struct.pack("<q", chance.choice(_NUMBERS))
