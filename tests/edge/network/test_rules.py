@@ -236,7 +236,7 @@ def breaks_lines(model: onnx.ModelProto) -> None:
     """A configuration that this name is written into would have one line more."""
     for node in model.graph.node:
         for names in (node.input, node.output):
-            names[:] = ["maps\n[property]\ncustom-lib-path=/tmp/evil.so" if name == "maps" else name for name in names]
+            names[:] = ["maps\n[property]\ncustom-lib-path=evil.so" if name == "maps" else name for name in names]
     model.graph.output[0].name = model.graph.node[-1].output[0]
 
 
