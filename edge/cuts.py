@@ -17,6 +17,7 @@ _NEAR, _FAR = 2, 5  # a cut is judged by the pixels this far inside and outside 
 _FALL = 5  # least fall of brightness across a cut, in grey values
 _DARK = 0.2  # how bright it may be beyond a straight side of the outline, as a share of the field there
 _NEW, _KNOWN = 0.75, 0.4  # share of a line that must fall: anywhere, and where the outline has a straight side
+_AROUND = np.column_stack([f(np.linspace(0, 2 * np.pi, 64, endpoint=False)) for f in (np.cos, np.sin)])
 _CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
@@ -102,11 +103,11 @@ def cut_corners(brightness: Channel, box: Box) -> tuple[float, float, float] | N
 def _border(brightness: Channel, circle: tuple[float, float, float]) -> int:
     """The usual grey value just outside of the circle; 0 where that is outside of the frame."""
     x, y, radius = circle
-    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-    reach = 1.12 * radius
-    spots = np.rint(np.column_stack([x + reach * np.cos(angles), y + reach * np.sin(angles)])).astype(int)
-    spots = spots[(spots >= 0).all(axis=1) & (spots < brightness.shape[::-1]).all(axis=1)]
-    return int(np.median(brightness[spots[:, 1], spots[:, 0]])) if len(spots) >= 8 else 0
+    height, width = brightness.shape
+    right, down = np.rint(np.array([x, y]) + 1.12 * radius * _AROUND).astype(int).T
+    seen = (right >= 0) & (down >= 0) & (right < width) & (down < height)
+    found = np.sort(brightness[down[seen], right[seen]]).astype(int)
+    return int(found[(len(found) - 1) // 2] + found[len(found) // 2]) // 2 if len(found) >= 8 else 0  # the median
 
 
 def _ends(picture: Channel, circle: tuple[float, float, float], row: int, border: int) -> bool:
@@ -144,17 +145,23 @@ def _cut(picture: Channel, circle: tuple[float, float, float], known: float, bor
     if last <= first:
         return otherwise
     rows = np.arange(first, last + 1)
-    far_out, outside, inside, far_in = (
-        picture[first + step : last + 1 + step].astype(np.int16) for step in (-_FAR, -_NEAR, _NEAR, _FAR)
-    )
     half = np.sqrt(np.maximum(radius**2 - (rows - _NEAR - y) ** 2, 0)) - 3
-    chord = np.abs(np.arange(picture.shape[1]) - x) < half[:, None]
+    left, right = max(0, int(x - half.max())), min(picture.shape[1], int(x + half.max()) + 2)
+    if right <= left:
+        return otherwise
+    chord = np.abs(np.arange(left, right) - x) < half[:, None]
+    far_out, outside, inside, far_in = (
+        picture[first + step : last + 1 + step, left:right].astype(np.int16) for step in (-_FAR, -_NEAR, _NEAR, _FAR)
+    )
     drop = inside - outside
     falls = (drop >= _FALL) & (3 * (outside - border) < inside - border) & (3 * drop > 2 * (far_in - far_out)) & chord
     length = np.maximum(chord.sum(axis=1), 1)
     share = falls.sum(axis=1) / length
     least = np.where(np.abs(rows - known) <= 3, _KNOWN, _NEW)
-    fall = np.where((share >= least) & (length > _SHORTEST * radius), (drop * chord).sum(axis=1) / length, 0.0)
+    likely = (share >= least) & (length > _SHORTEST * radius)
+    if not likely.any():
+        return otherwise
+    fall = np.where(likely, (drop * chord).sum(axis=1) / length, 0.0)
     if not fall.any():
         return otherwise
     return float(rows[fall >= 0.9 * fall.max()].mean()) + 0.5

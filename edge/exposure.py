@@ -36,9 +36,12 @@ def cells_of(
     Returns:
         float32 RGB (3, grid, grid), grey values.
     """
-    means = [cv2.resize(channel, (grid, grid), interpolation=cv2.INTER_AREA) for channel in tensor[0]]
-    scale, shift = (255 * np.asarray(each, np.float32)[:, None, None] for each in (std, mean))
-    return np.asarray(np.stack(means) * scale + shift, np.float32)
+    cells = np.empty((3, grid, grid), np.float32)
+    for channel, middle, scale, into in zip(tensor[0], mean, std, cells, strict=True):
+        cv2.resize(channel, (grid, grid), dst=into, interpolation=cv2.INTER_AREA)
+        into *= np.float32(255 * scale)
+        into += np.float32(255 * middle)
+    return cells
 
 
 def green_of(
@@ -50,15 +53,22 @@ def green_of(
 
 def burnt_cells(red: NDArray[np.float32], green: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The cells of a field at the end of the camera's range; the channels as grey values, all (grid, grid)."""
-    if not field.any():
-        return np.zeros_like(field)
+    burnt = np.zeros_like(field)
+    burnt[field] = _burnt(red[field], green[field])
+    return burnt
+
+
+def _burnt(red: NDArray[np.float32], green: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The same of the cells in the field alone, in a row."""
+    if not len(red):
+        return np.zeros(0, np.bool_)
     # White is 255, or wherever this camera has it: 235 in much video.
-    ends = [_at(channel[field], 0.99) for channel in (red, green)]
-    red_end = (red >= (min(_RED_END, ends[0] - _PLATEAU) if ends[0] >= _LEAST_RED else _RED_END)) & field
+    ends = [_at(channel, 0.99) for channel in (red, green)]
+    red_end = red >= (min(_RED_END, ends[0] - _PLATEAU) if ends[0] >= _LEAST_RED else _RED_END)
     green_end = green >= (min(_GREEN_END, ends[1] - _PLATEAU) if ends[1] >= _LEAST_GREEN else _GREEN_END)
-    high = _GREEN_HIGH if red_end.sum() < _ALL_RED * field.sum() else _GREEN_HIGH_IN_RED
+    high = _GREEN_HIGH if np.count_nonzero(red_end) < _ALL_RED * len(red) else _GREEN_HIGH_IN_RED
     high *= min(ends[0] / 255, 1.0)
-    return np.asarray((green_end & field) | (red_end & (green >= high)), dtype=np.bool_)
+    return np.asarray(green_end | (red_end & (green >= high)), dtype=np.bool_)
 
 
 def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -71,22 +81,22 @@ def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArr
     Returns:
         bool (grid, grid).
     """
-    number = int(field.sum())
-    if not number:
-        return np.zeros_like(field)
-    red, green, _ = cells
-    burnt = burnt_cells(red, green, field)
-    top = cells.max(axis=0)
-    within = top[field]
-    bright_end = max(_at(within, 0.95), 0.6 * float(within.max()))  # a sliver of light is light too
-    dark = (top < max(_DROWNED * bright_end, _BLACK)) & field
     lost = np.zeros_like(field)
-    if burnt.sum() > _LEAST_BURNT * number:
-        lost |= burnt
-    if dark.sum() > _LEAST_DROWNED * number:
-        piece = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _PIECE)
-        if piece.sum() > _LEAST_DROWNED * number:
-            lost |= dark
+    red, green, blue = cells.reshape(3, -1).compress(field.reshape(-1), axis=1)  # in a row
+    number = len(red)
+    if not number:
+        return lost
+    burnt = _burnt(red, green)
+    if np.count_nonzero(burnt) > _LEAST_BURNT * number:
+        lost[field] = burnt
+    top = np.maximum(np.maximum(red, green), blue)
+    bright_end = max(_at(top, 0.95), 0.6 * float(top.max()))  # a sliver of light is light too
+    drowned = top < max(_DROWNED * bright_end, _BLACK)
+    if np.count_nonzero(drowned) > _LEAST_DROWNED * number:
+        dark = np.zeros(field.shape, np.uint8)
+        dark[field] = drowned
+        if cv2.morphologyEx(dark, cv2.MORPH_OPEN, _PIECE).sum() > _LEAST_DROWNED * number:
+            lost |= dark.astype(np.bool_)
     return lost
 
 

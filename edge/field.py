@@ -88,10 +88,11 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
     if min(height, width) < max(16, 8 * factor):
         return None
     reduced = _reduce(frame, factor)
-    brightest = _brightest(reduced)
+    channels = cv2.split(reduced)
+    brightest = _brightest(channels)
     if brightest is None:
         return None
-    blue, green, red = cv2.split(reduced)
+    blue, green, red = channels
     light = np.asarray(cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3)), dtype=np.uint8)
     outline = best_outline(light)
     if outline is None or (brightest < _DIM and (outline.whole or outline.quality < _SEEN)):
@@ -123,7 +124,7 @@ def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
 def is_blank(frame: NDArray[np.uint8]) -> bool:
     """Whether a frame, uint8 BGR (H, W, 3), is black or of one colour: a lens cap, a wall, no light."""
     factor = _factor(max(frame.shape[:2]))
-    return min(frame.shape[:2]) < max(16, 8 * factor) or _brightest(_reduce(frame, factor)) is None
+    return min(frame.shape[:2]) < max(16, 8 * factor) or _brightest(cv2.split(_reduce(frame, factor))) is None
 
 
 def field_of_circle(x: float, y: float, radius: float, shape: tuple[int, int]) -> Field:
@@ -132,9 +133,8 @@ def field_of_circle(x: float, y: float, radius: float, shape: tuple[int, int]) -
     return _within((x, y, radius, radius), (0.0, 0.0, width - 1.0, height - 1.0))
 
 
-def _brightest(reduced: NDArray[np.uint8]) -> int | None:
+def _brightest(channels: Sequence[cv2.typing.MatLike]) -> int | None:
     """The bright end of a reduced frame; None where it shows nothing."""
-    channels = [np.asarray(channel, dtype=np.uint8) for channel in cv2.split(reduced)]
     brightest, spread = _range(channels)
     return None if brightest < _DARKEST or spread < _FLATTEST else brightest
 
@@ -160,7 +160,7 @@ def _reduce(frame: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     return frame
 
 
-def _range(channels: Sequence[Channel]) -> tuple[int, int]:
+def _range(channels: Sequence[cv2.typing.MatLike]) -> tuple[int, int]:
     """The bright end of the brightest channel, and the most that a channel varies: little for a lens cap or a wall."""
     ordered = np.sort(np.stack([channel.reshape(-1)[::7] for channel in channels]), axis=1, kind="stable")
     few = ordered.shape[1] // 50

@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.cuts import Channel, Points, cut_corners, straight_sides, true_cuts
 from edge.own_cuts import cameras_own
-from edge.rim import Outline, circle_points, fit_circle, mean_sharpness, resample, sharpness_along
+from edge.rim import Outline, circle_points, fit_circle, in_frame, mean_sharpness, resample, sharpness_along
 from edge.shade import behind_shadow
 
 _LEVELS = (3, 6, 10, 16, 24, 36, 54)  # brightness levels tried, in grey values
@@ -27,6 +27,7 @@ _SMALLEST = 0.025  # least area of a field, as a share of the frame
 _SMALLEST_ON_GREY = 0.15  # on a border that is not black: less may be the optic disc on an evenly lit retina
 _BAND = 3  # pixels at the border of a letterbox that smoothing has mixed with it
 _LETTERBOXED = 0.92  # share of the frame that letterbox bands leave at most
+_AT_RIM = np.arange(-3.0, 2.51, 0.5)  # pixels outwards of a circle between which the rim is looked for
 _OPENING = np.ones((5, 5), np.uint8)
 
 
@@ -129,7 +130,7 @@ def _outline(brightness: Channel, polygon: Points) -> Outline:
     rim = hull[~on_cut]
     circle = None
     if len(rim) > 0.15 * len(hull):
-        circle = fit_circle(rim, np.nan_to_num(sharpness_along(brightness, rim, hull.mean(axis=0))).clip(0) + 1)
+        circle = fit_circle(rim, np.fmax(sharpness_along(brightness, rim, hull.mean(axis=0)), 0) + 1)
     if circle is None or circle[2] > 1.5 * max(height, width):
         # No rim in sight: the disc is larger than the frame, and all that is bright is field.
         left, top = hull.min(axis=0)
@@ -151,21 +152,18 @@ def _on_the_rim(brightness: Channel, outline: Outline) -> Outline:
     """
     points = circle_points(outline.x, outline.y, outline.radius, outline.box)
     rays = (points - (outline.x, outline.y)) / outline.radius
-    steps = np.arange(-3.0, 2.51, 0.5)
-    height, width = brightness.shape
-    ends = points + 3 * rays
-    seen = ((ends >= 0) & (ends <= (width - 1, height - 1))).all(axis=1)
-    if seen.sum() < 12:
+    seen = in_frame(points + 3 * rays, *brightness.shape)
+    if np.count_nonzero(seen) < 12:
         return outline
     rays = rays[seen]
-    across = (points[seen, 0] + steps[:, None] * rays[:, 0]).astype(np.float32)
-    down = (points[seen, 1] + steps[:, None] * rays[:, 1]).astype(np.float32)
-    fall = np.minimum.accumulate(cv2.remap(brightness, across, down, cv2.INTER_LINEAR).astype(np.float64))
+    across = (points[seen, 0] + _AT_RIM[:, None] * rays[:, 0]).astype(np.float32)
+    down = (points[seen, 1] + _AT_RIM[:, None] * rays[:, 1]).astype(np.float32)
+    fall = np.minimum.accumulate(cv2.remap(brightness, across, down, cv2.INTER_LINEAR)).astype(np.float64)
     middle = (fall[0] + fall[-1]) / 2
-    last = (fall > middle).sum(axis=0).clip(1, len(steps) - 1)
+    last = (fall > middle).sum(axis=0).clip(1, len(_AT_RIM) - 1)
     each = np.arange(len(rays))
     above, below = fall[last - 1, each], fall[last, each]
-    offsets = steps[last - 1] + 0.5 * ((above - middle) / np.maximum(above - below, 1e-6)).clip(0, 1)
+    offsets = _AT_RIM[last - 1] + 0.5 * ((above - middle) / np.maximum(above - below, 1e-6)).clip(0, 1)
     terms = np.column_stack([rays, np.ones(len(rays))])
     weights = (fall[0] - fall[-1]).clip(0, 30)
     hold = np.diag([0.1, 0.1, 0.0]) * weights.sum() + 1e-6 * np.eye(3)  # a short arc does not move the middle

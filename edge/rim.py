@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, replace
 
 import cv2
@@ -132,19 +133,24 @@ def steepness(
         least: grey values of a fall that counts.
         across: pixels outwards of the outline at which the light is looked at, one apart.
     """
-    height, width = brightness.shape
-    outer = points + 6 * rays
-    seen = ((outer >= 0) & (outer <= (width - 1, height - 1))).all(axis=1)
-    if seen.sum() < 6:
+    seen = in_frame(points + 6 * rays, *brightness.shape)
+    if np.count_nonzero(seen) < 6:
         return None
     points, rays = points[seen], rays[seen]
     right = (points[:, 0] + across[:, None] * rays[:, 0]).astype(np.float32)
     down = (points[:, 1] + across[:, None] * rays[:, 1]).astype(np.float32)
-    found = cv2.remap(brightness, right, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+    found = cv2.remap(brightness, right, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.int16)
     fall = np.sort(found[:7], axis=0)[3] - np.sort(found[-5:], axis=0)[2]  # medians
-    steepest = np.maximum(found[4:-3] - found[7:], 0).max(axis=0)
+    steepest = np.maximum((found[4:-3] - found[7:]).max(axis=0), 0)
     clear = fall > least
-    return float(np.median(steepest[clear] / fall[clear])) if clear.sum() > 3 else None
+    shares = (steepest[clear] / fall[clear]).tolist()
+    return statistics.median(shares) if len(shares) > 3 else None
+
+
+def in_frame(points: Points, height: int, width: int) -> NDArray[np.bool_]:
+    """Which points (x, y) lie in a frame."""
+    x, y = points.T
+    return np.asarray((x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1), dtype=np.bool_)
 
 
 def raster(outline: Outline, height: int, width: int) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cuts import MARGIN, Channel, Points
-from edge.rim import Outline, circle_points, fit_circle, raster, steepness, whole_of
+from edge.rim import Outline, circle_points, fit_circle, in_frame, raster, steepness, whole_of
 from edge.squeeze import squeeze_of
 
 _NEAR = 3.0  # reduced pixels within which an outline follows a circle
@@ -130,11 +130,15 @@ def _area(outline: Outline) -> float:
 def _on_circle(outline: Outline, height: int, width: int) -> float:
     """The share of the lit part's outline that lies on the circle, of what is on no straight side and no border."""
     hull = outline.hull
-    low, high = (np.array(outline.box[side : side + 2]) for side in (0, 2))
-    low, high = np.maximum(low + _NEAR, MARGIN), np.minimum(high - _NEAR, np.array([width, height]) - 1 - MARGIN)
-    free = ((hull >= low) & (hull <= high)).all(axis=1)
-    on = np.abs(np.hypot(hull[:, 0] - outline.x, hull[:, 1] - outline.y) - outline.radius) <= _NEAR
-    return float(on[free].mean()) if free.mean() >= _ROUND_PART else 1.0
+    x, y = hull.T
+    left, top = (max(edge + _NEAR, MARGIN) for edge in outline.box[:2])
+    right, bottom = (
+        min(edge - _NEAR, side - 1 - MARGIN) for edge, side in zip(outline.box[2:], (width, height), strict=True)
+    )
+    free = (x >= left) & (y >= top) & (x <= right) & (y <= bottom)
+    on = free & (np.abs(np.hypot(x - outline.x, y - outline.y) - outline.radius) <= _NEAR)
+    number = np.count_nonzero(free)
+    return np.count_nonzero(on) / number if number >= _ROUND_PART * len(hull) else 1.0
 
 
 def _inside(points: Points, outline: Outline, slack: float) -> NDArray[np.bool_]:
@@ -217,7 +221,7 @@ def _is_no_circle(brightness: Channel, outline: Outline) -> bool:
     points = circle_points(outline.x, outline.y, outline.radius, outline.box)
     rays = (points - (outline.x, outline.y)) / outline.radius
     outside = points + _BESIDE * rays
-    seen = ((outside >= 0) & (outside <= (width - 1, height - 1))).all(axis=1)
+    seen = in_frame(outside, height, width)
     if seen.sum() < 6:
         return True
     spots = np.stack([points[seen] - _BESIDE * rays[seen], outside[seen]]).astype(np.float32)
