@@ -91,7 +91,7 @@ test-oldest: $(OLDEST)/.ready
 # Without a GPU it builds no engine: names, enums and the error of a missing GPU are the real ones.
 test-tensorrt85: $(TENSORRT85)/.ready
 	LD_LIBRARY_PATH=$$(echo $(CURDIR)/$(TENSORRT85)/lib/python3.10/site-packages/nvidia/*/lib | tr ' ' ':') \
-	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/test_tensorrt_api.py $(PYTEST_ARGS)
+	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/tensorrt/test_api.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) build dist demo

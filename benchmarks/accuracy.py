@@ -6,10 +6,10 @@ import dataclasses
 import math
 from pathlib import Path
 
-from benchmarks.frames import Frames
-from benchmarks.result import Accuracy
+from benchmarks.report.result import Accuracy
+from benchmarks.run.frames import Frames
 from edge import EdgeError, QualityModel
-from edge.parity import compare
+from edge.metrics.parity import compare
 
 
 def against(model: QualityModel, other: Path, frames: Frames, engine: str, threads: int | None) -> Accuracy:

@@ -13,21 +13,27 @@ import cv2
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from benchmarks.accuracy import against
-from benchmarks.around import measure_around
-from benchmarks.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
-from benchmarks.latency import Assess, Summary, Tick
-from benchmarks.layers import count_layers
-from benchmarks.machine import describe_machine, load_average, peak_memory_mib, restart_peak_memory, usable_cores
-from benchmarks.plan import Plan
-from benchmarks.predict import Prediction, predict
-from benchmarks.reference import VIT_L16, Comparison, build_reference, compare, why_no_reference
-from benchmarks.result import Accuracy, FrameFacts, Memory, Result, ScenarioResult
-from benchmarks.roofline import Roofline, measure_roofline
-from benchmarks.scenarios import Limit, Run, camera, offline, single_stream
-from benchmarks.summing import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
-from benchmarks.watch import State, Watch
+from benchmarks.machine.machine import (
+    describe_machine,
+    load_average,
+    peak_memory_mib,
+    restart_peak_memory,
+    usable_cores,
+)
+from benchmarks.peers.published import VIT_L16, Comparison, build_reference, compare, why_no_reference
+from benchmarks.report.result import Accuracy, FrameFacts, Memory, Result, ScenarioResult
+from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
+from benchmarks.roofline.ceilings import Roofline, measure_roofline
+from benchmarks.roofline.layers import count_layers
+from benchmarks.roofline.predict import Prediction, predict
+from benchmarks.run.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
+from benchmarks.run.latency import Assess, Summary, Tick
+from benchmarks.run.plan import Plan
+from benchmarks.run.scenarios import Limit, Run, camera, offline, single_stream
+from benchmarks.run.stages import measure_around
+from benchmarks.run.watch import State, Watch
 from edge import EdgeError, QualityModel
-from edge.commands.cli import err
+from edge.commands.console.cli import err
 
 _BLOCKS = 10  # turns of ours and the reference
 STOPPED = "Interrupted while the reference was timed."

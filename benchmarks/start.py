@@ -2,4 +2,4 @@
 
 from edge.commands.start import Command
 
-main = Command("benchmarks.commands")
+main = Command("benchmarks.commands.group")

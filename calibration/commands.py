@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from calibration.site_commands import page, say, thresholds
-from edge.commands.cli import Debug, Json, main_of, new_app, out
+from calibration.site.commands import page, say, thresholds
+from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from calibration.bundles import Report
+    from calibration.bundle import Report
 
 METHODS = "max,percentile,entropy,mse"
 
@@ -52,9 +52,9 @@ def int8(
     Example: edge-calibrate int8 runs/mine --data photographs -o model.efiqa
     """
     try:
-        from calibration.bundles import make_bundle
-        from calibration.parity_report import as_dict, auroc_lines, figures
-        from calibration.parity_report import lines as parity_lines
+        from calibration.bundle import make_bundle
+        from calibration.parity.report import as_dict, auroc_lines, figures
+        from calibration.parity.report import lines as parity_lines
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
@@ -120,8 +120,8 @@ def parity(
     Example: edge-calibrate parity runs/mine model.efiqa photographs -o report
     """
     try:
-        from calibration.again import compare_again
-        from calibration.parity_report import as_dict, lines
+        from calibration.parity.report import as_dict, lines
+        from calibration.parity.rerun import compare_again
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
     report, fault = compare_again(run, model, paths or [], target, max_map_mae, say)
@@ -152,8 +152,8 @@ def teacher(
     Example: edge-calibrate teacher runs/mine --data photographs -o teacher
     """
     try:
-        from calibration.teacher import make_teacher
-        from calibration.teacher_form import TARGET
+        from calibration.teacher.form import TARGET
+        from calibration.teacher.teacher import make_teacher
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
     report = make_teacher(run, data, target, size, max_map_mae, say)

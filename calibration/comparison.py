@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from calibration.forms import Student
 from calibration.frames import named_frames, named_phantoms
-from calibration.gate import check_forms, check_parity, time_both
-from calibration.parity import FormsParity, compare_all
-from calibration.parity_report import write_parity
-from calibration.search import Found
-from calibration.thresholds import UNFITTED, Scored, auroc_differences, aurocs, fit_thresholds
-from edge.bundle import Golden, Thresholds
+from calibration.int8.search import Found
+from calibration.parity.forms import Student
+from calibration.parity.gate import check_forms, check_parity, time_both
+from calibration.parity.measure import FormsParity, compare_all
+from calibration.parity.report import write_parity
+from calibration.site.thresholds import UNFITTED, Scored, auroc_differences, aurocs, fit_thresholds
+from edge.bundle.bundle import Golden, Thresholds
 from edge.grading import Input, grade_files
-from edge.labels import has_both_classes
-from edge.metrics import Figure
+from edge.metrics.classification import Figure
+from edge.metrics.labels import has_both_classes
+from edge.metrics.parity import Parity
 from edge.model import QualityModel
-from edge.parity import Parity
 from edge.phantom.golden import golden_frame
-from trainer.label_quality import LabelledSet, find_labelled
+from trainer.evaluation.labels import LabelledSet, find_labelled
 from trainer.recipe import Recipe
 
 PARITY_FRAMES = 200

@@ -15,9 +15,9 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from edge.bundle import MAPS, MapName
+from edge.bundle.bundle import MAPS, MapName
 from edge.errors import EdgeError
-from trainer.networks import Student
+from trainer.networks.students import Student
 
 OPSET = 18
 INPUT, OUTPUT = "image", "maps"

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field import find_field
-from edge.frame import prepare
+from edge.field.find import find_field
+from edge.frame.prepare import prepare
 from edge.images import read_image
-from edge.labels import key_of
+from edge.metrics.labels import key_of
 from edge.phantom.golden import golden_frame
-from trainer.datasets import find_photographs, in_threads, or_left_out
+from trainer.data.datasets import find_photographs, in_threads, or_left_out
 from trainer.recipe import Recipe
 
 Frame = NDArray[np.uint8]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.errors import EdgeError
-from edge.output import check_output
+from edge.files.output import check_output
 
 
 def check_target(target: Path, *inputs: Path | None) -> None:

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Region
-from edge.field import Crop
+from edge.bundle.bundle import Region
+from edge.field.find import Crop
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 
@@ -35,7 +35,7 @@ class Assessment:
     """The quality of one frame.
 
     Attributes:
-        score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field, see ``edge.pooling``; 0 where verdict
+        score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field, see ``edge.score``; 0 where verdict
             is ``no_fundus``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
             shows no retina.

@@ -3,7 +3,7 @@
 Asked only of frames that are refused anyway: it decides between two ways of not being good, ``reject`` and
 ``no_fundus``, never about a frame that passes. A retina behind haze, in the dark or out of focus is smooth and of one
 hue; the world outside has hard edges, white, and shapes. Colour, edges and maps of the frame, cell by cell, go through
-a network of three small convolutions (23,000 weights, which ``trainer.fundus`` made without any quality label).
+a network of three small convolutions (23,000 weights, which ``trainer.steps.fundus`` made without any quality label).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def retina_chance(facts: Cells, network: dict[str, NDArray[np.float32]]) -> floa
 
     Args:
         facts: of ``facts_of``.
-        network: weights by name; see ``trainer.fundus``.
+        network: weights by name; see ``trainer.steps.fundus``.
     """
     seen = facts
     for name in ("1", "2", "3"):

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from edge.assessment import Assessment
 from edge.errors import EdgeError
+from edge.files.output import write_output
 from edge.images import ImageReader, Picture, images_of, unlisted
 from edge.model import QualityModel
-from edge.output import write_output
 from edge.overlay import draw_overlay, map_picture
 
 COLUMNS = ("path", "score", "verdict", "error")
@@ -178,7 +178,7 @@ def _cell(text: str) -> str:
 
 
 def write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
-    """Write rows, whole or not at all where that can be; see ``edge.output``.
+    """Write rows, whole or not at all where that can be; see ``edge.files.output``.
 
     Raises:
         EdgeError: the file cannot be written.

@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings, Verdict
-from edge.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
+from edge.bundle.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
 from edge.engines.choose import open_engine
 from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError, InputError, first_line
-from edge.exposure import cells_of, green_of, lost_to_light
-from edge.field import Field
-from edge.frame import prepare
+from edge.field.find import Field
+from edge.field.known import Circle, FieldOfView, Mask, field_setting
+from edge.field.misplaced import Placement, Spots
+from edge.frame.exposure import cells_of, green_of, lost_to_light
+from edge.frame.prepare import prepare
 from edge.fundus import shows_retina
-from edge.known_field import Circle, FieldOfView, Mask, field_setting
-from edge.misplaced import Placement, Spots
-from edge.pooling import quality_score, region_weights, regions_of, score_of
+from edge.score import quality_score, region_weights, regions_of, score_of
 
 log = logging.getLogger("efiqa-edge")
 _ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame tells what it is

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Verdict, shown_score
-from edge.field import Crop
+from edge.field.find import Crop
 
 Picture = NDArray[np.uint8]
 

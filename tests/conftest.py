@@ -118,10 +118,10 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     """All four steps, a few optimiser steps each: every part is real, only the result is worthless."""
     pytest.importorskip("torch")
-    from trainer import adapter, distill, prior, vessels
-    from trainer.pseudo import prior_maps
     from trainer.recipe import load_recipe
-    from trainer.segmented import segmented
+    from trainer.steps import adapter, distill, prior, vessels
+    from trainer.steps.pseudo_labels import prior_maps
+    from trainer.steps.vessel_maps import segmented
 
     folder = tmp_path_factory.mktemp("run")
     path, run = folder / "tiny.yaml", folder / "run"
@@ -183,8 +183,9 @@ def edge_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 @pytest.fixture(scope="session")
 def evaluated(tiny_run: Any) -> dict[str, Any]:
     """The whole evaluation of the tiny run beside the bundle that ships, on few eyes, so that it takes seconds."""
-    from edge.bundle import default_model
-    from trainer import evaluate, map_eyes
+    from edge.bundle.bundle import default_model
+    from trainer.evaluation import evaluate
+    from trainer.evaluation.truth import eyes as map_eyes
     from trainer.recipe import load_recipe
 
     good = evaluate.good_photographs

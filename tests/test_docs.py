@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import typer.main
 
-from edge.bundle import default_model, read_bundle
-from edge.camera.gi_bindings import load_gstreamer
+from edge.bundle.bundle import default_model, read_bundle
+from edge.camera.gstreamer.bindings import load_gstreamer
 from edge.errors import EdgeError
 from edge.phantom.retina import phantom_frame
 

@@ -102,7 +102,7 @@ def test_no_command_calls_anybody_or_leaves_anything_at_home(home: Path, line: s
     assert left_in(home) == []
 
 
-@pytest.mark.parametrize("module", ["calibration.bundles", "calibration.teacher", "benchmarks.peers.build"])
+@pytest.mark.parametrize("module", ["calibration.bundle", "calibration.teacher.teacher", "benchmarks.peers.build"])
 def test_nor_do_the_libraries_of_training_and_calibration(home: Path, module: str) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("modelopt")

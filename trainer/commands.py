@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands.cli import Debug, Json, err, main_of, new_app, out
+from edge.commands.console.cli import Debug, Json, err, main_of, new_app, out
 from edge.errors import EdgeError
 from trainer.recipe import Recipe, load_recipe
 
@@ -41,7 +41,7 @@ Step = Callable[[Recipe, Path, Path], None]
 def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, Step]:
     """The four steps in their order; torch is imported only now, so that --help is instant."""
     try:
-        from trainer import adapter, distill, prior, vessels
+        from trainer.steps import adapter, distill, prior, vessels
     except ImportError as error:
         raise EdgeError(f'training needs {error.name}: pip install "efiqa-edge[train]".') from error
     return {
@@ -56,8 +56,8 @@ def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, S
 
 def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path, as_json: bool) -> None:
     recipe = load_recipe(recipe_name)
-    from trainer.processes import joined
-    from trainer.runs import read_metrics, step_folder
+    from trainer.loop.processes import joined
+    from trainer.loop.runs import read_metrics, step_folder
 
     with joined():
         for name, step in steps.items():
@@ -170,8 +170,8 @@ def evaluate(
     Example: edge-train evaluate --recipe quick --data photographs --out runs/mine
     """
     _steps()
-    from trainer.evaluate import evaluate as measure
-    from trainer.evaluation_report import markdown, put_into, write_report
+    from trainer.evaluation.evaluate import evaluate as measure
+    from trainer.evaluation.report import markdown, put_into, write_report
 
     own = run_folder / "student" / "config.yaml"
     named = recipe or (str(own) if own.is_file() else "quick")  # of a run without a student the rest is said below

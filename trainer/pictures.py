@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.files import write
+from trainer.loop.checkpoints import write
 
 _SIDE = 256
 _HEAD = 24

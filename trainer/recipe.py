@@ -56,7 +56,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class Adapter:
-    """Stage 2, small networks on a frozen backbone: ``trainer.adapter.KINDS``."""
+    """Stage 2, small networks on a frozen backbone: ``trainer.steps.adapter.KINDS``."""
 
     backbone: str
     size: int

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.compare.subjects import SHIPPED, Rival, open_rival
 from benchmarks.intervals import centre
-from benchmarks.layers import Layer, count_layers
 from benchmarks.peers.build import Peer, build_peer
-from benchmarks.rivals import SHIPPED, Rival, open_rival
+from benchmarks.roofline.layers import Layer, count_layers
 from edge import EdgeError
-from edge.bundle import default_model, read_bundle
+from edge.bundle.bundle import default_model, read_bundle
 
 ROUNDS = 12
 _OURS = 23  # calls of ours in a round, of which

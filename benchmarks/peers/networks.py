@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.reference import VIT_L16, Backbone, new_transformer
+from benchmarks.peers.published import VIT_L16, Backbone, new_transformer
 
 VIT_S16 = Backbone("DINOv3 ViT-S/16", hidden=384, layers=12, heads=6, intermediate=1536)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera.lossy import lossy_file
 from edge.camera.protocol import Frame
+from edge.camera.recording.lossy import lossy_file
 from edge.errors import EdgeError
 from edge.images import find_images, read_image
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 
-from edge.camera.lossy import Counter
 from edge.camera.patience import Patience
 from edge.camera.protocol import Frame
-from edge.camera.whole import Picture
+from edge.camera.recording.lossy import Counter
+from edge.camera.recording.whole_frames import Picture
 from edge.errors import EdgeError
 
 

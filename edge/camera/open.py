@@ -11,15 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.camera.address import without_secrets
-from edge.camera.aside import open_aside
 from edge.camera.demo import DemoCamera
-from edge.camera.device import DeviceFinder, Wish
 from edge.camera.folder import FolderCamera
-from edge.camera.gstreamer import GStreamerCamera, pipeline_of_sensor
-from edge.camera.network import SCHEMES, NetworkCamera
+from edge.camera.gstreamer.pipeline import GStreamerCamera, pipeline_of_sensor
+from edge.camera.local.device import DeviceFinder, Wish
+from edge.camera.opening import open_aside
 from edge.camera.protocol import Camera
-from edge.camera.steady import SteadyCamera
-from edge.camera.video import VideoCamera
+from edge.camera.reconnecting import SteadyCamera
+from edge.camera.recording.network import SCHEMES, NetworkCamera
+from edge.camera.recording.video import VideoCamera
 from edge.errors import EdgeError
 from edge.images import SUFFIXES
 

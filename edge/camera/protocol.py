@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera.lossy import Lossy
+from edge.camera.recording.lossy import Lossy
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from edge.assessment import shown_score
 from edge.capture.loop import Counts, Graded
-from edge.capture.session import Session
-from edge.capture.storage import LINES, VIDEO, stem_of
+from edge.capture.session.session import Session
+from edge.capture.session.storage import LINES, VIDEO, stem_of
 
 _COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 _REFRESH_S = 0.1

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.absence import gone_for_sure
 from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
 from edge.capture.reading import NO_LIMITS, Limits, read_all
 from edge.errors import EdgeError, EngineError, MisfitError, first_line
-from edge.guidance import Guide, Hint
+from edge.guidance.absence import gone_for_sure
+from edge.guidance.guide import Guide, Hint
 from edge.model import QualityModel
 
 log = logging.getLogger("efiqa-edge")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from edge.bundle import Thresholds
+from edge.bundle.bundle import Thresholds
 from edge.capture.loop import Graded
 from edge.capture.trigger import Fired, Strictness, Trigger
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.absence import Absence
-from edge.bundle import Thresholds
+from edge.bundle.bundle import Thresholds
 from edge.capture.loop import Graded
-from edge.field import Crop
+from edge.field.find import Crop
+from edge.guidance.absence import Absence
 
 Strictness = Literal["easy", "normal", "strict"]
 STRICTNESSES: tuple[Strictness, ...] = get_args(Strictness)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import typer
 
-from edge.archive.target import Target, read_target
-from edge.archive.waiting import left_over
-from edge.camera.aside import OpeningStopped
-from edge.camera.device import Wish, read_wish
-from edge.capture.dicom import Study
-from edge.commands import cli
-from edge.commands.endings import output_fails
+from edge.camera.local.device import Wish, read_wish
+from edge.camera.opening import OpeningStopped
+from edge.capture.archive.dicom import Study
+from edge.capture.archive.target import Target, read_target
+from edge.capture.archive.waiting import left_over
+from edge.commands.console import cli
+from edge.commands.console.endings import output_fails
 from edge.errors import EdgeError
 
 

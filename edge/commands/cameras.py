@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from edge.camera.nodes import list_cameras
-from edge.commands import cli
+from edge.camera.local.v4l2 import list_cameras
+from edge.commands.console import cli
 
 
 def show_cameras(as_json: bool) -> None:

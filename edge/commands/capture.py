@@ -11,26 +11,27 @@ from typing import Annotated
 import cv2
 import typer
 
-from edge.archive.waiting import left_over
 from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
-from edge.camera.steady import SteadyCamera
-from edge.capture.dicom import begin_study
+from edge.camera.reconnecting import SteadyCamera
+from edge.capture.archive.dicom import begin_study
+from edge.capture.archive.stow import HandOver
+from edge.capture.archive.waiting import left_over
 from edge.capture.display import LiveLine, closing_words
-from edge.capture.handover import HandOver
-from edge.capture.lasting import LastingModel
+from edge.capture.failover import LastingModel
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.reading import Limits
-from edge.capture.record import better
-from edge.capture.session import Session
+from edge.capture.service.signals import captures_on_signal, remember_shutter, stop_on_signals
+from edge.capture.service.watchdog import Watchdog
+from edge.capture.session.record import better
+from edge.capture.session.session import Session
 from edge.capture.shutter import Shutter
-from edge.capture.signals import captures_on_signal, remember_shutter, stop_on_signals
-from edge.capture.watchdog import Watchdog
-from edge.commands import asked, cli
+from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
-from edge.commands.telling import Teller
-from edge.commands.title import hide_secrets
+from edge.commands.console import cli
+from edge.commands.console.reporter import Teller
+from edge.commands.console.title import hide_secrets
 from edge.errors import EdgeError
 from edge.preview.context import Controls
 

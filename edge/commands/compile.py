@@ -11,16 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.bundle import Bundle, default_model, read_bundle
-from edge.commands import cli
-from edge.engines.builder import TARGETS
+from edge.bundle.bundle import Bundle, default_model, read_bundle
+from edge.commands.console import cli
 from edge.engines.cache import CURRENT, Built, cache_folder, sidecar
 from edge.engines.choose import Compiled, Plan, compile_bundle, plan_bundle
 from edge.engines.explain import Explanation
+from edge.engines.tensorrt.builder import TARGETS
 from edge.errors import EdgeError
 from edge.export import pipelines
 from edge.export.check import check_export
-from edge.output import check_output, is_stream, write_output
+from edge.files.output import check_output, is_stream, write_output
 
 app = cli.new_app("Build the engine of a model.")
 main = cli.main_of(app)

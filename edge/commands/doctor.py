@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from edge.commands import cli
+from edge.commands.console import cli
 from edge.doctor.checkup import examine
 from edge.doctor.finding import Finding
 

@@ -17,12 +17,12 @@ from rich.text import Text
 
 from edge.assessment import Verdict, shown_score
 from edge.camera.quiet import quiet_opencv
-from edge.capture.storage import LINES
-from edge.commands import cli
-from edge.commands.endings import Printed
+from edge.capture.session.storage import LINES
+from edge.commands.console import cli
+from edge.commands.console.endings import Printed
 from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
 from edge.errors import EdgeError
-from edge.evaluation import Evaluation, Ranking, hold_against
+from edge.files.output import check_output, is_stream
 from edge.grading import (
     GradedFile,
     find_inputs,
@@ -34,9 +34,9 @@ from edge.grading import (
     write_pictures,
 )
 from edge.images import BITS, passed_over
-from edge.labels import choose_truth, key_of
+from edge.metrics.labels import choose_truth, key_of
+from edge.metrics.protocol import Evaluation, Ranking, hold_against
 from edge.model import QualityModel
-from edge.output import check_output, is_stream
 
 app = cli.new_app("Grade image files and folders.")
 main = cli.main_of(app)

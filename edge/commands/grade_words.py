@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import get_args
 
 from edge.assessment import Verdict
-from edge.evaluation import Evaluation, Ranking
 from edge.grading import readable
 from edge.images import PassedOver, remedy_of
+from edge.metrics.protocol import Evaluation, Ranking
 
 Row = tuple[str, str, str, str]
 

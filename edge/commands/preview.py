@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from edge.capture.loop import Counts
-from edge.commands import cli
+from edge.commands.console import cli
 from edge.errors import EdgeError
-from edge.preview.access import access_for, is_loopback
+from edge.preview.auth.auth import access_for, is_loopback
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 

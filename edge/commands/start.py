@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from edge.capture.signals import remember_shutter
+from edge.capture.service.signals import remember_shutter
 
 
 @dataclass(frozen=True)

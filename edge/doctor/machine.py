@@ -66,7 +66,7 @@ def _disk() -> Finding:
 
 def _frame_step() -> Finding:
     try:
-        from edge.frame import frame_step_name
+        from edge.frame.prepare import frame_step_name
     except Exception:  # without OpenCV, which gets a line of its own
         return missing("frame step", "needs OpenCV", "install OpenCV, see its line")
     if frame_step_name() == "native":
@@ -103,7 +103,9 @@ def _gstreamer(built: str, packages: list[str], jetson: bool) -> Finding:
     said = re.search(r"GStreamer:\s+YES(?: \(([^)]+)\))?", built)
     if said:
         return ok("GStreamer", f"in OpenCV ({said[1] or 'version not told'})")
-    own = try_python("from edge.camera.gi_bindings import load_gstreamer; print(load_gstreamer()[0].version_string())")
+    own = try_python(
+        "from edge.camera.gstreamer.bindings import load_gstreamer; print(load_gstreamer()[0].version_string())"
+    )
     if own.works:
         return ok("GStreamer", f"{own.said} by its own Python packages")
     if jetson and packages:

@@ -1,0 +1,1 @@
+"""A student compiled for one runtime and device."""

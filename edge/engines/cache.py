@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge.bundle import ONNX, Bundle
+from edge.bundle.bundle import ONNX, Bundle
 from edge.engines.keep import make_own_folder, read_own, write_own
 from edge.engines.lock import alone
 from edge.errors import EdgeError

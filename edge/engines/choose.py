@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, find
 from edge.engines.checks import UnavailableError
 from edge.engines.explain import Explanation, explain_layers, explain_onnx
 from edge.engines.openvino import OpenVinoEngine, openvino_key
 from edge.engines.protocol import Engine
-from edge.engines.tensorrt import open_tensorrt, tensorrt_key
-from edge.engines.tensorrt_rtx import compile_tensorrt_rtx, open_tensorrt_rtx, tensorrt_rtx_key
+from edge.engines.tensorrt.jetson import open_tensorrt, tensorrt_key
+from edge.engines.tensorrt.rtx import compile_tensorrt_rtx, open_tensorrt_rtx, tensorrt_rtx_key
 from edge.engines.verify import Facts
 from edge.errors import EdgeError
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.onnx_file import Graph, read_graph
 from edge.errors import EdgeError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.checks import check_tensor
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError, EngineError

@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from edge.atomic import write_atomically
 from edge.errors import EdgeError
+from edge.files.atomic import write_atomically
 
 _LARGEST = 4 << 30  # bytes of an engine
 _OPENED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)

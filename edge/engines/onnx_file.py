@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundle.network.rules import parse_network
 from edge.errors import EdgeError
-from edge.network.rules import parse_network
 
 if TYPE_CHECKING:
     import onnx

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
 from edge.engines.explain import Layer, from_openvino

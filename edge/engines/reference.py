@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundle.network.rules import parse_network
+from edge.bundle.network.shapes import measure
 from edge.engines.onnx_file import Graph, Node, graph_of
 from edge.errors import EdgeError
-from edge.network.rules import parse_network
-from edge.network.shapes import measure
 
 Array = NDArray[Any]
 _MOST_OPERATIONS = 10**11  # of a frame: a minute here; a student needs a hundredth

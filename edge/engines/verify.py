@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.cache import Built, read_note, write_note
 from edge.engines.protocol import Engine
 from edge.engines.reference import Reference, UnknownOperationError
 from edge.errors import EdgeError
-from edge.field import find_field
-from edge.frame import prepare
-from edge.parity import Parity, compare
+from edge.field.find import find_field
+from edge.frame.prepare import prepare
+from edge.metrics.parity import Parity, compare
 from edge.phantom.degradation import Kind, degrade
 from edge.phantom.golden import golden_frame
 from edge.phantom.retina import make_retina
-from edge.pooling import score_of
+from edge.score import score_of
 
 Facts = dict[str, Any]
 MOST_MAP, MOST_SCORE = 0.01, 0.02  # mean difference inside the field, and of the score; rounding alone stays far below

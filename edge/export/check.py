@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.openvino import OpenVinoEngine
 from edge.engines.quiet import import_openvino
 from edge.errors import EdgeError
 from edge.export.frame_graph import FIELD, FRAME, MAP, SCORE
-from edge.field import find_field
-from edge.frame import prepare
+from edge.field.find import find_field
+from edge.frame.prepare import prepare
+from edge.metrics.parity import Parity, compare
 from edge.model import QualityModel
-from edge.parity import Parity, compare
 from edge.phantom.golden import golden_frame
-from edge.pooling import score_of
+from edge.score import score_of
 
 _SEEDS = range(4)  # clean and spoiled by turns
 

@@ -1,16 +1,16 @@
 """A model as one graph, from the frame to the score, for programs that run ONNX and nothing of ours.
 
-The field of view is found by a simpler rule than ``edge.field``: what is brighter than a share of the bright end of the
+The field of view is found by a simpler rule than ``edge.field.find``: what is brighter than a share of the bright end of the
 frame, and what lies between such pixels. It holds for a disc or a rectangle on a dark border; a field whose rim lies in
-shadow is cut smaller than ``edge.field`` would cut it. Crop, resampling by area and normalisation are one product of
-matrices on each side of the frame: the averages of ``edge.frame.prepare`` where the crop is larger than the tensor.
+shadow is cut smaller than ``edge.field.find`` would cut it. Crop, resampling by area and normalisation are one product of
+matrices on each side of the frame: the averages of ``edge.frame.prepare.prepare`` where the crop is larger than the tensor.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from edge.bundle import LANDMARKS, Bundle
+from edge.bundle.bundle import LANDMARKS, Bundle
 from edge.engines.onnx_file import read_graph
 from edge.errors import EdgeError
 from edge.export.onnx_write import FLOAT, UINT8, Writer, wrap
@@ -20,7 +20,7 @@ _OPSET = 18  # the first whose ReduceMax takes its axes as an input
 _GRID = 256  # cells to a side on which the field is looked for
 _SHARE = 0.14  # of the bright end, above which a cell is field
 _LEAST = 0.01  # share of a row or column that must be field for it to count
-_DARKEST, _FLATTEST = 7.0, 6.0  # as in edge.field: below these a frame shows no retina
+_DARKEST, _FLATTEST = 7.0, 6.0  # as in edge.field.find: below these a frame shows no retina
 
 
 def frame_graph(bundle: Bundle) -> bytes:
@@ -178,7 +178,7 @@ def _normalise(w: Writer, bundle: Bundle, pixels: str, name: str) -> None:
 
 
 def _score(w: Writer, bundle: Bundle, maps: str, kept: str, shows: str) -> None:
-    """``edge.pooling`` as a graph."""
+    """``edge.score`` as a graph."""
     pooling, zero, one = bundle.manifest.pooling, w.constant(np.float32(0)), w.constant(np.float32(1))
     plane = [
         w.op("Squeeze", w.op("Gather", maps, w.constant(np.int64(index)), axis=1), w.constant(np.array([0], np.int64)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.network.rules import parse_network
+from edge.bundle.network.rules import parse_network
 
 if TYPE_CHECKING:
     import onnx

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.onnx_file import read_graph
 from edge.errors import EdgeError
 from edge.export.frame_graph import FIELD, FRAME, MAP, SCORE, frame_graph, pixel_graph
-from edge.output import write_output
+from edge.files.output import write_output
 
 Pipeline = Literal["onnx", "triton", "deepstream"]
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from edge.images import jpeg, png, pnm, small_kinds, tiff
 from edge.images.find import DICOM_MARK, is_heif
+from edge.images.kinds import jpeg, png, pnm, tiff
+from edge.images.kinds import small as small_kinds
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, flat_on_black
 
@@ -189,7 +190,7 @@ def _dicom(file: BinaryIO) -> Opened:
         import pydicom  # noqa: F401
     except ImportError:
         raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
-    from edge.images import dicom
+    from edge.images.kinds import dicom
 
     dataset = dicom.header(file)
     return Opened(int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset)))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field import Crop, Field, find_field
+from edge.field.find import Crop, Field, find_field
 from edge.phantom.transfer import (
     Map,
     blur_transfer,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field import Crop
+from edge.field.find import Crop
 from edge.phantom.paint import front_of_eye
 from edge.phantom.retina import make_look, paint_fundus
 from edge.phantom.script import Cause, write_script

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field import Crop
+from edge.field.find import Crop
 
 VESSEL = 0.004  # standard deviation of the profile of a vessel, share of the field's diameter
 CONTRAST = 0.2  # of a vessel, share of the brightness around it

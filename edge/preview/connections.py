@@ -11,11 +11,11 @@ import threading
 
 from aiohttp import web
 
+from edge.preview.auth.known import Known
+from edge.preview.auth.middleware import HEADERS, refusal
+from edge.preview.auth.source import machine_of, source_of
 from edge.preview.context import Context
-from edge.preview.gate import HEADERS, refusal
-from edge.preview.known import Known
 from edge.preview.routes import make_app
-from edge.preview.source import machine_of, source_of
 
 MOST = 128
 MOST_PER_ADDRESS = 64  # one machine cannot lock out the others

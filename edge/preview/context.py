@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from edge.capture.loop import Counts, Graded
 from edge.capture.trigger import Strictness
-from edge.preview.access import Access
+from edge.preview.auth.auth import Access
+from edge.preview.auth.known import Known
 from edge.preview.hub import Hub
-from edge.preview.known import Known
-from edge.preview.painter import Painter
+from edge.preview.renderer import Painter
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.capture.loop import Graded
-from edge.hint import Hint
-from edge.preview.painter import Kind, Picture
+from edge.guidance.hint import Hint
+from edge.preview.renderer import Kind, Picture
 
 _MOST_CAPTURES = 24  # in memory, as JPEGs, the latest ones
 _MOST_HISTORY = 300

@@ -12,8 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from edge.capture.trigger import STRICTNESSES
+from edge.preview.auth.middleware import Gate, Handler, add_headers, cookie_name, refusal
 from edge.preview.context import Context
-from edge.preview.gate import Gate, Handler, add_headers, cookie_name, refusal
 from edge.preview.state import PROMETHEUS, metrics
 from edge.preview.streams import Streams, listed
 

@@ -16,10 +16,10 @@ from types import TracebackType
 
 from edge.capture.loop import Counts, Graded
 from edge.errors import EdgeError, first_line
-from edge.preview.access import access_for
+from edge.preview.auth.auth import access_for
 from edge.preview.context import Context, Controls
 from edge.preview.hub import Hub
-from edge.preview.painter import Kind, Painter, Picture
+from edge.preview.renderer import Kind, Painter, Picture
 from edge.preview.state import grade_of
 
 _GOODBYE_S = 5.0  # a thread that hangs is left behind after this

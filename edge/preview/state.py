@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge.capture.loop import Counts, Graded
-from edge.hint import Hint
+from edge.guidance.hint import Hint
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _VERDICTS = ("good", "usable", "reject", "no_fundus")

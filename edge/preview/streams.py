@@ -11,11 +11,11 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from edge.hint import languages
+from edge.guidance.hint import languages
+from edge.preview.auth.middleware import let_go
 from edge.preview.context import Context
-from edge.preview.gate import let_go
 from edge.preview.hub import Capture
-from edge.preview.painter import Kind, Picture
+from edge.preview.renderer import Kind, Picture
 from edge.preview.state import frame_state
 
 _SLOW_S = 5.0  # a client that does not take what it asked for within this is let go

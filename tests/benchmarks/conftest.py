@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import frames, latency, reference, scenarios, versus
+from benchmarks.compare import ab_test as versus
+from benchmarks.peers import published as reference
+from benchmarks.run import frames, latency, scenarios
 from edge.phantom import phantom_frame
 
 _drawn = functools.cache(phantom_frame)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import predict, schema, tables
+from benchmarks.report import schema, tables
+from benchmarks.roofline import predict
 from edge.errors import EdgeError
 
 

@@ -20,11 +20,11 @@ tensorrt_rtx = pytest.importorskip("tensorrt_rtx", reason="THE BUILDER IS NOT TE
 from onnx import numpy_helper
 
 from calibration.export import half_of, raw_onnx
-from calibration.whole import Whole
-from edge.bundle import MAPS, Bundle, default_model, read_bundle
-from edge.engines.builder import Ways, build_engine
+from calibration.teacher.network import Whole
+from edge.bundle.bundle import MAPS, Bundle, default_model, read_bundle
 from edge.engines.explain import explain_onnx
-from trainer.networks import Adapter
+from edge.engines.tensorrt.builder import Ways, build_engine
+from trainer.networks.students import Adapter
 
 TARGETS = ("sm86", "sm89", "sm120")
 

@@ -12,9 +12,9 @@ from collections import Counter
 from onnx import TensorProto, numpy_helper
 
 from calibration.export import OPSET, Deployed, maps_of, to_onnx
-from calibration.quantize import quantize
+from calibration.int8.quantize import quantize
 from edge.errors import EdgeError
-from trainer.networks import Student
+from trainer.networks.students import Student
 
 SIZE = 64
 

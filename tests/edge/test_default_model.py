@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.field import find_field
-from edge.frame import prepare
+from edge.field.find import find_field
+from edge.frame.prepare import prepare
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
 from edge.phantom.golden import golden_frame
 from edge.phantom.retina import make_retina
-from edge.pooling import score_of
+from edge.score import score_of
 
 
 @pytest.fixture(scope="module")

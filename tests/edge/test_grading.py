@@ -215,7 +215,7 @@ def test_pictures_are_there_whole_or_not_at_all(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("edge.atomic.os.fsync", full)
+        patch.setattr("edge.files.atomic.os.fsync", full)
         with pytest.raises(EdgeError, match="No space left"):
             write_pictures(tmp_path, Path("eye"), frame, assessment)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings, Verdict
-from edge.bundle import Region
-from edge.field import Crop
+from edge.bundle.bundle import Region
+from edge.field.find import Crop
 from edge.overlay import draw_overlay, map_picture
 
 GRID = 32

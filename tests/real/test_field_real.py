@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.field import MASK_SIZE, find_field
+from edge.field.find import MASK_SIZE, find_field
 
 DATA = Path(os.environ.get("EFIQA_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

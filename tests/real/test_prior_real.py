@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("torch")
 
 from edge.images import read_image
-from trainer import prior
-from trainer.datasets import as_mask, find_photographs
+from trainer.data.datasets import as_mask, find_photographs
 from trainer.recipe import load_recipe
+from trainer.steps import prior
 
 DATA = Path(os.environ.get("EFIQA_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 pytestmark = pytest.mark.skipif(

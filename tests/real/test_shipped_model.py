@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge.grading import find_inputs, grade_files
-from edge.kfold import kfold_protocol
-from edge.labels import key_of, labels_from_folders, read_labels
-from edge.metrics import auroc
+from edge.metrics.classification import auroc
+from edge.metrics.cross_validation import kfold_protocol
+from edge.metrics.labels import key_of, labels_from_folders, read_labels
 from edge.model import QualityModel
 
 DATA = Path(os.environ.get("EFIQA_DATA", Path(__file__).parents[2].parent / "shared" / "data"))

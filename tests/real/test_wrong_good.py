@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.wrong_good import LIGHT, SHAPES, SHARES, SOFT, burnt, in_frame, shadowed
-from edge.field import find_field
+from benchmarks.studies.wrong_good import LIGHT, SHAPES, SHARES, SOFT, burnt, in_frame, shadowed
+from edge.field.find import find_field
 from edge.images import read_image
 from edge.model import QualityModel
 

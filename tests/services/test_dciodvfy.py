@@ -16,13 +16,13 @@ from PIL import Image
 
 from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.folder import FolderCamera
-from edge.camera.lossy import Lossy
 from edge.camera.open import open_camera
 from edge.camera.protocol import Frame
-from edge.capture.dicom import Laterality, begin_study, dicom_bytes
+from edge.camera.recording.lossy import Lossy
+from edge.capture.archive.dicom import Laterality, begin_study, dicom_bytes
 from edge.capture.loop import Graded
 from edge.errors import EdgeError
-from edge.field import Crop
+from edge.field.find import Crop
 
 pydicom = pytest.importorskip("pydicom")
 SIDECAR = {"frame": {"taken": "2026-03-04T05:06:07.800+00:00"}, "model": {"name": "default", "sha256": "ab" * 32}}

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 
 from edge.errors import EdgeError
 from trainer.commands import app
-from trainer.networks import Segmenter
-from trainer.processes import joined, rank, share_of, world
-from trainer.runs import finished
-from trainer.training import Batch, Sample, Schedule, train
+from trainer.loop.processes import joined, rank, share_of, world
+from trainer.loop.runs import finished
+from trainer.loop.training import Batch, Sample, Schedule, train
+from trainer.networks.students import Segmenter
 
 PAGE = Path(__file__).parents[2] / "docs" / "distributed.md"
 BIN = Path(sys.executable).parent
@@ -173,10 +173,10 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_batch_is_shared_without_loss_or_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(share_of(8, "test")) == list(range(8))
-    monkeypatch.setattr("trainer.processes.world", lambda: 4)
+    monkeypatch.setattr("trainer.loop.processes.world", lambda: 4)
     shares = []
     for number in range(4):
-        monkeypatch.setattr("trainer.processes.rank", lambda number=number: number)
+        monkeypatch.setattr("trainer.loop.processes.rank", lambda number=number: number)
         shares.append(list(share_of(8, "test")))
     assert shares == [[0, 4], [1, 5], [2, 6], [3, 7]]
     with pytest.raises(EdgeError, match="test: a batch of 10 cannot be shared evenly by 4 processes"):

@@ -21,9 +21,9 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from edge.camera.aside import OpeningStopped, open_aside
 from edge.camera.demo import DemoCamera
 from edge.camera.open import open_camera
+from edge.camera.opening import OpeningStopped, open_aside
 from edge.camera.protocol import Camera
 from edge.errors import EdgeError
 
@@ -230,7 +230,7 @@ def test_a_server_whose_first_frame_never_ends_is_one_sentence(monkeypatch: pyte
                 time.sleep(0.001)
 
     threading.Thread(target=serve, daemon=True).start()
-    monkeypatch.setattr("edge.camera.network._OPEN_S", 1.0)
+    monkeypatch.setattr("edge.camera.recording.network._OPEN_S", 1.0)
     monkeypatch.setattr("edge.camera.patience._LEARNING", 1)
     with server, pytest.raises(EdgeError, match=r"gives no video: check the address"):
         open_camera(f"http://127.0.0.1:{server.getsockname()[1]}/live")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.camera.live import LiveSource
-from edge.camera.whole import Picture
+from edge.camera.recording.whole_frames import Picture
 from edge.errors import EdgeError
 
 

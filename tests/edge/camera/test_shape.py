@@ -15,9 +15,9 @@ pytest.importorskip("av")
 
 from edge.camera.open import open_camera
 from edge.camera.protocol import Camera, Frame
+from edge.camera.reconnecting import SteadyCamera
+from edge.camera.recording.video import VideoCamera
 from edge.camera.shape import TooLargeError, check_size, with_square_pixels
-from edge.camera.steady import SteadyCamera
-from edge.camera.video import VideoCamera
 from edge.errors import EdgeError
 from edge.images import MOST_PIXELS
 

@@ -15,7 +15,7 @@ import pytest
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
 from edge.capture.loop import Graded
-from edge.field import Crop
+from edge.field.find import Crop
 
 try:
     import pydicom
@@ -32,9 +32,9 @@ import importlib.util, json, os, pathlib, random, signal, sys, time
 spec = importlib.util.spec_from_file_location("helpers", sys.argv[2])
 helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
 from edge.capture import film
-from edge.capture.dicom import begin_study
-from edge.capture.leftovers import mend
-from edge.capture.session import Session
+from edge.capture.archive.dicom import begin_study
+from edge.capture.session.leftovers import mend
+from edge.capture.session.session import Session
 from edge.errors import EdgeError
 from edge.model import QualityModel
 

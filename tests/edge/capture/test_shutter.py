@@ -20,15 +20,15 @@ import numpy as np
 import pytest
 
 from edge.assessment import Assessment, Timings
-from edge.bundle import Thresholds
+from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
-from edge.capture import session as session_module
-from edge.capture.keeper import Keeper
 from edge.capture.loop import Graded
-from edge.capture.session import Session
+from edge.capture.session import session as session_module
+from edge.capture.session.frame_store import Keeper
+from edge.capture.session.session import Session
 from edge.capture.shutter import Shutter
 from edge.errors import EdgeError
-from edge.field import Crop
+from edge.field.find import Crop
 from edge.model import QualityModel
 
 

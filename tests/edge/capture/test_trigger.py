@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.absence import NEXT_EYE_S
 from edge.assessment import Assessment, Timings
-from edge.bundle import Thresholds
+from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
 from edge.capture.loop import Graded
 from edge.capture.trigger import DEMANDS, RING_S, Trigger
-from edge.field import Crop
-from edge.hint import Code, Hint
+from edge.field.find import Crop
+from edge.guidance.absence import NEXT_EYE_S
+from edge.guidance.hint import Code, Hint
 from edge.phantom.retina import phantom_frame
 
 FPS = 30

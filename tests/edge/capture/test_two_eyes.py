@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from edge.camera.protocol import Camera, Frame
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.trigger import Trigger
-from edge.field import find_field
-from edge.guidance import Guide
+from edge.field.find import find_field
+from edge.guidance.guide import Guide
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
 from edge.phantom.retina import phantom_frame
-from trainer.outside import everted_lid, eyelid, open_eye, wall
+from trainer.synthesis.outside import everted_lid, eyelid, open_eye, wall
 
 FPS = 15
 SIZE = (480, 360)

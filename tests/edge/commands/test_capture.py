@@ -28,7 +28,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import edge
-from edge.bundle import default_model, read_bundle
+from edge.bundle.bundle import default_model, read_bundle
 from edge.camera.demo import DemoCamera
 from edge.capture import reading
 from edge.commands.capture import app

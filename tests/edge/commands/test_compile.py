@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import default_model
+from edge.bundle.bundle import default_model
 from edge.commands import compile as command
 
 needs_rtx = pytest.mark.skipif(

@@ -18,11 +18,11 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.commands import grade
-from edge.commands.cli import EngineName
+from edge.commands.console.cli import EngineName
 from edge.engines.choose import ENGINES
 from edge.errors import EdgeError
 from edge.grading import GradedFile
-from edge.metrics import spearman
+from edge.metrics.classification import spearman
 from edge.model import QualityModel
 from edge.phantom.retina import make_retina
 

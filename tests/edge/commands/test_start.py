@@ -84,7 +84,7 @@ def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
     assert "Usage" in done.stdout
 
 
-@pytest.mark.parametrize("when", ["numpy", "cv2", "edge.capture.session", "openvino"])
+@pytest.mark.parametrize("when", ["numpy", "cv2", "edge.capture.session.session", "openvino"])
 def test_a_shutter_pressed_before_the_session_runs_is_remembered(tmp_path: Path, when: str) -> None:
     prelude = PRESSED.replace("signal.SIGINT)", "signal.SIGUSR1)").replace("signal.SIGINT,", "signal.SIGUSR2,")
     prelude = prelude.replace("signal.default_int_handler", "signal.SIG_IGN")
@@ -101,7 +101,7 @@ def test_a_session_that_ends_before_its_source_is_open_does_not_abort() -> None:
     """The thread that opens it is in a library in C++, where the interpreter's end would tear it apart."""
     program = (
         "import threading, cv2, numpy as np\n"
-        "from edge.camera.aside import OpeningStopped, open_aside\n"
+        "from edge.camera.opening import OpeningStopped, open_aside\n"
         "from edge.commands.asked import left_unless_open\n"
         "stop, picture = threading.Event(), np.zeros((300, 300, 3), np.uint8)\n"
         "def never():\n"

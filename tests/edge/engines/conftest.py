@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.bundle import MAPS, Bundle, Manifest, Region, Thresholds, write_bundle
+from edge.bundle.bundle import MAPS, Bundle, Manifest, Region, Thresholds, write_bundle
 
 MakeBundle = Callable[..., Bundle]
 SIZE, GRID = 32, 4

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.choose import open_engine
 from edge.engines.openvino import OpenVinoEngine
-from edge.engines.tensorrt_rtx import compile_tensorrt_rtx
+from edge.engines.tensorrt.rtx import compile_tensorrt_rtx
 from edge.errors import EdgeError
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame

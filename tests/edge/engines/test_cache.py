@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.cache import Built, Key, cache_folder, engine_key, fetch, open_cached, read_note, write_note
 from edge.errors import EdgeError
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle
-from edge.engines import cuda, tensorrt, tensorrt_run
+from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import compile_bundle, open_engine, plan_bundle
-from edge.engines.cuda import Gpu
+from edge.engines.tensorrt import cuda
+from edge.engines.tensorrt import jetson as tensorrt
+from edge.engines.tensorrt import runtime as tensorrt_run
+from edge.engines.tensorrt.cuda import Gpu
 from edge.errors import EdgeError
 
 MakeBundle = Callable[..., Bundle]
@@ -30,7 +32,7 @@ def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _forget_gpu() -> None:
-    from edge.engines.cuda import open_gpu
+    from edge.engines.tensorrt.cuda import open_gpu
 
     open_gpu.cache_clear()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge.bundle import Bundle, default_model, read_bundle
+from edge.bundle.bundle import Bundle, default_model, read_bundle
 from edge.engines.choose import compile_bundle
 from edge.engines.explain import explain_layers, explain_onnx, from_inspector, from_onnx
 from edge.engines.onnx_file import read_graph

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import Bundle, default_model, read_bundle
+from edge.bundle.bundle import Bundle, default_model, read_bundle
 from edge.engines.onnx_file import read_graph
 from edge.errors import EdgeError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, default_model, read_bundle
+from edge.bundle.bundle import Bundle, default_model, read_bundle
 from edge.engines.openvino import OpenVinoEngine
 from edge.errors import EdgeError
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle, Region
+from edge.bundle.bundle import Bundle, Region
 from edge.engines.openvino import OpenVinoEngine
 from edge.errors import EdgeError
-from edge.frame import prepare
+from edge.frame.prepare import prepare
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
 

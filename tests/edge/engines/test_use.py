@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.engines.openvino import OpenVinoEngine
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edge.bundle import Bundle, Golden, default_model, read_bundle, write_bundle
+from edge.bundle.bundle import Bundle, Golden, default_model, read_bundle, write_bundle
 from edge.engines.onnx_file import Node
 from edge.engines.openvino import OpenVinoEngine
 from edge.engines.reference import Reference, UnknownOperationError, _resize, run_onnx

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, Precision, default_model, read_bundle
+from edge.bundle.bundle import Bundle, Precision, default_model, read_bundle
 from edge.errors import EdgeError
 from edge.export.check import check_export
 from edge.export.frame_graph import frame_graph, pixel_graph
 from edge.export.pipelines import export
-from edge.metrics import spearman
+from edge.metrics.classification import spearman
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from edge.errors import EdgeError
 from edge.images import read_image
-from edge.images.lzw import unfolded_lzw
+from edge.images.kinds.lzw import unfolded_lzw
 
 Picture = NDArray[np.uint8]
 CLOSE = 2.5  # grey levels, on average

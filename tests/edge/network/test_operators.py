@@ -20,10 +20,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge.bundle.network.rules import OPERATORS, parse_network
+from edge.bundle.network.shapes import _shapes, check_network
 from edge.engines.quiet import import_openvino
 from edge.errors import EdgeError
-from edge.network.rules import OPERATORS, parse_network
-from edge.network.shapes import _shapes, check_network
 
 SECONDS = float(os.environ.get("EFIQA_FUZZ_SECONDS", "60"))
 LONGEST = 60  # seconds of one network on a busy machine

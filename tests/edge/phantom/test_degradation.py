@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.field import Crop, Field, find_field
+from edge.field.find import Crop, Field, find_field
 from edge.phantom.degradation import KINDS, Kind, degrade
 from edge.phantom.retina import Retina, make_retina
 from edge.phantom.transfer import (

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.field import find_field
+from edge.field.find import find_field
 from edge.phantom.retina import Retina, make_retina, phantom_frame
 from edge.phantom.vessels import FOVEA, grow
 

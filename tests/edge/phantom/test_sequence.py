@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.field import find_field
+from edge.field.find import find_field
 from edge.phantom.sequence import COARSE, Sequence, SequenceFrame, sequence
 from edge.phantom.transfer import GRADABLE
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from edge.preview import connections, gate, guesses, routes, streams
-from edge.preview.known import Known
+from edge.preview import connections, routes, streams
+from edge.preview.auth import guesses
+from edge.preview.auth import middleware as gate
+from edge.preview.auth.known import Known
 from edge.preview.server import Listen
 
 from .conftest import Demo, wait_for

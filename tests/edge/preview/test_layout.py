@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: the preview page was NOT driven in a browser")
 
-from edge.hint import CODES, Hint, languages
+from edge.guidance.hint import CODES, Hint, languages
 from edge.preview.server import Listen
 
 from .conftest import Demo, wait_for

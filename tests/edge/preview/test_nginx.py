@@ -25,7 +25,7 @@ if shutil.which("nginx") is None:
 
 pytest.importorskip("selenium", reason="selenium is not installed: the page was NOT tried behind nginx")
 
-from edge.preview import guesses
+from edge.preview.auth import guesses
 from edge.preview.server import Listen
 
 from .conftest import Demo, Switched, wait_for

@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from edge.camera.demo import DemoCamera
-from edge.hint import CODES, Hint, languages
+from edge.guidance.hint import CODES, Hint, languages
 from edge.preview.server import Listen
 
 from .conftest import Cycle, Demo, Switched, wait_for

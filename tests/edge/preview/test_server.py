@@ -23,7 +23,8 @@ import pytest
 
 from edge.capture.loop import Counts, Graded
 from edge.errors import EdgeError
-from edge.preview import connections, guesses, streams
+from edge.preview import connections, streams
+from edge.preview.auth import guesses
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 

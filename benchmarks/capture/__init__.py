@@ -1,0 +1,1 @@
+"""Guidance and automatic capture on sequences whose truth is known."""

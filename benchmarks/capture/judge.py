@@ -1,0 +1,120 @@
+"""One play through model, guide and trigger, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.capture.sequences import Shown
+from edge.camera.protocol import Frame
+from edge.capture.loop import Graded
+from edge.capture.session.record import better
+from edge.capture.trigger import Strictness, Trigger
+from edge.guidance.guide import Guide
+from edge.model import QualityModel
+from edge.phantom import GRADABLE
+
+GRACE_S = 0.5  # after a cause has set in, before the hint is judged
+SETTLED = 1e-6
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame, less its picture."""
+
+    t: float
+    truth: float | None
+    cause: str | None
+    score: float
+    hint: str  # code
+    clock: int | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of one play.
+
+    Attributes:
+        name: of the play.
+        moments: its frames.
+        fired: indices into ``moments`` of the best frame of each capture.
+        fired_at: when each fired, in seconds.
+        kept: index of the frame that a session would keep: the best that fired, the best of all where nothing did;
+            None where no frame showed a retina.
+    """
+
+    name: str
+    moments: tuple[Moment, ...]
+    fired: tuple[int, ...]
+    fired_at: tuple[float, ...]
+    kept: int | None
+
+
+def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: Strictness) -> Judged:
+    """Play frames as a device sees them that grades every one.
+
+    Raises:
+        EdgeError: a frame cannot be read, or the engine failed.
+    """
+    guide, trigger = Guide(model.manifest.thresholds), Trigger(strictness, model.manifest.thresholds)
+    moments: list[Moment] = []
+    place: dict[int, int] = {}  # of a frame's index in the list: a recording may lack frames
+    best: Graded | None = None
+    best_fired: Graded | None = None
+    fired: list[tuple[int, float]] = []
+    for shown in frames:
+        assessment = model.assess(shown.image)
+        hint = guide.update(assessment, shown.image, shown.t)
+        graded = Graded(Frame(shown.image, shown.index, shown.t), assessment, shown.t, 0.0, hint)
+        place[shown.index] = len(moments)
+        moments.append(Moment(shown.t, shown.truth, shown.cause, assessment.score, hint.code, hint.clock))
+        best = graded if better(graded, best) else best
+        if (capture := trigger.update(graded)) is not None:
+            first = capture.frames[0]
+            fired.append((place[first.frame.index], capture.t))
+            if best_fired is None or first.assessment.score > best_fired.assessment.score:
+                best_fired = first
+    kept = best_fired or best
+    return Judged(
+        name,
+        tuple(moments),
+        tuple(index for index, _ in fired),
+        tuple(t for _, t in fired),
+        None if kept is None else place[kept.frame.index],
+    )
+
+
+def right_hints(judged: Judged) -> dict[str, tuple[int, int]]:
+    """By cause: frames whose hint was right and frames counted, those at least ``GRACE_S`` after the cause set in."""
+    counted: dict[str, tuple[int, int]] = {}
+    cause, since = None, 0.0
+    for moment in judged.moments:
+        if moment.cause != cause:
+            cause, since = moment.cause, moment.t
+        if cause is None or moment.t - since < GRACE_S - SETTLED:
+            continue
+        right, of = counted.get(cause, (0, 0))
+        counted[cause] = right + (moment.hint == ("hold" if cause == "clear" else cause)), of + 1
+    return counted
+
+
+def most_changes(judged: Judged) -> int:
+    """Most changes of the hint (what it says or where it points) within any one second."""
+    told = [(m.hint, m.clock) for m in judged.moments]
+    at = [judged.moments[i].t for i in range(1, len(told)) if told[i] != told[i - 1]]
+    return max((sum(1 for other in at if 0 <= other - t < 1 - SETTLED) for t in at), default=0)
+
+
+def better_share(judged: Judged) -> float | None:
+    """Share of the frames that are truly better than the one kept; None where the truth of either is not known."""
+    truths = np.array([m.truth for m in judged.moments if m.truth is not None])
+    if judged.kept is None or (kept := judged.moments[judged.kept].truth) is None or not truths.size:
+        return None
+    return float((truths > kept + SETTLED).mean())
+
+
+def first_gradable(judged: Judged) -> float | None:
+    """When the first frame could be graded, by its truth; None where none could or nobody knows."""
+    return next((m.t for m in judged.moments if m.truth is not None and m.truth >= GRADABLE), None)

@@ -1,0 +1,190 @@
+"""What guidance and automatic capture reached on many plays, beside what they should."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.capture.judge import Judged, better_share, first_gradable, most_changes, right_hints
+from edge.guidance.hint import CODES
+from edge.phantom import GRADABLE
+
+TARGETS = {
+    "hint_right": 0.9,  # for each cause
+    "changes_per_second": 2.0,  # at most
+    "kept_in_best": 0.95,
+    "fired_gradable": 0.985,  # what the best guided systems report
+    "gradable_fired": 0.961,
+    "seconds_to_shutter": 2.0,  # at most
+}
+BEST = 0.05  # the kept frame should be among this share of its sequence
+
+
+@dataclass(frozen=True)
+class Share:
+    """Some of many."""
+
+    part: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        return self.part / self.of if self.of else None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a run; shares of nothing have no value.
+
+    Attributes:
+        plays, frames: how many were judged.
+        hints: by cause, frames whose hint was right, of those counted from 0.5 s after the cause set in.
+        told: frames by the hint that was shown.
+        changes: most changes of the hint within one second, over all plays.
+        kept_in_best: plays whose kept frame is in the best ``BEST`` of its frames by truth.
+        captures: captures whose best frame can be graded by its truth, of those with a truth.
+        fired: plays that fired, of those that held a gradable frame by truth.
+        fired_at_all: plays that fired, of all.
+        waits: seconds from the first gradable frame to the shutter, one for each play that had both.
+        left_out: what was not judged, and why.
+    """
+
+    plays: int
+    frames: int
+    hints: dict[str, Share]
+    told: dict[str, int]
+    changes: int
+    kept_in_best: Share
+    captures: Share
+    fired: Share
+    fired_at_all: Share
+    waits: tuple[float, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def median_wait(self) -> float | None:
+        return float(np.median(self.waits)) if self.waits else None
+
+
+def figures_of(judged: Sequence[Judged], left_out: Sequence[str] = ()) -> Figures:
+    """Add up what came of each play."""
+    hints: dict[str, tuple[int, int]] = {}
+    for one in judged:
+        for cause, (right, of) in right_hints(one).items():
+            before = hints.get(cause, (0, 0))
+            hints[cause] = before[0] + right, before[1] + of
+    told = [moment.hint for one in judged for moment in one.moments]
+    kept = [share for one in judged if (share := better_share(one)) is not None]
+    truths = [truth for one in judged for i in one.fired if (truth := one.moments[i].truth) is not None]
+    gradable = [(one, since) for one in judged if (since := first_gradable(one)) is not None]
+    return Figures(
+        len(judged),
+        len(told),
+        {cause: Share(*hints[cause]) for cause in sorted(hints)},
+        {code: told.count(code) for code in CODES},
+        max((most_changes(one) for one in judged), default=0),
+        Share(sum(share <= BEST for share in kept), len(kept)),
+        Share(sum(truth >= GRADABLE for truth in truths), len(truths)),
+        Share(sum(bool(one.fired) for one, _ in gradable), len(gradable)),
+        Share(sum(bool(one.fired) for one in judged), len(judged)),
+        tuple(max(0.0, one.fired_at[0] - since) for one, since in gradable if one.fired),
+        tuple(left_out),
+    )
+
+
+def reached(figures: Figures) -> dict[str, bool | None]:
+    """Whether each of ``TARGETS`` is met; None where nothing can be said."""
+    shares = [share.value for share in figures.hints.values() if share.value is not None]
+    wait = figures.median_wait
+    return {
+        "hint_right": min(shares) >= TARGETS["hint_right"] if shares else None,
+        "changes_per_second": figures.changes <= TARGETS["changes_per_second"] if figures.frames else None,
+        "kept_in_best": _at_least(figures.kept_in_best, "kept_in_best"),
+        "fired_gradable": _at_least(figures.captures, "fired_gradable"),
+        "gradable_fired": _at_least(figures.fired, "gradable_fired"),
+        "seconds_to_shutter": None if wait is None else wait <= TARGETS["seconds_to_shutter"],
+    }
+
+
+def _at_least(share: Share, target: str) -> bool | None:
+    return None if share.value is None else share.value >= TARGETS[target]
+
+
+def to_json(command: str, figures: Figures, judged: Sequence[Judged], interrupted: bool) -> str:
+    """Everything as one JSON object, each play in short."""
+    plays: list[dict[str, Any]] = [
+        {
+            "name": one.name,
+            "frames": len(one.moments),
+            "fired_at": [round(t, 3) for t in one.fired_at],
+            "fired": list(one.fired),
+            "kept": one.kept,
+            "kept_truth": None if one.kept is None else one.moments[one.kept].truth,
+            "better_share": better_share(one),
+            "first_gradable": first_gradable(one),
+            "hints": right_hints(one),
+            "most_changes": most_changes(one),
+        }
+        for one in judged
+    ]
+    said = {"schema": 1, "command": command, "interrupted": interrupted, **dataclasses.asdict(figures)}
+    said.pop("waits")
+    said["seconds_to_shutter"] = {
+        "median": figures.median_wait,
+        "p90": float(np.percentile(figures.waits, 90)) if figures.waits else None,
+    }
+    return json.dumps({**said, "targets": TARGETS, "reached": reached(figures), "each": plays}, indent=2)
+
+
+def print_figures(figures: Figures, console: Console) -> None:
+    """A table for people."""
+    met = reached(figures)
+    table = Table(
+        box=None, pad_edge=False, title=f"{figures.plays} plays, {figures.frames} frames", title_justify="left"
+    )
+    for heading in ("what", "measured", "of", "wanted", ""):
+        table.add_column(heading, justify="left" if heading in ("what", "") else "right")
+    for cause, share in figures.hints.items():
+        ok = share.value is not None and share.value >= TARGETS["hint_right"]
+        table.add_row(f"hint right: {cause}", _percent(share), f"{share.of} frames", "90 %", _tick(ok))
+    table.add_row("most changes in a second", str(figures.changes), "", "2", _tick(met["changes_per_second"]))
+    rows = (
+        ("kept frame in the best 5 %", figures.kept_in_best, "sequences", "kept_in_best"),
+        ("captures gradable", figures.captures, "captures", "fired_gradable"),
+        ("fired, where gradable", figures.fired, "sequences", "gradable_fired"),
+    )
+    for what, share, unit, target in rows:
+        table.add_row(what, _percent(share), f"{share.of} {unit}", f"{TARGETS[target]:.1%}", _tick(met[target]))
+    wait = figures.median_wait
+    table.add_row(
+        "median time to the shutter",
+        "-" if wait is None else f"{wait:.2f} s",
+        f"{len(figures.waits)} sequences",
+        "2 s",
+        _tick(met["seconds_to_shutter"]),
+    )
+    if figures.fired.of < figures.plays:
+        table.add_row("fired", _percent(figures.fired_at_all), f"{figures.plays} sequences", "", "")
+    console.print(table)
+    if not figures.hints:
+        told = ", ".join(
+            f"{code} {count / max(1, figures.frames):.0%}" for code, count in figures.told.items() if count
+        )
+        console.print(f"without truth only what was shown can be told: {told}", markup=False)
+    for sentence in figures.left_out:
+        console.print(f"left out: {sentence}", markup=False)
+
+
+def _percent(share: Share) -> str:
+    return "-" if share.value is None else f"{share.value:.1%}"
+
+
+def _tick(met: bool | None) -> str:
+    return "" if met is None else ("reached" if met else "MISSED")

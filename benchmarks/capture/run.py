@@ -1,0 +1,131 @@
+"""Judging many plays, several at a time."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.capture.judge import Judged, judge
+from benchmarks.capture.sequences import Play, play
+from edge.capture.trigger import Strictness
+from edge.errors import EdgeError
+from edge.images import read_image
+from edge.model import QualityModel
+
+_models: dict[tuple[Path | None, str], QualityModel] = {}  # of a worker: loaded once, used for every play
+
+
+def without_poor_photographs(plays: list[Play], model: Path | None, engine: str) -> tuple[list[Play], tuple[str, ...]]:
+    """Photographs that the model grades good, and a sentence on the others: their own faults are not in the truth.
+
+    Raises:
+        EdgeError: the model cannot be loaded, or it grades none of them good.
+    """
+    kept, poor = [], 0
+    with QualityModel.load(model, engine, 1) as quality:
+        for one in plays:
+            try:
+                good = one.path is not None and quality.assess(read_image(one.path)).verdict == "good"
+            except EdgeError:  # said when it is played
+                good = True
+            kept += [one] if good else []
+            poor += not good
+    if not kept:
+        raise EdgeError(f"none of the {poor} photographs is graded good: replay better ones.")
+    return kept, (f"{poor} of {len(plays)} photographs, which are not graded good to begin with",) if poor else ()
+
+
+def judge_all(
+    plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int, console: Console
+) -> tuple[list[Judged], list[str], bool]:
+    """Judge plays, each on one thread, with a progress bar.
+
+    Args:
+        plays: what to judge.
+        model: a ``.efiqa`` bundle; None for the shipped one.
+        engine: which runtime, or ``auto``.
+        strictness: of the trigger.
+        jobs: processes.
+        console: where the progress is drawn.
+
+    Returns:
+        What came of each play in their order, a sentence for each that could not be judged, and whether Ctrl-C cut
+        the run short.
+
+    Raises:
+        EdgeError: the model cannot be loaded, or a process died.
+    """
+    QualityModel.load(model, engine, 1).close()  # what is wrong with it is said once, and at once
+    done: dict[int, Judged] = {}
+    failed: dict[int, str] = {}
+    interrupted = False
+    with _progress(console, len(plays)) as bar:
+        try:
+            for number, work in _started(plays, model, engine, strictness, min(jobs, len(plays))):
+                _collect(work, plays[number].name, number, done, failed)
+                bar.advance(bar.task_ids[0])
+        except KeyboardInterrupt:
+            interrupted = True
+    return [done[n] for n in sorted(done)], [failed[n] for n in sorted(failed)], interrupted
+
+
+def _started(
+    plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int
+) -> Iterator[tuple[int, Callable[[], Judged]]]:
+    """The number of each play, in the order in which they are done, and what gives its result or raises its error."""
+    if jobs == 1:
+        for number, one in enumerate(plays):
+            yield number, functools.partial(_judge_one, one, model, engine, strictness)
+        return
+    # Spawned, not forked: an engine has threads, which a fork would lose.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+    try:
+        numbers = {pool.submit(_judge_one, one, model, engine, strictness): n for n, one in enumerate(plays)}
+        for future in as_completed(numbers):
+            yield numbers[future], future.result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collect(
+    work: Callable[[], Judged], name: str, number: int, done: dict[int, Judged], failed: dict[int, str]
+) -> None:
+    """One play that cannot be judged costs none of the others."""
+    try:
+        done[number] = work()
+    except EdgeError as error:
+        failed[number] = str(error)
+    except BrokenProcessPool as error:
+        raise EdgeError("a process that judges sequences died: is memory short? --jobs 1 takes the least.") from error
+    except Exception as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        failed[number] = f"{name} could not be judged ({type(error).__name__}: {said})."
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
+    cv2.setNumThreads(1)
+
+
+def _judge_one(wanted: Play, path: Path | None, engine: str, strictness: Strictness) -> Judged:
+    if (path, engine) not in _models:
+        _models[path, engine] = QualityModel.load(path, engine, 1)
+    return judge(wanted.name, play(wanted), _models[path, engine], strictness)
+
+
+@contextmanager
+def _progress(console: Console, total: int) -> Iterator[Progress]:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar.add_task("playing", total=total)
+        yield bar

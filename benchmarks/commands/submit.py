@@ -1,0 +1,34 @@
+"""edge-bench submit: a result as a file to share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.report.schema import read_result
+from benchmarks.report.submission import make_submission
+from edge.commands.console.cli import Debug, out
+from edge.errors import EdgeError
+from edge.files.output import check_output, write_output
+
+
+def submit(
+    result: Annotated[Path, typer.Argument(help="A result that edge-bench --out wrote.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The zip to write.")] = Path("edge-bench.zip"),
+    debug: Debug = False,
+) -> None:
+    """Pack a result and the state of its machine for sharing; nothing is sent anywhere.
+
+    What names a folder, a machine or its owner is refused.
+
+    Example: edge-bench submit result.json -o ours.zip
+    """
+    check_output(target, "the zip", [result])
+    packed = make_submission(read_result(result))
+    try:
+        write_output(target, packed)
+    except OSError as error:
+        raise EdgeError(f"{target} cannot be written ({error.strerror}): choose another with -o") from error
+    out.print(f"{target}: {len(packed) / 1024:.0f} KiB; look into it before you send it", markup=False)

@@ -1,0 +1,1 @@
+"""Two ways to do the same, in turns."""

@@ -1,0 +1,154 @@
+"""Two ways to do the same, in turns: is one slower, by how much, and how sure is that?"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.intervals import bootstrap, centre
+from benchmarks.run.latency import Tick, warm_up
+
+Call = Callable[[int], object]  # told its number, so that frames take turns
+Finding = Literal["no difference", "slower", "faster"]
+
+ROUNDS = 60
+CALLS = 20
+COLD = 3  # calls at the start of a turn that find the caches full of the other's data: not counted
+LEVEL = 0.995  # of the interval: one comparison in two hundred of equals may be wrong, and the margin makes it rarer
+MARGIN = 0.01  # two engines of the same bundle may differ by as much: where their memory lies is chance
+FILES_MARGIN = 0.05  # runs of two processes that took no turns differ more than that only for a reason
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B beside A.
+
+    Attributes:
+        a_ms, b_ms: medians of all counted calls.
+        ratio: time of B over time of A, low and high its interval.
+        level: of the interval.
+        margin: differences within it are not told apart from none.
+        finding: about B: ``slower`` or ``faster`` where the whole interval lies beyond the margin.
+        rounds, calls: turns of each, and counted calls in a turn.
+        interrupted: Ctrl-C ended it early; the figures are of the rounds until then.
+    """
+
+    a_ms: float
+    b_ms: float
+    ratio: float
+    low: float
+    high: float
+    level: float
+    margin: float
+    finding: Finding
+    rounds: int
+    calls: int
+    interrupted: bool = False
+
+
+def take_turns(
+    a: Call, b: Call, rounds: int = ROUNDS, calls: int = CALLS, tick: Tick = lambda done: None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Time A and B in turns, A B, B A, A B, so that neither a drift of the machine nor being first favours one.
+
+    Args:
+        a, b: what to time.
+        rounds: turns of each.
+        calls: counted calls in a turn, after ``COLD`` that are not.
+        tick: told how many rounds are done.
+
+    Returns:
+        Milliseconds of A and of B, float64 (rounds, calls) each; fewer rounds, and True, after Ctrl-C.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C in the first round.
+    """
+    done: list[tuple[list[float], list[float]]] = []
+    interrupted = False
+    try:
+        for each in (a, b):
+            warm_up(lambda index, each=each: _milliseconds(each, index))  # type: ignore[misc]
+        for number in range(rounds):
+            if number % 2 == 0:
+                first, second = _turn(a, calls), _turn(b, calls)
+            else:
+                second, first = _turn(b, calls), _turn(a, calls)
+            done.append((first, second))
+            tick(number + 1)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        interrupted = True
+    return np.array([row for row, _ in done]), np.array([row for _, row in done]), interrupted
+
+
+def judge(
+    a_ms: NDArray[np.float64], b_ms: NDArray[np.float64], interrupted: bool = False, margin: float = MARGIN
+) -> Difference:
+    """What rounds of turns say; arguments as ``take_turns`` returns them.
+
+    One figure a round, the ratio of its two medians: stalls inside a turn do not count, and neighbours in time stand
+    beside each other. The interval is exact whatever the noise, as long as it hits both alike.
+    """
+    rounds = np.log(np.median(b_ms, axis=1)) - np.log(np.median(a_ms, axis=1))
+    ratio, low, high = (math.exp(value) for value in centre(rounds, LEVEL))
+    return Difference(
+        a_ms=float(np.median(a_ms)),
+        b_ms=float(np.median(b_ms)),
+        ratio=ratio,
+        low=low,
+        high=high,
+        level=LEVEL,
+        margin=margin,
+        finding=find(low, high, margin),
+        rounds=a_ms.shape[0],
+        calls=a_ms.shape[1],
+        interrupted=interrupted,
+    )
+
+
+def judge_samples(a_ms: NDArray[np.float64], b_ms: NDArray[np.float64]) -> Difference:
+    """Two runs that took no turns, float64 (runs,) each: only the wider margin tells them apart."""
+    level = math.sqrt(LEVEL)  # of each, so that both hold at once at LEVEL
+
+    def median(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.median(drawn, axis=-1))
+
+    (a_low, a_high), (b_low, b_high) = (bootstrap(each, median, level) for each in (a_ms, b_ms))
+    a, b = float(np.median(a_ms)), float(np.median(b_ms))
+    low, high = float(b_low / a_high), float(b_high / a_low)
+    calls = min(len(a_ms), len(b_ms))
+    return Difference(a, b, b / a, low, high, LEVEL, FILES_MARGIN, find(low, high, FILES_MARGIN), 1, calls)
+
+
+def find(low: float, high: float, margin: float) -> Finding:
+    """What an interval of the ratio says."""
+    if low > 1 + margin:
+        return "slower"
+    return "faster" if high < 1 / (1 + margin) else "no difference"
+
+
+def too_slow(difference: Difference, limit: float) -> bool:
+    """Whether B is slower than A by more than a share: the best guess is beyond it, and B is slower for sure."""
+    return difference.ratio > 1 + limit and difference.low > 1
+
+
+def too_noisy(difference: Difference, limit: float) -> bool:
+    """Whether the interval is too wide to tell a share from nothing."""
+    return not difference.high / difference.low < (1 + limit) ** 2
+
+
+def _turn(call: Call, calls: int) -> list[float]:
+    return [_milliseconds(call, index) for index in range(COLD + calls)][COLD:]
+
+
+def _milliseconds(call: Call, index: int) -> float:
+    start = time.perf_counter_ns()
+    call(index)
+    return (time.perf_counter_ns() - start) / 1e6

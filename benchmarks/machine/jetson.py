@@ -1,0 +1,116 @@
+"""A Jetson's own tools: which software and power mode, and what tegrastats says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.machine.sensors import text
+
+RELEASE = Path("/etc/nv_tegra_release")
+
+
+@dataclass(frozen=True)
+class TegraStats:
+    """One line of tegrastats; None where the board does not say.
+
+    Attributes:
+        memory_mib: in use, by CPU and GPU together: they share it.
+        cpu_mhz: mean of the cores that are switched on.
+        gpu_mhz: clock of the GPU.
+        temperature_c: the hottest sensor.
+        power_w: what the module draws (``VDD_IN``), or the sum of the rails where the board has no such sensor.
+    """
+
+    memory_mib: float | None
+    cpu_mhz: float | None
+    gpu_mhz: float | None
+    temperature_c: float | None
+    power_w: float | None
+
+
+def parse_tegrastats(line: str) -> TegraStats:
+    """A line of tegrastats, of JetPack 4 to 7; what it does not hold is None."""
+    memory = re.search(r"\bRAM (\d{1,7})/\d+MB", line)
+    cores = re.search(r"\bCPU \[([^\]]*)\]", line)
+    clocks = [float(each) for each in re.findall(r"\d+%@(\d{1,6})", cores[1])] if cores else []
+    gpu = re.search(r"\bGR3D_FREQ \d+%@\[?(\d{1,6})", line)
+    heats = [float(each) for each in re.findall(r"\w@(-?\d{1,4}(?:\.\d{1,4})?)C\b", line)]
+    heats = [each for each in heats if -40 < each < 150]  # a sensor that is off says -256
+    rails = re.findall(r"\b([A-Z][A-Z0-9_]*) (\d{1,7})(?:mW)?/\d+(?:mW)?(?=\s|$)", line)
+    watts = {name: float(now) / 1000 for name, now in rails if name not in ("RAM", "SWAP", "IRAM")}
+    whole = [value for name, value in watts.items() if name in ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")]
+    power = whole[0] if whole else sum(watts.values()) if watts else None
+    return TegraStats(
+        memory_mib=float(memory[1]) if memory else None,
+        cpu_mhz=sum(clocks) / len(clocks) if clocks else None,
+        gpu_mhz=float(gpu[1]) if gpu else None,
+        temperature_c=max(heats, default=None),
+        power_w=power,
+    )
+
+
+def parse_release(said: str) -> str | None:
+    """Version of Jetson Linux from the text of ``/etc/nv_tegra_release``, such as ``R36.4.3``."""
+    found = re.search(r"#\s*(R\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", said)
+    return f"{found[1]}.{found[2]}" if found else None
+
+
+def parse_power_mode(said: str) -> str | None:
+    """Name of the power mode from what ``nvpmodel -q`` prints, such as ``MAXN_SUPER``."""
+    found = re.search(r"^NV Power Mode:\s*(\S+)\s*$", said, re.M)
+    return found[1] if found else None
+
+
+def release() -> str | None:
+    """Jetson Linux here; None on anything but a Jetson."""
+    return parse_release(text(RELEASE))
+
+
+def power_mode() -> str | None:
+    """The power mode in use; None on anything but a Jetson, or where it is told to root alone."""
+    program = shutil.which("nvpmodel")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run([program, "-q"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return parse_power_mode(done.stdout)
+
+
+class TegraWatch:
+    """tegrastats beside the benchmark, one line a second into a file; nothing of ours waits for it."""
+
+    def __init__(self, program: str) -> None:
+        self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - as long as the process writes to it
+        command = [program, "--interval", "1000"]
+        self._process = subprocess.Popen(command, stdout=self._file, stderr=subprocess.DEVNULL)
+
+    def newest(self) -> TegraStats | None:
+        """The last whole line; None before the first."""
+        # Read in place: the position in the file is shared with tegrastats, which writes where it stands.
+        size = os.fstat(self._file.fileno()).st_size
+        end = os.pread(self._file.fileno(), 8192, max(0, size - 8192))
+        lines = end.decode(errors="replace").split("\n")[:-1]
+        return parse_tegrastats(lines[-1]) if lines else None
+
+    def close(self) -> None:
+        """End tegrastats."""
+        self._process.terminate()
+        self._process.wait()
+        self._file.close()
+
+
+def watch_tegra() -> TegraWatch | None:
+    """Start tegrastats where there is one."""
+    program = shutil.which("tegrastats")
+    try:
+        return TegraWatch(program) if program else None
+    except OSError:
+        return None

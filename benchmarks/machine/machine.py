@@ -1,0 +1,165 @@
+"""What a figure was measured on. Nothing here names a person: no host name, no serial number, no path."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import edge
+from benchmarks.machine import jetson
+from edge.frame.prepare import frame_step_name
+
+ENGINES = {"openvino": "openvino", "tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}  # name -> distribution
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device and the software; None or empty where the system does not tell.
+
+    Attributes:
+        device: the board, where the system names one ("NVIDIA Jetson ...").
+        jetson_linux, power_mode: of a Jetson, such as ``R36.4.3`` and ``MAXN_SUPER``.
+        cpu: model of the processor.
+        cores: processors that this process may use.
+        threads: CPU threads that the run was given.
+        governor: of the first core's clock.
+        frame_step: ``native`` or ``opencv``.
+        engine: what the engine says of itself.
+        load_average: of one, five and fifteen minutes, before the run.
+    """
+
+    device: str | None
+    jetson_linux: str | None
+    power_mode: str | None
+    cpu: str
+    cores: int
+    threads: int
+    governor: str | None
+    os: str
+    kernel: str
+    python: str
+    numpy: str
+    opencv: str
+    efiqa_edge: str
+    frame_step: str
+    engine: dict[str, str]
+    load_average: tuple[float, float, float] | None
+
+
+def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[float, float, float] | None) -> Machine:
+    """The machine that this process runs on.
+
+    Args:
+        engine: the engine's ``describe()``.
+        threads: CPU threads of the run; None for all.
+        load: ``load_average()`` from before the run, which raises it.
+    """
+    return Machine(
+        device=device_model(),
+        jetson_linux=jetson.release(),
+        power_mode=jetson.power_mode(),
+        cpu=cpu_model(_text(Path("/proc/cpuinfo")) or ""),
+        cores=usable_cores(),
+        threads=threads or usable_cores(),
+        governor=_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        os=os_name(),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        numpy=np.__version__,
+        opencv=cv2.__version__,
+        efiqa_edge=edge.__version__,
+        frame_step=frame_step_name(),
+        engine=engine,
+        load_average=load,
+    )
+
+
+def usable_cores() -> int:
+    """Processors that this process may run on (fewer than the machine has, under taskset or in a container)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """The processor's name from the text of ``/proc/cpuinfo``; ARM cores give a part number instead."""
+    for key in ("model name", "Model", "CPU part"):
+        found = re.search(rf"^{key}\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+        if found:
+            value = found[1].strip()
+            return f"{platform.machine()} (CPU part {value})" if key == "CPU part" else value
+    return platform.processor() or platform.machine()
+
+
+def device_model() -> str | None:
+    """The board's name where the firmware gives one, as on a Jetson or a Raspberry Pi."""
+    return _text(Path("/proc/device-tree/model"))
+
+
+def os_name() -> str:
+    """The distribution, or the system where it is not a Linux."""
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """Runnable processes, mean of one, five and fifteen minutes; None where the system has no such count."""
+    try:
+        return os.getloadavg()
+    except (AttributeError, OSError):
+        return None
+
+
+def restart_peak_memory() -> bool:
+    """Count the peak from what is held now; False where the system does not allow it, and the old peak stands."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_memory_mib() -> float | None:
+    """The most memory this process has held, resident, in MiB, since it began or since ``restart_peak_memory``.
+
+    None where the system does not tell.
+    """
+    status = _text(Path("/proc/self/status")) or ""
+    peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    if peak:  # preferred: ru_maxrss may carry over from the process that started this one
+        return int(peak[1]) / 1024
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1 << 20) if sys.platform == "darwin" else most / 1024
+
+
+def installed_engines() -> dict[str, str]:
+    """Engine -> version of its runtime, for the runtimes that are installed (not whether they work)."""
+    versions = {}
+    for name, distribution in ENGINES.items():
+        try:
+            versions[name] = importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _text(path: Path) -> str | None:
+    """A small file of the system, stripped; None where it is missing, closed to us or empty."""
+    try:
+        return path.read_text(errors="replace").strip("\0 \n\t") or None
+    except OSError:
+        return None

@@ -1,0 +1,200 @@
+"""The model that ours replaces, timed in the same run: DINOv3 ViT-L/16 and a 1x1 convolution at 224, float32 torch.
+
+The architecture is the real one, the weights are random: they change the map, not the time it takes. Torch and
+transformers are imported only when a reference is built, so that a camera needs neither.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.field.find import find_field
+from edge.frame.prepare import prepare
+
+FrameToMap = Callable[[NDArray[np.uint8]], Any]
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as DINOv3 was trained with
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Dimensions of a DINOv3 vision transformer; the defaults are ViT-L/16's."""
+
+    name: str = "DINOv3 ViT-L/16 + 1x1 adapter at 224, float32 torch, random weights"
+    hidden: int = 1024
+    layers: int = 24
+    heads: int = 16
+    intermediate: int = 4096
+    patch: int = 16
+    registers: int = 4
+    size: int = 224  # side of the input in pixels
+
+    @property
+    def grid(self) -> int:
+        """Side of the map."""
+        return self.size // self.patch
+
+
+VIT_L16 = Backbone()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ours beside the reference, frame to map, in milliseconds.
+
+    Attributes:
+        reference: what ours was compared with.
+        ours_ms, reference_ms: medians.
+        ours_runs, reference_runs: how many runs the medians are of.
+        times_faster: reference_ms / ours_ms.
+        low, high: 95 % bootstrap interval of times_faster, over blocks.
+        interrupted: Ctrl-C ended it early.
+    """
+
+    reference: str
+    ours_ms: float
+    reference_ms: float
+    ours_runs: int
+    reference_runs: int
+    times_faster: float
+    low: float
+    high: float
+    interrupted: bool = False
+
+
+def why_no_reference() -> str | None:
+    """One sentence where the reference cannot be built here, else None."""
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    return f'The reference was left out: it needs {" and ".join(missing)}; pip install "efiqa-edge[train]" adds it.'
+
+
+def build_reference(backbone: Backbone, threads: int) -> FrameToMap:
+    """The paper's inference on this machine's CPU.
+
+    Args:
+        backbone: dimensions of the transformer.
+        threads: CPU threads for torch, the same number as ours.
+
+    Returns:
+        A function from uint8 BGR (H, W, 3) to a degradation map, float32 (grid, grid).
+
+    Raises:
+        ImportError: torch or transformers is missing or broken.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    transformer = new_transformer(backbone).eval()
+    adapter = torch.nn.Conv2d(backbone.hidden, 1, 1).eval()
+
+    def frame_to_map(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        field = find_field(frame)
+        if field is None:
+            raise ValueError("the frame shows no field of view")
+        tensor = torch.from_numpy(prepare(frame, field.crop, backbone.size, _MEAN, _STD))
+        with torch.inference_mode():
+            tokens = transformer(tensor).last_hidden_state[:, 1 + backbone.registers :]
+            features = tokens.transpose(1, 2).reshape(1, backbone.hidden, backbone.grid, backbone.grid)
+            degradation = adapter(features).sigmoid()[0, 0]
+        return np.asarray(degradation.numpy(), dtype=np.float32)
+
+    return frame_to_map
+
+
+def new_transformer(backbone: Backbone, attention: str | None = None) -> Any:
+    """A DINOv3 with random weights; transformers is typed in part only.
+
+    Args:
+        backbone: its dimensions.
+        attention: how transformers computes it; None for what that chooses.
+    """
+    from transformers import DINOv3ViTConfig, DINOv3ViTModel
+
+    config = DINOv3ViTConfig(
+        hidden_size=backbone.hidden,
+        num_hidden_layers=backbone.layers,
+        num_attention_heads=backbone.heads,
+        intermediate_size=backbone.intermediate,
+        patch_size=backbone.patch,
+        num_register_tokens=backbone.registers,
+        image_size=backbone.size,
+    )
+    config._attn_implementation = attention
+    return DINOv3ViTModel(config)
+
+
+def compare(
+    name: str,
+    ours: FrameToMap,
+    reference: FrameToMap,
+    frames: Sequence[NDArray[np.uint8]],
+    blocks: int = 10,
+    tick: Callable[[int], None] = lambda done: None,
+) -> Comparison:
+    """Time ours and the reference in turns, A B A B, so that a drift of the machine hits both.
+
+    A block is 25 frames of ours, of which the first 5 are not counted (they find the caches full of the reference's
+    weights), then one of the reference.
+
+    Args:
+        name: of the reference.
+        ours: from frame to map.
+        reference: the same.
+        frames: uint8 BGR, each (H, W, 3), each with a field of view.
+        blocks: turns.
+        tick: told how many blocks are done.
+
+    Returns:
+        The comparison; of fewer blocks, and ``interrupted``, after Ctrl-C.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C before two blocks were done, too few for an interval.
+    """
+    done: list[tuple[list[float], float]] = []
+    interrupted = False
+    try:
+        for warm in range(2):
+            reference(frames[warm % len(frames)])
+        for block in range(blocks):
+            row = [_milliseconds(ours, frames[i % len(frames)]) for i in range(25)][5:]
+            done.append((row, _milliseconds(reference, frames[block % len(frames)])))
+            tick(block + 1)
+    except KeyboardInterrupt:
+        if len(done) < 2:
+            raise
+        interrupted = True
+    a, b = np.array([row for row, _ in done]), np.array([theirs for _, theirs in done])
+    low, high = ratio_interval(a, b)
+    ours_median, reference_median = float(np.median(a)), float(np.median(b))
+    return Comparison(
+        name, ours_median, reference_median, a.size, b.size, reference_median / ours_median, low, high, interrupted
+    )
+
+
+def ratio_interval(ours: NDArray[np.float64], reference: NDArray[np.float64], draws: int = 2000) -> tuple[float, float]:
+    """95 % bootstrap interval of median(reference) / median(ours), drawing whole blocks: neighbours drift together.
+
+    Args:
+        ours: milliseconds, shape (blocks, runs).
+        reference: milliseconds, shape (blocks,).
+        draws: resamples; seeded, so that the same runs give the same interval.
+    """
+    picks = np.random.default_rng(0).integers(0, len(ours), (draws, len(ours)))
+    ratios = np.median(reference[picks], axis=1) / np.median(ours[picks].reshape(draws, -1), axis=1)
+    return float(np.percentile(ratios, 2.5)), float(np.percentile(ratios, 97.5))
+
+
+def _milliseconds(call: FrameToMap, frame: NDArray[np.uint8]) -> float:
+    start = time.perf_counter_ns()
+    call(frame)
+    return (time.perf_counter_ns() - start) / 1e6

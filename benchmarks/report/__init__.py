@@ -1,0 +1,1 @@
+"""A result: its form, its file, its pages."""

@@ -1,0 +1,72 @@
+"""The printed forms of a result: JSON for machines, tables for people, Markdown for a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.report.lines import cells, lines_beside, scenario_lines
+from benchmarks.report.result import Result, ScenarioResult, scenario_name
+from benchmarks.run.latency import PERCENTILES, Summary
+
+_TITLES = {
+    "frame_step": "frame step (find, crop, resize, normalise)",
+    "inference": "inference",
+    "post": "post-processing (pool, decide)",
+    "end_to_end": "end to end",
+}
+_HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
+
+
+def to_json(result: Result) -> str:
+    """The result as a JSON object; a figure that was not measured is null."""
+    return json.dumps(dataclasses.asdict(result), indent=2, allow_nan=False)
+
+
+def print_table(result: Result, console: Console) -> None:
+    """The result for people."""
+    for each in result.scenarios:
+        table = Table(title=escape(_headline(result, each)), title_justify="left")
+        for number, name in enumerate(_HEADER):
+            table.add_column(name, justify="right" if number else "left")
+        for title, summary in _rows(each):
+            table.add_row(title, *cells(summary), style="bold" if title == _last(each) else None)
+        console.print(table)
+        for label, text in scenario_lines(each):
+            console.print(f"{label}: {text}", markup=False, emoji=False)
+    for label, text in lines_beside(result):
+        console.print(f"{label}: {text}", markup=False, emoji=False)
+
+
+def to_markdown(result: Result) -> str:
+    """The result as a section to paste into a page or a pull request."""
+    lines = []
+    for each in result.scenarios:
+        lines += [f"### {_headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
+        lines += ["| " + " | ".join(_HEADER) + " |", "| --- |" + " ---: |" * (len(_HEADER) - 1)]
+        lines += [f"| {title} | " + " | ".join(cells(summary)) + " |" for title, summary in _rows(each)]
+        lines += ["", *(f"- {label}: {text}" for label, text in scenario_lines(each)), ""]
+    lines += [f"- {label}: {text}" for label, text in lines_beside(result) if label not in ("date", "command")]
+    return "\n".join(lines)
+
+
+def _headline(result: Result, each: ScenarioResult) -> str:
+    stopped = " (interrupted)" if each.interrupted else ""
+    sizes = result.frames.sizes[0] if len(result.frames.sizes) == 1 else f"{len(result.frames.sizes)} sizes"
+    return (
+        f"{result.model.name}, {result.model.precision}, {scenario_name(each)}: {each.runs} frames of {sizes}{stopped}"
+    )
+
+
+def _rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
+    rows = [(_TITLES[name], summary) for name, summary in each.stages.items()]
+    return rows + ([(_last(each), each.latency)] if each.scenario == "camera" else [])
+
+
+def _last(each: ScenarioResult) -> str:
+    """The row that counts."""
+    return "from the arrival of the frame" if each.scenario == "camera" else _TITLES["end_to_end"]

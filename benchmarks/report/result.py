@@ -1,0 +1,167 @@
+"""What one run of edge-bench yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.machine.machine import Machine
+from benchmarks.peers.published import Comparison
+from benchmarks.roofline.ceilings import Roofline
+from benchmarks.roofline.predict import Prediction
+from benchmarks.run.latency import Summary, WarmUp
+from benchmarks.run.watch import State
+
+SCHEMA = 2  # of the JSON; a reader refuses another
+MOST_SAMPLES = 20_000  # kept in a result; of a longer run, evenly spaced ones
+END_S = 60.0  # what a soak compares: its first minute and its last
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The bundle that was timed; ``file`` is its name without the way to it.
+
+    Attributes:
+        load_ms: to read the bundle and load its engine; with the warm-up's first frame it is the cold start.
+        calibration: what edge-calibrate measured of it, by name.
+    """
+
+    file: str
+    name: str
+    precision: str
+    input_size: int
+    grid: int
+    sha256: str
+    load_ms: float
+    calibration: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """The frames that were graded."""
+
+    source: str
+    count: int
+    sizes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak resident memory of the process in MiB, the model's runs included, the reference's not; and the device's.
+
+    Attributes:
+        device_mib: the most that was in use on the GPU, or on a Jetson, by everyone; None where it does not tell.
+    """
+
+    before_model_mib: float | None
+    peak_mib: float | None
+    device_mib: float | None = None
+
+
+@dataclass(frozen=True)
+class Soak:
+    """The ends of a long run.
+
+    Attributes:
+        seconds: how long it was.
+        first, last: latency of its first and last minute, or half, where it was shorter than two.
+        first_state, last_state: the machine at the end of the first and of the last.
+    """
+
+    seconds: float
+    first: Summary
+    last: Summary
+    first_state: State | None
+    last_state: State | None
+
+
+@dataclass(frozen=True)
+class ScenarioResult:
+    """One scenario of a run.
+
+    Attributes:
+        scenario: ``single_stream``, ``offline`` or ``camera``.
+        fps: at which frames arrived, under ``camera``.
+        runs: timed frames.
+        dropped: frames that a newer one overtook.
+        seconds: from the first frame to the last.
+        latency: what the scenario counts: from arrival under ``camera``, else from the call.
+        stages: of the time at work, each of ``latency.STAGES``.
+        throughput_fps: frames graded per second.
+        throughput_interval: 95 %, by bootstrap; None where there were too few.
+        joules_per_frame: None where power cannot be read. Everything the sensor feeds is in it, also while idle.
+        t_s, latency_ms: when frames began and their latency, in order; ``MOST_SAMPLES`` at most, evenly spaced.
+        slowest: (t_s, milliseconds) of the slowest frames, the worst first.
+        states: the machine over time.
+        soak: None for a short run.
+        failure: what the model said when it failed in the middle.
+    """
+
+    scenario: str
+    fps: float | None
+    runs: int
+    dropped: int
+    seconds: float
+    warm_up: WarmUp
+    latency: Summary
+    stages: dict[str, Summary]
+    throughput_fps: float
+    throughput_interval: tuple[float, float] | None
+    joules_per_frame: float | None
+    t_s: tuple[float, ...]
+    latency_ms: tuple[float, ...]
+    slowest: tuple[tuple[float, float], ...]
+    states: tuple[State, ...]
+    soak: Soak | None
+    failure: str | None
+    interrupted: bool
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The model beside another on the same frames, frame to score; see ``edge.metrics.parity.Parity``."""
+
+    against: str
+    frames: int
+    map_mae: float
+    map_max: float
+    rank_correlation: float | None
+    score_max: float
+    verdict_flips: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of edge-bench.
+
+    Attributes:
+        command: what was run, without personal paths.
+        date: UTC, ISO 8601.
+        around: stages around the model, see ``benchmarks.run.stages``; empty where not asked for.
+        clock_ns: the smallest step of the clock that everything was timed with.
+        reference: None where it was not run; ``notes`` says why.
+        notes: what a reader must know beside the figures, one sentence each.
+        interrupted: Ctrl-C or a failing model ended the run early; the figures are those until then.
+    """
+
+    command: str
+    date: str
+    model: ModelFacts
+    frames: FrameFacts
+    scenarios: tuple[ScenarioResult, ...]
+    around: dict[str, Summary]
+    memory: Memory
+    accuracy: Accuracy | None
+    roofline: Roofline | None
+    predictions: tuple[Prediction, ...]
+    reference: Comparison | None
+    machine: Machine
+    clock_ns: int
+    notes: tuple[str, ...]
+    interrupted: bool
+    schema: int = SCHEMA
+
+
+def scenario_name(each: ScenarioResult) -> str:
+    """Such as ``camera at 30 fps``."""
+    name = each.scenario.replace("_", " ")
+    return name if each.fps is None else f"{name} at {each.fps:g} fps"

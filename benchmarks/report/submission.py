@@ -1,0 +1,96 @@
+"""A result to share: whole, of this schema, and with nothing in it that names its owner."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import io
+import re
+import socket
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.report.html import to_html
+from benchmarks.report.printed import to_json, to_markdown
+from benchmarks.report.result import Result
+from edge.errors import EdgeError
+
+_ADDRESS = "a network address"
+_PERSONAL = (
+    (
+        re.compile(r"(?:^|[\s'\"=(])(?:~|/(?:home|Users|root|mnt|media|tmp|var|opt|srv|data)\b|[A-Za-z]:\\|\\\\)"),
+        "a folder",
+    ),
+    (re.compile(r"\b(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}\b"), "a network card's number"),
+    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "a device's number"),
+    (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), _ADDRESS),
+    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"), "a mail address"),
+    (re.compile(r"\bserial(?: number)?\b", re.I), "a serial number"),
+    (re.compile(r"\b1[34]\d{11}\b"), "a Jetson's serial number"),
+)
+_WHEN = (2000, 1, 1, 0, 0, 0)  # the same result gives the same file
+
+
+def make_submission(result: Result) -> bytes:
+    """A zip of the result as JSON, Markdown and a page.
+
+    Raises:
+        EdgeError: a text in it names a folder, a machine or its owner.
+    """
+    check_personal(result)
+    blob = io.BytesIO()
+    files = {
+        "result.json": to_json(result) + "\n",
+        "result.md": to_markdown(result) + "\n",
+        "result.html": to_html(result),
+    }
+    with zipfile.ZipFile(blob, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _WHEN), text, zipfile.ZIP_DEFLATED)
+    return blob.getvalue()
+
+
+def check_personal(result: Result) -> None:
+    """Refuse what names its owner.
+
+    Raises:
+        EdgeError: which field, and what is in it.
+    """
+    names = [(name, "the name of this machine or of its user") for name in own_names()]
+    for field, text in _texts(dataclasses.asdict(result), ""):
+        for pattern, what in _PERSONAL:
+            if pattern.search(text) and not (what == _ADDRESS and _is_version(field)):
+                raise EdgeError(f"{field} of the result holds {what}: edit that text before you share it")
+        for name, what in names:
+            if re.search(rf"\b{re.escape(name)}\b", text, re.I):
+                raise EdgeError(f"{field} of the result holds {what}: edit that text before you share it")
+
+
+def own_names() -> list[str]:
+    """This machine's and its user's name, and the user's folder; names that say nothing are left out."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no entry for this user
+        user = ""
+    common = {"root", "user", "ubuntu", "nvidia", "jetson", "debian", "localhost", "runner", "admin", "pi", "home"}
+    names = {user, socket.gethostname().split(".")[0], Path.home().name}
+    return sorted(name for name in names if len(name) > 3 and name.lower() not in common)
+
+
+def _texts(value: object, field: str) -> Iterator[tuple[str, str]]:
+    """Every text in a result, with the way to it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(str(key), f"{field}.{key}".lstrip("."))
+            yield from _texts(inner, f"{field}.{key}".lstrip("."))
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner, field)
+    elif isinstance(value, str):
+        yield field, value
+
+
+def _is_version(field: str) -> bool:
+    """Versions of software may have four numbers, as addresses have."""
+    return re.search(r"\.(?:version|kernel)$", field) is not None

@@ -1,0 +1,1 @@
+"""What a network must do, and what a processor can."""

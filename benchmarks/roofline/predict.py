@@ -1,0 +1,206 @@
+"""How long a network would take on a device that is not here: a range, from its data sheet. Never a measurement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.roofline.known_networks import NETWORKS
+from benchmarks.roofline.layers import Layer
+from edge.errors import EdgeError
+from edge.files.given import read_given
+
+DEVICES = Path(__file__).with_name("devices.yaml")
+_RATES = ("int8_tops", "fp16_tflops", "bandwidth_gb_s")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device by its data sheet: 10^12 operations and 10^9 bytes a second."""
+
+    title: str
+    int8_tops: float
+    fp16_tflops: float
+    bandwidth_gb_s: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What a network reaches of a data sheet.
+
+    Attributes:
+        matrix, memory: share of the two rates.
+        layer_us: what starting a layer costs.
+    """
+
+    matrix: float
+    memory: float
+    layer_us: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An estimate of the inference alone, on the GPU, with float layers in FP16.
+
+    Attributes:
+        predicted: always True: so that nobody takes the figures for measured ones.
+        low_ms, middle_ms, high_ms: the range, and its likeliest value.
+        off_by: how far the middle was off, at the worst, for the networks whose latency is published: 1.1 is a tenth.
+    """
+
+    device: str
+    source: str
+    low_ms: float
+    middle_ms: float
+    high_ms: float
+    off_by: float
+    predicted: bool = True
+
+
+@dataclass(frozen=True)
+class Check:
+    """A published latency beside its prediction; ``middle_ms`` and the range as in ``Prediction``."""
+
+    network: str
+    precision: str
+    published_ms: float
+    low_ms: float
+    middle_ms: float
+    high_ms: float
+
+    @property
+    def off_by(self) -> float:
+        """The larger of both over the smaller."""
+        return max(self.middle_ms / self.published_ms, self.published_ms / self.middle_ms)
+
+
+def predict(layers: Sequence[Layer], wanted: str) -> Prediction:
+    """The latency of a network on a device.
+
+    Args:
+        layers: of the network.
+        wanted: a name in ``devices.yaml``, or a file of the same form that describes one device.
+
+    Raises:
+        EdgeError: there is no such device, or the file does not describe one.
+    """
+    device = find_device(wanted)
+    low, middle, high = (estimate_ms(layers, device, each) for each in _shares())
+    return Prediction(device.title, device.source, low, middle, high, max(each.off_by for each in check()))
+
+
+def estimate_ms(layers: Sequence[Layer], device: Device, shares: Shares) -> float:
+    """Each layer takes what its arithmetic or its traffic takes, whichever is more, and a start."""
+    seconds = 0.0
+    for layer in layers:
+        rate = (device.int8_tops if layer.int8 else device.fp16_tflops) * 1e12 * shares.matrix
+        traffic = layer.least_bytes(float_bytes=2) / (device.bandwidth_gb_s * 1e9 * shares.memory)
+        seconds += max(2 * layer.macs / rate, traffic) + shares.layer_us / 1e6
+    return seconds * 1000
+
+
+def check() -> tuple[Check, ...]:
+    """Every published latency beside its prediction."""
+    published = _read(DEVICES)["published"]
+    device = find_device(published["device"])
+    rows = []
+    for row in published["milliseconds"]:
+        layers = NETWORKS[row["network"]](row["precision"] == "int8")
+        range_ms = (estimate_ms(layers, device, each) for each in _shares())
+        rows.append(Check(row["network"], row["precision"], float(row["ms"]), *range_ms))
+    return tuple(rows)
+
+
+def find_device(wanted: str) -> Device:
+    """A device by its name or from a file.
+
+    Raises:
+        EdgeError: as ``predict``.
+    """
+    devices = _read(DEVICES)["devices"]
+    if wanted in devices:
+        return parse_device(devices[wanted], wanted)
+    path = Path(wanted)
+    if not path.is_file():
+        names = ", ".join(devices)
+        raise EdgeError(
+            f"there is no device '{wanted}': choose {names}, or a file like benchmarks/roofline/devices.yaml"
+        )
+    said = _read(path)
+    listed = said.get("devices") if isinstance(said, dict) else None
+    if not isinstance(listed, dict) or len(listed) != 1:
+        raise EdgeError(
+            f"{path} must hold 'devices' with one device in it, in the form of benchmarks/roofline/devices.yaml"
+        )
+    return parse_device(next(iter(listed.values())), str(path))
+
+
+def parse_device(said: Any, where: str) -> Device:
+    """A device from what YAML yields.
+
+    Raises:
+        EdgeError: a field is missing or no sensible number.
+    """
+    if not isinstance(said, dict):
+        raise EdgeError(f"the device in {where} is not a list of fields: see benchmarks/roofline/devices.yaml")
+    rates = {}
+    for name in _RATES:
+        value = said.get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e6:
+            raise EdgeError(f"{name} of the device in {where} is {value!r}: give the data sheet's, above 0")
+        rates[name] = float(value)
+    for name in ("title", "source"):
+        if not isinstance(said.get(name), str) or not said[name].strip():
+            raise EdgeError(f"the device in {where} has no {name}: say what it is and where its figures are from")
+    return Device(title=said["title"], source=said["source"], **rates)
+
+
+def _shares() -> tuple[Shares, Shares, Shares]:
+    """For the low, middle and high end of the latency: the highest shares give the lowest."""
+    said = _read(DEVICES)["model"]
+
+    def at(share: str, cost: str) -> Shares:
+        return Shares(said["matrix_share"][share], said["memory_share"][share], said["layer_us"][cost])
+
+    return at("high", "low"), at("middle", "middle"), at("low", "high")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(read_given(path, 8).decode("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise EdgeError(f"{path} cannot be read as YAML ({first})") from error
+
+
+def off_by_unseen(row: Check, rows: Sequence[Check]) -> float:
+    """How far off the prediction is where the shares are fitted to the other networks alone; 1.1 is a tenth."""
+    device = find_device(_read(DEVICES)["published"]["device"])
+    shares = fit([each for each in rows if each.network != row.network], device)
+    ratio = estimate_ms(NETWORKS[row.network](row.precision == "int8"), device, shares) / row.published_ms
+    return max(ratio, 1 / ratio)
+
+
+def fit(rows: Sequence[Check], device: Device) -> Shares:
+    """The shares that fit published latencies best, on a grid: how the ``model`` of ``devices.yaml`` was chosen."""
+    best, chosen = math.inf, Shares(1.0, 1.0, 0.0)
+    for matrix in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        for memory in (0.7, 0.8, 0.9):
+            for layer_us in (4.0, 6.0, 8.0, 10.0, 12.0):
+                shares = Shares(matrix, memory, layer_us)
+                error = sum(
+                    math.log(
+                        estimate_ms(NETWORKS[row.network](row.precision == "int8"), device, shares) / row.published_ms
+                    )
+                    ** 2
+                    for row in rows
+                )
+                if error < best:
+                    best, chosen = error, shares
+    return chosen

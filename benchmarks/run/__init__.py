@@ -1,0 +1,1 @@
+"""One run: what a frame waits for, and how long."""

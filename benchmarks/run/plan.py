@@ -1,0 +1,65 @@
+"""From the options of edge-bench to the scenarios to run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+import typer
+
+from benchmarks.run.scenarios import Limit
+
+_RUNS = 1000
+_CAMERA_RUNS = 300  # as many as a p99 needs: they arrive at their own pace, and take ten seconds at 30 fps
+_LONGEST_S = 24 * 3600  # the times of all frames are held in memory
+_ALL_FPS = (15.0, 30.0, 60.0)
+
+
+class Scenario(str, Enum):
+    """What to wait for between frames; see ``benchmarks.run.scenarios``."""
+
+    single = "single"
+    offline = "offline"
+    camera = "camera"
+    all = "all"
+
+
+def parse_duration(text: str) -> float:
+    """``90s``, ``30m`` or ``2h`` -> seconds.
+
+    Raises:
+        typer.BadParameter: it is not that, or not from 10 seconds to 24 hours.
+    """
+    match = re.fullmatch(r"([0-9]{1,6})([smh])", text.strip().lower())
+    seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
+    if not 10 <= seconds <= _LONGEST_S:
+        raise typer.BadParameter(f"{text!r} is not a duration from 10s to 24h: write such as 90s, 30m or 2h.")
+    return float(seconds)
+
+
+Plan = tuple[str, float | None, Limit, bool]  # scenario, fps, when to end, whether it is a soak
+
+
+def plan(scenario: Scenario, fps: Sequence[float] | None, runs: int | None, soak_s: float | None) -> list[Plan]:
+    """What to run, in order.
+
+    Raises:
+        typer.BadParameter: ``--fps`` without a camera, or ``--soak`` with several scenarios.
+    """
+    cameras = scenario in (Scenario.camera, Scenario.all)
+    if fps and not cameras:
+        raise typer.BadParameter("--fps is the pace of a camera: add --scenario camera.")
+    rates = list(fps or (_ALL_FPS if scenario is Scenario.all else (30.0,))) if cameras else []
+    if soak_s is not None and (scenario is Scenario.all or len(rates) > 1):
+        raise typer.BadParameter("--soak takes one scenario: choose --scenario single, offline or camera.")
+    if soak_s is not None and runs is not None:
+        raise typer.BadParameter("--soak runs by the clock and --runs by the frame: choose one.")
+    many = Limit(seconds=soak_s) if soak_s is not None else Limit(runs=runs or _RUNS)
+    few = Limit(seconds=soak_s) if soak_s is not None else Limit(runs=runs or _CAMERA_RUNS)
+    plans: list[Plan] = []
+    if scenario in (Scenario.single, Scenario.all):
+        plans.append(("single_stream", None, many, soak_s is not None))
+    if scenario in (Scenario.offline, Scenario.all):
+        plans.append(("offline", None, many, soak_s is not None))
+    return plans + [("camera", rate, few, soak_s is not None) for rate in rates]

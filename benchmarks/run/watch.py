@@ -1,0 +1,158 @@
+"""The machine over the time of a run: a reading every second, between frames and outside the clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from benchmarks.machine import gpu, jetson, sensors
+from benchmarks.machine.sensors import CpuTime, Energy
+
+EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class State:
+    """The machine at one moment; None where it does not tell.
+
+    Attributes:
+        t_s: since the watch began.
+        cpu_mhz: mean of the cores.
+        gpu_mhz: clock of the GPU.
+        temperature_c: the hottest sensor.
+        power_w: since the reading before: of the module on a Jetson, else of processor and GPU as far as they tell.
+        others: processors that other work kept busy since the reading before.
+        throttled: heat or a power limit has held a clock down since the reading before.
+        device_memory_mib: in use on the GPU, or on the Jetson, by everyone.
+    """
+
+    t_s: float
+    cpu_mhz: float | None
+    gpu_mhz: float | None
+    temperature_c: float | None
+    power_w: float | None
+    others: float | None
+    throttled: bool | None
+    device_memory_mib: float | None
+
+
+class Watch:
+    """Reads the machine now and then; close it when the run is over.
+
+    Attributes:
+        states: the readings so far.
+        missing: what cannot be known here, one sentence each.
+    """
+
+    def __init__(self, every_s: float = EVERY_S) -> None:
+        self.states: list[State] = []
+        self._every = every_s
+        self._tegra, self._gpu = jetson.watch_tegra(), gpu.open_gpu()
+        _, why = sensors.cpu_energy()
+        self.missing = (why,) if why is not None and self._tegra is None else ()
+        self._ticked = False
+        self._start()
+
+    def tick(self, done: int = 0) -> None:
+        """Take a reading where one is due; ``done`` is what a progress bar wants to know."""
+        if not self._ticked:
+            self._start()  # the warm-up is over, and what happened during it is not counted
+            self._ticked = True
+        elif time.perf_counter() - self._last >= self._every:
+            self.read()
+
+    def _start(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self._before = (sensors.cpu_energy()[0], sensors.cpu_time(), sensors.throttle_count())
+
+    def read(self) -> None:
+        """Take a reading now."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        after = (sensors.cpu_energy()[0], sensors.cpu_time(), sensors.throttle_count())
+        (energy_0, cpu_0, throttles_0), (energy_1, cpu_1, throttles_1) = self._before, after
+        self._before = after
+        tegra = self._tegra.newest() if self._tegra else None
+        card = self._gpu.state() if self._gpu else None
+        throttled = None if throttles_0 is None or throttles_1 is None else throttles_1 > throttles_0
+        self.states.append(
+            State(
+                t_s=round(now - self._began, 3),
+                cpu_mhz=sensors.cpu_mhz() or (tegra.cpu_mhz if tegra else None),
+                gpu_mhz=card.mhz if card else tegra.gpu_mhz if tegra else None,
+                temperature_c=_most(
+                    sensors.temperature_c(),
+                    card.temperature_c if card else None,
+                    tegra.temperature_c if tegra else None,
+                ),
+                power_w=tegra.power_w
+                if tegra
+                else _sum(_watts(energy_0, energy_1, seconds), card.power_w if card else None),
+                others=_others(cpu_0, cpu_1, seconds),
+                throttled=throttled or (card.throttled if card else throttled),
+                device_memory_mib=card.memory_mib if card else tegra.memory_mib if tegra else None,
+            )
+        )
+
+    def close(self) -> None:
+        """Take a last reading, where the one before is not a moment old, and let go of the sensors."""
+        if not self.states or time.perf_counter() - self._last > self._every / 2:
+            self.read()
+        if self._tegra is not None:
+            self._tegra.close()
+        if self._gpu is not None:
+            self._gpu.close()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def unsteady(states: tuple[State, ...]) -> tuple[str, ...]:
+    """A sentence for each way in which the machine was not steady over a run."""
+    notes = []
+    others = [state.others for state in states if state.others is not None]
+    if others and sum(others) / len(others) > 0.1:
+        notes.append(
+            f"Other work kept {sum(others) / len(others):.1f} processors busy during the run: the figures are not "
+            "those of an idle machine."
+        )
+    for name, clocks in (
+        ("processor", [state.cpu_mhz for state in states if state.cpu_mhz]),
+        ("GPU", [state.gpu_mhz for state in states if state.gpu_mhz]),
+    ):
+        if clocks and max(clocks) > 1.1 * min(clocks):
+            notes.append(
+                f"The clock of the {name} moved between {min(clocks):.0f} and {max(clocks):.0f} MHz: fix it to compare."
+            )
+    if any(state.throttled for state in states):
+        notes.append("Heat or a power limit held a clock down during the run.")
+    return tuple(notes)
+
+
+def mean_power(states: tuple[State, ...]) -> float | None:
+    """Watts on average; None where power cannot be read."""
+    watts = [state.power_w for state in states if state.power_w is not None]
+    return sum(watts) / len(watts) if watts else None
+
+
+def _watts(before: Energy | None, after: Energy | None, seconds: float) -> float | None:
+    return before.until(after) / seconds if before and after and seconds > 0 else None
+
+
+def _others(before: CpuTime | None, after: CpuTime | None, seconds: float) -> float | None:
+    return round(before.others_until(after, seconds), 3) if before and after else None
+
+
+def _most(*values: float | None) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _sum(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,1 @@
+"""The experiments behind a decision; not in the wheel."""

@@ -1,0 +1,195 @@
+"""A whole capture session, measured from outside while a page looks on: ``python -m benchmarks.studies.live clip.mp4``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Annotated
+
+import numpy as np
+import typer
+from rich.progress import Progress
+
+from edge.commands.console.cli import Json, err, main_of, new_app, out
+from edge.errors import EdgeError
+
+_SETTLES_S = 60.0  # memory before that is of what is loaded and first used; a fifth of a shorter session
+_PAUSE_S = 0.5
+
+app = new_app("Measure a whole capture session.")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a session was like.
+
+    Attributes:
+        graded, dropped: frames.
+        fps: frames graded a second, of the source's own time.
+        hint_ms: from a frame taken to its hint: p50, p99, most.
+        pictures: sent to the page.
+        picture_ms: from a frame taken to its picture sent: p50, p99, most.
+        memory_mib: resident, median of what was held once that had settled.
+        slope_mib: by which memory grows a minute, by least squares; None where the system does not tell.
+    """
+
+    graded: int
+    dropped: int
+    fps: float
+    hint_ms: tuple[float, float, float]
+    pictures: int
+    picture_ms: tuple[float, float, float]
+    memory_mib: float | None
+    slope_mib: float | None
+
+
+@dataclass
+class Seen:
+    """What the page was given until now."""
+
+    pictures: int = 0
+    metrics: str = ""
+
+
+@app.command()
+def live(
+    source: Annotated[str, typer.Argument(help="As for edge-capture: a recording, a camera, demo.")],
+    seconds: Annotated[float, typer.Option(min=2, help="Length of the session.")] = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Run edge-capture with its page, its film and automatic capture, look at the page as a browser does, and measure.
+
+    Example: python -m benchmarks.studies.live clip.mp4 --seconds 600
+    """
+    found = measure(source, seconds)
+    if as_json:
+        out.print_json(json.dumps(asdict(found)))
+        return
+    out.print(f"{found.graded} frames graded, {found.dropped} dropped, {found.fps:.2f} a second")
+    for name, ms in (("frame to hint", found.hint_ms), ("frame to page", found.picture_ms)):
+        out.print(f"{name}    {ms[0]:.1f} ms p50, {ms[1]:.1f} ms p99, {ms[2]:.1f} ms at most")
+    out.print(f"{found.pictures} pictures on the page")
+    if found.slope_mib is not None:
+        out.print(f"memory           {found.memory_mib:.0f} MiB, growing by {found.slope_mib:.2f} MiB a minute")
+
+
+def measure(source: str, seconds: float) -> Live:
+    """Run a session as a program of its own.
+
+    Raises:
+        EdgeError: the session failed, with its own words.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    lines: list[dict[str, float]] = []
+    seen, ended = Seen(), threading.Event()
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+") as said:
+        command = [sys.executable, "-m", "edge.commands.capture", source, "--web", "--port", str(port), "--json"]
+        command += ["--seconds", str(seconds), "--out", str(Path(folder) / "session"), "--strictness", "normal"]
+        session = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
+        assert session.stdout is not None
+        reader = threading.Thread(target=_read, args=(session.stdout, lines), daemon=True)
+        page = threading.Thread(target=lambda: asyncio.run(_look(port, seen, ended)), daemon=True)
+        reader.start()
+        page.start()
+        try:
+            memory = _watch(session, seconds)
+        finally:  # a session must not go on without the one who measures it
+            session.terminate()
+            session.wait()
+            ended.set()
+        reader.join()
+        page.join()
+        said.seek(0)
+        if session.returncode != 0 or len(lines) < 2:
+            raise EdgeError(f"the session failed: {' '.join(said.read().split())[-500:]}")
+    return _found(lines, seen, memory)
+
+
+def _watch(session: subprocess.Popen[str], seconds: float) -> list[tuple[float, float]]:
+    """Wait for the end of a session; its resident memory in MiB, and after how many seconds it held that."""
+    memory: list[tuple[float, float]] = []
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("session", total=seconds)
+        began = time.monotonic()
+        while session.poll() is None:
+            time.sleep(_PAUSE_S)
+            spent = time.monotonic() - began
+            progress.update(task, completed=spent)
+            if (held := _resident_mib(session.pid)) is not None:
+                memory.append((spent, held))
+    return memory
+
+
+def _read(stdout: IO[str], lines: list[dict[str, float]]) -> None:
+    for line in stdout:
+        told = json.loads(line)
+        if "latency_ms" in told:  # not an event
+            lines.append(told)
+
+
+async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
+    """Ask for pictures as the page does, each when the last one is there, until the session ends."""
+    import aiohttp
+
+    url = f"http://127.0.0.1:{port}"
+    looked = False
+    async with aiohttp.ClientSession() as client:
+        while not ended.is_set():  # a session takes a moment to start
+            with contextlib.suppress(aiohttp.ClientError):
+                async with client.ws_connect(f"{url}/stream") as stream:
+                    looked, asked_at = True, 0.0
+                    while not stream.closed:
+                        await stream.send_str("overlay")
+                        if (await stream.receive()).type is not aiohttp.WSMsgType.BINARY:
+                            break
+                        seen.pictures += 1
+                        if time.monotonic() - asked_at > 1.0:
+                            asked_at = time.monotonic()
+                            async with client.get(f"{url}/metrics") as answer:
+                                seen.metrics = await answer.text()
+            if looked:
+                return
+            await asyncio.sleep(0.25)
+
+
+def _resident_mib(pid: int) -> float | None:
+    with contextlib.suppress(OSError):
+        found = re.search(r"^VmRSS:\s*(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return None if found is None else int(found[1]) / 1024
+    return None
+
+
+def _found(lines: list[dict[str, float]], seen: Seen, memory: list[tuple[float, float]]) -> Live:
+    hints = np.array([line["latency_ms"] for line in lines])
+    values = dict(line.rsplit(" ", 1) for line in seen.metrics.splitlines() if not line.startswith("#"))
+    age = "efiqa_preview_age_seconds"
+    ages = [float(values.get(f'{age}{{quantile="{q}"}}', "nan")) * 1000 for q in ("0.5", "0.99", "1")]
+    settled = [each for each in memory if each[0] >= min(_SETTLES_S, memory[-1][0] / 5)] if memory else []
+    times, held = zip(*settled, strict=True) if len(settled) > 2 else ((), ())
+    return Live(
+        graded=len(lines),
+        dropped=round(lines[-1]["index"] - lines[0]["index"]) + 1 - len(lines),
+        fps=(len(lines) - 1) / max(lines[-1]["t"] - lines[0]["t"], 1e-9),
+        hint_ms=(float(np.median(hints)), float(np.percentile(hints, 99)), float(hints.max())),
+        pictures=seen.pictures,
+        picture_ms=(ages[0], ages[1], ages[2]),
+        memory_mib=float(np.median(held)) if held else None,
+        slope_mib=float(np.polyfit(times, held, 1)[0]) * 60 if held else None,
+    )
+
+
+main = main_of(app)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Students of several sizes: fidelity against milliseconds."""

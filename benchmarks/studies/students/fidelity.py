@@ -1,0 +1,113 @@
+"""How near a student's maps are to its teacher's, and to a truth that is known, on frames that nobody labelled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.studies.students.result import Figures
+from edge.errors import EdgeError
+from edge.metrics.classification import spearman
+from edge.metrics.parity import map_difference
+from trainer.data.datasets import Photograph, Square, find_photographs, load_squares
+from trainer.evaluation.maps import quality
+from trainer.evaluation.run_predictors import pooled
+from trainer.evaluation.truth.eyes import phantom_eyes
+from trainer.evaluation.truth.frames import SIDE, TrueFrame, spoiled
+from trainer.loop import runs
+from trainer.recipe import Recipe
+from trainer.steps.adapter import load_teacher
+from trainer.steps.pseudo_labels import to_grid
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Frames to measure students on; all squares are ``SIDE`` pixels wide, as a device would cut them.
+
+    Attributes:
+        squares: N of them: photographs first, then the pictures of ``spoiled``.
+        taught: bool (N,): photographs that students learn from. Folders that the recipe excludes teach nobody, and
+            neither do the seeds of the synthetic eyes.
+        spoiled: frames of held-out synthetic eyes, whose truth is known.
+        teacher: float32 (N, g, g), what the teacher says of each.
+    """
+
+    squares: Sequence[Square]
+    taught: NDArray[np.bool_]
+    spoiled: Sequence[TrueFrame]
+    teacher: Maps
+
+
+def choose_photographs(data: Path, number: int) -> list[Photograph]:
+    """So many of all photographs below a folder, evenly spread, excluded folders among them; labels are not read.
+
+    Raises:
+        EdgeError: the folder is missing or holds no photograph.
+    """
+    found = find_photographs(data)
+    return [found[n] for n in np.unique(np.linspace(0, len(found) - 1, min(number, len(found))).astype(int))]
+
+
+def key_of_evidence(recipe: Recipe, data: Path, photographs: int, phantoms: int) -> str:
+    """What ``gather`` depends on beside the teacher; no photograph is read."""
+    files = runs.names_and_sizes(data, choose_photographs(data, photographs))
+    return runs.key_of(recipe.exclude, phantoms, *files)
+
+
+def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: int) -> Evidence:
+    """Read photographs, draw and spoil synthetic eyes, and ask the teacher about all of them.
+
+    Args:
+        recipe: of the run.
+        data: folder of photographs.
+        out: run folder with the teacher.
+        photographs: at most so many.
+        phantoms: synthetic eyes; each is measured as it is and spoiled in every way.
+
+    Raises:
+        EdgeError: no photograph can be read, or the run lacks the teacher.
+    """
+    teacher = load_teacher(recipe, out)
+    teaching = {photograph.path for photograph in find_photographs(data, recipe.exclude)}
+    frames = spoiled(phantom_eyes(phantoms))
+    squares = [*load_squares(choose_photographs(data, photographs), SIDE), *(frame.square for frame in frames)]
+    taught = np.array([square.path in teaching for square in squares])
+    return Evidence(squares, taught, frames, teacher.maps([square.picture for square in squares]))
+
+
+def hold(maps: Maps, evidence: Evidence) -> Figures:
+    """A student's maps of the evidence, float32 (N, g, g) on a grid of its own, against teacher and truth.
+
+    Raises:
+        EdgeError: a map holds no number, or the synthetic eyes show nothing lost or nothing whole.
+    """
+    ours, theirs = maps.shape[-1], evidence.teacher.shape[-1]
+    apart, unseen, taught = _apart(maps, evidence, theirs), ~evidence.taught, evidence.taught
+    scores = pooled(maps, evidence.squares)[unseen], pooled(evidence.teacher, evidence.squares)[unseen]
+    alike = spearman(*scores)
+    separated = quality(lambda _: maps[-len(evidence.spoiled) :], evidence.spoiled).overall.auroc
+    if separated is None:
+        raise EdgeError("the synthetic eyes show nothing lost or nothing whole: measure on more of them (--phantoms).")
+    return Figures(
+        unseen=int(unseen.sum()),
+        taught=int(taught.sum()),
+        map_mae=float(apart[unseen].mean()),
+        map_mae_coarser=float(_apart(maps, evidence, min(ours, theirs))[unseen].mean()),
+        map_mae_taught=float(apart[taught].mean()) if taught.any() else None,
+        score_spearman=alike if math.isfinite(alike) else None,
+        phantom_auroc=separated,
+    )
+
+
+def _apart(maps: Maps, evidence: Evidence, grid: int) -> NDArray[np.float64]:
+    """Mean distance from the teacher's map inside the field of each frame, float64 (N,), on a grid."""
+    fields = (to_grid(square.field[None].astype(np.float32), grid)[0] >= 0.5 for square in evidence.squares)
+    both = zip(to_grid(maps, grid), to_grid(evidence.teacher, grid), fields, strict=True)
+    return np.array([map_difference(a, b, field)[0] for a, b, field in both])

@@ -1,0 +1,203 @@
+"""Students of one run: trained on the same lessons, quantised by max calibration, measured and timed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edge
+from benchmarks.machine.machine import Machine, describe_machine, load_average
+from benchmarks.run.latency import summarise, warm_up
+from benchmarks.studies.students.fidelity import Evidence, gather, hold, key_of_evidence
+from benchmarks.studies.students.result import Figures, Plan, Row
+from calibration.bundle import CALIBRATION_FRAMES, POOLING
+from calibration.export import Deployed, maps_of, to_onnx
+from calibration.frames import choose_frames, tensors
+from calibration.int8.quantize import quantize
+from calibration.site.thresholds import UNFITTED
+from edge.bundle.bundle import Manifest, write_bundle
+from edge.commands.console.cli import err
+from edge.frame.prepare import normalise
+from edge.model import QualityModel
+from trainer.evaluation.predictors import bundle_maps
+from trainer.evaluation.truth.eyes import HELD_OUT
+from trainer.loop import runs
+from trainer.loop.checkpoints import write
+from trainer.networks.students import Student
+from trainer.recipe import Recipe
+from trainer.steps.distill import as_the_device_cuts, fit, predict, prepare_lessons, student_key
+from trainer.steps.vessel_maps import phantoms
+from trainer.steps.vessels import load_segmenter
+
+BLOCKS = 20  # turns of all students
+_BLOCK, _COLD = 25, 5  # inferences of a turn; the first find the caches full of another student, and are not counted
+_LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
+_BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
+_SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on beside the weights
+
+
+def recipe_of(recipe: Recipe, plan: Plan, steps: int) -> Recipe:
+    """The recipe with another student."""
+    return replace(recipe, distill=replace(recipe.distill, size=plan.size, stride=plan.stride, steps=steps))
+
+
+def folder_of(out: Path, plan: Plan) -> Path:
+    """Where a student lies in its run folder."""
+    return out / "students" / plan.name
+
+
+def train_students(recipe: Recipe, plans: Sequence[Plan], steps: int, data: Path, out: Path) -> None:
+    """Train what is not there yet, each student from its checkpoint where it has one.
+
+    Args:
+        recipe: of a run whose vessels, prior and adapter are finished.
+        plans: the students.
+        steps: of each.
+        data: folder of photographs.
+        out: run folder.
+
+    Raises:
+        EdgeError: a step before is missing, or a checkpoint is of other things.
+    """
+    keys = {plan: runs.key_of(student_key(recipe_of(recipe, plan, steps), data, out), _LESSONS) for plan in plans}
+    wanted = [plan for plan in plans if not runs.finished(folder_of(out, plan), keys[plan])]
+    for plan in plans:
+        if plan not in wanted:
+            err.print(f"students: {plan.name} is trained already")
+    if not wanted:
+        return
+    lessons, segmenter = prepare_lessons(recipe, data, out), load_segmenter(out)
+    for plan in wanted:
+        err.print(f"students: training {plan.name}")
+        its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
+        cut = replace(lessons, photographs=as_the_device_cuts(its, data))
+        student, losses = fit(its, cut, segmenter, folder, keys[plan])
+        runs.finish(folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride))
+
+
+def measure_students(
+    recipe: Recipe, plans: Sequence[Plan], data: Path, out: Path, photographs: int, eyes: int
+) -> dict[Plan, tuple[Figures, Figures]]:
+    """INT8 bundles of trained students, and figures of INT8 and float32; what was measured before is read.
+
+    Args:
+        recipe: of the run.
+        plans: trained students.
+        data: folder of photographs.
+        out: run folder.
+        photographs: to measure on, at most so many.
+        eyes: synthetic ones to measure on.
+
+    Raises:
+        EdgeError: see ``gather``, ``hold`` and ``calibration.int8.quantize``.
+    """
+    what = key_of_evidence(recipe, data, photographs, eyes)
+    versions = [edge.__version__, *(importlib.metadata.version(name) for name in _SOFTWARE)]
+    evidence: Evidence | None = None
+    found = {}
+    for plan in plans:
+        folder = folder_of(out, plan)
+        key = runs.key_of(runs.read_metadata(folder)["key"], what, *versions)
+        figures = _measured(folder, key)
+        if figures is None:
+            evidence = evidence or gather(recipe, data, out, photographs, eyes)
+            err.print(f"students: measuring {plan.name}")
+            figures = _measure(recipe_of(recipe, plan, recipe.distill.steps), plan, data, folder, evidence)
+            said = {"key": key, "int8": asdict(figures[0]), "float32": asdict(figures[1])}
+            write(folder / _MEASURED, (json.dumps(said, indent=1) + "\n").encode())
+        found[plan] = figures
+    return found
+
+
+def time_students(
+    figures: dict[Plan, tuple[Figures, Figures]], recipe: Recipe, out: Path, threads: int | None
+) -> tuple[list[Row], Machine]:
+    """Time the inference of all students as INT8 on OpenVINO, A B C A B C, so that a drift of the machine hits all.
+
+    Args:
+        figures: of the students.
+        recipe: for mean and deviation of the input.
+        out: run folder with their bundles.
+        threads: CPU threads; None for all cores.
+
+    Returns:
+        A row for each, and what they were timed on.
+    """
+    load = load_average()  # before this process adds to it
+    paths = {plan: folder_of(out, plan) / _BUNDLE for plan in figures}
+    with ExitStack() as opened:
+        models = {p: opened.enter_context(QualityModel.load(path, "openvino", threads)) for p, path in paths.items()}
+        inputs = {plan: _inputs(plan.size, recipe) for plan in figures}
+        err.print("students: timing all of them in turns")
+        for plan, model in models.items():
+            warm_up(partial(_ms, model, inputs[plan]))
+        samples: dict[Plan, list[float]] = {plan: [] for plan in figures}
+        for _ in range(BLOCKS):
+            for plan, model in models.items():
+                samples[plan] += [_ms(model, inputs[plan], index) for index in range(_BLOCK)][_COLD:]
+        machine = describe_machine(next(iter(models.values())).engine.describe(), threads, load)
+    rows = [
+        Row(plan, paths[plan].stat().st_size / 2**20, len(ms), summarise(np.array(ms)), *figures[plan])
+        for plan, ms in samples.items()
+    ]
+    return rows, machine
+
+
+def _measured(folder: Path, key: str) -> tuple[Figures, Figures] | None:
+    """Figures of INT8 and float32 from an earlier run; None where there are none, or other things were measured."""
+    try:
+        said = json.loads((folder / _MEASURED).read_text(encoding="utf-8"))
+        if said["key"] != key or not (folder / _BUNDLE).is_file():
+            return None
+        return Figures(**said["int8"]), Figures(**said["float32"])
+    except (OSError, ValueError, LookupError, TypeError):  # whatever is wrong with it: measured again
+        return None
+
+
+def _measure(recipe: Recipe, plan: Plan, data: Path, folder: Path, evidence: Evidence) -> tuple[Figures, Figures]:
+    """Write the INT8 bundle of a student; figures of its maps, and of those before quantisation."""
+    student = runs.load(folder, Student(plan.stride))
+    assert isinstance(student, Student)
+    exact = predict(student, [square.picture for square in evidence.squares], recipe)[:, 0]
+    network = Deployed(student)
+    quantized = quantize(network, tensors(choose_frames(data, recipe, CALIBRATION_FRAMES), recipe))
+    maps, grid = maps_of(network, plan.size)
+    manifest = Manifest(
+        name=f"student {plan.name}",
+        precision="int8",
+        input_size=plan.size,
+        grid=grid,
+        maps=maps,
+        mean=recipe.mean,
+        std=recipe.std,
+        pooling=POOLING,
+        thresholds=UNFITTED,
+        thresholds_from="not fitted: made to be compared with others, not to be shipped",
+        metrics={},
+        trained_on=(),
+        golden=(),
+        made_with={name: importlib.metadata.version(name) for name in _SOFTWARE},
+    )
+    write_bundle(folder / _BUNDLE, manifest, to_onnx(quantized, plan.size))
+    with QualityModel.load(folder / _BUNDLE, "openvino") as model:
+        return hold(bundle_maps(model)(evidence.squares), evidence), hold(exact, evidence)
+
+
+def _inputs(size: int, recipe: Recipe) -> list[NDArray[np.float32]]:
+    """A few synthetic eyes as the network reads them, float32 (1, 3, size, size)."""
+    return [normalise(square.picture, recipe.mean, recipe.std) for square in phantoms(4, size, HELD_OUT)]
+
+
+def _ms(model: QualityModel, inputs: Sequence[NDArray[np.float32]], index: int) -> float:
+    start = time.perf_counter_ns()
+    model.engine.infer(inputs[index % len(inputs)])
+    return (time.perf_counter_ns() - start) / 1e6

@@ -1,0 +1,152 @@
+"""Students beside each other: what was measured of each, which one is the knee, and the table. Needs no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+
+from benchmarks.run.latency import Summary
+
+NEAR = 1.10  # times the smallest map MAE of all
+SLACK = 0.005  # below the largest AUROC on phantoms of all
+RULE = (
+    f"the fastest student whose map MAE is at most {NEAR:g} times the smallest of all and whose AUROC on phantoms is "
+    f"at most {SLACK:g} below the largest, all as INT8"
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A student to be: side of its input in pixels, and pixels of it per cell of the map, 8 or 16."""
+
+    size: int
+    stride: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.size}x{self.stride}"
+
+    @property
+    def grid(self) -> int:
+        """Side of its map in cells."""
+        return self.size // self.stride
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good the maps of one student are.
+
+    Attributes:
+        unseen: frames that no student learned from: photographs of excluded folders, and held-out synthetic eyes.
+        taught: photographs that the students learned from.
+        map_mae: distance from the teacher's maps over the unseen frames, mean of the frames' means inside the field, on
+            the teacher's grid: one yardstick for students of all grids.
+        map_mae_coarser: the same on the coarser of both grids, as ``edge-train evaluate`` says it.
+        map_mae_taught: ``map_mae`` over the photographs that taught; None without any.
+        score_spearman: rank correlation with the teacher's scores over the unseen frames; None where all are the same.
+        phantom_auroc: over cells of spoiled synthetic eyes, lost against whole; the truth is exact.
+    """
+
+    unseen: int
+    taught: int
+    map_mae: float
+    map_mae_coarser: float
+    map_mae_taught: float | None
+    score_spearman: float | None
+    phantom_auroc: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student.
+
+    Attributes:
+        plan: what it is.
+        mib: of its INT8 bundle.
+        runs: timed inferences.
+        inference: of INT8 on OpenVINO, frame step not included.
+        int8, float32: of its maps, quantised and before.
+    """
+
+    plan: Plan
+    mib: float
+    runs: int
+    inference: Summary
+    int8: Figures
+    float32: Figures
+
+    @property
+    def ms(self) -> float:
+        """The median inference."""
+        assert self.inference.p50_ms is not None  # every student is timed far more often than a median needs
+        return self.inference.p50_ms
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return {"student": self.plan.name, "grid": self.plan.grid, **asdict(self)}
+
+
+def parse_sizes(text: str) -> list[Plan]:
+    """``224x16,256x8`` -> plans in that order, each once.
+
+    Raises:
+        typer.BadParameter: a part is not SIZExSTRIDE, the stride not 8 or 16, or the size no multiple of 16 from 64 to
+            1024.
+    """
+    plans = []
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{2,4})x(8|16)", part.strip().lower())
+        if not match or int(match[1]) % 16 or not 64 <= int(match[1]) <= 1024:
+            raise typer.BadParameter(
+                f"{part.strip()!r} is no student: write SIZExSTRIDE, the size a multiple of 16 from 64 to 1024 and the "
+                "stride 8 or 16, such as 256x8."
+            )
+        plans.append(Plan(int(match[1]), int(match[2])))
+    return list(dict.fromkeys(plans))
+
+
+def knee(rows: Sequence[Row]) -> Row | None:
+    """The student to ship by ``RULE``; None where none is near the best in both."""
+    nearest = min(row.int8.map_mae for row in rows)
+    surest = max(row.int8.phantom_auroc for row in rows)
+    fit = [r for r in rows if r.int8.map_mae <= NEAR * nearest and r.int8.phantom_auroc >= surest - SLACK]
+    return min(fit, key=lambda row: row.ms) if fit else None
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """The table and the choice, for people and pages."""
+    chosen, first = knee(rows), rows[0].int8
+    heads = (
+        "student",
+        "map grid",
+        "bundle, MiB",
+        "inference p50/p90, ms",
+        "map MAE",
+        "map MAE, float32",
+        "map MAE, coarser grid",
+        "map MAE, taught",
+        "score Spearman",
+        "AUROC on phantoms",
+        "AUROC, float32",
+    )
+    lines = [f"| {' | '.join(heads)} |", "| " + " | ".join("---" for _ in heads) + " |"]
+    for row in rows:
+        said, exact = row.int8, row.float32
+        name = f"**{row.plan.name}**" if row is chosen else row.plan.name
+        lines.append(
+            f"| {name} | {row.plan.grid} | {row.mib:.2f} | {row.ms:.2f}/{_shown(row.inference.p90_ms, 2)} "
+            f"| {said.map_mae:.4f} | {exact.map_mae:.4f} | {said.map_mae_coarser:.4f} "
+            f"| {_shown(said.map_mae_taught, 4)} | {_shown(said.score_spearman, 4)} "
+            f"| {said.phantom_auroc:.4f} | {exact.phantom_auroc:.4f} |"
+        )
+    said_of = f"The knee is {chosen.plan.name}" if chosen else "No student is the knee"
+    frames = f"{first.unseen} frames that none of them learned from, and {first.taught} photographs that taught them"
+    return "\n".join([*lines, "", f"As INT8, on {frames}.", f"{said_of}: {RULE}."])
+
+
+def _shown(figure: float | None, digits: int) -> str:
+    return "-" if figure is None else f"{figure:.{digits}f}"

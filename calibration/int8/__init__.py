@@ -1,0 +1,1 @@
+"""From a float student to INT8."""

@@ -1,0 +1,102 @@
+"""What each layer costs as INT8, and which layers stay in float so that the map stays what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from calibration.int8.quantize import keep_float, maps, only, quantized_layers
+
+Tensors = Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """How far the degradation map moves when this layer alone is INT8: mean absolute difference, all cells."""
+
+    layer: str
+    map_mae: float
+
+
+def measure_layers(quantized: nn.Module, network: nn.Module, tensors: Tensors) -> list[Damage]:
+    """Every layer quantised alone, the most damaging first.
+
+    Args:
+        quantized: a fake-quantised copy of ``network``; all of its layers are INT8 afterwards.
+        network: float.
+        tensors: prepared frames, float32 (1, 3, S, S) each.
+    """
+    exact = maps(network, tensors)
+    found = []
+    for name in quantized_layers(quantized):
+        with only(quantized, name):
+            found.append(Damage(name, _apart(maps(quantized, tensors), exact)))
+    return sorted(found, key=lambda damage: -damage.map_mae)
+
+
+def choose_float(
+    quantized: nn.Module, network: nn.Module, tensors: Tensors, damages: Sequence[Damage], most: float
+) -> list[str]:
+    """The fewest layers that have to stay in float for the map to move by at most ``most``.
+
+    The most damaging layers are left out one after the other; then each of them is tried again as INT8, because a
+    later one may have been to blame for all of it.
+
+    Args:
+        quantized: a fake-quantised copy of ``network``; the chosen layers are float in it afterwards.
+        network: float.
+        tensors: prepared frames.
+        damages: of ``measure_layers``.
+        most: mean absolute difference of the degradation map.
+
+    Returns:
+        Names of the layers; all of them where nothing less will do.
+    """
+    exact = maps(network, tensors)
+
+    def moves(left_out: Sequence[str]) -> float:
+        keep_float(quantized, left_out)
+        return _apart(maps(quantized, tensors), exact)
+
+    left_out: list[str] = []
+    waiting = [damage.layer for damage in damages]
+    while moves(left_out) > most and waiting:
+        left_out.append(waiting.pop(0))
+    for name in list(left_out):
+        others = [other for other in left_out if other != name]
+        if moves(others) <= most:
+            left_out = others
+    keep_float(quantized, left_out)
+    return left_out
+
+
+def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.abs(a - b).mean(dtype=np.float64))
+
+
+def draw_damages(damages: Sequence[Damage], left_out: Sequence[str], most: float) -> NDArray[np.uint8]:
+    """Layers by what they cost as INT8, as a bar chart; those that stay in float are red.
+
+    Returns:
+        uint8 BGR (22 N + 60, 900, 3).
+    """
+    height, left, width = 22, 330, 460
+    picture = np.full((height * len(damages) + 60, 900, 3), 255, np.uint8)
+    full = max([damage.map_mae for damage in damages] + [1e-9])
+
+    def write(text: str, x: int, y: int) -> None:
+        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+
+    write(f"map mean abs difference with one layer as INT8 (allowed in all: {most:g})", 10, 24)
+    for n, damage in enumerate(damages):
+        y = 44 + height * n
+        write(damage.layer[-38:], 10, y + 14)
+        colour = (60, 60, 220) if damage.layer in left_out else (190, 130, 60)
+        cv2.rectangle(picture, (left, y + 2), (left + max(1, round(width * damage.map_mae / full)), y + 17), colour, -1)
+        write(f"{damage.map_mae:.5f}", left + width + 12, y + 14)
+    return picture

@@ -1,0 +1,1 @@
+"""Every form of a student beside the one it was made from."""

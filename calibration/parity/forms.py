@@ -1,0 +1,177 @@
+"""The forms that one student takes on its way to the device, each as a function from a tensor to maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from edge.bundle.bundle import Bundle
+from edge.engines.checks import UnavailableError
+from edge.engines.choose import ENGINES, open_engine
+from edge.errors import EdgeError
+
+Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+SAME = 0.001  # map mean abs difference up to which two float forms, or two runtimes of one INT8 form, are the same
+
+
+@dataclass(frozen=True)
+class Form:
+    """A student in one form on one runtime.
+
+    Attributes:
+        name: such as ``INT8, openvino``.
+        infer: float32 (1, 3, S, S) -> maps float32 (K, grid, grid).
+        before: the name of the form that this one was made from; empty for the first.
+        stage: what lies between the two, and is to blame where they differ: ``quantisation``, ``export`` or an engine.
+        most: mean absolute difference of the degradation map from that form that is allowed.
+    """
+
+    name: str
+    infer: Infer
+    before: str
+    stage: str
+    most: float
+
+
+@dataclass(frozen=True)
+class Student:
+    """What forms are made of: the float network, its fake-quantised form, and both as bundles."""
+
+    network: nn.Module
+    quantized: nn.Module
+    exact: Bundle
+    rounded: Bundle
+
+
+@contextmanager
+def forms_of(student: Student, most: float, say: Callable[[str], None]) -> Iterator[list[Form]]:
+    """Every form that this machine can run, in the order in which they are made; engines are closed afterwards.
+
+    Args:
+        student: see ``Student``.
+        most: what INT8 may move the map by.
+        say: told of engines that are not here.
+
+    Raises:
+        EdgeError: onnxruntime is missing, or an engine that is here cannot take the network.
+    """
+    with ExitStack() as stack:
+        found = [
+            Form("float, torch", _of_torch(student.network), "", "training", 0.0),
+            Form("float, onnxruntime", _of_onnx(student.exact), "float, torch", "export", SAME),
+            *_engines(student.exact, "float", stack, say),
+            Form("INT8, torch", _of_torch(student.quantized), "float, torch", "quantisation", most),
+            Form("INT8, onnxruntime", _of_onnx(student.rounded), "INT8, torch", "export", SAME),
+            *_engines(student.rounded, "INT8", stack, lambda words: None),
+        ]
+        yield found
+
+
+def _engines(bundle: Bundle, kind: str, stack: ExitStack, say: Callable[[str], None]) -> Iterator[Form]:
+    for name in ENGINES:
+        try:
+            engine = open_engine(bundle, name)
+        except UnavailableError as error:
+            say(f"not compared: {name} ({error})")
+            continue
+        stack.callback(engine.close)
+        yield Form(f"{kind}, {name}", engine.infer, f"{kind}, onnxruntime", f"engine {name}", SAME)
+
+
+def _of_torch(network: nn.Module) -> Infer:
+    def infer(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            return np.asarray(network(torch.from_numpy(tensor))[0].numpy(), np.float32)
+
+    return infer
+
+
+def _of_onnx(bundle: Bundle) -> Infer:
+    session = open_session(bundle.onnx)
+
+    def infer(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {session.get_inputs()[0].name: tensor})[0][0], np.float32)
+
+    return infer
+
+
+def open_session(onnx: bytes | str, optimise: bool = False) -> Any:
+    """An onnxruntime session on the CPU: the reference that other runtimes are held against.
+
+    Args:
+        onnx: a graph, or the path of one that has external data.
+        optimise: let the runtime fuse; without it every node of the graph runs as it is written.
+
+    Raises:
+        EdgeError: onnxruntime is missing or refuses the graph.
+    """
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise EdgeError('parity needs onnxruntime: pip install "efiqa-edge[train]".') from error
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no class of their own in common
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        raise EdgeError(f"onnxruntime refuses the network ({said}): export it again.") from error
+
+
+def first_wrong_layer(
+    quantized: nn.Module, onnx: bytes, tensors: Sequence[NDArray[np.float32]], allowed: float = 0.05
+) -> str:
+    """The first layer of an exported INT8 graph whose output is not that of the fake-quantised network.
+
+    Args:
+        quantized: fake-quantised, with plain convolutions in the order of the graph's.
+        onnx: its graph.
+        tensors: prepared frames, float32 (1, 3, S, S) each.
+        allowed: relative difference (root of squares) that rounding explains.
+
+    Returns:
+        Its name in the network; empty where all agree, or the graph has other layers.
+    """
+    import onnx as onnx_
+
+    model = onnx_.load_from_string(onnx)
+    outputs = [node.output[0] for node in model.graph.node if node.op_type == "Conv"]
+    known = {value.name for value in model.graph.output}
+    model.graph.output.extend(onnx_.ValueInfoProto(name=name) for name in outputs if name not in known)
+    session = open_session(model.SerializeToString())
+    for tensor in tensors:
+        wanted = _layer_outputs(quantized, tensor)
+        if len(wanted) != len(outputs):
+            return ""
+        found = session.run(outputs, {session.get_inputs()[0].name: tensor})
+        for (name, a), b in zip(wanted.items(), found, strict=True):
+            if a.shape != b.shape or np.linalg.norm(a - b) > allowed * max(float(np.linalg.norm(a)), 1e-6):
+                return name
+    return ""
+
+
+def _layer_outputs(network: nn.Module, tensor: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """What every convolution gives, by its name, in the order in which they run."""
+    seen: dict[str, NDArray[np.float32]] = {}  # copies, because the ReLU behind a layer works in place
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output.numpy().copy()))
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    try:
+        with torch.no_grad():
+            network(torch.from_numpy(tensor))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen

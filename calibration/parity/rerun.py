@@ -1,0 +1,70 @@
+"""The forms of a calibrated run beside each other once more, on any photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from calibration.export import Deployed
+from calibration.frames import named_phantoms, read_frames, tensors
+from calibration.parity.checkpoint import read_quantized
+from calibration.parity.forms import Student
+from calibration.parity.gate import check_forms
+from calibration.parity.measure import FormsParity, compare_all
+from calibration.parity.report import write_parity
+from edge.bundle.bundle import read_bundle
+from edge.errors import EdgeError
+from edge.images import find_images
+from trainer.data.datasets import find_photographs
+from trainer.recipe import load_recipe
+from trainer.steps.distill import load_student
+
+_PHANTOMS = range(100, 140)
+
+
+def compare_again(
+    run: Path, model: Path, paths: Sequence[Path], target: Path | None, most: float, say: Callable[[str], None]
+) -> tuple[FormsParity, str]:
+    """Every form of a run's student, with a bundle as its INT8 form.
+
+    Args:
+        run: calibrated by ``edge-calibrate int8``.
+        model: the bundle; one that was made from another run, or was damaged since, does not fit and is told.
+        paths: images and folders; synthetic eyes where there are none.
+        target: folder for the report; None writes none.
+        most: what INT8 may move the degradation map by, mean absolute difference.
+        say: told what is going on.
+
+    Returns:
+        What was measured, and the sentence of the gate; empty where all is well.
+
+    Raises:
+        EdgeError: the run was not calibrated, the bundle is not INT8 or of another shape, or there is no image.
+    """
+    folder = run / "calibration"
+    if not (folder / "float32.efiqa").is_file():
+        raise EdgeError(f"{folder / 'float32.efiqa'} is missing: run edge-calibrate int8 on this run first.")
+    rounded, exact = read_bundle(model), read_bundle(folder / "float32.efiqa")
+    if rounded.manifest.precision != "int8":
+        raise EdgeError(f"{model} holds the float form ({rounded.manifest.why_float}): name an INT8 bundle.")
+    for name in ("input_size", "grid", "maps"):
+        of_run, of_model = getattr(exact.manifest, name), getattr(rounded.manifest, name)
+        if of_run != of_model:
+            raise EdgeError(f"{model} has {name} {of_model}, but {run} has {of_run}: name the bundle of this run.")
+    recipe = load_recipe(str(run / "student" / "config.yaml"))
+    network = Deployed(load_student(run))
+    quantized, layer = read_quantized(folder, network, recipe.distill.size)
+    student = Student(network, quantized, exact, rounded)
+    # Of a folder its photographs: not the vessel maps and masks that lie beside them.
+    images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
+    frames = read_frames(images) if images else named_phantoms(_PHANTOMS)
+    parity = compare_all(student, frames, rounded.manifest.thresholds, most, say)
+    if target is not None:
+        write_parity(target, {"folder" if images else "synthetic eyes": parity})
+    some = tensors((frame for _, frame in islice(named_phantoms(_PHANTOMS), 4)), recipe)
+    try:
+        check_forms(parity, student, some, layer)
+    except EdgeError as fault:
+        return parity, str(fault)
+    return parity, ""

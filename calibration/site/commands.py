@@ -1,0 +1,75 @@
+"""The commands of edge-calibrate that run where the camera is: thresholds and page, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calibration.site.criterion import Aim
+from calibration.site.fit import fit_site
+from calibration.site.label_page import make_page
+from edge.commands.console.cli import Debug, EngineName, Json, Runtime, err, out
+
+
+def thresholds(
+    model: Annotated[Path, typer.Argument(help="The bundle to start from; it is not changed.")],
+    labels: Annotated[
+        Path, typer.Option(help="A CSV path,quality, paths relative to it; edge-calibrate page makes one.")
+    ],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
+    at_sensitivity: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="Accept at least this share of good and usable images.")
+    ] = None,
+    at_specificity: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="Refuse at least this share of the others.")
+    ] = None,
+    engine: Runtime = EngineName.auto,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Fit a site's own criterion, pooling weights and thresholds, to as few as ten labelled images.
+
+    The network stays as it is, byte for byte. Without --at-sensitivity or --at-specificity the mean of both is best.
+
+    Example: edge-calibrate thresholds model.efiqa --labels labels.csv -o ours.efiqa
+    """
+    if at_sensitivity is not None and at_specificity is not None:
+        raise typer.BadParameter("one threshold holds one rate: give --at-sensitivity or --at-specificity, not both.")
+    aim = Aim()
+    if at_sensitivity is not None:
+        aim = Aim("sensitivity", at_sensitivity)
+    elif at_specificity is not None:
+        aim = Aim("specificity", at_specificity)
+    report = fit_site(model, labels, target, aim, engine.value, say)
+    for sentence in report.left_out:
+        err.print(f"left out: {sentence}", markup=False)
+    for sentence in report.doubts:
+        err.print(f"warning: {sentence}", markup=False)
+    if as_json:
+        out.print_json(json.dumps(dataclasses.asdict(report), default=str))
+        return
+    for line in report.lines():
+        out.print(line, markup=False)
+
+
+def page(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images and folders of them.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The HTML page to write; keep the CSV beside it.")],
+    number: Annotated[int, typer.Option(min=1, help="So many images at most, evenly chosen.")] = 200,
+    debug: Debug = False,
+) -> None:
+    """Make a page to label images with keys while looking at them, which saves the CSV for thresholds. No network.
+
+    Example: edge-calibrate page captures -o captures/label.html
+    """
+    made = make_page(paths, target, number, say)
+    out.print(f"{target}: {made} images; open it in a browser, and save labels.csv beside it", markup=False)
+
+
+def say(words: str) -> None:
+    """What goes on, to people."""
+    err.print(words, markup=False)

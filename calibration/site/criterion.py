@@ -1,0 +1,187 @@
+"""A site's own criterion: pooling weights and thresholds from its labels, for a network that stays as it is."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.bundle.bundle import LANDMARKS, Manifest, Region, Thresholds
+from edge.errors import EdgeError
+from edge.metrics.classification import auroc
+from edge.metrics.labels import Quality
+from edge.score import quality_score, region_weights
+
+Scores = NDArray[np.float64]
+Accepted = NDArray[np.bool_]
+Pooling = dict[Region, float]
+
+_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of disc and macula that are tried; the periphery's is 1
+_DRAWS = 400  # bootstrap samples
+_MARGIN = 0.25  # share of a gap between refused and accepted scores that a threshold keeps from either
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What ``usable`` is for: the best balanced accuracy, or a rate that is fixed beforehand.
+
+    Attributes:
+        fixed: ``sensitivity``, the share of good and usable photographs that is accepted; ``specificity``, the share
+            of the others that is refused; ``balance`` for the best mean of both.
+        rate: the least that is wanted of what is fixed, in (0, 1].
+    """
+
+    fixed: Literal["balance", "sensitivity", "specificity"] = "balance"
+    rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Labelled photographs, scored under every candidate of pooling weights.
+
+    Attributes:
+        poolings: (C,), the bundle's own first, then by how far they are from it.
+        scores: (C, N), in [0, 1].
+        qualities: (N,).
+    """
+
+    poolings: tuple[Pooling, ...]
+    scores: Scores
+    qualities: tuple[Quality, ...]
+
+    @property
+    def accepted(self) -> Accepted:
+        """Of each photograph, bool (N,): good or usable."""
+        return np.isin(np.array(self.qualities), ("good", "usable"))
+
+    def some(self, chosen: Accepted | NDArray[np.intp]) -> Judged:
+        """Only these photographs."""
+        qualities = np.array(self.qualities, dtype=object)[chosen]
+        return replace(self, scores=self.scores[:, chosen], qualities=tuple(qualities))
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What a bundle decides by.
+
+    Attributes:
+        pooling: index into ``Judged.poolings``.
+        thresholds: on the score under that pooling.
+    """
+
+    pooling: int
+    thresholds: Thresholds
+
+
+def judge(assessed: Sequence[tuple[Assessment, Quality]], manifest: Manifest) -> Judged:
+    """Score labelled photographs under every candidate; a frame without a field scores 0 under all.
+
+    Raises:
+        EdgeError: the labels are of one class: nothing can be fitted to them.
+    """
+    qualities = tuple(quality for _, quality in assessed)
+    if len({quality in ("good", "usable") for quality in qualities}) < 2:
+        raise EdgeError(
+            f"all {len(qualities)} labelled images are {' or '.join(sorted(set(qualities))) or 'missing'}: a criterion "
+            "needs images to accept (good, usable) and images to refuse (reject, outlier); label both kinds."
+        )
+    poolings = _candidates(manifest)
+    scores = np.array(
+        [
+            [
+                0.0 if a.crop is None else quality_score(a.map, region_weights(a.regions, a.field, p))
+                for a, _ in assessed
+            ]
+            for p in poolings
+        ]
+    )
+    return Judged(poolings, scores, qualities)
+
+
+def _candidates(manifest: Manifest) -> tuple[Pooling, ...]:
+    own = dict(manifest.pooling)
+    if not set(LANDMARKS) <= set(manifest.maps):
+        return (own,)
+    tried: list[Pooling] = [
+        {"disc": disc, "macula": macula, "periphery": 1.0} for disc, macula in itertools.product(_WEIGHTS, repeat=2)
+    ]
+
+    def distance(pooling: Pooling) -> float:
+        ratios = (
+            math.log(max(pooling[r] / pooling["periphery"], 1e-3)) - math.log(max(own[r] / own["periphery"], 1e-3))
+            for r in LANDMARKS
+        )
+        return math.hypot(*ratios)
+
+    return (own, *sorted((p for p in tried if distance(p) > 1e-9), key=distance))
+
+
+def fit(judged: Judged, own: Thresholds, aim: Aim) -> Criterion:
+    """Weights and thresholds from labels; what the labels leave open stays as the bundle has it.
+
+    Other weights are taken only where they part the labels better than the bundle's own beyond chance. ``usable`` parts
+    accepted from refused photographs; of equally good thresholds the one nearest to the bundle's own is taken. ``good``
+    parts good ones from the rest where there is a middle class.
+
+    Args:
+        judged: photographs of both classes.
+        own: thresholds of the bundle.
+        aim: of ``usable``.
+    """
+    chosen = _fit_pooling(judged)
+    scores, qualities = judged.scores[chosen], np.array(judged.qualities)
+    usable = cut(scores, judged.accepted, own.usable, aim)
+    if {"good", "usable"} <= set(judged.qualities):
+        good = max(usable, cut(scores, qualities == "good", own.good, Aim()))
+    else:
+        good = own.good if own.good > usable else usable + (1 - usable) / 3
+    return Criterion(chosen, Thresholds(min(own.fundus, usable), usable, good))
+
+
+def _fit_pooling(judged: Judged) -> int:
+    """The candidate that ranks accepted above refused best, if that is surely better than the bundle's own."""
+    accepted = judged.accepted
+    found = np.array([auroc(scores, accepted) for scores in judged.scores])
+    best = int(found.argmax())  # the nearest of equal ones
+    if found[best] <= found[0]:
+        return 0
+    rng = np.random.default_rng(0)
+    yes, no = np.flatnonzero(accepted), np.flatnonzero(~accepted)
+    gains = []
+    for _ in range(_DRAWS):
+        drawn = np.concatenate([rng.choice(yes, len(yes)), rng.choice(no, len(no))])
+        there = accepted[drawn]
+        gains.append(auroc(judged.scores[best][drawn], there) - auroc(judged.scores[0][drawn], there))
+    return best if np.quantile(gains, 0.025) > 0 else 0
+
+
+def cut(scores: Scores, accepted: Accepted, own: float, aim: Aim) -> float:
+    """The threshold that serves the aim; ``score >= threshold`` is accepted.
+
+    Args:
+        scores: (N,).
+        accepted: bool (N,), of both kinds.
+        own: the threshold to stay near to.
+        aim: see ``Aim``.
+    """
+    # Cut k lies between the edges k and k + 1: what is below has been refused.
+    edges = np.concatenate([[0.0], np.unique(scores), [1.0]])
+    kept = (scores[accepted][None, :] >= edges[1:, None]).mean(axis=1)
+    refused = (scores[~accepted][None, :] < edges[1:, None]).mean(axis=1)
+    if aim.fixed == "sensitivity":
+        best = np.flatnonzero(kept >= aim.rate - 1e-9)[-1:]
+    elif aim.fixed == "specificity":
+        # A refused image may score 1, and no threshold is higher.
+        best = np.append(np.flatnonzero(refused >= aim.rate - 1e-9), len(refused) - 1)[:1]
+    else:
+        best = np.flatnonzero(kept + refused >= (kept + refused).max() - 1e-12)
+    low, high = edges[best], edges[best + 1]
+    margin = _MARGIN * (high - low)
+    cuts = np.clip(own, low + margin, high - margin)
+    return float(cuts[np.abs(cuts - own).argmin()])

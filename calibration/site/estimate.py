@@ -1,0 +1,95 @@
+"""How well a fitted criterion will do on photographs that it was not fitted on, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.site.criterion import Accepted, Aim, Judged, cut, fit
+from edge.bundle.bundle import Thresholds
+from edge.metrics.classification import Figure
+from edge.metrics.cross_validation import stratified_folds
+
+_FOLDS = 10  # at most
+_DRAWS = 400  # bootstrap samples
+_UNSURE = 0.2  # width of the interval of a balanced accuracy above which the labels do not suffice
+_Z = 1.96  # of a 95 % interval
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares with their 95 % intervals: by Wilson, which stays honest where all of few photographs were right.
+
+    Attributes:
+        sensitivity: of good and usable photographs, the share that is accepted.
+        specificity: of the others, the share that is refused.
+        balanced_accuracy: their mean; the interval by square-and-add (Newcombe 1998).
+    """
+
+    sensitivity: Figure
+    specificity: Figure
+    balanced_accuracy: Figure
+
+
+def rates(said: Accepted, accepted: Accepted) -> Rates:
+    """Rates of predictions.
+
+    Args:
+        said, accepted: bool (N,), what was predicted and what is true, of both kinds.
+    """
+    a, b = _wilson(said[accepted]), _wilson(~said[~accepted])
+    middle = (a.value + b.value) / 2
+    below = np.hypot(a.value - a.low, b.value - b.low) / 2
+    above = np.hypot(a.high - a.value, b.high - b.value) / 2
+    return Rates(a, b, Figure(middle, float(middle - below), float(middle + above)))
+
+
+def _wilson(right: Accepted) -> Figure:
+    n, share = len(right), float(right.mean())
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)))
+    return Figure(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+
+
+def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:
+    """Rates on photographs left out of the fit, stratified folds; None where a class has one photograph only."""
+    accepted = judged.accepted
+    folds = min(_FOLDS, int(accepted.sum()), int((~accepted).sum()))
+    if folds < 2:
+        return None
+    fold = stratified_folds(accepted, folds)
+    said = np.empty(len(accepted), np.bool_)
+    for k in range(folds):
+        fitted = fit(judged.some(fold != k), own, aim)
+        said[fold == k] = judged.scores[fitted.pooling][fold == k] >= fitted.thresholds.usable
+    return rates(said, accepted)
+
+
+def threshold_interval(judged: Judged, pooling: int, own: float, aim: Aim) -> tuple[float, float]:
+    """95 % bootstrap interval of ``usable`` under a pooling, each class resampled by itself."""
+    rng = np.random.default_rng(0)
+    accepted, scores = judged.accepted, judged.scores[pooling]
+    yes, no = np.flatnonzero(accepted), np.flatnonzero(~accepted)
+    cuts = []
+    for _ in range(_DRAWS):
+        drawn = np.concatenate([rng.choice(yes, len(yes)), rng.choice(no, len(no))])
+        cuts.append(cut(scores[drawn], accepted[drawn], own, aim))
+    low, high = np.quantile(cuts, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def doubts(judged: Judged, estimate: Rates | None) -> list[str]:
+    """What the labels do not suffice for, one sentence each; empty where they do."""
+    accepted = judged.accepted
+    counts = {"good or usable": int(accepted.sum()), "reject or outlier": int((~accepted).sum())}
+    fewest = min(counts, key=lambda kind: counts[kind])
+    if estimate is None:
+        return [f"only one image is {fewest}: how well this will do cannot be estimated; label more of that kind."]
+    spread = estimate.balanced_accuracy
+    if spread.high - spread.low > _UNSURE:
+        return [
+            f"{len(accepted)} labels do not suffice to be sure: balanced accuracy may lie anywhere from "
+            f"{spread.low:.2f} to {spread.high:.2f}; label more, above all {fewest} ({counts[fewest]} so far)."
+        ]
+    return []

@@ -1,0 +1,150 @@
+"""From a bundle and a site's labels to the same network under the site's own criterion."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from calibration.site.criterion import Aim, fit, judge
+from calibration.site.estimate import Rates, cross_validated, doubts, rates, threshold_interval
+from calibration.target import check_target
+from edge.bundle.bundle import Golden, Region, Thresholds, read_bundle, write_bundle
+from edge.engines.choose import open_engine
+from edge.errors import EdgeError
+from edge.grading import Input, grade_files
+from edge.metrics.labels import Quality, read_labels
+from edge.model import QualityModel
+from edge.phantom.golden import golden_frame
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """What ``fit_site`` found.
+
+    Attributes:
+        path: of the bundle that was written.
+        labels: how many images of each quality.
+        left_out: sentences about labelled images that could not be graded.
+        pooling, thresholds: of the new bundle.
+        pooling_changed: whether the labels asked for other weights.
+        usable_interval: 95 %, of ``thresholds.usable``.
+        before: rates of the bundle as it was, on these labels.
+        estimate: cross-validated rates of the new ones; None where a class has one image only.
+        doubts: what the labels do not suffice for.
+    """
+
+    path: Path
+    labels: dict[Quality, int]
+    left_out: tuple[str, ...]
+    pooling: dict[Region, float]
+    thresholds: Thresholds
+    pooling_changed: bool
+    usable_interval: tuple[float, float]
+    before: Rates
+    estimate: Rates | None
+    doubts: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """For people."""
+        counts = ", ".join(f"{count} {quality}" for quality, count in self.labels.items())
+        weights = ", ".join(f"{region} {weight:g}" for region, weight in self.pooling.items())
+        low, high = self.usable_interval
+        after = "not estimated" if self.estimate is None else _rates_line(self.estimate)
+        return [
+            f"{self.path}: fitted on {counts}",
+            f"weights             {weights} ({'fitted' if self.pooling_changed else 'as they were'})",
+            f"usable from         {self.thresholds.usable:.3f} [{low:.3f}, {high:.3f}]",
+            f"good from           {self.thresholds.good:.3f}",
+            f"bundle as it was    {_rates_line(self.before)}",
+            f"cross-validated     {after}",
+        ]
+
+
+def _rates_line(found: Rates) -> str:
+    return (
+        f"balanced accuracy {found.balanced_accuracy}, sensitivity {found.sensitivity.value:.4f}, "
+        f"specificity {found.specificity.value:.4f}"
+    )
+
+
+def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say: Callable[[str], None]) -> SiteReport:
+    """Fit pooling weights and thresholds to labels, and write the bundle that decides by them.
+
+    Args:
+        model: the bundle; its network is kept byte for byte.
+        labels: CSV ``path,quality``, paths relative to it.
+        target: the bundle to write.
+        aim: of the threshold ``usable``.
+        engine: see ``QualityModel.load``.
+        say: told what is going on.
+
+    Raises:
+        EdgeError: the bundle or the CSV cannot be read, the labels are of one class, or the bundle cannot be written.
+    """
+    check_target(target, model, labels)
+    truth = read_labels(labels)
+    bundle = read_bundle(model)
+    say(f"grading {len(truth)} labelled images")
+    with QualityModel(bundle, open_engine(bundle, engine, None)) as quality:
+        graded = ((g.assessment, g.error) for g in grade_files(quality, [Input(path) for path in truth]))
+        both = list(zip(graded, truth.values(), strict=True))  # no frames: hundreds would not fit into memory
+    assessed = [(assessment, said) for (assessment, _), said in both if assessment is not None]
+    left_out = tuple(error for (assessment, error), _ in both if assessment is None)
+    if not assessed:
+        raise EdgeError(f"none of the images that {labels} names can be graded, the first because: {left_out[0]}")
+    judged = judge(assessed, bundle.manifest)
+    own = bundle.manifest.thresholds
+    say("fitting")
+    fitted = fit(judged, own, aim)
+    estimate = cross_validated(judged, own, aim)
+    counts: dict[Quality, int] = {q: judged.qualities.count(q) for q in dict.fromkeys(judged.qualities)}
+    manifest = dataclasses.replace(
+        bundle.manifest,
+        pooling=judged.poolings[fitted.pooling],
+        thresholds=fitted.thresholds,
+        thresholds_from=_said(labels, counts, aim),
+        metrics=_metrics(bundle.manifest.metrics, fitted.pooling > 0, estimate),
+    )
+    with QualityModel(dataclasses.replace(bundle, manifest=manifest), open_engine(bundle, engine, None)) as quality:
+        golden = tuple(Golden(g.seed, quality.assess(golden_frame(g.seed)).score) for g in manifest.golden)
+    write_bundle(target, dataclasses.replace(manifest, golden=golden), bundle.onnx)
+    return SiteReport(
+        target,
+        counts,
+        left_out,
+        manifest.pooling,
+        fitted.thresholds,
+        fitted.pooling > 0,
+        threshold_interval(judged, fitted.pooling, own.usable, aim),
+        rates(judged.scores[0] >= own.usable, judged.accepted),
+        estimate,
+        tuple(doubts(judged, estimate)),
+    )
+
+
+def _said(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
+    """Who fitted the thresholds, on what, when: enough to find the labels again."""
+    of_each = ", ".join(f"{count} {quality}" for quality, count in counts.items())
+    digest = hashlib.sha256(labels.read_bytes()).hexdigest()[:12]
+    wanted = "for balanced accuracy" if aim.fixed == "balance" else f"at {aim.fixed} {aim.rate:g}"
+    return (
+        f"edge-calibrate thresholds {wanted}, {datetime.now(timezone.utc):%Y-%m-%d}, on {_plain(labels.name)} "
+        f"({of_each}; SHA-256 {digest})"
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def _metrics(before: dict[str, float], pooling_changed: bool, estimate: Rates | None) -> dict[str, float]:
+    """Figures of the new bundle: those of scores no longer hold under other weights."""
+    of_scores = [name for name in before if "AUROC" in name or "score" in name]
+    kept = {name: value for name, value in before.items() if not (pooling_changed and name in of_scores)}
+    if estimate is not None:
+        kept["site balanced accuracy, cross-validated"] = round(estimate.balanced_accuracy.value, 6)
+    return kept

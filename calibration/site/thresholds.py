@@ -1,0 +1,97 @@
+"""What labelled photographs say of the quality score: how well it parts them, and thresholds; no map changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle.bundle import Thresholds
+from edge.metrics.classification import Figure, auroc, difference_with_interval
+from edge.metrics.labels import Quality
+
+Scores = NDArray[np.float64]
+
+# Without any label: the shares of visible anatomy that the phantom calls gradable, and a margin above it.
+UNFITTED = Thresholds(fundus=0.05, usable=0.6, good=0.8)
+_KEEP = 0.97  # share of the good photographs of each set that may not be refused
+_FUNDUS = 0.05  # a frame on which less than this is visible shows no retina
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The quality scores of one labelled set."""
+
+    name: str
+    scores: Scores
+    qualities: Sequence[Quality]
+
+    def of(self, *wanted: Quality) -> Scores:
+        """The scores of some qualities."""
+        return self.scores[np.isin(np.array(self.qualities), wanted)]
+
+
+def aurocs(scored: Scored) -> dict[str, float]:
+    """Good against reject, and where there is a middle class good + usable against reject; outliers do not count.
+
+    Returns:
+        ``good/reject`` and ``gradable/reject``, each where the set holds ``good`` or ``usable``.
+    """
+    return {question: auroc(scored.scores[kept], accepted) for question, kept, accepted in _questions(scored)}
+
+
+def auroc_differences(full: Scored, eight: Scored) -> dict[str, Figure]:
+    """AUROC of INT8 less that of the float network, with the paired interval; the questions of ``aurocs``.
+
+    Args:
+        full, eight: the same photographs in the same order.
+    """
+    return {
+        question: difference_with_interval(auroc, full.scores[kept], eight.scores[kept], accepted)
+        for question, kept, accepted in _questions(full)
+    }
+
+
+def _questions(scored: Scored) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Each question, bool (N,) which photographs it is about, and bool which of those should score high."""
+    asked: dict[str, tuple[Quality, ...]] = {"good/reject": ("good",)} if "good" in scored.qualities else {}
+    asked |= {"gradable/reject": ("good", "usable")} if "usable" in scored.qualities else {}
+    qualities = np.array(scored.qualities)
+    for question, accepted in asked.items():
+        kept = np.isin(qualities, (*accepted, "reject"))
+        yield question, kept, qualities[kept] != "reject"
+
+
+def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:
+    """One pair of thresholds for all sets together.
+
+    ``usable`` refuses as many rejects and outliers as it can, the mean of the sets, while each set keeps nearly all
+    of its good photographs; ``good`` parts good from the rest by balanced accuracy, where a set knows a middle class.
+
+    Args:
+        sets: at least one, each with rejects, and with good or usable photographs.
+    """
+    kept = [s.of("good") if len(s.of("good")) else s.of("usable") for s in sets]
+    refused = [s.of("reject", "outlier") for s in sets]
+    most = min(float(np.quantile(high, 1 - _KEEP, method="lower")) for high in kept)
+    usable = _best_cut(kept, refused, 0.0, most)
+    graded = [s for s in sets if len(s.of("usable")) and len(s.of("good"))]
+    if graded:
+        good = _best_cut([s.of("good") for s in graded], [s.of("usable", "reject") for s in graded], usable, 1.0)
+    else:
+        good = usable + (1 - usable) / 3
+    return Thresholds(fundus=min(_FUNDUS, usable), usable=usable, good=good)
+
+
+def _best_cut(above: Sequence[Scores], below: Sequence[Scores], low: float, high: float) -> float:
+    """The threshold in [low, high] with the best balanced accuracy, mean over the sets; the middle of equal ones."""
+    cuts = np.linspace(low, high, max(2, round((high - low) * 1000)))
+    gains = np.zeros(len(cuts))
+    for a, b in zip(above, below, strict=True):
+        gains += (a[None, :] >= cuts[:, None]).mean(axis=1) + (b[None, :] < cuts[:, None]).mean(axis=1)
+    best = np.flatnonzero(gains >= gains.max() - 1e-12)
+    # Equal cuts further up, parted from the first run by worse ones, do not count.
+    run = best[: int(np.argmax(np.diff(best, append=best[-1] + 2) > 1)) + 1]
+    return float(cuts[run].mean())

@@ -1,0 +1,1 @@
+"""The foundation model as one graph, float16 and INT8."""

@@ -1,0 +1,1 @@
+"""The `.efiqa` file, read as a stranger's."""

@@ -1,0 +1,142 @@
+"""The .efiqa bundle: a zip, stored, of a manifest and the network. Nothing in it is unpickled or run."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.bundle.archive import ARCHIVE_ERRORS, find_member, open_archive, read_archive, read_member
+from edge.bundle.manifest import (
+    LANDMARKS,
+    MAPS,
+    SCHEMA,
+    Golden,
+    Manifest,
+    MapName,
+    Precision,
+    Region,
+    Thresholds,
+    read_manifest,
+    write_manifest,
+)
+from edge.bundle.network.shapes import check_network
+from edge.errors import EdgeError, brief
+from edge.files.output import write_output
+
+__all__ = [
+    "LANDMARKS",
+    "MANIFEST",
+    "MAPS",
+    "ONNX",
+    "SCHEMA",
+    "Bundle",
+    "Golden",
+    "Manifest",
+    "MapName",
+    "Precision",
+    "Region",
+    "Thresholds",
+    "default_model",
+    "read_bundle",
+    "write_bundle",
+]
+
+MANIFEST = "manifest.yaml"
+ONNX = "model.onnx"
+_LARGEST_MANIFEST = 64 << 10  # bytes; ours have 2 KiB, and YAML is slow to read
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # one date for all members: the same content makes the same file
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked bundle in memory.
+
+    Attributes:
+        path: where it was read from.
+        manifest: see ``Manifest``.
+        onnx: bytes of ``model.onnx``.
+        sha256: of the whole file, hexadecimal; names the bundle in sidecars and caches.
+    """
+
+    path: Path
+    manifest: Manifest
+    onnx: bytes
+    sha256: str
+
+
+def default_model() -> Path:
+    """The bundle that ships with the package."""
+    return Path(__file__).parent / "models" / "default.efiqa"
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read and check a bundle: structure, schema, every field of the manifest, hash and rules of the network.
+
+    Args:
+        path: a ``.efiqa`` file.
+
+    Raises:
+        EdgeError: the file cannot be read, is not a bundle, is damaged, or was made by a newer or older version.
+
+    Example:
+        >>> read_bundle(default_model()).manifest.name  # doctest: +SKIP
+        'default'
+    """
+    return _unpack(path, read_archive(path))
+
+
+def write_bundle(path: Path, manifest: Manifest, onnx: bytes) -> Bundle:
+    """Write a bundle; the file is there whole or not at all, and the same content makes the same bytes.
+
+    Args:
+        path: a ``.efiqa`` file in a folder that exists.
+        manifest: its ``members`` are filled in here.
+        onnx: the network.
+
+    Returns:
+        The bundle as ``read_bundle`` will read it.
+
+    Raises:
+        EdgeError: the manifest is not one that can be read back, or the file cannot be written.
+    """
+    members = {ONNX: hashlib.sha256(onnx).hexdigest()}
+    text = write_manifest(dataclasses.replace(manifest, members=members))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in ((MANIFEST, text), (ONNX, onnx)):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system = 3  # Unix, also where Windows writes it
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, data)
+    bundle = _unpack(path, packed.getvalue())
+    try:
+        write_output(path, packed.getvalue())
+    except OSError as error:
+        raise EdgeError(
+            f"{path} cannot be written ({error.strerror or error}): check the folder and its free space"
+        ) from error
+    return bundle
+
+
+def _unpack(path: Path, data: bytes) -> Bundle:
+    try:
+        with open_archive(data) as archive:
+            manifest = read_manifest(read_member(archive, MANIFEST, _LARGEST_MANIFEST))
+            for name in (ONNX, *manifest.members):
+                find_member(archive, name)
+            onnx = read_member(archive, ONNX, len(data))
+    except EdgeError as error:
+        raise EdgeError(f"{path} cannot be used: {error}") from error
+    except ARCHIVE_ERRORS as error:
+        raise EdgeError(f"{path} is damaged or cut off ({brief(error)}): copy or download it again") from error
+    if hashlib.sha256(onnx).hexdigest() != manifest.members.get(ONNX):
+        raise EdgeError(f"{path} is damaged: {ONNX} does not have the hash in its manifest; copy or download it again")
+    try:
+        check_network(onnx)
+    except EdgeError as error:
+        raise EdgeError(f"{path} cannot be used: {error}; make the bundle again with edge-calibrate") from error
+    return Bundle(path, manifest, onnx, hashlib.sha256(data).hexdigest())

@@ -1,0 +1,1 @@
+"""Cameras at this machine."""

@@ -1,0 +1,1 @@
+"""Video files and network streams, past what is broken in them."""

@@ -1,0 +1,167 @@
+"""Which frames of a video are whole: a decoder paints over what it misses, and tells of it in ways that differ.
+
+JPEG is decoded by a library that makes a warning an error. FFmpeg's decoders of H.264 and its elders mark each frame
+that they painted over, and write to their log what they miss: a frame that went missing as a whole shows only there.
+That of HEVC marks none, but refuses packets with an error where it is told to. What is predicted from a damaged frame
+is damaged too, until a key frame begins anew. VP8 and VP9 have no means to notice anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.camera.local.jpeg import whole_jpeg
+from edge.camera.recording.ffmpeg_log import ffmpeg_says
+from edge.camera.shape import check_size, with_square_pixels
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.packet import Packet
+
+Picture = Callable[[], "NDArray[np.uint8] | None"]  # makes the picture of a frame; None where that is damaged
+# What libavcodec writes to its log when it decodes a packet that is damaged, or before which one is missing. Of a frame
+# that is marked we would hear only when it is shown, and those predicted from it may be shown before.
+_REORDERED = 64  # packets; no decoder holds more of them back
+_FAULTS = ("frame num gap", "missing reference", "reference picture missing", "error while decoding", "concealing")
+
+
+class WholeFrames:
+    """From the packets of one video stream to its frames, and which of them are damaged."""
+
+    def __init__(self, av: Any, name: str, stream: Any) -> None:
+        """Prepare a decoder on one thread: the other core belongs to inference, and each thread holds pictures.
+
+        Args:
+            av: the module.
+            name: of the source, for errors.
+            stream: what the packets will be of.
+        """
+        self._av, self._name, self._stream = av, name, stream
+        av.logging.set_skip_repeated(False)  # else the second of two faults alike would not be heard of
+        self._codec = stream.codec_context
+        self._codec.thread_count = 1
+        if self._codec.name in ("hevc", "mjpeg"):  # that of JPEG for what is not one JPEG a packet
+            self._codec.options = {"err_detect": "explode"}
+        self._strict: bool | None = None if self._codec.name == "mjpeg" else False  # None: not known yet
+        self._rotation = 0
+        self._spoilt = False
+        self._spoilt_by = -1  # the newest packet that was
+        self._taken = self._given = 0  # packets, pictures
+        self._shown_less = 0  # packets of which no picture was made, as far as nothing was damaged
+        # Numbers of the newest packets, by when they are shown: a file that was put together of several begins anew.
+        self._numbers: deque[tuple[int | None, int]] = deque(maxlen=_REORDERED)
+
+    def take(self, packet: Packet[Any]) -> list[Picture]:
+        """The frames that come out with one packet, oldest first."""
+        if not packet.size:  # to a decoder the end of everything; to us a frame that is missing
+            return self.miss(1)
+        self._numbers.append((packet.pts, self._taken))
+        self._taken += 1
+        found = self._found(packet)
+        self._given += len(found)
+        return found
+
+    def _found(self, packet: Packet[Any]) -> list[Picture]:
+        if self._strict is None:
+            self._strict = self._is_one_jpeg(packet)
+            if self._strict is None:
+                return [damaged]
+        if self._strict:
+            return [functools.partial(self._jpeg, bytes(packet), packet.is_corrupt)]
+        frames, fault = self._decode(packet)
+        if fault:
+            self._spoil(self._taken - 1)
+        found = self._judged(frames)
+        return [*found, damaged] if fault and not frames else found
+
+    def miss(self, frames: int) -> list[Picture]:
+        """Frames that never came: what is predicted from them is damaged too."""
+        if frames:
+            self._spoilt = True
+        self._taken, self._given = self._taken + frames, self._given + frames
+        return [damaged] * frames
+
+    def rest(self) -> list[Picture]:
+        """The frames that the decoder still holds, after the last packet."""
+        found = [] if self._strict else self._judged(self._decode(None)[0])
+        self._given += len(found)
+        swallowed = self._taken - self._given - self._shown_less if self._spoilt else 0
+        return found + [damaged] * swallowed
+
+    def _decode(self, packet: Packet[Any] | None) -> tuple[list[VideoFrame], bool]:
+        """Frames, and whether something was lost before or in this packet."""
+        try:
+            with ffmpeg_says(self._av, self._av.logging.DEBUG) as said:
+                frames = self._codec.decode(packet)
+        except EOFError:
+            return [], False
+        except self._av.error.FFmpegError:
+            return [], True
+        lost = packet is not None and packet.is_corrupt
+        return frames, lost or any(fault in line.lower() for _, _, line in said for fault in _FAULTS)
+
+    def _judged(self, frames: list[VideoFrame]) -> list[Picture]:
+        found: list[Picture] = []
+        for frame in frames:
+            number = self._number(frame)
+            if frame.is_corrupt:
+                self._spoil(number)
+            elif frame.key_frame and number > self._spoilt_by:
+                found += self._swallowed(number, self._given + len(found))
+                self._spoilt = False
+            found.append(damaged if self._spoilt else functools.partial(self._picture, frame))
+        return found
+
+    def _number(self, frame: VideoFrame) -> int:
+        """Of the packet that a frame came in, as well as can be told."""
+        at = frame.pts if frame.pts is not None else frame.dts
+        return next((number for pts, number in reversed(self._numbers) if pts == at), self._taken - 1)
+
+    def _swallowed(self, number: int, given: int) -> list[Picture]:
+        """At a key frame: what a decoder that lost its way has kept to itself before it."""
+        less = number - given
+        if self._spoilt:
+            return [damaged] * (less - self._shown_less)
+        self._shown_less = max(0, less)
+        return []
+
+    def _spoil(self, number: int) -> None:
+        self._spoilt = True
+        self._spoilt_by = max(self._spoilt_by, number)
+
+    def _is_one_jpeg(self, packet: Packet[Any]) -> bool | None:
+        """Whether packets can be decoded strictly: two fields in one packet are beyond a decoder of JPEG.
+
+        None where this one is damaged: the next one will tell.
+        """
+        frames, _ = self._decode(packet)
+        image = whole_jpeg(self._name, bytes(packet))
+        if frames:
+            self._rotation = frames[0].rotation
+        elif image is None:
+            return None
+        return image is None or not frames or image.shape[:2] == (frames[0].height, frames[0].width)
+
+    def _jpeg(self, data: bytes, cut_short: bool) -> NDArray[np.uint8] | None:
+        image = None if cut_short else whole_jpeg(self._name, data)
+        return None if image is None else self._upright(image, self._rotation)
+
+    def _picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        check_size(self._name, frame.width, frame.height)
+        return self._upright(np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8), frame.rotation)
+
+    def _upright(self, image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
+        aspect = self._stream.sample_aspect_ratio
+        image = with_square_pixels(self._name, image, float(aspect) if aspect else 1.0)
+        quarters = round(rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
+
+
+def damaged() -> None:
+    """The picture of a frame that must not be shown."""

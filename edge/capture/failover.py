@@ -1,0 +1,119 @@
+"""A model that survives its engine: one that fails in mid-stream is started anew, or another one takes over."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.bundle.bundle import Bundle, default_model, read_bundle
+from edge.engines.choose import open_engine
+from edge.engines.protocol import Engine
+from edge.errors import EngineError, first_line
+from edge.field.known import FieldOfView, field_setting
+from edge.model import QualityModel
+
+_FALLBACK = "openvino"  # needs neither a GPU nor its driver
+Done = TypeVar("Done")
+
+
+class LastingModel(QualityModel):
+    """Like ``QualityModel``, for a stream: a frame on which the engine fails is graded by a fresh one.
+
+    Attributes:
+        restarts: how often an engine was started anew.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        reopen: Callable[[str], Engine],
+        tell: Callable[[str], None],
+        field: FieldOfView | None = None,
+    ) -> None:
+        """Take over an engine.
+
+        Args:
+            bundle: the model.
+            engine: what to begin with.
+            reopen: opens an engine by its name.
+            tell: told one sentence per restart.
+            field: where the field of view is; None for what the bundle says.
+        """
+        super().__init__(bundle, engine, field)
+        self.restarts = 0
+        self.warn = tell
+        self._reopen, self._tell = reopen, tell
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | None,
+        engine: str,
+        threads: int | None,
+        tell: Callable[[str], None],
+        field: str | None = None,
+    ) -> LastingModel:
+        """Open a bundle; see ``QualityModel.load``. Where nobody says where the field is, the session learns it.
+
+        Raises:
+            EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
+        """
+        bundle = read_bundle(path if path is not None else default_model())
+        theirs = bundle.manifest.field
+        where = field_setting(field or ("learn" if theirs == "frame" else theirs))
+
+        def reopen(name: str) -> Engine:
+            return open_engine(bundle, name, threads)
+
+        return cls(bundle, reopen(engine), reopen, tell, where)
+
+    def assess(self, frame: NDArray[np.uint8]) -> Assessment:
+        """Grade one frame, if need be by a fresh engine.
+
+        Raises:
+            InputError: the frame is not uint8 (H, W, 3).
+            EngineError: neither the engine started anew nor the one for the CPU can grade it.
+            EdgeError: the frame could not be graded, by whatever engine.
+        """
+        return self._outliving(lambda: super(LastingModel, self).assess(frame), "in mid-stream")
+
+    def warm_up(self) -> None:
+        """Infer once, if need be on a fresh engine.
+
+        Raises:
+            EngineError: neither the engine started anew nor the one for the CPU can.
+        """
+        self._outliving(super().warm_up, "at its first inference")
+
+    def _outliving(self, work: Callable[[], Done], when: str) -> Done:
+        """Do work that needs the engine; where that fails, by a fresh one."""
+        try:
+            return work()
+        except EngineError as error:
+            if self._closed:
+                raise
+            failure = error
+        for name in dict.fromkeys((self.engine.name, _FALLBACK)):
+            self._tell(f"the engine {self.engine.name} failed {when}; {name} is started: {failure}")
+            try:
+                self._replace(name)
+                return work()
+            except EngineError as error:
+                failure = error
+        raise failure
+
+    def _replace(self, name: str) -> None:
+        with contextlib.suppress(Exception):  # a broken engine may not even close
+            self.engine.close()
+        try:
+            self.engine = self._reopen(name)
+        except Exception as error:
+            raise EngineError(first_line(error)) from error
+        self.restarts += 1

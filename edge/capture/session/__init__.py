@@ -1,0 +1,1 @@
+"""One capture session and what it keeps."""

@@ -1,0 +1,116 @@
+"""Which frames of a session are kept, and as what: the captured ones, or else the best one, also as DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge.capture.archive.dicom import Study, dicom_bytes
+from edge.capture.archive.stow import HandOver
+from edge.capture.archive.waiting import mark_of
+from edge.capture.loop import Graded
+from edge.capture.session.storage import BestFrame, save_frame, stem_of, write_set
+
+
+class Keeper:
+    """Writes frames into a folder. Belongs to the writer's thread; what fails may be tried again.
+
+    Attributes:
+        captured: the pictures of captured frames, in the order they were saved.
+        best: the best frame on disk; None once something was captured.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        describe: Callable[[Graded], dict[str, Any]],
+        study: Study | None,
+        hand_over: HandOver | None,
+        keep_dicom: int = 1,
+    ) -> None:
+        """Set up; see ``Session``.
+
+        Args:
+            folder: where everything lies.
+            describe: makes the sidecar of a frame.
+            study: makes DICOM files of captured frames; where there was none, of the best one at the end.
+            hand_over: takes these files.
+            keep_dicom: how many of one capture, the best ones first.
+        """
+        self._folder, self._describe = folder, describe
+        self._study, self._hand_over, self._keep_dicom = study, hand_over, keep_dicom
+        self._images: set[str] = set()  # stems that lie there as DICOM
+        self._frame = BestFrame(folder)
+        self.captured: list[Path] = []
+        self.best: Graded | None = None
+
+    def capture(self, graded: Graded, told: dict[str, Any]) -> Path:
+        """Keep a captured frame; one that is kept already, as when a hand asks twice in a moment, stays as it is.
+
+        Args:
+            graded: the frame.
+            told: of the capture, for the sidecar.
+
+        Returns:
+            Where its picture is.
+
+        Raises:
+            OSError: it could not be written; then nothing new is left of it.
+        """
+        picture = self._folder / f"{stem_of(graded)}.png"
+        sidecar = {**self._describe(graded), "capture": told}
+        wanted = told["rank"] <= self._keep_dicom and stem_of(graded) not in self._images
+        dicom = self._dicom(graded, sidecar) if wanted else {}
+        if picture not in self.captured:
+            save_frame(self._folder, graded, sidecar, dicom)
+            self.captured.append(picture)
+        elif dicom:  # it was a runner-up before
+            write_set(self._folder, dicom)
+        self._give(graded, dicom)
+        return picture
+
+    def keep_best(self, best: Graded) -> None:
+        """Keep a frame instead of the best one so far.
+
+        Raises:
+            OSError: it could not be written; the old one is still there.
+        """
+        self._frame.save(best, self._describe(best))
+        self.best = best
+
+    def give_best_up(self) -> None:
+        """From now on the captured frames are what is kept.
+
+        Raises:
+            OSError: the best frame so far could not be removed.
+        """
+        self._frame.give_up(keeping={path.stem for path in self.captured})
+        self.best = None
+
+    def finish(self) -> None:
+        """The best frame as DICOM, where nothing was captured.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if self.best is None:
+            return
+        dicom = self._dicom(self.best, self._describe(self.best))
+        write_set(self._folder, dicom)
+        self._give(self.best, dicom)
+
+    def _dicom(self, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
+        """The DICOM file of a frame, and before it the mark that it is to be handed over."""
+        if self._study is None:
+            return {}
+        file = self._folder / f"{stem_of(graded)}.dcm"
+        mark = {} if self._hand_over is None else {mark_of(file).name: b""}
+        return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, len(self._images) + 1)}
+
+    def _give(self, graded: Graded, dicom: dict[str, bytes]) -> None:
+        if not dicom:
+            return
+        self._images.add(stem_of(graded))
+        if self._hand_over is not None:
+            self._hand_over.take(self._folder / f"{stem_of(graded)}.dcm")

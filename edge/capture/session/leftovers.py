@@ -1,0 +1,168 @@
+"""What a killed session left half done: found at the next start with the same ``--out``, and finished or removed.
+
+A session holds a lock on ``.recording`` in its folder until it has ended. A folder with that file and nobody's lock on
+it is one of a session that was killed; any other is left alone, and so is every file that no session writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.camera.recording.stream import load_av
+from edge.capture.archive.waiting import mark_of
+from edge.capture.session.storage import LINES, VIDEO
+
+_MARK = ".recording"
+_PART = f".{Path(VIDEO).stem}.part{Path(VIDEO).suffix}"
+_KINDS = ("png", "map.png", "overlay.jpg", "dcm")
+_PIECE = re.compile(rf"(frame-[0-9]{{6,}})\.({'|'.join(map(re.escape, _KINDS))})")
+# Of a frame's files, of their marks for the archive, and of the mark of the session itself.
+_TEMPORARY = re.compile(r"\.(\.?frame-[0-9]{6,}\.[a-z.]+|recording)\.[0-9a-f]{8}\.tmp")
+
+
+class Recording:
+    """The sign that a session is at work in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _MARK
+        self._lock: int | None = None
+        with contextlib.suppress(OSError, ImportError):
+            self._take()
+
+    def _take(self) -> None:
+        """Under another name until it is locked: what has its name and no lock is of a dead session."""
+        import fcntl
+
+        temporary = self._path.with_name(f"{_MARK}.{os.urandom(4).hex()}.tmp")
+        lock = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(lock, f"edge-capture, process {os.getpid()}\n".encode())
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.replace(self._path)
+        except OSError:
+            os.close(lock)
+            temporary.unlink(missing_ok=True)
+            raise
+        self._lock = lock
+
+    def end(self) -> None:
+        """Everything is written."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+
+def mend(wanted: Path) -> str:
+    """Finish or remove what killed sessions with this ``--out`` left.
+
+    Returns:
+        One sentence that says so; empty where there was nothing.
+    """
+    folders, films, removed = [], 0, 0
+    for folder in _sessions(wanted):
+        with _dead(folder) as dead:
+            if not dead:
+                continue
+            try:
+                film, pieces = _finish_film(folder), _remove_pieces(folder)
+                _cut_lines(folder / LINES)
+                (folder / _MARK).unlink(missing_ok=True)
+            except OSError:  # a full or read-only disk: the next start tries again
+                continue
+            folders.append(folder)
+            films, removed = films + film, removed + pieces
+    if not folders:
+        return ""
+    who = f"the session in {folders[0]} was" if len(folders) == 1 else f"{len(folders)} sessions in {wanted} were"
+    done = ["its film is finished" if len(folders) == 1 else f"{films} films are finished"] * bool(films)
+    done += [f"{removed} half-written file{'s are' if removed > 1 else ' is'} removed"] * bool(removed)
+    return f"{who} killed: {', '.join(done) or 'nothing of it is half-written'}; what was kept before is whole."
+
+
+def _sessions(wanted: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return [
+            folder
+            for folder in (wanted, *sorted(wanted.glob("session-*")))
+            if (folder / _MARK).is_file() and not folder.is_symlink()
+        ]
+    return []
+
+
+@contextlib.contextmanager
+def _dead(folder: Path) -> Iterator[bool]:
+    """Whether the session of a folder is dead and the folder ours to mend; nobody else mends it meanwhile."""
+    try:
+        import fcntl
+
+        lock = os.open(folder / _MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (ImportError, OSError):
+        yield False
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield os.path.samestat(os.fstat(lock), (folder / _MARK).lstat())  # not mended by another one just now
+    except OSError:  # it lives, or nobody can tell
+        yield False
+    finally:
+        os.close(lock)
+
+
+def _finish_film(folder: Path) -> bool:
+    """A film plays up to its last second as it lies there; False where there is none, or none to see."""
+    part = folder / _PART
+    if not part.is_file() or part.is_symlink():
+        return False
+    if not (folder / VIDEO).exists() and _shows_something(part):
+        part.replace(folder / VIDEO)
+        return True
+    part.unlink()
+    return False
+
+
+def _shows_something(film: Path) -> bool:
+    try:
+        with load_av().open(str(film)) as container:
+            return next(container.decode(video=0), None) is not None
+    except Exception:  # a head without a picture, or half a head
+        return False
+
+
+def _remove_pieces(folder: Path) -> int:
+    """Remove files under their temporary names, and of sets those that lack the sidecar, which comes last.
+
+    A DICOM file that waits for the archive is whole, and stays: the hand-over has it in its care.
+    """
+    removed = 0
+    for path in sorted(folder.iterdir()):
+        piece = _PIECE.fullmatch(path.name)
+        half = piece is not None and not (folder / f"{piece[1]}.json").exists() and not mark_of(path).exists()
+        if (half or _TEMPORARY.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
+            path.unlink()
+            removed += 1
+    return removed
+
+
+def _cut_lines(path: Path) -> None:
+    """Cut off the line in which the writer was killed."""
+    if not path.is_file() or path.is_symlink():
+        return
+    with path.open("rb+") as file:
+        at = size = file.seek(0, os.SEEK_END)
+        while at > 0:
+            begin = max(0, at - 65536)
+            file.seek(begin)
+            end = file.read(at - begin).rfind(b"\n")
+            if end >= 0:
+                at = begin + end + 1
+                break
+            at = begin
+        if at < size:
+            file.truncate(at)
+            os.fsync(file.fileno())

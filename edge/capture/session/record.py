@@ -1,0 +1,101 @@
+"""What is written of one graded frame, and which frame is worth keeping."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from typing import Any
+
+import cv2
+import numpy as np
+
+import edge
+from edge.capture.loop import Graded
+from edge.frame.prepare import cut, frame_step_name
+from edge.model import QualityModel
+
+
+def line_of(graded: Graded) -> str:
+    """What ``session.jsonl`` and ``--json`` say of one frame: a JSON object on one line."""
+    assessment = graded.assessment
+    return json.dumps(
+        {
+            "index": graded.frame.index,
+            "t": round(graded.t, 4),
+            "score": round(assessment.score, 4),
+            "verdict": assessment.verdict,
+            "coverage": round(assessment.coverage, 4),
+            "hint": _hint_of(graded),
+            "timings": {name: round(ms, 3) for name, ms in dataclasses.asdict(assessment.timings).items()},
+            "latency_ms": round(graded.latency_ms, 3),
+        }
+    )
+
+
+def _hint_of(graded: Graded) -> dict[str, Any] | None:
+    return None if graded.hint is None else dataclasses.asdict(graded.hint)
+
+
+def better(new: Graded, kept: Graded | None) -> bool:
+    """Whether to keep ``new``: a retina with the higher score; of equals (to 4 digits) the sharper, then the later."""
+    if new.assessment.verdict == "no_fundus":
+        return False
+    if kept is None:
+        return True
+    scores = round(new.assessment.score, 4), round(kept.assessment.score, 4)
+    return scores[0] > scores[1] or (scores[0] == scores[1] and _sharpness(new) >= _sharpness(kept))
+
+
+def _sharpness(graded: Graded) -> float:
+    """Variance of the Laplacian of the green channel over the crop, in squared grey values."""
+    if graded.assessment.crop is None:
+        return 0.0
+    green = cut(graded.frame.image, graded.assessment.crop, 512)[:, :, 1]
+    return float(cv2.Laplacian(green, cv2.CV_32F).var())
+
+
+def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, Any]:
+    """What ``STEM.json`` says: everything that it takes to come to the same verdict again.
+
+    Args:
+        graded: the frame.
+        model: what graded it.
+        source: what the user called the source.
+    """
+    assessment, manifest = graded.assessment, model.manifest
+    taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)
+    height, width = graded.frame.image.shape[:2]
+    return {
+        "software": {
+            "efiqa-edge": edge.__version__,
+            "opencv": cv2.__version__,
+            "numpy": np.__version__,
+            "frame_step": frame_step_name(),
+        },
+        "source": source,
+        "frame": {
+            "index": graded.frame.index,
+            "t": round(graded.t, 4),
+            "taken": taken.isoformat(timespec="milliseconds"),
+            "monotonic": round(graded.frame.timestamp, 4),
+            "width": width,
+            "height": height,
+        },
+        "model": {
+            "name": manifest.name,
+            "sha256": model.bundle.sha256,
+            "precision": manifest.precision,
+            "thresholds": dataclasses.asdict(manifest.thresholds),
+            "pooling": dict(manifest.pooling),
+        },
+        "engine": model.engine.describe(),
+        "score": assessment.score,
+        "verdict": assessment.verdict,
+        "coverage": assessment.coverage,
+        "field": str(model.field),
+        "hint": _hint_of(graded),
+        "crop": None if assessment.crop is None else dataclasses.asdict(assessment.crop),
+        "timings": dataclasses.asdict(assessment.timings),
+        "latency_ms": round(graded.latency_ms, 3),
+    }

@@ -1,0 +1,250 @@
+"""The thread that writes a session to disk while frames are graded."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from edge.capture.archive.dicom import Study
+from edge.capture.archive.stow import HandOver
+from edge.capture.background import give_way
+from edge.capture.loop import Graded
+from edge.capture.session.frame_store import Keeper
+from edge.capture.session.leftovers import Recording, mend
+from edge.capture.session.lines import WaitingLines
+from edge.capture.session.overlay_video import Film
+from edge.capture.session.record import line_of, sidecar_of
+from edge.capture.session.storage import LINES, VIDEO, claim_folder, is_full
+from edge.capture.session.troubles import DiskGauge, Troubles
+from edge.errors import EdgeError, first_line
+from edge.model import QualityModel
+
+_SAVE_EVERY_S = 1.0  # what a kill can lose
+_MOST_CAPTURES = 12  # captured frames that wait while the disk is slow or full; each is a full frame in memory
+
+
+class Session:
+    """A folder that fills while frames are graded: lines, the best frame, the overlay video.
+
+    Attributes:
+        folder: where everything lies; see ``edge.capture.session.storage``.
+        files: what lies in the folder, after ``close``.
+    """
+
+    def __init__(
+        self,
+        wanted: Path,
+        model: QualityModel,
+        source: str,
+        fps: float,
+        *,
+        video: bool,
+        wait: bool,
+        report: Callable[[str], None],
+        tell: Callable[[str], None] = lambda sentence: None,
+        on_saved: Callable[[Path, Graded], None] = lambda picture, graded: None,
+        study: Study | None = None,
+        hand_over: HandOver | None = None,
+        keep_dicom: int = 1,
+    ) -> None:
+        """Claim a folder and start writing.
+
+        Args:
+            wanted: the folder asked for.
+            model: told of in the sidecar.
+            source: what the user called it.
+            fps: of the source; 0.0 where it is not known.
+            video: whether to make the overlay video.
+            wait: make the caller wait rather than leave a frame out of the video.
+            report: told one sentence, once, per kind of trouble.
+            tell: told one sentence when the disk runs low, from the writer's thread.
+            on_saved: told each captured frame, and where its picture is, once all its files are safe on disk, from the
+                writer's thread.
+            study: makes a DICOM file of each captured frame; where there was none, of the best one at the end.
+            hand_over: takes these files.
+            keep_dicom: how many DICOM files of one capture, the best frames first.
+
+        Raises:
+            EdgeError: the folder cannot be made.
+        """
+        mended = mend(wanted)
+        if mended:
+            tell(mended)
+        self.folder = claim_folder(wanted)
+        self._recording = Recording(self.folder)
+        self.files: list[Path] = []
+        self._on_saved, self._wait = on_saved, wait
+        self._troubles = Troubles(self.folder, report)
+        self._gauge = DiskGauge(self.folder, tell)
+        self._keeper = Keeper(
+            self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over, keep_dicom
+        )
+        self._lines = WaitingLines(self.folder / LINES)
+        self._film = Film(self.folder / VIDEO, fps, self._troubles.tell) if video else None
+        self._changed = threading.Condition()
+        self._best: Graded | None = None
+        self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank
+        self._shots = self._refused = 0
+        self._waited = 0  # how many of them the disk has refused,
+        self._refusal: Exception | None = None  # and why
+        self._closing = False
+        self._writer = threading.Thread(target=self._work, name="session", daemon=True)
+        self._writer.start()
+
+    @property
+    def saved(self) -> Graded | None:
+        """The best frame on disk: at most a second behind the best so far; no longer after ``close``.
+
+        None once something was captured.
+        """
+        return self._keeper.best
+
+    @property
+    def captured(self) -> list[Path]:
+        """Pictures of the frames that ``capture`` was given and that are on disk, in the order they were saved."""
+        return self._keeper.captured
+
+    @property
+    def lost(self) -> int:
+        """Captures, runners-up included, that were refused, or after ``close`` those still not whole on disk."""
+        waiting = {told["shot"] for _, told in self._captures} if self._closing else set()
+        return self._refused + len(waiting)
+
+    @property
+    def undrawn(self) -> int:
+        """Graded frames left out of the video, because drawing was late."""
+        return self._film.undrawn if self._film is not None else 0
+
+    def keep(self, graded: Graded, best: Graded | None) -> None:
+        """Take a graded frame; when drawing is late it is not in the video, but its line and the best frame are kept.
+
+        Args:
+            graded: the frame.
+            best: the best frame so far, this one included.
+        """
+        self._lines.add(line_of(graded))
+        with self._changed:
+            self._best = best
+            self._changed.notify_all()
+        if self._film is not None:
+            self._film.add(graded, wait=self._wait)
+
+    def capture(self, burst: Sequence[Graded], by: str = "hand", eye: int = 1) -> None:
+        """Keep what a trigger fired on, each frame as a set of its own; returns at once, the writer does the work.
+
+        From the first capture on the session keeps these, and the best frame of the session no longer.
+
+        Args:
+            burst: the best frame first, then its runner-ups.
+            by: what fired, for the sidecar: ``hand`` or ``auto``.
+            eye: of which eye of the session it is, counted from 1.
+
+        Raises:
+            EdgeError: the disk has taken nothing for so long that there is no room left to wait in.
+        """
+        with self._changed:
+            if len(self._captures) + len(burst) > _MOST_CAPTURES:
+                self._refused += 1
+                raise EdgeError(
+                    f"frame {burst[0].frame.index} is not kept: {len(self._captures)} captured frames still wait for "
+                    f"the disk of {self.folder}; free some space."
+                )
+            self._shots += 1
+            for rank, graded in enumerate(burst, 1):
+                told = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by, "eye": eye}
+                self._captures.append((graded, told))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Write what is still to be written and wait for it."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._writer.join()
+        self._lines.close()
+        self._troubles.went_well(self._list)
+        self._recording.end()
+        self._troubles.tell_lost(self.lost, self._refusal)
+
+    def _list(self) -> None:
+        self.files = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".") and p.is_file())
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        """The writer's thread."""
+        give_way()
+        due = 0.0
+        ending = False
+        while not ending:
+            with self._changed:
+                left = max(0.0, due - time.monotonic())
+                self._changed.wait_for(lambda: self._new_captures() or self._closing, timeout=left)
+                ending = self._closing
+            # A captured frame comes before everything else: it is what the session is for.
+            if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
+                refusal = self._kept(self._save_captures, self._make_room)
+                self._waited = 0 if refusal is None else len(self._captures)
+                self._refusal = refusal or self._refusal
+            if ending or time.monotonic() >= due:
+                self._kept(self._lines.save)
+                self._kept(self._save_best)
+                self._troubles.went_well(self._gauge.look)
+                due = time.monotonic() + _SAVE_EVERY_S
+        if not self._shots:
+            self._troubles.went_well(self._keeper.finish)
+        if self._film is not None:
+            self._film.close()
+
+    def _new_captures(self) -> bool:
+        """True where a captured frame waits that the disk has not refused yet."""
+        return len(self._captures) > self._waited
+
+    def _save_captures(self) -> None:
+        """Save what waits, oldest first; what cannot be saved stays and is tried again a second later."""
+        while self._captures:
+            graded, told = self._captures[0]
+            picture = self._keeper.capture(graded, told)
+            with self._changed:
+                self._captures.popleft()
+            self._tell_saved(picture, graded)
+        self._keeper.give_best_up()
+
+    def _tell_saved(self, picture: Path, graded: Graded) -> None:
+        """The frame is safe whatever becomes of this: a reader of our lines may have gone."""
+        try:
+            self._on_saved(picture, graded)
+        except Exception as error:
+            self._troubles.tell_once(f"{picture} is saved, but could not be told of ({first_line(error)}).")
+
+    def _kept(self, step: Callable[[], None], make_room: Callable[[], bool] = lambda: False) -> Exception | None:
+        """Write what the session is for, or return what is wrong; on a full disk the film, then others make room."""
+        trouble = self._troubles.of(step)
+        for give_up in (self._give_film_up, make_room):
+            if trouble is not None and is_full(trouble) and give_up():
+                trouble = self._troubles.of(step)
+        return trouble
+
+    def _give_film_up(self) -> bool:
+        return self._film is not None and self._film.discard()
+
+    def _make_room(self) -> bool:
+        """The best frame gives way to captures; False where there is none, and that made no room."""
+        return self._keeper.best is not None and self._troubles.went_well(self._keeper.give_best_up)
+
+    def _save_best(self) -> None:
+        best = self._best
+        nothing_else = not self._shots or (self._closing and not self.captured)
+        if best is not None and best is not self._keeper.best and nothing_else:
+            self._keeper.keep_best(best)

@@ -1,0 +1,1 @@
+"""What commands share: errors, exit codes, signals, printing."""

@@ -1,0 +1,121 @@
+"""What edge-capture says while it runs: on the console, as lines of JSON, and on the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from edge.assessment import Assessment
+from edge.capture.loop import Graded
+from edge.capture.session.record import line_of
+from edge.commands.console import cli
+from edge.commands.console.endings import unprinted
+from edge.commands.console.printing import Printing
+from edge.commands.console.words import Words
+from edge.preview.server import Preview
+
+
+class Teller:
+    """Tells everybody who listens; may be called from any thread.
+
+    Attributes:
+        preview: the page, once there is one.
+        troubles: whether something failed.
+        words: what people are told.
+    """
+
+    def __init__(self, json_lines: bool, alone: Callable[[], None] | None = None) -> None:
+        """Set up.
+
+        Args:
+            json_lines: whether to print lines of JSON.
+            alone: called, from another thread, once nobody reads these any more; None where the session then goes on.
+        """
+        self.preview: Preview | None = None
+        self.troubles = False
+        self.words = Words()
+        self._alone = alone
+        self._printing = Printing(self._unread) if json_lines else None
+        self._firsts: set[int] = set()  # the best frame of each capture, without its runners-up
+
+    @property
+    def unread(self) -> bool:
+        """Whether there were lines of JSON, and their reader has left."""
+        return self._printing is not None and self._printing.ended is not None
+
+    def report(self, sentence: str) -> None:
+        """Something failed, and the session goes on."""
+        self.troubles = True
+        self._say(f"error: {sentence}")
+        if self.preview is not None:
+            self.preview.tell(sentence)
+
+    def note(self, sentence: str) -> None:
+        """Something that the operator must know."""
+        self._say(f"note: {sentence}")
+        self._event("note", says=sentence)
+        if self.preview is not None:
+            self.preview.tell(sentence)
+
+    def graded(self, graded: Graded, best: bool = False) -> None:
+        """A frame; the best one so far is one that is kept."""
+        if self.preview is not None:
+            self.preview.publish(graded)
+        if self._printing is None:
+            return
+        if best:
+            self._printing.keep(line_of(graded))
+        else:
+            self._printing.live(graded.frame.index, line_of(graded))
+
+    def fired(self, best: Graded) -> None:
+        """A capture, of which this is the best frame; it is told of once it is safe on disk."""
+        self._firsts.add(best.frame.index)
+
+    def saved(self, picture: Path, graded: Graded) -> None:
+        """A captured frame is safe on disk."""
+        if self.preview is not None and graded.frame.index in self._firsts:
+            self.preview.captured(graded)
+        if self._printing is not None:
+            self._printing.kept(graded.frame.index, line_of(graded))
+            self._event("captured", file=str(picture), **_found(graded))
+
+    def close(self) -> None:
+        """Wait a moment for a reader who is late, and say what he missed."""
+        if self._printing is not None:
+            self._printing.close()
+            dropped = self._printing.dropped
+            if dropped and self._printing.ended is None:
+                lines = "1 line" if dropped == 1 else f"{dropped} lines"
+                kept = f", {self._printing.lost} of them of what was kept" if self._printing.lost else ""
+                self._say(f"note: {lines} of --json dropped{kept}: the reader was too slow; nothing else waited for it")
+        self.words.flush()
+
+    def _say(self, words: str) -> None:
+        self.words.post(lambda: cli.err.print(cli.one_line(words), markup=False))
+
+    def __enter__(self) -> Teller:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _event(self, kind: str, **said: object) -> None:
+        """What happens between frames, among the lines of ``--json``."""
+        if self._printing is not None:
+            self._printing.keep(json.dumps({"event": kind, **said}))
+
+    def _unread(self, error: OSError) -> None:
+        if not isinstance(error, BrokenPipeError):
+            self.report(f"{unprinted(error)}; the session {'goes on' if self._alone is None else 'ends'}.")
+        if self._alone is not None:
+            self._alone()
+
+
+def _found(graded: Graded) -> dict[str, object]:
+    assessment: Assessment = graded.assessment
+    return {"index": graded.frame.index, "score": round(assessment.score, 4), "verdict": assessment.verdict}

@@ -1,0 +1,1 @@
+"""TensorRT on a Jetson and TensorRT-RTX on a desktop."""

@@ -1,0 +1,62 @@
+"""The engine on a Jetson: TensorRT."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from edge.bundle.bundle import Bundle
+from edge.engines.cache import CURRENT, Key, cache_folder, engine_key
+from edge.engines.checks import UnavailableError, half_installed
+from edge.engines.tensorrt.builder import Ways
+from edge.engines.tensorrt.cuda import Gpu, open_gpu
+from edge.engines.tensorrt.runtime import TensorRtEngine, open_verified
+
+
+def open_tensorrt(bundle: Bundle, dla: int | None = None) -> TensorRtEngine:
+    """The engine of a bundle on this machine's GPU, from the cache or built now.
+
+    Args:
+        bundle: the model.
+        dla: number of a deep-learning accelerator, for what it can run; None for the GPU alone.
+
+    Raises:
+        UnavailableError: TensorRT, pycuda, the driver or a GPU is missing.
+        EdgeError: TensorRT cannot take the network, or there is no such accelerator.
+    """
+    trt, gpu = _import_tensorrt(), open_gpu()
+    ways = Ways(dla=dla, timing=_timings(trt, gpu))
+    return open_verified(trt, gpu, bundle, _key(trt, gpu, bundle, ways), ways)
+
+
+def tensorrt_key(bundle: Bundle, dla: int | None = None) -> Key:
+    """The key of a bundle's engine on this machine; raises UnavailableError as ``open_tensorrt``."""
+    return _key(_import_tensorrt(), open_gpu(), bundle, Ways(dla=dla))
+
+
+def _import_tensorrt() -> Any:
+    try:
+        import tensorrt
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"TensorRT is not installed ({error}): a Jetson has it from JetPack, so let the virtual environment see it "
+            "(--system-site-packages)"
+        ) from error
+    except Exception as error:  # bindings without libnvinfer, or for another Python, CUDA or numpy
+        raise half_installed("TensorRT", error) from error
+    if not hasattr(tensorrt, "Builder"):  # an empty folder of that name: what an uninstalled wheel leaves behind
+        raise UnavailableError("TensorRT is not installed whole (there is a folder of its name): install it again")
+    return tensorrt
+
+
+def _key(trt: Any, gpu: Gpu, bundle: Bundle, ways: Ways) -> Key:
+    return engine_key(
+        bundle, trt.__name__, trt.__version__, ways.options(), CURRENT, gpu.name, gpu.capability, gpu.driver
+    )
+
+
+def _timings(trt: Any, gpu: Gpu) -> Path:
+    """Where the builder's timings are kept: they hold for one version on one kind of GPU."""
+    kind = re.sub(r"[^\w.]+", "-", f"{trt.__name__}-{trt.__version__}-{gpu.name}-{gpu.driver}")
+    return cache_folder() / f"{kind}.timings"

@@ -1,0 +1,1 @@
+"""Where the retina is in a frame: the camera's field of view."""

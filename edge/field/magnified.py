@@ -1,0 +1,86 @@
+"""Whether a camera shows the same retina smaller than before, as after a zoom, and not a part of it, as in a shadow.
+
+The rim alone does not tell: a round shadow with a sharp edge looks like a smaller field. But a shadow leaves what is
+still seen as large as it was, and a lens does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.field.find import Crop
+
+_SIDE = 160  # pixels across the view that is compared
+_PARTS = (0.55, 0.38)  # of a field's diameter: the squares in its middle that are looked for, one whole when cut close
+_ABOUT = tuple(0.88 * 1.033**step for step in range(22))  # of what the rims say: too little where the frame cuts one
+_LEAST = 1.04  # by how much it must be smaller to be told
+_ALIKE, _SAME = 0.6, 0.4  # correlation from which it is the same retina, smaller or as large as it was
+_CLEARLY = 0.1  # by how much more it must be alike at another size than at the same
+
+Picture = NDArray[np.float32]
+Size = Literal["smaller", "same", "unknown"]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a frame showed of the retina: green, float32 (h, w), of the square ``crop`` of the frame."""
+
+    green: Picture
+    crop: Crop
+
+
+def view_of(frame: NDArray[np.uint8], crop: Crop) -> View:
+    """The view of a square of a frame, uint8 BGR (H, W, 3): a sample of its pixels, black beyond the frame."""
+    step = max(1, crop.side // (2 * _SIDE))
+    height, width = frame.shape[:2]
+    rows, columns = (np.arange(start, start + crop.side, step) for start in (crop.y, crop.x))
+    inside = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    green = np.zeros((len(rows), len(columns)), np.float32)
+    top, left = rows[inside[0]], columns[inside[1]]
+    if len(top) and len(left):
+        part = frame[top[0] : top[-1] + 1 : step, left[0] : left[-1] + 1 : step, 1]
+        green[np.ix_(*inside)] = part
+    return View(green, crop)
+
+
+def size_since(before: View, frame: NDArray[np.uint8], crop: Crop) -> Size:
+    """How large a frame shows, in the square ``crop`` of a smaller field, what was seen before in a larger one.
+
+    Returns:
+        ``smaller`` or ``same``; ``unknown`` where it is no part of what was seen before.
+    """
+    reference = _structure(before.green, _SIDE)
+    found = (_size_of(reference, before.crop, frame, crop, part) for part in _PARTS)
+    return next((size for size in found if size != "unknown"), "unknown")
+
+
+def _size_of(reference: Picture, before: Crop, frame: NDArray[np.uint8], crop: Crop, part: float) -> Size:
+    """The same, told by a part of the smaller field."""
+    margin = round(crop.side * (1 - part) / 2)
+    middle = view_of(frame, Crop(crop.x + margin, crop.y + margin, crop.side - 2 * margin))
+    side = middle.crop.side / before.side * _SIDE  # of the part, where it is as large as it was
+    rims = before.side / crop.side
+    sizes = [rims * about for about in _ABOUT if rims * about >= _LEAST and side * rims * about < 0.9 * _SIDE]
+    smaller = max((_likeness(reference, middle.green, side * size) for size in sizes), default=0.0)
+    same = _likeness(reference, middle.green, side)
+    if smaller >= max(_ALIKE, same + _CLEARLY):
+        return "smaller"
+    return "same" if same >= max(_SAME, smaller) else "unknown"
+
+
+def _likeness(reference: Picture, part: Picture, side: float) -> float:
+    """How much a part, drawn so large, is like the most similar place of a reference."""
+    drawn = _structure(part, max(8, round(side)))
+    return float(cv2.matchTemplate(reference, drawn, cv2.TM_CCOEFF_NORMED).max())
+
+
+def _structure(green: Picture, side: int) -> Picture:
+    """Vessels, disc and macula without the slow changes of light, at this size."""
+    small = cv2.resize(green, (side, side), interpolation=cv2.INTER_AREA if side < len(green) else cv2.INTER_LINEAR)
+    smooth = cv2.GaussianBlur(small, (0, 0), _SIDE / 32)
+    return np.asarray((small - smooth) / (smooth + 8), np.float32)

@@ -1,0 +1,112 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import threading
+from pathlib import Path
+
+_MOST_NAME_BYTES = 80  # of a temporary name: file systems take 255, and count bytes
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)
+_listing = threading.Lock()
+_left: dict[Path, dict[str, list[Path]]] = {}  # by folder and stem, temporary files that lay there before we came
+
+
+def write_atomically(path: Path, data: bytes, *, private: bool = False, like: os.stat_result | None = None) -> None:
+    """Write a file under a temporary name in its own folder, flush it to the disk, then rename it.
+
+    A reader sees the old file or the new one, also after a power cut; a failed write leaves nothing behind, and what a
+    killed one of the same file left is removed. Whatever has the name is replaced, a link or a pipe too: what a user
+    names goes through ``edge.files.output``.
+
+    Args:
+        path: where it shall lie.
+        data: what shall be in it.
+        private: whether nobody but its owner may read it, whatever the umask says.
+        like: a file whose permissions, and where we may give them, owner and group it gets.
+
+    Raises:
+        OSError: the folder is missing, read-only or full.
+    """
+    stem = path.name.encode("utf-8", "ignore")[:_MOST_NAME_BYTES].decode("utf-8", "ignore")
+    _sweep(path.parent, stem)
+    with contextlib.ExitStack() as held:
+        temporary, descriptor = _create(path.parent, stem, 0o600 if private or like is not None else 0o666, held)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if like is not None:
+                    _make_alike(file.fileno(), like)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    with contextlib.suppress(OSError):  # keeps the rename too, where the system can flush a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _make_alike(descriptor: int, like: os.stat_result) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # others' files, or a system without owners
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    with contextlib.suppress(OSError, AttributeError):
+        os.fchmod(descriptor, like.st_mode & 0o777)
+
+
+def _create(folder: Path, stem: str, mode: int, held: contextlib.ExitStack) -> tuple[Path, int]:
+    """A temporary file, locked until ``held`` is left, so that it is told from what a killed writer left."""
+    while True:
+        temporary = folder / f".{stem}.{secrets.token_hex(4)}.tmp"
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            if not _lock(descriptor):
+                return temporary, descriptor
+            held.callback(os.close, os.dup(descriptor))  # the lock is let go with the last of the two
+        except KeyboardInterrupt:
+            temporary.unlink(missing_ok=True)
+            raise
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), temporary.lstat()):
+                return temporary, descriptor
+        os.close(descriptor)  # somebody swept it away before it was locked
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether it is ours now; not where another process has it, or the file system has no locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _sweep(folder: Path, stem: str) -> None:
+    """Remove what killed writers left of a file. A folder is listed once: it may hold very many."""
+    where = Path(os.path.abspath(folder))  # noqa: PTH100 (a link stays one)
+    with _listing:
+        if where not in _left:
+            _left[where] = {}
+            with contextlib.suppress(OSError):
+                for name in os.listdir(where):  # noqa: PTH208 (names alone)
+                    if (found := _TEMPORARY.fullmatch(name)) is not None:
+                        _left[where].setdefault(found[1], []).append(where / name)
+        left = _left[where].pop(stem, [])
+    for path in left:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+            try:
+                if _lock(descriptor):
+                    path.unlink()
+            finally:
+                os.close(descriptor)

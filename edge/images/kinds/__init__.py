@@ -1,0 +1,1 @@
+"""What one kind of file needs beside Pillow's decoder."""

@@ -1,0 +1,140 @@
+"""The strips and tiles of a TIFF: that all are there, and unfold to what they should.
+
+libtiff leaves rows blank where a strip is missing, takes a strip that unfolds to too much, and drops what JPEG and
+Deflate say of damage. So each strip is unfolded here once more, only to be measured.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+from edge.images.kinds import jpeg
+from edge.images.kinds.lzw import unfolded_lzw
+from edge.images.limits import RefusedError
+
+_PIECE = 1 << 20  # bytes inflated at a time
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_DAMAGED = "is damaged: a part of it does not unfold to what it should; copy it again from its source"
+_CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the pixels of a TIFF lie in the file.
+
+    Attributes:
+        width, height: in pixels, as stored.
+        samples, bits: channels of a pixel, and bits of a channel.
+        planar: one channel after the other.
+        compression: the code of the standard.
+        reversed_bits: the lowest bit of a byte comes first.
+        subsampling: of the colours of a YCbCr file, across and down; None for others.
+        tile: width and height of a tile; None where there are strips.
+        rows: of a strip.
+        offsets, counts: where each strip or tile begins, and its bytes.
+    """
+
+    width: int
+    height: int
+    samples: int
+    bits: int
+    planar: bool
+    compression: int
+    reversed_bits: bool
+    subsampling: tuple[int, ...] | None
+    tile: tuple[int, int] | None
+    rows: int
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Width and height in pixels of each strip or tile, in the order of ``offsets``."""
+        for _ in range(self.samples if self.planar else 1):
+            if self.tile is not None:
+                columns, rows = -(-self.width // self.tile[0]), -(-self.height // self.tile[1])
+                for _ in range(columns * rows):
+                    yield self.tile
+            else:
+                rows = max(1, self.rows)
+                for top in range(0, self.height, rows):
+                    yield self.width, min(rows, self.height - top)
+
+    def unfolded(self, width: int, height: int) -> int:
+        """Bytes of so many pixels."""
+        if self.subsampling is not None and not self.planar and self.compression != 7:
+            across, down = (max(1, step) for step in self.subsampling)
+            return -(-width // across) * -(-height // down) * (across * down + 2) * self.bits // 8
+        return -(-width * self.bits * (1 if self.planar else self.samples) // 8) * height
+
+
+def check_strips(layout: Layout, data: mmap, tables: bytes) -> None:
+    """Unfold each strip or tile, and hold what comes out against what should.
+
+    Args:
+        layout: of the page.
+        data: the file.
+        tables: what JPEG strips share.
+
+    Raises:
+        RefusedError: a strip is missing, cut off or damaged.
+    """
+    sizes = list(layout.sizes())
+    counts = layout.counts
+    if not counts and layout.compression == 1:  # old writers leave them out
+        counts = tuple(layout.unfolded(*size) for size in sizes)
+    if len(layout.offsets) < len(sizes) or len(counts) < len(sizes):
+        raise RefusedError(_CUT_OFF)
+    for (width, height), start, count in zip(sizes, layout.offsets, counts, strict=False):
+        if start + count > len(data) or not count:
+            raise RefusedError(_CUT_OFF)
+        expected = layout.unfolded(width, height)
+        if layout.compression == 1:
+            if count < expected:
+                raise RefusedError(_CUT_OFF)
+            continue
+        strip = data[start : start + count]
+        if layout.reversed_bits and layout.compression != 7:
+            strip = strip.translate(_REVERSED)
+        if layout.compression == 7:
+            _check_jpeg(layout, strip, tables, (width, height))
+        elif (unfolded_lzw if layout.compression == 5 else _packbits if layout.compression == 32773 else _inflated)(
+            strip, expected
+        ) != expected:
+            raise RefusedError(_DAMAGED)
+
+
+def _check_jpeg(layout: Layout, strip: bytes, tables: bytes, size: tuple[int, int]) -> None:
+    whole = tables[:-2] + strip[2:] if len(tables) > 4 else strip
+    colours = {1: "GRAY", 3: "BGR", 4: "CMYK"}.get(1 if layout.planar else layout.samples)
+    if colours is None:
+        raise RefusedError("has an unusual number of channels: save it as grey or RGB")
+    jpeg.decode(whole, colours, size)
+
+
+def _inflated(strip: bytes, expected: int) -> int:
+    """Bytes that come out of Deflate, its checksum seen; -1 where it is wrong."""
+    inflater, done = zlib.decompressobj(), 0
+    try:
+        while strip and not inflater.eof and done <= expected:
+            done += len(inflater.decompress(strip, _PIECE))
+            strip = inflater.unconsumed_tail
+    except zlib.error:
+        return -1
+    return done if inflater.eof else -1
+
+
+def _packbits(strip: bytes, expected: int) -> int:
+    """Bytes that come out of PackBits; -1 where it ends in the middle of a run."""
+    at = done = 0
+    while at < len(strip) and done < expected:
+        head = strip[at]
+        if head < 128:
+            at += head + 2
+            done += head + 1
+        else:
+            at += 1 if head == 128 else 2
+            done += 0 if head == 128 else 257 - head
+    return done if at <= len(strip) and len(strip) - at <= 2 else -1

@@ -1,0 +1,1 @@
+"""Labels, and how well scores and verdicts agree with them."""

@@ -1,0 +1,206 @@
+"""Grades held against what experts said: how well scores separate labels, or follow a graded score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from edge.assessment import Verdict
+from edge.errors import EdgeError
+from edge.metrics.classification import Figure, auroc, average_precision, spearman, with_interval
+from edge.metrics.cross_validation import KFold, kfold_protocol
+from edge.metrics.labels import Quality, Ratings, Truth, why_unranked
+
+_TASKS: dict[str, tuple[Quality, ...]] = {
+    "good against reject": ("good",),
+    "gradable against reject": ("good", "usable"),
+}
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A graded image with its label."""
+
+    quality: Quality
+    score: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Task:
+    """How well scores separate the images to accept from those to refuse.
+
+    Attributes:
+        name: what is held against what.
+        accept, refuse: numbers of images.
+        auroc, auprc: of the scores, good quality being positive.
+        kfold: by the protocol of the paper; None where a class has one image only.
+    """
+
+    name: str
+    accept: int
+    refuse: int
+    auroc: Figure
+    auprc: Figure
+    kfold: KFold | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Grades held against labels.
+
+    Attributes:
+        tasks: empty where the images are of one class.
+        verdicts: for each label, how many images got each verdict at the thresholds of the bundle.
+    """
+
+    tasks: tuple[Task, ...]
+    verdicts: dict[Quality, dict[Verdict, int]]
+
+    @property
+    def subject(self) -> str:
+        return f"labels of {sum(sum(counts.values()) for counts in self.verdicts.values())} graded images"
+
+    def lines(self) -> list[str]:
+        """For people: figures with their 95 % intervals."""
+        lines = [] if self.tasks else ["no metrics: the images that could be graded are of one class"]
+        for task in self.tasks:
+            lines += [f"{task.name} ({task.accept} to {task.refuse})", f"  AUROC              {task.auroc}"]
+            lines.append(f"  AUPRC              {task.auprc}")
+            if task.kfold is not None:
+                low, high = min(task.kfold.thresholds), max(task.kfold.thresholds)
+                lines += [
+                    f"  balanced accuracy  {task.kfold.balanced_accuracy}",
+                    f"  MCC                {task.kfold.mcc}",
+                    f"  F1                 {task.kfold.f1}",
+                    f"    ({task.kfold.folds}-fold, thresholds {low:.3f} to {high:.3f} chosen on the other folds)",
+                ]
+        lines.append("at the thresholds of the model")
+        lines.append("  label     " + "".join(f"{name.replace('_', ' '):>11}" for name in get_args(Verdict)))
+        for quality, counts in self.verdicts.items():
+            lines.append(f"  {quality:<10}" + "".join(f"{count:>11}" for count in counts.values()))
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines: plain numbers, no NaN."""
+        return {"tasks": [_task_dict(task) for task in self.tasks], "verdicts": self.verdicts}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Scores held against a graded score.
+
+    Attributes:
+        images: how many were graded and have a graded score.
+        spearman: rank correlation of both, higher being better in both; None where they cannot be ranked.
+        why: then why not.
+    """
+
+    images: int
+    spearman: Figure | None
+    why: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"graded score of {self.images} images"
+
+    def lines(self) -> list[str]:
+        """For people: the figure with its 95 % interval."""
+        if self.spearman is None:
+            return [f"cannot be ranked: {self.why}"]
+        return [f"rank correlation (Spearman)  {self.spearman}", "  (a higher graded score is taken to be better)"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines: plain numbers, no NaN."""
+        figure = asdict(self.spearman) if self.spearman else None
+        return {"ranking": {"images": self.images, "spearman": figure, "why": self.why or None}}
+
+
+def hold_against(truth: Truth, graded: Mapping[Path, tuple[float, Verdict]]) -> Evaluation | Ranking:
+    """Hold grades against whatever experts said of the images.
+
+    Args:
+        truth: of some of the images, and perhaps of others.
+        graded: ``edge.metrics.labels.key_of`` each image -> score and verdict.
+    """
+    if isinstance(truth, Ratings):
+        both = [(score, truth.of[key]) for key, (score, _) in graded.items() if key in truth.of]
+        return rank([score for score, _ in both], [rating for _, rating in both])
+    return evaluate([Labelled(truth[key], *grade) for key, grade in graded.items() if key in truth])
+
+
+def evaluate(images: Sequence[Labelled], seed: int = 0) -> Evaluation:
+    """Hold grades against labels.
+
+    Args:
+        images: graded ones only; outliers count at the thresholds but are no part of a task.
+        seed: of folds and intervals.
+    """
+    tasks = []
+    present = {image.quality for image in images}
+    for name, accepted in _TASKS.items():
+        # The second task says nothing new without usable images.
+        if "reject" in present and accepted[-1] in present:
+            tasks.append(_task(name, [i for i in images if i.quality in (*accepted, "reject")], seed))
+    verdicts: dict[Quality, dict[Verdict, int]] = {
+        quality: {v: sum(i.quality == quality and i.verdict == v for i in images) for v in get_args(Verdict)}
+        for quality in get_args(Quality)
+        if quality in present
+    }
+    return Evaluation(tuple(tasks), verdicts)
+
+
+def rank(scores: Sequence[float], ratings: Sequence[float], draws: int = 1000, seed: int = 0) -> Ranking:
+    """Hold scores against a graded score.
+
+    The interval is by bootstrap over images. Samples of images that all have one score have no rank correlation, and
+    are left out of it.
+
+    Args:
+        scores: (N,), one of each image.
+        ratings: (N,), graded scores of the same images.
+        draws: bootstrap samples.
+        seed: of the samples.
+
+    Raises:
+        EdgeError: unequal lengths, or a NaN among them.
+    """
+    a, b = np.asarray(scores, dtype=np.float64), np.asarray(ratings, dtype=np.float64)
+    why = why_unranked(ratings) or ("" if len(set(scores)) > 1 else "the model gives all the same score")
+    if why:
+        return Ranking(len(ratings), None, why)
+    value = spearman(a, b)
+    generator = np.random.default_rng(seed)
+    samples = [spearman(a[drawn], b[drawn]) for drawn in generator.integers(len(a), size=(draws, len(a)))]
+    low, high = np.nanquantile(samples, [0.025, 0.975])
+    return Ranking(len(ratings), Figure(value, float(low), float(high)))
+
+
+def _task(name: str, images: Sequence[Labelled], seed: int) -> Task:
+    scores = [image.score for image in images]
+    accept = [image.quality != "reject" for image in images]
+    try:
+        kfold = kfold_protocol(scores, accept, seed=seed)
+    except EdgeError:
+        kfold = None
+    return Task(
+        name,
+        sum(accept),
+        len(accept) - sum(accept),
+        with_interval(auroc, scores, accept, seed=seed),
+        with_interval(average_precision, scores, accept, seed=seed),
+        kfold,
+    )
+
+
+def _task_dict(task: Task) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": task.name, "accept": task.accept, "refuse": task.refuse}
+    figures = {"auroc": task.auroc, "auprc": task.auprc}
+    if task.kfold is not None:
+        plain |= {"folds": task.kfold.folds, "thresholds": list(task.kfold.thresholds)}
+        figures |= {name: getattr(task.kfold, name) for name in ("accuracy", "balanced_accuracy", "f1", "mcc")}
+    return plain | {name: asdict(figure) for name, figure in figures.items()}

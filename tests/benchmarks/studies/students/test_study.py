@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from benchmarks.run.latency import Summary
+from benchmarks.studies.students import study as students
+from benchmarks.studies.students.picture import (
+    DOT,
+    HEIGHT,
+    MARKED,
+    PLOT,
+    WIDTH,
+    Dot,
+    draw,
+    free_place,
+    place,
+    span,
+    ticks,
+)
+from benchmarks.studies.students.result import NEAR, RULE, SLACK, Figures, Plan, Row, knee, parse_sizes, to_markdown
+
+reals = st.floats(-1e3, 1e3)
+shares = st.floats(0.001, 1)
+
+
+def row(size: int, ms: float, mae: float, auroc: float) -> Row:
+    figures = Figures(9, 0, mae, mae, None, None, auroc)
+    return Row(Plan(size, 8), 1.0, 20, Summary(ms, None, None), figures, figures)
+
+
+def test_sizes_are_read_in_their_order_and_once() -> None:
+    assert parse_sizes("256x8, 224X16,256x8") == [Plan(256, 8), Plan(224, 16)]
+    assert [plan.grid for plan in parse_sizes(students.SIZES)] == [14, 32, 40, 48]
+
+
+@pytest.mark.parametrize("text", ["", "256", "250x8", "256x4", "48x8", "2048x8", "256x8,", "256x8 320x8", "-256x8"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="SIZExSTRIDE"):
+        parse_sizes(text)
+
+
+def test_wrong_arguments_leave_with_2_before_anything_is_read(tmp_path: Path) -> None:
+    folders = ["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]
+    for wrong in (["--sizes", "250x8"], ["--steps", "0"], ["--phantoms", "1"]):
+        assert CliRunner().invoke(students.app, [*folders, *wrong]).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_knee_is_the_fastest_that_is_near_in_both() -> None:
+    best = row(384, 9.0, 0.050, 0.950)
+    near, far, blind = row(256, 3.0, 0.054, 0.946), row(224, 1.0, 0.056, 0.950), row(240, 2.0, 0.050, 0.944)
+    assert knee([best, near, far, blind]) is near
+    assert knee([best, far, blind]) is best
+    assert knee([row(224, 1.0, 0.05, 0.9), row(256, 2.0, 0.10, 0.99)]) is None
+
+
+@given(st.lists(st.tuples(shares, shares, shares), min_size=1, max_size=6))
+def test_no_faster_student_than_the_knee_is_as_near(figures: list[tuple[float, float, float]]) -> None:
+    rows = [row(64 + 16 * n, *each) for n, each in enumerate(figures)]
+    mae, auroc = NEAR * min(r.int8.map_mae for r in rows), max(r.int8.phantom_auroc for r in rows) - SLACK
+    fit = [r for r in rows if r.int8.map_mae <= mae and r.int8.phantom_auroc >= auroc]
+    chosen = knee(rows)
+    assert (chosen in fit and all(chosen.ms <= r.ms for r in fit)) if chosen else not fit
+
+
+def test_the_table_says_which_is_the_knee_and_by_which_rule() -> None:
+    table = to_markdown([row(384, 9.0, 0.05, 0.95), row(256, 3.0, 0.05, 0.95)])
+    assert "| **256x8** | 32 | 1.00 | 3.00/- | 0.0500 |" in table
+    assert "| 384x8 | 48 |" in table
+    assert "The knee is 256x8: the fastest student whose" in table
+    assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
+    assert "No student is the knee" in to_markdown([row(224, 1.0, 0.05, 0.9), row(256, 2.0, 0.10, 0.99)])
+
+
+def test_the_page_states_the_rule_of_the_program() -> None:
+    page = " ".join((Path(__file__).parents[4] / "docs" / "students.md").read_text(encoding="utf-8").split())
+    assert RULE in page
+
+
+@given(reals, st.floats(1e-3, 1e3))
+def test_ticks_lie_on_the_axis_at_equal_steps_and_differ(low: float, width: float) -> None:
+    texts = ticks(low, low + width)
+    values = [float(text) for text in texts]
+    assert 2 <= len(texts) <= 7
+    assert len(set(values)) == len(values)
+    assert low - width / 1000 <= values[0]
+    assert values[-1] <= low + width * 1.001
+    steps = [b - a for a, b in pairwise(values)]
+    assert all(math.isclose(step, steps[0], rel_tol=1e-4) for step in steps)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e3), reals), min_size=1, max_size=8))
+def test_every_dot_lies_in_the_plot(values: list[tuple[float, float]]) -> None:
+    spans = (0.0, 1.15 * max(x for x, _ in values) or 1.0), span([y for _, y in values])
+    for x, y in values:
+        across, down = place(Dot("", x, y), *spans)
+        assert PLOT[0] <= across <= PLOT[2]
+        assert PLOT[1] <= down <= PLOT[3]
+
+
+def test_names_keep_clear_of_dots_and_of_each_other() -> None:
+    taken = [(288, 288, 312, 312), (308, 292, 332, 316)]  # two dots that nearly touch
+    for x, y in ((300, 300), (320, 304)):
+        box = free_place((70, 16), (x, y), taken)
+        assert not any(box[0] < t[2] and t[0] < box[2] and box[1] < t[3] and t[1] < box[3] for t in taken)
+        taken.append(box)
+
+
+def test_the_picture_shows_each_dot_at_its_place_and_the_marked_one_apart() -> None:
+    dots = [Dot("224x16", 1.0, 0.91), Dot("256x8", 2.0, 0.95, marked=True), Dot("384x8", 5.0, 0.96)]
+    picture = draw(dots, "title", "ms", "fidelity")
+    assert (picture.shape, picture.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+    spans = (0.0, 1.15 * 5.0), span([dot.y for dot in dots])
+    for dot in dots:
+        x, y = place(dot, *spans)
+        assert tuple(picture[y, x]) == (MARKED if dot.marked else DOT)
+    middles = [place(dot, *spans) for dot in dots]
+    assert middles[0][0] < middles[1][0] < middles[2][0]
+    assert middles[0][1] > middles[1][1] > middles[2][1]  # more is higher
+
+
+def test_maps_are_held_against_the_teacher_on_its_grid_and_against_the_truth() -> None:
+    pytest.importorskip("torch")
+    from benchmarks.studies.students.fidelity import Evidence, hold
+    from trainer.evaluation.truth.eyes import phantom_eyes
+    from trainer.evaluation.truth.frames import spoiled
+
+    frames = spoiled(phantom_eyes(2), kinds=("blur", "shadow"))
+    truth = np.stack([frame.truth for frame in frames])
+    taught = np.arange(len(frames)) == 0
+    evidence = Evidence([frame.square for frame in frames], taught, frames, truth)
+    same = hold(truth, evidence)
+    assert (same.unseen, same.taught, same.phantom_auroc) == (5, 1, 1.0)
+    assert (same.map_mae, same.map_mae_taught) == (0, 0)
+    assert same.score_spearman == pytest.approx(1)
+    apart = hold(truth * np.float32(0.8) + np.where(taught, 0.2, 0.1).astype(np.float32)[:, None, None], evidence)
+    assert 0 < apart.map_mae <= 0.1 < apart.map_mae_taught
+    assert apart.phantom_auroc > 0.95
+    coarse = np.stack([cv2.resize(each, (8, 8), interpolation=cv2.INTER_AREA) for each in truth])
+    blurred = hold(coarse, evidence)
+    assert blurred.map_mae_coarser < 1e-6 < blurred.map_mae  # on its own grid nothing is wrong with it
+    backwards = hold(1 - truth, evidence)
+    assert backwards.phantom_auroc == 0
+    assert backwards.score_spearman == pytest.approx(-1)
+
+
+@pytest.mark.slow
+def test_students_of_a_run_are_trained_measured_and_never_twice(
+    tiny_run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("modelopt")
+    pytest.importorskip("openvino")
+    from benchmarks.studies.students import measure as students_measure
+    from trainer.steps.distill import load_student
+
+    learned_at = []
+
+    def fit(recipe: Any, lessons: Any, *rest: Any) -> Any:
+        learned_at.append((recipe.distill.size, lessons.photographs.shape[1]))
+        return trained(recipe, lessons, *rest)
+
+    trained = students_measure.fit
+    monkeypatch.setattr(students_measure, "fit", fit)
+    monkeypatch.setattr(students_measure, "BLOCKS", 1)
+    command = ["--data", str(tiny_run.data), "--out", str(tiny_run.run), "--recipe", str(tiny_run.recipe)]
+    command += ["--steps", "2", "--sizes", "96x16,128x8", "--photographs", "12", "--phantoms", "2"]
+    table = CliRunner().invoke(students.app, command, catch_exceptions=False)
+    assert table.exit_code == 0
+    assert learned_at == [(96, 96), (128, 128)]  # photographs as the device would cut them for each
+    assert all(f"{name} |" in table.stdout.replace("**", "") for name in ("96x16", "128x8"))
+    folder = tiny_run.run / "students"
+    first = json.loads((folder / "students.json").read_text(encoding="utf-8"))
+    assert [(s["student"], s["grid"]) for s in first["students"]] == [("96x16", 6), ("128x8", 16)]
+    for student in first["students"]:
+        for form in ("int8", "float32"):
+            figures = student[form]
+            assert 0 < figures["map_mae"] < 1
+            assert 0 <= figures["phantom_auroc"] <= 1
+            # 12 of 32 photographs, the excluded folder among them, and two eyes as they are and spoiled in each way.
+            assert figures["unseen"] + figures["taught"] == 12 + 2 * 10
+            assert 0 < figures["taught"] < 12
+        assert student["inference"]["p50_ms"] > 0
+    assert first["students"][0]["int8"] != first["students"][0]["float32"]
+    picture = cv2.imread(str(folder / "students.png"))
+    assert picture is not None
+    assert picture.shape == (HEIGHT, WIDTH, 3)
+    assert (tiny_run.run / "student" / "model.safetensors").is_file()  # of the run itself: left alone
+    assert load_student(tiny_run.run).stride == 8
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it stood finished already")
+
+    for name in ("prepare_lessons", "fit", "gather", "quantize"):
+        monkeypatch.setattr(students_measure, name, refuse)
+    again = CliRunner().invoke(students.app, [*command, "--json"], catch_exceptions=False)
+    second = json.loads(again.stdout)
+    for before, after in zip(first["students"], second["students"], strict=True):
+        assert (before["int8"], before["float32"], before["mib"]) == (after["int8"], after["float32"], after["mib"])
+    (folder / "96x16" / "measured.json").write_text("{}")
+    with pytest.raises(AssertionError, match="finished already"):  # only what is damaged or gone is measured again
+        CliRunner().invoke(students.app, command, catch_exceptions=False)

@@ -1,0 +1,43 @@
+"""A whole session as a program of its own, with somebody who looks at its page."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("aiohttp")
+
+from benchmarks.studies import live
+from benchmarks.studies.live import Seen, _found
+from edge.errors import EdgeError
+
+
+def test_a_session_is_measured_from_outside() -> None:
+    done = CliRunner().invoke(live.app, ["demo", "--seconds", "3", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["graded"] > 1
+    assert found["fps"] > 0
+    assert 0 < found["hint_ms"][0] <= found["hint_ms"][1] <= found["hint_ms"][2]
+    assert found["pictures"] >= 1
+    assert 0 < found["picture_ms"][0] <= found["picture_ms"][2]
+    assert (found["memory_mib"] is not None) == sys.platform.startswith("linux")
+
+
+def test_a_session_that_fails_is_told_in_its_own_words() -> None:
+    error = CliRunner().invoke(live.app, ["nowhere.mp4", "--seconds", "2"]).exception
+    assert isinstance(error, EdgeError)
+    assert "nowhere.mp4" in str(error)
+
+
+def test_dropped_frames_and_growing_memory_are_seen() -> None:
+    lines = [{"index": float(n), "t": n / 30, "latency_ms": 10.0 + (n == 60)} for n in range(0, 90, 2)]
+    memory = [(second, 300 + 50 * (second < 5) + second / 60) for second in map(float, range(120))]
+    found = _found(lines, Seen(), memory)
+    assert (found.graded, found.dropped) == (45, 44)
+    assert found.fps == pytest.approx(15)
+    assert found.hint_ms == pytest.approx((10, 10.56, 11), abs=0.01)
+    assert found.slope_mib == pytest.approx(1.0)

@@ -1,0 +1,61 @@
+"""Haze is not focus, a lid is not a reflex, and too much light is said to be that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from edge.guidance.evidence import explain
+from edge.guidance.hint import Code
+from edge.guidance.photometry import measure
+from edge.model import QualityModel
+from edge.phantom.degradation import Kind, degrade
+from edge.phantom.retina import phantom_frame
+
+SEEDS = range(20, 32)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as loaded:
+        yield loaded
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "cause"),
+    [
+        ("haze", 0.7, "haze"),
+        ("haze", 0.9, "haze"),
+        ("blur", 0.5, "blur"),
+        ("blur", 0.8, "blur"),
+        ("motion", 0.8, "blur"),
+        ("lid", 0.65, "lid"),
+        ("bright", 0.8, "too_bright"),
+        ("reflex", 0.6, "reflex"),
+        ("shadow", 0.6, "edge_shadow"),
+    ],
+)
+def test_the_cause_is_the_one_that_spoiled_the_frame(
+    model: QualityModel, kind: Kind, severity: float, cause: Code
+) -> None:
+    said: Counter[str] = Counter()
+    for seed in SEEDS:
+        frame = degrade(phantom_frame(seed), kind, severity, rng=np.random.default_rng(seed))[0]
+        found = model.assess(frame)
+        if found.verdict == "good":
+            continue
+        assert found.crop is not None
+        evidence = explain(found, measure(frame, found.crop, found.map.shape[0]))
+        assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
+        said[max(evidence.shares, key=lambda name: evidence.shares[name])] += 1
+    assert said[cause] >= 0.8 * sum(said.values()), said
+    assert sum(said.values()) >= len(SEEDS) // 2
+
+
+@pytest.mark.parametrize("severity", [0.6, 0.8, 1.0])
+def test_a_retina_behind_haze_is_a_retina(model: QualityModel, severity: float) -> None:
+    hazed = [degrade(phantom_frame(seed), "haze", severity)[0] for seed in SEEDS]
+    assert sum(model.assess(each).verdict == "no_fundus" for each in hazed) <= 1

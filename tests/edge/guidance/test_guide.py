@@ -1,0 +1,222 @@
+"""One hint at a time: the right one for each cause, from physics that no camera owns, and never in a flutter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment, Timings, Verdict
+from edge.bundle.bundle import Thresholds
+from edge.field.find import Crop
+from edge.guidance.guide import Code, Guide, astray, explain, landmarks
+from edge.guidance.hint import Hint
+from edge.guidance.photometry import measure
+from edge.model import QualityModel
+from edge.phantom.sequence import Sequence
+
+FPS = 15.0
+THRESHOLDS = Thresholds(0.05, 0.8, 0.95)
+GRID = 16
+SIDE = 320
+RED = (35, 60, 170)  # a retina
+
+
+def picture(colour: tuple[int, int, int] = RED) -> NDArray[np.uint8]:
+    return np.full((SIDE, SIDE, 3), colour, np.uint8)
+
+
+def assessed(lost: NDArray[np.float32] | float, **places: tuple[float, float]) -> Assessment:
+    """A frame all field with this map, and landmarks at these places in field radii."""
+    lost_map = np.full((GRID, GRID), lost, np.float32)
+    axis = (np.arange(GRID) + 0.5) * (2 / GRID) - 1
+    x, y = np.meshgrid(axis, axis)
+    regions = {name: (np.hypot(x - at[0], y - at[1]) < 0.25).astype(np.float32) for name, at in places.items()}
+    score = float(1 - lost_map.mean())
+    crop = Crop(0, 0, SIDE)
+    field = np.ones((GRID, GRID), bool)
+    verdict: Verdict = "no_fundus" if score < 0.1 else "usable"
+    return Assessment(score, verdict, lost_map, field, crop, Timings(1.0, 2.0, 3.0), regions)  # type: ignore[arg-type]
+
+
+def told(frames: list[tuple[Assessment, NDArray[np.uint8]]], seconds: float = 1.0) -> Hint:
+    """What a guide says after it has seen each frame for so long."""
+    guide = Guide(THRESHOLDS)
+    shown = [frame for frame in frames for _ in range(round(seconds * FPS))]
+    return [guide.update(a, image, n / FPS) for n, (a, image) in enumerate(shown)][-1]
+
+
+CLEAR = assessed(0.02, disc=(-0.4, 0.0), macula=(0.3, 0.0)), picture()
+
+
+def test_what_is_lost_in_the_dark_on_one_side_is_a_shadow_from_there() -> None:
+    image = picture()
+    image[:, 220:] = (1, 3, 6)
+    lost = np.zeros((GRID, GRID), np.float32)
+    lost[:, 11:] = 1
+    hint = told([CLEAR, (assessed(lost, disc=(-0.4, 0.0)), image)])
+    assert (hint.code, hint.clock) == ("edge_shadow", 3)
+    assert hint.radius is not None
+    assert 0.4 < hint.radius < 1
+
+
+@pytest.mark.parametrize(
+    ("colour", "lost", "code"),
+    [
+        ((3, 6, 17), 0.6, "too_dark"),
+        ((200, 255, 255), 0.6, "too_bright"),
+        (RED, 0.4, "blur"),
+        ((40, 58, 165), 0.95, "blur"),  # all is lost, but it has the colour of the retina of a moment ago
+        ((20, 60, 60), 0.95, "no_fundus"),
+        (RED, 0.02, "hold"),
+    ],
+)
+def test_what_is_lost_is_put_down_to_what_can_be_seen_there(
+    colour: tuple[int, int, int], lost: float, code: Code
+) -> None:
+    assert told([CLEAR, (assessed(lost), picture(colour))]).code == code
+
+
+def test_a_white_patch_is_a_reflex_where_it_is() -> None:
+    image = picture()
+    image[20:160, 80:240] = (225, 235, 245)
+    lost = np.zeros((GRID, GRID), np.float32)
+    lost[1:8, 4:12] = 1
+    hint = told([CLEAR, (assessed(lost, macula=(0.3, 0.0)), image)])
+    assert (hint.code, hint.clock) == ("reflex", 12)
+
+
+def test_a_white_veil_over_all_is_a_reflex_for_a_while_and_then_no_retina() -> None:
+    falling = np.linspace(1, 0.7, SIDE)[:, None, None]
+    veiled = assessed(0.95), np.asarray(picture((190, 195, 205)) * falling, np.uint8)
+    assert told([CLEAR, veiled]).code == "reflex"
+    assert told([CLEAR, veiled], seconds=5.0).code == "no_fundus"
+
+
+def test_a_camera_without_colour_has_reflexes_too() -> None:
+    image = picture((70, 70, 70))
+    plain = assessed(0.02, disc=(-0.4, 0.0), macula=(0.3, 0.0)), image.copy()
+    image[100:220, 100:220] = 235
+    lost = np.zeros((GRID, GRID), np.float32)
+    lost[5:11, 5:11] = 1
+    assert told([plain, (assessed(lost), image)]).code == "reflex"
+    assert told([plain, (assessed(0.4), picture((70, 70, 70)))]).code == "blur"
+
+
+def test_off_centre_says_whereto_to_aim() -> None:
+    away = assessed(0.02, disc=(-0.5, 0.55), macula=(0.3, 0.55)), picture()
+    hint = told([away])
+    assert hint.code == "off_centre"
+    assert hint.clock in (5, 6, 7)
+
+
+def test_leaving_the_view_that_was_good_is_off_centre_until_it_is_what_the_operator_wants() -> None:
+    moved = assessed(0.02, disc=(-0.4, 0.3), macula=(0.3, 0.3)), picture()
+    assert told([CLEAR, CLEAR, moved]).code == "off_centre"
+    assert told([moved]).code == "hold"
+    assert told([CLEAR, CLEAR, moved, moved, moved, moved]).code == "hold"
+
+
+def test_landmarks_that_come_and_go_on_the_way_in_do_not_become_the_view_to_return_to() -> None:
+    """The disc is seen at the rim for a moment; then it is where it belongs, and comes and goes."""
+    guide = Guide(THRESHOLDS)
+    rim, unseen = assessed(0.02, disc=(0.7, -0.2), macula=(0.1, -0.1)), assessed(0.02)
+    centred = assessed(0.02, disc=(0.25, 0.0), macula=(-0.35, 0.0))
+    shown = [rim] * 4 + [unseen] * 15 + [centred, centred, unseen, centred] * 20
+    hints = [guide.update(a, picture(), n / FPS).code for n, a in enumerate(shown)]
+    assert set(hints) == {"hold"}
+
+
+def test_the_disc_alone_does_not_tell_where_the_middle_is() -> None:
+    assert astray({"disc": (0.7, 0.0)}) is None  # a picture about the macula, which was not found
+    assert astray({"disc": (0.95, 0.0)}) is not None
+    assert astray({"macula": (0.1, 0.1)}) is None
+    assert astray({"macula": (0.0, -0.6)}) == (0.0, -0.6)
+    assert astray({}) is None
+    assert astray({"disc": (-0.5, 0.0), "macula": (0.4, 0.0)}) is None
+
+
+def test_landmarks_are_found_where_they_are() -> None:
+    found = landmarks(assessed(0.0, disc=(-0.5, 0.1), macula=(0.3, 0.0)))
+    assert found["disc"] == pytest.approx((-0.5, 0.1), abs=0.08)
+    assert found["macula"] == pytest.approx((0.3, 0.0), abs=0.08)
+    assert landmarks(assessed(0.0)) == {}
+
+
+def test_a_view_that_is_usable_and_no_more_is_taken_when_no_better_one_comes() -> None:
+    usable = assessed(0.17, disc=(-0.4, 0.0), macula=(0.3, 0.0)), picture()
+    assert told([usable], seconds=1.0).code == "blur"
+    assert told([usable], seconds=3.0).code == "hold"
+    assert told([CLEAR, CLEAR, CLEAR, usable]).code == "blur"  # it was better a moment ago
+    assert told([(assessed(0.22, disc=(-0.4, 0.0)), picture())], seconds=5.0).code == "blur"  # not even usable
+
+
+def nothing(image: NDArray[np.uint8]) -> tuple[Assessment, NDArray[np.uint8]]:
+    cells = np.ones((GRID, GRID), np.float32)
+    return Assessment(0.0, "no_fundus", cells, cells < 0, None, Timings(1.0, 0.0, 0.0)), image
+
+
+def test_a_light_that_fails_is_not_an_eye_that_left() -> None:
+    black = nothing(picture((0, 0, 0)))
+    assert told([black]).code == "no_fundus"
+    assert told([CLEAR, black]).code == "too_dark"
+    assert told([CLEAR, nothing(picture((255, 255, 255)))]).code == "too_bright"
+    assert told([CLEAR, black], seconds=5.0).code == "no_fundus"
+
+
+@given(
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    x=st.integers(-40, 60),
+    y=st.integers(-40, 60),
+    side=st.integers(1, 90),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=60, deadline=None)
+def test_photometry_of_any_crop_is_finite(height: int, width: int, x: int, y: int, side: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = rng.integers(0, 256, (height, width, 3), np.uint8)
+    light = measure(frame, Crop(x, y, side), GRID)
+    for cells in (light.blue, light.green, light.red, light.clipped, light.detail):
+        assert cells.shape == (GRID, GRID)
+        assert np.isfinite(cells).all()
+    assert light.clipped.max() <= 1
+    lost, field = rng.random((GRID, GRID), np.float32), rng.random((GRID, GRID)) < 0.5
+    one = Assessment(0.5, "usable", lost, field, Crop(x, y, side), Timings(1.0, 2.0, 3.0))
+    if one.field.any():
+        evidence = explain(one, light)
+        assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
+
+
+def test_photometry_measures_light_where_it_is() -> None:
+    image = picture()
+    image[:160] = (255, 255, 255)
+    light = measure(image, Crop(0, 0, SIDE), GRID)
+    np.testing.assert_allclose(light.red[9:], 170, atol=1)
+    np.testing.assert_allclose(light.clipped[:7], 1)
+    np.testing.assert_allclose(light.clipped[9:], 0)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as loaded:
+        yield loaded
+
+
+@pytest.mark.parametrize("cause", ["blur", "too_dark", "too_bright", "reflex", "edge_shadow", "off_centre"])
+def test_the_shipped_model_and_its_guide_name_every_cause(model: QualityModel, cause: Code) -> None:
+    """Two seconds of a good view, then the worst of an episode, on a synthetic eye."""
+    scene = Sequence(20051, 300, FPS, 480, 360, slow=True)
+    worst = int(np.argmax(scene.script.episodes[cause]))
+    quiet = sum(scene.script.episodes.values()) + (scene.script.approach < 1) + np.hypot(scene.script.x, scene.script.y)
+    clear = int(np.argmin(quiet))
+    guide = Guide(model.manifest.thresholds)
+    hints = []
+    for n, frame in enumerate([scene.render(clear)] * 30 + [scene.render(worst)] * 12):
+        hints.append(guide.update(model.assess(frame.image), frame.image, n / FPS))
+    assert hints[29].code == "hold"
+    assert hints[-1].code == cause

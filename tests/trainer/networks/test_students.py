@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn
+
+from trainer.networks.students import Adapter, Prior, Segmenter, Student
+
+
+def test_shapes() -> None:
+    image = torch.zeros(2, 3, 128, 128)
+    assert Segmenter().eval()(image).shape == (2, 1, 128, 128)
+    for unshuffle in (1, 2, 4):
+        assert Prior(4, unshuffle).eval()(torch.zeros(2, 1, 64, 64)).shape == (2, 1, 64, 64)
+    for convolutional in (False, True):
+        assert Adapter(5, convolutional).eval()(torch.zeros(2, 5, 7, 7)).shape == (2, 1, 7, 7)
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+@pytest.mark.parametrize("size", [96, 128])
+def test_a_student_gives_three_maps_on_its_grid_and_vessels_at_half_size(stride: int, size: int) -> None:
+    student, image = Student(stride).eval(), torch.rand(2, 3, size, size)
+    grid = size // stride
+    maps, vessels = student.with_vessels(image)
+    assert maps.shape == (2, 3, grid, grid)
+    assert vessels.shape == (2, 1, size // 2, size // 2)
+    assert torch.equal(student(image), maps)
+
+
+def test_an_untrained_prior_adds_nothing() -> None:
+    """Residual: at the start the reconstruction is the map itself (paper, section 3.1)."""
+    assert Prior(4, 2).eval()(torch.rand(1, 1, 64, 64)).abs().max() == 0
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+def test_the_student_is_dense_and_small(stride: int) -> None:
+    """What INT8 pays for: no depthwise convolution, padding inside the convolutions, under two million weights."""
+    student = Student(stride)
+    convolutions = [m for m in student.modules() if isinstance(m, nn.Conv2d)]
+    assert all(c.groups == 1 and c.padding_mode == "zeros" for c in convolutions)
+    assert sum(p.numel() for p in student.parameters()) < 2e6
+
+
+def test_a_linear_adapter_is_one_weight_for_each_channel_and_a_bias() -> None:
+    """The paper's 1,025 parameters on 1,024 channels."""
+    assert sum(p.numel() for p in Adapter(1024, convolutional=False).parameters()) == 1025
+
+
+def test_an_adapter_takes_features_of_any_scale() -> None:
+    rng = np.random.default_rng(0)
+    scale = np.array([1, 1000, 0.01], np.float32)[:, None, None]
+    features = rng.standard_normal((20, 3, 6, 6)).astype(np.float32)
+    found = []
+    for some in (features, features * scale + 5 * scale):
+        torch.manual_seed(0)
+        model = Adapter(3, convolutional=False, like=some).eval()
+        found.append(model(torch.from_numpy(some)).detach().numpy())
+    np.testing.assert_allclose(found[0], found[1], atol=1e-2)
+
+
+def test_every_logit_can_be_moved() -> None:
+    model, features = Adapter(3, convolutional=True).eval(), torch.rand(1, 3, 5, 5)
+    before = model(features)
+    model.shift(-1.5)
+    assert torch.allclose(model(features), before - 1.5, atol=1e-5)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn
+
+from edge.phantom.retina import make_retina
+from trainer.networks.backbone import load_backbone
+from trainer.networks.students import Segmenter, Student
+from trainer.recipe import Recipe, load_recipe
+from trainer.steps import distill
+from trainer.steps.adapter import import_weights
+from trainer.steps.distill import Lessons, fit, load_student, predict, prepare_lessons, student_key
+from trainer.steps.frames import Frames
+
+RECIPE = load_recipe("quick")
+
+
+def with_distill(recipe: Recipe, **settings: Any) -> Recipe:
+    return dataclasses.replace(recipe, distill=dataclasses.replace(recipe.distill, **settings))
+
+
+@pytest.fixture
+def lessons() -> Lessons:
+    """A photograph and a frame, both bright in one quarter, where the teacher sees loss, vessels and both regions."""
+
+    def quarter(side: int, value: float, kind: type, *channels: int) -> Any:
+        layer: Any = np.zeros((2, side, side, *channels), kind)
+        layer[:, : side // 2, : side // 2] = value
+        return layer
+
+    frames = Frames(
+        pictures=quarter(64, 160, np.uint8, 3) + np.uint8(40),
+        fields=np.ones((2, 8, 8), np.bool_),
+        truth=np.zeros((2, 8, 8), np.float32),
+        has_truth=np.array([False, True]),
+        vessels=quarter(32, 255, np.uint8),
+        regions=quarter(8, 255, np.uint8, 2),
+        has_regions=np.array([False, True]),
+    )
+    return Lessons(frames, frames.pictures[:1], quarter(8, 1, np.float32))
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+@pytest.mark.parametrize("size", [64, 96])
+def test_a_sample_is_turned_as_a_whole_and_comes_to_the_grid_of_the_student(
+    size: int, stride: int, lessons: Lessons
+) -> None:
+    recipe, grid, corners = with_distill(RECIPE, size=size, stride=stride), size // stride, set()
+    for seed in range(24):
+        drawn: Any = distill._sample(lessons, recipe, np.random.default_rng(seed), real=bool(seed % 2))
+        image, lost, field, vessels, regions, has_vessels, has_regions = drawn
+        assert image.shape == (3, size, size)
+        assert lost.shape == field.shape == (1, grid, grid)
+        assert vessels.shape == (1, size // 2, size // 2)
+        assert regions.shape == (2, grid, grid)
+        assert has_vessels == has_regions == float(not seed % 2)
+        assert field.all()
+        light = cv2.resize(image.mean(axis=0), (grid, grid), interpolation=cv2.INTER_AREA)
+        bright = light > (light.min() + light.max()) / 2
+        assert bright.sum() == grid * grid // 4
+        for layer in (lost[0], cv2.resize(vessels[0], (grid, grid), interpolation=cv2.INTER_AREA), *regions):
+            np.testing.assert_array_equal(layer > 0.5, bright)
+        corners.add((bool(bright[0, 0]), bool(bright[0, -1]), bool(bright[-1, 0])))
+    assert len(corners) == 4
+
+
+def test_photographs_and_frames_are_drawn_apart(lessons: Lessons) -> None:
+    maps = lessons.maps.copy()
+    maps[1] = 0.5
+    apart = dataclasses.replace(lessons, maps=maps)
+    for seed in range(8):
+        real, made = (distill._sample(apart, RECIPE, np.random.default_rng(seed), real) for real in (True, False))
+        assert real[1].max() > 0.9  # type: ignore[union-attr]
+        assert np.allclose(made[1], 0.5)
+
+
+def test_what_is_not_known_teaches_nothing(lessons: Lessons) -> None:
+    """Loss of two photographs and two frames: vessels and regions count where they are known, maps in the field."""
+    recipe = with_distill(RECIPE, size=64)
+    samples = [distill._sample(lessons, recipe, np.random.default_rng(n), real=n < 2) for n in range(4)]
+    batch = [
+        torch.from_numpy(np.stack([np.asarray(layer, np.float32) for layer in some]))
+        for some in zip(*samples, strict=True)
+    ]
+    batch[2][:, :, :, :4] = 0  # outside the field
+    torch.manual_seed(0)
+    student = Student(8).eval()
+
+    def loss(**changed: Tensor) -> float:
+        names = ("images", "maps", "fields", "vessels", "regions", "has_vessels", "has_regions")
+        said = dict(zip(names, batch, strict=True)) | changed
+        with torch.no_grad():
+            return float(distill._loss(student, tuple(said[name] for name in names)))
+
+    before = loss()
+    for name, layer in (("vessels", batch[3]), ("regions", batch[4])):
+        of_photographs, of_frames = layer.clone(), layer.clone()
+        of_photographs[:2] = 1 - of_photographs[:2]
+        of_frames[2:] = 1 - of_frames[2:]
+        assert loss(**{name: of_photographs}) == before
+        assert loss(**{name: of_frames}) != before
+    outside, inside = batch[1].clone(), batch[1].clone()
+    outside[:, :, :, :4], inside[:, :, :, 4:] = 0.3, 0.3
+    assert loss(maps=outside) == before
+    assert loss(maps=inside) != before
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+def test_a_student_begins_with_what_the_segmenter_knows(stride: int, lessons: Lessons, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    segmenter = Segmenter()
+    recipe = with_distill(RECIPE, size=64, stride=stride, steps=1, batch=2, rate=0.0)  # no step moves a weight
+    student, losses = fit(recipe, lessons, segmenter, tmp_path, "k")
+    assert (student.stride, len(losses)) == (stride, 1)
+    pairs = list(zip(student.encoder.modules(), segmenter.encoder.modules(), strict=True))
+    convolutions = [(a, b) for a, b in pairs if isinstance(a, nn.Conv2d) and isinstance(b, nn.Conv2d)]
+    assert len(convolutions) == 8
+    assert all(torch.equal(a.weight.cpu(), b.weight) for a, b in convolutions)
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+def test_maps_of_pictures_of_any_size(stride: int) -> None:
+    torch.manual_seed(0)
+    student, recipe = Student(stride).eval(), with_distill(RECIPE, size=96, stride=stride)
+    pictures = [make_retina(1, side).image for side in (96, 64, 200)]
+    found = predict(student, pictures, recipe, batch=2)
+    assert found.shape == (3, 3, 96 // stride, 96 // stride)
+    assert 0 <= found.min() <= found.max() <= 1
+    np.testing.assert_allclose(predict(student, np.stack(pictures[:1]), recipe), found[:1], atol=1e-5)
+    np.testing.assert_allclose(found[0], found[2], atol=0.1)  # one eye at two sizes
+
+
+def test_lessons_are_photographs_first_and_then_frames_with_the_teachers_map_of_each(tiny_run: Any) -> None:
+    recipe = load_recipe(str(tiny_run.recipe))
+    lessons = prepare_lessons(recipe, tiny_run.data, tiny_run.run)
+    frames, grid = lessons.frames, recipe.side // 8
+    assert lessons.photographs.shape == (16, recipe.distill.size, recipe.distill.size, 3)
+    assert len(frames) == 16 + recipe.frames.number
+    assert lessons.maps.shape == (len(frames), grid, grid)
+    assert 0 <= lessons.maps.min() <= lessons.maps.max() <= 1
+    assert not frames.has_truth[:16].any()
+    assert frames.has_truth[16:].any()
+    assert len({m.tobytes() for m in lessons.maps}) == len(frames)
+
+
+def test_the_student_of_a_run_has_the_grid_of_its_recipe(tiny_run: Any) -> None:
+    recipe = load_recipe(str(tiny_run.recipe))
+    found = predict(load_student(tiny_run.run), [make_retina(1, 160).image], recipe)
+    grid = recipe.distill.size // recipe.distill.stride
+    assert found.shape == (1, 3, grid, grid)
+
+
+def test_another_teacher_or_recipe_makes_another_student(tiny_run: Any, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    shutil.copytree(tiny_run.run / "vessels", tmp_path / "vessels")
+    recipe = load_recipe(str(tiny_run.recipe))
+    recipe = dataclasses.replace(
+        recipe, adapter=dataclasses.replace(recipe.adapter, kinds=("linear",), teacher="linear")
+    )
+    channels, keys = load_backbone(recipe.adapter.backbone).channels, []
+    for value in (0.1, 0.2):
+        np.save(tmp_path / "published.npy", np.full(channels + 1, value, np.float32))
+        shutil.rmtree(tmp_path / "adapter", ignore_errors=True)
+        import_weights(recipe, tiny_run.data, tmp_path, tmp_path / "published.npy")
+        keys.append(student_key(recipe, tiny_run.data, tmp_path))
+    assert keys[0] != keys[1]
+    assert student_key(recipe, tiny_run.data, tmp_path) == keys[1]
+    assert student_key(with_distill(recipe, stride=16), tiny_run.data, tmp_path) != keys[1]

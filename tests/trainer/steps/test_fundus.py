@@ -1,0 +1,78 @@
+"""What is no retina, and how the small network that tells it is taught."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.fundus import CHANNELS, facts_of, retina_chance
+from edge.model import QualityModel
+from edge.phantom.degradation import degrade
+from edge.phantom.retina import phantom_frame
+
+pytest.importorskip("torch")
+from trainer.steps import fundus
+from trainer.synthesis.outside import H, W, outside
+
+
+def test_eyes_from_outside_lids_walls_and_text_show_no_retina() -> None:
+    """Of other seeds than those that taught."""
+    pictures = list(outside(np.random.default_rng(123), 64))
+    with QualityModel.load(threads=1) as model:
+        found = [model.assess(each) for each in pictures]
+    assert all(each.verdict in ("reject", "no_fundus") for each in found)
+    assert sum(each.verdict == "no_fundus" for each in found) >= 0.9 * len(found)
+    for each in found:
+        if each.verdict == "no_fundus":
+            assert each.score == 0
+            assert each.regions == {}  # no outlines, and nothing to aim at
+
+
+@pytest.mark.parametrize("kind", ["blur", "haze", "shadow", "reflex", "motion"])
+def test_a_spoiled_retina_is_one(kind: str) -> None:
+    eyes = [degrade(phantom_frame(seed), kind, 0.7)[0] for seed in range(40, 52)]  # type: ignore[arg-type]
+    with QualityModel.load(threads=1) as model:
+        assert sum(model.assess(each).verdict == "no_fundus" for each in eyes) <= 1
+
+
+def test_teaching_tells_two_kinds_apart() -> None:
+    rng = np.random.default_rng(0)
+    ones = rng.normal(0.6, 0.1, (60, CHANNELS, 32, 32)).astype(np.float32)
+    others = rng.normal(0.3, 0.1, (60, CHANNELS, 32, 32)).astype(np.float32)
+    network = fundus.teach(ones[:40], others[:40], steps=60)
+    assert min(retina_chance(each, network) for each in ones[40:]) > max(
+        retina_chance(each, network) for each in others[40:]
+    )
+
+
+def test_too_small_a_field_or_a_model_without_landmarks_tells_nothing() -> None:
+    cells, maps, field = np.ones((3, 32, 32), np.float32), np.ones((3, 32, 32), np.float32), np.zeros((32, 32), bool)
+    green = np.ones((256, 256), np.float32)
+    assert facts_of(cells, green, maps, field) is None
+    assert facts_of(cells, green, maps[:1], ~field) is None
+    assert facts_of(cells, green, maps, ~field).shape == (CHANNELS, 32, 32)  # type: ignore[union-attr]
+
+
+def test_photographs_that_evaluate_never_teach(tmp_path: Path) -> None:
+    for name in (*fundus.EVALUATION, "mine"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "eye.png"), phantom_frame(1))
+    assert [path.parent.name for path in fundus.taught(tmp_path)] == ["mine"]
+
+
+def test_the_pictures_are_what_they_say() -> None:
+    for picture in outside(np.random.default_rng(0), 16):
+        assert picture.shape == (H, W, 3)
+        assert picture.dtype == np.uint8
+
+
+def test_a_folder_without_photographs_is_one_sentence(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "trainer.steps.fundus", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "holds no images" in done.stderr

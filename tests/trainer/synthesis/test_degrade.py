@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.metrics.classification import spearman
+from edge.phantom.retina import make_retina
+from trainer.synthesis.degrade import CAUSES, random_mask, spoil, store
+
+PICTURE = make_retina(1, 128).image
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_each_cause_takes_structure_away(
+    cause: Callable[[NDArray[np.float32], np.random.Generator, float], NDArray[np.float32]],
+) -> None:
+    picture = PICTURE.astype(np.float32)
+    weak, strong = (np.clip(cause(picture, np.random.default_rng(0), s), 0, 255) for s in (0.05, 0.95))
+    assert np.abs(strong - picture).mean() > np.abs(weak - picture).mean() > 0
+
+
+def test_masks_cover_something_and_stay_in_range() -> None:
+    shares = []
+    for seed in range(60):
+        mask = random_mask(64, np.random.default_rng(seed))
+        assert mask.shape == (64, 64)
+        assert 0 <= mask.min() <= mask.max() <= 1
+        shares.append(float(mask.mean()))
+    assert 0.2 < np.mean(shares) < 0.8
+
+
+def test_some_frames_are_left_as_they_are_and_most_are_not() -> None:
+    same = [np.array_equal(spoil(PICTURE, np.random.default_rng(seed)), PICTURE) for seed in range(80)]
+    assert 2 <= sum(same) <= 24
+
+
+def test_an_archive_changes_colours_and_keeps_what_can_be_seen() -> None:
+    """Structure of the clean picture is still that of the stored one: the truth of a frame outlives its archive."""
+    changed = 0
+    for seed in range(20):
+        stored = store(PICTURE, np.random.default_rng(seed))
+        changed += not np.array_equal(stored, PICTURE)
+        before, after = (p[24:104, 24:104, 1].ravel() for p in (PICTURE, stored))
+        assert spearman(before, after) > 0.8, seed
+    assert changed > 10

@@ -1,0 +1,1 @@
+"""Photographs, and what somebody marked in them."""

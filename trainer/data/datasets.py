@@ -1,0 +1,210 @@
+"""Photographs in a folder: which there are, which carry a hand-drawn vessel map, and their field of view cut out."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from edge.commands.console.cli import err
+from edge.errors import EdgeError
+from edge.field.find import Crop, find_field
+from edge.frame.prepare import cut
+from edge.images import find_images, read_image
+from trainer.data.landmarks import landmarks_of, paint_regions, read_discs
+
+_NOT_PHOTOGRAPHS = {"vessels", "fov"}
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A file and what somebody marked in it.
+
+    Attributes:
+        path: of the photograph.
+        vessels: its vessel map: ``SET/vessels/STEM.png`` for ``SET/images/STEM.jpg``; None where nobody drew one.
+        disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
+    """
+
+    path: Path
+    vessels: Path | None
+    disc: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Square:
+    """The field of view of one photograph as a square.
+
+    Attributes:
+        path: of the photograph.
+        picture: uint8 BGR (S, S, 3), as the device cuts it: what lies outside the field is still there.
+        field: bool (S, S).
+        vessels: float32 (S, S) in [0, 1], hand-drawn; None where nobody drew any.
+        regions: uint8 (S, S, 2), 255 inside the regions of disc and macula; None where they are not known.
+    """
+
+    path: Path
+    picture: NDArray[np.uint8]
+    field: NDArray[np.bool_]
+    vessels: NDArray[np.float32] | None = None
+    regions: NDArray[np.uint8] | None = None
+
+
+def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph]:
+    """All photographs below a folder, in a fixed order, without the excluded folders.
+
+    Args:
+        data: the folder.
+        exclude: names of folders, ``SET`` or ``SET/PART``, wherever in the path they stand, also above ``data``: a
+            folder that holds the sets, or lies in one, leaves out the same photographs.
+
+    Raises:
+        EdgeError: the folder is missing or holds no photograph that may be used.
+    """
+    if not data.is_dir():
+        raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
+    left_out = [f"/{name.strip('/')}/" for name in exclude]
+    above = data.resolve()
+    discs = {path: disc for table in sorted(data.rglob("discs.csv")) for path, disc in read_discs(table).items()}
+    found = []
+    for path in find_images([data]):
+        within = path.relative_to(data)
+        folder = f"{(above / within).parent.as_posix()}/"
+        if _NOT_PHOTOGRAPHS & set(within.parts[:-1]) or any(name in folder for name in left_out):
+            continue
+        drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
+        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, discs.get(path)))
+    if not found:
+        named = f" (now {', '.join(exclude)})" if exclude else ""
+        raise EdgeError(
+            f"{data} holds no photograph to train on: put some there, or mend the recipe's exclude list{named}."
+        )
+    return found
+
+
+def is_held_out(photograph: Photograph, photographs: Sequence[Photograph], every: int) -> bool:
+    """Whether a photograph belongs to every n-th subject of its set; both eyes of a subject go together.
+
+    A set that comes with a part for testing (SET/train beside SET/test) is taught whole.
+    """
+    folder = photograph.path.parent.parent
+    if every < 1 or (folder.name == "train" and (folder.parent / "test").is_dir()):
+        return False
+    mates = sorted({_subject(p.path) for p in photographs if p.path.parent == photograph.path.parent and p.vessels})
+    return mates.index(_subject(photograph.path)) % every == every - 1
+
+
+def set_name(path: Path) -> str:
+    """SET of SET/images/STEM.jpg, and SET/test of SET/test/images/STEM.jpg."""
+    folder = path.parent.parent
+    return f"{folder.parent.name}/{folder.name}" if folder.name in ("train", "test") else folder.name
+
+
+def _subject(path: Path) -> str:
+    return re.sub(r"([_-]?(left|right|[LR]|OD|OS))$", "", path.stem)
+
+
+def load_square(photograph: Photograph, size: int, enlarge: bool = True) -> Square | None:
+    """Read a photograph and cut its field of view out; None where it shows none.
+
+    Args:
+        photograph: the file.
+        size: pixels across the field of view.
+        enlarge: whether a smaller field is enlarged to ``size``, or left at the next multiple of 16 below its own.
+
+    Raises:
+        EdgeError: a file cannot be read, or photograph and vessel map differ in size.
+    """
+    frame = read_image(photograph.path)
+    field = find_field(frame)
+    if field is None:
+        return None
+    size = size if enlarge else max(16, min(size, field.crop.side // 16 * 16))
+    mask = cv2.resize(field.mask, (size, size), interpolation=cv2.INTER_LINEAR) >= 128
+    vessels = None
+    if photograph.vessels is not None:
+        drawn = read_image(photograph.vessels)
+        if drawn.shape != frame.shape:
+            raise EdgeError(
+                f"{photograph.vessels} is {drawn.shape[1]}x{drawn.shape[0]} pixels and its photograph "
+                f"{frame.shape[1]}x{frame.shape[0]}: scale the mask to the photograph, or remove it."
+            )
+        vessels = (cut(as_mask(drawn), field.crop, size).max(axis=2) / np.float32(255) * mask).astype(np.float32)
+    return Square(photograph.path, cut(frame, field.crop, size), mask, vessels, _regions(photograph, field.crop, size))
+
+
+def as_mask(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A vessel map with values up to 255, whether it was stored as 0 and 255, as 0 and 1, or in two colours.
+
+    All channels are as the brightest one: arteries and veins count alike.
+    """
+    brightest = np.repeat(drawn.max(axis=2, keepdims=True), 3, axis=2)
+    return brightest * np.uint8(255) if brightest.max(initial=0) == 1 else brightest
+
+
+def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8] | None:
+    places = landmarks_of(photograph.disc, crop.x + crop.side / 2) if photograph.disc else None
+    return paint_regions(places.moved(crop.x, crop.y, size / crop.side), size) if places else None
+
+
+def load_squares(
+    photographs: Sequence[Photograph], size: int, what: str = "reading photographs", enlarge: bool = True
+) -> list[Square]:
+    """Read many (see ``load_square``); a file that cannot be read is named on stderr and left out.
+
+    Raises:
+        EdgeError: none of them can be used.
+    """
+    read = in_threads(or_left_out(lambda photograph: load_square(photograph, size, enlarge)), photographs, what)
+    squares = [square for square in read if square is not None]
+    if not squares:
+        raise EdgeError("none of the photographs shows a field of view that could be read: look at the lines above.")
+    return squares
+
+
+def or_left_out(work: Callable[[Item], Result | None]) -> Callable[[Item], Result | None]:
+    """The same work; what cannot be read is named on stderr and yields None."""
+
+    def attempt(item: Item) -> Result | None:
+        try:
+            return work(item)
+        except EdgeError as error:
+            err.print(f"left out: {error}", markup=False)
+            return None
+
+    return attempt
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str, threads: int = 4) -> Iterator[Result]:
+    """Results in the order of the items, with a progress bar; only a few are ahead of whoever reads them."""
+    return progress(_ahead(work, items, threads), what, len(items))
+
+
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    """The items, with a progress bar on a terminal."""
+    yield from track(items, what, total=total, console=err, disable=not err.is_terminal, transient=True)

@@ -1,0 +1,1 @@
+"""Every step against masks, its teacher, and labels."""

@@ -1,0 +1,124 @@
+"""How good each step of a run is: against quality labels, against exact masks, and the student against its teacher.
+
+Labels are used here and nowhere before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.errors import EdgeError
+from edge.metrics.classification import spearman
+from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
+from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
+from trainer.evaluation.maps import quality
+from trainer.evaluation.maps_beside_truth import save_maps
+from trainer.evaluation.predictors import MapMaker, resized
+from trainer.evaluation.run_predictors import makers, pooled
+from trainer.evaluation.truth import eyes as map_eyes
+from trainer.evaluation.truth import frames as map_truth
+from trainer.evaluation.truth.frames import TrueFrame
+from trainer.loop import runs
+from trainer.recipe import Recipe
+from trainer.steps.adapter import load_teacher
+from trainer.steps.distill import load_student, predict
+from trainer.steps.pseudo_labels import to_grid
+
+
+def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) -> dict[str, Any]:
+    """Everything that is measured of a run.
+
+    Args:
+        recipe: of the run.
+        data: folder of photographs; labelled sets below it are used, whether excluded from training or not.
+        out: run folder.
+        bundle: an INT8 student made of this run.
+
+    Returns:
+        ``labels``: {set: {scorer: the ``tasks`` of an ``edge.metrics.protocol.Evaluation``}}; ``ratings``: {set: {scorer: the
+        rank correlation}}; ``maps``: {"phantoms", "sequences", "photographs": {scorer: ``MapQuality`` as a
+        dictionary}};
+        ``fidelity`` of the student to its teacher; ``vessels`` and ``prior``: what these steps measured.
+
+    Raises:
+        EdgeError: there is no labelled set below ``data``, or a step of the run is missing.
+    """
+    sets = find_labelled(data)
+    if not sets:
+        raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
+    ways = makers(recipe, out, bundle)
+    return {
+        "labels": {labelled.name: against_labels(labelled, ways, recipe, out) for labelled in sets},
+        "ratings": {name: against_ratings(name, rated, ways, recipe, out) for name, rated in find_rated(data).items()},
+        "maps": _against_masks(ways, good_photographs(sets), out / "evaluation"),
+        "fidelity": fidelity(recipe, data, out),
+        "vessels": runs.read_metrics(out / "vessels").get("held_out", {}),
+        "prior": runs.read_metrics(out / "prior").get("held_out", {}),
+    }
+
+
+def good_photographs(sets: Sequence[LabelledSet]) -> list[Path]:
+    """Photographs to be spoiled on purpose: those in folders named good, at most 60 in each set."""
+    found = []
+    for labelled in sets:
+        both = zip(labelled.paths, labelled.qualities, strict=True)
+        found += [path for path, said in both if said == "good" and path.parent.name == "good"][:60]
+    return found
+
+
+def true_frames(good: Sequence[Path]) -> dict[str, tuple[list[TrueFrame], list[TrueFrame]]]:
+    """Frames whose truth is known, and frames of every severity: of phantoms, phantom sequences, good photographs."""
+    eyes = map_eyes.phantom_eyes()
+    frames: dict[str, tuple[list[TrueFrame], list[TrueFrame]]] = {
+        "phantoms": (map_truth.spoiled(eyes), map_truth.swept(eyes[:8])),
+        "sequences": (map_truth.played(map_eyes.sequence_eyes()), []),
+    }
+    if good:
+        real = map_eyes.photograph_eyes(good)
+        frames["photographs"] = (map_truth.spoiled(real), map_truth.swept(real[:8]))
+    return frames
+
+
+def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path], folder: Path) -> dict[str, dict[str, Any]]:
+    """Map quality of every maker on all frames whose truth is known; a sheet of pictures for each kind of frame."""
+    shown = {name: ways[name] for name in ways if name.startswith("adapter") or name == "float student"}
+    result = {}
+    for name, (frames, sweep) in true_frames(good).items():
+        result[name] = {way: quality(maps_of, frames, sweep).as_dict() for way, maps_of in ways.items()}
+        save_maps(folder / f"{name}.png", shown, frames)
+    return result
+
+
+def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
+    """The float student against the teacher that it learned from: all photographs below a folder, spoiled phantoms.
+
+    Each network gets them at its own size, photographs as the device cuts them.
+
+    Returns:
+        ``frames``; ``map_mae``, mean over the frames, on the coarser of both grids, inside the field; and
+        ``score_spearman``.
+    """
+    sides = (recipe.side, recipe.distill.size)
+
+    def read(photograph: Photograph) -> tuple[Square | None, ...]:
+        return tuple(load_square(photograph, side) for side in sides)
+
+    read_pairs = in_threads(or_left_out(read), find_photographs(data), "fidelity: reading")
+    pairs = [pair for pair in read_pairs if pair is not None and pair[0] is not None]
+    spoiled = map_truth.spoiled(map_eyes.phantom_eyes())
+    pairs += [tuple(resized(frame.square, side) for side in sides) for frame in spoiled]
+    squares, small = ([square for square in some if square is not None] for some in zip(*pairs, strict=True))
+    teacher, student = load_teacher(recipe, out), load_student(out)
+    a, b = teacher.maps([s.picture for s in squares]), predict(student, [s.picture for s in small], recipe)[:, 0]
+    grid = min(a.shape[-1], b.shape[-1])
+    fields = to_grid(np.stack([s.field for s in squares]).astype(np.float32), grid) >= 0.5
+    apart = np.abs(to_grid(a, grid) - to_grid(b, grid))
+    return {
+        "frames": len(squares),
+        "map_mae": float(np.mean([d[f].mean() for d, f in zip(apart, fields, strict=True) if f.any()])),
+        "score_spearman": float(np.nan_to_num(spearman(pooled(a, squares), pooled(b, squares)))),  # 0 of a constant
+    }

@@ -1,0 +1,143 @@
+"""Photographs with quality labels or a graded score, and how well each scorer of a run follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import EdgeError
+from edge.metrics.labels import QUALITY_FOLDERS, Quality, Ratings, has_both_classes, labels_from_folders, read_truth
+from edge.metrics.protocol import Labelled, rank
+from edge.metrics.protocol import evaluate as hold_against_labels
+from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
+from trainer.evaluation.mistakes import save_mistakes
+from trainer.evaluation.predictors import MapMaker
+from trainer.evaluation.run_predictors import STUDENTS, pooled
+from trainer.recipe import Recipe
+from trainer.steps.vessels import load_segmenter, segment
+
+Scores = NDArray[np.float64]
+_SIDE = 384  # pixels across the field on which photographs are held, as those of known truth
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Photographs with quality labels, in a fixed order; ``name`` is the path of their folder below the data folder."""
+
+    name: str
+    paths: list[Path]
+    qualities: list[Quality]
+
+
+def find_labelled(data: Path) -> list[LabelledSet]:
+    """Sets below a folder: folders named good and bad beside each other, and files labels.csv of ``path,quality``.
+
+    A set that does not hold both good or usable photographs and rejects cannot measure anything and is left out.
+
+    Raises:
+        EdgeError: a labels.csv is damaged.
+    """
+    found = []
+    for good in sorted(data.rglob("good")):
+        if (good.parent / "bad").is_dir():
+            folders = {each for each in good.parent.iterdir() if each.name.lower() in QUALITY_FOLDERS}
+            named = [p.path for p in find_photographs(good.parent) if p.path.parent in folders]
+            found.append((good.parent, labels_from_folders(named) or {}))
+    for table in sorted(data.rglob("labels.csv")):
+        said = read_truth(table)
+        if isinstance(said, dict):  # ratings rank photographs and say of none that it is good
+            found.append((table.parent, said))
+    return [
+        LabelledSet(_name(folder, data), list(labels), list(labels.values()))
+        for folder, labels in found
+        if has_both_classes(list(labels.values()))
+    ]
+
+
+def find_rated(data: Path) -> dict[str, Ratings]:
+    """Sets with a graded score of their photographs: files labels.csv of ``path,score`` below a folder.
+
+    Raises:
+        EdgeError: a labels.csv is damaged.
+    """
+    tables = {_name(table.parent, data): read_truth(table) for table in sorted(data.rglob("labels.csv"))}
+    return {name: said for name, said in tables.items() if isinstance(said, Ratings)}
+
+
+def _name(folder: Path, data: Path) -> str:
+    within = folder.relative_to(data).as_posix()
+    return data.resolve().name if within == "." else within
+
+
+def against_labels(
+    labelled: LabelledSet, ways: dict[str, MapMaker], recipe: Recipe, out: Path
+) -> dict[str, list[dict[str, Any]]]:
+    """{scorer: ``tasks`` of an ``edge.metrics.protocol.Evaluation``}; what cannot be read is left out, as a device does.
+
+    What the last of the ways gets most wrong is drawn into ``out``/evaluation/mistaken-SET.png.
+    """
+    read, found, squares = _scores(labelled.name, labelled.paths, ways, recipe, out)
+    qualities = [said for said, there in zip(labelled.qualities, read, strict=True) if there]
+    last = list(ways)[-1]
+    sheet = out / "evaluation" / f"mistaken-{labelled.name.replace('/', '-')}.png"
+    save_mistakes(sheet, squares, qualities, found[last], ways[last])
+    return {
+        # The verdict is of no account here: a map has no thresholds.
+        name: hold_against_labels(
+            [Labelled(q, float(s), "good") for q, s in zip(qualities, scores, strict=True)]
+        ).as_dict()["tasks"]
+        for name, scores in found.items()
+    }
+
+
+def against_ratings(
+    name: str, rated: Ratings, ways: dict[str, MapMaker], recipe: Recipe, out: Path
+) -> dict[str, dict[str, Any]]:
+    """{scorer: ``ranking`` of an ``edge.metrics.protocol.Ranking``}."""
+    read, found, _ = _scores(name, list(rated.of), ways, recipe, out)
+    ratings = [rating for rating, there in zip(rated.of.values(), read, strict=True) if there]
+    return {name: rank(list(scores), ratings).as_dict()["ranking"] for name, scores in found.items()}
+
+
+def _scores(
+    what: str, paths: Sequence[Path], ways: dict[str, MapMaker], recipe: Recipe, out: Path
+) -> tuple[list[bool], dict[str, Scores], list[Square | None]]:
+    """Which photographs could be read; what every scorer gives those, 0 without a field; as students see them."""
+    sides = (_SIDE, recipe.distill.size)  # the student's own size, as the device cuts it: once resampled
+
+    def read(photograph: Photograph) -> tuple[Square | None, ...]:
+        return tuple(load_square(photograph, side) for side in sides)
+
+    pairs = list(in_threads(or_left_out(read), [Photograph(path, None) for path in paths], f"reading {what}"))
+    here = [pair for pair in pairs if pair is not None]
+    if not any(square for pair in here for square in pair):
+        raise EdgeError(f"none of the photographs of {what} shows a field of view: mend them, or remove their labels.")
+    shown, for_student = ([square for square in some if square is not None] for some in zip(*here, strict=True))
+    found = {
+        name: pooled(maps_of(squares := for_student if name in STUDENTS else shown), squares)
+        for name, maps_of in ways.items()
+    }
+    found = {"sharpness of green": _sharpness(shown), "vessel density": _density(shown, recipe, out)} | found
+    seen = np.array([pair[0] is not None for pair in here])
+    scores = {name: np.zeros(len(seen)) for name in found}
+    for name, of_shown in found.items():
+        scores[name][seen] = of_shown
+    return [pair is not None for pair in pairs], scores, [pair[1] for pair in here]
+
+
+def _sharpness(squares: Sequence[Square]) -> Scores:
+    """Deviation of the Laplacian of the green channel, scaled into [0, 1]; its order is what counts."""
+    values = np.array([float(cv2.Laplacian(s.picture[:, :, 1], cv2.CV_32F)[s.field].std()) for s in squares])
+    return np.asarray(values / max(1e-6, values.max()))
+
+
+def _density(squares: Sequence[Square], recipe: Recipe, out: Path) -> Scores:
+    """Mean vessel probability over the field."""
+    maps = segment(load_segmenter(out), [s.picture for s in squares], recipe)
+    return np.array([float(m[s.field].mean()) for s, m in zip(squares, maps, strict=True)])

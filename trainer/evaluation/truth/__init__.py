@@ -1,0 +1,1 @@
+"""Frames whose truth is known cell by cell, none of which ever trained."""

@@ -1,0 +1,1 @@
+"""The loop that all steps share, and the run folder."""

@@ -1,0 +1,151 @@
+"""A run folder: RUN/STEP/ holds the weights, the config, the metrics and one picture of each step."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from edge.errors import EdgeError
+from trainer.data.datasets import Photograph
+from trainer.loop.checkpoints import check_finite, remove, write
+from trainer.loop.processes import by_first, same_everywhere
+from trainer.loop.training import place
+from trainer.recipe import Recipe
+
+WEIGHTS = "model.safetensors"
+_CODE = 1  # to be raised where a change of the code changes what a step yields: no older step is then taken for it
+
+
+def key_of(*things: object) -> str:
+    """What a step depends on, as a short hash: settings, names of photographs, the key of the step before."""
+    said = json.dumps(
+        [_CODE]
+        + [
+            dataclasses.asdict(t) if dataclasses.is_dataclass(t) and not isinstance(t, type) else str(t) for t in things
+        ],
+        sort_keys=True,
+    )
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def step_folder(out: Path, step: str, recipe: Recipe) -> Path:
+    """Where a step leaves what the next one takes; of the adapters, the one that the recipe calls its teacher."""
+    return {"adapter": out / "adapter" / recipe.adapter.teacher, "distill": out / "student"}.get(step, out / step)
+
+
+def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[str]:
+    """What tells one set of files from another without reading them, vessel maps included."""
+    for photograph in photographs:
+        for path in filter(None, (photograph.path, photograph.vessels)):
+            yield f"{path.relative_to(data)} {path.stat().st_size}"
+        if photograph.disc:
+            yield f"{photograph.path.relative_to(data)} disc {photograph.disc}"
+
+
+def finished(folder: Path, key: str) -> bool:
+    """Whether a step stands finished in its folder, made from the same things; process 0 decides for all.
+
+    Raises:
+        EdgeError: its weights are damaged or were made from other things, which are not overwritten; or the processes
+            of one training were given different things.
+    """
+    if not same_everywhere(key):
+        raise EdgeError(
+            f"{folder}: the processes of this training see different photographs or recipes: "
+            "give --data and --recipe the same on every machine."
+        )
+
+    def work() -> bool:
+        if not (folder / WEIGHTS).is_file():
+            return False
+        if _read_weights(folder)[0].get("key") != key:
+            raise EdgeError(
+                f"{folder} holds a finished step of another recipe, other photographs or an older version: choose "
+                "another --out, name the run's own --recipe, or remove that folder to train it anew."
+            )
+        return True
+
+    return by_first(work)
+
+
+def read_metadata(folder: Path) -> dict[str, str]:
+    """What was stored beside the weights of a step; process 0 reads for all.
+
+    Raises:
+        EdgeError: the step is not there, or its weights are damaged.
+    """
+    return by_first(lambda: _read_weights(folder)[0])
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The metrics of a finished step; process 0 reads for all."""
+
+    def work() -> dict[str, Any]:
+        try:
+            return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise EdgeError(
+                f"{folder / 'metrics.json'} is missing or damaged: remove its folder and train this step again."
+            ) from error
+
+    return by_first(work)
+
+
+def finish(folder: Path, model: nn.Module, recipe: Recipe, key: str, metrics: dict[str, Any], **more: str) -> None:
+    """Write a finished step; the weights last, because they say that it is finished.
+
+    Raises:
+        EdgeError: a weight is not a number, or see ``trainer.loop.checkpoints.write``; the checkpoint is then still there.
+    """
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    check_finite(folder / WEIGHTS, tensors)
+    write(folder / "config.yaml", yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False).encode())
+    write(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
+    write(folder / WEIGHTS, save(tensors, {"key": key, **more}))
+    remove(folder / "training.safetensors")
+
+
+def load(folder: Path, model: nn.Module) -> nn.Module:
+    """The weights of a finished step, in evaluation mode, on ``device()``; process 0 reads for all.
+
+    Raises:
+        EdgeError: the step is missing or damaged, or was made for another network.
+    """
+    _, tensors = by_first(lambda: _read_weights(folder))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise EdgeError(
+            f"{folder / WEIGHTS} is not of this network: train this step again with the recipe at hand."
+        ) from error
+    return place(model).eval()
+
+
+def _read_weights(folder: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What was stored beside the weights, and the weights."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        step = {"student": "distill"}.get(folder.name, folder.name)
+        step = "adapter" if folder.parent.name == "adapter" else step  # one folder for each kind
+        raise EdgeError(f"{path} is missing: run `edge-train {step}` with this --out first.")
+    try:
+        with safe_open(path, "pt") as stored:
+            return dict(stored.metadata() or {}), {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise EdgeError(f"{path} is damaged ({error}): remove it and train this step again.") from error
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for YAML."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,200 @@
+"""The loop that all trainings share: seeded steps, cosine rate, a checkpoint that survives a kill, a progress bar.
+
+One process does it all, or several share each batch (``trainer.loop.processes``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from edge.commands.console.cli import err
+from edge.errors import EdgeError
+from trainer.loop.checkpoints import read_checkpoint, write_checkpoint
+from trainer.loop.processes import average, by_first, local_rank, share_of
+
+Batch = tuple[Tensor, ...]
+Sample = tuple[NDArray[Any] | np.generic | float, ...]
+Net = TypeVar("Net", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: ``steps`` of AdamW, the rate warmed up over 5 % and then a cosine to zero."""
+
+    steps: int
+    batch: int
+    rate: float
+    seed: int
+    key: str  # of everything that the result depends on; a checkpoint with another key is not resumed
+    every: int = 100  # steps between checkpoints
+
+
+def device() -> torch.device:
+    """CUDA where there is one, of several processes each its own GPU; else the CPU."""
+    return torch.device("cuda", local_rank()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def place(model: Net) -> Net:
+    """The model on ``device()``, its weights in the order that convolutions like."""
+    placed: Net = cast("Any", model).to(device(), memory_format=torch.channels_last)
+    return placed
+
+
+def train(
+    model: nn.Module,
+    schedule: Schedule,
+    checkpoint: Path,
+    make_sample: Callable[[Generator, float, float], Sample],
+    loss_of: Callable[[nn.Module, Batch], Tensor],
+    what: str,
+) -> list[float]:
+    """Train a model in place, from its checkpoint if there is one.
+
+    A sample depends on the seed, the number of the step and its place in the batch alone, so a resumed training sees
+    what an undisturbed one would have seen.
+
+    Args:
+        model: on ``device()``; left in evaluation mode.
+        schedule: see ``Schedule``.
+        checkpoint: file to write to and to resume from.
+        make_sample: builds one sample, a tuple of arrays, from random numbers, the share of the steps done, and its
+            place in the batch, from 0 to below 1; runs in a thread.
+        loss_of: scalar loss of a batch: the samples' arrays stacked, float32, on ``device()``.
+        what: words for the progress bar.
+
+    Returns:
+        The mean loss of every stretch of ``schedule.every`` steps, over all processes.
+
+    Raises:
+        EdgeError: the loss is not a number, the checkpoint cannot be read or written, or the batch cannot be shared.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.rate, weight_decay=1e-2)
+    places = share_of(schedule.batch, what)
+    step, losses = _resume(model, optimizer, schedule.key, checkpoint)
+    model.train()
+    recent: list[float] = []
+    with _Bar(what, schedule.steps, step) as advance:
+        for number, batch in _batches(make_sample, schedule, places, step):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.rate * _warm_cosine(number, schedule.steps)
+            with torch.autocast(device().type, torch.bfloat16):
+                loss = loss_of(model, batch)
+            recent.append(_learn(model, optimizer, loss))
+            if not math.isfinite(recent[-1]):
+                raise EdgeError(
+                    f"{what}: the loss or its gradient is not a number at step {number}: "
+                    + (f"start again to go on from {checkpoint}, or remove it and " if checkpoint.is_file() else "")
+                    + "lower the rate in the recipe."
+                )
+            if (number + 1) % schedule.every == 0 or number + 1 == schedule.steps:
+                losses.append(float(np.mean(recent)))
+                recent = []
+                _save(model, optimizer, schedule, checkpoint, number + 1, losses)
+            advance(recent[-1] if recent else losses[-1])
+    model.eval()
+    return losses
+
+
+def _learn(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> float:
+    """One step on the mean gradient of all processes.
+
+    DistributedDataParallel would wrap ``forward`` alone and hide the model's class, and losses here call other methods
+    too. The networks are small: one message with all gradients and the loss costs little and hides nothing.
+
+    Returns:
+        The mean loss over all processes; not a number where it or a gradient is not, and then no step was taken.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    mean = loss.detach()
+    average([mean, *(p.grad for p in model.parameters() if p.grad is not None)])
+    length = nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+    if not torch.isfinite(length):
+        return math.nan
+    if math.isfinite(mean):
+        optimizer.step()
+    return float(mean)
+
+
+def _warm_cosine(step: int, steps: int) -> float:
+    warm = max(1, steps // 20)
+    return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _batches(
+    make_sample: Callable[[Generator, float, float], Sample], schedule: Schedule, places: Sequence[int], start: int
+) -> Iterator[tuple[int, Batch]]:
+    """Step number and this process's places of the batch; the next two are built while this one is learned."""
+
+    def make(number: int) -> Batch:
+        samples = [
+            make_sample(np.random.default_rng((schedule.seed, number, n)), number / schedule.steps, n / schedule.batch)
+            for n in places
+        ]
+        return tuple(torch.from_numpy(np.stack(layer).astype(np.float32)) for layer in zip(*samples, strict=True))
+
+    with ThreadPoolExecutor(2) as pool:
+        ahead = [pool.submit(make, n) for n in range(start, min(start + 2, schedule.steps))]
+        for number in range(start, schedule.steps):
+            batch = ahead.pop(0).result()
+            if number + 2 < schedule.steps:
+                ahead.append(pool.submit(make, number + 2))
+            yield number, tuple(layer.to(device()) for layer in batch)
+
+
+class _Bar:
+    """A progress bar with the loss beside it; a plain line now and then where there is no terminal."""
+
+    def __init__(self, what: str, steps: int, done: int) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+        )
+        self.progress = Progress(*columns, console=err, disable=not err.is_terminal)
+        self.task = self.progress.add_task(what, total=steps, completed=done, loss=math.nan)
+        self.what, self.steps, self.done = what, steps, done
+
+    def __enter__(self) -> Callable[[float], None]:
+        self.progress.start()
+        return self.advance
+
+    def advance(self, loss: float) -> None:
+        self.done += 1
+        self.progress.update(self.task, advance=1, loss=loss)
+        if not err.is_terminal and (self.done % max(1, self.steps // 10) == 0):
+            err.print(f"{self.what}: step {self.done} of {self.steps}, loss {loss:.4f}")
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+
+def _save(
+    model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule, path: Path, step: int, losses: list[float]
+) -> None:
+    # Gradients are the same in all processes and so are weights, but each has seen other samples: the running
+    # statistics of batch norm differ until they are averaged. They play no part in training.
+    average([b for b in model.buffers() if b.is_floating_point()])
+    write_checkpoint(path, schedule.key, step, losses, model, optimizer)
+
+
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, key: str, path: Path) -> tuple[int, list[float]]:
+    """Steps done and their losses; the model as process 0 has it, from the checkpoint or as it began."""
+    found = read_checkpoint(path, key, model, optimizer)
+    if found is None:
+        model.load_state_dict(by_first(lambda: {k: v.cpu() for k, v in model.state_dict().items()}))
+    return found or (0, [])

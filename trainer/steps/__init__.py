@@ -1,0 +1,1 @@
+"""The steps of the training, in the order of the data."""

@@ -1,0 +1,271 @@
+"""Stage 2: small networks on a frozen backbone learn to see what the prior misses (paper, section 3.2).
+
+The backbone and one of these adapters are the teacher. Four kinds, all on the same features:
+
+- ``linear``: a 1x1 convolution, class-balanced cross-entropy on the prior's pseudo-labels (EFIQA).
+- ``cnn``: a small convolutional network, the same loss.
+- ``pu``: the same network, non-negative positive-unlabelled loss: only "degraded" is believed (EFIQA-CP).
+- ``paired``: the same network, on frames spoiled on purpose, whose truth is known, beside pseudo-labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edge.commands.console.cli import err
+from edge.errors import EdgeError
+from trainer.data.datasets import Square
+from trainer.loop import runs
+from trainer.loop.training import Batch, Sample, Schedule, device, place, train
+from trainer.networks.backbone import Backbone, extract, load_backbone
+from trainer.networks.features import cached_features
+from trainer.networks.published import import_linear
+from trainer.networks.students import Adapter
+from trainer.pictures import save_sheet, tint
+from trainer.recipe import Recipe
+from trainer.steps.frames import frames_key, make_frames
+from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
+from trainer.steps.vessel_maps import key_of_photographs, segmented
+
+KINDS = ("linear", "cnn", "pu", "paired")
+_PATCHES = 4096  # in a batch of the linear adapter, as in the paper; rounded so that 8 processes can share its maps
+_MAPS = 32  # in a batch of the others
+_REAL = 0.3  # share of real photographs with pseudo-labels in a batch of the paired adapter
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What an adapter learns from: features (N, C, g, g), targets in [0, 1] and whether they count (N, g, g)."""
+
+    features: NDArray[Any]
+    targets: NDArray[np.float32]
+    counted: NDArray[np.bool_]
+
+    def sample(self, rng: Generator) -> Sample:
+        n = int(rng.integers(len(self.targets)))
+        return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Backbone + adapter."""
+
+    backbone: Backbone
+    adapter: nn.Module
+    size: int
+
+    def maps(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Degradation maps of pictures of the field: float32 (N, g, g) in [0, 1]."""
+        return self.of_features(extract(self.backbone, pictures, self.size))
+
+    def of_features(self, features: NDArray[Any], batch: int = 64) -> NDArray[np.float32]:
+        """The same from features (N, C, g, g)."""
+        found = []
+        for start in range(0, len(features), batch):
+            some = torch.from_numpy(np.asarray(features[start : start + batch], np.float32)).to(device())
+            with torch.no_grad():
+                found.append(torch.sigmoid(self.adapter(some))[:, 0].cpu().numpy().astype(np.float32))
+        return np.concatenate(found)
+
+
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
+    """Fit the adapters into ``out``/adapter/KIND on the pseudo-labels of the run's prior.
+
+    Args:
+        recipe: its ``adapter`` names the kinds.
+        data: folder of photographs.
+        out: run folder, with the prior.
+        maps: folder of vessel maps made by another segmenter; None for ours.
+
+    Raises:
+        EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
+    """
+    settings = recipe.adapter
+    unknown = [kind for kind in (*settings.kinds, settings.teacher) if kind not in KINDS]
+    if unknown or settings.teacher not in settings.kinds:
+        raise EdgeError(
+            f"the recipe's adapter.kinds are some of {', '.join(KINDS)}, and its teacher is one of those kinds, "
+            f"not {unknown[0] if unknown else settings.teacher}: mend the recipe."
+        )
+    keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
+    wanted = [kind for kind in settings.kinds if not _stands(out / "adapter" / kind, keys[kind])]
+    if not wanted:
+        err.print("adapter: finished already")
+        return
+    photographs = segmented(recipe, data, out, maps)
+    squares = photographs.squares
+    missed = prior_maps(recipe, out, squares, photographs.vessels)
+    backbone = load_backbone(settings.backbone)
+    features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
+    real = Taught(features, *pseudo_labels(recipe, missed, features.shape[-1]))
+    if not 0 < real.targets[real.counted].mean() < 1:
+        raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
+    spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
+    for kind in wanted:
+        adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
+        teacher = Teacher(backbone, adapter, settings.size)
+        _save_picture(out / "adapter" / kind / f"{kind}.png", squares, missed[0], real, teacher)
+        metrics = {"photographs": len(squares), "positive_share": _share(real), "losses": losses}
+        runs.finish(out / "adapter" / kind, adapter, recipe, keys[kind], metrics, channels=str(backbone.channels))
+
+
+def _stands(folder: Path, key: str) -> bool:
+    """Whether an adapter needs no training: it is finished, or was imported in place of one."""
+    if (folder / runs.WEIGHTS).is_file() and "imported" in runs.read_metadata(folder):
+        return True
+    return runs.finished(folder, key)
+
+
+def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None:
+    """A published linear adapter into ``out``/adapter/linear, in place of training one.
+
+    Args:
+        recipe: its ``adapter.teacher`` is ``linear``, so that the student learns from it.
+        data: not used.
+        out: run folder.
+        weights: see ``trainer.networks.published``.
+
+    Raises:
+        EdgeError: the recipe wants another teacher, the file does not fit the backbone, or a linear adapter of other
+            weights is there already.
+    """
+    if recipe.adapter.teacher != "linear":
+        raise EdgeError(
+            f"published weights are a linear adapter, but the recipe's teacher is {recipe.adapter.teacher}: "
+            "set adapter.teacher to linear."
+        )
+    channels = load_backbone(recipe.adapter.backbone).channels
+    adapter = Adapter(channels, convolutional=False)
+    adapter.last = import_linear(weights, channels)
+    key, folder = runs.key_of(weights.read_bytes().hex()), out / "adapter" / "linear"
+    if runs.finished(folder, key):
+        err.print("adapter: imported already")
+        return
+    runs.finish(folder, adapter, recipe, key, {"weights": weights.name}, imported=weights.name)
+
+
+def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None = None) -> str:
+    """What an adapter depends on."""
+    photographs = key_of_photographs(recipe, data, out, maps)
+    more = (recipe.frames, recipe.side) if kind == "paired" else ()
+    settings = replace(recipe.adapter, kinds=(kind,), teacher="")  # whichever others are trained
+    return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
+
+
+def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:
+    """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or of another kind."""
+    backbone, kind = backbone or load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
+    adapter = runs.load(out / "adapter" / kind, Adapter(backbone.channels, convolutional=kind != "linear"))
+    return Teacher(backbone, adapter, recipe.adapter.size)
+
+
+def features_of_photographs(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    backbone: Backbone,
+    pictures: Sequence[NDArray[np.uint8]],
+    maps: Path | None = None,
+) -> NDArray[np.float16]:
+    """Features of all photographs, kept on disk for the next adapter."""
+    key = key_of_photographs(recipe, data, out, maps)
+    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
+
+
+def features_of_frames(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> NDArray[np.float16]:
+    """Features of all frames of the run, kept on disk."""
+    key = frames_key(recipe, data, out)
+    pictures = list(make_frames(recipe, data, out).pictures)
+    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "frames", key)
+
+
+def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> Taught:
+    """The frames whose truth is known, on the grid of the backbone."""
+    frames = make_frames(recipe, data, out)
+    known = np.flatnonzero(frames.has_truth)
+    features = features_of_frames(recipe, data, out, backbone)[known]
+    truth, fields = (
+        to_grid(layer[known].astype(np.float32), features.shape[-1]) for layer in (frames.truth, frames.fields)
+    )
+    return Taught(features, truth, fields >= 0.5)
+
+
+def _share(taught: Taught) -> float:
+    return float(taught.targets[taught.counted].mean())
+
+
+def _fit(
+    kind: str, real: Taught, spoiled: Taught | None, recipe: Recipe, folder: Path, key: str
+) -> tuple[nn.Module, list[float]]:
+    torch.manual_seed(recipe.seed)
+    settings, share = recipe.adapter, _share(real)
+    balance = (1 - share) / share
+    model = place(
+        Adapter(
+            real.features.shape[1], convolutional=kind != "linear", like=real.features[:: len(real.features) // 200 + 1]
+        )
+    )
+    losses_of: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
+        "linear": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
+        "cnn": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
+        "pu": lambda model, batch: _positive_unlabelled(model, batch, settings.positives),
+        # On photographs, the balance of the paper, half of it taken back; the truth of spoiled frames needs none.
+        "paired": lambda model, batch: _cross_entropy(model, batch, batch[3] * (balance**0.5 - 1) + 1),
+    }
+
+    def sample(rng: Generator, _: float, at: float) -> Sample:
+        on_photographs = spoiled is None or kind != "paired" or at < _REAL
+        chosen = real if spoiled is None or on_photographs else spoiled
+        return *chosen.sample(rng), np.full((1, 1, 1), on_photographs)
+
+    maps = 8 * max(1, round(_PATCHES / real.targets[0].size / 8)) if kind == "linear" else _MAPS
+    schedule = Schedule(settings.steps, maps, settings.rate, recipe.seed, key)
+    losses = train(model, schedule, folder / "training.safetensors", sample, losses_of[kind], f"adapter {kind}")
+    if kind in ("linear", "cnn"):
+        # Balancing made rare degradation look as likely as not; half of that is taken back (geometric mean of the
+        # two odds), so that the map of a good photograph is near 0. The order of scores hardly changes.
+        model.shift(-0.5 * float(np.log(balance)))
+    return model, losses
+
+
+def _cross_entropy(model: nn.Module, batch: Batch, balance: Tensor) -> Tensor:
+    """Over the patches that count, degraded ones weighted by ``balance``; targets may be soft."""
+    features, targets, counted, _ = batch
+    each = F.binary_cross_entropy_with_logits(
+        model(features).float(), targets, pos_weight=balance.to(targets.device), reduction="none"
+    )
+    return (each * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Tensor:
+    """Non-negative risk (EFIQA-CP): pi E_P[softplus(-z)] + max(0, E_U[softplus(z)] - pi E_P[softplus(z)])."""
+    features, targets, counted, _ = batch
+    logits = model(features).float()
+    degraded, unknown = targets * counted, (1 - targets) * counted
+
+    def mean(values: Tensor, over: Tensor) -> Tensor:
+        return (values * over).sum() / over.sum().clamp(min=1)
+
+    missed = positives * mean(F.softplus(-logits), degraded)
+    return missed + (mean(F.softplus(logits), unknown) - positives * mean(F.softplus(logits), degraded)).clamp(min=0)
+
+
+def _save_picture(
+    path: Path, squares: Sequence[Square], missed: NDArray[np.float32], real: Taught, teacher: Teacher
+) -> None:
+    rows = []
+    for n in np.linspace(0, len(squares) - 1, 8).astype(int):
+        found = teacher.of_features(real.features[n : n + 1])[0]
+        layers = (np.clip(missed[n] / 0.3, 0, 1), real.targets[n] * real.counted[n], found * real.counted[n])
+        rows.append((squares[n].picture, *(tint(squares[n].picture, layer) for layer in layers)))
+    save_sheet(path, rows, ("photograph", "prior |f|", "pseudo-label", "adapter"))

@@ -1,0 +1,56 @@
+"""Pseudo-labels: where the prior says that anatomy is missing, patch by patch (paper, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.datasets import Square, progress
+from trainer.recipe import Recipe
+from trainer.steps.prior import anomaly, binarise, load_prior
+
+_AT_ONCE = 32
+
+
+def prior_maps(
+    recipe: Recipe, out: Path, squares: Sequence[Square], vessels: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What the run's prior misses on vessel maps.
+
+    Args:
+        recipe: of the run.
+        out: run folder.
+        squares: N photographs, for their fields.
+        vessels: uint8 (N, S, S), vessel probability times 255.
+
+    Returns:
+        |f|, float32 (N, size, size), and where it counts, bool, the same shape.
+    """
+    prior, found, counted = load_prior(out, recipe), [], []
+    starts = range(0, len(squares), _AT_ONCE)
+    for start in progress(starts, "what the prior misses", len(starts)):
+        some = zip(squares[start : start + _AT_ONCE], vessels[start : start + _AT_ONCE], strict=True)
+        binary = [binarise(v / np.float32(255), s.field, recipe.prior.size) for s, v in some]
+        found.append(anomaly(prior, [v for v, _ in binary]))
+        counted += [f > 0 for _, f in binary]
+    return np.concatenate(found), np.stack(counted)
+
+
+def pseudo_labels(
+    recipe: Recipe, missed: tuple[NDArray[np.float32], NDArray[np.bool_]], grid: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Per patch: 1 where enough of its pixels are anomalous, and whether it counts. Both (N, grid, grid)."""
+    strength, counted = missed
+    inside = to_grid(counted.astype(np.float32), grid)
+    share = to_grid((counted & (strength > recipe.adapter.anomaly)).astype(np.float32), grid)
+    return (share >= recipe.adapter.patch_share * inside).astype(np.float32), inside >= 0.5
+
+
+def to_grid(layers: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
+    """Layers (N, h, w) resampled to (N, grid, grid): areas averaged on the way down, linear on the way up."""
+    way = cv2.INTER_AREA if layers.shape[-1] >= grid else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(layer, (grid, grid), interpolation=way) for layer in layers]).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Other cameras, disease, and spoiling on purpose."""
