@@ -1,7 +1,7 @@
 """The JSON of a result: its published schema, and reading one back without trusting it.
 
-Both walk the dataclasses of ``benchmarks.report.result``, so neither can fall behind. ``python -m benchmarks.report.schema`` prints
-the schema, which is kept in ``benchmarks/report/result.schema.json``.
+Both walk the dataclasses of ``benchmarks.report.result``, so neither can fall behind. ``python -m
+benchmarks.report.schema`` prints the schema, which is kept in ``benchmarks/report/result.schema.json``.
 """
 
 from __future__ import annotations

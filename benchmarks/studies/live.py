@@ -1,4 +1,4 @@
-"""A whole capture session, measured from outside while a page looks on: ``python -m benchmarks.studies.live clip.mp4``."""
+"""A capture session, measured from outside while a page looks on: ``python -m benchmarks.studies.live clip.mp4``."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Bundle:
 
 def default_model() -> Path:
     """The bundle that ships with the package."""
-    return Path(__file__).parent / "models" / "default.efiqa"
+    return Path(__file__).parents[1] / "models" / "default.efiqa"
 
 
 def read_bundle(path: Path) -> Bundle:

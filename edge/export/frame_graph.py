@@ -1,9 +1,10 @@
 """A model as one graph, from the frame to the score, for programs that run ONNX and nothing of ours.
 
-The field of view is found by a simpler rule than ``edge.field.find``: what is brighter than a share of the bright end of the
-frame, and what lies between such pixels. It holds for a disc or a rectangle on a dark border; a field whose rim lies in
-shadow is cut smaller than ``edge.field.find`` would cut it. Crop, resampling by area and normalisation are one product of
-matrices on each side of the frame: the averages of ``edge.frame.prepare.prepare`` where the crop is larger than the tensor.
+The field of view is found by a simpler rule than ``edge.field.find``: what is brighter than a share of the bright end
+of the frame, and what lies between such pixels. It holds for a disc or a rectangle on a dark border; a field whose rim
+lies in shadow is cut smaller than ``edge.field.find`` would cut it. Crop, resampling by area and normalisation are one
+product of matrices on each side of the frame: the averages of ``edge.frame.prepare`` where the crop is larger than the
+tensor.
 """
 
 from __future__ import annotations

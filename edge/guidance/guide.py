@@ -1,8 +1,8 @@
 """One hint at a time: what a frame's evidence means for the operator, knowing what was seen before.
 
 The cause with the largest part of the lost area is the hint, unless no retina is in view at all, or it is not in the
-middle. Thresholds are physical (field radii, shares, seconds); they name no camera. ``edge.guidance.hysteresis`` keeps what is shown
-from flickering.
+middle. Thresholds are physical (field radii, shares, seconds); they name no camera. ``edge.guidance.hysteresis`` keeps
+what is shown from flickering.
 """
 
 from __future__ import annotations

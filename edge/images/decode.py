@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from edge.images.find import DICOM_MARK, is_heif
-from edge.images.kinds import jpeg, png, pnm, tiff
-from edge.images.kinds import small as small_kinds
+from edge.images.kinds import jpeg, png, pnm, small, tiff
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, flat_on_black
 
@@ -129,7 +128,7 @@ def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
 
 
 def _identify(file: BinaryIO, head: bytes) -> Image.Image:
-    small_kinds.check_header(head)
+    small.check_header(head)
     formats: tuple[str, ...] = _FORMATS
     if is_heif(head):
         try:
@@ -168,7 +167,7 @@ def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:
         return Decoded(png.load(image, _all_of(file), bits), orientation)
     if image.format == "PPM":
         return Decoded(pnm.load(image, _all_of(file), bits), orientation)
-    return Decoded(small_kinds.load(image, file, bits), orientation)
+    return Decoded(small.load(image, file, bits), orientation)
 
 
 def _all_of(file: BinaryIO) -> bytes:

@@ -19,9 +19,8 @@ from trainer.evaluation.maps import quality
 from trainer.evaluation.maps_beside_truth import save_maps
 from trainer.evaluation.predictors import MapMaker, resized
 from trainer.evaluation.run_predictors import makers, pooled
-from trainer.evaluation.truth import eyes as map_eyes
-from trainer.evaluation.truth import frames as map_truth
-from trainer.evaluation.truth.frames import TrueFrame
+from trainer.evaluation.truth.eyes import phantom_eyes, photograph_eyes, sequence_eyes
+from trainer.evaluation.truth.frames import TrueFrame, played, spoiled, swept
 from trainer.loop import runs
 from trainer.recipe import Recipe
 from trainer.steps.adapter import load_teacher
@@ -39,10 +38,9 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
         bundle: an INT8 student made of this run.
 
     Returns:
-        ``labels``: {set: {scorer: the ``tasks`` of an ``edge.metrics.protocol.Evaluation``}}; ``ratings``: {set: {scorer: the
-        rank correlation}}; ``maps``: {"phantoms", "sequences", "photographs": {scorer: ``MapQuality`` as a
-        dictionary}};
-        ``fidelity`` of the student to its teacher; ``vessels`` and ``prior``: what these steps measured.
+        ``labels``: {set: {scorer: ``tasks`` of an ``edge.metrics.protocol.Evaluation``}}; ``ratings``: {set: {scorer:
+        the rank correlation}}; ``maps``: {"phantoms", "sequences", "photographs": {scorer: ``MapQuality`` as a
+        dictionary}}; ``fidelity`` of the student to its teacher; ``vessels`` and ``prior``: what these steps measured.
 
     Raises:
         EdgeError: there is no labelled set below ``data``, or a step of the run is missing.
@@ -72,14 +70,14 @@ def good_photographs(sets: Sequence[LabelledSet]) -> list[Path]:
 
 def true_frames(good: Sequence[Path]) -> dict[str, tuple[list[TrueFrame], list[TrueFrame]]]:
     """Frames whose truth is known, and frames of every severity: of phantoms, phantom sequences, good photographs."""
-    eyes = map_eyes.phantom_eyes()
+    eyes = phantom_eyes()
     frames: dict[str, tuple[list[TrueFrame], list[TrueFrame]]] = {
-        "phantoms": (map_truth.spoiled(eyes), map_truth.swept(eyes[:8])),
-        "sequences": (map_truth.played(map_eyes.sequence_eyes()), []),
+        "phantoms": (spoiled(eyes), swept(eyes[:8])),
+        "sequences": (played(sequence_eyes()), []),
     }
     if good:
-        real = map_eyes.photograph_eyes(good)
-        frames["photographs"] = (map_truth.spoiled(real), map_truth.swept(real[:8]))
+        real = photograph_eyes(good)
+        frames["photographs"] = (spoiled(real), swept(real[:8]))
     return frames
 
 
@@ -109,8 +107,7 @@ def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
 
     read_pairs = in_threads(or_left_out(read), find_photographs(data), "fidelity: reading")
     pairs = [pair for pair in read_pairs if pair is not None and pair[0] is not None]
-    spoiled = map_truth.spoiled(map_eyes.phantom_eyes())
-    pairs += [tuple(resized(frame.square, side) for side in sides) for frame in spoiled]
+    pairs += [tuple(resized(frame.square, side) for side in sides) for frame in spoiled(phantom_eyes())]
     squares, small = ([square for square in some if square is not None] for some in zip(*pairs, strict=True))
     teacher, student = load_teacher(recipe, out), load_student(out)
     a, b = teacher.maps([s.picture for s in squares]), predict(student, [s.picture for s in small], recipe)[:, 0]

@@ -78,7 +78,7 @@ def _name(folder: Path, data: Path) -> str:
 def against_labels(
     labelled: LabelledSet, ways: dict[str, MapMaker], recipe: Recipe, out: Path
 ) -> dict[str, list[dict[str, Any]]]:
-    """{scorer: ``tasks`` of an ``edge.metrics.protocol.Evaluation``}; what cannot be read is left out, as a device does.
+    """{scorer: ``tasks`` of an ``edge.metrics.protocol.Evaluation``}; what cannot be read is left out, as on a device.
 
     What the last of the ways gets most wrong is drawn into ``out``/evaluation/mistaken-SET.png.
     """

@@ -1,7 +1,7 @@
 """How well a degradation map says where anatomy is lost, held against frames whose truth is known.
 
-``quality`` takes any map maker (``trainer.evaluation.predictors``) and frames (``trainer.evaluation.truth.frames``) of eyes
-(``trainer.evaluation.truth.eyes``)::
+``quality`` takes any map maker (``trainer.evaluation.predictors``) and frames (``trainer.evaluation.truth.frames``) of
+eyes (``trainer.evaluation.truth.eyes``)::
 
     eyes = phantom_eyes()
     found = quality(sharpness_maps, spoiled(eyes), swept(eyes[:6]))

@@ -104,7 +104,7 @@ def finish(folder: Path, model: nn.Module, recipe: Recipe, key: str, metrics: di
     """Write a finished step; the weights last, because they say that it is finished.
 
     Raises:
-        EdgeError: a weight is not a number, or see ``trainer.loop.checkpoints.write``; the checkpoint is then still there.
+        EdgeError: a weight is not a number, or see ``checkpoints.write``; the checkpoint is then still there.
     """
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     check_finite(folder / WEIGHTS, tensors)

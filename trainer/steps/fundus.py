@@ -71,7 +71,7 @@ def facts_in(model: QualityModel, picture: Picture) -> Facts | None:
 
 
 def spoiled(picture: Picture, rng: Generator) -> Picture:
-    """A retina to be refused: behind a veil or a shadow, in the dark, or spoiled in the ways of ``trainer.synthesis.degrade``."""
+    """A retina to be refused: behind a veil or a shadow, in the dark, or as ``trainer.synthesis.degrade`` spoils."""
     field = find_field(picture)
     if field is None:
         return picture

@@ -1,4 +1,7 @@
-"""Students of several sizes, fidelity against milliseconds: ``python -m benchmarks.studies.students.study --data DIR --out RUN``."""
+"""Students of several sizes, fidelity against milliseconds.
+
+``python -m benchmarks.studies.students.study --data DIR --out RUN``.
+"""
 
 from __future__ import annotations
 

@@ -382,7 +382,7 @@ def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
 )
 def test_what_the_user_can_mend_is_one_sentence_and_1(arguments: list[str], tmp_path: Path) -> None:
     code = "import sys; sys.argv[0] = 'edge-bench'; from benchmarks.commands.group import main; main()"
-    root = Path(commands.__file__).parent.parent
+    root = Path(commands.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, "--no-reference"],
         capture_output=True,

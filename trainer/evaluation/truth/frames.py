@@ -1,8 +1,8 @@
 """Frames whose degradation is known cell by cell.
 
 What spoils them is ``edge.phantom.degradation``, under masks that no training has seen; training spoils by
-``trainer.synthesis.degrade``. Most kinds have a namesake there, made in another way; shadow and lid have none. What a kind hides
-is told by ``edge.phantom.transfer``, which the targets of training share where light and veil are concerned.
+``trainer.synthesis.degrade``. Most kinds have a namesake there, made in another way; shadow and lid have none. What a
+kind hides is told by ``edge.phantom.transfer``, which the targets of training share where light and veil are concerned.
 """
 
 from __future__ import annotations

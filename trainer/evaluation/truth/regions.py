@@ -1,4 +1,4 @@
-"""Where a fault acts in frames that measure a map: shapes that no training uses (``trainer.synthesis.degrade.random_mask``)."""
+"""Where a fault acts in frames that measure a map: shapes that no training uses (``synthesis.degrade``)."""
 
 from __future__ import annotations
 

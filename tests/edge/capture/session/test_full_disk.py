@@ -85,7 +85,7 @@ def on_a_small_disk(tmp_path: Path, program: str, *arguments: object) -> list[An
     mount = f"mount -t tmpfs -o size=4m tmpfs {disk}"
     if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
         pytest.skip("this system does not let a user mount a file system of his own: NO FULL DISK WAS TRIED")
-    helpers = Path(__file__).with_name("test_kill.py")
+    helpers = Path(__file__).parents[1] / "test_kill.py"
     inner = f'{mount} && exec "$0" -c "$1" {disk} {helpers} {" ".join(map(str, arguments))}'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", inner, sys.executable, program],
@@ -116,7 +116,7 @@ def test_it_is_told_how_many_captures_are_lost(tmp_path: Path) -> None:
 
 def test_streaming_goes_on_and_what_was_accepted_is_kept_once_there_is_room(tmp_path: Path) -> None:
     said, told, saved, refused, before, free, kept = on_a_small_disk(tmp_path, PROGRAM, tmp_path / "copy")
-    helpers = Path(__file__).with_name("test_kill.py")
+    helpers = Path(__file__).parents[1] / "test_kill.py"
     assert any("is full: frames are still graded" in sentence for sentence in said)
     assert "MiB left" in told[0]
     assert 0 < before < 60  # some before it was full
