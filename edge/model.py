@@ -126,8 +126,8 @@ class QualityModel:
             nothing = np.ones((self.manifest.grid, self.manifest.grid), np.float32)
             return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0), coverage=0.0)
 
-        def within(other: Field) -> Assessment:
-            return self._within(frame, other, time.perf_counter())
+        def within(other: Field) -> Verdict:
+            return self._within(frame, other, time.perf_counter()).verdict
 
         assessment = self._within(frame, field, start)
         if assessment.verdict in ("good", "usable"):

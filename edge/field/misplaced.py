@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import Assessment
 from edge.field.find import Field, find_field
 from edge.field.learned import share_within
 
@@ -33,7 +32,7 @@ class Placement:
         self._own: Field | None = None  # of the last clear frame that the given one does not fit
         self._done = False
 
-    def look(self, frame: NDArray[np.uint8], given: Field, verdict: str, within: Callable[[Field], Assessment]) -> None:
+    def look(self, frame: NDArray[np.uint8], given: Field, verdict: str, within: Callable[[Field], str]) -> None:
         """Look at a frame.
 
         Args:
@@ -51,7 +50,7 @@ class Placement:
             self._done = self._fits >= _FITS
             return
         self._looks += 1
-        if within(own).verdict in ("good", "usable"):
+        if within(own) in ("good", "usable"):
             self._own = own
             self._empty += outside < _OUTSIDE
             if outside >= _OUTSIDE:
@@ -86,12 +85,12 @@ class Spots:
         self._tell = tell
         self._looks, self._clear = 0, 0
 
-    def look(self, spot: Field, within: Callable[[Field], Assessment]) -> None:
+    def look(self, spot: Field, within: Callable[[Field], str]) -> None:
         """Look at the spot of light of a frame that was refused; ``within`` grades the frame in another field."""
         if self._clear >= _SPOTS or self._looks >= _MOST:
             return
         self._looks += 1
-        self._clear += within(spot).verdict in ("good", "usable")
+        self._clear += within(spot) in ("good", "usable")
         if self._clear == _SPOTS:
             self._tell(
                 f"{_SPOTS} frames were refused whose light is a clear circle far from the middle of the frame, as a "
