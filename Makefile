@@ -3,7 +3,7 @@
 #   make setup         .venv with everything that this machine can take
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
-#   make lint          ruff and mypy
+#   make lint          ruff, mypy and the order of the layers
 #   make model         from photographs (DATA=folder) to the default model and its engine
 #   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
 #   make bench         latency, throughput and memory of the default model here
@@ -70,6 +70,7 @@ lint: $(VENV)/.all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 model: $(VENV)/.all
 	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out runs/default

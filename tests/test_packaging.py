@@ -121,7 +121,7 @@ def test_wheel_holds_the_packages(compiler: str, tmp_path: Path) -> None:
     subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=300)
     (wheel,) = tmp_path.glob("efiqa_edge-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert any(name.startswith("edge/_frame_step.") and name.endswith(".so") for name in names) == (not compiler)
+    assert any(name.startswith("edge/frame/_frame_step.") and name.endswith(".so") for name in names) == (not compiler)
     assert {
         "edge/py.typed",
         "edge/models/default.efiqa",

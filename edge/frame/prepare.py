@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.field.find import Crop
 
 try:
-    from edge import _frame_step
+    from edge.frame import _frame_step
 except ImportError:  # no compiler at install time: slower, and but for roundings the same
     _frame_step = None  # type: ignore[assignment]
 
