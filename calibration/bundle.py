@@ -39,7 +39,7 @@ _SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "onnxruntime", "open
 
 
 @dataclass(frozen=True)
-class Report:
+class BundleReport:
     """What ``make_bundle`` measured.
 
     Attributes:
@@ -75,7 +75,7 @@ def make_bundle(
     methods: Sequence[Method] = METHODS,
     max_map_mae: float = MAX_MAP_MAE,
     finetune: int = STEPS,
-) -> Report:
+) -> BundleReport:
     """Quantise the student of a run and write it as a bundle, if its maps stay what they were.
 
     Args:
@@ -137,7 +137,7 @@ def make_bundle(
         final = dataclasses.replace(final, precision="float32", why_float=why, thresholds=fitted, metrics=figures)
         onnx = to_onnx(network, recipe.distill.size)
     written = _write(target, final, onnx)
-    return Report(
+    return BundleReport(
         target,
         seen.parity,
         seen.forms,

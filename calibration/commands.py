@@ -14,7 +14,7 @@ from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from calibration.bundle import Report
+    from calibration.bundle import BundleReport
 
 METHODS = "max,percentile,entropy,mse"
 
@@ -84,7 +84,7 @@ def int8(
     )
 
 
-def _print_trials(report: Report) -> None:
+def _print_trials(report: BundleReport) -> None:
     """What was tried, what it took, and what it gains."""
     for method, apart in report.trials.items():
         out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")

@@ -13,7 +13,7 @@ from torch import nn
 
 from calibration.frames import named_frames, named_phantoms
 from calibration.int8.search import Found
-from calibration.parity.forms import Student
+from calibration.parity.forms import StudentCheckpoint
 from calibration.parity.gate import check_forms, check_parity, time_both
 from calibration.parity.measure import FormsParity, compare_all
 from calibration.parity.report import write_parity
@@ -98,7 +98,7 @@ def compare_forms(
     scored = [_score(s, exact, rounded, say) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
     thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
-    student = Student(network, found.network, exact.bundle, rounded.bundle)
+    student = StudentCheckpoint(network, found.network, exact.bundle, rounded.bundle)
     where = "folder" if data else "synthetic eyes"
     sets = {
         "golden frames": named_phantoms(_GOLDEN),

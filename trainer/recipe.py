@@ -29,7 +29,7 @@ class Vessels:
 
 
 @dataclass(frozen=True)
-class Prior:
+class PriorRecipe:
     """Stage 1, masked anatomical inpainting. ``base`` and ``unshuffle`` size the U-Net, ``size`` its input."""
 
     steps: int
@@ -55,7 +55,7 @@ class Frames:
 
 
 @dataclass(frozen=True)
-class Adapter:
+class AdapterRecipe:
     """Stage 2, small networks on a frozen backbone: ``trainer.steps.adapter.KINDS``."""
 
     backbone: str
@@ -98,9 +98,9 @@ class Recipe:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     vessels: Vessels
-    prior: Prior
+    prior: PriorRecipe
     frames: Frames
-    adapter: Adapter
+    adapter: AdapterRecipe
     distill: Distill
 
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from calibration.int8.finetune import finetune
 from calibration.int8.quantize import Method, maps, quantize, quantized_layers
-from calibration.int8.sensitivity import Damage, choose_float, draw_damages, measure_layers
+from calibration.int8.sensitivity import LayerSensitivity, choose_float, draw_damages, measure_layers
 from edge.errors import EdgeError
 from trainer.loop.checkpoints import write
 
@@ -42,7 +42,7 @@ class Found:
     network: nn.Module
     trials: dict[Trial, float]
     method: Trial
-    damages: tuple[Damage, ...]
+    damages: tuple[LayerSensitivity, ...]
     left_out: tuple[str, ...]
     map_mae: float
 

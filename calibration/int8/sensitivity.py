@@ -16,14 +16,14 @@ Tensors = Sequence[NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Damage:
+class LayerSensitivity:
     """How far the degradation map moves when this layer alone is INT8: mean absolute difference, all cells."""
 
     layer: str
     map_mae: float
 
 
-def measure_layers(quantized: nn.Module, network: nn.Module, tensors: Tensors) -> list[Damage]:
+def measure_layers(quantized: nn.Module, network: nn.Module, tensors: Tensors) -> list[LayerSensitivity]:
     """Every layer quantised alone, the most damaging first.
 
     Args:
@@ -35,12 +35,12 @@ def measure_layers(quantized: nn.Module, network: nn.Module, tensors: Tensors) -
     found = []
     for name in quantized_layers(quantized):
         with only(quantized, name):
-            found.append(Damage(name, _apart(maps(quantized, tensors), exact)))
+            found.append(LayerSensitivity(name, _apart(maps(quantized, tensors), exact)))
     return sorted(found, key=lambda damage: -damage.map_mae)
 
 
 def choose_float(
-    quantized: nn.Module, network: nn.Module, tensors: Tensors, damages: Sequence[Damage], most: float
+    quantized: nn.Module, network: nn.Module, tensors: Tensors, damages: Sequence[LayerSensitivity], most: float
 ) -> list[str]:
     """The fewest layers that have to stay in float for the map to move by at most ``most``.
 
@@ -79,7 +79,7 @@ def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).mean(dtype=np.float64))
 
 
-def draw_damages(damages: Sequence[Damage], left_out: Sequence[str], most: float) -> NDArray[np.uint8]:
+def draw_damages(damages: Sequence[LayerSensitivity], left_out: Sequence[str], most: float) -> NDArray[np.uint8]:
     """Layers by what they cost as INT8, as a bar chart; those that stay in float are red.
 
     Returns:

@@ -42,7 +42,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Student:
+class StudentCheckpoint:
     """What forms are made of: the float network, its fake-quantised form, and both as bundles."""
 
     network: nn.Module
@@ -52,7 +52,7 @@ class Student:
 
 
 @contextmanager
-def forms_of(student: Student, most: float, say: Callable[[str], None]) -> Iterator[list[Form]]:
+def forms_of(student: StudentCheckpoint, most: float, say: Callable[[str], None]) -> Iterator[list[Form]]:
     """Every form that this machine can run, in the order in which they are made; engines are closed afterwards.
 
     Args:

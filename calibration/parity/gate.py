@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.int8.search import Found
-from calibration.parity.forms import Student, first_wrong_layer
+from calibration.parity.forms import StudentCheckpoint, first_wrong_layer
 from calibration.parity.measure import GREY, RAW_SCORE, FormsParity
 from edge.errors import EdgeError
 from edge.metrics.parity import Parity
@@ -20,7 +20,9 @@ _BLAME = 4  # frames on which a layer is looked for
 _ROUNDS, _INFERENCES, _COLD = 12, 20, 4  # turns of both forms; inferences of a turn; those of them not counted
 
 
-def check_forms(parity: FormsParity, student: Student, tensors: Sequence[NDArray[np.float32]], layer: str) -> None:
+def check_forms(
+    parity: FormsParity, student: StudentCheckpoint, tensors: Sequence[NDArray[np.float32]], layer: str
+) -> None:
     """Refuse where a form is too far from the one it was made from, or the device's score from the trainer's.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.parity.forms import Student, forms_of
+from calibration.parity.forms import StudentCheckpoint, forms_of
 from edge.bundle.bundle import Thresholds
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
@@ -99,7 +99,7 @@ class FormsParity:
 
 
 def compare_all(
-    student: Student,
+    student: StudentCheckpoint,
     frames: Iterable[tuple[str, NDArray[np.uint8]]],
     thresholds: Thresholds,
     most: float,
@@ -164,7 +164,7 @@ def compare_all(
     return FormsParity(tuple(rows), np.array(raw), grey, tuple(names), tuple(worst), beside)
 
 
-def _device(student: Student) -> QualityModel:
+def _device(student: StudentCheckpoint) -> QualityModel:
     return QualityModel(student.rounded, open_engine(student.rounded, "openvino"))
 
 

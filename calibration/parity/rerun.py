@@ -9,7 +9,7 @@ from pathlib import Path
 from calibration.export import Deployed
 from calibration.frames import named_phantoms, read_frames, tensors
 from calibration.parity.checkpoint import read_quantized
-from calibration.parity.forms import Student
+from calibration.parity.forms import StudentCheckpoint
 from calibration.parity.gate import check_forms
 from calibration.parity.measure import FormsParity, compare_all
 from calibration.parity.report import write_parity
@@ -55,7 +55,7 @@ def compare_again(
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     network = Deployed(load_student(run))
     quantized, layer = read_quantized(folder, network, recipe.distill.size)
-    student = Student(network, quantized, exact, rounded)
+    student = StudentCheckpoint(network, quantized, exact, rounded)
     # Of a folder its photographs: not the vessel maps and masks that lie beside them.
     images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
     frames = read_frames(images) if images else named_phantoms(_PHANTOMS)

@@ -20,7 +20,7 @@ _INLINE = 64 << 20  # bytes; a larger network keeps its weights in a file beside
 
 
 @dataclass(frozen=True)
-class Form:
+class TeacherForm:
     """One file: ``float16`` or ``int8``; its map beside float32 in torch; and what TensorRT-RTX makes of it.
 
     Attributes:
@@ -46,7 +46,7 @@ def write_form(
     held: Sequence[NDArray[np.float32]],
     exact: NDArray[np.float32],
     say: Callable[[str], None],
-) -> Form:
+) -> TeacherForm:
     """Write a form, hold it against float32, and build its engine."""
     data = model.SerializeToString()
     path = _write(target / f"{name}.onnx", model, len(data))
@@ -59,7 +59,7 @@ def write_form(
     say(f"building the {name} engine for {TARGET}")
     engine = _engine(Bundle(path, manifest, data, ""))
     size = sum(p.stat().st_size for p in (path, _beside(path)) if p.is_file())
-    return Form(name, path, size / 2**20, float(apart.mean()), float(apart.max()), engine)
+    return TeacherForm(name, path, size / 2**20, float(apart.mean()), float(apart.max()), engine)
 
 
 def _engine(bundle: Bundle) -> str:
@@ -99,7 +99,7 @@ def remove(path: Path) -> None:
     _beside(path).unlink(missing_ok=True)
 
 
-def check_form(form: Form, most: float) -> None:
+def check_form(form: TeacherForm, most: float) -> None:
     """The gate of float16; what does not pass is removed.
 
     Raises:

@@ -19,7 +19,7 @@ from calibration.frames import choose_frames, named_frames, phantoms, tensors
 from calibration.int8.quantize import maps
 from calibration.site.thresholds import UNFITTED
 from calibration.target import make_folder
-from calibration.teacher.form import Form, check_form, remove, write_form
+from calibration.teacher.form import TeacherForm, check_form, remove, write_form
 from calibration.teacher.network import Whole, left_by_the_quantiser, quantise_whole
 from edge.bundle.bundle import Manifest, write_bundle
 from edge.errors import EdgeError
@@ -32,13 +32,13 @@ FRAMES, HELD = 16, 6  # to choose ranges on, and to judge by, photographs and sy
 
 
 @dataclass(frozen=True)
-class Report:
+class TeacherReport:
     """What ``make_teacher`` wrote and measured; ``why_float`` is empty where there is an INT8 form."""
 
     backbone: str
     size: int
     grid: int
-    forms: tuple[Form, ...]
+    forms: tuple[TeacherForm, ...]
     trials: dict[str, float]
     method: str
     left_out: dict[str, float]
@@ -50,7 +50,7 @@ class Report:
 
 def make_teacher(
     run: Path, data: Path | None, target: Path, size: int | None, most: float, say: Callable[[str], None]
-) -> Report:
+) -> TeacherReport:
     """Export the foundation model of a run as one graph, in float16 and INT8.
 
     Args:
@@ -114,7 +114,7 @@ def make_teacher(
     kept = dataclasses.replace(manifest, precision="float32", why_float=why) if why else manifest
     write_bundle(bundle, kept, shipped)
     trials = {str(method): apart for method, apart in found.trials.items()}
-    report = Report(
+    report = TeacherReport(
         name, side, grid, tuple(forms), trials, found.method, found.left_out, found.layers, why, bundle,
         _peak(),
     )  # fmt: skip

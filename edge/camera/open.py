@@ -14,10 +14,10 @@ from edge.camera.address import without_secrets
 from edge.camera.demo import DemoCamera
 from edge.camera.folder import FolderCamera
 from edge.camera.gstreamer.pipeline import GStreamerCamera, pipeline_of_sensor
-from edge.camera.local.device import DeviceFinder, Wish
+from edge.camera.local.device import DeviceFinder, RequestedMode
 from edge.camera.opening import open_aside
 from edge.camera.protocol import Camera
-from edge.camera.reconnecting import SteadyCamera
+from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.recording.network import SCHEMES, NetworkCamera
 from edge.camera.recording.video import VideoCamera
 from edge.errors import EdgeError
@@ -32,7 +32,7 @@ _SENSOR = re.compile(r"csi(?::([0-9]))?")
 
 def open_camera(
     source: str,
-    wish: Wish | None = None,
+    wish: RequestedMode | None = None,
     tell: Callable[[str], None] = lambda sentence: None,
     stop: threading.Event | None = None,
 ) -> Camera:
@@ -59,15 +59,15 @@ def open_camera(
     )
 
 
-def _open(source: str, wish: Wish | None, tell: Callable[[str], None], stop: threading.Event) -> Camera:
+def _open(source: str, wish: RequestedMode | None, tell: Callable[[str], None], stop: threading.Event) -> Camera:
     sensor = _SENSOR.fullmatch(source)
     if source.isascii() and source.isdigit():
-        return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
+        return ReconnectingCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
     if source.startswith("/dev/") and sys.platform == "linux" and not _is_data(source):
-        return SteadyCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
+        return ReconnectingCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
     if sensor is not None:
         pipeline = pipeline_of_sensor(int(sensor[1] or 0), wish)
-        return SteadyCamera(f"sensor {source}", lambda: GStreamerCamera(pipeline), tell, stop)
+        return ReconnectingCamera(f"sensor {source}", lambda: GStreamerCamera(pipeline), tell, stop)
     if wish is not None:
         raise EdgeError(f"{without_secrets(source)} has no modes to choose from: leave --mode out.")
     if source.startswith(_PIPELINE):
@@ -92,7 +92,7 @@ def _open_address(source: str, tell: Callable[[str], None], stop: threading.Even
             _tell_pixels(shown, camera.odd_pixels, tell)
         return camera
 
-    return SteadyCamera(shown, again, tell, stop)
+    return ReconnectingCamera(shown, again, tell, stop)
 
 
 def _tell_pixels(name: str, odd: float, tell: Callable[[str], None]) -> None:
@@ -116,7 +116,7 @@ def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.E
         camera, first = first or GStreamerCamera(pipeline), None
         return camera
 
-    return SteadyCamera("the pipeline", again, tell, stop)
+    return ReconnectingCamera("the pipeline", again, tell, stop)
 
 
 def _is_data(node: str) -> bool:

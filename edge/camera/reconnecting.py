@@ -16,7 +16,7 @@ _LASTED_S = 10.0  # a connection that held so long was a good one: the next loss
 _LOOK_UP_S = 0.1
 
 
-class SteadyCamera:
+class ReconnectingCamera:
     """A live camera that survives its cable.
 
     Frames are numbered through, over all reconnections. One that comes and goes is opened at growing intervals, and

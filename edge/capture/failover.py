@@ -22,7 +22,7 @@ _FALLBACK = "openvino"  # needs neither a GPU nor its driver
 Done = TypeVar("Done")
 
 
-class LastingModel(QualityModel):
+class FailoverModel(QualityModel):
     """Like ``QualityModel``, for a stream: a frame on which the engine fails is graded by a fresh one.
 
     Attributes:
@@ -59,7 +59,7 @@ class LastingModel(QualityModel):
         threads: int | None,
         tell: Callable[[str], None],
         field: str | None = None,
-    ) -> LastingModel:
+    ) -> FailoverModel:
         """Open a bundle; see ``QualityModel.load``. Where nobody says where the field is, the session learns it.
 
         Raises:
@@ -82,7 +82,7 @@ class LastingModel(QualityModel):
             EngineError: neither the engine started anew nor the one for the CPU can grade it.
             EdgeError: the frame could not be graded, by whatever engine.
         """
-        return self._outliving(lambda: super(LastingModel, self).assess(frame), "in mid-stream")
+        return self._outliving(lambda: super(FailoverModel, self).assess(frame), "in mid-stream")
 
     def warm_up(self) -> None:
         """Infer once, if need be on a fresh engine.

@@ -31,7 +31,7 @@ _SHARP = 384  # about the side of that for sharpness
 
 
 @dataclass(frozen=True)
-class Demand:
+class TriggerProfile:
     """What a strictness asks for.
 
     Attributes:
@@ -47,10 +47,10 @@ class Demand:
     hinted: bool
 
 
-DEMANDS: dict[Strictness, Demand] = {
-    "easy": Demand(0.0, 0.2, 1.2, False),
-    "normal": Demand(0.0, 0.35, 0.6, True),
-    "strict": Demand(1.0, 0.6, 0.4, True),
+DEMANDS: dict[Strictness, TriggerProfile] = {
+    "easy": TriggerProfile(0.0, 0.2, 1.2, False),
+    "normal": TriggerProfile(0.0, 0.35, 0.6, True),
+    "strict": TriggerProfile(1.0, 0.6, 0.4, True),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from edge.camera.local.device import Wish, read_wish
+from edge.camera.local.device import RequestedMode, read_wish
 from edge.camera.opening import OpeningStopped
 from edge.capture.archive.dicom import Study
 from edge.capture.archive.target import Target, read_target
@@ -89,7 +89,7 @@ def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None,
         raise typer.BadParameter(str(error)) from error
 
 
-def wish_of(mode: str | None) -> Wish | None:
+def wish_of(mode: str | None) -> RequestedMode | None:
     """The mode to ask a camera for."""
     try:
         return None if mode is None else read_wish(mode)

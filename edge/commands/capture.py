@@ -13,12 +13,12 @@ import typer
 
 from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
-from edge.camera.reconnecting import SteadyCamera
+from edge.camera.reconnecting import ReconnectingCamera
 from edge.capture.archive.dicom import begin_study
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import left_over
 from edge.capture.display import LiveLine, closing_words
-from edge.capture.failover import LastingModel
+from edge.capture.failover import FailoverModel
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.reading import Limits
 from edge.capture.service.signals import captures_on_signal, remember_shutter, stop_on_signals
@@ -30,7 +30,7 @@ from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
-from edge.commands.console.reporter import Teller
+from edge.commands.console.reporter import Reporter
 from edge.commands.console.title import hide_secrets
 from edge.errors import EdgeError
 from edge.preview.context import Controls
@@ -143,12 +143,12 @@ def capture(
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no more sense.
-        teller = closing.enter_context(Teller(json_lines, stop.set if out is None and not web else None))
+        teller = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None))
         camera = open_camera(source, asked.wish_of(mode), teller.note, stop)
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
         source = without_secrets(source)
-        quality = closing.enter_context(LastingModel.open(model, engine.value, threads, teller.note, field))
+        quality = closing.enter_context(FailoverModel.open(model, engine.value, threads, teller.note, field))
         shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
         closing.enter_context(captures_on_signal(shutter.asked))
         if listen is not None:
@@ -184,7 +184,7 @@ def capture(
         line = closing.enter_context(LiveLine(cli.err, teller.words.post))
 
         def alive() -> None:
-            counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, SteadyCamera) else 0
+            counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, ReconnectingCamera) else 0
             dog.beat(f"{counts.graded} frames graded")
 
         stream = grade_stream(
@@ -215,7 +215,7 @@ def capture(
     _close(closing_words(counts, best, session), teller, json_lines, stop.is_set() and not camera.live)
 
 
-def _close(words: list[str], teller: Teller, json_lines: bool, interrupted: bool) -> None:
+def _close(words: list[str], teller: Reporter, json_lines: bool, interrupted: bool) -> None:
     """The closing words and the exit code."""
     code = 1 if teller.troubles else 130 if interrupted else 0
     for each in words:
@@ -228,7 +228,7 @@ def _close(words: list[str], teller: Teller, json_lines: bool, interrupted: bool
     raise typer.Exit(code)
 
 
-def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Teller) -> None:
+def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Reporter) -> None:
     """Keep a frame and its runners-up where this is the moment."""
     shot = shutter.update(graded)
     if shot is None:

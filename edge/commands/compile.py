@@ -14,7 +14,7 @@ import typer
 from edge.bundle.bundle import Bundle, default_model, read_bundle
 from edge.commands.console import cli
 from edge.engines.cache import CURRENT, Built, cache_folder, sidecar
-from edge.engines.choose import Compiled, Plan, compile_bundle, plan_bundle
+from edge.engines.choose import Compiled, EnginePlan, compile_bundle, plan_bundle
 from edge.engines.explain import Explanation
 from edge.engines.tensorrt.builder import TARGETS
 from edge.errors import EdgeError
@@ -211,7 +211,7 @@ def _explained(explanation: Explanation) -> list[str]:
     ]
 
 
-def _tell_plan(plans: list[Plan], bundle: Bundle, as_json: bool) -> None:
+def _tell_plan(plans: list[EnginePlan], bundle: Bundle, as_json: bool) -> None:
     """What would be built: the first engine without a reason against it."""
     chosen = next((plan for plan in plans if not plan.reason), None)
     free = shutil.disk_usage(next(each for each in (cache_folder(), *cache_folder().parents) if each.exists())).free

@@ -42,7 +42,7 @@ class Compiled:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EnginePlan:
     """What would be done for one engine.
 
     Attributes:
@@ -108,7 +108,7 @@ def compile_bundle(
         engine.close()
 
 
-def plan_bundle(bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: int | None = None) -> list[Plan]:
+def plan_bundle(bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: int | None = None) -> list[EnginePlan]:
     """What ``compile_bundle`` would do, and nothing of it done: one plan for each engine that it would try.
 
     The first without a reason is the one that would be built.
@@ -129,9 +129,9 @@ def plan_bundle(bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: 
         try:
             key = keys[each]()
         except EdgeError as error:
-            plans.append(Plan(each, None, False, str(error)))
+            plans.append(EnginePlan(each, None, False, str(error)))
         else:
-            plans.append(Plan(each, key, find(key) is not None))
+            plans.append(EnginePlan(each, key, find(key) is not None))
     return plans
 
 

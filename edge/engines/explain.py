@@ -22,7 +22,7 @@ _LOST = 1.5  # bytes a weight of an INT8 network above which it is not held in I
 
 
 @dataclass(frozen=True)
-class Layer:
+class EngineLayer:
     """One step of an engine.
 
     Attributes:
@@ -52,12 +52,14 @@ class Explanation:
     """
 
     source: str
-    layers: tuple[Layer, ...]
+    layers: tuple[EngineLayer, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
-def explain_layers(source: str, layers: Sequence[Layer], bundle: Bundle, notes: Sequence[str] = ()) -> Explanation:
+def explain_layers(
+    source: str, layers: Sequence[EngineLayer], bundle: Bundle, notes: Sequence[str] = ()
+) -> Explanation:
     """Judge the layers of an engine that was loaded."""
     reformats = sum(layer.kind == "reformat" for layer in layers)
     fused = sum(len(layer.fused) for layer in layers if len(layer.fused) > 1)
@@ -86,7 +88,7 @@ def explain_onnx(bundle: Bundle, said: Sequence[str] = ()) -> Explanation:
     return Explanation("the ONNX file and the builder's log", tuple(layers), tuple(notes), tuple(warnings))
 
 
-def _lost(layers: Sequence[Layer], bundle: Bundle) -> list[str]:
+def _lost(layers: Sequence[EngineLayer], bundle: Bundle) -> list[str]:
     if bundle.manifest.precision != "int8":
         return []
     return [
@@ -96,7 +98,7 @@ def _lost(layers: Sequence[Layer], bundle: Bundle) -> list[str]:
     ]
 
 
-def from_onnx(graph: Graph) -> list[Layer]:
+def from_onnx(graph: Graph) -> list[EngineLayer]:
     """The operations of a network, Q and DQ folded into what they surround."""
     made_by = {name: node for node in graph.nodes for name in node.outputs}
 
@@ -113,7 +115,7 @@ def from_onnx(graph: Graph) -> list[Layer]:
         constant = next((graph.constants[name] for name in node.inputs if name in graph.constants), None)
         half = constant is not None and constant.dtype.name == "float16"
         precision = "int8" if eight else "float16" if half else "float32"
-        layers.append(Layer(node.name or node.outputs[0], node.kind.lower(), precision, heavy, (node.name,)))
+        layers.append(EngineLayer(node.name or node.outputs[0], node.kind.lower(), precision, heavy, (node.name,)))
     return layers
 
 
@@ -131,7 +133,7 @@ def _weights(graph: Graph, name: str) -> int:
 _OPENVINO_TYPES = {"i8": "int8", "u8": "uint8", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
-def from_openvino(compiled: Any) -> list[Layer]:
+def from_openvino(compiled: Any) -> list[EngineLayer]:
     """The layers of OpenVINO's own graph, without its constants.
 
     Args:
@@ -149,14 +151,14 @@ def from_openvino(compiled: Any) -> list[Layer]:
         if kind == "Reorder":
             kind = "reformat"
         said = _OPENVINO_TYPES.get(precision, precision)
-        layers.append(Layer(op.get_friendly_name(), kind.lower(), said, heavy, names))
+        layers.append(EngineLayer(op.get_friendly_name(), kind.lower(), said, heavy, names))
     return layers
 
 
 _TENSORRT_TYPES = {"int8": "int8", "fp16": "float16", "half": "float16", "fp32": "float32", "float": "float32"}
 
 
-def from_inspector(text: str) -> list[Layer]:
+def from_inspector(text: str) -> list[EngineLayer]:
     """The layers that TensorRT's engine inspector gives as JSON, for an engine built with detailed verbosity.
 
     Raises:
@@ -169,9 +171,9 @@ def from_inspector(text: str) -> list[Layer]:
         raise EdgeError(f"the engine inspector's answer cannot be read ({type(error).__name__})") from error
 
 
-def _inspected(each: Any) -> Layer:
+def _inspected(each: Any) -> EngineLayer:
     if isinstance(each, str):  # an engine built without details gives names alone
-        return Layer(each, "not told", "not told", False, ())
+        return EngineLayer(each, "not told", "not told", False, ())
     kind = str(each.get("LayerType", each.get("ParameterType", "")))
     parameters = f"{kind} {each.get('ParameterType', '')} {each.get('TacticName', '')}".lower()
     first: Any = next(iter(each.get("Inputs", [])), {})
@@ -179,4 +181,6 @@ def _inspected(each: Any) -> Layer:
     precision = next((ours for theirs, ours in _TENSORRT_TYPES.items() if theirs in said), said or "not told")
     names = tuple(re.findall(r"\[ONNX Layer: ([^\]]+)\]", str(each.get("Metadata", ""))))
     heavy = any(word in parameters for word in ("conv", "correlation", "gemm", "matrixmultiply", "matrix_multiply"))
-    return Layer(str(each.get("Name", "")), "reformat" if kind == "Reformat" else kind.lower(), precision, heavy, names)
+    return EngineLayer(
+        str(each.get("Name", "")), "reformat" if kind == "Reformat" else kind.lower(), precision, heavy, names
+    )

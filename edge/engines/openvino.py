@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, engine_key, open_cached
 from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
-from edge.engines.explain import Layer, from_openvino
+from edge.engines.explain import EngineLayer, from_openvino
 from edge.engines.quiet import import_openvino
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
@@ -101,7 +101,7 @@ class OpenVinoEngine:
         """Runtime, version, device, precision and threads."""
         return dict(self._about)
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[EngineLayer]:
         """What OpenVINO runs, fused as it runs it."""
         with self._lock:
             if self._model is None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.engines.cache import Built
-from edge.engines.explain import Layer
+from edge.engines.explain import EngineLayer
 
 
 class Engine(Protocol):
@@ -32,7 +32,7 @@ class Engine(Protocol):
     def describe(self) -> dict[str, str]:
         """Runtime, version, device and precision, for people and sidecars."""
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[EngineLayer]:
         """What the engine is made of, see ``edge.engines.explain``."""
 
     def close(self) -> None:

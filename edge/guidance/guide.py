@@ -17,7 +17,7 @@ from edge.bundle.bundle import LANDMARKS, Region, Thresholds
 from edge.guidance.absence import Absence
 from edge.guidance.evidence import DIM, GLOWING, Evidence, explain
 from edge.guidance.hint import CODES, Code, Hint, languages
-from edge.guidance.hysteresis import Calm
+from edge.guidance.hysteresis import Hysteresis
 from edge.guidance.photometry import measure
 
 __all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
@@ -88,7 +88,7 @@ class Guide:
     def __init__(self, thresholds: Thresholds) -> None:
         self._usable = thresholds.usable
         self._enough = thresholds.usable + ENOUGH * (thresholds.good - thresholds.usable)
-        self._calm = Calm()
+        self._calm = Hysteresis()
         self._last = 0.0
         self._seen: tuple[float, Evidence] | None = None  # when a retina was last in view, and how it looked when clear
         self._clearest_t = 0.0

@@ -12,7 +12,7 @@ MAJORITY = 0.5  # share of that vote that a new hint needs
 DWELL_S = 0.5  # how long a hint is shown at least: at most two changes a second
 
 
-class Calm:
+class Hysteresis:
     """Hysteresis: the vote of the last moments decides, and a hint stays for a while.
 
     Attributes:

@@ -10,7 +10,7 @@ from edge.capture.trigger import Strictness
 from edge.preview.auth.auth import Access
 from edge.preview.auth.known import Known
 from edge.preview.hub import Hub
-from edge.preview.renderer import Painter
+from edge.preview.renderer import Renderer
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Context:
     counts: Counts
     controls: Controls
     hub: Hub
-    painter: Painter
+    painter: Renderer
     session: str
     port: int
     encrypted: bool

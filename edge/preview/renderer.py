@@ -38,7 +38,7 @@ class Picture:
     jpeg: bytes
 
 
-class Painter:
+class Renderer:
     """Draws on a thread of its own; every call returns at once.
 
     Args:

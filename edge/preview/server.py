@@ -19,7 +19,7 @@ from edge.errors import EdgeError, first_line
 from edge.preview.auth.auth import access_for
 from edge.preview.context import Context, Controls
 from edge.preview.hub import Hub
-from edge.preview.renderer import Kind, Painter, Picture
+from edge.preview.renderer import Kind, Picture, Renderer
 from edge.preview.state import grade_of
 
 _GOODBYE_S = 5.0  # a thread that hangs is left behind after this
@@ -85,7 +85,7 @@ class Preview:
         self._numbered: tuple[int, Graded] | None = None  # the newest frame, numbered from 1
         self._woken = False
         self._loop = asyncio.new_event_loop()
-        self.painter = Painter(self._drawn, self._kept, self.trouble)
+        self.painter = Renderer(self._drawn, self._kept, self.trouble)
         self._context = Context(
             access,
             counts,

@@ -44,7 +44,7 @@ _REAL = 0.3  # share of real photographs with pseudo-labels in a batch of the pa
 
 
 @dataclass(frozen=True)
-class Taught:
+class AdapterTrainingSet:
     """What an adapter learns from: features (N, C, g, g), targets in [0, 1] and whether they count (N, g, g)."""
 
     features: NDArray[Any]
@@ -107,7 +107,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     missed = prior_maps(recipe, out, squares, photographs.vessels)
     backbone = load_backbone(settings.backbone)
     features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
-    real = Taught(features, *pseudo_labels(recipe, missed, features.shape[-1]))
+    real = AdapterTrainingSet(features, *pseudo_labels(recipe, missed, features.shape[-1]))
     if not 0 < real.targets[real.counted].mean() < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
     spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
@@ -189,7 +189,7 @@ def features_of_frames(recipe: Recipe, data: Path, out: Path, backbone: Backbone
     return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "frames", key)
 
 
-def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> Taught:
+def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> AdapterTrainingSet:
     """The frames whose truth is known, on the grid of the backbone."""
     frames = make_frames(recipe, data, out)
     known = np.flatnonzero(frames.has_truth)
@@ -197,15 +197,15 @@ def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone)
     truth, fields = (
         to_grid(layer[known].astype(np.float32), features.shape[-1]) for layer in (frames.truth, frames.fields)
     )
-    return Taught(features, truth, fields >= 0.5)
+    return AdapterTrainingSet(features, truth, fields >= 0.5)
 
 
-def _share(taught: Taught) -> float:
+def _share(taught: AdapterTrainingSet) -> float:
     return float(taught.targets[taught.counted].mean())
 
 
 def _fit(
-    kind: str, real: Taught, spoiled: Taught | None, recipe: Recipe, folder: Path, key: str
+    kind: str, real: AdapterTrainingSet, spoiled: AdapterTrainingSet | None, recipe: Recipe, folder: Path, key: str
 ) -> tuple[nn.Module, list[float]]:
     torch.manual_seed(recipe.seed)
     settings, share = recipe.adapter, _share(real)
@@ -261,7 +261,7 @@ def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Te
 
 
 def _save_picture(
-    path: Path, squares: Sequence[Square], missed: NDArray[np.float32], real: Taught, teacher: Teacher
+    path: Path, squares: Sequence[Square], missed: NDArray[np.float32], real: AdapterTrainingSet, teacher: Teacher
 ) -> None:
     rows = []
     for n in np.linspace(0, len(squares) - 1, 8).astype(int):

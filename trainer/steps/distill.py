@@ -33,7 +33,7 @@ _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for 
 
 
 @dataclass(frozen=True)
-class Lessons:
+class DistillationSet:
     """What the student learns from; g is the grid of the frames.
 
     Attributes:
@@ -74,7 +74,7 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> Lessons:
+def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
     """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk."""
     photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
     made = make_frames(recipe, data, out)
@@ -83,7 +83,7 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> Lessons:
     features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
     maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone))]
     frames = Frames(*(np.concatenate(pair) for pair in zip(_fields(as_they_are), _fields(made), strict=True)))
-    return Lessons(frames, as_the_device_cuts(recipe, data), to_grid(np.concatenate(maps), grid))
+    return DistillationSet(frames, as_the_device_cuts(recipe, data), to_grid(np.concatenate(maps), grid))
 
 
 def as_the_device_cuts(recipe: Recipe, data: Path) -> NDArray[np.uint8]:
@@ -121,7 +121,9 @@ def _photographs(photographs: Segmented, grid: int) -> Frames:
     )
 
 
-def fit(recipe: Recipe, lessons: Lessons, segmenter: nn.Module, folder: Path, key: str) -> tuple[Student, list[float]]:
+def fit(
+    recipe: Recipe, lessons: DistillationSet, segmenter: nn.Module, folder: Path, key: str
+) -> tuple[Student, list[float]]:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
     assert isinstance(segmenter, Segmenter)
     settings = recipe.distill
@@ -165,7 +167,7 @@ def _sized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)
 
 
-def _sample(lessons: Lessons, recipe: Recipe, rng: Generator, real: bool) -> Sample:
+def _sample(lessons: DistillationSet, recipe: Recipe, rng: Generator, real: bool) -> Sample:
     """Image, map, field, vessels, regions, and whether vessels and regions of this frame are known."""
     settings, frames = recipe.distill, lessons.frames
     first = len(lessons.photographs)
@@ -214,7 +216,7 @@ def _of_known(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
     return (each * known).sum() / known.sum().clamp(min=1)
 
 
-def _save_picture(path: Path, model: nn.Module, lessons: Lessons, recipe: Recipe) -> None:
+def _save_picture(path: Path, model: nn.Module, lessons: DistillationSet, recipe: Recipe) -> None:
     frames, first = lessons.frames, len(lessons.photographs)
     chosen = [*range(first, min(first + 5, len(frames))), *np.linspace(0, first - 1, 5).astype(int)]
     rows = []

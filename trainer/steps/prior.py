@@ -22,8 +22,7 @@ from trainer.loop import runs
 from trainer.loop.training import Batch, Sample, Schedule, device, place, train
 from trainer.networks.students import Prior
 from trainer.pictures import save_sheet, tint
-from trainer.recipe import Prior as PriorSettings
-from trainer.recipe import Recipe
+from trainer.recipe import PriorRecipe, Recipe
 from trainer.steps.vessel_maps import Segmented, key_of_photographs, phantoms, segmented
 from trainer.synthesis import augment
 
@@ -86,7 +85,7 @@ def _binary_map(photographs: Segmented, n: int, size: int) -> tuple[Map, Map]:
 
 
 def _save_picture(
-    path: Path, model: nn.Module, photographs: Segmented, shown: Sequence[int], settings: PriorSettings
+    path: Path, model: nn.Module, photographs: Segmented, shown: Sequence[int], settings: PriorRecipe
 ) -> None:
     maps = [_binary_map(photographs, n, settings.size) for n in shown]
     rows = []
@@ -129,7 +128,7 @@ def anomaly(model: nn.Module, vessels: Sequence[NDArray[np.float32]], batch: int
     return np.concatenate(found)
 
 
-def _sample(maps: Sequence[tuple[Map, Map]], settings: PriorSettings, rng: Generator, progress: float) -> Sample:
+def _sample(maps: Sequence[tuple[Map, Map]], settings: PriorRecipe, rng: Generator, progress: float) -> Sample:
     """Masked map, whole map, what counts, all (1, S, S); the mask opens from a fifth to four fifths of the way."""
     size = settings.size
     opened = float(np.clip((progress - 0.2) / 0.6, 0, 1))

@@ -18,7 +18,7 @@ import edge
 from benchmarks.machine.machine import Machine, describe_machine, load_average
 from benchmarks.run.latency import summarise, warm_up
 from benchmarks.studies.students.fidelity import Evidence, gather, hold, key_of_evidence
-from benchmarks.studies.students.result import Figures, Plan, Row
+from benchmarks.studies.students.result import Figures, Row, StudentPlan
 from calibration.bundle import CALIBRATION_FRAMES, POOLING
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import choose_frames, tensors
@@ -45,17 +45,17 @@ _BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
 _SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on beside the weights
 
 
-def recipe_of(recipe: Recipe, plan: Plan, steps: int) -> Recipe:
+def recipe_of(recipe: Recipe, plan: StudentPlan, steps: int) -> Recipe:
     """The recipe with another student."""
     return replace(recipe, distill=replace(recipe.distill, size=plan.size, stride=plan.stride, steps=steps))
 
 
-def folder_of(out: Path, plan: Plan) -> Path:
+def folder_of(out: Path, plan: StudentPlan) -> Path:
     """Where a student lies in its run folder."""
     return out / "students" / plan.name
 
 
-def train_students(recipe: Recipe, plans: Sequence[Plan], steps: int, data: Path, out: Path) -> None:
+def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, data: Path, out: Path) -> None:
     """Train what is not there yet, each student from its checkpoint where it has one.
 
     Args:
@@ -85,8 +85,8 @@ def train_students(recipe: Recipe, plans: Sequence[Plan], steps: int, data: Path
 
 
 def measure_students(
-    recipe: Recipe, plans: Sequence[Plan], data: Path, out: Path, photographs: int, eyes: int
-) -> dict[Plan, tuple[Figures, Figures]]:
+    recipe: Recipe, plans: Sequence[StudentPlan], data: Path, out: Path, photographs: int, eyes: int
+) -> dict[StudentPlan, tuple[Figures, Figures]]:
     """INT8 bundles of trained students, and figures of INT8 and float32; what was measured before is read.
 
     Args:
@@ -119,7 +119,7 @@ def measure_students(
 
 
 def time_students(
-    figures: dict[Plan, tuple[Figures, Figures]], recipe: Recipe, out: Path, threads: int | None
+    figures: dict[StudentPlan, tuple[Figures, Figures]], recipe: Recipe, out: Path, threads: int | None
 ) -> tuple[list[Row], Machine]:
     """Time the inference of all students as INT8 on OpenVINO, A B C A B C, so that a drift of the machine hits all.
 
@@ -140,7 +140,7 @@ def time_students(
         err.print("students: timing all of them in turns")
         for plan, model in models.items():
             warm_up(partial(_ms, model, inputs[plan]))
-        samples: dict[Plan, list[float]] = {plan: [] for plan in figures}
+        samples: dict[StudentPlan, list[float]] = {plan: [] for plan in figures}
         for _ in range(BLOCKS):
             for plan, model in models.items():
                 samples[plan] += [_ms(model, inputs[plan], index) for index in range(_BLOCK)][_COLD:]
@@ -163,7 +163,9 @@ def _measured(folder: Path, key: str) -> tuple[Figures, Figures] | None:
         return None
 
 
-def _measure(recipe: Recipe, plan: Plan, data: Path, folder: Path, evidence: Evidence) -> tuple[Figures, Figures]:
+def _measure(
+    recipe: Recipe, plan: StudentPlan, data: Path, folder: Path, evidence: Evidence
+) -> tuple[Figures, Figures]:
     """Write the INT8 bundle of a student; figures of its maps, and of those before quantisation."""
     student = runs.load(folder, Student(plan.stride))
     assert isinstance(student, Student)

@@ -20,7 +20,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudentPlan:
     """A student to be: side of its input in pixels, and pixels of it per cell of the map, 8 or 16."""
 
     size: int
@@ -72,7 +72,7 @@ class Row:
         int8, float32: of its maps, quantised and before.
     """
 
-    plan: Plan
+    plan: StudentPlan
     mib: float
     runs: int
     inference: Summary
@@ -90,7 +90,7 @@ class Row:
         return {"student": self.plan.name, "grid": self.plan.grid, **asdict(self)}
 
 
-def parse_sizes(text: str) -> list[Plan]:
+def parse_sizes(text: str) -> list[StudentPlan]:
     """``224x16,256x8`` -> plans in that order, each once.
 
     Raises:
@@ -105,7 +105,7 @@ def parse_sizes(text: str) -> list[Plan]:
                 f"{part.strip()!r} is no student: write SIZExSTRIDE, the size a multiple of 16 from 64 to 1024 and the "
                 "stride 8 or 16, such as 256x8."
             )
-        plans.append(Plan(int(match[1]), int(match[2])))
+        plans.append(StudentPlan(int(match[1]), int(match[2])))
     return list(dict.fromkeys(plans))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from edge.camera.address import without_secrets
 from edge.camera.gstreamer.bindings import load_gstreamer
 from edge.camera.gstreamer.samples import TAKEN, Samples
-from edge.camera.local.device import Wish
+from edge.camera.local.device import RequestedMode
 from edge.camera.patience import Patience
 from edge.camera.protocol import Frame
 from edge.errors import EdgeError
@@ -217,7 +217,7 @@ def _said(error: Any) -> str:
     return without_secrets(said[0].rstrip("."))
 
 
-def pipeline_of_sensor(number: int, wish: Wish | None) -> str:
+def pipeline_of_sensor(number: int, wish: RequestedMode | None) -> str:
     """The pipeline of a Jetson's image sensor: exposed and coloured by the ISP, out of its memory as NV12."""
     size = f",width={wish.width},height={wish.height}" if wish is not None else ""
     rate = f",framerate={round(wish.fps * 1000)}/1000" if wish is not None and wish.fps else ""

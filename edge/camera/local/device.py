@@ -27,7 +27,7 @@ _OLDEST_S = 2.0  # a timestamp further off than this is of another clock
 
 
 @dataclass(frozen=True)
-class Wish:
+class RequestedMode:
     """A mode that the user asks for, as ``edge-capture --list`` prints it: ``1920x1080@30/MJPG``, or less of it."""
 
     width: int
@@ -36,7 +36,7 @@ class Wish:
     pixels: str = ""
 
 
-def read_wish(text: str) -> Wish:
+def read_wish(text: str) -> RequestedMode:
     """Read a mode.
 
     Raises:
@@ -45,7 +45,7 @@ def read_wish(text: str) -> Wish:
     found = re.fullmatch(r"(\d{2,5})x(\d{2,5})(?:@(\d+(?:\.\d+)?))?(?:/([A-Za-z0-9]{3,4}))?", text.strip())
     if found is None:
         raise ValueError(f"{text} is no mode: give one like 1920x1080, 1920x1080@30 or 1920x1080@30/MJPG.")
-    return Wish(int(found[1]), int(found[2]), float(found[3] or 0.0), found[4] or "")
+    return RequestedMode(int(found[1]), int(found[2]), float(found[3] or 0.0), found[4] or "")
 
 
 class DeviceCamera(LiveSource):
@@ -54,7 +54,7 @@ class DeviceCamera(LiveSource):
     A frame's time is the one that the driver stamped on it, where that is of the same clock.
     """
 
-    def __init__(self, path: str | int, wish: Wish | None = None) -> None:
+    def __init__(self, path: str | int, wish: RequestedMode | None = None) -> None:
         """Open a camera and wait for its first frame.
 
         Args:
@@ -95,7 +95,7 @@ class DeviceCamera(LiveSource):
     def _shown(self) -> str:
         return f"index {self._path}" if isinstance(self._path, int) else self._path
 
-    def _ask_for(self, wish: Wish) -> None:
+    def _ask_for(self, wish: RequestedMode) -> None:
         if wish.pixels:
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wish.pixels.ljust(4)))
         self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.width)
@@ -163,7 +163,7 @@ class DeviceCamera(LiveSource):
 class DeviceFinder:
     """Opens a camera, and later the same one again, whatever number it then has."""
 
-    def __init__(self, source: str, wish: Wish | None = None) -> None:
+    def __init__(self, source: str, wish: RequestedMode | None = None) -> None:
         """Remember which camera it is.
 
         Args:

@@ -13,7 +13,7 @@ from edge.capture.loop import Graded
 from edge.capture.session.storage import BestFrame, save_frame, stem_of, write_set
 
 
-class Keeper:
+class FrameStore:
     """Writes frames into a folder. Belongs to the writer's thread; what fails may be tried again.
 
     Attributes:

@@ -32,7 +32,7 @@ _ENCODER = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto
 _CONTAINER = {"cluster_time_limit": "1000", "flush_packets": "1"}
 
 
-class Film:
+class OverlayVideo:
     """``session.webm`` in the making, under a temporary name until it is whole.
 
     Each frame is shown from its own time on the source's clock until that of the next one. Frames are drawn and encoded

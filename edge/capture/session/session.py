@@ -14,10 +14,10 @@ from edge.capture.archive.dicom import Study
 from edge.capture.archive.stow import HandOver
 from edge.capture.background import give_way
 from edge.capture.loop import Graded
-from edge.capture.session.frame_store import Keeper
+from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.leftovers import Recording, mend
 from edge.capture.session.lines import WaitingLines
-from edge.capture.session.overlay_video import Film
+from edge.capture.session.overlay_video import OverlayVideo
 from edge.capture.session.record import line_of, sidecar_of
 from edge.capture.session.storage import LINES, VIDEO, claim_folder, is_full
 from edge.capture.session.troubles import DiskGauge, Troubles
@@ -81,11 +81,11 @@ class Session:
         self._on_saved, self._wait = on_saved, wait
         self._troubles = Troubles(self.folder, report)
         self._gauge = DiskGauge(self.folder, tell)
-        self._keeper = Keeper(
+        self._keeper = FrameStore(
             self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over, keep_dicom
         )
         self._lines = WaitingLines(self.folder / LINES)
-        self._film = Film(self.folder / VIDEO, fps, self._troubles.tell) if video else None
+        self._film = OverlayVideo(self.folder / VIDEO, fps, self._troubles.tell) if video else None
         self._changed = threading.Condition()
         self._best: Graded | None = None
         self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank

@@ -17,7 +17,7 @@ from edge.commands.console.words import Words
 from edge.preview.server import Preview
 
 
-class Teller:
+class Reporter:
     """Tells everybody who listens; may be called from any thread.
 
     Attributes:
@@ -96,7 +96,7 @@ class Teller:
     def _say(self, words: str) -> None:
         self.words.post(lambda: cli.err.print(cli.one_line(words), markup=False))
 
-    def __enter__(self) -> Teller:
+    def __enter__(self) -> Reporter:
         return self
 
     def __exit__(

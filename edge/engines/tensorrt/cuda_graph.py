@@ -15,7 +15,7 @@ _Handle = ctypes.c_void_p
 log = logging.getLogger("efiqa-edge")
 
 
-class Graph:
+class CudaGraph:
     """A recorded step; the GPU's context must be current for every use."""
 
     def __init__(self, library: Any, graph: Any, executable: Any) -> None:
@@ -33,7 +33,7 @@ class Graph:
         self._library = None
 
 
-def record(stream: int, enqueue: Callable[[], bool], library: Any = None) -> Graph | None:
+def record(stream: int, enqueue: Callable[[], bool], library: Any = None) -> CudaGraph | None:
     """Record what ``enqueue`` puts on a stream; it must have run there once before.
 
     Args:
@@ -73,4 +73,4 @@ def record(stream: int, enqueue: Callable[[], bool], library: Any = None) -> Gra
         library.cuGraphDestroy(graph)
         log.debug("no CUDA graph: it cannot be instantiated")
         return None
-    return Graph(library, graph, executable)
+    return CudaGraph(library, graph, executable)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import Built, Key, open_cached
 from edge.engines.checks import check_network, check_tensor
-from edge.engines.explain import Layer, from_inspector
+from edge.engines.explain import EngineLayer, from_inspector
 from edge.engines.tensorrt.builder import Ways, build_engine, sides
 from edge.engines.tensorrt.cuda import Gpu
-from edge.engines.tensorrt.cuda_graph import Graph, record
+from edge.engines.tensorrt.cuda_graph import CudaGraph, record
 from edge.engines.tensorrt.log import Log, logger_of
 from edge.engines.verify import Facts, verify
 from edge.errors import EdgeError
@@ -58,7 +58,7 @@ class TensorRtEngine:
             "driver": gpu.driver,
             "precision": manifest.precision,
         }
-        self._graph: Graph | None = None
+        self._graph: CudaGraph | None = None
         self._open = True
         try:
             with gpu.current():
@@ -191,7 +191,7 @@ class TensorRtEngine:
         """Runtime, version, device and precision."""
         return dict(self._about)
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[EngineLayer]:
         """What TensorRT runs, by its engine inspector."""
         with self._gpu.current():
             if not self._open:

@@ -21,7 +21,7 @@ from calibration.int8 import search as searching
 from calibration.int8.quantize import METHODS, _least_squares, keep_float, maps, quantize, quantized_layers
 from calibration.int8.search import Found, search, write_search
 from calibration.int8.selection import Candidate, choose, spread_out, write_choice
-from calibration.int8.sensitivity import Damage, choose_float, measure_layers
+from calibration.int8.sensitivity import LayerSensitivity, choose_float, measure_layers
 from calibration.parity.gate import check_parity
 from edge.errors import EdgeError
 from edge.metrics.parity import Parity
@@ -131,7 +131,7 @@ def test_the_search_keeps_the_best_and_tells_of_all(
 
 
 def test_the_gate_names_the_layer(network: Any, tensors: Any) -> None:
-    found = Found(network, {"max": 0.02}, "max", (Damage("student.join.0", 0.015),), (), 0.02)
+    found = Found(network, {"max": 0.02}, "max", (LayerSensitivity("student.join.0", 0.015),), (), 0.02)
     good = Parity(10, 0.009, 0.1, 0.99, 0.01, 0)
     check_parity(good, found, 0.01)
     with pytest.raises(EdgeError, match=r"by 0\.0200, more than 0\.01: the layer student\.join\.0 costs most"):

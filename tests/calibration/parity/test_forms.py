@@ -26,7 +26,7 @@ from calibration.int8.finetune import frames_to_learn
 from calibration.int8.quantize import maps, quantize, quantized_layers
 from calibration.int8.search import TUNED, search
 from calibration.parity.checkpoint import read_quantized, write_quantized
-from calibration.parity.forms import Student, first_wrong_layer
+from calibration.parity.forms import StudentCheckpoint, first_wrong_layer
 from calibration.parity.gate import check_forms
 from calibration.parity.measure import compare_all
 from calibration.parity.report import as_dict, lines, write_parity
@@ -63,7 +63,7 @@ def eyes(recipe: Recipe) -> list[NDArray[np.float32]]:
 
 
 @pytest.fixture(scope="module")
-def student(network: Any, eyes: Any, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Student:
+def student(network: Any, eyes: Any, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> StudentCheckpoint:
     folder = tmp_path_factory.mktemp("forms")
     quantized = quantize(network, eyes)
     manifest = dataclasses.replace(
@@ -71,7 +71,7 @@ def student(network: Any, eyes: Any, recipe: Recipe, tmp_path_factory: pytest.Te
         input_size=SIZE, grid=SIZE // 8, mean=recipe.mean, std=recipe.std, thresholds=UNFITTED,
     )  # fmt: skip
     exact = dataclasses.replace(manifest, precision="float32", why_float="to compare with")
-    return Student(
+    return StudentCheckpoint(
         network,
         quantized,
         write_bundle(folder / "float32.efiqa", exact, to_onnx(network, SIZE)),
@@ -79,12 +79,12 @@ def student(network: Any, eyes: Any, recipe: Recipe, tmp_path_factory: pytest.Te
     )
 
 
-def rewritten(student: Student, onnx_bytes: bytes) -> Student:
+def rewritten(student: StudentCheckpoint, onnx_bytes: bytes) -> StudentCheckpoint:
     path = student.rounded.path.with_name("rewritten.efiqa")
     return dataclasses.replace(student, rounded=write_bundle(path, student.rounded.manifest, onnx_bytes))
 
 
-def with_wrong_scale(student: Student, name: str, factor: float) -> Student:
+def with_wrong_scale(student: StudentCheckpoint, name: str, factor: float) -> StudentCheckpoint:
     """The bundle with the scale of the activations of one layer multiplied."""
     model = onnx.load_from_string(student.rounded.onnx)
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
@@ -104,7 +104,7 @@ def with_wrong_scale(student: Student, name: str, factor: float) -> Student:
     return rewritten(student, model.SerializeToString())
 
 
-def test_every_form_agrees_with_the_one_before_it(student: Student, eyes: Any, tmp_path: Path) -> None:
+def test_every_form_agrees_with_the_one_before_it(student: StudentCheckpoint, eyes: Any, tmp_path: Path) -> None:
     said: list[str] = []
     parity = compare_all(student, named_phantoms(range(4)), UNFITTED, 0.05, said.append)
     assert [row.form for row in parity.rows] == [
@@ -125,7 +125,7 @@ def test_every_form_agrees_with_the_one_before_it(student: Student, eyes: Any, t
     assert "phantom-" in (tmp_path / "parity.md").read_text()
 
 
-def test_a_wrong_scale_in_the_bundle_is_caught_and_its_layer_named(student: Student, eyes: Any) -> None:
+def test_a_wrong_scale_in_the_bundle_is_caught_and_its_layer_named(student: StudentCheckpoint, eyes: Any) -> None:
     name = list(quantized_layers(student.quantized))[5]
     assert first_wrong_layer(student.quantized, student.rounded.onnx, eyes) == ""
     broken = with_wrong_scale(student, name, 0.05)
@@ -134,7 +134,7 @@ def test_a_wrong_scale_in_the_bundle_is_caught_and_its_layer_named(student: Stud
         check_forms(parity, broken, eyes, "?")
 
 
-def test_a_wrong_range_in_the_quantised_network_is_of_the_quantisation(student: Student, eyes: Any) -> None:
+def test_a_wrong_range_in_the_quantised_network_is_of_the_quantisation(student: StudentCheckpoint, eyes: Any) -> None:
     quantized = quantize(student.network, eyes)
     layer = list(quantized_layers(quantized).values())[4]
     layer.input_quantizer.amax = layer.input_quantizer.amax * 0.02
@@ -146,7 +146,7 @@ def test_a_wrong_range_in_the_quantised_network_is_of_the_quantisation(student: 
         check_forms(parity, broken, eyes, "some")
 
 
-def test_an_engine_and_a_frame_step_that_differ_are_named(student: Student, eyes: Any) -> None:
+def test_an_engine_and_a_frame_step_that_differ_are_named(student: StudentCheckpoint, eyes: Any) -> None:
     parity = compare_all(student, named_phantoms(range(3)), UNFITTED, 0.05, lambda words: None)
     last = parity.rows[-1]
     off = dataclasses.replace(last, beside_before=dataclasses.replace(last.beside_before, map_mae=0.2))
@@ -161,7 +161,7 @@ def test_an_engine_and_a_frame_step_that_differ_are_named(student: Student, eyes
         check_forms(dataclasses.replace(parity, grey_max=3.0), student, eyes, "?")
 
 
-def test_frames_without_an_eye_are_no_ground_to_compare_on(student: Student) -> None:
+def test_frames_without_an_eye_are_no_ground_to_compare_on(student: StudentCheckpoint) -> None:
     black = np.zeros((100, 100, 3), np.uint8)
     with pytest.raises(EdgeError, match="none of the frames to compare on shows a fundus"):
         compare_all(student, [("black", black)], UNFITTED, 0.05, lambda words: None)
@@ -185,7 +185,7 @@ def test_the_search_tells_of_fine_tuning_and_keeps_the_best(network: Any, eyes: 
     assert set(search(network, eyes[:3], eyes[3:], ("max",), 0.1).trials) == {"max"}
 
 
-def test_the_quantised_network_is_the_same_from_disk(student: Student, eyes: Any, tmp_path: Path) -> None:
+def test_the_quantised_network_is_the_same_from_disk(student: StudentCheckpoint, eyes: Any, tmp_path: Path) -> None:
     left = next(iter(quantized_layers(student.quantized)))
     write_quantized(tmp_path, student.quantized, (), left)
     again, worst = read_quantized(tmp_path, student.network, SIZE)

@@ -15,7 +15,7 @@ from edge.camera import patience as patience_module
 from edge.camera import reconnecting as steady_module
 from edge.camera.patience import Patience
 from edge.camera.protocol import Camera, Frame
-from edge.camera.reconnecting import SteadyCamera
+from edge.camera.reconnecting import ReconnectingCamera
 from edge.errors import EdgeError
 
 STALL_S = 1.0  # where a stall is to be noticed; elsewhere a busy machine must not look like one
@@ -82,8 +82,10 @@ def wait_until(happened: Callable[[], bool]) -> None:
     assert happened()
 
 
-def steady(plug: Plug, said: list[str], stop: threading.Event | None = None, stall_s: float = 60.0) -> SteadyCamera:
-    return SteadyCamera("camera 0", plug, said.append, stop or threading.Event(), stall_s=stall_s)
+def steady(
+    plug: Plug, said: list[str], stop: threading.Event | None = None, stall_s: float = 60.0
+) -> ReconnectingCamera:
+    return ReconnectingCamera("camera 0", plug, said.append, stop or threading.Event(), stall_s=stall_s)
 
 
 def good() -> Wired:
@@ -139,7 +141,7 @@ def test_a_lost_camera_is_told_of_and_comes_back(what: str, words: str) -> None:
         said.append(sentence)
         hang.set()
 
-    camera = SteadyCamera("camera 0", plug, tell, threading.Event(), stall_s=STALL_S)
+    camera = ReconnectingCamera("camera 0", plug, tell, threading.Event(), stall_s=STALL_S)
     frames: list[Frame] = []
     while len(said) < 2 or len(frames) < 10:
         frame = camera.read()
@@ -228,12 +230,12 @@ def test_each_try_to_reach_a_camera_waits_longer(comes: bool, monkeypatch: pytes
     waits: list[float] = []
     stop = threading.Event()
 
-    def wait(camera: SteadyCamera, seconds: float) -> None:
+    def wait(camera: ReconnectingCamera, seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 10:
             stop.set()
 
-    monkeypatch.setattr(SteadyCamera, "_wait", wait)
+    monkeypatch.setattr(ReconnectingCamera, "_wait", wait)
     camera = steady(Plug(lambda: Wired(1, "unplugged"), *([] if comes else [None])), [], stop)
     frames = list(iter(camera.read, None))
     camera.close()
@@ -244,7 +246,7 @@ def test_each_try_to_reach_a_camera_waits_longer(comes: bool, monkeypatch: pytes
 def test_closed_at_the_last_moment_it_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     plug = Plug(lambda: Wired(2, "unplugged"))
     camera = steady(plug, [], stall_s=0.05)
-    monkeypatch.setattr(SteadyCamera, "_wait", lambda camera, seconds: camera.close())
+    monkeypatch.setattr(ReconnectingCamera, "_wait", lambda camera, seconds: camera.close())
     assert len(list(iter(camera.read, None))) <= 2
     assert len(plug.opened) == 1
 

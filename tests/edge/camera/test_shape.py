@@ -15,7 +15,7 @@ pytest.importorskip("av")
 
 from edge.camera.open import open_camera
 from edge.camera.protocol import Camera, Frame
-from edge.camera.reconnecting import SteadyCamera
+from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.recording.video import VideoCamera
 from edge.camera.shape import TooLargeError, check_size, with_square_pixels
 from edge.errors import EdgeError
@@ -127,7 +127,7 @@ def test_a_camera_that_grows_too_large_is_not_opened_for_ever() -> None:
         return opened[-1]
 
     said: list[str] = []
-    camera = SteadyCamera("camera 0", open_once, said.append, threading.Event(), stall_s=60.0)
+    camera = ReconnectingCamera("camera 0", open_once, said.append, threading.Event(), stall_s=60.0)
     with pytest.raises(TooLargeError, match="99999x99999"):
         list(iter(camera.read, None))
     assert camera.read() is None

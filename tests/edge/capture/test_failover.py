@@ -12,7 +12,7 @@ import pytest
 
 import edge.model
 from edge.camera.demo import DemoCamera
-from edge.capture.failover import LastingModel
+from edge.capture.failover import FailoverModel
 from edge.capture.loop import Counts, grade_stream
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
@@ -63,8 +63,8 @@ def stream(model: QualityModel, frames: int, said: list[str] | None = None, coun
     return [each.frame.index for each in graded]
 
 
-def lasting_model(model: QualityModel, engine: Engine, said: list[str]) -> LastingModel:
-    return LastingModel(model.bundle, engine, lambda name: open_engine(model.bundle, name, 1), said.append)
+def lasting_model(model: QualityModel, engine: Engine, said: list[str]) -> FailoverModel:
+    return FailoverModel(model.bundle, engine, lambda name: open_engine(model.bundle, name, 1), said.append)
 
 
 @pytest.mark.parametrize("wrong", ["", *BREAKS])
@@ -94,7 +94,7 @@ def test_another_engine_takes_over_where_the_same_does_not_start(model: QualityM
             raise EdgeError("the driver is gone.")
         return open_engine(model.bundle, name, 1)
 
-    lasting = LastingModel(model.bundle, broken, reopen, said.append)
+    lasting = FailoverModel(model.bundle, broken, reopen, said.append)
     assert stream(lasting, 6) == list(range(6))
     assert asked == ["tensorrt", "openvino"]
     assert lasting.engine.name == "openvino"
@@ -105,14 +105,14 @@ def test_where_nothing_works_it_is_one_sentence(model: QualityModel) -> None:
     def reopen(name: str) -> Engine:
         return Failing(model.engine, 0)
 
-    lasting = LastingModel(model.bundle, Failing(model.engine, 3), reopen, print)
+    lasting = FailoverModel(model.bundle, Failing(model.engine, 3), reopen, print)
     with pytest.raises(EngineError, match="illegal memory access"):
         stream(lasting, 6)
 
 
 def test_a_bad_frame_is_not_the_engines_fault(model: QualityModel) -> None:
     said: list[str] = []
-    lasting = LastingModel(model.bundle, model.engine, lambda name: model.engine, said.append)
+    lasting = FailoverModel(model.bundle, model.engine, lambda name: model.engine, said.append)
     with pytest.raises(ValueError, match="a frame is uint8"):
         lasting.assess(np.zeros((4, 4), np.uint8))
     assert said == []
@@ -132,7 +132,7 @@ def test_an_engine_that_cannot_even_be_opened_is_one_sentence(model: QualityMode
     def reopen(name: str) -> Engine:
         raise RuntimeError("the driver is older than the runtime\nsecond line")
 
-    lasting = LastingModel(model.bundle, Failing(model.engine, 2), reopen, print)
+    lasting = FailoverModel(model.bundle, Failing(model.engine, 2), reopen, print)
     with pytest.raises(EngineError, match=r"^the driver is older than the runtime$"):
         stream(lasting, 6)
 

@@ -24,7 +24,7 @@ from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
 from edge.capture.loop import Graded
 from edge.capture.session import session as session_module
-from edge.capture.session.frame_store import Keeper
+from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.session import Session
 from edge.capture.shutter import Shutter
 from edge.errors import EdgeError
@@ -145,7 +145,7 @@ def test_the_film_gives_its_room_up_only_to_a_full_disk(
     def refuse(*_: object) -> None:
         raise OSError(trouble, os.strerror(trouble))
 
-    monkeypatch.setattr(Keeper, "capture", refuse)
+    monkeypatch.setattr(FrameStore, "capture", refuse)
     with Session(tmp_path, model, "source", 30.0, video=True, wait=True, report=print) as session:
         session.keep(graded(3), graded(3))
         session.capture([graded(3)])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.guidance.hint import CODES, Code, Hint
-from edge.guidance.hysteresis import DWELL_S, Calm
+from edge.guidance.hysteresis import DWELL_S, Hysteresis
 
 
 def at(hour: float) -> tuple[float, float]:
@@ -18,7 +18,7 @@ def at(hour: float) -> tuple[float, float]:
 
 def hints(*told: tuple[Code, float | None, float]) -> list[Hint]:
     """The hints of every frame at 30 fps; for each cause its hour and how long it lasts, in seconds."""
-    calm, made, t = Calm(), [], 0.0
+    calm, made, t = Hysteresis(), [], 0.0
     for code, hour, seconds in told:
         for _ in range(round(seconds * 30)):
             made.append(calm.show(code, None if hour is None else at(hour), t))
@@ -48,7 +48,7 @@ def test_direction_follows_a_cause_that_moves_but_does_not_tremble() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_no_more_than_two_changes_a_second_whatever_is_seen(codes: list[Code], fps: float, places: bool) -> None:
-    calm, at, last = Calm(), [], None
+    calm, at, last = Hysteresis(), [], None
     for n, code in enumerate(codes):
         hint = calm.show(code, (0.5, 0.5) if places else None, n / fps)
         if last is not None and (hint.code, hint.clock) != last:

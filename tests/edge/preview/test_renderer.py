@@ -9,7 +9,7 @@ import pytest
 
 from edge.capture.loop import Graded
 from edge.preview import renderer as painter
-from edge.preview.renderer import Painter, Picture
+from edge.preview.renderer import Picture, Renderer
 
 
 @pytest.mark.parametrize("still_s", [60.0, 0.01])
@@ -24,7 +24,7 @@ def test_a_frame_that_has_lain_is_drawn_only_where_no_newer_one_comes(
         drawn.append(picture)
         shown.set()
 
-    made = Painter(show, lambda *kept: None, lambda sentence: None)
+    made = Renderer(show, lambda *kept: None, lambda sentence: None)
     try:
         made.newest(1, graded_grey(10, age_s=0.0))
         made.want("overlay")

@@ -21,7 +21,7 @@ from trainer.loop import runs
 from trainer.networks.backbone import extract, load_backbone
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps import adapter
-from trainer.steps.adapter import KINDS, Taught, import_weights, load_teacher
+from trainer.steps.adapter import KINDS, AdapterTrainingSet, import_weights, load_teacher
 
 RECIPE = load_recipe("quick")
 Floats = NDArray[np.float32]
@@ -32,10 +32,15 @@ def with_adapter(recipe: Recipe, **settings: Any) -> Recipe:
 
 
 def fit(
-    kind: str, features: Floats, labels: Floats, folder: Path, spoiled: Taught | None = None, **settings: Any
+    kind: str,
+    features: Floats,
+    labels: Floats,
+    folder: Path,
+    spoiled: AdapterTrainingSet | None = None,
+    **settings: Any,
 ) -> nn.Module:
     recipe = with_adapter(RECIPE, **{"steps": 60, "rate": 0.01, **settings})
-    real = Taught(features, labels, np.ones(labels.shape, np.bool_))
+    real = AdapterTrainingSet(features, labels, np.ones(labels.shape, np.bool_))
     return adapter._fit(kind, real, spoiled, recipe, folder / kind, "k")[0]
 
 
@@ -105,7 +110,7 @@ def test_the_paired_adapter_learns_how_much_is_lost(tmp_path: Path) -> None:
         noise[:, 0] = 6 * truth + 0.3 * noise[:, 0]
         return noise
 
-    spoiled = Taught(features_of(lost), lost, np.ones(lost.shape, np.bool_))
+    spoiled = AdapterTrainingSet(features_of(lost), lost, np.ones(lost.shape, np.bool_))
     found = found_by(fit("paired", features_of(whole_or_not), whole_or_not, tmp_path, spoiled), features_of(lost))
     means = [float(found[lost == level].mean()) for level in (0, 0.5, 1)]
     assert means[0] < 0.2

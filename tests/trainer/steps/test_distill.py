@@ -19,7 +19,7 @@ from trainer.networks.students import Segmenter, Student
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps import distill
 from trainer.steps.adapter import import_weights
-from trainer.steps.distill import Lessons, fit, load_student, predict, prepare_lessons, student_key
+from trainer.steps.distill import DistillationSet, fit, load_student, predict, prepare_lessons, student_key
 from trainer.steps.frames import Frames
 
 RECIPE = load_recipe("quick")
@@ -30,7 +30,7 @@ def with_distill(recipe: Recipe, **settings: Any) -> Recipe:
 
 
 @pytest.fixture
-def lessons() -> Lessons:
+def lessons() -> DistillationSet:
     """A photograph and a frame, both bright in one quarter, where the teacher sees loss, vessels and both regions."""
 
     def quarter(side: int, value: float, kind: type, *channels: int) -> Any:
@@ -47,13 +47,13 @@ def lessons() -> Lessons:
         regions=quarter(8, 255, np.uint8, 2),
         has_regions=np.array([False, True]),
     )
-    return Lessons(frames, frames.pictures[:1], quarter(8, 1, np.float32))
+    return DistillationSet(frames, frames.pictures[:1], quarter(8, 1, np.float32))
 
 
 @pytest.mark.parametrize("stride", [8, 16])
 @pytest.mark.parametrize("size", [64, 96])
 def test_a_sample_is_turned_as_a_whole_and_comes_to_the_grid_of_the_student(
-    size: int, stride: int, lessons: Lessons
+    size: int, stride: int, lessons: DistillationSet
 ) -> None:
     recipe, grid, corners = with_distill(RECIPE, size=size, stride=stride), size // stride, set()
     for seed in range(24):
@@ -74,7 +74,7 @@ def test_a_sample_is_turned_as_a_whole_and_comes_to_the_grid_of_the_student(
     assert len(corners) == 4
 
 
-def test_photographs_and_frames_are_drawn_apart(lessons: Lessons) -> None:
+def test_photographs_and_frames_are_drawn_apart(lessons: DistillationSet) -> None:
     maps = lessons.maps.copy()
     maps[1] = 0.5
     apart = dataclasses.replace(lessons, maps=maps)
@@ -84,7 +84,7 @@ def test_photographs_and_frames_are_drawn_apart(lessons: Lessons) -> None:
         assert np.allclose(made[1], 0.5)
 
 
-def test_what_is_not_known_teaches_nothing(lessons: Lessons) -> None:
+def test_what_is_not_known_teaches_nothing(lessons: DistillationSet) -> None:
     """Loss of two photographs and two frames: vessels and regions count where they are known, maps in the field."""
     recipe = with_distill(RECIPE, size=64)
     samples = [distill._sample(lessons, recipe, np.random.default_rng(n), real=n < 2) for n in range(4)]
@@ -116,7 +116,7 @@ def test_what_is_not_known_teaches_nothing(lessons: Lessons) -> None:
 
 
 @pytest.mark.parametrize("stride", [8, 16])
-def test_a_student_begins_with_what_the_segmenter_knows(stride: int, lessons: Lessons, tmp_path: Path) -> None:
+def test_a_student_begins_with_what_the_segmenter_knows(stride: int, lessons: DistillationSet, tmp_path: Path) -> None:
     torch.manual_seed(5)
     segmenter = Segmenter()
     recipe = with_distill(RECIPE, size=64, stride=stride, steps=1, batch=2, rate=0.0)  # no step moves a weight

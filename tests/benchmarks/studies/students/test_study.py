@@ -29,7 +29,17 @@ from benchmarks.studies.students.picture import (
     span,
     ticks,
 )
-from benchmarks.studies.students.result import NEAR, RULE, SLACK, Figures, Plan, Row, knee, parse_sizes, to_markdown
+from benchmarks.studies.students.result import (
+    NEAR,
+    RULE,
+    SLACK,
+    Figures,
+    Row,
+    StudentPlan,
+    knee,
+    parse_sizes,
+    to_markdown,
+)
 
 reals = st.floats(-1e3, 1e3)
 shares = st.floats(0.001, 1)
@@ -37,11 +47,11 @@ shares = st.floats(0.001, 1)
 
 def row(size: int, ms: float, mae: float, auroc: float) -> Row:
     figures = Figures(9, 0, mae, mae, None, None, auroc)
-    return Row(Plan(size, 8), 1.0, 20, Summary(ms, None, None), figures, figures)
+    return Row(StudentPlan(size, 8), 1.0, 20, Summary(ms, None, None), figures, figures)
 
 
 def test_sizes_are_read_in_their_order_and_once() -> None:
-    assert parse_sizes("256x8, 224X16,256x8") == [Plan(256, 8), Plan(224, 16)]
+    assert parse_sizes("256x8, 224X16,256x8") == [StudentPlan(256, 8), StudentPlan(224, 16)]
     assert [plan.grid for plan in parse_sizes(students.SIZES)] == [14, 32, 40, 48]
 
 

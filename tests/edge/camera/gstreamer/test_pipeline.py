@@ -21,10 +21,10 @@ import pytest
 
 from edge.camera.gstreamer.bindings import load_gstreamer
 from edge.camera.gstreamer.pipeline import GStreamerCamera, pipeline_of_sensor
-from edge.camera.local.device import Wish
+from edge.camera.local.device import RequestedMode
 from edge.camera.open import open_camera
 from edge.camera.protocol import Camera, Frame
-from edge.camera.reconnecting import SteadyCamera
+from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.recording.network import NetworkCamera
 from edge.errors import EdgeError
 
@@ -264,7 +264,7 @@ def test_a_stalled_pipeline_is_noticed() -> None:
 
 def test_the_sensor_of_a_jetson_is_asked_for_its_mode() -> None:
     """No Jetson is here: the text is checked, and that GStreamer takes it but for what only a Jetson has."""
-    pipeline = pipeline_of_sensor(1, Wish(1920, 1080, 29.97))
+    pipeline = pipeline_of_sensor(1, RequestedMode(1920, 1080, 29.97))
     assert "sensor-id=1 " in pipeline
     assert "width=1920,height=1080,framerate=29970/1000" in pipeline
     stood_in = pipeline.replace("nvarguscamerasrc sensor-id=1", "videotestsrc num-buffers=2 is-live=true")
@@ -365,7 +365,7 @@ def test_an_rtsp_server_that_dies_is_found_again(way: str) -> None:
         source = f"gst:rtspsrc location={address} protocols=tcp latency=50 ! rtpjpegdepay ! jpegdec"
     with rtsp_server(port):
         camera: Any = open_camera(source, tell=said.append, stop=stop)
-        assert isinstance(camera, SteadyCamera)
+        assert isinstance(camera, ReconnectingCamera)
         first = [camera.read() for _ in range(5)]
     rest: list[Frame] = []
     reader = threading.Thread(target=lambda: rest.extend(iter(camera.read, None)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.camera.local import v4l2 as nodes_module
-from edge.camera.local.device import Wish, read_wish
+from edge.camera.local.device import RequestedMode, read_wish
 from edge.camera.local.v4l2 import (
     ENUM_FMT,
     ENUM_RATES,
@@ -138,14 +138,14 @@ def test_the_numbers_are_those_of_the_kernel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wish"),
     [
-        ("1920x1080", Wish(1920, 1080)),
-        ("1920x1080@30", Wish(1920, 1080, 30.0)),
-        ("640x480@29.97/MJPG", Wish(640, 480, 29.97, "MJPG")),
-        (str(Mode("NV12", 1280, 720, 60.0)), Wish(1280, 720, 60.0, "NV12")),
-        (str(Mode("Y16", 1280, 720, 0.0)), Wish(1280, 720, 0.0, "Y16")),
+        ("1920x1080", RequestedMode(1920, 1080)),
+        ("1920x1080@30", RequestedMode(1920, 1080, 30.0)),
+        ("640x480@29.97/MJPG", RequestedMode(640, 480, 29.97, "MJPG")),
+        (str(Mode("NV12", 1280, 720, 60.0)), RequestedMode(1280, 720, 60.0, "NV12")),
+        (str(Mode("Y16", 1280, 720, 0.0)), RequestedMode(1280, 720, 0.0, "Y16")),
     ],
 )
-def test_a_listed_mode_can_be_asked_for(text: str, wish: Wish) -> None:
+def test_a_listed_mode_can_be_asked_for(text: str, wish: RequestedMode) -> None:
     assert read_wish(text) == wish
 
 

@@ -19,7 +19,7 @@ av = pytest.importorskip("av")
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
 from edge.capture.loop import Graded
-from edge.capture.session.overlay_video import Film
+from edge.capture.session.overlay_video import OverlayVideo
 
 ROOT = Path(__file__).parents[4]
 
@@ -37,7 +37,7 @@ def fail(error: Exception) -> None:
 
 
 def make(path: Path, frames: list[Graded], fps: float = 10.0) -> None:
-    film = Film(path, fps, fail)
+    film = OverlayVideo(path, fps, fail)
     for each in frames:
         film.add(each, wait=True)
     film.close()
@@ -87,7 +87,7 @@ def test_any_shape_fits_and_may_change(tmp_path: Path, first: tuple[int, int], f
 
 
 def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
-    film = Film(tmp_path / "film.webm", 10.0, fail)
+    film = OverlayVideo(tmp_path / "film.webm", 10.0, fail)
     film.add(graded(0, 0.0))
     until = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and time.monotonic() < until:
@@ -103,7 +103,7 @@ def test_a_film_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_film_that_cannot_be_made_is_told_of_once(tmp_path: Path) -> None:
     said: list[Exception] = []
-    film = Film(tmp_path / "nowhere" / "film.webm", 10.0, said.append)
+    film = OverlayVideo(tmp_path / "nowhere" / "film.webm", 10.0, said.append)
     for index in range(100):
         film.add(graded(index, index / 10), wait=True)
     film.close()
