@@ -19,7 +19,6 @@ from edge.field.circle_fit import Outline
 from edge.field.outline import best_outline
 from edge.field.shade import may_be_spot
 from edge.field.squeeze import squeeze_of
-from edge.field.straight_edges import Channel
 
 Mask = NDArray[np.uint8]
 

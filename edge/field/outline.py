@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 
 from edge.field.camera_cuts import cameras_own
-from edge.field.circle_fit import Outline, circle_points, fit_circle, in_frame, mean_sharpness, resample, sharpness_along
+from edge.field.circle_fit import (
+    Outline,
+    circle_points,
+    fit_circle,
+    in_frame,
+    mean_sharpness,
+    resample,
+    sharpness_along,
+)
 from edge.field.shade import behind_shadow
 from edge.field.straight_edges import Channel, Points, cut_corners, straight_sides, true_cuts
 
