@@ -26,7 +26,7 @@ from edge.frame.prepare import prepare
 from edge.fundus import shows_retina
 from edge.score import quality_score, region_weights, regions_of, score_of
 
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 _ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame tells what it is
 
 

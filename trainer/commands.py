@@ -7,12 +7,12 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from edge.commands.console.cli import Debug, Json, err, main_of, new_app, out
-from edge.errors import EdgeError
+from edge.commands.console.cli import Debug, Json, err, main_of, new_app, out, quiet
+from edge.commands.start import late
 from trainer.recipe import Recipe, load_recipe
 
 app = new_app(
@@ -38,35 +38,37 @@ Maps = Annotated[
 Step = Callable[[Recipe, Path, Path], None]
 
 
+def _module(name: str) -> Any:
+    """A module of the trainer, loaded when it is used: torch takes seconds."""
+    return late(f"trainer.{name}", "training", "train")
+
+
 def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, Step]:
-    """The four steps in their order; torch is imported only now, so that --help is instant."""
-    try:
-        from trainer.steps import adapter, distill, prior, vessels
-    except ImportError as error:
-        raise EdgeError(f'training needs {error.name}: pip install "efiqa-edge[train]".') from error
+    """The four steps in their order."""
+    adapter, distill, prior, vessels = (_module(f"steps.{name}") for name in ("adapter", "distill", "prior", "vessels"))
+    # The steps of one training share the photographs.
+    read = functools.lru_cache(maxsize=2)(_module("steps.vessel_maps").segmented)
     return {
         "vessels": vessels.run,
-        "prior": functools.partial(prior.run, maps=maps),
+        "prior": functools.partial(prior.run, maps=maps, read=read),
         "adapter": functools.partial(adapter.import_weights, weights=weights)
         if weights
-        else functools.partial(adapter.run, maps=maps),
-        "distill": distill.run,
+        else functools.partial(adapter.run, maps=maps, read=read),
+        "distill": functools.partial(distill.run, read=read),
     }
 
 
 def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path, as_json: bool) -> None:
     recipe = load_recipe(recipe_name)
-    from trainer.loop.processes import joined
-    from trainer.loop.runs import read_metrics, step_folder
-
-    with joined():
+    processes, runs = _module("loop.processes"), _module("loop.runs")
+    with quiet(processes.follows()), processes.joined():
         for name, step in steps.items():
             start = time.perf_counter()
             step(recipe, data, run_folder)
-            folder = step_folder(run_folder, name, recipe)
+            folder = runs.step_folder(run_folder, name, recipe)
             minutes = (time.perf_counter() - start) / 60
             if as_json:  # one line a step
-                metrics = read_metrics(folder)
+                metrics = runs.read_metrics(folder)
                 said = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": metrics}
                 out.print_json(json.dumps(said), indent=None)
             look = f"; look at the picture in {folder}" if any(folder.glob("*.png")) else ""
@@ -147,6 +149,20 @@ def all_steps(
     _run(_steps(), recipe, data, run_folder, as_json)
 
 
+@app.command(hidden=True)
+def fundus(
+    data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
+    others: Annotated[Path | None, typer.Option(help="A folder of pictures of anything else.")] = None,
+    seed: int = 0,
+    debug: Debug = False,
+) -> None:
+    """What is a retina at all, for the model that ships: wanted again after each change of it.
+
+    Example: edge-train fundus --data photographs --others pictures
+    """
+    out.print(_module("steps.fundus").renew(data, others, seed))
+
+
 @app.command()
 def evaluate(
     data: Data,
@@ -169,20 +185,17 @@ def evaluate(
 
     Example: edge-train evaluate --recipe quick --data photographs --out runs/mine
     """
-    _steps()
-    from trainer.evaluation.evaluate import evaluate as measure
-    from trainer.evaluation.report import markdown, put_into, write_report
-
+    report = _module("evaluation.report")
     own = run_folder / "student" / "config.yaml"
     named = recipe or (str(own) if own.is_file() else "quick")  # of a run without a student the rest is said below
-    result = measure(load_recipe(named), data, run_folder, model)
-    write_report(result, run_folder / "evaluation")
+    result = _module("evaluation.evaluate").evaluate(load_recipe(named), data, run_folder, model)
+    report.write_report(result, run_folder / "evaluation")
     if page is not None:
-        put_into(page, result, run_folder / "evaluation")
+        report.put_into(page, result, run_folder / "evaluation")
     if as_json:
         out.print_json(json.dumps(result))
         return
-    out.print(markdown(result), markup=False)
+    out.print(report.markdown(result), markup=False)
 
 
 main = main_of(app)

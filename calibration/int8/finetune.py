@@ -17,7 +17,7 @@ from calibration.frames import phantoms, tensors
 from edge.errors import EdgeError
 from edge.field.find import Crop
 from edge.frame.prepare import cut, normalise
-from trainer.data.datasets import progress
+from edge.progress import followed
 from trainer.recipe import Recipe
 
 Tensors = Sequence[NDArray[np.float32]]
@@ -82,7 +82,7 @@ def finetune(quantized: nn.Module, network: nn.Module, frames: Tensors, steps: i
     optimizer = torch.optim.Adam(weights, lr=_RATE)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
     rng = default_rng(seed)
-    for step in progress(range(steps), "fine-tuning INT8", steps):
+    for step in followed(range(steps), "fine-tuning INT8", steps):
         some = torch.from_numpy(
             np.concatenate([_turned(frames[n], rng) for n in rng.integers(len(frames), size=_BATCH)])
         )

@@ -20,7 +20,7 @@ from edge.guidance.absence import gone_for_sure
 from edge.guidance.guide import Guide, Hint
 from edge.model import QualityModel
 
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 _KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: a day-long session must not grow
 _MOST_UNGRADED = 30  # frames in a row that trip our own code: a second of video, then the session ends
 _GOODBYE_S = 2.0  # a camera that hangs in its driver is left behind after this

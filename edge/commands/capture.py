@@ -17,7 +17,6 @@ from edge.camera.reconnecting import ReconnectingCamera
 from edge.capture.archive.dicom import begin_study
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import left_over
-from edge.capture.display import LiveLine, closing_words
 from edge.capture.failover import FailoverModel
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.reading import Limits
@@ -30,6 +29,7 @@ from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
+from edge.commands.console.display import LiveLine, closing_words
 from edge.commands.console.reporter import Reporter
 from edge.commands.console.title import hide_secrets
 from edge.errors import EdgeError

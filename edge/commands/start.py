@@ -8,8 +8,10 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from edge.capture.service.signals import remember_shutter
+from edge.errors import EdgeError
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,18 @@ class Command:
         if before is signal.default_int_handler:
             signal.signal(signal.SIGINT, before)
         command()
+
+
+def late(module: str, what: str, extra: str) -> Any:
+    """A module of ours whose libraries are heavy or come with an extra: ``--help`` is instant, and works without.
+
+    Raises:
+        EdgeError: a library is missing: ``what`` needs it, and it comes with ``extra``.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise EdgeError(f'{what} needs {error.name}: pip install "efiqa-edge[{extra}]".') from error
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -24,7 +24,7 @@ from edge.errors import EdgeError
 Key = dict[str, str]
 CURRENT = "current"  # the target of an engine that is for the machine it is built on
 Loaded = TypeVar("Loaded")
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ def _make(key: Key, build: Callable[[], bytes]) -> Built:
     try:
         path = _keep(key, data)
     except OSError as error:
-        log.warning("warning: the engine cannot be kept in %s (%s)", error.filename or "the cache", error.strerror)
+        log.warning("the engine cannot be kept in %s (%s)", error.filename or "the cache", error.strerror)
     except EdgeError as error:
-        log.warning("warning: the engine cannot be kept: %s", error)
+        log.warning("the engine cannot be kept: %s", error)
     return Built(data, path, False, seconds, key)
 
 
@@ -154,7 +154,7 @@ def open_cached(
     except EdgeError as error:
         if not built.cached:
             raise
-        log.warning("warning: the cached engine %s is built again: %s", built.path, error)
+        log.warning("the cached engine %s is built again: %s", built.path, error)
     built = fetch(key, build, fresh=True)
     return _opened(built, load, verify), built
 
@@ -185,10 +185,10 @@ def find(key: Key) -> Built | None:
     except (FileNotFoundError, NotADirectoryError, EdgeError):  # of the last it is told when the engine is to be kept
         return None
     except OSError as error:
-        log.warning("warning: the engine cache cannot be read (%s)", error)
+        log.warning("the engine cache cannot be read (%s)", error)
         return None
     if not data or description != sidecar(key, data):
-        log.warning("warning: the cached engine %s is damaged; it is built again", engine)
+        log.warning("the cached engine %s is damaged; it is built again", engine)
         return None
     return Built(data, engine, True, 0.0, key)
 
@@ -223,7 +223,7 @@ def write_note(built: Built, device: Mapping[str, str], facts: Mapping[str, Any]
     try:
         write_own(_note(built.path), json.dumps(note, indent=1, sort_keys=True).encode())
     except OSError as error:
-        log.warning("warning: %s cannot be written (%s), so the engine is verified again", built.path, error.strerror)
+        log.warning("%s cannot be written (%s), so the engine is verified again", built.path, error.strerror)
 
 
 def _note(engine: Path) -> Path:

@@ -19,7 +19,7 @@ from edge.engines.verify import Facts
 from edge.errors import EdgeError
 
 ENGINES = ("tensorrt", "tensorrt_rtx", "openvino")  # in the order that auto tries them
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 
 
@@ -181,6 +181,6 @@ def _first(name: str, ways: dict[str, Callable[[], Made]]) -> tuple[Made, dict[s
             if each == ENGINES[-1]:
                 raise
             reasons[each] = str(error)
-            log.warning("warning: %s fails and the next engine is tried: %s", each, error)
+            log.warning("%s fails and the next engine is tried: %s", each, error)
     said = ". ".join(f"{each}: {reason}" for each, reason in reasons.items())
     raise EdgeError(f"no engine works on this machine. {said}")

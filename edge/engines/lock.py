@@ -16,7 +16,7 @@ try:
 except ImportError:  # not on Windows, where two builds of one engine may run side by side
     fcntl = None  # type: ignore[assignment]
 
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def _lock(path: Path) -> tuple[int, Path]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.warning("another process builds this engine; waiting for it")
+                log.info("another process builds this engine; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError):
                 if os.fstat(file).st_ino == path.stat().st_ino:

@@ -32,7 +32,7 @@ MOST_MAP, MOST_SCORE = 0.01, 0.02  # mean difference inside the field, and of th
 _MOST_GOLDEN = 0.05  # of a score: the golden ones are those of the float network
 _SIDE = 320  # pixels; large frames take longer to draw than to compute
 _SPOILED: tuple[Kind | None, ...] = (None, "blur", "shadow")
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 
 
 def verify(engine: Engine, bundle: Bundle, built: Built) -> Facts:
@@ -119,7 +119,7 @@ def _against_scores(engine: Engine, bundle: Bundle, unknown: UnknownOperationErr
     """The second best: scores of the float network on golden frames, where the bundle has some."""
     golden = bundle.manifest.golden[: len(_SPOILED)]
     if not golden:
-        log.warning("warning: %s cannot be verified: %s, and it has no golden scores", bundle.path, unknown)
+        log.warning("%s cannot be verified: %s, and it has no golden scores", bundle.path, unknown)
         return {"against": "nothing", "frames": 0}
     apart = []
     for each in golden:

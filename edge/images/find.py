@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 DICOM_MARK = b"DICM"  # 128 bytes into the file

@@ -163,15 +163,16 @@ def test_the_command_offers_the_methods_that_there_are() -> None:
 
 
 def test_a_photograph_that_cannot_be_read_is_left_out(
-    tiny_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_run: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     from calibration.frames import choose_frames
     from trainer.recipe import load_recipe
 
+    caplog.set_level("INFO")
     (tmp_path / "bad.jpg").write_bytes(b"not a picture")
     (tmp_path / "good.png").write_bytes((tiny_run.data / "loose" / "0.png").read_bytes())
     assert len(list(choose_frames(tmp_path, load_recipe(str(tiny_run.recipe)), 5))) == 1
-    assert "bad.jpg" in capsys.readouterr().err
+    assert "bad.jpg" in caplog.text
 
 
 @pytest.mark.parametrize(

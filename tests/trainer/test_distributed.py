@@ -21,9 +21,11 @@ import typer.main
 import yaml
 from torch import Tensor, nn
 
+from edge.commands.console.cli import err, quiet
+from edge.commands.console.work import heard
 from edge.errors import EdgeError
 from trainer.commands import app
-from trainer.loop.processes import joined, rank, share_of, world
+from trainer.loop.processes import follows, joined, rank, share_of, world
 from trainer.loop.runs import finished
 from trainer.loop.training import Batch, Sample, Schedule, train
 from trainer.networks.students import Segmenter
@@ -93,7 +95,7 @@ def work(folder: Path, task: str) -> None:
             os.kill(os.getpid(), 9)
         return plain_loss(model, some)
 
-    with joined():
+    with quiet(follows()), heard(err), joined():
         assert world() == 2
         if task.startswith("key"):
             finished(folder, task)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,15 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
-from edge.commands.console.cli import err
 from edge.errors import EdgeError
 from edge.field.find import Crop, find_field
 from edge.frame.prepare import cut
 from edge.images import find_images, read_image
+from edge.progress import followed
 from trainer.data.landmarks import landmarks_of, paint_regions, read_discs
+
+log = logging.getLogger(__name__)
 
 _NOT_PHOTOGRAPHS = {"vessels", "fov"}
 Item = TypeVar("Item")
@@ -161,7 +163,7 @@ def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8]
 def load_squares(
     photographs: Sequence[Photograph], size: int, what: str = "reading photographs", enlarge: bool = True
 ) -> list[Square]:
-    """Read many (see ``load_square``); a file that cannot be read is named on stderr and left out.
+    """Read many (see ``load_square``); a file that cannot be read is named in the log and left out.
 
     Raises:
         EdgeError: none of them can be used.
@@ -174,21 +176,21 @@ def load_squares(
 
 
 def or_left_out(work: Callable[[Item], Result | None]) -> Callable[[Item], Result | None]:
-    """The same work; what cannot be read is named on stderr and yields None."""
+    """The same work; what cannot be read is named in the log and yields None."""
 
     def attempt(item: Item) -> Result | None:
         try:
             return work(item)
         except EdgeError as error:
-            err.print(f"left out: {error}", markup=False)
+            log.info("left out: %s", error)
             return None
 
     return attempt
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str, threads: int = 4) -> Iterator[Result]:
-    """Results in the order of the items, with a progress bar; only a few are ahead of whoever reads them."""
-    return progress(_ahead(work, items, threads), what, len(items))
+    """Results in the order of the items, with progress; only a few are ahead of whoever reads them."""
+    return followed(_ahead(work, items, threads), what, len(items))
 
 
 def _ahead(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
@@ -203,8 +205,3 @@ def _ahead(work: Callable[[Item], Result], items: Sequence[Item], threads: int) 
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """The items, with a progress bar on a terminal."""
-    yield from track(items, what, total=total, console=err, disable=not err.is_terminal, transient=True)

@@ -13,7 +13,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from edge.commands.console.cli import err, out
 from edge.errors import EdgeError
 
 if dist.is_available():
@@ -41,11 +40,16 @@ def local_rank() -> int:
     return int(os.environ["LOCAL_RANK"]) if world() > 1 else 0
 
 
+def follows() -> bool:
+    """Whether torchrun has started this process beside a first one, which speaks for all."""
+    return dist.is_available() and dist.is_torchelastic_launched() and int(os.environ["RANK"]) > 0
+
+
 @contextmanager
 def joined() -> Iterator[None]:
     """Join the other processes of torchrun, over NCCL where there is CUDA, else over gloo; nothing without torchrun.
 
-    Only process 0 prints. An error that all of them meet is said once on each machine.
+    An error that all of them meet is said once on each machine.
 
     Raises:
         EdgeError: a machine has fewer GPUs than processes, or another process has ended.
@@ -53,7 +57,6 @@ def joined() -> Iterator[None]:
     if not (dist.is_available() and dist.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1):
         yield
         return
-    err.quiet = out.quiet = int(os.environ["RANK"]) > 0
     try:
         _join()
         yield
@@ -62,14 +65,12 @@ def joined() -> Iterator[None]:
             time.sleep(3)  # process 0 has most likely met the same and says it; torchrun then ends this one
         if dist.is_initialized() and dist.get_backend() == "gloo":  # NCCL would wait for those that are still at work
             dist.destroy_process_group()  # gloo's threads must not outlive it, as above
-        err.quiet = out.quiet = False
         if isinstance(error, dist.DistError) or "by peer" in str(error):
             raise EdgeError(
                 "another process of this training has ended: see what it said, then start again to resume."
             ) from error
         raise
     dist.destroy_process_group()
-    err.quiet = out.quiet = False
 
 
 def _join() -> None:

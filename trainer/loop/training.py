@@ -1,4 +1,4 @@
-"""The loop that all trainings share: seeded steps, cosine rate, a checkpoint that survives a kill, a progress bar.
+"""The loop that all trainings share: seeded steps, cosine rate, a checkpoint that survives a kill, progress.
 
 One process does it all, or several share each batch (``trainer.loop.processes``).
 """
@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from edge.commands.console.cli import err
 from edge.errors import EdgeError
+from edge.progress import progress
 from trainer.loop.checkpoints import read_checkpoint, write_checkpoint
 from trainer.loop.processes import average, by_first, local_rank, share_of
 
@@ -72,7 +71,7 @@ def train(
         make_sample: builds one sample, a tuple of arrays, from random numbers, the share of the steps done, and its
             place in the batch, from 0 to below 1; runs in a thread.
         loss_of: scalar loss of a batch: the samples' arrays stacked, float32, on ``device()``.
-        what: words for the progress bar.
+        what: words for the progress.
 
     Returns:
         The mean loss of every stretch of ``schedule.every`` steps, over all processes.
@@ -85,7 +84,7 @@ def train(
     step, losses = _resume(model, optimizer, schedule.key, checkpoint)
     model.train()
     recent: list[float] = []
-    with _Bar(what, schedule.steps, step) as advance:
+    with progress(what, schedule.steps, step) as tick:
         for number, batch in _batches(make_sample, schedule, places, step):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate * _warm_cosine(number, schedule.steps)
@@ -102,7 +101,7 @@ def train(
                 losses.append(float(np.mean(recent)))
                 recent = []
                 _save(model, optimizer, schedule, checkpoint, number + 1, losses)
-            advance(recent[-1] if recent else losses[-1])
+            tick(number + 1, recent[-1] if recent else losses[-1])
     model.eval()
     return losses
 
@@ -152,35 +151,6 @@ def _batches(
             if number + 2 < schedule.steps:
                 ahead.append(pool.submit(make, number + 2))
             yield number, tuple(layer.to(device()) for layer in batch)
-
-
-class _Bar:
-    """A progress bar with the loss beside it; a plain line now and then where there is no terminal."""
-
-    def __init__(self, what: str, steps: int, done: int) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}"),
-        )
-        self.progress = Progress(*columns, console=err, disable=not err.is_terminal)
-        self.task = self.progress.add_task(what, total=steps, completed=done, loss=math.nan)
-        self.what, self.steps, self.done = what, steps, done
-
-    def __enter__(self) -> Callable[[float], None]:
-        self.progress.start()
-        return self.advance
-
-    def advance(self, loss: float) -> None:
-        self.done += 1
-        self.progress.update(self.task, advance=1, loss=loss)
-        if not err.is_terminal and (self.done % max(1, self.steps // 10) == 0):
-            err.print(f"{self.what}: step {self.done} of {self.steps}, loss {loss:.4f}")
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
 
 
 def _save(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from edge.errors import EdgeError
 from edge.frame.prepare import normalise
-from trainer.data.datasets import progress
+from edge.progress import followed
 from trainer.loop.training import device
 from trainer.networks.hub import load_dino
 
@@ -164,7 +164,7 @@ def grid_of(backbone: Backbone, size: int) -> int:
 def batches(backbone: Backbone, pictures: Sequence[NDArray[np.uint8]], size: int) -> Iterator[NDArray[np.float32]]:
     """The features of ``extract``, some pictures at a time, with a progress bar: float32 (up to 16, C, g, g)."""
     starts = range(0, len(pictures), _BATCH)
-    for start in progress(starts, f"features of {backbone.name}", len(starts)):
+    for start in followed(starts, f"features of {backbone.name}", len(starts)):
         some = [
             cv2.resize(pictures[n], (size, size), interpolation=cv2.INTER_AREA)
             for n in range(start, min(start + _BATCH, len(pictures)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge.commands.console.cli import err
 from edge.errors import EdgeError
+
+log = logging.getLogger(__name__)
 
 _KINDS = ("dinov2", "dinov2_with_registers", "dinov3_vit")
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
@@ -45,7 +47,7 @@ def load_dino(name: str) -> nn.Module:
         except Exception as error:  # its kinds differ with transformers' version: dataclass, safetensors, config, ...
             if not (isinstance(error, OSError) and _may_be_on_the_hub(name)):
                 raise _refusal(name, error) from error
-            err.print(f"{name}: not on this machine, asking the hub")
+            log.info("%s: not on this machine, asking the hub", name)
             try:
                 net, missing = _load(name, local=False)
             except Exception as error:
@@ -105,7 +107,7 @@ def _quiet() -> Iterator[None]:
             for logger in loggers:
                 logger.setLevel(logging.CRITICAL)
             words.disable_progress_bar()  # the hub's too
-            if hub_bars and err.is_terminal:
+            if hub_bars and sys.stderr.isatty():
                 hub.enable_progress_bars()
             yield
         finally:

@@ -10,6 +10,7 @@ The backbone and one of these adapters are the teacher. Four kinds, all on the s
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge.commands.console.cli import err
 from edge.errors import EdgeError
 from trainer.data.datasets import Square
 from trainer.loop import runs
@@ -33,9 +33,11 @@ from trainer.networks.published import import_linear
 from trainer.networks.students import Adapter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.frames import frames_key, make_frames
+from trainer.steps.frames import Frames, frames_key, make_frames
 from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
-from trainer.steps.vessel_maps import key_of_photographs, segmented
+from trainer.steps.vessel_maps import Read, key_of_photographs, segmented
+
+log = logging.getLogger(__name__)
 
 KINDS = ("linear", "cnn", "pu", "paired")
 _PATCHES = 4096  # in a batch of the linear adapter, as in the paper; rounded so that 8 processes can share its maps
@@ -78,7 +80,7 @@ class Teacher:
         return np.concatenate(found)
 
 
-def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: Read = segmented) -> None:
     """Fit the adapters into ``out``/adapter/KIND on the pseudo-labels of the run's prior.
 
     Args:
@@ -86,6 +88,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         data: folder of photographs.
         out: run folder, with the prior.
         maps: folder of vessel maps made by another segmenter; None for ours.
+        read: gives the photographs; whoever runs several steps may have them read once.
 
     Raises:
         EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
@@ -100,9 +103,9 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
     wanted = [kind for kind in settings.kinds if not _stands(out / "adapter" / kind, keys[kind])]
     if not wanted:
-        err.print("adapter: finished already")
+        log.info("adapter: finished already")
         return
-    photographs = segmented(recipe, data, out, maps)
+    photographs = read(recipe, data, out, maps)
     squares = photographs.squares
     missed = prior_maps(recipe, out, squares, photographs.vessels)
     backbone = load_backbone(settings.backbone)
@@ -110,7 +113,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     real = AdapterTrainingSet(features, *pseudo_labels(recipe, missed, features.shape[-1]))
     if not 0 < real.targets[real.counted].mean() < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
-    spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
+    spoiled = frames_with_truth(recipe, data, out, backbone, read) if "paired" in wanted else None
     for kind in wanted:
         adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
         teacher = Teacher(backbone, adapter, settings.size)
@@ -149,7 +152,7 @@ def import_weights(recipe: Recipe, data: Path, out: Path, weights: Path) -> None
     adapter.last = import_linear(weights, channels)
     key, folder = runs.key_of(weights.read_bytes().hex()), out / "adapter" / "linear"
     if runs.finished(folder, key):
-        err.print("adapter: imported already")
+        log.info("adapter: imported already")
         return
     runs.finish(folder, adapter, recipe, key, {"weights": weights.name}, imported=weights.name)
 
@@ -182,18 +185,21 @@ def features_of_photographs(
     return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
 
 
-def features_of_frames(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> NDArray[np.float16]:
+def features_of_frames(
+    recipe: Recipe, data: Path, out: Path, backbone: Backbone, frames: Frames
+) -> NDArray[np.float16]:
     """Features of all frames of the run, kept on disk."""
     key = frames_key(recipe, data, out)
-    pictures = list(make_frames(recipe, data, out).pictures)
-    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "frames", key)
+    return cached_features(backbone, list(frames.pictures), recipe.adapter.size, out / "features" / "frames", key)
 
 
-def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> AdapterTrainingSet:
+def frames_with_truth(
+    recipe: Recipe, data: Path, out: Path, backbone: Backbone, read: Read = segmented
+) -> AdapterTrainingSet:
     """The frames whose truth is known, on the grid of the backbone."""
-    frames = make_frames(recipe, data, out)
+    frames = make_frames(recipe, data, out, read)
     known = np.flatnonzero(frames.has_truth)
-    features = features_of_frames(recipe, data, out, backbone)[known]
+    features = features_of_frames(recipe, data, out, backbone, frames)[known]
     truth, fields = (
         to_grid(layer[known].astype(np.float32), features.shape[-1]) for layer in (frames.truth, frames.fields)
     )

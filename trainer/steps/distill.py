@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge.commands.console.cli import err
 from edge.frame.prepare import normalise
 from trainer.data.datasets import find_photographs, load_squares
 from trainer.loop import runs
@@ -26,8 +26,10 @@ from trainer.recipe import Recipe
 from trainer.steps.adapter import features_of_frames, features_of_photographs, load_teacher
 from trainer.steps.frames import Frames, make_frames
 from trainer.steps.pseudo_labels import to_grid
-from trainer.steps.vessel_maps import Segmented, key_of_photographs, segmented
+from trainer.steps.vessel_maps import Read, Segmented, key_of_photographs, segmented
 from trainer.steps.vessels import load_segmenter
+
+log = logging.getLogger(__name__)
 
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
 
@@ -47,19 +49,19 @@ class DistillationSet:
     maps: NDArray[np.float32]
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> None:
-    """Train the student into ``out``/student."""
+def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> None:
+    """Train the student into ``out``/student; ``read`` gives the photographs."""
     settings, folder = recipe.distill, out / "student"
     key = student_key(recipe, data, out)
     if runs.finished(folder, key):
-        err.print("distill: finished already")
+        log.info("distill: finished already")
         return
-    lessons = prepare_lessons(recipe, data, out)
+    photographs = read(recipe, data, out, None)
+    lessons = prepare_lessons(recipe, data, out, lambda *_: photographs)
     model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
-    photographs = segmented(recipe, data, out).squares
     metrics = {
-        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs),
+        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
         "frames": len(lessons.frames) - len(lessons.photographs),
         "losses": losses,
     }
@@ -74,14 +76,14 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
+def prepare_lessons(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> DistillationSet:
     """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk."""
-    photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
-    made = make_frames(recipe, data, out)
+    photographs, teacher = read(recipe, data, out, None), load_teacher(recipe, out)
+    made = make_frames(recipe, data, out, lambda *_: photographs)
     grid = made.fields.shape[-1]
     as_they_are = _photographs(photographs, grid)
     features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
-    maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone))]
+    maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone, made))]
     frames = Frames(*(np.concatenate(pair) for pair in zip(_fields(as_they_are), _fields(made), strict=True)))
     return DistillationSet(frames, as_the_device_cuts(recipe, data), to_grid(np.concatenate(maps), grid))
 

@@ -6,7 +6,6 @@ frames together, labelled by the teacher, are what the student learns from.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import check_room, read_tensors, tensors_key, write_tensors
 from trainer.loop.processes import by_first
 from trainer.recipe import Recipe
-from trainer.steps.vessel_maps import key_of_photographs, phantoms, segmented
+from trainer.steps.vessel_maps import Read, key_of_photographs, phantoms, segmented
 from trainer.steps.vessels import load_segmenter, segment
 from trainer.synthesis import augment
 from trainer.synthesis.degrade import spoil, store
@@ -70,8 +69,7 @@ class Frames:
         return len(self.pictures)
 
 
-@functools.lru_cache(maxsize=1)  # adapter and student of one training share them
-def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
+def make_frames(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> Frames:
     """The frames of a run, from ``out``/frames where they have been made before.
 
     Frame n depends on the recipe's seed, the photographs, the segmenter and n alone.
@@ -84,7 +82,7 @@ def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
     stored = by_first(lambda: tensors_key(path) == key)
     if not stored:
         check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before the work of half an hour
-    frames = Frames(**read_tensors(path)) if stored else _make(recipe, data, out)
+    frames = Frames(**read_tensors(path)) if stored else _make(recipe, data, out, read)
     if not stored:
         write_tensors(path, {name: getattr(frames, name) for name in Frames.__dataclass_fields__}, key)
     return frames
@@ -95,8 +93,8 @@ def frames_key(recipe: Recipe, data: Path, out: Path) -> str:
     return runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
 
 
-def _make(recipe: Recipe, data: Path, out: Path) -> Frames:
-    photographs, segmenter, settings = segmented(recipe, data, out), load_segmenter(out), recipe.frames
+def _make(recipe: Recipe, data: Path, out: Path, read: Read) -> Frames:
+    photographs, segmenter, settings = read(recipe, data, out, None), load_segmenter(out), recipe.frames
     eyes = phantoms(settings.phantoms, recipe.side)
     found = segment(segmenter, [s.picture for s in eyes], recipe) if eyes else photographs.vessels[:0]
     squares = [*photographs.squares, *eyes]

@@ -3,26 +3,22 @@
 No quality label is used, and none of the photographs that are kept for evaluation. Run it after each change of the
 model:
 
-    python -m trainer.steps.fundus PHOTOGRAPHS --others PICTURES
+    edge-train fundus --data PHOTOGRAPHS --others PICTURES
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
-import typer
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 import edge.fundus
-from edge.errors import EdgeError
 from edge.field.find import find_field
 from edge.frame.exposure import cells_of
 from edge.frame.prepare import cut, prepare
@@ -186,12 +182,17 @@ def _turned(facts: Facts, rng: Generator) -> Facts:
     return np.asarray(facts + 0.03 * rng.standard_normal(facts.shape), np.float32)
 
 
-def main(
-    photographs: Annotated[Path, typer.Argument(help="A folder of photographs of retinas.")],
-    others: Annotated[Path | None, typer.Option(help="A folder of pictures of anything else.")] = None,
-    seed: int = 0,
-) -> None:
-    """Collect facts, teach, and write edge/fundus.npz."""
+def renew(photographs: Path, others: Path | None = None, seed: int = 0) -> str:
+    """Collect facts, teach, and write edge/fundus.npz.
+
+    Args:
+        photographs: a folder of photographs of retinas.
+        others: a folder of pictures of anything else.
+        seed: of everything that is drawn.
+
+    Returns:
+        How many pictures it learned from, and how many it takes for a retina that are none.
+    """
     rng = np.random.default_rng(seed)
     with QualityModel.load() as model:
         seen = list(_retinas(model, photographs, rng))
@@ -201,15 +202,8 @@ def main(
     chances = np.sort([retina_chance(facts, weights) for facts in aside])
     least = chances[int(_LET_THROUGH * len(chances))]
     missed = np.mean([retina_chance(facts, weights) >= least for facts in anything])
-    print(
-        f"{len(learned)} + {len(aside)} retinas, {len(anything)} others; least {least:.3f}; others missed {missed:.3f}"
-    )
     target = Path(edge.fundus.__file__).with_name("fundus.npz")
     np.savez(target, least=np.float32(least), **weights)  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except EdgeError as error:
-        sys.exit(f"error: {error}")
+    return (
+        f"{len(learned)} + {len(aside)} retinas, {len(anything)} others; least {least:.3f}; others missed {missed:.3f}"
+    )

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.datasets import Square, progress
+from edge.progress import followed
+from trainer.data.datasets import Square
 from trainer.recipe import Recipe
 from trainer.steps.prior import anomaly, binarise, load_prior
 
@@ -32,7 +33,7 @@ def prior_maps(
     """
     prior, found, counted = load_prior(out, recipe), [], []
     starts = range(0, len(squares), _AT_ONCE)
-    for start in progress(starts, "what the prior misses", len(starts)):
+    for start in followed(starts, "what the prior misses", len(starts)):
         some = zip(squares[start : start + _AT_ONCE], vessels[start : start + _AT_ONCE], strict=True)
         binary = [binarise(v / np.float32(255), s.field, recipe.prior.size) for s, v in some]
         found.append(anomaly(prior, [v for v, _ in binary]))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +65,6 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     Raises:
         EdgeError: the segmenter is missing, or no photograph can be read.
     """
-    return _segmented(recipe, data, out, maps)
-
-
-@functools.lru_cache(maxsize=2)  # the steps of one training share it
-def _segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None) -> Segmented:
     photographs = find_photographs(data, recipe.exclude)
     if maps is not None:
         squares = load_squares(_with_maps(photographs, data, maps), recipe.side)
@@ -80,6 +74,9 @@ def _segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None) -> Segm
     squares = load_squares(photographs, recipe.side)
     found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
     return Segmented(squares, np.rint(found * 255).astype(np.uint8))
+
+
+Read = Callable[[Recipe, Path, Path, Path | None], Segmented]  # ``segmented``, or what remembers its last answer
 
 
 def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> list[Photograph]:

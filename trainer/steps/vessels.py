@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge.commands.console.cli import err
 from edge.errors import EdgeError
 from edge.frame.prepare import normalise
+from edge.progress import followed
 from trainer.data.datasets import (
     Photograph,
     Square,
@@ -25,7 +26,6 @@ from trainer.data.datasets import (
     load_square,
     load_squares,
     or_left_out,
-    progress,
     set_name,
 )
 from trainer.loop import runs
@@ -35,6 +35,8 @@ from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.steps.vessel_accuracy import measure
 from trainer.synthesis import augment
+
+log = logging.getLogger(__name__)
 
 Layers = list[NDArray[Any]]
 
@@ -54,7 +56,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
         )
     key = runs.key_of(recipe.seed, recipe.side, recipe.mean, recipe.std, settings, *runs.names_and_sizes(data, drawn))
     if runs.finished(folder, key):
-        err.print("vessels: finished already")
+        log.info("vessels: finished already")
         return
     kept = [p for p in drawn if is_held_out(p, drawn, settings.holdout_every)]
     if len(kept) == len(drawn):
@@ -104,7 +106,7 @@ def segment(
     """
     found = []
     starts: Iterable[int] = range(0, len(pictures), batch)
-    for start in progress(starts, what, -(-len(pictures) // batch)) if what else starts:
+    for start in followed(starts, what, -(-len(pictures) // batch)) if what else starts:
         some = np.concatenate([normalise(p, recipe.mean, recipe.std) for p in pictures[start : start + batch]])
         images = torch.from_numpy(some).to(device(), memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):

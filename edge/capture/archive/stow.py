@@ -19,7 +19,7 @@ from edge.capture.archive.target import Target
 from edge.capture.archive.waiting import Folders, mark_of
 from edge.errors import first_line
 
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _DEADLINE_S = 12 * 3600.0  # of one file, all tries together: an archive may be away for a night
 _TRY_S, _SLOWEST_BYTES_S = 60.0, 128 << 10  # of one try: a minute, and what a file takes at a megabit a second

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Annotated, Any, NoReturn
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from edge.commands.console.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
+from edge.commands.console.work import heard
 from edge.errors import EdgeError
 
 
@@ -39,6 +41,16 @@ class _Aside(_Console):
 # Results go to stdout, everything said along the way (progress, warnings, errors) to stderr.
 out: Console = _Console(highlight=False, soft_wrap=True)
 err: Console = _Aside(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def quiet(wanted: bool) -> Iterator[None]:
+    """Nothing is printed meanwhile, if so wanted; the error that ends it is."""
+    err.quiet = out.quiet = wanted
+    try:
+        yield
+    finally:
+        err.quiet = out.quiet = False
 
 
 def _harmless(text: str) -> str:
@@ -89,7 +101,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 class _Command(TyperCommand):
-    """Says what is wrong with arguments without words of the library that checks them."""
+    """Says what is wrong with arguments without words of the library that checks them, and shows what ours say."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
@@ -98,6 +110,10 @@ class _Command(TyperCommand):
             if isinstance(said := getattr(error, "message", None), str):
                 error.message = said.removeprefix("Value error, ")  # type: ignore[attr-defined]
             raise
+
+    def invoke(self, ctx: Any) -> Any:
+        with heard(err):
+            return super().invoke(ctx)
 
 
 class _App(typer.Typer):

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import Progress, TaskID
-
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT
 from edge.engines.checks import UnavailableError, check_network
 from edge.engines.keep import make_own_folder, read_own, write_own
 from edge.engines.tensorrt.log import Log, logger_of
 from edge.errors import EdgeError
+from edge.progress import Tick, shown
 
 if TYPE_CHECKING:
     import tensorrt as TRT
@@ -50,7 +48,7 @@ class Ways:
 
 
 def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[str] | None = None) -> bytes:
-    """Parse the network of a bundle and build its engine. Shows progress on a terminal's stderr.
+    """Parse the network of a bundle and build its engine, with progress for each phase.
 
     The network is strongly typed: its Q/DQ nodes decide what runs in INT8, not the builder.
 
@@ -85,11 +83,9 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
         _aim_at_dla(trt, builder, config, network, ways.dla)
     if ways.timing is not None:
         _use_timings(config, ways.timing)
-    console = Console(stderr=True)
-    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    with bar as progress, _interrupts_held() as interrupted:
+    with contextlib.ExitStack() as phases, _interrupts_held() as interrupted:
         if hasattr(trt, "IProgressMonitor"):
-            monitor = _monitor(trt, progress, interrupted)  # held here: TensorRT keeps only a pointer
+            monitor = _monitor(trt, phases, interrupted)  # held here: TensorRT keeps only a pointer
             config.progress_monitor = monitor
         plan = builder.build_serialized_network(network, config)
     if plan is None:
@@ -196,24 +192,26 @@ def _aim(trt: Any, config: Any, target: str) -> None:
         raise EdgeError(f"{trt.__name__} {trt.__version__} cannot build for {target}: install a newer one")
 
 
-def _monitor(trt: Any, progress: Progress, interrupted: threading.Event) -> Any:
-    """A bar for each phase that is under way; ends the build at its next step where it was interrupted."""
+def _monitor(trt: Any, phases: contextlib.ExitStack, interrupted: threading.Event) -> Any:
+    """Progress of each phase that is under way; ends the build at its next step where it was interrupted."""
+    show = shown()  # TensorRT may call from a thread of its own
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
-            self.bars: dict[str, TaskID] = {}
+            self.phases: dict[str, tuple[contextlib.ExitStack, Tick]] = {}
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             indent = "" if parent_phase is None else "  "
-            self.bars[phase_name] = progress.add_task(indent + phase_name.lower(), total=num_steps)
+            phase = phases.enter_context(contextlib.ExitStack())
+            self.phases[phase_name] = phase, phase.enter_context(show(indent + phase_name.lower(), num_steps, 0))
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            progress.update(self.bars[phase_name], completed=step + 1)
+            self.phases[phase_name][1](step + 1)
             return not interrupted.is_set()
 
         def phase_finish(self, phase_name: str) -> None:
-            progress.remove_task(self.bars.pop(phase_name))
+            self.phases.pop(phase_name)[0].close()
 
     return Monitor()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 _THREAD_LOCAL = 1  # what other threads do meanwhile does not spoil the recording
 _Handle = ctypes.c_void_p
-log = logging.getLogger("efiqa-edge")
+log = logging.getLogger(__name__)
 
 
 class CudaGraph:

@@ -108,7 +108,7 @@ def test_frames_that_are_not_clear_say_nothing() -> None:
 
 
 def test_in_python_it_is_a_warning_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "efiqa-edge"), QualityModel.load(threads=1, field=circle(0.6)) as model:
+    with caplog.at_level(logging.WARNING, "edge"), QualityModel.load(threads=1, field=circle(0.6)) as model:
         model.assess(EYE)
         model.assess(EYE)
     assert [record.levelname for record in caplog.records] == ["WARNING"]

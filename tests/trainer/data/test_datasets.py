@@ -172,13 +172,14 @@ def test_a_mask_of_another_size_is_said(tmp_path: Path, photographs: Path) -> No
 
 
 def test_a_file_that_cannot_be_read_is_left_out(
-    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, photographs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"not a picture")
     good = find_photographs(photographs / "loose")[0]
+    caplog.set_level("INFO")
     assert [s.path for s in load_squares([Photograph(bad, None), good], 64)] == [good.path]
-    assert "bad.jpg" in capsys.readouterr().err
+    assert "bad.jpg" in caplog.text
     with pytest.raises(EdgeError, match="none of the photographs"):
         load_squares([Photograph(bad, None)], 64)
 

@@ -72,7 +72,8 @@ def test_the_pictures_are_what_they_say() -> None:
 
 
 def test_a_folder_without_photographs_is_one_sentence(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "trainer.steps.fundus", str(tmp_path)], capture_output=True, text=True)
+    command = [sys.executable, "-c", "from trainer.commands import main; main()", "fundus", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "holds no images" in done.stderr

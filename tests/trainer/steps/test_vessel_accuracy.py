@@ -67,8 +67,9 @@ def test_maps_drawn_in_the_colours_of_arteries_and_veins_count_alike(drawn: list
 
 
 def test_a_photograph_that_cannot_be_read_is_left_out(
-    drawn: list[Photograph], capsys: pytest.CaptureFixture[str]
+    drawn: list[Photograph], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     drawn[1].path.write_bytes(b"no picture")
     assert measure(black, drawn, SIZE)["one"]["photographs"] == 1
-    assert f"left out: {drawn[1].path}" in capsys.readouterr().err
+    assert f"left out: {drawn[1].path}" in caplog.text

@@ -85,13 +85,14 @@ def test_other_maps_make_another_training(recipe: Recipe, photographs: Path, map
 
 
 def test_a_map_of_another_size_leaves_its_photograph_out(
-    recipe: Recipe, photographs: Path, maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recipe: Recipe, photographs: Path, maps: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     shutil.copytree(maps / "loose", tmp_path / "loose")
     cv2.imwrite(str(tmp_path / "loose/4.png"), np.zeros((100, 120), np.uint8))
     found = segmented(recipe, photographs, Path("no-run"), tmp_path)
     assert [s.path.stem for s in found.squares] == ["0", "1", "2", "3", "5", "6", "7"]
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = caplog.messages
     assert line.startswith(f"left out: {tmp_path / 'loose/4.png'} is 120x100 pixels and its photograph 200x200")
     assert line.endswith(".")
 

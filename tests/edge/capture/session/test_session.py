@@ -15,13 +15,13 @@ import pytest
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
-from edge.capture.display import closing_words
 from edge.capture.loop import Counts, Graded
 from edge.capture.session import frame_store as keeper_module
 from edge.capture.session import lines as lines_module
 from edge.capture.session import overlay_video as film_module
 from edge.capture.session.session import Session
 from edge.capture.session.storage import LineFile
+from edge.commands.console.display import closing_words
 from edge.model import QualityModel
 
 

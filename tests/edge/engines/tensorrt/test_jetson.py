@@ -124,20 +124,20 @@ def test_parser_errors_are_told_once_not_printed(make_bundle: MakeBundle, capfd:
 
 INTERRUPTED = """
 import os, signal
-from rich.progress import Progress
+from contextlib import contextmanager
 from edge.bundle.bundle import default_model, read_bundle
 from edge.engines.tensorrt.rtx import compile_tensorrt_rtx
+from edge.progress import shown_by
 
-add_task = Progress.add_task
-
-def interrupted(self, *args, **kwargs):
+@contextmanager
+def interrupted(what, total, done):
     os.kill(os.getpid(), signal.SIGINT)
-    return add_task(self, *args, **kwargs)
+    yield lambda done, loss=None: None
 
-Progress.add_task = interrupted
 before = signal.getsignal(signal.SIGINT)
 try:
-    compile_tensorrt_rtx(read_bundle(default_model()), "sm86")
+    with shown_by(interrupted):
+        compile_tensorrt_rtx(read_bundle(default_model()), "sm86")
 except KeyboardInterrupt:
     print("interrupted", signal.getsignal(signal.SIGINT) is before)
 """
