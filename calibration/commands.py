@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from calibration.site.commands import page, say, thresholds
+from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
 
@@ -102,7 +103,14 @@ def _plain(value: Any) -> Any:
 @app.command()
 def parity(
     run: Annotated[Path, typer.Argument(help="The run folder, calibrated by edge-calibrate int8.")],
-    model: Annotated[Path, typer.Argument(help="The INT8 bundle that was made from it.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            parser=named_bundle,
+            metavar="MODEL",
+            help="The INT8 bundle that was made from it; default is the one that ships.",
+        ),
+    ],
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Images and folders; synthetic eyes without.")
     ] = None,

@@ -1,24 +1,35 @@
 """efiqa-edge on the device: a label-free quality map for every frame of a fundus camera."""
 
-from __future__ import annotations
-
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edge.errors import EdgeError, EngineError
+from edge.errors import EdgeError, EngineError, InputError
 
-if TYPE_CHECKING:
-    from edge.assessment import Assessment, Timings, Verdict
-    from edge.model import QualityModel
-
-__all__ = ["Assessment", "EdgeError", "EngineError", "QualityModel", "Timings", "Verdict", "__version__"]
+# Loaded on first use: OpenCV takes most of a second, and edge-doctor must start where it is missing, to say so.
+# ``__init__.pyi`` tells type checkers the same.
+_LATER = {
+    "Assessment": "edge.assessment",
+    "Crop": "edge.field.find",
+    "QualityModel": "edge.model",
+    "Thresholds": "edge.bundle.manifest",
+    "Timings": "edge.assessment",
+    "Verdict": "edge.assessment",
+    "draw_overlay": "edge.overlay",
+    "grade_files": "edge.grading",
+    "open_camera": "edge.camera.open",
+    "read_image": "edge.images",
+}
+__all__ = ["EdgeError", "EngineError", "InputError", "__version__", *_LATER]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: edge-doctor must start where OpenCV is missing, to say so."""
-    if name in ("Assessment", "Timings", "Verdict"):
-        return getattr(importlib.import_module("edge.assessment"), name)
-    if name == "QualityModel":
-        return importlib.import_module("edge.model").QualityModel
-    raise AttributeError(f"module 'edge' has no attribute '{name}'")
+    if name not in _LATER:
+        raise AttributeError(f"module 'edge' has no attribute '{name}'")
+    found = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -30,7 +30,7 @@ class Timings:
     post_ms: float  # pool the map, decide
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assessment:
     """The quality of one frame.
 

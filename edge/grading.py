@@ -47,7 +47,7 @@ class Input:
     root: Path = Path()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradedFile:
     """One input: an assessment of its frame, or the sentence that says why there is none.
 
@@ -109,19 +109,22 @@ def _root_of(given: Path) -> Path:
     return Path(*plain)
 
 
-def grade_files(model: QualityModel, inputs: Sequence[Input], bits: int | None = None) -> Iterator[GradedFile]:
+def grade_files(
+    model: QualityModel, inputs: Sequence[Input | Path | str], bits: int | None = None
+) -> Iterator[GradedFile]:
     """Grade files in the order given; one that cannot be graded yields its error and stops nothing.
 
     Args:
         model: what grades them.
-        inputs: from ``find_inputs``.
+        inputs: files, folders and patterns, or what ``find_inputs`` has made of them.
         bits: how many of the 16 bits of a sample count; None for what each file says.
     """
     waiting: deque[tuple[Path, Future[Picture]]] = deque()
-    remaining = iter(inputs)
+    found = [each for one in inputs for each in ([one] if isinstance(one, Input) else find_inputs([Path(one)], True))]
+    remaining = iter(found)
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
     with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads, ImageReader() as reader:
-        reader.start(min(_READERS, len(inputs)))
+        reader.start(min(_READERS, len(found)))
         try:
             while True:
                 while len(waiting) < _AHEAD and (item := next(remaining, None)) is not None:

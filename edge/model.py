@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings, Verdict
-from edge.bundle.bundle import Bundle, Manifest, Thresholds, default_model, read_bundle
+from edge.bundle.bundle import Bundle, Manifest, Thresholds, read_bundle
+from edge.bundle.named import named_bundle
 from edge.engines.choose import open_engine
 from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
@@ -61,7 +62,7 @@ class QualityModel:
         """Open a bundle.
 
         Args:
-            path: a ``.efiqa`` file; None for the model that ships with the package.
+            path: a ``.efiqa`` file; None or the word ``default`` for the model that ships with the package.
             engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
             threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
             dla: number of a Jetson's deep-learning accelerator, for TensorRT; None for the GPU alone.
@@ -73,7 +74,7 @@ class QualityModel:
             EdgeError: the bundle is damaged or of a newer schema, the field is not known, or the engine does not work
                 here.
         """
-        bundle = read_bundle(Path(path) if path is not None else default_model())
+        bundle = read_bundle(named_bundle(path))
         where = field_setting(bundle.manifest.field if field is None else field)
         return cls(bundle, open_engine(bundle, engine, threads, dla), where)
 

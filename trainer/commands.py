@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, err, main_of, new_app, out, quiet
 from edge.commands.start import late
 from trainer.recipe import Recipe, load_recipe
@@ -171,7 +172,12 @@ def evaluate(
         str | None, typer.Option("--recipe", help="The run's own without it; quick, default, paper, or a YAML file.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A bundle made of this run, to be measured beside its steps.")
+        Path | None,
+        typer.Option(
+            parser=named_bundle,
+            metavar="FILE",
+            help="A bundle made of this run, to be measured beside its steps; default is the one that ships.",
+        ),
     ] = None,
     page: Annotated[
         Path | None, typer.Option(help="A Markdown page whose tables are to be written anew, between its two marks.")

@@ -55,7 +55,7 @@ class Play:
     frames: int = FRAMES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
     """One frame of a play.
 

@@ -15,7 +15,8 @@ from benchmarks.capture.run import judge_all, without_poor_photographs
 from benchmarks.capture.sequences import FRAMES, phantom_plays, photograph_plays, recorded_plays
 from benchmarks.commands.run import check_writable, write_file
 from benchmarks.machine.machine import usable_cores
-from edge.commands.console.cli import Debug, EngineName, Json, Runtime, err, out
+from edge.bundle.named import DEFAULT, default_model, named_bundle
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
 from edge.errors import EdgeError
 
 
@@ -51,7 +52,7 @@ def capture(
         float | None, typer.Option(min=1, max=240, help="Frames a second of what is not a video; 30, 15 with --slow.")
     ] = None,
     strictness: Annotated[StrictnessName, typer.Option(help="How good and how still.")] = StrictnessName.normal,
-    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the shipped model if left out.")] = None,
+    model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
     engine: Runtime = EngineName.auto,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Sequences at a time; as many as cores.")] = None,
     json: Json = False,
@@ -125,6 +126,6 @@ def _command(
     parts += ["--slow"] if slow else []
     parts += ["--frames", str(frames)] if frames != FRAMES else []
     parts += ["--fps", f"{fps:g}"] if fps is not None else []
-    parts += ["--model", model.resolve().name] if model is not None else []
+    parts += ["--model", DEFAULT if model == default_model() else model.resolve().name] if model is not None else []
     parts += ["--engine", engine] if engine != EngineName.auto.value else []
     return shlex.join([*parts, "--strictness", strictness])

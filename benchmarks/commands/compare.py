@@ -39,7 +39,7 @@ def parse_share(text: str) -> float:
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A bundle, 'shipped', BUNDLE@ENGINE, an .onnx, or a .json of --out.")],
+    a: Annotated[str, typer.Argument(help="A bundle, 'default', BUNDLE@ENGINE, an .onnx, or a .json of --out.")],
     b: Annotated[str, typer.Argument(help="The same; the ratio is of B to A.")],
     rounds: Annotated[int, typer.Option(min=10, max=10_000, help="Turns of each.")] = ROUNDS,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
@@ -52,7 +52,7 @@ def compare(
 ) -> None:
     """Time A and B in turns and say whether one is slower; two results of --out are compared as they are.
 
-    Example: edge-bench compare shipped mine.efiqa --fail-if-slower 5%
+    Example: edge-bench compare default mine.efiqa --fail-if-slower 5%
     """
     limit = parse_share(fail_if_slower) if fail_if_slower is not None else None
     files = [Path(each) for each in (a, b) if each.endswith(".json")]

@@ -20,7 +20,8 @@ from benchmarks.roofline.predict import find_device
 from benchmarks.run.plan import Scenario, parse_duration, plan
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
-from edge.commands.console.cli import Debug, EngineName, Json, Runtime, err, out
+from edge.bundle.named import DEFAULT, default_model, named_bundle
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
 from edge.files.output import check_output, write_output
 from edge.frame.prepare import frame_step_name
 
@@ -50,7 +51,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def run(
-    model: Annotated[Path | None, typer.Argument(help="A .efiqa bundle; the shipped model if left out.")] = None,
+    model: Annotated[Path | None, typer.Argument(parser=named_bundle, metavar="[MODEL]", help=MODEL)] = None,
     frames: Annotated[Path | None, typer.Option(help="A folder of photographs; synthetic eyes if left out.")] = None,
     scenario: Annotated[
         Scenario, typer.Option(help="What a frame waits for; all takes them in turn.")
@@ -72,7 +73,13 @@ def run(
         str | None, typer.Option(metavar="WxH", help="Resize the frames; synthetic eyes are 760x570 if left out.")
     ] = None,
     other: Annotated[
-        Path | None, typer.Option("--against", help="Also say how far maps and scores are from those of this bundle.")
+        Path | None,
+        typer.Option(
+            "--against",
+            parser=named_bundle,
+            metavar="FILE",
+            help="Also say how far maps and scores are from those of this bundle, or of default.",
+        ),
     ] = None,
     around: Annotated[
         bool,
@@ -160,6 +167,8 @@ def _command(given: dict[str, object]) -> str:
 
 
 def _shown(value: object) -> str:
+    if value == default_model():
+        return DEFAULT
     if isinstance(value, Path):
         return value.resolve().name
     if isinstance(value, Enum):

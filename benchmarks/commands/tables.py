@@ -12,7 +12,7 @@ import typer
 from benchmarks.bench import STOPPED, compare_with_reference, progress, time_scenarios
 from benchmarks.compare.ab_test import ROUNDS
 from benchmarks.compare.check import check
-from benchmarks.compare.subjects import SHIPPED, open_rival
+from benchmarks.compare.subjects import open_rival
 from benchmarks.machine.machine import describe_machine, load_average, usable_cores
 from benchmarks.peers.build import PEERS, Peer
 from benchmarks.peers.measure import measure_peers
@@ -35,7 +35,8 @@ from benchmarks.roofline.predict import predict
 from benchmarks.run.frames import Frames, phantom_frames
 from benchmarks.run.plan import Scenario, plan
 from edge import EdgeError, QualityModel
-from edge.commands.console.cli import Debug, err
+from edge.bundle.named import named_bundle
+from edge.commands.console.cli import MODEL, Debug, err
 
 _DEVICES = ("orin-nano", "orin-nx", "agx-orin")
 _PLANTED = 0.03
@@ -43,7 +44,7 @@ _PLANTED = 0.03
 
 def tables(
     page: Annotated[Path, typer.Argument(help="The page, with the two comments that the tables go between.")],
-    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the shipped model if left out.")] = None,
+    model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
     runs: Annotated[int, typer.Option(min=30, help="Timed frames of each scenario.")] = 1000,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
     reference: Annotated[bool, typer.Option(help="Time the reference too (needs the train extra).")] = True,
@@ -121,7 +122,7 @@ def _reference(quality: QualityModel, frames: Frames, threads: int) -> list[str]
 def _trust(model: Path | None, frames: Frames, threads: int | None, pairs: int) -> list[str]:
     """How often edge-bench compare is right on this machine."""
     planted = max(1, pairs // 2)
-    with open_rival(SHIPPED if model is None else str(model), frames.images, threads) as rival:
+    with open_rival(str(named_bundle(model)), frames.images, threads) as rival:
         assert rival.assess is not None  # it is a bundle
         with progress("pairs of compare", pairs + planted) as tick:
             return [check_table(check(rival.assess, pairs, planted, _PLANTED, ROUNDS, tick), _PLANTED, ROUNDS)]

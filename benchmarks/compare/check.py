@@ -15,10 +15,11 @@ import typer
 from rich.progress import Progress
 
 from benchmarks.compare.ab_test import CALLS, COLD, ROUNDS, Call, judge, take_turns
-from benchmarks.compare.subjects import SHIPPED, open_rival
+from benchmarks.compare.subjects import open_rival
 from benchmarks.run.frames import phantom_frames
 from benchmarks.run.latency import Tick
-from edge.commands.console.cli import err, main_of, new_app, out
+from edge.bundle.named import named_bundle
+from edge.commands.console.cli import MODEL, err, main_of, new_app, out
 
 app = new_app("Check edge-bench compare on this machine.")
 
@@ -81,7 +82,7 @@ def check(call: Call, equals: int, planted: int, share: float, rounds: int, tick
 
 @app.command()
 def compare_check(
-    model: Annotated[Path | None, typer.Argument(help="A .efiqa bundle; the shipped model if left out.")] = None,
+    model: Annotated[Path | None, typer.Argument(parser=named_bundle, metavar="[MODEL]", help=MODEL)] = None,
     equals: Annotated[int, typer.Option(min=1, help="Pairs of A against A.")] = 200,
     planted: Annotated[int, typer.Option(min=1, help="Pairs with a slowdown.")] = 100,
     percent: Annotated[float, typer.Option(min=0.1, max=100, help="How much slower B is made.")] = 3.0,
@@ -92,7 +93,7 @@ def compare_check(
     Example: python -m benchmarks.compare.check --equals 200 --planted 100
     """
     frames = phantom_frames().images
-    with open_rival(SHIPPED if model is None else str(model), frames, None) as rival:
+    with open_rival(str(named_bundle(model)), frames, None) as rival:
         assert rival.assess is not None
         with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
             task = bar.add_task("pairs", total=equals + planted)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from benchmarks.roofline.layers import openvino_or_error
 from edge import EdgeError, QualityModel
+from edge.bundle.named import DEFAULT
 from edge.engines.choose import ENGINES
 
-SHIPPED = "shipped"
+SHIPPED = "shipped"  # what ``default`` was called here before
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def open_rival(text: str, frames: Sequence[NDArray[np.uint8]], threads: int | No
     """Load what the user named.
 
     Args:
-        text: a bundle, ``shipped``, either with ``@ENGINE`` behind it, or an ONNX model with static shapes.
+        text: a bundle, ``default``, either with ``@ENGINE`` behind it, or an ONNX model with static shapes.
         frames: uint8 BGR, each (H, W, 3).
         threads: CPU threads; None for all.
 
@@ -54,7 +55,7 @@ def open_rival(text: str, frames: Sequence[NDArray[np.uint8]], threads: int | No
     if path.endswith(".onnx"):
         yield _onnx(Path(path), threads)
         return
-    with QualityModel.load(None if path == SHIPPED else path, engine, threads) as model:
+    with QualityModel.load(DEFAULT if path == SHIPPED else path, engine, threads) as model:
         size = model.manifest.input_size
         tensor = np.random.default_rng(0).random((1, 3, size, size), np.float32)
         yield Rival(
@@ -70,7 +71,7 @@ def _onnx(path: Path, threads: int | None) -> Rival:
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = str(threads)
     if not path.is_file():
-        raise EdgeError(f"{path} is not a file: name an ONNX model, a bundle, or '{SHIPPED}'")
+        raise EdgeError(f"{path} is not a file: name an ONNX model, a bundle, or '{DEFAULT}'")
     try:
         compiled = openvino.Core().compile_model(str(path), "CPU", config)
         shapes = [tuple(int(side) for side in port.shape) for port in compiled.inputs]

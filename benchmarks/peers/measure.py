@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.compare.subjects import SHIPPED, Rival, open_rival
+from benchmarks.compare.subjects import Rival, open_rival
 from benchmarks.intervals import centre
 from benchmarks.peers.build import Peer, build_peer
 from benchmarks.roofline.layers import Layer, count_layers
 from edge import EdgeError
-from edge.bundle.bundle import default_model, read_bundle
+from edge.bundle.bundle import read_bundle
+from edge.bundle.named import named_bundle
 
 ROUNDS = 12
 _OURS = 23  # calls of ours in a round, of which
@@ -63,10 +64,10 @@ def measure_peers(
     Raises:
         EdgeError: a peer cannot be made or run.
     """
-    bundle = read_bundle(model if model is not None else default_model())
+    bundle = read_bundle(named_bundle(model))
     rows = []
     ours_ms: list[float] = []
-    with open_rival(f"{model or SHIPPED}@openvino", [], threads) as ours:
+    with open_rival(f"{bundle.path}@openvino", [], threads) as ours:
         for peer in peers:
             say(f"making {peer.name}")
             path = build_peer(peer, folder)

@@ -19,7 +19,7 @@ PHANTOM_SIZE = (760, 570)  # width, height of DRIMDB's frames, and of the target
 MOST = 64  # frames held in memory; a folder with more is sampled evenly
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frames:
     """Frames that show a retina, so that grading each of them takes every stage.
 

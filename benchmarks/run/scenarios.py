@@ -37,7 +37,7 @@ class Limit:
         return (self.runs is not None and runs >= self.runs) or (self.seconds is not None and seconds >= self.seconds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """The timed frames of one scenario.
 

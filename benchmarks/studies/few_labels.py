@@ -23,7 +23,8 @@ from calibration.site.criterion import Aim, Judged, fit, judge
 from calibration.site.estimate import rates
 from edge.assessment import Assessment
 from edge.bundle.bundle import Thresholds
-from edge.commands.console.cli import Debug, Json, main_of, new_app
+from edge.bundle.named import named_bundle
+from edge.commands.console.cli import MODEL, Debug, Json, main_of, new_app
 from edge.errors import EdgeError
 from edge.grading import find_inputs, grade_files
 from edge.metrics.labels import Quality, key_of, labels_from_folders, read_labels
@@ -57,7 +58,7 @@ def few_labels(
     labels: Annotated[
         Path | None, typer.Option(help="CSV of path,quality; without it folders good, bad and outlier say it.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
+    model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
     numbers: Annotated[str, typer.Option(help="How many labels, even numbers.")] = "10,20,40",
     starts: Annotated[str, typer.Option(help="Thresholds to start from, beside the bundle's own.")] = "0.3,0.6",
     draws: Annotated[int, typer.Option(min=2, help="Of each.")] = 20,

@@ -33,7 +33,7 @@ _PHANTOMS = 1000  # seeds from here on are calibrated on; what is judged by has 
 _NOTHING_SEEN = UNFITTED.fundus  # a student score below which a frame is no fundus, or one that shows nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A frame to choose from.
 

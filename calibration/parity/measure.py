@@ -26,7 +26,7 @@ _SIDE = 256  # of a picture of a frame
 Map = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Worst:
     """A frame whose map moved far: uint8 BGR (256, 256, 3), and its map under the first form and under the last."""
 
@@ -52,7 +52,7 @@ class Row:
         return self.beside_before.map_mae <= self.most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FormsParity:
     """What ``compare_all`` measured.
 

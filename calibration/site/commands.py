@@ -12,11 +12,19 @@ import typer
 from calibration.site.criterion import Aim
 from calibration.site.fit import fit_site
 from calibration.site.label_page import make_page
+from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, EngineName, Json, Runtime, err, out
 
 
 def thresholds(
-    model: Annotated[Path, typer.Argument(help="The bundle to start from; it is not changed.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            parser=named_bundle,
+            metavar="MODEL",
+            help="The bundle to start from, or default, the one that ships; it is not changed.",
+        ),
+    ],
     labels: Annotated[
         Path, typer.Option(help="A CSV path,quality, paths relative to it; edge-calibrate page makes one.")
     ],
@@ -35,7 +43,7 @@ def thresholds(
 
     The network stays as it is, byte for byte. Without --at-sensitivity or --at-specificity the mean of both is best.
 
-    Example: edge-calibrate thresholds model.efiqa --labels labels.csv -o ours.efiqa
+    Example: edge-calibrate thresholds default --labels labels.csv -o ours.efiqa
     """
     if at_sensitivity is not None and at_specificity is not None:
         raise typer.BadParameter("one threshold holds one rate: give --at-sensitivity or --at-specificity, not both.")

@@ -41,7 +41,7 @@ class Aim:
     rate: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """Labelled photographs, scored under every candidate of pooling weights.
 

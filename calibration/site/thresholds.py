@@ -20,7 +20,7 @@ _KEEP = 0.97  # share of the good photographs of each set that may not be refuse
 _FUNDUS = 0.05  # a frame on which less than this is visible shows no retina
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scored:
     """The quality scores of one labelled set."""
 

@@ -23,6 +23,7 @@ from edge.bundle.manifest import (
     read_manifest,
     write_manifest,
 )
+from edge.bundle.named import default_model
 from edge.bundle.network.shapes import check_network
 from edge.errors import EdgeError, brief
 from edge.files.output import write_output
@@ -66,11 +67,6 @@ class Bundle:
     manifest: Manifest
     onnx: bytes
     sha256: str
-
-
-def default_model() -> Path:
-    """The bundle that ships with the package."""
-    return Path(__file__).parents[1] / "models" / "default.efiqa"
 
 
 def read_bundle(path: Path) -> Bundle:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.camera.recording.lossy import Lossy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a source.
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment
-from edge.bundle.bundle import Bundle, default_model, read_bundle
+from edge.bundle.bundle import Bundle, read_bundle
+from edge.bundle.named import named_bundle
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EngineError, first_line
@@ -65,7 +66,7 @@ class FailoverModel(QualityModel):
         Raises:
             EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
         """
-        bundle = read_bundle(path if path is not None else default_model())
+        bundle = read_bundle(named_bundle(path))
         theirs = bundle.manifest.field
         where = field_setting(field or ("learn" if theirs == "frame" else theirs))
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import cv2
 import typer
 
+from edge.bundle.named import named_bundle
 from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
@@ -72,7 +73,7 @@ def capture(
             "already gets a sub-folder session-2, session-3, ... Without it nothing is written."
         ),
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
+    model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=cli.MODEL)] = None,
     engine: cli.Runtime = cli.EngineName.auto,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for inference.")] = 1,
     frames: Annotated[int | None, typer.Option(min=1, help="End after this many frames.")] = None,

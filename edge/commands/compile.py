@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.bundle.bundle import Bundle, default_model, read_bundle
+from edge.bundle.bundle import Bundle, read_bundle
+from edge.bundle.named import named_bundle
 from edge.commands.console import cli
 from edge.engines.cache import CURRENT, Built, cache_folder, sidecar
 from edge.engines.choose import Compiled, EnginePlan, compile_bundle, plan_bundle
@@ -50,7 +51,7 @@ def _family(value: str) -> str:
     return value
 
 
-Model = Annotated[Path | None, typer.Argument(help="A .efiqa file; without it, the model that ships with the package.")]
+Model = Annotated[Path | None, typer.Argument(parser=named_bundle, metavar="[MODEL]", help=cli.MODEL)]
 For = Annotated[
     str,
     typer.Option(
@@ -115,8 +116,8 @@ def compile_model(
     if plan and (explain or out is not None):
         raise typer.BadParameter("--plan builds no engine: leave --explain and --out out.")
     if out is not None:
-        check_output(out, "the engine", [model or default_model()])
-    bundle = read_bundle(model or default_model())
+        check_output(out, "the engine", [named_bundle(model)])
+    bundle = read_bundle(named_bundle(model))
     if export is not None and program is not None:
         _export(bundle, export, program, as_json)
         return

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.text import Text
 
 from edge.assessment import Verdict, shown_score
+from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
 from edge.capture.session.storage import LINES
 from edge.commands.console import cli
@@ -65,7 +66,7 @@ def grade(
     labels: Annotated[
         Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="A .efiqa bundle; the model that ships without it.")] = None,
+    model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=cli.MODEL)] = None,
     engine: cli.Runtime = cli.EngineName.auto,
     bits: Annotated[
         int | None, typer.Option(help="How many of 16 bits count (10, 12, 14, 16), where the files do not say so.")

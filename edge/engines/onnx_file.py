@@ -28,7 +28,7 @@ class Node:
     attributes: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A network: nodes in the order they run, constants by name, inputs and outputs."""
 

@@ -19,7 +19,7 @@ FAR_ACROSS = np.arange(-24.0, 8.1, 1.0)  # the same for a fall that may be long
 _UNSEEN = 8.0  # sharpness of an outline whose rim is not in the frame: as a faint rim, and more than no rim
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outline:
     """A candidate on the reduced frame: a circle and the straight lines where the sensor cuts it off.
 

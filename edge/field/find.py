@@ -38,7 +38,7 @@ class Crop:
     side: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Field:
     """The field of view of one frame.
 

@@ -26,7 +26,7 @@ Picture = NDArray[np.float32]
 Size = Literal["smaller", "same", "unknown"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """What a frame showed of the retina: green, float32 (h, w), of the square ``crop`` of the frame."""
 

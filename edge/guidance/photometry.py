@@ -16,7 +16,7 @@ _SAMPLES = 8  # picture points along the side of a cell, before they are average
 _CLIPPED = 230  # grey value from which a channel counts as at its end: white of video that spares the ends
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photometry:
     """What the light did, on a grid over the crop.
 

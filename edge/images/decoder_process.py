@@ -26,7 +26,7 @@ _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge.images.worker impo
 _PIPE = 1 << 20  # bytes; a photograph of a screen's size then passes in one or two turns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A picture that was read.
 

@@ -14,7 +14,7 @@ _MODES = frozenset({"1", "L", "P", "LA", "PA", "La", "RGB", "RGBX", "RGBA", "RGB
 _BAND = 1 << 22  # samples looked up at a time: numpy makes eight bytes of each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stored:
     """A picture as a file stores it, not turned yet.
 

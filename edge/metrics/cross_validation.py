@@ -11,7 +11,7 @@ from edge.errors import EdgeError
 from edge.metrics.classification import Figure, Labels, accuracy, balanced_accuracy, f1, mcc, two_classes, with_interval
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KFold:
     """What the protocol of the paper yields.
 

@@ -30,7 +30,7 @@ _GRAIN = 400  # grains of noise across the field
 _GRAIN_SEEN = 0.35  # share of a grain's noise that is left at the scale of a vessel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Scene:
     """A frame, where its field is, and coarse maps of it."""
 

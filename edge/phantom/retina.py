@@ -41,7 +41,7 @@ class Look:
     depth: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Retina:
     """A synthetic fundus.
 

@@ -15,7 +15,7 @@ _FIRST: tuple[Cause, ...] = ("blur", "too_dark", "reflex", "edge_shadow")
 _LATER: tuple[Cause, ...] = (*_FIRST, "too_bright", "off_centre")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Script:
     """One value per frame.
 

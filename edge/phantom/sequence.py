@@ -35,7 +35,7 @@ _SPREAD = 30  # standard deviation of the noise tile, grey values
 _GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SequenceFrame:
     """One frame of a sequence and what is true of it.
 

@@ -37,7 +37,7 @@ _TRUNKS = (
 _PAIRED = 4  # the first trunks are an artery and a vein side by side; the rest are one of either
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vessel:
     """One stretch of a vessel, from where it leaves its parent to its end.
 
@@ -52,7 +52,7 @@ class Vessel:
     artery: bool
 
 
-@dataclass
+@dataclass(eq=False)
 class _Branch:
     points: Points
     artery: bool

@@ -44,7 +44,7 @@ class Photograph:
     disc: tuple[float, float, float] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Square:
     """The field of view of one photograph as a square.
 

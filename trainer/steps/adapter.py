@@ -45,7 +45,7 @@ _MAPS = 32  # in a batch of the others
 _REAL = 0.3  # share of real photographs with pseudo-labels in a batch of the paired adapter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AdapterTrainingSet:
     """What an adapter learns from: features (N, C, g, g), targets in [0, 1] and whether they count (N, g, g)."""
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DistillationSet:
     """What the student learns from; g is the grid of the frames.
 

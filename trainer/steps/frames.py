@@ -31,7 +31,7 @@ _AT_ONCE = 8
 _BYTES_A_PIXEL = 3.4  # of a frame with all its layers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """A view of a photograph, clean, spoiled, and spoiled as it was stored; vessel probability, field and regions."""
 
@@ -43,7 +43,7 @@ class View:
     regions: NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frames:
     """Frames and what is known of them; g = S / 8.
 

@@ -24,7 +24,7 @@ from trainer.steps.vessels import load_segmenter, segment
 _PHANTOMS = 500_000  # seeds from here on teach
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmented:
     """Photographs, each at the size that all later steps work on.
 

@@ -27,7 +27,7 @@ from trainer.steps.pseudo_labels import to_grid
 Maps = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """Frames to measure students on; all squares are ``SIDE`` pixels wide, as a device would cut them.
 

@@ -96,6 +96,7 @@ FieldSetting = Annotated[
         "or frame (from each frame alone).",
     ),
 ]
+MODEL = "A .efiqa file, or default: the model that ships, as without it (./default is a file of that name)."
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 

@@ -28,7 +28,7 @@ HELD_OUT = (
 _FRAME = 640  # side of a phantom's frame, and long side to which photographs are reduced
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Eye:
     """A frame before anything is done to it.
 

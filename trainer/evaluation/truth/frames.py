@@ -34,7 +34,7 @@ _ALIKE = 0.8  # of two crops, what they share over what they cover together
 _SHAPED: tuple[Kind, ...] = ("shadow", "reflex", "lid")  # kinds with a shape of their own
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrueFrame:
     """A frame as the device cuts it, with its true degradation map.
 
