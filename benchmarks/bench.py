@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from benchmarks.accuracy import against
 from benchmarks.machine.machine import (
@@ -20,7 +18,8 @@ from benchmarks.machine.machine import (
     restart_peak_memory,
     usable_cores,
 )
-from benchmarks.peers.published import VIT_L16, Comparison, build_reference, compare, why_no_reference
+from benchmarks.peers.published import Comparison
+from benchmarks.reference import STOPPED, compare_with_reference
 from benchmarks.report.result import Accuracy, FrameFacts, Memory, Result, ScenarioResult
 from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
 from benchmarks.roofline.ceilings import Roofline, measure_roofline
@@ -28,15 +27,13 @@ from benchmarks.roofline.layers import count_layers
 from benchmarks.roofline.predict import Prediction, predict
 from benchmarks.run.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
 from benchmarks.run.latency import Assess, Summary, Tick
-from benchmarks.run.plan import Plan
-from benchmarks.run.scenarios import Limit, Run, camera, offline, single_stream
+from benchmarks.run.scenarios import Limit, Plan, Run, camera, offline, single_stream
 from benchmarks.run.stages import measure_around
 from benchmarks.run.watch import State, Watch
 from edge import EdgeError, QualityModel
-from edge.commands.console.cli import err
+from edge.progress import Tick as Ticked
+from edge.progress import progress
 
-_BLOCKS = 10  # turns of ours and the reference
-STOPPED = "Interrupted while the reference was timed."
 _STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
 
 
@@ -108,7 +105,7 @@ def bench(asked: Asked) -> tuple[Result, str | None]:
     threads = asked.threads or usable_cores()
     if asked.threads is not None:
         cv2.setNumThreads(threads)
-    with err.status("getting frames"):
+    with progress("getting frames"):
         size = asked.size
         frames = folder_frames(asked.frames, size) if asked.frames is not None else phantom_frames(size or PHANTOM_SIZE)
     restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
@@ -172,7 +169,7 @@ def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, 
             ("prediction", predictions),
         ):
             try:
-                with progress(name, None):  # no status: its thread would draw while something is timed
+                with progress(name):
                     step()
             except EdgeError as error:
                 besides.notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
@@ -201,7 +198,7 @@ def time_scenarios(assess: Assess, chosen: Frames, plans: Sequence[Plan], thread
         try:
             with progress(label, limit.runs) as bar, Watch() as watch:
 
-                def tick(done: int, bar: Callable[[int], None] = bar, watch: Watch = watch) -> None:
+                def tick(done: int, bar: Ticked = bar, watch: Watch = watch) -> None:
                     bar(done)
                     watch.tick()
 
@@ -229,43 +226,3 @@ def _run(name: str, assess: Assess, chosen: Frames, fps: float | None, limit: Li
     if name == "offline":
         return offline(assess, chosen.images, limit, threads, tick)
     return single_stream(assess, chosen.images, limit, tick)
-
-
-def compare_with_reference(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The comparison, None where there is none, and notes that say why or that it was ``STOPPED``.
-
-    Whatever is wrong with the reference must not cost us our own figures.
-    """
-    reason = why_no_reference()
-    if reason is not None:
-        return None, (reason,)
-    try:
-        with err.status("building the reference"):
-            theirs = build_reference(VIT_L16, threads)
-        with progress("ours and the reference in turns", _BLOCKS) as tick:
-            compared = compare(VIT_L16.name, assess, theirs, chosen.images, _BLOCKS, tick)
-    except KeyboardInterrupt:
-        return None, (STOPPED,)
-    except EdgeError as error:
-        return None, (f"Ours failed beside the reference, which was left out: {without_folders(str(error))}",)
-    except (ImportError, OSError, RuntimeError, MemoryError) as error:
-        lines = str(error).strip().splitlines() or ["no message"]
-        return None, (f"The reference failed and was left out ({type(error).__name__}: {lines[0]}).",)
-    return compared, (STOPPED,) if compared.interrupted else ()
-
-
-@contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar that is drawn between two runs, four times a second, and by no thread that would disturb them."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=err, auto_refresh=False, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        drawn = 0.0
-
-        def tick(done: int) -> None:
-            nonlocal drawn
-            if time.monotonic() - drawn > 0.25:
-                drawn = time.monotonic()
-                bar.update(task, completed=done, refresh=True)
-
-        yield tick

@@ -8,12 +8,9 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.capture.judge import Judged, judge
 from benchmarks.capture.sequences import Play, play
@@ -21,6 +18,7 @@ from edge.capture.trigger import Strictness
 from edge.errors import EdgeError
 from edge.images import read_image
 from edge.model import QualityModel
+from edge.progress import progress
 
 _models: dict[tuple[Path | None, str], QualityModel] = {}  # of a worker: loaded once, used for every play
 
@@ -46,9 +44,9 @@ def without_poor_photographs(plays: list[Play], model: Path | None, engine: str)
 
 
 def judge_all(
-    plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int, console: Console
+    plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int
 ) -> tuple[list[Judged], list[str], bool]:
-    """Judge plays, each on one thread, with a progress bar.
+    """Judge plays, each on one thread, with progress.
 
     Args:
         plays: what to judge.
@@ -56,7 +54,6 @@ def judge_all(
         engine: which runtime, or ``auto``.
         strictness: of the trigger.
         jobs: processes.
-        console: where the progress is drawn.
 
     Returns:
         What came of each play in their order, a sentence for each that could not be judged, and whether Ctrl-C cut
@@ -69,11 +66,11 @@ def judge_all(
     done: dict[int, Judged] = {}
     failed: dict[int, str] = {}
     interrupted = False
-    with _progress(console, len(plays)) as bar:
+    with progress("playing", len(plays)) as tick:
         try:
             for number, work in _started(plays, model, engine, strictness, min(jobs, len(plays))):
                 _collect(work, plays[number].name, number, done, failed)
-                bar.advance(bar.task_ids[0])
+                tick(len(done) + len(failed))
         except KeyboardInterrupt:
             interrupted = True
     return [done[n] for n in sorted(done)], [failed[n] for n in sorted(failed)], interrupted
@@ -121,11 +118,3 @@ def _judge_one(wanted: Play, path: Path | None, engine: str, strictness: Strictn
     if (path, engine) not in _models:
         _models[path, engine] = QualityModel.load(path, engine, 1)
     return judge(wanted.name, play(wanted), _models[path, engine], strictness)
-
-
-@contextmanager
-def _progress(console: Console, total: int) -> Iterator[Progress]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        bar.add_task("playing", total=total)
-        yield bar

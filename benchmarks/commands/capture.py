@@ -10,14 +10,16 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.capture.result import figures_of, print_figures, to_json
+from benchmarks.capture.result import figures_of, to_json
 from benchmarks.capture.run import judge_all, without_poor_photographs
 from benchmarks.capture.sequences import FRAMES, phantom_plays, photograph_plays, recorded_plays
+from benchmarks.commands.figures import print_figures
 from benchmarks.commands.run import check_writable, write_file
 from benchmarks.machine.machine import usable_cores
 from edge.bundle.named import DEFAULT, default_model, named_bundle
-from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
 from edge.errors import EdgeError
+from edge.progress import progress
 
 
 class StrictnessName(str, Enum):
@@ -70,11 +72,11 @@ def capture(
         plays = recorded_plays(folder, rate)
     elif replay is not None:
         plays = photograph_plays(replay, slow, rate, frames)
-        with err.status("choosing photographs"):
+        with progress("choosing photographs"):
             plays, notes = without_poor_photographs(plays, model, engine.value)
     else:
         plays = phantom_plays(parse_seeds(seeds), slow, rate, frames)
-    judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or usable_cores(), err)
+    judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or usable_cores())
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
     figures = figures_of(judged, (*notes, *failed))

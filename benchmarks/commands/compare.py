@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import typer
 
-from benchmarks.bench import progress
 from benchmarks.commands.run import check_writable, write_file
 from benchmarks.compare.ab_test import CALLS, ROUNDS, Difference, judge, judge_samples, take_turns, too_noisy, too_slow
 from benchmarks.compare.subjects import open_rival
@@ -20,6 +19,7 @@ from benchmarks.report.schema import read_result
 from benchmarks.run.frames import phantom_frames
 from edge.commands.console.cli import Debug, Json, err, out
 from edge.errors import EdgeError
+from edge.progress import progress
 
 
 def parse_share(text: str) -> float:
@@ -104,7 +104,7 @@ def lines(names: tuple[str, str], what: str, difference: Difference) -> list[str
 def _of_models(a: str, b: str, rounds: int, threads: int | None) -> tuple[tuple[str, str], str, Difference]:
     if threads is not None:
         cv2.setNumThreads(threads)
-    with err.status("getting frames"):
+    with progress("getting frames"):
         frames = phantom_frames().images
     with open_rival(a, frames, threads) as first, open_rival(b, frames, threads) as second:
         if first.assess is not None and second.assess is not None:

@@ -12,12 +12,13 @@ import typer
 
 import edge
 from benchmarks.bench import Asked, bench
+from benchmarks.commands.plan import Scenario, parse_duration, plan
+from benchmarks.commands.printed import print_table
 from benchmarks.machine.machine import installed_engines
 from benchmarks.report.html import to_html
-from benchmarks.report.printed import print_table, to_json, to_markdown
+from benchmarks.report.printed import to_json, to_markdown
 from benchmarks.report.result import Result
 from benchmarks.roofline.predict import find_device
-from benchmarks.run.plan import Scenario, parse_duration, plan
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import DEFAULT, default_model, named_bundle

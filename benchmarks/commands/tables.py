@@ -9,13 +9,15 @@ from typing import Annotated
 import cv2
 import typer
 
-from benchmarks.bench import STOPPED, compare_with_reference, progress, time_scenarios
+from benchmarks.bench import time_scenarios
+from benchmarks.commands.plan import Scenario, plan
 from benchmarks.compare.ab_test import ROUNDS
 from benchmarks.compare.check import check
 from benchmarks.compare.subjects import open_rival
 from benchmarks.machine.machine import describe_machine, load_average, usable_cores
 from benchmarks.peers.build import PEERS, Peer
 from benchmarks.peers.measure import measure_peers
+from benchmarks.reference import STOPPED, compare_with_reference
 from benchmarks.report.summary import notes_on
 from benchmarks.report.tables import (
     UNFINISHED,
@@ -33,10 +35,10 @@ from benchmarks.roofline.ceilings import Roofline, measure_roofline
 from benchmarks.roofline.layers import count_layers
 from benchmarks.roofline.predict import predict
 from benchmarks.run.frames import Frames, phantom_frames
-from benchmarks.run.plan import Scenario, plan
 from edge import EdgeError, QualityModel
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, err
+from edge.progress import progress
 
 _DEVICES = ("orin-nano", "orin-nx", "agx-orin")
 _PLANTED = 0.03
@@ -64,7 +66,7 @@ def tables(
     load = load_average()
     if threads is not None:
         cv2.setNumThreads(threads)
-    with err.status("getting frames"):
+    with progress("getting frames"):
         frames = phantom_frames()
     parts: list[str] = []
 
@@ -74,7 +76,7 @@ def tables(
         put_into(page, "\n\n".join(parts if last else [*parts, UNFINISHED]))
 
     with QualityModel.load(model, "openvino", threads) as quality:
-        with progress("roofline", None):
+        with progress("roofline"):
             roofline = measure_roofline(quality.bundle.onnx, threads or usable_cores())
         measured(_speed(quality, frames, runs, threads, load, roofline))
         measured(_reference(quality, frames, threads or usable_cores()) if reference else [])

@@ -1,27 +1,14 @@
-"""Can edge-bench compare be trusted here? Pairs of equals, and pairs with a planted slowdown.
-
-``python -m benchmarks.compare.check`` takes 200 of the first and 100 of the second, some seconds each.
-"""
+"""Can edge-bench compare be trusted here? Pairs of equals, and pairs with a planted slowdown."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
-from rich.progress import Progress
 
-from benchmarks.compare.ab_test import CALLS, COLD, ROUNDS, Call, judge, take_turns
-from benchmarks.compare.subjects import open_rival
-from benchmarks.run.frames import phantom_frames
+from benchmarks.compare.ab_test import Call, judge, take_turns
 from benchmarks.run.latency import Tick
-from edge.bundle.named import named_bundle
-from edge.commands.console.cli import MODEL, err, main_of, new_app, out
-
-app = new_app("Check edge-bench compare on this machine.")
 
 
 @dataclass(frozen=True)
@@ -78,33 +65,3 @@ def check(call: Call, equals: int, planted: int, share: float, rounds: int, tick
         found += number >= equals and finding == "slower"
         tick(number + 1)
     return Checked(equals, different, planted, found, float(np.median(seconds)))
-
-
-@app.command()
-def compare_check(
-    model: Annotated[Path | None, typer.Argument(parser=named_bundle, metavar="[MODEL]", help=MODEL)] = None,
-    equals: Annotated[int, typer.Option(min=1, help="Pairs of A against A.")] = 200,
-    planted: Annotated[int, typer.Option(min=1, help="Pairs with a slowdown.")] = 100,
-    percent: Annotated[float, typer.Option(min=0.1, max=100, help="How much slower B is made.")] = 3.0,
-    rounds: Annotated[int, typer.Option(min=10, help="Turns of each in a pair.")] = ROUNDS,
-) -> None:
-    """How often equals are called different, and a slowdown found. Prints a row for docs/benchmarks.md.
-
-    Example: python -m benchmarks.compare.check --equals 200 --planted 100
-    """
-    frames = phantom_frames().images
-    with open_rival(str(named_bundle(model)), frames, None) as rival:
-        assert rival.assess is not None
-        with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
-            task = bar.add_task("pairs", total=equals + planted)
-            done = check(
-                rival.assess, equals, planted, percent / 100, rounds, lambda done: bar.update(task, completed=done)
-            )
-    out.print(
-        f"| {done.called_different} of {done.equals} | {done.found} of {done.planted} at {percent:g} % | "
-        f"{rounds} x {CALLS} of each (and {COLD} uncounted a turn) | {done.seconds:.1f} |"
-    )
-
-
-if __name__ == "__main__":
-    main_of(app)()

@@ -1,13 +1,9 @@
-"""The printed forms of a result: JSON for machines, tables for people, Markdown for a page."""
+"""The printed forms of a result: JSON for machines, Markdown for a page, and what a table of it shows."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from benchmarks.report.lines import cells, lines_beside, scenario_lines
 from benchmarks.report.result import Result, ScenarioResult, scenario_name
@@ -19,7 +15,7 @@ _TITLES = {
     "post": "post-processing (pool, decide)",
     "end_to_end": "end to end",
 }
-_HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
+HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
 
 
 def to_json(result: Result) -> str:
@@ -27,34 +23,20 @@ def to_json(result: Result) -> str:
     return json.dumps(dataclasses.asdict(result), indent=2, allow_nan=False)
 
 
-def print_table(result: Result, console: Console) -> None:
-    """The result for people."""
-    for each in result.scenarios:
-        table = Table(title=escape(_headline(result, each)), title_justify="left")
-        for number, name in enumerate(_HEADER):
-            table.add_column(name, justify="right" if number else "left")
-        for title, summary in _rows(each):
-            table.add_row(title, *cells(summary), style="bold" if title == _last(each) else None)
-        console.print(table)
-        for label, text in scenario_lines(each):
-            console.print(f"{label}: {text}", markup=False, emoji=False)
-    for label, text in lines_beside(result):
-        console.print(f"{label}: {text}", markup=False, emoji=False)
-
-
 def to_markdown(result: Result) -> str:
     """The result as a section to paste into a page or a pull request."""
     lines = []
     for each in result.scenarios:
-        lines += [f"### {_headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
-        lines += ["| " + " | ".join(_HEADER) + " |", "| --- |" + " ---: |" * (len(_HEADER) - 1)]
-        lines += [f"| {title} | " + " | ".join(cells(summary)) + " |" for title, summary in _rows(each)]
+        lines += [f"### {headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
+        lines += ["| " + " | ".join(HEADER) + " |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
+        lines += [f"| {title} | " + " | ".join(cells(summary)) + " |" for title, summary in rows(each)]
         lines += ["", *(f"- {label}: {text}" for label, text in scenario_lines(each)), ""]
     lines += [f"- {label}: {text}" for label, text in lines_beside(result) if label not in ("date", "command")]
     return "\n".join(lines)
 
 
-def _headline(result: Result, each: ScenarioResult) -> str:
+def headline(result: Result, each: ScenarioResult) -> str:
+    """What was timed, on how much."""
     stopped = " (interrupted)" if each.interrupted else ""
     sizes = result.frames.sizes[0] if len(result.frames.sizes) == 1 else f"{len(result.frames.sizes)} sizes"
     return (
@@ -62,11 +44,12 @@ def _headline(result: Result, each: ScenarioResult) -> str:
     )
 
 
-def _rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
-    rows = [(_TITLES[name], summary) for name, summary in each.stages.items()]
-    return rows + ([(_last(each), each.latency)] if each.scenario == "camera" else [])
+def rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
+    """Each stage with its latency, and at last what counts."""
+    stages = [(_TITLES[name], summary) for name, summary in each.stages.items()]
+    return stages + ([(last(each), each.latency)] if each.scenario == "camera" else [])
 
 
-def _last(each: ScenarioResult) -> str:
+def last(each: ScenarioResult) -> str:
     """The row that counts."""
     return "from the arrival of the frame" if each.scenario == "camera" else _TITLES["end_to_end"]

@@ -37,6 +37,9 @@ class Limit:
         return (self.runs is not None and runs >= self.runs) or (self.seconds is not None and seconds >= self.seconds)
 
 
+Plan = tuple[str, float | None, Limit, bool]  # scenario, fps, when to end, whether it is a soak
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """The timed frames of one scenario.

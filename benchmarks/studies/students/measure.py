@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -25,7 +26,6 @@ from calibration.frames import choose_frames, tensors
 from calibration.int8.quantize import quantize
 from calibration.site.thresholds import UNFITTED
 from edge.bundle.bundle import Manifest, write_bundle
-from edge.commands.console.cli import err
 from edge.frame.prepare import normalise
 from edge.model import QualityModel
 from trainer.evaluation.predictors import bundle_maps
@@ -40,6 +40,8 @@ from trainer.steps.vessels import load_segmenter
 
 BLOCKS = 20  # turns of all students
 _BLOCK, _COLD = 25, 5  # inferences of a turn; the first find the caches full of another student, and are not counted
+log = logging.getLogger(__name__)
+
 _LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
 _BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
 _SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on beside the weights
@@ -72,12 +74,12 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
     wanted = [plan for plan in plans if not runs.finished(folder_of(out, plan), keys[plan])]
     for plan in plans:
         if plan not in wanted:
-            err.print(f"students: {plan.name} is trained already")
+            log.info("students: %s is trained already", plan.name)
     if not wanted:
         return
     lessons, segmenter = prepare_lessons(recipe, data, out), load_segmenter(out)
     for plan in wanted:
-        err.print(f"students: training {plan.name}")
+        log.info("students: training %s", plan.name)
         its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
         cut = replace(lessons, photographs=as_the_device_cuts(its, data))
         student, losses = fit(its, cut, segmenter, folder, keys[plan])
@@ -110,7 +112,7 @@ def measure_students(
         figures = _measured(folder, key)
         if figures is None:
             evidence = evidence or gather(recipe, data, out, photographs, eyes)
-            err.print(f"students: measuring {plan.name}")
+            log.info("students: measuring %s", plan.name)
             figures = _measure(recipe_of(recipe, plan, recipe.distill.steps), plan, data, folder, evidence)
             said = {"key": key, "int8": asdict(figures[0]), "float32": asdict(figures[1])}
             write(folder / _MEASURED, (json.dumps(said, indent=1) + "\n").encode())
@@ -137,7 +139,7 @@ def time_students(
     with ExitStack() as opened:
         models = {p: opened.enter_context(QualityModel.load(path, "openvino", threads)) for p, path in paths.items()}
         inputs = {plan: _inputs(plan.size, recipe) for plan in figures}
-        err.print("students: timing all of them in turns")
+        log.info("students: timing all of them in turns")
         for plan, model in models.items():
             warm_up(partial(_ms, model, inputs[plan]))
         samples: dict[StudentPlan, list[float]] = {plan: [] for plan in figures}

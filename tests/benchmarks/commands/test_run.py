@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from benchmarks import bench as bench_module
+from benchmarks import reference
 from benchmarks.commands import group as commands
 from benchmarks.commands import run as command_run
+from benchmarks.commands.plan import parse_duration
 from benchmarks.peers.published import Backbone, why_no_reference
-from benchmarks.run.plan import parse_duration
 from edge import Assessment, EdgeError, QualityModel
 from edge.bundle.bundle import default_model
 from edge.field.find import Field, find_field
@@ -115,7 +116,7 @@ def test_markdown_goes_to_the_standard_output() -> None:
 
 @pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
 def test_the_reference_runs_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_module, "VIT_L16", TINY)
+    monkeypatch.setattr(reference, "VIT_L16", TINY)
     done = bench("--runs", "8", "--threads", "1", "--json")
     assert done.exit_code == 0, done.output
     compared = json.loads(done.stdout)["reference"]
@@ -135,7 +136,7 @@ def test_ours_is_far_faster_than_the_real_reference() -> None:
 
 
 def test_without_the_train_extra_the_run_goes_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_module, "why_no_reference", lambda: "The reference was left out: it needs torch.")
+    monkeypatch.setattr(reference, "why_no_reference", lambda: "The reference was left out: it needs torch.")
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -148,8 +149,8 @@ def test_a_broken_reference_does_not_cost_our_figures(monkeypatch: pytest.Monkey
     def broken(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(bench_module, "why_no_reference", lambda: None)
-    monkeypatch.setattr(bench_module, "build_reference", broken)
+    monkeypatch.setattr(reference, "why_no_reference", lambda: None)
+    monkeypatch.setattr(reference, "build_reference", broken)
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
@@ -174,8 +175,8 @@ def test_ctrl_c_during_the_reference_keeps_our_figures(monkeypatch: pytest.Monke
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench_module, "why_no_reference", lambda: None)
-    monkeypatch.setattr(bench_module, "build_reference", interrupted)
+    monkeypatch.setattr(reference, "why_no_reference", lambda: None)
+    monkeypatch.setattr(reference, "build_reference", interrupted)
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 130
     data = json.loads(done.stdout)
@@ -237,9 +238,9 @@ def test_a_model_that_fails_beside_the_reference_keeps_its_figures(monkeypatch: 
     def lost(*arguments: object) -> None:
         raise EdgeError("device lost")
 
-    monkeypatch.setattr(bench_module, "why_no_reference", lambda: None)
-    monkeypatch.setattr(bench_module, "build_reference", lambda *arguments: None)
-    monkeypatch.setattr(bench_module, "compare", lost)
+    monkeypatch.setattr(reference, "why_no_reference", lambda: None)
+    monkeypatch.setattr(reference, "build_reference", lambda *arguments: None)
+    monkeypatch.setattr(reference, "compare", lost)
     done = bench("--runs", "8", "--size", "64x64", "--json")
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)

@@ -52,7 +52,7 @@ def test_equals_are_not_called_different_and_three_percent_are_found() -> None:
 
 @pytest.mark.slow
 def test_compare_can_be_trusted_on_the_real_model() -> None:
-    """Some of the pairs that ``python -m benchmarks.compare.check`` takes all of; on a busy machine it may miss."""
+    """Some of the pairs that ``python -m benchmarks.commands.check`` takes all of; on a busy machine it may miss."""
     with open_rival(SHIPPED, [phantom_frame(0)], None) as rival:
         assert rival.assess is not None
         done = check(rival.assess, equals=10, planted=5, share=0.03, rounds=ROUNDS)

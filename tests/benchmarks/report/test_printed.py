@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks.commands.printed import print_table
 from benchmarks.machine.machine import describe_machine
 from benchmarks.peers.published import Comparison
 from benchmarks.report.html import histogram, to_html
-from benchmarks.report.printed import print_table, to_json, to_markdown
+from benchmarks.report.printed import to_json, to_markdown
 from benchmarks.report.result import (
     Accuracy,
     FrameFacts,

@@ -6,7 +6,7 @@ import cv2
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.capture import clip
+from benchmarks.commands import clip
 from edge.errors import EdgeError
 
 SMALL = ["--seconds", "1", "--width", "128", "--height", "128"]

@@ -1,4 +1,4 @@
-"""A recorded clip of the synthetic eye, to measure edge-capture on: ``python -m benchmarks.capture.clip clip.mp4``."""
+"""A recorded clip of the synthetic eye, to measure edge-capture on: ``python -m benchmarks.commands.clip clip.mp4``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clip(
 ) -> None:
     """Record the synthetic eye in a shaky hand at 30 frames a second.
 
-    Example: python -m benchmarks.capture.clip clip.mp4 --seconds 60
+    Example: python -m benchmarks.commands.clip clip.mp4 --seconds 60
     """
     part = target.with_name(f".{target.stem}.part{target.suffix}")
     try:

@@ -8,7 +8,7 @@ from enum import Enum
 
 import typer
 
-from benchmarks.run.scenarios import Limit
+from benchmarks.run.scenarios import Limit, Plan
 
 _RUNS = 1000
 _CAMERA_RUNS = 300  # as many as a p99 needs: they arrive at their own pace, and take ten seconds at 30 fps
@@ -36,9 +36,6 @@ def parse_duration(text: str) -> float:
     if not 10 <= seconds <= _LONGEST_S:
         raise typer.BadParameter(f"{text!r} is not a duration from 10s to 24h: write such as 90s, 30m or 2h.")
     return float(seconds)
-
-
-Plan = tuple[str, float | None, Limit, bool]  # scenario, fps, when to end, whether it is a soak
 
 
 def plan(scenario: Scenario, fps: Sequence[float] | None, runs: int | None, soak_s: float | None) -> list[Plan]:
