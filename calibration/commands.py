@@ -5,23 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from calibration.site.commands import page, say, thresholds
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
+from edge.commands.start import late
 from edge.errors import EdgeError
-
-if TYPE_CHECKING:
-    from calibration.bundle import BundleReport
 
 METHODS = "max,percentile,entropy,mse"
 
 app = new_app(
     "Make the bundle that devices run.\n\nExample: edge-calibrate int8 runs/mine --data photographs -o model.efiqa"
 )
+
+
+def _module(name: str) -> Any:
+    """A module of the calibration, loaded when it is used: torch takes seconds."""
+    return late(f"calibration.{name}", "calibration", "train,cpu")
 
 
 @app.command()
@@ -52,32 +55,27 @@ def int8(
 
     Example: edge-calibrate int8 runs/mine --data photographs -o model.efiqa
     """
-    try:
-        from calibration.bundle import make_bundle
-        from calibration.parity.report import as_dict, auroc_lines, figures
-        from calibration.parity.report import lines as parity_lines
-    except ImportError as error:
-        raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
+    bundle, parity = _module("bundle"), _module("parity.report")
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
-    report = make_bundle(run, data, target, say, frames, cast(Any, asked), max_map_mae, finetune)
+    report = bundle.make_bundle(run, data, target, say, frames, cast(Any, asked), max_map_mae, finetune)
     if as_json:
-        forms = {name: as_dict(parity) for name, parity in report.forms.items()}
+        forms = {name: parity.as_dict(form) for name, form in report.forms.items()}
         plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
-        plain |= {"forms": forms, "parity": figures(report.parity)}
+        plain |= {"forms": forms, "parity": parity.figures(report.parity)}
         out.print_json(json.dumps(plain | {"path": str(report.path)}, default=_plain))
         return
     out.print(f"{report.path}: {report.path.stat().st_size / 2**20:.2f} MiB", markup=False)
     _print_trials(report)
     for line in report.parity.lines():
         out.print(line)
-    for name, parity in report.forms.items():
-        out.print(f"{name}:", *parity_lines(parity), sep="\n", markup=False)
+    for name, form in report.forms.items():
+        out.print(f"{name}:", *parity.lines(form), sep="\n", markup=False)
     for name, questions in report.aurocs.items():
         for question, (before, after) in questions.items():
             out.print(f"AUROC {name} {question}: float32 {before:.4f}, INT8 {after:.4f}", markup=False)
-    for line in auroc_lines(report.auroc_differences):
+    for line in parity.auroc_lines(report.auroc_differences):
         out.print(line, markup=False)
     fitted = report.manifest.thresholds
     out.print(
@@ -85,7 +83,7 @@ def int8(
     )
 
 
-def _print_trials(report: BundleReport) -> None:
+def _print_trials(report: Any) -> None:
     """What was tried, what it took, and what it gains."""
     for method, apart in report.trials.items():
         out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
@@ -127,16 +125,12 @@ def parity(
 
     Example: edge-calibrate parity runs/mine model.efiqa photographs -o report
     """
-    try:
-        from calibration.parity.report import as_dict, lines
-        from calibration.parity.rerun import compare_again
-    except ImportError as error:
-        raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    report, fault = compare_again(run, model, paths or [], target, max_map_mae, say)
+    shown = _module("parity.report")
+    report, fault = _module("parity.rerun").compare_again(run, model, paths or [], target, max_map_mae, say)
     if as_json:
-        out.print_json(json.dumps(as_dict(report) | {"fault": fault}))
+        out.print_json(json.dumps(shown.as_dict(report) | {"fault": fault}))
     else:
-        out.print(*lines(report), sep="\n", markup=False)
+        out.print(*shown.lines(report), sep="\n", markup=False)
     if fault:
         raise EdgeError(fault)
 
@@ -159,12 +153,8 @@ def teacher(
 
     Example: edge-calibrate teacher runs/mine --data photographs -o teacher
     """
-    try:
-        from calibration.teacher.form import TARGET
-        from calibration.teacher.teacher import make_teacher
-    except ImportError as error:
-        raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    report = make_teacher(run, data, target, size, max_map_mae, say)
+    family = _module("teacher.form").TARGET
+    report = _module("teacher.teacher").make_teacher(run, data, target, size, max_map_mae, say)
     if as_json:
         out.print_json(json.dumps(dataclasses.asdict(report), default=str))
         return
@@ -176,7 +166,7 @@ def teacher(
     for form in report.forms:
         out.print(
             f"{form.path}: {form.mebibytes:.1f} MiB, map {form.map_mae:.5f} off, at most {form.map_max:.4f}; "
-            f"{TARGET} engine: {form.engine}",
+            f"{family} engine: {form.engine}",
             markup=False,
         )
     out.print(f"{report.bundle}: {report.why_float or 'INT8'}; peak memory {report.peak_gib:.1f} GiB", markup=False)

@@ -54,3 +54,92 @@ def test_importing_edge_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*({HEAVY!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+# These load a module of ours by its name, when it is used: its libraries are heavy, or may be missing.
+LATE = {
+    "benchmarks/peers/build.py",  # torch
+    "edge/__init__.py",  # OpenCV
+    "edge/capture/archive/target.py",  # aiohttp
+    "edge/commands/start.py",  # every command, and with ``late`` torch
+    "edge/doctor/checkup.py",  # OpenCV
+    "edge/doctor/machine.py",  # OpenCV
+    "edge/images/decode.py",  # pydicom
+    "edge/images/worker.py",  # Pillow
+    "edge/preview/server.py",  # aiohttp
+    "trainer/networks/backbone.py",  # not ours: the package with the weights of a backbone
+}
+CONSOLES = {"typer", "rich", "click"}
+
+
+def ours(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return str(node.module).split(".")[0] in ORDER
+    return isinstance(node, ast.Import) and any(alias.name.split(".")[0] in ORDER for alias in node.names)
+
+
+def hidden_imports(tree: ast.Module) -> list[int]:
+    """Lines that import a module of ours in a function, or for type checkers alone."""
+    hiding = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+    ]
+    return [each.lineno for node in hiding for each in ast.walk(node) if ours(each)]
+
+
+def late_imports(tree: ast.Module) -> list[int]:
+    """Lines that load a module of ours by its name."""
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func)
+    ]
+    return [
+        call.lineno
+        for call in calls
+        if not isinstance(call.args[0], ast.Constant) or str(call.args[0].value).split(".")[0] in ORDER
+    ]
+
+
+def is_command(path: Path) -> bool:
+    """Whether it may print: a command, where one starts, and a study, each of which is a command of its own."""
+    part = path.relative_to(ROOT)
+    return "commands" in part.with_suffix("").parts or part.stem == "start" or "studies" in part.parts
+
+
+def printed(tree: ast.Module) -> list[int]:
+    """Lines that print, but for those of a module that is called as a script."""
+    scripts = [node for node in tree.body if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)]
+    inside = {each for node in scripts for each in ast.walk(node)}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node not in inside]
+    return [
+        call.lineno for call in calls if ast.unparse(call.func) in ("print", "sys.stdout.write", "sys.stderr.write")
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_of_our_own_stand_at_the_top(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert hidden_imports(tree) == []
+    assert bool(late_imports(tree)) == (str(path.relative_to(ROOT)) in LATE)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not is_command(p)], ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_commands_own_a_console(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert imports(path) & CONSOLES == set()
+    assert printed(tree) == []
+    assert "edge.commands" not in {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def test_what_these_tests_forbid_they_find() -> None:
+    hidden = "if TYPE_CHECKING:\n    from edge import model\ndef f():\n    import trainer.recipe\n    import torch"
+    assert sorted(hidden_imports(ast.parse(hidden))) == [2, 4]
+    late = "import_module('edge.model')\nimport_module('pynvml')\nimportlib.import_module(name)"
+    assert late_imports(ast.parse(late)) == [1, 3]
+    assert printed(ast.parse("print(1)\nif __name__ == '__main__':\n    print(2)")) == [1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_is_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def build_peer(peer: Peer, folder: Path) -> Path:
         import onnxsim
         import torch
 
-        from benchmarks.peers import networks
+        networks = importlib.import_module("benchmarks.peers.networks")
     except ImportError as error:
         raise EdgeError(f'making the peers needs {error.name}: pip install "efiqa-edge[train]"') from error
     torch.manual_seed(0)

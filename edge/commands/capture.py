@@ -31,6 +31,7 @@ from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
 from edge.commands.console.display import LiveLine, closing_words
+from edge.commands.console.field import FieldSetting
 from edge.commands.console.reporter import Reporter
 from edge.commands.console.title import hide_secrets
 from edge.errors import EdgeError
@@ -102,7 +103,7 @@ def capture(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let identities and secrets travel unencrypted to that server.")
     ] = False,
-    field: cli.FieldSetting = None,
+    field: FieldSetting = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,

@@ -21,6 +21,7 @@ from edge.camera.quiet import quiet_opencv
 from edge.capture.session.storage import LINES
 from edge.commands.console import cli
 from edge.commands.console.endings import Printed
+from edge.commands.console.field import FieldSetting
 from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
 from edge.errors import EdgeError
 from edge.files.output import check_output, is_stream
@@ -71,7 +72,7 @@ def grade(
     bits: Annotated[
         int | None, typer.Option(help="How many of 16 bits count (10, 12, 14, 16), where the files do not say so.")
     ] = None,
-    field: cli.FieldSetting = None,
+    field: FieldSetting = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import edge
 from edge.doctor.extras import check_extras
 from edge.doctor.finding import Finding, missing, ok, warning
 from edge.doctor.jetson import check_jetson, is_jetson
@@ -45,13 +47,12 @@ def check_model(gpu: bool) -> Finding:
     Args:
         gpu: whether this machine has a GPU that ought to run it.
     """
-    from edge.model import QualityModel  # OpenCV may be missing, which has been said by now
-    from edge.phantom.golden import golden_frame
-
+    # OpenCV may be missing, which has been said by now.
+    golden_frame = importlib.import_module("edge.phantom.golden").golden_frame
     frame = golden_frame(0)
     start = time.perf_counter()
     try:
-        with QualityModel.load() as model:
+        with edge.QualityModel.load() as model:
             assessment = model.assess(frame)
             first = time.perf_counter() - start
             apart = [abs(assessment.score - model.manifest.golden[0].score)] if model.manifest.golden else []

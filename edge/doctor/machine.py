@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -66,10 +67,10 @@ def _disk() -> Finding:
 
 def _frame_step() -> Finding:
     try:
-        from edge.frame.prepare import frame_step_name
+        name = importlib.import_module("edge.frame.prepare").frame_step_name()
     except Exception:  # without OpenCV, which gets a line of its own
         return missing("frame step", "needs OpenCV", "install OpenCV, see its line")
-    if frame_step_name() == "native":
+    if name == "native":
         return ok("frame step", "native (C++)")
     return warning("frame step", "OpenCV's, several times slower", "install a C++ compiler, then efiqa-edge again")
 

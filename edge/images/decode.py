@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -189,8 +190,7 @@ def _dicom(file: BinaryIO) -> Opened:
         import pydicom  # noqa: F401
     except ImportError:
         raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
-    from edge.images.kinds import dicom
-
+    dicom = importlib.import_module("edge.images.kinds.dicom")
     dataset = dicom.header(file)
     return Opened(int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset)))
 

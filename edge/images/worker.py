@@ -9,16 +9,14 @@ for another line.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 from edge.images.limits import LARGE_PIXELS, LAST_SECONDS, MOST_MEMORY, RefusedError
-
-if TYPE_CHECKING:
-    from edge.images.decode import Decoded
 
 
 def main() -> None:
@@ -29,7 +27,7 @@ def main() -> None:
     os.dup2(nothing, 1)  # whatever a library prints is no answer
     try:
         # Here, so that a missing library is one sentence.
-        from edge.images import decode
+        decode = importlib.import_module("edge.images.decode")
     except ImportError as error:
         _say(answers, {"refused": f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"})
         return
@@ -60,7 +58,7 @@ def main() -> None:
         _alarm(0)
 
 
-def _send(answers: BinaryIO, decoded: Decoded) -> None:
+def _send(answers: BinaryIO, decoded: Any) -> None:
     (width, height), strips = decoded.size, decoded.strips()
     first = next(strips)  # whatever can go wrong does so before the answer begins
     _say(answers, {"height": height, "width": width, "reaches": decoded.stored.reaches})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import secrets
 import socket
 import ssl
@@ -170,8 +171,7 @@ class Preview:
 
     def _serve(self, started: threading.Event) -> None:
         """The server's thread."""
-        from edge.preview.connections import serve
-
+        serve = importlib.import_module("edge.preview.connections").serve  # wants aiohttp, which may be missing
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(serve(self._context, self.tls, self._socket, started))

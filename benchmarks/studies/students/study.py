@@ -19,7 +19,8 @@ from benchmarks.machine.machine import Machine
 from benchmarks.studies.students.picture import Dot, draw
 from benchmarks.studies.students.result import RULE, Row, knee, parse_sizes, to_markdown
 from edge.commands.console.cli import Debug, Json, err, main_of, new_app
-from edge.errors import EdgeError
+from edge.commands.start import late
+from trainer.recipe import load_recipe
 
 app = new_app("Train students of several sizes on the same lessons, and find the knee.")
 
@@ -48,16 +49,11 @@ def students(
     Example: python -m benchmarks.studies.students.study --recipe default --data photographs --out runs/mine --steps 500
     """
     plans = parse_sizes(sizes)
-    try:
-        from benchmarks.studies.students.measure import measure_students, time_students, train_students
-    except ImportError as error:
-        raise EdgeError(f'comparing students needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
-    from trainer.recipe import load_recipe
-
+    measure = late("benchmarks.studies.students.measure", "comparing students", "train,cpu")
     loaded = load_recipe(recipe)
-    train_students(loaded, plans, steps, data, run_folder)
-    figures = measure_students(loaded, plans, data, run_folder, photographs, phantoms)
-    rows, machine = time_students(figures, loaded, run_folder, threads)
+    measure.train_students(loaded, plans, steps, data, run_folder)
+    figures = measure.measure_students(loaded, plans, data, run_folder, photographs, phantoms)
+    rows, machine = measure.time_students(figures, loaded, run_folder, threads)
     text = _to_json(rows, machine, loaded.name, steps)
     typer.echo(text if as_json else to_markdown(rows))
     folder = run_folder / "students"
@@ -80,8 +76,6 @@ def _to_json(rows: Sequence[Row], machine: Machine, recipe: str, steps: int) -> 
 
 
 def _save(folder: Path, text: str, rows: Sequence[Row], machine: Machine) -> None:
-    from trainer.loop.checkpoints import write
-
     chosen = knee(rows)
     dots = [Dot(row.plan.name, row.ms, 1 - row.int8.map_mae, row is chosen) for row in rows]
     picture = draw(
@@ -91,6 +85,7 @@ def _save(folder: Path, text: str, rows: Sequence[Row], machine: Machine) -> Non
         "fidelity: 1 - map MAE to the teacher, on frames that none of them learned from",
     )
     _, coded = cv2.imencode(".png", picture)
+    write = late("trainer.loop.checkpoints", "comparing students", "train,cpu").write
     write(folder / "students.json", (text + "\n").encode())
     write(folder / "students.png", coded.tobytes())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import ipaddress
 import os
 import re
@@ -90,10 +91,11 @@ def read_target(given: str, *, ca: Path | None = None, insecure: bool = False, s
             "with https://, or --insecure if everybody on the way may read them."
         )
     try:
-        from edge.capture.archive.stow_request import StowTarget
+        request = importlib.import_module("edge.capture.archive.stow_request")
     except ImportError as error:
         raise EdgeError('a DICOMweb server wants aiohttp; install it with: pip install "efiqa-edge[dicom]"') from error
-    return StowTarget(shown, authorization, tls)
+    target: Target = request.StowTarget(shown, authorization, tls)
+    return target
 
 
 def _folder(folder: Path) -> FolderTarget:

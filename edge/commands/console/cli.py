@@ -74,28 +74,6 @@ class EngineName(str, Enum):
 Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto takes the first that works here.")]
 
 
-def _known(field: str | None) -> str | None:
-    """The argument of ``--field``, if it can be one."""
-    if field is not None:
-        from edge.field.known import field_setting  # wants OpenCV, without which edge-doctor must start
-
-        try:
-            field_setting(field)
-        except EdgeError as error:
-            raise typer.BadParameter(str(error)) from error
-    return field
-
-
-FieldSetting = Annotated[
-    str | None,
-    typer.Option(
-        "--field",
-        callback=_known,
-        metavar="FIELD",
-        help="The camera's field of view: circle:X,Y,R in pixels, a mask file, learn (from the clearest frames so far) "
-        "or frame (from each frame alone).",
-    ),
-]
 MODEL = "A .efiqa file, or default: the model that ships, as without it (./default is a file of that name)."
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]

@@ -61,7 +61,7 @@ def test_frames_are_kept_and_made_anew_only_where_they_are_damaged_or_others(tin
     shutil.copytree(tiny_run.run / "vessels", tmp_path / "vessels")
     settings = load_recipe(str(tiny_run.recipe))
     settings = dataclasses.replace(settings, frames=dataclasses.replace(settings.frames, number=8))
-    path, ask = tmp_path / "frames/frames.safetensors", make_frames.__wrapped__
+    path, ask = tmp_path / "frames/frames.safetensors", make_frames
     first = ask(settings, tiny_run.data, tmp_path)
     whole, written = path.read_bytes(), path.stat().st_mtime_ns
     kept = ask(settings, tiny_run.data, tmp_path)
