@@ -92,7 +92,9 @@ def hidden_imports(tree: ast.Module) -> list[int]:
 def late_imports(tree: ast.Module) -> list[int]:
     """Lines that load a module of ours by its name."""
     calls = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func)
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
     ]
     return [
         call.lineno

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from calibration.int8.quantize import keep_float, maps, quantized_layers
-from trainer.steps.adapter import Teacher
+from trainer.steps.teacher import Teacher
 
 Tensors = Sequence[NDArray[np.float32]]
 Smoothing = Literal["max", "smoothquant"]

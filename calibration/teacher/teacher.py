@@ -26,7 +26,7 @@ from edge.errors import EdgeError
 from trainer.loop.checkpoints import write
 from trainer.networks.backbone import grid_of
 from trainer.recipe import Recipe, load_recipe
-from trainer.steps.adapter import load_teacher
+from trainer.steps.teacher import load_teacher
 
 FRAMES, HELD = 16, 6  # to choose ranges on, and to judge by, photographs and synthetic eyes: seconds for each
 

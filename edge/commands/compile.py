@@ -7,16 +7,16 @@ import json
 import shutil
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edge.bundle.bundle import Bundle, read_bundle
 from edge.bundle.named import named_bundle
 from edge.commands.console import cli
+from edge.commands.engine_facts import explained, facts_of, verified
 from edge.engines.cache import CURRENT, Built, cache_folder, sidecar
 from edge.engines.choose import Compiled, EnginePlan, compile_bundle, plan_bundle
-from edge.engines.explain import Explanation
 from edge.engines.tensorrt.builder import TARGETS
 from edge.errors import EdgeError
 from edge.export import pipelines
@@ -131,7 +131,7 @@ def compile_model(
     elif built.path is None:
         raise EdgeError("the engine was built but not kept: set EFIQA_CACHE to a folder with free space, or use --out")
     if as_json:
-        print(json.dumps(_facts(compiled, bundle.path, out), indent=1))
+        print(json.dumps(facts_of(compiled, bundle.path, out), indent=1))
     else:
         _tell(compiled, bundle.path, out)
 
@@ -167,49 +167,18 @@ def _copy(built: Built, out: Path) -> None:
         ) from error
 
 
-def _facts(compiled: Compiled, model: Path, out: Path | None) -> dict[str, Any]:
-    built = compiled.built
-    return {
-        "model": str(model),
-        "engine": built.key["runtime"],
-        "version": built.key["version"],
-        "target": built.key["target"],
-        "path": None if built.path is None else str(built.path),
-        "out": None if out is None else str(out),
-        "size_mib": round(len(built.data) / 2**20, 3),
-        "from_cache": built.cached,
-        "build_seconds": round(built.seconds, 3),
-        "verified": compiled.verified,
-        "passed_over": compiled.passed_over,
-        "explanation": None if compiled.explanation is None else dataclasses.asdict(compiled.explanation),
-        "key": built.key,
-    }
-
-
 def _tell(compiled: Compiled, model: Path, out: Path | None) -> None:
     built = compiled.built
     target = "this machine" if built.key["target"] == CURRENT else built.key["target"]
     how = "from the cache" if built.cached else f"built in {built.seconds:.1f} s"
     lines = [f"{model} on {built.key['runtime']} {built.key['version']} for {target}"]
     lines.append(f"{len(built.data) / 2**20:.2f} MiB, {how}")
-    lines.append(_verified(compiled.verified))
+    lines.append(verified(compiled.verified))
     lines.extend(f"not {name}: {reason}" for name, reason in compiled.passed_over.items())
     lines.extend(f"engine: {path}" for path in (built.path, out) if path is not None)
     if compiled.explanation is not None:
-        lines.extend(_explained(compiled.explanation))
+        lines.extend(explained(compiled.explanation))
     cli.out.print("\n".join(lines), markup=False)
-
-
-def _explained(explanation: Explanation) -> list[str]:
-    lines = [f"layers, by {explanation.source}:"]
-    for layer in explanation.layers:
-        more = f" and {len(layer.fused) - 1} more" if len(layer.fused) > 1 else ""
-        lines.append(f"  {layer.precision:<9} {layer.kind:<18} {layer.name}{more}")
-    return [
-        *lines,
-        *explanation.notes,
-        *(f"warning: {each.removeprefix('warning: ')}" for each in explanation.warnings),
-    ]
 
 
 def _tell_plan(plans: list[EnginePlan], bundle: Bundle, as_json: bool) -> None:
@@ -238,19 +207,6 @@ def _tell_plan(plans: list[EnginePlan], bundle: Bundle, as_json: bool) -> None:
         cli.out.print("\n".join(lines), markup=False)
     if chosen is None:
         raise typer.Exit(1)
-
-
-def _verified(facts: dict[str, Any] | None) -> str:
-    if facts is None:
-        return "not verified: that is done where it is first loaded"
-    if facts["against"] == "onnx":
-        return (
-            f"verified against the ONNX on {facts['frames']} frames: maps differ by {facts['map_mae']:.4f} on average, "
-            f"{facts['map_max']:.4f} at most, scores by {facts['score_max']:.4f}"
-        )
-    if facts["against"] == "golden scores":
-        return f"verified on {facts['frames']} golden frames: scores differ by up to {facts['score_max']:.4f}"
-    return "not verified: the bundle has nothing to hold it against"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from edge.field.find import Crop
 from edge.phantom.paint import front_of_eye
 from edge.phantom.retina import make_look, paint_fundus
 from edge.phantom.script import Cause, write_script
+from edge.phantom.sensor import Sensor, lit
 from edge.phantom.transfer import (
     CLEAR,
     GRADABLE,
@@ -31,7 +32,6 @@ _REACH = 1.6  # how much more retina is painted than the field shows
 _OFF_CENTRE = 0.3  # field radii; farther off and the camera must be moved
 _BLACK = 3  # grey values of green below which a photograph shows nothing
 _FAINT = np.float32(0.5)  # the least level that is reckoned with
-_SPREAD = 30  # standard deviation of the noise tile, grey values
 _GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
 
 
@@ -119,10 +119,7 @@ class Sequence:
         squares = self._x**2 + self._y**2
         self._vignette = np.asarray(1.05 - np.float32(rng.uniform(0.15, 0.4)) * squares, np.float32)
         self._seen = np.asarray(squares < 1)
-        self._mask = _circle(self._side)
-        tile = rng.standard_normal((height + 64, width + 64, 3)) * _SPREAD + 128
-        self._noise = np.rint(tile.clip(0, 255)).astype(np.uint8)
-        self._noise_at = rng.integers(0, 64, (frames, 2))
+        self._sensor = Sensor(rng, width, height, self.crop, frames)
         self._front = front_of_eye(rng, self._side // 2)
 
     def __len__(self) -> int:
@@ -139,7 +136,7 @@ class Sequence:
         if self.script.approach[index] < 1:
             view = self._outside(float(self.script.approach[index]))
             nothing = np.zeros((self.height // COARSE, self.width // COARSE), np.float32)
-            return SequenceFrame(self._framed(view, 3.0, index), index, "no_fundus", 0.0, nothing, self.crop)
+            return SequenceFrame(self._sensor.frame(view, 3.0, index), index, "no_fundus", 0.0, nothing, self.crop)
         severity = {cause: float(values[index]) for cause, values in self.script.episodes.items()}
         away = float(np.hypot(self.script.x[index], self.script.y[index]))
         blur = 0.03 * severity["blur"] ** 1.5 + 0.012 * max(0.0, away - 0.3)
@@ -151,8 +148,10 @@ class Sequence:
         cause: Cause = "clear" if truth >= GRADABLE else min(lost, key=lambda name: lost[name][self._seen].mean())
         if away > _OFF_CENTRE:
             cause = "off_centre"
-        view = _lit(self._retina(index, blur), self._vignette * (1 - shadow), reflex, gain)
-        return SequenceFrame(self._framed(view, noise, index), index, cause, truth, self._on_frame(transfer), self.crop)
+        view = lit(self._retina(index, blur), self._vignette * (1 - shadow), reflex, gain)
+        return SequenceFrame(
+            self._sensor.frame(view, noise, index), index, cause, truth, self._on_frame(transfer), self.crop
+        )
 
     def _covers(self, index: int, severity: dict[Cause, float], away: float) -> tuple[Map, Map]:
         """Edge shadow and reflex as shares of the picture; an off-centre eye brings a shadow of its own."""
@@ -217,17 +216,6 @@ class Sequence:
         near = cv2.resize(part, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.convertScaleAbs(near, alpha=min(1.0, 4 * (1 - nearer) + 0.15)), np.uint8)
 
-    def _framed(self, view: NDArray[np.uint8], noise: float, index: int) -> NDArray[np.uint8]:
-        """The crop behind the camera's round aperture, in a black frame, with the noise of the sensor."""
-        frame = np.zeros((self.height, self.width, 3), np.uint8)
-        crop = self.crop
-        into = frame[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side]
-        cv2.bitwise_and(view, self._mask, dst=into)
-        x, y = (int(v) for v in self._noise_at[index])
-        tile = self._noise[y : y + self.height, x : x + self.width]
-        share = noise / _SPREAD
-        return np.asarray(cv2.addWeighted(frame, 1.0, tile, share, -128 * share, dst=frame), np.uint8)
-
     def _on_frame(self, transfer: Map) -> Map:
         """A coarse map of the crop as a coarse map of the frame."""
         whole = np.zeros((self.height // COARSE, self.width // COARSE), np.float32)
@@ -244,27 +232,8 @@ def sequence(
     return (scene.render(index) for index in range(frames))
 
 
-def _lit(view: NDArray[np.uint8], light: Map, reflex: Map, gain: float) -> NDArray[np.uint8]:
-    """Light on the retina and light thrown back before it."""
-    size = (view.shape[1], view.shape[0])
-    through = np.rint((light * (1 - reflex) * 240).clip(0, 255)).astype(np.uint8)
-    full = cv2.cvtColor(cv2.resize(through, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2BGR)
-    lit = cv2.multiply(view, full, dst=full, scale=gain / 240)
-    if reflex.max() > 0.002:
-        glare = np.rint(reflex[:, :, None] * np.array([225, 232, 242], np.float32)).astype(np.uint8)
-        lit = cv2.add(lit, cv2.resize(glare, size, interpolation=cv2.INTER_LINEAR))
-    return np.asarray(lit, np.uint8)
-
-
 def _halved(texture: NDArray[np.uint8], levels: int) -> list[NDArray[np.uint8]]:
     """The texture at full size, a half, a quarter, ..."""
     side = texture.shape[0]
     sizes = [side // 2**level for level in range(levels)]
     return [np.asarray(cv2.resize(texture, (s, s), interpolation=cv2.INTER_AREA), np.uint8) for s in sizes]
-
-
-def _circle(side: int) -> NDArray[np.uint8]:
-    """255 inside the circle that touches the sides of a square, 0 outside; uint8 (side, side, 3)."""
-    offset = np.arange(side) - (side - 1) / 2
-    inside = offset[None, :] ** 2 + offset[:, None] ** 2 < (side / 2) ** 2
-    return np.repeat(np.where(inside, 255, 0).astype(np.uint8)[:, :, None], 3, axis=2)

@@ -23,9 +23,9 @@ from trainer.evaluation.truth.eyes import phantom_eyes, photograph_eyes, sequenc
 from trainer.evaluation.truth.frames import TrueFrame, played, spoiled, swept
 from trainer.loop import runs
 from trainer.recipe import Recipe
-from trainer.steps.adapter import load_teacher
 from trainer.steps.distill import load_student, predict
 from trainer.steps.pseudo_labels import to_grid
+from trainer.steps.teacher import load_teacher
 
 
 def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) -> dict[str, Any]:

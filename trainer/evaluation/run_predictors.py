@@ -13,9 +13,9 @@ from trainer.data.datasets import Square
 from trainer.evaluation.predictors import MapMaker, Maps, bundle_maps, coverage_maps, resized, sharpness_maps
 from trainer.networks.backbone import extract, load_backbone
 from trainer.recipe import Recipe
-from trainer.steps.adapter import Teacher, load_teacher
 from trainer.steps.distill import load_student, predict
 from trainer.steps.pseudo_labels import prior_maps, to_grid
+from trainer.steps.teacher import Teacher, load_teacher
 from trainer.steps.vessels import load_segmenter, segment
 
 STUDENTS = ("float student", "INT8 student")  # the networks that run on a device

@@ -26,15 +26,15 @@ from torch.nn import functional as F
 from edge.errors import EdgeError
 from trainer.data.datasets import Square
 from trainer.loop import runs
-from trainer.loop.training import Batch, Sample, Schedule, device, place, train
-from trainer.networks.backbone import Backbone, extract, load_backbone
-from trainer.networks.features import cached_features
+from trainer.loop.training import Batch, Sample, Schedule, place, train
+from trainer.networks.backbone import Backbone, load_backbone
 from trainer.networks.published import import_linear
 from trainer.networks.students import Adapter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.frames import Frames, frames_key, make_frames
+from trainer.steps.frames import make_frames
 from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
+from trainer.steps.teacher import Teacher, features_of_frames, features_of_photographs
 from trainer.steps.vessel_maps import Read, key_of_photographs, segmented
 
 log = logging.getLogger(__name__)
@@ -56,28 +56,6 @@ class AdapterTrainingSet:
     def sample(self, rng: Generator) -> Sample:
         n = int(rng.integers(len(self.targets)))
         return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """Backbone + adapter."""
-
-    backbone: Backbone
-    adapter: nn.Module
-    size: int
-
-    def maps(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Degradation maps of pictures of the field: float32 (N, g, g) in [0, 1]."""
-        return self.of_features(extract(self.backbone, pictures, self.size))
-
-    def of_features(self, features: NDArray[Any], batch: int = 64) -> NDArray[np.float32]:
-        """The same from features (N, C, g, g)."""
-        found = []
-        for start in range(0, len(features), batch):
-            some = torch.from_numpy(np.asarray(features[start : start + batch], np.float32)).to(device())
-            with torch.no_grad():
-                found.append(torch.sigmoid(self.adapter(some))[:, 0].cpu().numpy().astype(np.float32))
-        return np.concatenate(found)
 
 
 def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: Read = segmented) -> None:
@@ -163,34 +141,6 @@ def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None =
     more = (recipe.frames, recipe.side) if kind == "paired" else ()
     settings = replace(recipe.adapter, kinds=(kind,), teacher="")  # whichever others are trained
     return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
-
-
-def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:
-    """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or of another kind."""
-    backbone, kind = backbone or load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
-    adapter = runs.load(out / "adapter" / kind, Adapter(backbone.channels, convolutional=kind != "linear"))
-    return Teacher(backbone, adapter, recipe.adapter.size)
-
-
-def features_of_photographs(
-    recipe: Recipe,
-    data: Path,
-    out: Path,
-    backbone: Backbone,
-    pictures: Sequence[NDArray[np.uint8]],
-    maps: Path | None = None,
-) -> NDArray[np.float16]:
-    """Features of all photographs, kept on disk for the next adapter."""
-    key = key_of_photographs(recipe, data, out, maps)
-    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
-
-
-def features_of_frames(
-    recipe: Recipe, data: Path, out: Path, backbone: Backbone, frames: Frames
-) -> NDArray[np.float16]:
-    """Features of all frames of the run, kept on disk."""
-    key = frames_key(recipe, data, out)
-    return cached_features(backbone, list(frames.pictures), recipe.adapter.size, out / "features" / "frames", key)
 
 
 def frames_with_truth(

@@ -23,9 +23,9 @@ from trainer.loop.training import Batch, Sample, Schedule, device, place, train
 from trainer.networks.students import Segmenter, Student
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.adapter import features_of_frames, features_of_photographs, load_teacher
 from trainer.steps.frames import Frames, make_frames
 from trainer.steps.pseudo_labels import to_grid
+from trainer.steps.teacher import features_of_frames, features_of_photographs, load_teacher
 from trainer.steps.vessel_maps import Read, Segmented, key_of_photographs, segmented
 from trainer.steps.vessels import load_segmenter
 

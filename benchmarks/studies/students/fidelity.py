@@ -21,8 +21,8 @@ from trainer.evaluation.truth.eyes import phantom_eyes
 from trainer.evaluation.truth.frames import SIDE, TrueFrame, spoiled
 from trainer.loop import runs
 from trainer.recipe import Recipe
-from trainer.steps.adapter import load_teacher
 from trainer.steps.pseudo_labels import to_grid
+from trainer.steps.teacher import load_teacher
 
 Maps = NDArray[np.float32]
 

@@ -33,7 +33,7 @@ from edge.phantom.golden import golden_frame
 from trainer.loop import runs
 from trainer.networks.students import Adapter
 from trainer.recipe import load_recipe
-from trainer.steps.adapter import load_teacher
+from trainer.steps.teacher import load_teacher
 
 
 def make_run(folder: Path, size: int, outlier: float = 1.0, **sizes: Any) -> Path:

@@ -21,7 +21,8 @@ from trainer.loop import runs
 from trainer.networks.backbone import extract, load_backbone
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps import adapter
-from trainer.steps.adapter import KINDS, AdapterTrainingSet, import_weights, load_teacher
+from trainer.steps.adapter import KINDS, AdapterTrainingSet, import_weights
+from trainer.steps.teacher import load_teacher
 
 RECIPE = load_recipe("quick")
 Floats = NDArray[np.float32]

@@ -1,0 +1,72 @@
+"""The teacher, backbone and adapter, and what the backbone sees on everything that is taught."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from trainer.loop import runs
+from trainer.loop.training import device
+from trainer.networks.backbone import Backbone, extract, load_backbone
+from trainer.networks.features import cached_features
+from trainer.networks.students import Adapter
+from trainer.recipe import Recipe
+from trainer.steps.frames import Frames, frames_key
+from trainer.steps.vessel_maps import key_of_photographs
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Backbone + adapter."""
+
+    backbone: Backbone
+    adapter: nn.Module
+    size: int
+
+    def maps(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Degradation maps of pictures of the field: float32 (N, g, g) in [0, 1]."""
+        return self.of_features(extract(self.backbone, pictures, self.size))
+
+    def of_features(self, features: NDArray[Any], batch: int = 64) -> NDArray[np.float32]:
+        """The same from features (N, C, g, g)."""
+        found = []
+        for start in range(0, len(features), batch):
+            some = torch.from_numpy(np.asarray(features[start : start + batch], np.float32)).to(device())
+            with torch.no_grad():
+                found.append(torch.sigmoid(self.adapter(some))[:, 0].cpu().numpy().astype(np.float32))
+        return np.concatenate(found)
+
+
+def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:
+    """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or of another kind."""
+    backbone, kind = backbone or load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
+    adapter = runs.load(out / "adapter" / kind, Adapter(backbone.channels, convolutional=kind != "linear"))
+    return Teacher(backbone, adapter, recipe.adapter.size)
+
+
+def features_of_photographs(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    backbone: Backbone,
+    pictures: Sequence[NDArray[np.uint8]],
+    maps: Path | None = None,
+) -> NDArray[np.float16]:
+    """Features of all photographs, kept on disk for the next adapter."""
+    key = key_of_photographs(recipe, data, out, maps)
+    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
+
+
+def features_of_frames(
+    recipe: Recipe, data: Path, out: Path, backbone: Backbone, frames: Frames
+) -> NDArray[np.float16]:
+    """Features of all frames of the run, kept on disk."""
+    key = frames_key(recipe, data, out)
+    return cached_features(backbone, list(frames.pictures), recipe.adapter.size, out / "features" / "frames", key)
