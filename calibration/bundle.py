@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -28,6 +29,8 @@ from edge.model import QualityModel
 from trainer.loop import runs
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps.distill import load_student
+
+log = logging.getLogger(__name__)
 
 CALIBRATION_FRAMES = 64
 HELD_FRAMES = 48  # that judge the ways to quantise, beside phantoms
@@ -70,7 +73,6 @@ def make_bundle(
     run: Path,
     data: Path | None,
     target: Path,
-    say: Callable[[str], None],
     frames: Path | None = None,
     methods: Sequence[Method] = METHODS,
     max_map_mae: float = MAX_MAP_MAE,
@@ -82,7 +84,6 @@ def make_bundle(
         run: folder that ``edge-train`` wrote.
         data: photographs for calibration and parity, and labelled sets for thresholds; None for phantoms alone.
         target: the bundle to write.
-        say: told what is going on.
         frames: what to calibrate on in place of the photographs of ``data``, see ``calibration.int8.selection.choose``.
         methods: ways to choose the ranges of activations; the best is kept.
         max_map_mae: mean absolute difference of the degradation map that INT8 may cost.
@@ -97,18 +98,18 @@ def make_bundle(
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     folder = run / "calibration"
-    chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES, say)
+    chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES)
     write_choice(folder, chosen)
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
     held = tensors(chain(others, phantoms(range(240, 256))), recipe)
-    say(f"quantising by {', '.join(methods)}")
+    log.info("quantising by %s", ", ".join(methods))
     tensors_chosen = [c.tensor for c in chosen]
     lessons = frames_to_learn(run, recipe, tensors_chosen) if finetune else []
     found = search(network, tensors_chosen, held, methods, max_map_mae, lessons, finetune)
     write_search(folder, found, max_map_mae)
     write_quantized(folder, found.network, found.left_out, found.damages[0].layer)
     manifest = _manifest(recipe, run, *maps_of(network, recipe.distill.size))
-    say("exporting")
+    log.info("exporting")
     float_path, int8_path = folder / "float32.efiqa", folder / "int8.efiqa"
     _write(
         float_path,
@@ -117,7 +118,7 @@ def make_bundle(
     )
     _write(int8_path, manifest, onnx := to_onnx(found.network, recipe.distill.size))
     with QualityModel.load(float_path, "openvino") as exact, QualityModel.load(int8_path, "openvino") as rounded:
-        seen = compare_forms(network, exact, rounded, found, held, data, recipe, max_map_mae, folder, say)
+        seen = compare_forms(network, exact, rounded, found, held, data, recipe, max_map_mae, folder)
     table = seen.aurocs()
     final = dataclasses.replace(
         manifest,
@@ -130,7 +131,7 @@ def make_bundle(
     slow, fast = seen.milliseconds
     if fast >= slow:  # then nothing is gained for what INT8 loses
         why = f"INT8 was no faster on OpenVINO: {fast:.2f} ms against {slow:.2f} ms"
-        say(f"warning: {why}; the float form is kept")
+        log.warning("%s; the float form is kept", why)
         # What travels with the float form is of the float form.
         fitted = fit_thresholds([full for full, _ in seen.labelled]) if seen.labelled else UNFITTED
         figures = _metrics(seen.parity, table, 0)

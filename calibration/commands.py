@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from calibration.site.commands import page, say, thresholds
+from calibration.site.commands import page, thresholds
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.commands.start import late
@@ -59,7 +59,7 @@ def int8(
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
-    report = bundle.make_bundle(run, data, target, say, frames, cast(Any, asked), max_map_mae, finetune)
+    report = bundle.make_bundle(run, data, target, frames, cast(Any, asked), max_map_mae, finetune)
     if as_json:
         forms = {name: parity.as_dict(form) for name, form in report.forms.items()}
         plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
@@ -126,7 +126,7 @@ def parity(
     Example: edge-calibrate parity runs/mine model.efiqa photographs -o report
     """
     shown = _module("parity.report")
-    report, fault = _module("parity.rerun").compare_again(run, model, paths or [], target, max_map_mae, say)
+    report, fault = _module("parity.rerun").compare_again(run, model, paths or [], target, max_map_mae)
     if as_json:
         out.print_json(json.dumps(shown.as_dict(report) | {"fault": fault}))
     else:
@@ -154,7 +154,7 @@ def teacher(
     Example: edge-calibrate teacher runs/mine --data photographs -o teacher
     """
     family = _module("teacher.form").TARGET
-    report = _module("teacher.teacher").make_teacher(run, data, target, size, max_map_mae, say)
+    report = _module("teacher.teacher").make_teacher(run, data, target, size, max_map_mae)
     if as_json:
         out.print_json(json.dumps(dataclasses.asdict(report), default=str))
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,6 +28,8 @@ from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
 from trainer.evaluation.labels import LabelledSet, find_labelled
 from trainer.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 PARITY_FRAMES = 200
 _PHANTOMS = range(100, 140)  # beside them
@@ -75,7 +78,6 @@ def compare_forms(
     recipe: Recipe,
     most: float,
     folder: Path,
-    say: Callable[[str], None],
 ) -> Comparison:
     """Both forms on photographs, phantoms and labelled sets.
 
@@ -88,14 +90,13 @@ def compare_forms(
         recipe: its ``exclude`` folders take no part in the parity.
         most: mean absolute difference of the degradation map that is allowed.
         folder: where the report goes, also where the gate then refuses.
-        say: told what is going on.
 
     Raises:
         EdgeError: the maps are further apart; the sentence names the layer or the stage that is to blame.
     """
-    say("comparing float32 with INT8")
+    log.info("comparing float32 with INT8")
     golden = tuple(Golden(seed, exact.assess(golden_frame(seed)).score) for seed in _GOLDEN)
-    scored = [_score(s, exact, rounded, say) for s in (find_labelled(data) if data else [])]
+    scored = [_score(s, exact, rounded) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
     thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
     student = StudentCheckpoint(network, found.network, exact.bundle, rounded.bundle)
@@ -104,10 +105,9 @@ def compare_forms(
         "golden frames": named_phantoms(_GOLDEN),
         where: chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS) if data else ()),
     }
-    forms = {}
+    forms: dict[str, FormsParity] = {}
     for name, frames in sets.items():
-        forms[name] = compare_all(student, frames, thresholds, most, say)
-        say = _silent  # what is not here is told once
+        forms[name] = compare_all(student, frames, thresholds, most, quiet=bool(forms))  # what is not here is said once
     write_parity(folder, forms, _differences(labelled))
     for each in forms.values():
         check_forms(each, student, held, found.damages[0].layer)
@@ -120,15 +120,9 @@ def _differences(labelled: Sequence[tuple[Scored, Scored]]) -> dict[str, dict[st
     return {full.name: auroc_differences(full, eight) for full, eight in labelled}
 
 
-def _silent(words: str) -> None:
-    """Say nothing."""
-
-
-def _score(
-    labelled: LabelledSet, exact: QualityModel, rounded: QualityModel, say: Callable[[str], None]
-) -> tuple[Scored, Scored]:
+def _score(labelled: LabelledSet, exact: QualityModel, rounded: QualityModel) -> tuple[Scored, Scored]:
     """One labelled set through both networks, from the file to the score; files that cannot be graded are left out."""
-    say(f"grading {labelled.name}")
+    log.info("grading %s", labelled.name)
     inputs = [Input(path) for path in labelled.paths]
     both = zip(grade_files(exact, inputs), grade_files(rounded, inputs), labelled.qualities, strict=True)
     rows = [

@@ -80,7 +80,7 @@ def tables(
             roofline = measure_roofline(quality.bundle.onnx, threads or usable_cores())
         measured(_speed(quality, frames, runs, threads, load, roofline))
         measured(_reference(quality, frames, threads or usable_cores()) if reference else [])
-    rows = measure_peers(model, chosen, folder, threads, say=lambda words: err.print(words, markup=False))
+    rows = measure_peers(model, chosen, folder, threads)
     measured([peer_table(rows, roofline.ceilings)])
     measured(_trust(model, frames, threads, pairs) if pairs else [], last=True)
     err.print(f"tables written into {page}", markup=False)

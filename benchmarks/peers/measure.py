@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from benchmarks.roofline.layers import Layer, count_layers
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
+
+log = logging.getLogger(__name__)
 
 ROUNDS = 12
 _OURS = 23  # calls of ours in a round, of which
@@ -49,7 +52,6 @@ def measure_peers(
     folder: Path,
     threads: int | None,
     rounds: int = ROUNDS,
-    say: Callable[[str], None] = lambda words: None,
 ) -> tuple[PeerTime, ...]:
     """Time ours and each peer in turns; the first row is ours.
 
@@ -59,7 +61,6 @@ def measure_peers(
         folder: of their ONNX files, which are made where they are missing.
         threads: CPU threads; None for all.
         rounds: turns of each, at least 8 for an interval.
-        say: told what is going on.
 
     Raises:
         EdgeError: a peer cannot be made or run.
@@ -69,9 +70,9 @@ def measure_peers(
     ours_ms: list[float] = []
     with open_rival(f"{bundle.path}@openvino", [], threads) as ours:
         for peer in peers:
-            say(f"making {peer.name}")
+            log.info("making %s", peer.name)
             path = build_peer(peer, folder)
-            say(f"timing {peer.name}")
+            log.info("timing %s", peer.name)
             with contextlib.ExitStack() as opened:  # one peer at a time: the largest takes gigabytes
                 try:
                     theirs = opened.enter_context(open_rival(str(path), [], threads))

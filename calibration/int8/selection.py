@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from trainer.data.datasets import find_photographs, in_threads
 from trainer.loop.checkpoints import write
 from trainer.networks.students import Student
 from trainer.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 _CANDIDATES = 600  # photographs looked at, evenly spread: reading thousands would take longer than quantising
 _FEWEST = 8  # frames below which ranges are a matter of luck
@@ -50,9 +53,7 @@ class Candidate:
     thumbnail: NDArray[np.uint8]
 
 
-def choose(
-    frames: Path | None, data: Path | None, recipe: Recipe, student: Student, number: int, say: Callable[[str], None]
-) -> list[Candidate]:
+def choose(frames: Path | None, data: Path | None, recipe: Recipe, student: Student, number: int) -> list[Candidate]:
     """The calibration frames.
 
     Args:
@@ -62,28 +63,27 @@ def choose(
         recipe: for the size and normalisation of the input.
         student: its features say what looks alike.
         number: how many.
-        say: told what is left out.
 
     Raises:
         EdgeError: nothing to calibrate on; or a file that the CSV names is gone, or is another one by now.
     """
     if frames is not None and frames.is_file():
-        return _again(frames, recipe, say)
+        return _again(frames, recipe)
     if frames is None and data is None:
         seeds = range(_PHANTOMS, _PHANTOMS + 2 * number)
         found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
     else:
         paths = find_images([frames]) if frames else [p.path for p in find_photographs(data, recipe.exclude)]  # type: ignore[arg-type]
         spread = np.unique(np.linspace(0, len(paths) - 1, _CANDIDATES).astype(int))
-        found = list(_read([paths[n] for n in spread], recipe, say))
+        found = list(_read([paths[n] for n in spread], recipe))
     candidates = [c for c in found if c is not None]
     if not candidates:
         raise EdgeError("none of the calibration frames shows a fundus: give photographs of eyes.")
     features, scores = _look(student, candidates)
     seen = np.flatnonzero(scores >= _NOTHING_SEEN) if (scores >= _NOTHING_SEEN).any() else np.arange(len(candidates))
     if dropped := len(found) - len(seen):
-        say(f"warning: {dropped} of {len(found)} frames show no fundus and are left out of the calibration")
-    _warn_of_few(len(seen), say)
+        log.warning("%s of %s frames show no fundus and are left out of the calibration", dropped, len(found))
+    _warn_of_few(len(seen))
     return [candidates[seen[n]] for n in spread_out(features[seen], number)]
 
 
@@ -146,27 +146,27 @@ def _listed(table: Path) -> list[str]:
     return [name for name, _ in rows]
 
 
-def _again(table: Path, recipe: Recipe, say: Callable[[str], None]) -> list[Candidate]:
+def _again(table: Path, recipe: Recipe) -> list[Candidate]:
     """The frames of a list as they stand, synthetic eyes drawn anew."""
     names = _listed(table)
     seeds = [int(found[1]) for found in map(_DRAWN.fullmatch, names) if found]
     drawn = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
-    read = _read([Path(name) for name in names if not _DRAWN.fullmatch(name)], recipe, say)
+    read = _read([Path(name) for name in names if not _DRAWN.fullmatch(name)], recipe)
     found = [c for c in (*read, *drawn) if c is not None]
     if not found:
         raise EdgeError(f"none of the frames that {table} names shows a fundus: choose them anew.")
     if len(found) < len(names):
-        say(f"warning: {len(names) - len(found)} of {len(names)} frames show no fundus and are left out")
-    _warn_of_few(len(found), say)
+        log.warning("%s of %s frames show no fundus and are left out", len(names) - len(found), len(names))
+    _warn_of_few(len(found))
     return found
 
 
-def _warn_of_few(number: int, say: Callable[[str], None]) -> None:
+def _warn_of_few(number: int) -> None:
     if number < _FEWEST:
-        say(f"warning: {number} calibration frames are few: ranges will be a matter of luck; {_FEWEST} or more help")
+        log.warning("%s calibration frames are few: ranges will be a matter of luck; %s or more help", number, _FEWEST)
 
 
-def _read(paths: Sequence[Path], recipe: Recipe, say: Callable[[str], None]) -> Iterator[Candidate | None]:
+def _read(paths: Sequence[Path], recipe: Recipe) -> Iterator[Candidate | None]:
     def read(path: Path) -> Candidate | EdgeError | None:
         try:
             return _candidate(str(path), hashlib.sha256(path.read_bytes()).hexdigest(), read_image(path), recipe)
@@ -175,7 +175,7 @@ def _read(paths: Sequence[Path], recipe: Recipe, say: Callable[[str], None]) -> 
 
     for found in in_threads(read, paths, "reading frames"):
         if isinstance(found, EdgeError):
-            say(f"left out: {found}")
+            log.info("left out: %s", found)
         else:
             yield found
 

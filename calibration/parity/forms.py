@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import ENGINES, open_engine
 from edge.errors import EdgeError
+
+log = logging.getLogger(__name__)
 
 Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -52,13 +55,13 @@ class StudentCheckpoint:
 
 
 @contextmanager
-def forms_of(student: StudentCheckpoint, most: float, say: Callable[[str], None]) -> Iterator[list[Form]]:
+def forms_of(student: StudentCheckpoint, most: float, quiet: bool = False) -> Iterator[list[Form]]:
     """Every form that this machine can run, in the order in which they are made; engines are closed afterwards.
 
     Args:
         student: see ``Student``.
         most: what INT8 may move the map by.
-        say: told of engines that are not here.
+        quiet: say nothing of engines that are not here.
 
     Raises:
         EdgeError: onnxruntime is missing, or an engine that is here cannot take the network.
@@ -67,20 +70,20 @@ def forms_of(student: StudentCheckpoint, most: float, say: Callable[[str], None]
         found = [
             Form("float, torch", _of_torch(student.network), "", "training", 0.0),
             Form("float, onnxruntime", _of_onnx(student.exact), "float, torch", "export", SAME),
-            *_engines(student.exact, "float", stack, say),
+            *_engines(student.exact, "float", stack, quiet),
             Form("INT8, torch", _of_torch(student.quantized), "float, torch", "quantisation", most),
             Form("INT8, onnxruntime", _of_onnx(student.rounded), "INT8, torch", "export", SAME),
-            *_engines(student.rounded, "INT8", stack, lambda words: None),
+            *_engines(student.rounded, "INT8", stack, quiet=True),
         ]
         yield found
 
 
-def _engines(bundle: Bundle, kind: str, stack: ExitStack, say: Callable[[str], None]) -> Iterator[Form]:
+def _engines(bundle: Bundle, kind: str, stack: ExitStack, quiet: bool) -> Iterator[Form]:
     for name in ENGINES:
         try:
             engine = open_engine(bundle, name)
         except UnavailableError as error:
-            say(f"not compared: {name} ({error})")
+            log.log(logging.DEBUG if quiet else logging.INFO, "not compared: %s (%s)", name, error)
             continue
         stack.callback(engine.close)
         yield Form(f"{kind}, {name}", engine.infer, f"{kind}, onnxruntime", f"engine {name}", SAME)

@@ -103,7 +103,7 @@ def compare_all(
     frames: Iterable[tuple[str, NDArray[np.uint8]]],
     thresholds: Thresholds,
     most: float,
-    say: Callable[[str], None],
+    quiet: bool = False,
 ) -> FormsParity:
     """Every form on the same frames; those that show no field of view are the same for all and are left out.
 
@@ -112,7 +112,7 @@ def compare_all(
         frames: name and uint8 BGR (H, W, 3) of each.
         thresholds: decide the verdicts.
         most: what INT8 may move the degradation map by, mean absolute difference.
-        say: told of engines that are not here.
+        quiet: say nothing of engines that are not here.
 
     Raises:
         EdgeError: no frame shows a field of view, or a form cannot be run.
@@ -123,7 +123,7 @@ def compare_all(
     raw: list[tuple[float, float]] = []
     grey = 0.0
     worst: list[Worst] = []
-    with forms_of(student, most, say) as forms, _device(student) as device:
+    with forms_of(student, most, quiet) as forms, _device(student) as device:
         maps: dict[str, list[Map]] = {form.name: [] for form in forms}
         scores: dict[str, list[float]] = {form.name: [] for form in forms}
         last = "INT8, openvino"

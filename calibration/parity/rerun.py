@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +24,7 @@ _PHANTOMS = range(100, 140)
 
 
 def compare_again(
-    run: Path, model: Path, paths: Sequence[Path], target: Path | None, most: float, say: Callable[[str], None]
+    run: Path, model: Path, paths: Sequence[Path], target: Path | None, most: float
 ) -> tuple[FormsParity, str]:
     """Every form of a run's student, with a bundle as its INT8 form.
 
@@ -34,7 +34,6 @@ def compare_again(
         paths: images and folders; synthetic eyes where there are none.
         target: folder for the report; None writes none.
         most: what INT8 may move the degradation map by, mean absolute difference.
-        say: told what is going on.
 
     Returns:
         What was measured, and the sentence of the gate; empty where all is well.
@@ -59,7 +58,7 @@ def compare_again(
     # Of a folder its photographs: not the vessel maps and masks that lie beside them.
     images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
     frames = read_frames(images) if images else named_phantoms(_PHANTOMS)
-    parity = compare_all(student, frames, rounded.manifest.thresholds, most, say)
+    parity = compare_all(student, frames, rounded.manifest.thresholds, most)
     if target is not None:
         write_parity(target, {"folder" if images else "synthetic eyes": parity})
     some = tensors((frame for _, frame in islice(named_phantoms(_PHANTOMS), 4)), recipe)

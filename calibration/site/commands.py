@@ -52,7 +52,7 @@ def thresholds(
         aim = Aim("sensitivity", at_sensitivity)
     elif at_specificity is not None:
         aim = Aim("specificity", at_specificity)
-    report = fit_site(model, labels, target, aim, engine.value, say)
+    report = fit_site(model, labels, target, aim, engine.value)
     for sentence in report.left_out:
         err.print(f"left out: {sentence}", markup=False)
     for sentence in report.doubts:
@@ -74,10 +74,5 @@ def page(
 
     Example: edge-calibrate page captures -o captures/label.html
     """
-    made = make_page(paths, target, number, say)
+    made = make_page(paths, target, number)
     out.print(f"{target}: {made} images; open it in a browser, and save labels.csv beside it", markup=False)
-
-
-def say(words: str) -> None:
-    """What goes on, to people."""
-    err.print(words, markup=False)

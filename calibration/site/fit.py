@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,8 @@ from edge.grading import Input, grade_files
 from edge.metrics.labels import Quality, read_labels
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def _rates_line(found: Rates) -> str:
     )
 
 
-def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say: Callable[[str], None]) -> SiteReport:
+def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> SiteReport:
     """Fit pooling weights and thresholds to labels, and write the bundle that decides by them.
 
     Args:
@@ -80,7 +82,6 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
         target: the bundle to write.
         aim: of the threshold ``usable``.
         engine: see ``QualityModel.load``.
-        say: told what is going on.
 
     Raises:
         EdgeError: the bundle or the CSV cannot be read, the labels are of one class, or the bundle cannot be written.
@@ -88,7 +89,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
     check_target(target, model, labels)
     truth = read_labels(labels)
     bundle = read_bundle(model)
-    say(f"grading {len(truth)} labelled images")
+    log.info("grading %s labelled images", len(truth))
     with QualityModel(bundle, open_engine(bundle, engine, None)) as quality:
         graded = ((g.assessment, g.error) for g in grade_files(quality, [Input(path) for path in truth]))
         both = list(zip(graded, truth.values(), strict=True))  # no frames: hundreds would not fit into memory
@@ -98,7 +99,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str, say
         raise EdgeError(f"none of the images that {labels} names can be graded, the first because: {left_out[0]}")
     judged = judge(assessed, bundle.manifest)
     own = bundle.manifest.thresholds
-    say("fitting")
+    log.info("fitting")
     fitted = fit(judged, own, aim)
     estimate = cross_validated(judged, own, aim)
     counts: dict[Quality, int] = {q: judged.qualities.count(q) for q in dict.fromkeys(judged.qualities)}

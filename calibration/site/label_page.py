@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,18 +18,19 @@ from edge.files.output import check_output, write_output
 from edge.grading import readable
 from edge.images import find_images, read_image
 
+log = logging.getLogger(__name__)
+
 _TEMPLATE = Path(__file__).parent / "label_page.html"
 _SIDE = 1000  # pixels of the longer side at most: enough to judge by, and a page that a browser can hold
 
 
-def make_page(paths: list[Path], target: Path, number: int, say: Callable[[str], None]) -> int:
+def make_page(paths: list[Path], target: Path, number: int) -> int:
     """Write the page; the CSV that it saves belongs beside it, as paths are relative to there.
 
     Args:
         paths: image files and folders.
         target: the page.
         number: so many images at most, evenly chosen.
-        say: told what was left out.
 
     Returns:
         How many images are on it.
@@ -43,12 +44,12 @@ def make_page(paths: list[Path], target: Path, number: int, say: Callable[[str],
     frames = []
     for path in chosen:
         if str(path).encode("utf-8", "ignore") != os.fsencode(path):  # a browser would save another name
-            say(f"left out: {readable(path)} has a name that is not UTF-8: rename it.")
+            log.info("left out: %s has a name that is not UTF-8: rename it.", readable(path))
             continue
         try:
             frames.append({"path": os.path.relpath(path, target.parent).replace(os.sep, "/"), "image": _inline(path)})
         except EdgeError as error:
-            say(f"left out: {error}")
+            log.info("left out: %s", error)
     if not frames:
         raise EdgeError("none of the images can be read: nothing to label.")
     # A file may be called </script>.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from calibration.parity.forms import open_session
 from edge.bundle.bundle import Bundle, Manifest
 from edge.engines.tensorrt.builder import Ways, build_engine
 from edge.errors import EdgeError
+
+log = logging.getLogger(__name__)
 
 TARGET = "sm86"  # the nearest family to Orin's (sm87) that TensorRT-RTX builds for ahead of time
 _INLINE = 64 << 20  # bytes; a larger network keeps its weights in a file beside it
@@ -45,7 +48,6 @@ def write_form(
     manifest: Manifest,
     held: Sequence[NDArray[np.float32]],
     exact: NDArray[np.float32],
-    say: Callable[[str], None],
 ) -> TeacherForm:
     """Write a form, hold it against float32, and build its engine."""
     data = model.SerializeToString()
@@ -56,7 +58,7 @@ def write_form(
     if not np.isfinite(apart).all():
         apart = np.ones_like(apart)  # a map that holds no number is as far off as can be
     del session
-    say(f"building the {name} engine for {TARGET}")
+    log.info("building the %s engine for %s", name, TARGET)
     engine = _engine(Bundle(path, manifest, data, ""))
     size = sum(p.stat().st_size for p in (path, _beside(path)) if p.is_file())
     return TeacherForm(name, path, size / 2**20, float(apart.mean()), float(apart.max()), engine)

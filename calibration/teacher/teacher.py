@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import resource
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -28,6 +28,8 @@ from trainer.networks.backbone import grid_of
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps.teacher import load_teacher
 
+log = logging.getLogger(__name__)
+
 FRAMES, HELD = 16, 6  # to choose ranges on, and to judge by, photographs and synthetic eyes: seconds for each
 
 
@@ -48,9 +50,7 @@ class TeacherReport:
     peak_gib: float
 
 
-def make_teacher(
-    run: Path, data: Path | None, target: Path, size: int | None, most: float, say: Callable[[str], None]
-) -> TeacherReport:
+def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, most: float) -> TeacherReport:
     """Export the foundation model of a run as one graph, in float16 and INT8.
 
     Args:
@@ -59,7 +59,6 @@ def make_teacher(
         target: folder for ``float16.onnx``, ``int8.onnx``, ``teacher.efiqa`` and ``teacher.json``.
         size: side of the input in pixels; None for the recipe's.
         most: mean absolute difference of the degradation map that either form may cost.
-        say: told what is going on.
 
     Raises:
         EdgeError: the adapter is missing, the backbone cannot be had or takes other sizes, float16 fails the gate, or
@@ -84,16 +83,16 @@ def make_teacher(
     others = choose_frames(data, recipe, HELD, list(chosen)) if data else ()
     held = tensors(chain(others, phantoms(range(240, 240 + HELD))), recipe)
     del chosen
-    say(f"exporting {name} at {side} pixels as float16")
+    log.info("exporting %s at %s pixels as float16", name, side)
     network = make()
     exact = maps(network, held)
     sixteen = half_of(raw_onnx(network, side))
     del network
     manifest = _manifest(recipe, name, side, grid)
-    forms = [write_form("float16", sixteen, target, manifest, held, exact, say)]
+    forms = [write_form("float16", sixteen, target, manifest, held, exact)]
     del sixteen
     check_form(forms[0], most)
-    say("quantising by max and smoothquant")
+    log.info("quantising by max and smoothquant")
     found = quantise_whole(make, frames, held, most)
     why = ""
     if skipped := left_by_the_quantiser(found.network):
@@ -102,13 +101,13 @@ def make_teacher(
         worst = next(iter(found.left_out))
         why = f"no layer can be INT8 with the map moving by {most:g} at most; the worst is {worst}"
     else:
-        forms.append(write_form("int8", raw_onnx(found.network, side), target, manifest, held, exact, say))
+        forms.append(write_form("int8", raw_onnx(found.network, side), target, manifest, held, exact))
         if forms[1].map_mae > most:
             why = f"the INT8 graph moves the map by {forms[1].map_mae:.4f}, more than {most:g}"
             forms.pop()
     if why:
         remove(target / "int8.onnx")  # also one of an earlier run
-        say(f"warning: {why}; there is no INT8 form, take float16.onnx")
+        log.warning("%s; there is no INT8 form, take float16.onnx", why)
     bundle = target / "teacher.efiqa"
     shipped = onnx.load(str(forms[-1].path)).SerializeToString()
     kept = dataclasses.replace(manifest, precision="float32", why_float=why) if why else manifest

@@ -52,9 +52,7 @@ def report(request: pytest.FixtureRequest, tiny_run: Any, tmp_path_factory: pyte
         # A student of a few steps has maps that no rounding leaves alone.
         # Entropy takes longer than all the rest, and is held by test_search.
         methods = ("max", "percentile", "mse")
-        return bundles.make_bundle(
-            tiny_run.run, tiny_run.data, target, lambda words: None, methods=methods, max_map_mae=0.1, finetune=2
-        )
+        return bundles.make_bundle(tiny_run.run, tiny_run.data, target, methods=methods, max_map_mae=0.1, finetune=2)
 
 
 def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
@@ -105,20 +103,18 @@ def test_the_gate_lets_nothing_through_that_moved(
     monkeypatch.setattr(bundles, "HELD_FRAMES", 4)
     target = tmp_path / "model.efiqa"
     with pytest.raises(EdgeError, match=r"no layer can be INT8 .* the worst is |costs most"):
-        bundles.make_bundle(
-            tiny_run.run, None, target, lambda words: None, methods=("max",), max_map_mae=1e-7, finetune=0
-        )
+        bundles.make_bundle(tiny_run.run, None, target, methods=("max",), max_map_mae=1e-7, finetune=0)
     assert not target.exists()
 
 
 def test_where_int8_is_no_faster_the_float_form_is_written(
-    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for module, name in ((bundles, "CALIBRATION_FRAMES"), (bundles, "HELD_FRAMES"), (comparison, "PARITY_FRAMES")):
         monkeypatch.setattr(module, name, 4)
     monkeypatch.setattr(comparison, "_PHANTOMS", range(100, 104))
     monkeypatch.setattr(comparison, "time_both", lambda *_: (1.0, 1.2))
-    said: list[str] = []
+    caplog.set_level("INFO")
     path = tmp_path / "model.efiqa"
     seen: list[Any] = []
 
@@ -130,10 +126,8 @@ def test_where_int8_is_no_faster_the_float_form_is_written(
         return seen[0]
 
     monkeypatch.setattr(bundles, "compare_forms", compare)
-    report = bundles.make_bundle(
-        tiny_run.run, tiny_run.data, path, said.append, methods=("max",), max_map_mae=0.1, finetune=0
-    )
-    assert any("INT8 was no faster on OpenVINO: 1.20 ms against 1.00 ms" in words for words in said)
+    report = bundles.make_bundle(tiny_run.run, tiny_run.data, path, methods=("max",), max_map_mae=0.1, finetune=0)
+    assert any("INT8 was no faster on OpenVINO: 1.20 ms against 1.00 ms" in words for words in caplog.messages)
     written = read_bundle(path)
     assert written.manifest.precision == "float32"
     assert written.manifest == report.manifest

@@ -159,38 +159,42 @@ def session(tmp_path: Path) -> Path:
     return folder
 
 
-def chosen_from(frames: Path | None, said: list[str], number: int = 8) -> list[Candidate]:
+def chosen_from(frames: Path | None, number: int = 8) -> list[Candidate]:
     torch.manual_seed(0)
-    return choose(frames, None, load_recipe("quick"), Student().eval(), number, said.append)
+    return choose(frames, None, load_recipe("quick"), Student().eval(), number)
 
 
-def test_frames_of_a_session_are_chosen_written_down_and_found_again(session: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    chosen = chosen_from(session, said)
+def test_frames_of_a_session_are_chosen_written_down_and_found_again(
+    session: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    chosen = chosen_from(session)
     assert len({c.name for c in chosen}) == 8
-    assert any("none.png" in words for words in said)
-    assert any("1 of 11 frames show no fundus" in words for words in said)
+    assert any("none.png" in words for words in caplog.messages)
+    assert any("1 of 11 frames show no fundus" in words for words in caplog.messages)
     write_choice(tmp_path, chosen)
-    again = chosen_from(tmp_path / "frames.csv", said)
+    again = chosen_from(tmp_path / "frames.csv")
     assert [c.name for c in again] == [c.name for c in chosen]
     for one, other in zip(chosen, again, strict=True):
         np.testing.assert_array_equal(one.tensor, other.tensor)
     Path(chosen[0].name).write_bytes(Path(chosen[1].name).read_bytes())
     with pytest.raises(EdgeError, match="another file by now"):
-        chosen_from(tmp_path / "frames.csv", said)
+        chosen_from(tmp_path / "frames.csv")
 
 
-def test_two_frames_are_few_and_none_is_an_error(session: Path, tmp_path: Path) -> None:
+def test_two_frames_are_few_and_none_is_an_error(
+    session: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for path in session.iterdir():
         if path.stem not in ("1", "2"):
             path.unlink()
-    said: list[str] = []
-    assert len(chosen_from(session, said)) == 2
-    assert "2 calibration frames are few" in said[0]
+    caplog.set_level("INFO")
+    assert len(chosen_from(session)) == 2
+    assert "2 calibration frames are few" in caplog.messages[0]
     for path in session.iterdir():
         cv2.imwrite(str(path), np.zeros((180, 240, 3), np.uint8))
     with pytest.raises(EdgeError, match="none of the calibration frames shows a fundus"):
-        chosen_from(session, said)
+        chosen_from(session)
 
 
 def test_a_photograph_is_left_out_by_whatever_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,19 +207,21 @@ def test_a_photograph_is_left_out_by_whatever_name(tmp_path: Path, monkeypatch: 
 
 
 def test_without_photographs_phantoms_are_chosen() -> None:
-    chosen = chosen_from(None, [], 4)
+    chosen = chosen_from(None, 4)
     assert len(chosen) == 4
     assert all(c.name.startswith("phantom-") and not c.sha256 for c in chosen)
 
 
-def test_phantoms_are_drawn_again_and_few_of_a_list_are_warned_of(tmp_path: Path) -> None:
-    chosen = chosen_from(None, [], 3)
+def test_phantoms_are_drawn_again_and_few_of_a_list_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = chosen_from(None, 3)
     write_choice(tmp_path, chosen)
-    said: list[str] = []
-    again = chosen_from(tmp_path / "frames.csv", said)
+    caplog.set_level("INFO")
+    again = chosen_from(tmp_path / "frames.csv")
     assert [c.name for c in again] == [c.name for c in chosen]
     np.testing.assert_array_equal(again[2].tensor, chosen[2].tensor)
-    assert "3 calibration frames are few" in said[0]
+    assert "3 calibration frames are few" in caplog.messages[0]
 
 
 def test_a_list_of_frames_without_an_eye_is_refused(tmp_path: Path) -> None:

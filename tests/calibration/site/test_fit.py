@@ -132,17 +132,20 @@ def test_labels_that_cannot_serve_are_refused_in_a_sentence(labels: Path, tmp_pa
     assert not (tmp_path / "x.efiqa").exists()
 
 
-def test_the_page_holds_the_images_and_paths_from_where_it_lies(labels: Path, tmp_path: Path) -> None:
+def test_the_page_holds_the_images_and_paths_from_where_it_lies(
+    labels: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     odd = labels.parent / "a, <b> 'c'.png"
     odd.write_bytes((labels.parent / "0.png").read_bytes())
     (labels.parent / "broken.png").write_bytes(b"no picture")
-    target, said = labels.parent / "label.html", list[str]()
-    made = make_page([labels.parent], target, 100, said.append)
+    caplog.set_level("INFO")
+    target = labels.parent / "label.html"
+    made = make_page([labels.parent], target, 100)
     page = target.read_text(encoding="utf-8")
     for path in (odd, labels.parent / "broken.png", target):
         path.unlink()
     assert made == 11
-    assert "broken.png" in said[0]
+    assert "broken.png" in caplog.messages[0]
     assert "http" not in page.replace("http-equiv", "")  # nothing is fetched
     assert "<b>" not in page
     found = re.search(r"const frames = (\[.*\]);\n", page)
@@ -153,7 +156,7 @@ def test_the_page_holds_the_images_and_paths_from_where_it_lies(labels: Path, tm
     picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     assert picture is not None
     assert max(picture.shape) <= 1000
-    assert make_page([labels.parent], tmp_path / "few.html", 3, said.append) == 3
+    assert make_page([labels.parent], tmp_path / "few.html", 3) == 3
 
 
 def test_what_the_page_calls_a_quality_is_what_thresholds_reads(labels: Path) -> None:
@@ -173,17 +176,19 @@ def test_what_the_page_calls_a_quality_is_what_thresholds_reads(labels: Path) ->
 def test_a_page_without_any_image_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"no picture")
     with pytest.raises(EdgeError, match="nothing to label"):
-        make_page([tmp_path], tmp_path / "label.html", 5, lambda words: None)
+        make_page([tmp_path], tmp_path / "label.html", 5)
     assert not (tmp_path / "label.html").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes there")
-def test_a_name_that_no_browser_can_save_is_left_out(labels: Path, tmp_path: Path) -> None:
+def test_a_name_that_no_browser_can_save_is_left_out(
+    labels: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in (b"caf\xe9.png", b"0.png"):
         (tmp_path / os.fsdecode(name)).write_bytes((labels.parent / "0.png").read_bytes())
-    said: list[str] = []
-    assert make_page([tmp_path], tmp_path / "label.html", 5, said.append) == 1
-    assert "caf\\udce9.png has a name that is not UTF-8" in said[0]
+    caplog.set_level("INFO")
+    assert make_page([tmp_path], tmp_path / "label.html", 5) == 1
+    assert "caf\\udce9.png has a name that is not UTF-8" in caplog.messages[0]
 
 
 def test_figures_of_scores_go_with_the_weights_that_made_them() -> None:

@@ -79,7 +79,7 @@ def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> teachers.Repo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teachers, "FRAMES", 4)
         patch.setattr(teacher_form, "_INLINE", 0)
-        return make_teacher(run, None, tmp_path_factory.mktemp("teacher"), None, 0.03, lambda words: None)
+        return make_teacher(run, None, tmp_path_factory.mktemp("teacher"), None, 0.03)
 
 
 def test_one_graph_in_float16_and_int8(report: teachers.Report) -> None:
@@ -150,16 +150,16 @@ def test_outliers_of_the_residual_path_are_brought_within_tolerance(
 
 
 def test_where_nothing_helps_the_float_form_is_kept_and_says_why(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(teachers, "FRAMES", 3)
     monkeypatch.setattr(teacher_form, "_engine", lambda bundle: "not built here")
     monkeypatch.setattr(teachers, "check_form", lambda form, most: None)
     (tmp_path / "int8.onnx").write_bytes(b"of an earlier run, which passed")
-    said: list[str] = []
-    report = make_teacher(run, None, tmp_path, None, 1e-9, said.append)
+    caplog.set_level("INFO")
+    report = make_teacher(run, None, tmp_path, None, 1e-9)
     assert report.why_float.startswith("no layer can be INT8 with the map moving by 1e-09")
-    assert any("take float16.onnx" in words for words in said)
+    assert any("take float16.onnx" in words for words in caplog.messages)
     assert [form.name for form in report.forms] == ["float16"]
     assert not (tmp_path / "int8.onnx").exists()
     manifest = read_bundle(report.bundle).manifest
@@ -168,15 +168,15 @@ def test_where_nothing_helps_the_float_form_is_kept_and_says_why(
 
 def test_what_cannot_be_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="multiple of 16, not 70"):
-        make_teacher(run, None, tmp_path, 70, 0.05, lambda words: None)
+        make_teacher(run, None, tmp_path, 70, 0.05)
     with pytest.raises(EdgeError, match="holds no trained adapter"):
-        make_teacher(tmp_path, None, tmp_path, None, 0.05, lambda words: None)
+        make_teacher(tmp_path, None, tmp_path, None, 0.05)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(EdgeError, match="cannot be made"):
-        make_teacher(run, None, tmp_path / "file", None, 0.05, lambda words: None)
+        make_teacher(run, None, tmp_path / "file", None, 0.05)
     cv2.imwrite(str(tmp_path / "black.png"), np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(EdgeError, match="none of the calibration frames shows a fundus"):
-        make_teacher(run, tmp_path, tmp_path / "out", None, 0.05, lambda words: None)
+        make_teacher(run, tmp_path, tmp_path / "out", None, 0.05)
     with pytest.raises(EdgeError, match=r"has 3\.0 GiB of weights, and a graph holds less than 2"):
         raw_onnx(torch.nn.Linear(40_000, 20_000, device="meta"), 64)
 
@@ -204,7 +204,7 @@ def test_layers_that_the_quantiser_passes_over_are_told(
     monkeypatch.setattr(teachers, "FRAMES", 3)
     monkeypatch.setattr(teachers, "Whole", WithPadded)
     monkeypatch.setattr(teacher_form, "_engine", lambda bundle: "not built here")
-    report = make_teacher(run, None, tmp_path, None, 0.05, lambda words: None)
+    report = make_teacher(run, None, tmp_path, None, 0.05)
     assert "left 1 in float, first adapter.hidden.0" in report.why_float
     assert [form.name for form in report.forms] == ["float16"]
 
