@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from edge.commands.console import cli
 from edge.doctor.checkup import examine
 from edge.doctor.finding import Finding
+from edge.progress import progress
 
 app = cli.new_app("Check this machine.")
 main = cli.main_of(app)
@@ -51,11 +51,8 @@ def doctor(quick: Quick = False, as_json: cli.Json = False, debug: cli.Debug = F
 
 
 def _next(checks: Iterator[Finding]) -> Finding | None:
-    """What the next check finds; the spinner is gone before it is told, as both may be on one terminal."""
-    with Progress(
-        SpinnerColumn(), TextColumn("checking"), console=cli.err, transient=True, disable=not cli.err.is_terminal
-    ) as progress:
-        progress.add_task("")
+    """What the next check finds; the bar is gone before it is told, as both may be on one terminal."""
+    with progress("checking"):
         return next(checks, None)
 
 
