@@ -7,12 +7,12 @@ from typing import Annotated
 
 import cv2
 import typer
-from rich.progress import track
 
 from edge.camera.quiet import quiet_opencv
-from edge.commands.console.cli import err, main_of, new_app
+from edge.commands.console.cli import main_of, new_app
 from edge.errors import EdgeError
 from edge.phantom.sequence import Sequence
+from edge.progress import followed
 
 app = new_app("Record the synthetic eye in a shaky hand.")
 
@@ -51,7 +51,7 @@ def _record(path: Path, seconds: int, width: int, height: int, seed: int) -> Non
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (width, height))
     if not writer.isOpened():
         raise OSError("OpenCV can write no video there: the folder must exist, and the name end in .mp4")
-    for number in track(range(seconds * 30), "recording", console=err, transient=True):
+    for number in followed(range(seconds * 30), "recording", seconds * 30):
         writer.write(sequence.render(number).image)
     writer.release()
     if length(path) < seconds * 30:

@@ -18,10 +18,10 @@ from typing import IO, Annotated
 
 import numpy as np
 import typer
-from rich.progress import Progress
 
-from edge.commands.console.cli import Json, err, main_of, new_app, out
+from edge.commands.console.cli import Json, main_of, new_app, out
 from edge.errors import EdgeError
+from edge.progress import progress
 
 _SETTLES_S = 60.0  # memory before that is of what is loaded and first used; a fifth of a shorter session
 _PAUSE_S = 0.5
@@ -119,13 +119,12 @@ def measure(source: str, seconds: float) -> Live:
 def _watch(session: subprocess.Popen[str], seconds: float) -> list[tuple[float, float]]:
     """Wait for the end of a session; its resident memory in MiB, and after how many seconds it held that."""
     memory: list[tuple[float, float]] = []
-    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("session", total=seconds)
+    with progress("session", round(seconds)) as tick:
         began = time.monotonic()
         while session.poll() is None:
             time.sleep(_PAUSE_S)
             spent = time.monotonic() - began
-            progress.update(task, completed=spent)
+            tick(round(spent))
             if (held := _resident_mib(session.pid)) is not None:
                 memory.append((spent, held))
     return memory

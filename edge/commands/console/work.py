@@ -32,7 +32,12 @@ class Bars:
             TextColumn("{task.fields[note]}"),
         )
         self._bars = Progress(
-            *columns, console=console, auto_refresh=False, transient=True, disable=not console.is_terminal
+            *columns,
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,  # rows that go to a file would end up on the terminal
+            disable=not console.is_terminal,
         )
         self._open = 0
 
