@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,7 +124,7 @@ def printed(tree: ast.Module) -> list[int]:
 def test_imports_of_our_own_stand_at_the_top(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert hidden_imports(tree) == []
-    assert bool(late_imports(tree)) == (str(path.relative_to(ROOT)) in LATE)
+    assert not late_imports(tree) or str(path.relative_to(ROOT)) in LATE
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if not is_command(p)], ids=lambda p: str(p.relative_to(ROOT)))
@@ -145,3 +146,15 @@ def test_what_these_tests_forbid_they_find() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_is_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+# What one process computes once: constants of the package, and the one GPU. Data of a run are handed on.
+CACHES = {"edge/engines/tensorrt/cuda.py", "edge/engines/verify.py", "edge/fundus.py", "edge/guidance/hint.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_is_remembered_behind_a_function(path: Path) -> None:
+    functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
+    decorators = [ast.unparse(each) for function in functions for each in function.decorator_list]
+    cached = any(re.match(r"(functools\.)?(lru_)?cache\b", each) for each in decorators)
+    assert not cached or str(path.relative_to(ROOT)) in CACHES

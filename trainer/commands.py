@@ -150,11 +150,11 @@ def all_steps(
     _run(_steps(), recipe, data, run_folder, as_json)
 
 
-@app.command(hidden=True)
+@app.command()
 def fundus(
     data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
     others: Annotated[Path | None, typer.Option(help="A folder of pictures of anything else.")] = None,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
     debug: Debug = False,
 ) -> None:
     """What is a retina at all, for the model that ships: wanted again after each change of it.
