@@ -151,9 +151,7 @@ class Result:
         interrupted: Ctrl-C or a failing model ended the run early; the figures are those until then.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", allow_inf_nan=False, json_schema_serialization_defaults_required=True
-    )
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     command: str
     date: str
