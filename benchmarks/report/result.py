@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import ConfigDict, FailFast, Field
 
 from benchmarks.machine.machine import Machine
 from benchmarks.peers.published import Comparison
@@ -11,9 +14,14 @@ from benchmarks.roofline.predict import Prediction
 from benchmarks.run.latency import Summary, WarmUp
 from benchmarks.run.watch import State
 
-SCHEMA = 2  # of the JSON; a reader refuses another
+SCHEMA: Literal[2] = 2  # of the JSON; a reader refuses another
 MOST_SAMPLES = 20_000  # kept in a result; of a longer run, evenly spaced ones
 END_S = 60.0  # what a soak compares: its first minute and its last
+
+Item = TypeVar("Item")
+Many = Annotated[tuple[Item, ...], FailFast()]  # a hundred million wrong ones are one error
+Seconds = Annotated[float, Field(ge=0)]
+Latency = Annotated[float, Field(gt=0, lt=1e9)]
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class FrameFacts:
 
     source: str
     count: int
-    sizes: tuple[str, ...]
+    sizes: Many[str]
 
 
 @dataclass(frozen=True)
@@ -107,10 +115,10 @@ class ScenarioResult:
     throughput_fps: float
     throughput_interval: tuple[float, float] | None
     joules_per_frame: float | None
-    t_s: tuple[float, ...]
-    latency_ms: tuple[float, ...]
-    slowest: tuple[tuple[float, float], ...]
-    states: tuple[State, ...]
+    t_s: Many[Seconds]
+    latency_ms: Annotated[Many[Latency], Field(min_length=1)]
+    slowest: Many[tuple[float, float]]
+    states: Many[State]
     soak: Soak | None
     failure: str | None
     interrupted: bool
@@ -143,22 +151,24 @@ class Result:
         interrupted: Ctrl-C or a failing model ended the run early; the figures are those until then.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
     command: str
     date: str
     model: ModelFacts
     frames: FrameFacts
-    scenarios: tuple[ScenarioResult, ...]
+    scenarios: Many[ScenarioResult]
     around: dict[str, Summary]
     memory: Memory
     accuracy: Accuracy | None
     roofline: Roofline | None
-    predictions: tuple[Prediction, ...]
+    predictions: Many[Prediction]
     reference: Comparison | None
     machine: Machine
     clock_ns: int
-    notes: tuple[str, ...]
+    notes: Many[str]
     interrupted: bool
-    schema: int = SCHEMA
+    schema: Literal[2] = SCHEMA
 
 
 def scenario_name(each: ScenarioResult) -> str:

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import FailFast, Field
 
 from benchmarks.roofline.layers import Layer, count_layers, openvino_or_error
 
@@ -16,14 +17,16 @@ _CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 _COPY_MIB = 64  # beyond the caches of what a camera has
 _SHAPES = ((128, 64), (256, 32))  # channels and side of the convolutions that the ceilings are measured on
 
+Positive = Annotated[float, Field(gt=0)]
+
 
 @dataclass(frozen=True)
 class Ceilings:
     """The most that was reached here: 10^9 bytes a second of copying, and operations of large convolutions."""
 
-    copy_gb_s: float
-    int8_gops: float
-    float_gops: float
+    copy_gb_s: Positive
+    int8_gops: Positive
+    float_gops: Positive
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class LayerTime:
 
     name: str
     int8: bool
-    mops: float
-    kib: float
+    mops: Positive
+    kib: Positive
     ms: float
     least_ms: float
     bound: str
@@ -68,7 +71,7 @@ class Roofline:
     least_ms: float
     measured_ms: float
     times_over: float
-    layers: tuple[LayerTime, ...]
+    layers: Annotated[tuple[LayerTime, ...], FailFast()]
     other_ms: float
 
 

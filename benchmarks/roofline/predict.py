@@ -6,28 +6,33 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import yaml
+from pydantic import ConfigDict, Field
 
 from benchmarks.roofline.known_networks import NETWORKS
 from benchmarks.roofline.layers import Layer
 from edge.errors import EdgeError
+from edge.files.checked import read_fields
 from edge.files.given import read_given
 
 DEVICES = Path(__file__).with_name("devices.yaml")
-_RATES = ("int8_tops", "fp16_tflops", "bandwidth_gb_s")
+Words = Annotated[str, Field(pattern=r"\S")]
+DataSheet = Annotated[float, Field(gt=0, lt=1e6)]
 
 
 @dataclass(frozen=True)
 class Device:
     """A device by its data sheet: 10^12 operations and 10^9 bytes a second."""
 
-    title: str
-    int8_tops: float
-    fp16_tflops: float
-    bandwidth_gb_s: float
-    source: str
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
+
+    title: Words
+    int8_tops: DataSheet
+    fp16_tflops: DataSheet
+    bandwidth_gb_s: DataSheet
+    source: Words
 
 
 @dataclass(frozen=True)
@@ -147,18 +152,8 @@ def parse_device(said: Any, where: str) -> Device:
     Raises:
         EdgeError: a field is missing or no sensible number.
     """
-    if not isinstance(said, dict):
-        raise EdgeError(f"the device in {where} is not a list of fields: see benchmarks/roofline/devices.yaml")
-    rates = {}
-    for name in _RATES:
-        value = said.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e6:
-            raise EdgeError(f"{name} of the device in {where} is {value!r}: give the data sheet's, above 0")
-        rates[name] = float(value)
-    for name in ("title", "source"):
-        if not isinstance(said.get(name), str) or not said[name].strip():
-            raise EdgeError(f"the device in {where} has no {name}: say what it is and where its figures are from")
-    return Device(title=said["title"], source=said["source"], **rates)
+    remedy = "give what its data sheet says, in the form of benchmarks/roofline/devices.yaml"
+    return read_fields(Device, said, f"the device in {where}", remedy)
 
 
 def _shares() -> tuple[Shares, Shares, Shares]:

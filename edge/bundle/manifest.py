@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import yaml
+from pydantic_core import SchemaValidator
+from pydantic_core import core_schema as schemas
 
 from edge.bundle.plain_yaml import load_plain
-from edge.bundle.values import colour, mapping, need, number, sequence, text, whole, wrong
 from edge.errors import EdgeError, brief
+from edge.files.checked import checked
 
 SCHEMA = 2
 Region = Literal["disc", "macula", "periphery"]
@@ -20,9 +22,11 @@ Precision = Literal["int8", "float32"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 LANDMARKS: tuple[Region, ...] = REGIONS[:2]  # the regions that a network can point at; the rest is periphery
 MAPS: tuple[MapName, ...] = get_args(MapName)  # in the order of the network's output; degradation may stand alone
-_LEAST = 1e-6  # weight of the periphery
+# Weights. A network without landmarks, or one that finds none, needs the periphery's.
+_LEAST: dict[Region, float] = {"disc": 0, "macula": 0, "periphery": 1e-6}
 LEAST_RADIUS = 8  # pixels, of a field that is given as a circle
 _SIDES = (8, 8192)  # pixels; a larger tensor is a damaged manifest, not a network for a camera
+_LONGEST_TEXT = 2000  # letters
 
 
 @dataclass(frozen=True)
@@ -119,34 +123,15 @@ def read_manifest(data: bytes) -> Manifest:
         raise EdgeError(f"the manifest is not YAML ({brief(error)})") from error
     if not isinstance(tree, dict):
         raise EdgeError("the manifest is not a list of fields")
-    schema = whole(need(tree, "schema"), "schema", (1, 1 << 31))
-    if schema > SCHEMA:
+    schema = tree.get("schema")
+    if type(schema) is int and schema > SCHEMA:
         raise EdgeError(f"it was made by a newer version (schema {schema}, this one reads {SCHEMA}): update efiqa-edge")
-    if schema < SCHEMA:
+    if type(schema) is int and schema < SCHEMA:
         raise EdgeError(
             f"it was made by an older version (schema {schema}, this one reads {SCHEMA}): make it anew with "
             "edge-calibrate int8"
         )
-    manifest = Manifest(
-        name=text(need(tree, "name"), "name"),
-        precision=_precision(need(tree, "precision")),
-        input_size=whole(need(tree, "input_size"), "input_size", _SIDES),
-        grid=whole(need(tree, "grid"), "grid", (1, _SIDES[1])),
-        maps=_maps(need(tree, "maps")),
-        mean=colour(need(tree, "mean"), "mean", (-1e3, 1e3)),
-        std=colour(need(tree, "std"), "std", (1e-6, 1e3)),
-        pooling=_pooling(need(tree, "pooling")),
-        thresholds=_thresholds(need(tree, "thresholds")),
-        thresholds_from=text(need(tree, "thresholds_from"), "thresholds_from"),
-        metrics={k: number(v, f"metrics.{k}") for k, v in mapping(need(tree, "metrics"), "metrics").items()},
-        trained_on=tuple(text(each, "trained_on") for each in sequence(need(tree, "trained_on"), "trained_on")),
-        golden=tuple(_golden(each) for each in sequence(need(tree, "golden"), "golden")),
-        made_with={k: text(v, f"made_with.{k}") for k, v in mapping(need(tree, "made_with"), "made_with").items()},
-        why_float=text(tree.get("why_float", ""), "why_float"),
-        field=_field(tree.get("field", "frame")),
-        members=_members(need(tree, "members")),
-        schema=schema,
-    )
+    manifest: Manifest = checked(_validator(), tree, "the manifest", "make the bundle again with edge-calibrate")
     if manifest.grid > manifest.input_size:
         raise EdgeError("grid in the manifest is larger than input_size")
     if manifest.precision == "float32" and not manifest.why_float:
@@ -154,60 +139,86 @@ def read_manifest(data: bytes) -> Manifest:
     return manifest
 
 
-def _precision(value: Any) -> Precision:
-    for known in get_args(Precision):
-        if value == known:
-            return known  # type: ignore[no-any-return]
-    raise wrong("precision", "'int8' or 'float32'")
+def _validator() -> SchemaValidator:
+    """Of a manifest, field by field. Written for pydantic-core, because importing pydantic slows every cold start."""
+    text, share = _text(), _number(0, 1)
+    mean, std = _number(-1e3, 1e3), _number(1e-6, 1e3)
+    weights: dict[str, Any] = {region: schemas.typed_dict_field(_number(_LEAST[region], 1e6)) for region in REGIONS}
+    thresholds = _fields(Thresholds, fundus=share, usable=share, good=share)
+    return SchemaValidator(
+        _fields(
+            Manifest,
+            name=text,
+            precision=schemas.literal_schema(list(get_args(Precision))),
+            input_size=_whole(*_SIDES),
+            grid=_whole(1, _SIDES[1]),
+            maps=schemas.no_info_plain_validator_function(_maps),
+            mean=schemas.tuple_schema([mean] * 3),
+            std=schemas.tuple_schema([std] * 3),
+            pooling=schemas.typed_dict_schema(weights, extra_behavior="forbid"),
+            thresholds=schemas.no_info_after_validator_function(_in_order, thresholds),
+            thresholds_from=text,
+            metrics=schemas.dict_schema(text, _number(-1e300, 1e300)),
+            trained_on=_many(text),
+            golden=_many(_fields(Golden, seed=_whole(0, (1 << 63) - 1), score=share)),
+            made_with=schemas.dict_schema(text, text),
+            why_float=schemas.with_default_schema(text, default=""),
+            field=schemas.with_default_schema(schemas.no_info_after_validator_function(_field, text), default="frame"),
+            members=schemas.dict_schema(
+                schemas.str_schema(strict=True, max_length=100, pattern=r"^[\w.-]+\Z", regex_engine="python-re"),
+                schemas.str_schema(strict=True, pattern=r"^[0-9a-f]{64}\Z", regex_engine="python-re"),
+            ),
+            schema=_whole(SCHEMA, SCHEMA),
+        )
+    )
+
+
+def _fields(kind: type, **fields: schemas.CoreSchema) -> schemas.CoreSchema:
+    """Of a dataclass; unknown fields are a later version's, and passed over."""
+    listed = [schemas.dataclass_field(name, each) for name, each in fields.items()]
+    return schemas.dataclass_schema(kind, schemas.dataclass_args_schema(kind.__name__, listed), list(fields))
+
+
+def _many(each: schemas.CoreSchema) -> schemas.CoreSchema:
+    return schemas.tuple_schema([each], variadic_item_index=0)
+
+
+def _whole(low: int, high: int) -> schemas.CoreSchema:
+    return schemas.int_schema(strict=True, ge=low, le=high)
+
+
+def _number(low: float, high: float) -> schemas.CoreSchema:
+    return schemas.float_schema(strict=True, allow_inf_nan=False, ge=low, le=high)
+
+
+def _text() -> schemas.CoreSchema:
+    """One line that may be shown on a terminal and written anywhere: no control characters, no half ones."""
+    short = schemas.str_schema(strict=True, max_length=_LONGEST_TEXT)
+    return schemas.no_info_after_validator_function(_printable, short)
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("should be one line of plain text")
+    return value
 
 
 def _maps(value: Any) -> tuple[MapName, ...]:
     for known in (MAPS[:1], MAPS):
         if value == list(known):
             return known
-    raise wrong("maps", f"a list of {MAPS[0]}, alone or followed by {' and '.join(MAPS[1:])}")
+    raise ValueError(f"should be a list of {MAPS[0]}, alone or followed by {' and '.join(MAPS[1:])}")
 
 
-def _field(value: Any) -> str:
-    found = text(value, "field")
-    if not re.fullmatch(r"frame|learn|circle:\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?", found):
-        raise wrong("field", "frame, learn or circle:X,Y,R")
-    if found.startswith("circle") and float(found.rsplit(",", 1)[1]) < LEAST_RADIUS:
-        raise wrong("field", f"a circle with a radius of {LEAST_RADIUS} pixels or more")
-    return found
+def _field(value: str) -> str:
+    if not re.fullmatch(r"frame|learn|circle:\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?", value):
+        raise ValueError("should be frame, learn or circle:X,Y,R")
+    if value.startswith("circle") and float(value.rsplit(",", 1)[1]) < LEAST_RADIUS:
+        raise ValueError(f"should be a circle with a radius of {LEAST_RADIUS} pixels or more")
+    return value
 
 
-def _pooling(value: Any) -> dict[Region, float]:
-    tree = mapping(value, "pooling")
-    if set(tree) != set(REGIONS):
-        raise wrong("pooling", f"a weight for each of {', '.join(REGIONS)}, and no other")
-    weights = {region: number(tree[region], f"pooling.{region}", (0, 1e6)) for region in REGIONS}
-    if weights["periphery"] < _LEAST:  # a network without landmarks, or one that finds none, needs it
-        raise wrong("pooling.periphery", f"{_LEAST:g} or more")
-    return weights
-
-
-def _thresholds(value: Any) -> Thresholds:
-    tree = mapping(value, "thresholds")
-    names = ("fundus", "usable", "good")
-    fundus, usable, good = (number(tree.get(name), f"thresholds.{name}", (0, 1)) for name in names)
-    if not fundus <= usable <= good:
-        raise wrong("thresholds", "in order: fundus <= usable <= good")
-    return Thresholds(fundus, usable, good)
-
-
-def _golden(value: Any) -> Golden:
-    tree = mapping(value, "golden")
-    return Golden(
-        whole(tree.get("seed"), "golden.seed", (0, (1 << 63) - 1)), number(tree.get("score"), "golden.score", (0, 1))
-    )
-
-
-def _members(value: Any) -> dict[str, str]:
-    members = mapping(value, "members")
-    for name, digest in members.items():
-        if not re.fullmatch(r"[\w.-]{1,100}", name):
-            raise wrong("members", "a list of plain file names")
-        if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise wrong(f"members.{name}", "a SHA-256 in hexadecimal")
-    return members
+def _in_order(value: Thresholds) -> Thresholds:
+    if not value.fundus <= value.usable <= value.good:
+        raise ValueError("should be in order: fundus <= usable <= good")
+    return value

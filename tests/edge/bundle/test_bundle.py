@@ -220,7 +220,7 @@ def test_every_field_is_needed(tmp_path: Path, field: str) -> None:
     fields = tree()
     del fields[field]
     data = packed({MANIFEST: yaml.safe_dump(fields).encode(), ONNX: NETWORK})
-    assert f"no field '{field}'" in refusal_of(tmp_path / "model.efiqa", data)
+    assert f"lacks {field}" in refusal_of(tmp_path / "model.efiqa", data)
 
 
 @pytest.mark.parametrize(
