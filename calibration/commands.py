@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from calibration.site.commands import page, say, thresholds
+from calibration.site.commands import golden, page, say, thresholds
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
 
@@ -176,4 +176,5 @@ def teacher(
 
 app.command()(thresholds)
 app.command()(page)
+app.command()(golden)
 main = main_of(app)
