@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,10 @@ def make_golden(manifest: Manifest, onnx: bytes) -> bytes:
     return pack_golden(GoldenMaps(np.stack(frames[:fit]), np.stack(maps[:fit])))
 
 
-def _golden_frames(side: int) -> Iterator[NDArray[np.uint8]]:
+def _golden_frames(side: int) -> list[NDArray[np.uint8]]:
     eye = make_retina(0, _DRAWN).image
-    for kind in _SPOILED:
-        frame = eye if kind is None else degrade(eye, kind, 0.7)[0]
-        if (field := find_field(frame)) is not None:
-            yield cut(frame, field.crop, side)
+    frames = [eye if kind is None else degrade(eye, kind, 0.7)[0] for kind in _SPOILED]
+    return [cut(frame, field.crop, side) for frame in frames if (field := find_field(frame)) is not None]
 
 
 def infer_onnx(onnx: bytes) -> Infer:

@@ -109,7 +109,8 @@ def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"
     Raises:
         EdgeError: the manifest is not one that can be read back, or the file cannot be written.
     """
-    members = {ONNX: onnx} | ({GOLDEN: golden} if golden else {})
+    # The network last: golden.npz is a zip too, whose end would be taken for that of a bundle that is cut off.
+    members = ({GOLDEN: golden} if golden else {}) | {ONNX: onnx}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     text = write_manifest(dataclasses.replace(manifest, members=hashes))
     packed = io.BytesIO()
