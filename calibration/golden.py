@@ -83,7 +83,7 @@ def open_session(onnx: bytes | str, optimise: bool = False) -> Any:
     try:
         import onnxruntime as ort
     except ImportError as error:
-        raise EdgeError("what a network computes is found by onnxruntime: pip install onnxruntime.") from error
+        raise EdgeError("golden maps and parity need onnxruntime: pip install onnxruntime.") from error
     options = ort.SessionOptions()
     options.log_severity_level = 3
     level = ort.GraphOptimizationLevel
