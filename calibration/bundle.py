@@ -14,6 +14,7 @@ from pathlib import Path
 from calibration.comparison import compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import choose_frames, phantoms, tensors
+from calibration.golden import make_golden
 from calibration.int8.finetune import STEPS, frames_to_learn
 from calibration.int8.quantize import METHODS, Method
 from calibration.int8.search import Trial, search, write_search
@@ -154,7 +155,7 @@ def make_bundle(
 
 def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
     make_folder(path.parent)
-    return write_bundle(path, manifest, onnx).manifest
+    return write_bundle(path, manifest, onnx, make_golden(manifest, onnx)).manifest
 
 
 def _manifest(recipe: Recipe, run: Path, maps: tuple[MapName, ...], grid: int) -> Manifest:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from calibration.site.commands import page, thresholds
+from calibration.site.commands import golden, page, thresholds
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.commands.start import late
@@ -174,4 +174,5 @@ def teacher(
 
 app.command()(thresholds)
 app.command()(page)
+app.command()(golden)
 main = main_of(app)

@@ -10,12 +10,14 @@ import numpy as np
 import onnx
 import onnxsim
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edge.bundle.bundle import MAPS, MapName
+from edge.bundle.network.rules import constants_of
 from edge.errors import EdgeError
 from trainer.networks.students import Student
 
@@ -161,41 +163,38 @@ def _settle_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = model.graph
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.input, *inferred.value_info)}
-    stored = {each.name: each for each in graph.initializer}
-    stored |= {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
+    stored = constants_of(graph)
     known = {name: numpy_helper.to_array(each) for name, each in stored.items() if each.data_type in _OF_SHAPES}
     for node in list(graph.node):
         if node.op_type == "Shape" and all(side.dim_value for side in sides.get(node.input[0], [_OPEN])):
             found = np.array([side.dim_value for side in sides[node.input[0]]], np.int64)
         elif node.op_type in _SETTLED and all(name in known for name in node.input):
-            (value,) = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
-            found = np.asarray(value)
+            found = _value_of(node, known)
         else:
             continue
         known[node.output[0]] = found
-        graph.initializer.append(numpy_helper.from_array(found, node.output[0]))
-        graph.node.remove(node)
+        _replace(graph, node, found)
     return model
+
+
+def _value_of(node: onnx.NodeProto, known: dict[str, Any]) -> NDArray[Any]:
+    (value,) = ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input})
+    return np.asarray(value)
+
+
+def _replace(graph: onnx.GraphProto, node: onnx.NodeProto, value: NDArray[Any]) -> None:
+    """Put a constant in the place of a node."""
+    graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+    graph.node.remove(node)
 
 
 def _store_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Weights that are quantised in the graph become int8 constants: one byte a weight in the file as well."""
     graph = model.graph
-    constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
-    constants |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
-    stored = []
+    constants = {name: numpy_helper.to_array(each) for name, each in constants_of(graph).items()}
     for node in list(graph.node):
-        if node.op_type != "QuantizeLinear" or node.input[0] not in constants:
-            continue
-        weights, scale, zero = (constants[name] for name in node.input[:3])
-        axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
-        shape = [1] * weights.ndim
-        if scale.ndim:
-            shape[axis] = -1
-        rounded = np.rint(weights / scale.reshape(shape)) + zero.reshape(shape if zero.ndim else [1] * weights.ndim)
-        stored.append(numpy_helper.from_array(np.clip(rounded, -128, 127).astype(np.int8), node.output[0]))
-        graph.node.remove(node)
-    graph.initializer.extend(stored)
+        if node.op_type == "QuantizeLinear" and node.input[0] in constants:
+            _replace(graph, node, _value_of(node, constants))
     used = {name for node in graph.node for name in node.input}
     for kept in [c for c in graph.initializer if c.name not in used]:
         graph.initializer.remove(kept)

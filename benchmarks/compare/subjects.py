@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.roofline.layers import openvino_or_error
+from benchmarks.roofline.ceilings import openvino_or_error
 from edge import EdgeError, QualityModel
 from edge.bundle.named import DEFAULT
 from edge.engines.choose import ENGINES

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import FailFast, Field
 
-from benchmarks.roofline.layers import Layer, count_layers, openvino_or_error
+from benchmarks.roofline.layers import Layer, count_layers
+from edge.engines.quiet import import_openvino
+from edge.errors import EdgeError
 
 _CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 _COPY_MIB = 64  # beyond the caches of what a camera has
@@ -118,6 +120,14 @@ def measure_roofline(onnx: bytes, threads: int, tries: int = 30) -> Roofline:
         layers=rows,
         other_ms=other,
     )
+
+
+def openvino_or_error() -> Any:
+    """OpenVINO, or an EdgeError that says how to get it."""
+    try:
+        return import_openvino()
+    except ImportError as error:
+        raise EdgeError('timing a network needs OpenVINO: pip install "efiqa-edge[cpu]"') from error
 
 
 def least_ms(layers: Sequence[Layer], ceilings: Ceilings) -> float:

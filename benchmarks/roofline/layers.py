@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from edge.engines.quiet import import_openvino
-from edge.errors import EdgeError
+from edge.bundle.network.rules import constants_of
+from edge.bundle.network.shapes import MULTIPLIES, products
+from edge.errors import EdgeError, brief
+
+if TYPE_CHECKING:
+    import onnx
 
 
 @dataclass(frozen=True)
@@ -33,71 +37,45 @@ class Layer:
         return (self.weights + self.inputs + self.outputs) * (1 if self.int8 else float_bytes)
 
 
-def openvino_or_error() -> Any:
-    """OpenVINO, which reads ONNX and knows every shape in it, also on ARM.
-
-    Raises:
-        EdgeError: it is not installed.
-    """
-    try:
-        return import_openvino()
-    except ImportError as error:
-        raise EdgeError('counting a network\'s operations needs OpenVINO: pip install "efiqa-edge[cpu]"') from error
-
-
-def count_layers(onnx: bytes) -> tuple[Layer, ...]:
+def count_layers(data: bytes) -> tuple[Layer, ...]:
     """The layers of an ONNX model with static shapes, in the order in which they run.
 
     Raises:
-        EdgeError: OpenVINO is not installed or cannot read the model.
+        EdgeError: the model cannot be read, or its shapes are open.
     """
+    import onnx
+
     try:
-        model = openvino_or_error().Core().read_model(onnx)
-    except RuntimeError as error:
-        first = (str(error).strip().splitlines() or ["no message"])[0]
-        raise EdgeError(f"the ONNX model cannot be read ({first}): give one of opset 18 or older") from error
+        graph = onnx.shape_inference.infer_shapes(onnx.load_from_string(data), data_prop=True).graph
+    except Exception as error:  # protobuf's, whose package has no types, and of the inference
+        raise EdgeError(f"the ONNX model cannot be read ({brief(error)}): give one of opset 18 or older") from error
+    shapes = {
+        value.name: tuple(side.dim_value for side in value.type.tensor_type.shape.dim)
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    } | {name: tuple(tensor.dims) for name, tensor in constants_of(graph).items()}
+    made_by = {name: node for node in graph.node for name in node.output}
     layers = []
-    for node in model.get_ordered_ops():
-        try:
-            macs = _macs(node)
-        except RuntimeError as error:
-            raise EdgeError("the ONNX model has shapes that are open: give one with static shapes") from error
-        if not macs:
+    for node in graph.node:
+        if node.op_type not in MULTIPLIES:
             continue
-        data, weights = node.input(0), node.input(1)
+        inputs, weights, outputs = (shapes.get(name, (0,)) for name in (*node.input[:2], node.output[0]))
+        if not math.prod((*inputs, *weights, *outputs)):
+            raise EdgeError("the ONNX model has shapes that are open: give one with static shapes")
         layers.append(
             Layer(
-                name=node.get_friendly_name().removesuffix("/WithoutBiases"),
-                int8=all(_is_int8(each.get_source_output().get_node()) for each in (data, weights)),
-                macs=macs,
-                weights=math.prod(weights.get_shape()),
-                inputs=math.prod(data.get_shape()),
-                outputs=math.prod(node.output(0).get_shape()),
+                name=node.name or node.output[0],
+                int8=all(_is_int8(made_by, name) for name in node.input[:2]),
+                macs=products(node, (inputs, weights), outputs),
+                weights=math.prod(weights),
+                inputs=math.prod(inputs),
+                outputs=math.prod(outputs),
             )
         )
     return tuple(layers)
 
 
-def _macs(node: Any) -> int:
-    """0 for everything but convolutions and matrix products."""
-    kind = node.get_type_name()
-    if kind not in ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul"):
-        return 0
-    shapes = [[int(side) for side in each.get_shape()] for each in (node.input(0), node.input(1), node.output(0))]
-    data, weights, outputs = shapes
-    if kind == "Convolution":  # weights (outputs, inputs, height, width)
-        return math.prod(outputs) * math.prod(weights[1:])
-    if kind == "GroupConvolution":  # weights (groups, outputs, inputs, height, width)
-        return math.prod(outputs) * math.prod(weights[2:])
-    if kind == "ConvolutionBackpropData":  # weights (inputs, outputs, height, width)
-        return math.prod(data) * math.prod(weights[1:])
-    return math.prod(outputs) * (data[-2] if node.get_attributes()["transpose_a"] else data[-1])
-
-
-def _is_int8(node: Any) -> bool:
+def _is_int8(made_by: dict[str, onnx.NodeProto], name: str) -> bool:
     """Whether a tensor was an 8-bit integer before the scaling that leads to it."""
-    while node.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape"):
-        node = node.input(0).get_source_output().get_node()
-        if str(node.output(0).get_element_type()) in ("<Type: 'int8_t'>", "<Type: 'uint8_t'>"):
-            return True
-    return False
+    while name in made_by and made_by[name].op_type in ("Reshape", "Transpose"):
+        name = made_by[name].input[0]
+    return name in made_by and made_by[name].op_type == "DequantizeLinear"

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from calibration.golden import Infer, infer_onnx, open_session
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import ENGINES, open_engine
-from edge.errors import EdgeError
 
 log = logging.getLogger(__name__)
-
-Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 SAME = 0.001  # map mean abs difference up to which two float forms, or two runtimes of one INT8 form, are the same
 
@@ -69,10 +66,10 @@ def forms_of(student: StudentCheckpoint, most: float, quiet: bool = False) -> It
     with ExitStack() as stack:
         found = [
             Form("float, torch", _of_torch(student.network), "", "training", 0.0),
-            Form("float, onnxruntime", _of_onnx(student.exact), "float, torch", "export", SAME),
+            Form("float, onnxruntime", infer_onnx(student.exact.onnx), "float, torch", "export", SAME),
             *_engines(student.exact, "float", stack, quiet),
             Form("INT8, torch", _of_torch(student.quantized), "float, torch", "quantisation", most),
-            Form("INT8, onnxruntime", _of_onnx(student.rounded), "INT8, torch", "export", SAME),
+            Form("INT8, onnxruntime", infer_onnx(student.rounded.onnx), "INT8, torch", "export", SAME),
             *_engines(student.rounded, "INT8", stack, quiet=True),
         ]
         yield found
@@ -95,40 +92,6 @@ def _of_torch(network: nn.Module) -> Infer:
             return np.asarray(network(torch.from_numpy(tensor))[0].numpy(), np.float32)
 
     return infer
-
-
-def _of_onnx(bundle: Bundle) -> Infer:
-    session = open_session(bundle.onnx)
-
-    def infer(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {session.get_inputs()[0].name: tensor})[0][0], np.float32)
-
-    return infer
-
-
-def open_session(onnx: bytes | str, optimise: bool = False) -> Any:
-    """An onnxruntime session on the CPU: the reference that other runtimes are held against.
-
-    Args:
-        onnx: a graph, or the path of one that has external data.
-        optimise: let the runtime fuse; without it every node of the graph runs as it is written.
-
-    Raises:
-        EdgeError: onnxruntime is missing or refuses the graph.
-    """
-    try:
-        import onnxruntime as ort
-    except ImportError as error:
-        raise EdgeError('parity needs onnxruntime: pip install "efiqa-edge[train]".') from error
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    level = ort.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
-    try:
-        return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no class of their own in common
-        said = " ".join(str(error).split())[:200].rstrip(".")
-        raise EdgeError(f"onnxruntime refuses the network ({said}): export it again.") from error
 
 
 def first_wrong_layer(

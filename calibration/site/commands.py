@@ -1,4 +1,4 @@
-"""The commands of edge-calibrate that run where the camera is: thresholds and page, without torch."""
+"""The commands of edge-calibrate that need no torch: thresholds, page and golden."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from calibration.golden import add_golden
 from calibration.site.criterion import Aim
 from calibration.site.fit import fit_site
 from calibration.site.label_page import make_page
@@ -76,3 +77,19 @@ def page(
     """
     made = make_page(paths, target, number)
     out.print(f"{target}: {made} images; open it in a browser, and save labels.csv beside it", markup=False)
+
+
+def golden(
+    model: Annotated[
+        Path,
+        typer.Argument(parser=named_bundle, metavar="MODEL", help="A bundle of an older version; it is not changed."),
+    ],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
+    debug: Debug = False,
+) -> None:
+    """Add golden maps to a bundle, which engines are compared with on the device; all else in it stays as it is.
+
+    Example: edge-calibrate golden model.efiqa -o new.efiqa
+    """
+    made = add_golden(model, target)
+    out.print(f"{target}: with {len(made.golden) >> 10} KiB of golden frames and maps", markup=False)

@@ -112,7 +112,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
     )
     with QualityModel(dataclasses.replace(bundle, manifest=manifest), open_engine(bundle, engine, None)) as quality:
         golden = tuple(Golden(g.seed, quality.assess(golden_frame(g.seed)).score) for g in manifest.golden)
-    write_bundle(target, dataclasses.replace(manifest, golden=golden), bundle.onnx)
+    write_bundle(target, dataclasses.replace(manifest, golden=golden), bundle.onnx, bundle.golden)
     return SiteReport(
         target,
         counts,

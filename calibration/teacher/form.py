@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from calibration.parity.forms import open_session
+from calibration.golden import open_session
 from edge.bundle.bundle import Bundle, Manifest
 from edge.engines.tensorrt.builder import Ways, build_engine
 from edge.errors import EdgeError

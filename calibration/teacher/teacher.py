@@ -16,6 +16,7 @@ from torch import nn
 
 from calibration.export import half_of, raw_onnx
 from calibration.frames import choose_frames, named_frames, phantoms, tensors
+from calibration.golden import make_golden
 from calibration.int8.quantize import maps
 from calibration.site.thresholds import UNFITTED
 from calibration.target import make_folder
@@ -111,7 +112,7 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     bundle = target / "teacher.efiqa"
     shipped = onnx.load(str(forms[-1].path)).SerializeToString()
     kept = dataclasses.replace(manifest, precision="float32", why_float=why) if why else manifest
-    write_bundle(bundle, kept, shipped)
+    write_bundle(bundle, kept, shipped, make_golden(kept, shipped))
     trials = {str(method): apart for method, apart in found.trials.items()}
     report = TeacherReport(
         name, side, grid, tuple(forms), trials, found.method, found.left_out, found.layers, why, bundle,

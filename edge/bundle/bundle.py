@@ -1,4 +1,4 @@
-"""The .efiqa bundle: a zip, stored, of a manifest and the network. Nothing in it is unpickled or run."""
+"""The .efiqa bundle: a zip, stored, of a manifest, the network and golden maps. Nothing in it is unpickled or run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bundle.archive import ARCHIVE_ERRORS, find_member, open_archive, read_archive, read_member
+from edge.bundle.golden import LARGEST_GOLDEN, unpack_golden
 from edge.bundle.manifest import (
     LANDMARKS,
     MAPS,
@@ -29,6 +30,7 @@ from edge.errors import EdgeError, brief
 from edge.files.output import write_output
 
 __all__ = [
+    "GOLDEN",
     "LANDMARKS",
     "MANIFEST",
     "MAPS",
@@ -48,6 +50,7 @@ __all__ = [
 
 MANIFEST = "manifest.yaml"
 ONNX = "model.onnx"
+GOLDEN = "golden.npz"
 _LARGEST_MANIFEST = 64 << 10  # bytes; ours have 2 KiB, and YAML is slow to read
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # one date for all members: the same content makes the same file
 
@@ -61,12 +64,14 @@ class Bundle:
         manifest: see ``Manifest``.
         onnx: bytes of ``model.onnx``.
         sha256: of the whole file, hexadecimal; names the bundle in sidecars and caches.
+        golden: bytes of ``golden.npz``, see ``edge.bundle.golden``; empty in bundles of older versions.
     """
 
     path: Path
     manifest: Manifest
     onnx: bytes
     sha256: str
+    golden: bytes = b""
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -85,13 +90,14 @@ def read_bundle(path: Path) -> Bundle:
     return _unpack(path, read_archive(path))
 
 
-def write_bundle(path: Path, manifest: Manifest, onnx: bytes) -> Bundle:
+def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"") -> Bundle:
     """Write a bundle; the file is there whole or not at all, and the same content makes the same bytes.
 
     Args:
         path: a ``.efiqa`` file in a folder that exists.
         manifest: its ``members`` are filled in here.
         onnx: the network.
+        golden: ``golden.npz``, from ``pack_golden``; empty for none.
 
     Returns:
         The bundle as ``read_bundle`` will read it.
@@ -99,11 +105,13 @@ def write_bundle(path: Path, manifest: Manifest, onnx: bytes) -> Bundle:
     Raises:
         EdgeError: the manifest is not one that can be read back, or the file cannot be written.
     """
-    members = {ONNX: hashlib.sha256(onnx).hexdigest()}
-    text = write_manifest(dataclasses.replace(manifest, members=members))
+    # The network last: golden.npz is a zip too, whose end would be taken for that of a bundle that is cut off.
+    members = ({GOLDEN: golden} if golden else {}) | {ONNX: onnx}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    text = write_manifest(dataclasses.replace(manifest, members=hashes))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in ((MANIFEST, text), (ONNX, onnx)):
+        for name, data in {MANIFEST: text, **members}.items():
             info = zipfile.ZipInfo(name, _EPOCH)
             info.create_system = 3  # Unix, also where Windows writes it
             info.external_attr = 0o644 << 16
@@ -124,15 +132,22 @@ def _unpack(path: Path, data: bytes) -> Bundle:
             manifest = read_manifest(read_member(archive, MANIFEST, _LARGEST_MANIFEST))
             for name in (ONNX, *manifest.members):
                 find_member(archive, name)
-            onnx = read_member(archive, ONNX, len(data))
+            held = {ONNX: read_member(archive, ONNX, len(data))}
+            if GOLDEN in manifest.members:
+                held[GOLDEN] = read_member(archive, GOLDEN, LARGEST_GOLDEN)
     except EdgeError as error:
         raise EdgeError(f"{path} cannot be used: {error}") from error
     except ARCHIVE_ERRORS as error:
         raise EdgeError(f"{path} is damaged or cut off ({brief(error)}): copy or download it again") from error
-    if hashlib.sha256(onnx).hexdigest() != manifest.members.get(ONNX):
-        raise EdgeError(f"{path} is damaged: {ONNX} does not have the hash in its manifest; copy or download it again")
+    for name, content in held.items():
+        if hashlib.sha256(content).hexdigest() != manifest.members.get(name):
+            raise EdgeError(
+                f"{path} is damaged: {name} does not have the hash in its manifest; copy or download it again"
+            )
     try:
-        check_network(onnx)
+        check_network(held[ONNX])
+        if GOLDEN in held:
+            unpack_golden(held[GOLDEN], manifest)
     except EdgeError as error:
         raise EdgeError(f"{path} cannot be used: {error}; make the bundle again with edge-calibrate") from error
-    return Bundle(path, manifest, onnx, hashlib.sha256(data).hexdigest())
+    return Bundle(path, manifest, held[ONNX], hashlib.sha256(data).hexdigest(), held.get(GOLDEN, b""))

@@ -7,17 +7,22 @@ Three sources: OpenVINO's own graph of what it runs, TensorRT's engine inspector
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.bundle.bundle import Bundle
-from edge.engines.onnx_file import Graph, read_graph
+from edge.bundle.network.rules import constants_of, parse_network
 from edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    import onnx
 
 _INT8 = ("int8", "uint8")
 _HEAVY = ("Conv", "MatMul", "Gemm")  # where the time goes, in ONNX
+_SCALED = ("QuantizeLinear", "DequantizeLinear")
 _LOST = 1.5  # bytes a weight of an INT8 network above which it is not held in INT8
 
 
@@ -74,9 +79,9 @@ def explain_onnx(bundle: Bundle, said: Sequence[str] = ()) -> Explanation:
         bundle: the model.
         said: lines of the builder, see ``builder.build_engine``.
     """
-    graph = read_graph(bundle.onnx)
+    graph = parse_network(bundle.onnx).graph
     layers = from_onnx(graph)
-    weights = sum(size for node in graph.nodes if node.kind in _HEAVY and (size := _weights(graph, node.inputs[1])))
+    weights = sum(_weights(graph, node.input[1]) for node in graph.node if node.op_type in _HEAVY)
     notes = [f"{len(layers)} operations besides Q and DQ, {weights} weights"]
     warnings = [*_lost(layers, bundle), *(line for line in said if line.startswith("warning: "))]
     held = re.search(r"Total Weights Memory: (\d+) bytes", "\n".join(said))
@@ -98,36 +103,33 @@ def _lost(layers: Sequence[EngineLayer], bundle: Bundle) -> list[str]:
     ]
 
 
-def from_onnx(graph: Graph) -> list[EngineLayer]:
+def from_onnx(graph: onnx.GraphProto) -> list[EngineLayer]:
     """The operations of a network, Q and DQ folded into what they surround."""
-    made_by = {name: node for node in graph.nodes for name in node.outputs}
-
-    def quantised(name: str) -> bool:
-        source = made_by.get(name)
-        return source is not None and source.kind == "DequantizeLinear"
-
+    constants = constants_of(graph)
+    made_by = {name: node.op_type for node in graph.node for name in node.output}
     layers = []
-    for node in graph.nodes:
-        if node.kind in ("QuantizeLinear", "DequantizeLinear"):
+    for node in graph.node:
+        if node.op_type in ("Constant", *_SCALED):
             continue
-        heavy = node.kind in _HEAVY
-        eight = heavy and all(quantised(name) for name in node.inputs[:2])
-        constant = next((graph.constants[name] for name in node.inputs if name in graph.constants), None)
-        half = constant is not None and constant.dtype.name == "float16"
+        heavy = node.op_type in _HEAVY
+        eight = heavy and all(made_by.get(name) == "DequantizeLinear" for name in node.input[:2])
+        constant = next((constants[name] for name in node.input if name in constants), None)
+        half = constant is not None and constant.data_type == constant.FLOAT16
         precision = "int8" if eight else "float16" if half else "float32"
-        layers.append(EngineLayer(node.name or node.outputs[0], node.kind.lower(), precision, heavy, (node.name,)))
+        layers.append(EngineLayer(node.name or node.output[0], node.op_type.lower(), precision, heavy, (node.name,)))
     return layers
 
 
-def _weights(graph: Graph, name: str) -> int:
+def _weights(graph: onnx.GraphProto, name: str) -> int:
     """How many weights a tensor holds: a constant, or one behind Q and DQ."""
-    made_by = {each: node for node in graph.nodes for each in node.outputs}
-    while name not in graph.constants:
+    constants = constants_of(graph)
+    made_by = {each: node for node in graph.node for each in node.output}
+    while name not in constants:
         node = made_by.get(name)
-        if node is None or node.kind not in ("QuantizeLinear", "DequantizeLinear", "Cast"):
+        if node is None or node.op_type not in (*_SCALED, "Cast"):
             return 0
-        name = node.inputs[0]
-    return int(graph.constants[name].size)
+        name = node.input[0]
+    return math.prod(constants[name].dims)
 
 
 _OPENVINO_TYPES = {"i8": "int8", "u8": "uint8", "f32": "float32", "f16": "float16", "bf16": "bfloat16"}

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from edge.bundle.bundle import LANDMARKS, Bundle
-from edge.engines.onnx_file import read_graph
+from edge.bundle.network.rules import parse_network
 from edge.errors import EdgeError
-from edge.export.onnx_write import FLOAT, UINT8, Writer, wrap
+from edge.export.onnx_write import FLOAT, UINT8, Writer, ends_of, wrap
 
 FRAME, SCORE, MAP, FIELD = "frame", "score", "map", "field"
 _OPSET = 18  # the first whose ReduceMax takes its axes as an input
@@ -33,10 +33,11 @@ def frame_graph(bundle: Bundle) -> bytes:
     Raises:
         EdgeError: the network is no ONNX, or of an opset older than 18.
     """
-    manifest, network = bundle.manifest, read_graph(bundle.onnx)
-    if network.opset < _OPSET:
+    manifest, model = bundle.manifest, parse_network(bundle.onnx)
+    reads, gives = ends_of(model)
+    if (opset := model.opset_import[0].version) < _OPSET:
         raise EdgeError(
-            f"the network in {bundle.path} is of ONNX opset {network.opset}, and what is written around it needs "
+            f"the network in {bundle.path} is of ONNX opset {opset}, and what is written around it needs "
             f"{_OPSET}: make the bundle again with edge-calibrate"
         )
     before, after = Writer("before"), Writer("after")
@@ -46,7 +47,7 @@ def frame_graph(bundle: Bundle) -> bytes:
     cells = _cells(before, planes, height, width)
     seen, crop = _field(before, cells, height, width)
     top, left, side = crop
-    _prepare(before, bundle, planes, (top, left, side), (height, width), network.inputs[0][0])
+    _prepare(before, bundle, planes, (top, left, side), (height, width), reads.name)
     grid = manifest.grid
     zero = before.constant(np.float32(0))
     whole = before.constant(np.float32(_GRID))
@@ -57,7 +58,7 @@ def frame_graph(bundle: Bundle) -> bytes:
     half = before.op("GreaterOrEqual", share, before.constant(np.float32(0.5)))
     shows = _shows(before, cells)
     kept = before.op("Where", shows, before.op("Cast", half, to=FLOAT), zero)
-    _score(after, bundle, network.outputs[0][0], kept, shows)
+    _score(after, bundle, gives.name, kept, shows)
     thresholds = manifest.thresholds
     told = {
         "model": manifest.name,
@@ -65,16 +66,17 @@ def frame_graph(bundle: Bundle) -> bytes:
         "bundle_sha256": bundle.sha256,
     }
     outputs = {SCORE: (FLOAT, (1,)), MAP: (FLOAT, (grid, grid)), FIELD: (FLOAT, (grid, grid))}
-    return wrap(bundle.onnx, before, after, {FRAME: (UINT8, ("height", "width", 3))}, outputs, told)
+    return wrap(model, before, after, {FRAME: (UINT8, ("height", "width", 3))}, outputs, told)
 
 
 def pixel_graph(bundle: Bundle) -> bytes:
     """ONNX: the network on RGB values of 0 to 255, float32 (1, 3, S, S), for pipelines that crop and scale."""
-    network, size = read_graph(bundle.onnx), bundle.manifest.input_size
-    before = Writer("before")
-    _normalise(before, bundle, "pixels", network.inputs[0][0])
-    outputs = {name: (FLOAT, shape) for name, shape in network.outputs}
-    return wrap(bundle.onnx, before, Writer("after"), {"pixels": (FLOAT, (1, 3, size, size))}, outputs, {})
+    manifest, model = bundle.manifest, parse_network(bundle.onnx)
+    reads, gives = ends_of(model)
+    before, size = Writer("before"), manifest.input_size
+    _normalise(before, bundle, "pixels", reads.name)
+    outputs = {gives.name: (FLOAT, (1, len(manifest.maps), manifest.grid, manifest.grid))}
+    return wrap(model, before, Writer("after"), {"pixels": (FLOAT, (1, 3, size, size))}, outputs, {})
 
 
 def _side(w: Writer, axis: int) -> str:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.bundle.network.rules import parse_network
-
 if TYPE_CHECKING:
     import onnx
 
@@ -52,8 +50,16 @@ class Writer:
         return made
 
 
+def ends_of(model: onnx.ModelProto) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+    """What a network of a bundle reads, and what it gives."""
+    constant = {tensor.name for tensor in model.graph.initializer}  # files of older versions list these as inputs too
+    (reads,) = (value for value in model.graph.input if value.name not in constant)
+    (gives,) = model.graph.output
+    return reads, gives
+
+
 def wrap(
-    network: bytes,
+    model: onnx.ModelProto,
     before: Writer,
     after: Writer,
     inputs: Mapping[str, tuple[int, Sequence[int | str]]],
@@ -63,14 +69,13 @@ def wrap(
     """A network with nodes in front of it and behind it.
 
     Args:
-        network: ONNX; what it reads and gives stays called so, but is no input or output any more.
+        model: the network, which is used up; what it reads and gives keeps its name but is no input or output any more.
         before, after: nodes, the former making what the network reads.
         inputs, outputs: of the whole: name -> type and shape, a word for a side that is open.
         told: metadata, key -> value.
     """
     from onnx import helper
 
-    model = parse_network(network)
     inner = model.graph
     graph = helper.make_graph(
         [*before.nodes, *inner.node, *after.nodes],

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from edge.bundle.bundle import Bundle
-from edge.engines.onnx_file import read_graph
+from edge.bundle.network.rules import parse_network
 from edge.errors import EdgeError
 from edge.export.frame_graph import FIELD, FRAME, MAP, SCORE, frame_graph, pixel_graph
+from edge.export.onnx_write import ends_of
 from edge.files.output import write_output
 
 Pipeline = Literal["onnx", "triton", "deepstream"]
@@ -117,7 +118,7 @@ def _deepstream(bundle: Bundle) -> dict[str, bytes]:
     eight = manifest.precision == "int8"
     config = _DEEPSTREAM.format(
         onnx=name,
-        maps=read_graph(bundle.onnx).outputs[0][0],
+        maps=ends_of(parse_network(bundle.onnx))[1].name,
         count=len(manifest.maps),
         names=", ".join(manifest.maps),
         grid=manifest.grid,

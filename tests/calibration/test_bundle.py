@@ -58,6 +58,7 @@ def report(request: pytest.FixtureRequest, tiny_run: Any, tmp_path_factory: pyte
 def test_the_bundle_opens_and_says_what_it_is(report: bundles.Report) -> None:
     with QualityModel.load(report.path, "openvino") as model:
         assert model.manifest == report.manifest
+        assert model.engine.verified["against"] == "onnx"
         assert (model.manifest.precision, model.manifest.input_size, model.manifest.grid) == ("int8", 128, 16)
         assert model.manifest.trained_on == ("loose: 8 photographs", "set: 8 photographs")
         assert "graded (16)" in model.manifest.thresholds_from

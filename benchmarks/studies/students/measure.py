@@ -23,6 +23,7 @@ from benchmarks.studies.students.result import Figures, Row, StudentPlan
 from calibration.bundle import CALIBRATION_FRAMES, POOLING
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import choose_frames, tensors
+from calibration.golden import make_golden
 from calibration.int8.quantize import quantize
 from calibration.site.thresholds import UNFITTED
 from edge.bundle.bundle import Manifest, write_bundle
@@ -191,7 +192,8 @@ def _measure(
         golden=(),
         made_with={name: importlib.metadata.version(name) for name in _SOFTWARE},
     )
-    write_bundle(folder / _BUNDLE, manifest, to_onnx(quantized, plan.size))
+    onnx = to_onnx(quantized, plan.size)
+    write_bundle(folder / _BUNDLE, manifest, onnx, make_golden(manifest, onnx))
     with QualityModel.load(folder / _BUNDLE, "openvino") as model:
         return hold(bundle_maps(model)(evidence.squares), evidence), hold(exact, evidence)
 

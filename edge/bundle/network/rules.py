@@ -95,6 +95,12 @@ def parse_network(data: bytes) -> onnx.ModelProto:
     return model
 
 
+def constants_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """The constants of a network by name, from wherever a graph may hold them."""
+    nodes = [node for node in graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
+    return {each.name: each for each in graph.initializer} | {node.output[0]: node.attribute[0].t for node in nodes}
+
+
 def size_of(kind: int) -> int:
     """Bytes of one element of a tensor type.
 

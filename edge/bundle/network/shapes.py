@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ MOST_MEMORY = 2 << 30  # bytes of tensors that are there at one time
 _WEIGHT = 32  # products in the time of one element of all else: a power takes a hundred, a sum waits for the memory
 _OF_CONSTANTS = 64 << 20  # bytes that may be made of constants alone, besides what weights are unpacked to
 _UNPACKED = 16  # bytes for each byte of the file: INT8 to float32, and that turned around
+MULTIPLIES = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 _BY_HEART = 1 << 16  # bytes; what is larger is weights, which no shape depends on
 Shape = tuple[int, ...]
 
@@ -170,18 +171,24 @@ def _operations(node: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
     """Products of convolutions and matrices, and elements read and written; of the rest these alone, weighed."""
     inputs: list[Shape] = [shapes[name][0] if name else () for name in node.input]
     (out, *_) = [shapes[name][0] for name in node.output if name] or [()]
-    kind, elements = node.op_type, math.prod(out)
+    elements = math.prod(out)
     least = elements + sum(math.prod(each) for each in inputs)
-    if kind == "Conv":
-        return least + elements * math.prod(inputs[1][1:])
-    if kind == "ConvTranspose":
-        return least + math.prod(inputs[0]) * math.prod(inputs[1][1:])
-    if kind in ("MatMul", "Gemm"):  # the side that is summed over: what both have beside that of the result
-        return least + elements * max(inputs[0][-1], inputs[0][0] if kind == "Gemm" else 1)
-    if kind in ("MaxPool", "AveragePool"):
+    if node.op_type in MULTIPLIES:
+        return least + products(node, inputs, out)
+    if node.op_type in ("MaxPool", "AveragePool"):
         window = next((each.ints for each in node.attribute if each.name == "kernel_shape"), ())
         return least + elements * math.prod(window)
     return _WEIGHT * least
+
+
+def products(node: onnx.NodeProto, inputs: Sequence[Shape], out: Shape) -> int:
+    """Multiplications of a node that is one of ``MULTIPLIES``, each with its addition."""
+    if node.op_type == "Conv":
+        return math.prod(out) * math.prod(inputs[1][1:])
+    if node.op_type == "ConvTranspose":
+        return math.prod(inputs[0]) * math.prod(inputs[1][1:])
+    turned = any(each.name == "transA" and each.i for each in node.attribute)
+    return math.prod(out) * inputs[0][0 if turned else -1]  # the side that is summed over
 
 
 def _most_at_once(graph: Any, shapes: dict[str, tuple[Shape, int]]) -> int:

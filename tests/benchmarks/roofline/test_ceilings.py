@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.roofline.ceilings import measure_roofline
 from benchmarks.roofline.known_networks import NETWORKS
@@ -38,18 +39,32 @@ def test_the_layers_of_the_shipped_model_are_counted() -> None:
 
 
 def test_every_kind_of_layer_is_counted() -> None:
-    openvino = pytest.importorskip("openvino")
-    ops = pytest.importorskip("openvino.opset13")
-    start = ops.parameter([1, 8, 16, 16], np.float32)
-    one = ops.convolution(start, np.ones((4, 8, 3, 3), np.float32), [2, 2], [1, 1], [1, 1], [1, 1])
-    two = ops.group_convolution(one, np.ones((4, 1, 1, 3, 3), np.float32), [1, 1], [1, 1], [1, 1], [1, 1])
-    three = ops.convolution_backprop_data(two, np.ones((4, 6, 2, 2), np.float32), [2, 2])
-    four = ops.matmul(three, np.ones((16, 5), np.float32), False, False)
-    from benchmarks.roofline.layers import _macs
+    node, info = helper.make_node, helper.make_tensor_value_info
+    weights = {"one": (4, 8, 3, 3), "two": (4, 1, 3, 3), "three": (4, 6, 2, 2), "four": (16, 5), "five": (7, 480)}
+    nodes = [
+        node("Conv", ["image", "one"], ["a"], strides=[2, 2], pads=[1] * 4),
+        node("Conv", ["a", "two"], ["b"], "by channel", group=4, pads=[1] * 4),
+        node("ConvTranspose", ["b", "three"], ["c"], strides=[2, 2]),
+        node("MatMul", ["c", "four"], ["d"]),
+        node("Flatten", ["d"], ["e"]),
+        node("Gemm", ["e", "five"], ["f"], transB=1),
+    ]
+    ends = [info("image", TensorProto.FLOAT, [1, 8, 16, 16])], [info("f", TensorProto.FLOAT, [1, 7])]
+    constants = [numpy_helper.from_array(np.ones(sides, np.float32), name) for name, sides in weights.items()]
+    layers = count_layers(helper.make_model(helper.make_graph(nodes, "kinds", *ends, constants)).SerializeToString())
+    assert [each.macs for each in layers] == [4 * 64 * 8 * 9, 4 * 64 * 9, 4 * 64 * 6 * 4, 6 * 16 * 5 * 16, 7 * 480]
+    assert [each.name for each in layers] == ["a", "by channel", "c", "d", "f"]
+    assert [each.weights for each in layers] == [4 * 8 * 9, 4 * 9, 4 * 6 * 4, 16 * 5, 7 * 480]
 
-    model = openvino.Model([four], [start], "kinds")
-    macs = [each for node in model.get_ordered_ops() if (each := _macs(node))]
-    assert macs == [4 * 64 * 8 * 9, 4 * 64 * 9, 4 * 64 * 6 * 4, 6 * 16 * 5 * 16]
+
+def test_a_model_with_open_shapes_is_one_sentence() -> None:
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "height", 8])] for name in ("image", "sharp")
+    ]
+    weights = numpy_helper.from_array(np.ones((3, 3, 1, 1), np.float32), "weights")
+    graph = helper.make_graph([helper.make_node("Conv", ["image", "weights"], ["sharp"])], "open", *ends, [weights])
+    with pytest.raises(EdgeError, match="shapes that are open"):
+        count_layers(helper.make_model(graph).SerializeToString())
 
 
 @pytest.mark.parametrize(

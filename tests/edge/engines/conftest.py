@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from calibration import golden
 from edge.bundle.bundle import MAPS, Bundle, Manifest, Region, Thresholds, write_bundle
 
 MakeBundle = Callable[..., Bundle]
@@ -21,6 +23,14 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("EFIQA_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def eyes_drawn_once() -> Iterator[None]:
+    """The real golden frames, kept: drawing them takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(golden, "_golden_frames", functools.lru_cache(golden._golden_frames))
+        yield
 
 
 @pytest.fixture
@@ -56,9 +66,11 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             golden=(),
             made_with={},
         )
-        if onnx is None:
-            onnx = tiny_onnx(biases or (0.1,) * maps, last, float_weights, side, reads)
-        return write_bundle(tmp_path / name, manifest, onnx)
+        if onnx is not None or (input_size, grid) != (SIZE, GRID):  # a manifest that may not fit its network
+            return write_bundle(tmp_path / name, manifest, onnx or tiny_onnx((0.1,) * maps))
+        onnx = tiny_onnx(biases or (0.1,) * maps, last, float_weights, side, reads)
+        write_bundle(tmp_path / name, manifest, onnx)  # refuses what onnxruntime need not see
+        return write_bundle(tmp_path / name, manifest, onnx, golden.make_golden(manifest, onnx))
 
     return make
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from edge.bundle.bundle import Bundle, default_model, read_bundle
+from edge.bundle.network.rules import parse_network
 from edge.engines.choose import compile_bundle
 from edge.engines.explain import explain_layers, explain_onnx, from_inspector, from_onnx
-from edge.engines.onnx_file import read_graph
 from edge.engines.openvino import OpenVinoEngine
 from edge.errors import EdgeError
 
@@ -48,7 +48,7 @@ def test_openvino_runs_every_convolution_of_the_shipped_model_in_int8() -> None:
     engine = OpenVinoEngine(bundle)
     explanation = explain_layers("here", engine.layers(), bundle)
     heavy = [layer for layer in explanation.layers if layer.heavy]
-    in_network = [node for node in read_graph(bundle.onnx).nodes if node.kind == "Conv"]
+    in_network = [node for node in parse_network(bundle.onnx).graph.node if node.op_type == "Conv"]
     assert len(heavy) == len(in_network) > 5
     assert {layer.precision for layer in heavy} <= {"int8", "uint8"}
     assert any(len(layer.fused) > 1 for layer in heavy)
@@ -69,7 +69,7 @@ def test_a_convolution_left_in_float_is_named(make_bundle: MakeBundle) -> None:
 
 
 def test_the_tiny_network_by_its_file(make_bundle: MakeBundle) -> None:
-    layers = from_onnx(read_graph(make_bundle().onnx))
+    layers = from_onnx(parse_network(make_bundle().onnx).graph)
     assert [(layer.kind, layer.precision) for layer in layers] == [("conv", "int8"), ("sigmoid", "float32")]
 
 

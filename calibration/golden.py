@@ -1,0 +1,95 @@
+"""Golden maps of a network: what engines are compared with on the device, computed here by onnxruntime. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.target import check_target
+from edge.bundle.bundle import Bundle, Manifest, read_bundle, write_bundle
+from edge.bundle.golden import LARGEST_GOLDEN, GoldenMaps, pack_golden
+from edge.errors import EdgeError
+from edge.field.find import Crop, find_field
+from edge.frame.prepare import cut, prepare
+from edge.phantom.degradation import Kind, degrade
+from edge.phantom.retina import make_retina
+
+Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+_SPOILED: tuple[Kind | None, ...] = (None, "blur", "shadow")
+_DRAWN, _SIDE = 320, 256  # pixels: of an eye, and of a golden frame at most
+
+
+def add_golden(model: Path, target: Path) -> Bundle:
+    """Write a bundle again with golden maps; all else in it stays as it is.
+
+    Raises:
+        EdgeError: the bundle cannot be read or written, or onnxruntime is missing.
+    """
+    check_target(target, model)
+    bundle = read_bundle(model)
+    return write_bundle(target, bundle.manifest, bundle.onnx, make_golden(bundle.manifest, bundle.onnx))
+
+
+def make_golden(manifest: Manifest, onnx: bytes) -> bytes:
+    """``golden.npz`` for a network: a synthetic eye, clean and spoiled in two ways, and its maps.
+
+    Args:
+        manifest: of the bundle that it is for.
+        onnx: the network.
+
+    Raises:
+        EdgeError: onnxruntime is missing or refuses the network.
+    """
+    infer, side = infer_onnx(onnx), min(manifest.input_size, _SIDE)
+    frames, maps = [], []
+    for frame in _golden_frames(side):
+        tensor = prepare(frame, Crop(0, 0, side), manifest.input_size, manifest.mean, manifest.std)
+        frames.append(frame)
+        maps.append(infer(tensor).astype(np.float16))
+    fit = max(1, LARGEST_GOLDEN // (frames[0].nbytes + maps[0].nbytes + 1024))
+    return pack_golden(GoldenMaps(np.stack(frames[:fit]), np.stack(maps[:fit])))
+
+
+def _golden_frames(side: int) -> list[NDArray[np.uint8]]:
+    eye = make_retina(0, _DRAWN).image
+    frames = [eye if kind is None else degrade(eye, kind, 0.7)[0] for kind in _SPOILED]
+    return [cut(frame, field.crop, side) for frame in frames if (field := find_field(frame)) is not None]
+
+
+def infer_onnx(onnx: bytes) -> Infer:
+    """A network of one input and one output as a function: float32 (1, 3, S, S) -> maps float32 (K, grid, grid)."""
+    session = open_session(onnx)
+
+    def infer(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {session.get_inputs()[0].name: tensor})[0][0], np.float32)
+
+    return infer
+
+
+def open_session(onnx: bytes | str, optimise: bool = False) -> Any:
+    """An onnxruntime session on the CPU: the reference that other runtimes are compared with.
+
+    Args:
+        onnx: a graph, or the path of one that has external data.
+        optimise: let the runtime fuse; without it every node of the graph runs as it is written.
+
+    Raises:
+        EdgeError: onnxruntime is missing or refuses the graph.
+    """
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise EdgeError("golden maps and parity need onnxruntime: pip install onnxruntime.") from error
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no class of their own in common
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        raise EdgeError(f"onnxruntime refuses the network ({said}): export it again.") from error
