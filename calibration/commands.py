@@ -12,6 +12,7 @@ import typer
 from calibration.site.commands import page, say, thresholds
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.errors import EdgeError
+from trainer.pages import check_report
 
 if TYPE_CHECKING:
     from calibration.bundle import BundleReport
@@ -57,6 +58,7 @@ def int8(
         from calibration.parity.report import lines as parity_lines
     except ImportError as error:
         raise EdgeError(f'calibration needs {error.name}: pip install "efiqa-edge[train,cpu]".') from error
+    check_report("the chart of what each layer costs")
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")

@@ -36,6 +36,7 @@ from benchmarks.run.frames import Frames, phantom_frames
 from benchmarks.run.plan import Scenario, plan
 from edge import EdgeError, QualityModel
 from edge.commands.console.cli import Debug, err
+from trainer.pages import check_report
 
 _DEVICES = ("orin-nano", "orin-nx", "agx-orin")
 _PLANTED = 0.03
@@ -58,6 +59,7 @@ def tables(
 
     Example: edge-bench tables docs/benchmarks.md
     """
+    check_report("edge-bench tables")
     read_page(page)  # a page without a place for the tables is told of before an hour of measuring
     chosen = choose(only)
     load = load_average()

@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.report.lines import cells, lines_beside, scenario_lines
 from benchmarks.report.result import Result, ScenarioResult, scenario_name
 from benchmarks.run.latency import PERCENTILES, Summary
+from trainer.pages import markdown_table
 
 _TITLES = {
     "frame_step": "frame step (find, crop, resize, normalise)",
@@ -19,7 +20,7 @@ _TITLES = {
     "post": "post-processing (pool, decide)",
     "end_to_end": "end to end",
 }
-_HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
+HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
 
 
 def to_json(result: Result) -> str:
@@ -30,10 +31,10 @@ def to_json(result: Result) -> str:
 def print_table(result: Result, console: Console) -> None:
     """The result for people."""
     for each in result.scenarios:
-        table = Table(title=escape(_headline(result, each)), title_justify="left")
-        for number, name in enumerate(_HEADER):
+        table = Table(title=escape(headline(result, each)), title_justify="left")
+        for number, name in enumerate(HEADER):
             table.add_column(name, justify="right" if number else "left")
-        for title, summary in _rows(each):
+        for title, summary in rows(each):
             table.add_row(title, *cells(summary), style="bold" if title == _last(each) else None)
         console.print(table)
         for label, text in scenario_lines(each):
@@ -46,15 +47,15 @@ def to_markdown(result: Result) -> str:
     """The result as a section to paste into a page or a pull request."""
     lines = []
     for each in result.scenarios:
-        lines += [f"### {_headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
-        lines += ["| " + " | ".join(_HEADER) + " |", "| --- |" + " ---: |" * (len(_HEADER) - 1)]
-        lines += [f"| {title} | " + " | ".join(cells(summary)) + " |" for title, summary in _rows(each)]
+        lines += [f"### {headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
+        lines.append(markdown_table(HEADER, [[title, *cells(summary)] for title, summary in rows(each)], right=True))
         lines += ["", *(f"- {label}: {text}" for label, text in scenario_lines(each)), ""]
     lines += [f"- {label}: {text}" for label, text in lines_beside(result) if label not in ("date", "command")]
     return "\n".join(lines)
 
 
-def _headline(result: Result, each: ScenarioResult) -> str:
+def headline(result: Result, each: ScenarioResult) -> str:
+    """What was timed, in one line."""
     stopped = " (interrupted)" if each.interrupted else ""
     sizes = result.frames.sizes[0] if len(result.frames.sizes) == 1 else f"{len(result.frames.sizes)} sizes"
     return (
@@ -62,9 +63,10 @@ def _headline(result: Result, each: ScenarioResult) -> str:
     )
 
 
-def _rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
-    rows = [(_TITLES[name], summary) for name, summary in each.stages.items()]
-    return rows + ([(_last(each), each.latency)] if each.scenario == "camera" else [])
+def rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
+    """The stages of one scenario, what counts last."""
+    stages = [(_TITLES[name], summary) for name, summary in each.stages.items()]
+    return stages + ([(_last(each), each.latency)] if each.scenario == "camera" else [])
 
 
 def _last(each: ScenarioResult) -> str:
