@@ -12,6 +12,7 @@ from trainer.charts import new_chart, to_svg
 
 _BLUE, _PALE, _RED, _GREEN, _PURPLE = "#1f5fa8", "#b9d0ea", "#c0392b", "#2e8b57", "#8e44ad"
 _MOST_POINTS = 3000
+_FAR = 1e300  # a file may hold 1.7e308, for which no axis can be divided
 
 
 def histogram(latency_ms: Sequence[float]) -> str:
@@ -27,9 +28,9 @@ def histogram(latency_ms: Sequence[float]) -> str:
 def timeline(each: ScenarioResult) -> str:
     """A point per frame; the machine's clock and temperature as lines, each on a scale of its own."""
     shown = np.unique(np.linspace(0, len(each.t_s) - 1, min(len(each.t_s), _MOST_POINTS)).astype(int))
-    points = [(each.t_s[i], each.latency_ms[i]) for i in shown] + list(each.slowest)
+    points = np.minimum([*((each.t_s[i], each.latency_ms[i]) for i in shown), *each.slowest], _FAR)
     figure, axes = new_chart(430, 220)
-    axes.plot(*zip(*points, strict=True), ".", color=_BLUE, markersize=2, rasterized=True)
+    axes.plot(*points.T, ".", color=_BLUE, markersize=2, rasterized=True)
     axes.set(xlabel="seconds", ylabel="latency, ms", ylim=(0, None))
     for label, colour, series in (
         ("{:.0f} to {:.0f} C", _RED, [(state.t_s, state.temperature_c) for state in each.states]),
@@ -38,7 +39,7 @@ def timeline(each: ScenarioResult) -> str:
     ):
         known = [(t, value) for t, value in series if value is not None]
         if known:
-            times, values = zip(*known, strict=True)
+            times, values = np.minimum(known, _FAR).T
             own = axes.twinx()
             own.plot(times, values, color=colour, label=label.format(min(values), max(values)))
             own.set(ylim=(0, 1.05 * max(values) or 1))
@@ -69,12 +70,13 @@ def roofline_plot(roofline: Roofline) -> str:
     """Operations per byte against operations per second, both logarithmic; layers are dots under the ceilings."""
     top = roofline.ceilings
     layers = [layer for layer in roofline.layers if min(layer.mops, layer.kib, layer.ms) > 0]
-    intensity = [layer.mops * 1e6 / (layer.kib * 1024) for layer in layers]
+    intensity = [min(max(layer.mops * 1e6 / (layer.kib * 1024), 1 / _FAR), _FAR) for layer in layers]
     figure, axes = new_chart(870, 300)
     across = np.geomspace(min([*intensity, 1.0]), max([*intensity, 1000.0]), 400)
     for name, ceiling in (("INT8", top.int8_gops), ("float", top.float_gops)):
         axes.plot(across, np.minimum(top.copy_gb_s * across, ceiling), color="#555")
-        axes.annotate(f"  {name} {ceiling:.0f} Gop/s", (across[-1], ceiling), va="center")
+        at, beside = (across[-1], ceiling), (6, 0)
+        axes.annotate(f"{name} {ceiling:.0f} Gop/s", at, beside, textcoords="offset points", va="center")
     for name, colour, int8 in (("INT8 layer", _BLUE, True), ("float layer", _RED, False)):
         dots = [(x, y.mops / y.ms) for x, y in zip(intensity, layers, strict=True) if y.int8 == int8]
         if dots:  # millions a millisecond are billions a second
