@@ -37,7 +37,7 @@ HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
 HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
 ifdef IS_JETSON
   LIGHT := tensorrt
-  ALL := tensorrt,web,dicom,heic,dev
+  ALL := tensorrt,web,dicom,heic,report,dev
   VENV_ARGS := --system-site-packages
   CONSTRAINTS := -c .ci/oldest.txt
 else

@@ -14,6 +14,7 @@ from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.commands.start import late
 from edge.errors import EdgeError
+from trainer.pages import check_report
 
 METHODS = "max,percentile,entropy,mse"
 
@@ -56,6 +57,7 @@ def int8(
     Example: edge-calibrate int8 runs/mine --data photographs -o model.efiqa
     """
     bundle, parity = _module("bundle"), _module("parity.report")
+    check_report("the chart of what each layer costs")
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")

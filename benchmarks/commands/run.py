@@ -25,6 +25,7 @@ from edge.bundle.named import DEFAULT, default_model, named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
 from edge.files.output import check_output, write_output
 from edge.frame.prepare import frame_step_name
+from trainer.pages import check_report
 
 
 def _print_version(wanted: bool) -> None:
@@ -111,6 +112,8 @@ def run(
         raise typer.BadParameter("--json and --markdown both print to the standard output: choose one.")
     wanted = parse_size(size) if size is not None else None
     plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None)
+    if html is not None:
+        check_report("--html")
     for file, option in ((out_file, "--out"), (html, "--html")):
         if file is not None:
             check_writable(file, option, model, other)

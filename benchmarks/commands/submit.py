@@ -12,6 +12,7 @@ from benchmarks.report.submission import make_submission
 from edge.commands.console.cli import Debug, out
 from edge.errors import EdgeError
 from edge.files.output import check_output, write_output
+from trainer.pages import check_report
 
 
 def submit(
@@ -25,6 +26,7 @@ def submit(
 
     Example: edge-bench submit result.json -o ours.zip
     """
+    check_report("the page of a submission")
     check_output(target, "the zip", [result])
     packed = make_submission(read_result(result))
     try:

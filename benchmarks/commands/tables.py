@@ -39,6 +39,7 @@ from edge import EdgeError, QualityModel
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, err
 from edge.progress import progress
+from trainer.pages import check_report
 
 _DEVICES = ("orin-nano", "orin-nx", "agx-orin")
 _PLANTED = 0.03
@@ -61,6 +62,7 @@ def tables(
 
     Example: edge-bench tables docs/benchmarks.md
     """
+    check_report("edge-bench tables")
     read_page(page)  # a page without a place for the tables is told of before an hour of measuring
     chosen = choose(only)
     load = load_average()

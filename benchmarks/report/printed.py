@@ -8,6 +8,7 @@ import json
 from benchmarks.report.lines import cells, lines_beside, scenario_lines
 from benchmarks.report.result import Result, ScenarioResult, scenario_name
 from benchmarks.run.latency import PERCENTILES, Summary
+from trainer.pages import markdown_table
 
 _TITLES = {
     "frame_step": "frame step (find, crop, resize, normalise)",
@@ -28,8 +29,7 @@ def to_markdown(result: Result) -> str:
     lines = []
     for each in result.scenarios:
         lines += [f"### {headline(result, each)}", "", f"{result.date}, `{result.command}`", ""]
-        lines += ["| " + " | ".join(HEADER) + " |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
-        lines += [f"| {title} | " + " | ".join(cells(summary)) + " |" for title, summary in rows(each)]
+        lines.append(markdown_table(HEADER, [[title, *cells(summary)] for title, summary in rows(each)], right=True))
         lines += ["", *(f"- {label}: {text}" for label, text in scenario_lines(each)), ""]
     lines += [f"- {label}: {text}" for label, text in lines_beside(result) if label not in ("date", "command")]
     return "\n".join(lines)

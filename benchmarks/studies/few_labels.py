@@ -29,6 +29,7 @@ from edge.errors import EdgeError
 from edge.grading import find_inputs, grade_files
 from edge.metrics.labels import Quality, key_of, labels_from_folders, read_labels
 from edge.model import QualityModel
+from trainer.pages import markdown_table
 
 app = new_app("How well a criterion fitted on a few labels serves the rest.")
 
@@ -105,11 +106,12 @@ def _balanced(judged: Judged, start: Thresholds, kinds: Sequence[NDArray[np.intp
 
 def to_markdown(rows: Sequence[Drawn]) -> str:
     """One line for each."""
-    lines = ["| labels | threshold before | draws | balanced accuracy on the rest, mean | deviation | worst |"]
-    lines.append("| --- | --- | --- | --- | --- | --- |")
-    for r in rows:
-        lines.append(f"| {r.labels} | {r.start:.3f} | {r.draws} | {r.mean:.4f} | {r.deviation:.4f} | {r.worst:.4f} |")
-    return "\n".join(lines)
+    head = ("labels", "threshold before", "draws", "balanced accuracy on the rest, mean", "deviation", "worst")
+    cells = [
+        (str(r.labels), f"{r.start:.3f}", str(r.draws), *(f"{v:.4f}" for v in (r.mean, r.deviation, r.worst)))
+        for r in rows
+    ]
+    return markdown_table(head, cells)
 
 
 def _assess(model: QualityModel, folder: Path, labels: Path | None) -> list[tuple[Assessment, Quality]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -105,5 +104,4 @@ def write_search(folder: Path, found: Found, most: float) -> None:
     rows = [(d.layer, f"{d.map_mae:.6f}", "float" if d.layer in found.left_out else "int8") for d in found.damages]
     csv.writer(text, lineterminator="\n").writerows([("layer", "map_mae_alone", "precision"), *rows])
     write(folder / "sensitivity.csv", text.getvalue().encode())
-    _, coded = cv2.imencode(".png", draw_damages(found.damages, found.left_out, most))
-    write(folder / "sensitivity.png", coded.tobytes())
+    write(folder / "sensitivity.png", draw_damages(found.damages, found.left_out, most))

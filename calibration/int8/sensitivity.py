@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from calibration.int8.quantize import keep_float, maps, only, quantized_layers
+from trainer.charts import new_chart, to_png
 
 Tensors = Sequence[NDArray[np.float32]]
 
@@ -79,24 +79,17 @@ def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).mean(dtype=np.float64))
 
 
-def draw_damages(damages: Sequence[LayerSensitivity], left_out: Sequence[str], most: float) -> NDArray[np.uint8]:
+def draw_damages(damages: Sequence[LayerSensitivity], left_out: Sequence[str], most: float) -> bytes:
     """Layers by what they cost as INT8, as a bar chart; those that stay in float are red.
 
     Returns:
-        uint8 BGR (22 N + 60, 900, 3).
+        PNG, as high as there are layers.
     """
-    height, left, width = 22, 330, 460
-    picture = np.full((height * len(damages) + 60, 900, 3), 255, np.uint8)
-    full = max([damage.map_mae for damage in damages] + [1e-9])
-
-    def write(text: str, x: int, y: int) -> None:
-        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
-
-    write(f"map mean abs difference with one layer as INT8 (allowed in all: {most:g})", 10, 24)
-    for n, damage in enumerate(damages):
-        y = 44 + height * n
-        write(damage.layer[-38:], 10, y + 14)
-        colour = (60, 60, 220) if damage.layer in left_out else (190, 130, 60)
-        cv2.rectangle(picture, (left, y + 2), (left + max(1, round(width * damage.map_mae / full)), y + 17), colour, -1)
-        write(f"{damage.map_mae:.5f}", left + width + 12, y + 14)
-    return picture
+    figure, axes = new_chart(900, 22 * len(damages) + 80)
+    names, costs = [damage.layer for damage in damages], [damage.map_mae for damage in damages]
+    bars = axes.barh(names, costs, color=["#dc3c3c" if name in left_out else "#3c82be" for name in names])
+    axes.bar_label(bars, [f"{cost:.5f}" for cost in costs], padding=4)
+    axes.invert_yaxis()
+    axes.margins(0.1, 0.01)
+    axes.set_title(f"map mean abs difference with one layer as INT8 (allowed in all: {most:g})", loc="left")
+    return to_png(figure)

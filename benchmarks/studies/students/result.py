@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from benchmarks.run.latency import Summary
+from trainer.pages import markdown_table
 
 NEAR = 1.10  # times the smallest map MAE of all
 SLACK = 0.005  # below the largest AUROC on phantoms of all
@@ -133,20 +134,26 @@ def to_markdown(rows: Sequence[Row]) -> str:
         "AUROC on phantoms",
         "AUROC, float32",
     )
-    lines = [f"| {' | '.join(heads)} |", "| " + " | ".join("---" for _ in heads) + " |"]
-    for row in rows:
-        said, exact = row.int8, row.float32
-        name = f"**{row.plan.name}**" if row is chosen else row.plan.name
-        lines.append(
-            f"| {name} | {row.plan.grid} | {row.mib:.2f} | {row.ms:.2f}/{_shown(row.inference.p90_ms, 2)} "
-            f"| {said.map_mae:.4f} | {exact.map_mae:.4f} | {said.map_mae_coarser:.4f} "
-            f"| {_shown(said.map_mae_taught, 4)} | {_shown(said.score_spearman, 4)} "
-            f"| {said.phantom_auroc:.4f} | {exact.phantom_auroc:.4f} |"
+    cells = [
+        (
+            f"**{row.plan.name}**" if row is chosen else row.plan.name,
+            str(row.plan.grid),
+            f"{row.mib:.2f}",
+            f"{row.ms:.2f}/{_shown(row.inference.p90_ms, 2)}",
+            _shown(row.int8.map_mae),
+            _shown(row.float32.map_mae),
+            _shown(row.int8.map_mae_coarser),
+            _shown(row.int8.map_mae_taught),
+            _shown(row.int8.score_spearman),
+            _shown(row.int8.phantom_auroc),
+            _shown(row.float32.phantom_auroc),
         )
+        for row in rows
+    ]
     said_of = f"The knee is {chosen.plan.name}" if chosen else "No student is the knee"
     frames = f"{first.unseen} frames that none of them learned from, and {first.taught} photographs that taught them"
-    return "\n".join([*lines, "", f"As INT8, on {frames}.", f"{said_of}: {RULE}."])
+    return "\n".join([markdown_table(heads, cells), "", f"As INT8, on {frames}.", f"{said_of}: {RULE}."])
 
 
-def _shown(figure: float | None, digits: int) -> str:
+def _shown(figure: float | None, digits: int = 4) -> str:
     return "-" if figure is None else f"{figure:.{digits}f}"

@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import typer
 
 from benchmarks.machine.machine import Machine
@@ -20,6 +19,7 @@ from benchmarks.studies.students.picture import Dot, draw
 from benchmarks.studies.students.result import RULE, Row, knee, parse_sizes, to_markdown
 from edge.commands.console.cli import Debug, Json, err, main_of, new_app
 from edge.commands.start import late
+from trainer.pages import check_report
 from trainer.recipe import load_recipe
 
 app = new_app("Train students of several sizes on the same lessons, and find the knee.")
@@ -50,6 +50,7 @@ def students(
     """
     plans = parse_sizes(sizes)
     measure = late("benchmarks.studies.students.measure", "comparing students", "train,cpu")
+    check_report("comparing students")
     loaded = load_recipe(recipe)
     measure.train_students(loaded, plans, steps, data, run_folder)
     figures = measure.measure_students(loaded, plans, data, run_folder, photographs, phantoms)
@@ -84,10 +85,9 @@ def _save(folder: Path, text: str, rows: Sequence[Row], machine: Machine) -> Non
         f"inference, ms, median, OpenVINO, {machine.threads} CPU threads",
         "fidelity: 1 - map MAE to the teacher, on frames that none of them learned from",
     )
-    _, coded = cv2.imencode(".png", picture)
     write = late("trainer.loop.checkpoints", "comparing students", "train,cpu").write
     write(folder / "students.json", (text + "\n").encode())
-    write(folder / "students.png", coded.tobytes())
+    write(folder / "students.png", picture)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,21 @@ import dataclasses
 import io
 import json
 import re
+import sys
 import xml.etree.ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from benchmarks.commands.group import app
 from benchmarks.commands.printed import print_table
 from benchmarks.machine.machine import describe_machine
 from benchmarks.peers.published import Comparison
-from benchmarks.report.html import histogram, to_html
+from benchmarks.report.charts import histogram, roofline_plot
+from benchmarks.report.html import to_html
 from benchmarks.report.printed import to_json, to_markdown
 from benchmarks.report.result import (
     Accuracy,
@@ -30,6 +35,7 @@ from benchmarks.roofline.predict import Prediction
 from benchmarks.run.latency import STAGES, WarmUp
 from benchmarks.run.scenarios import Run
 from benchmarks.run.watch import State
+from edge.errors import EdgeError
 
 ROOFLINE = Roofline(
     Ceilings(20.0, 1200.0, 300.0),
@@ -63,7 +69,14 @@ def result(runs: int = 400, interrupted: bool = False, names: tuple[str, ...] = 
         scenarios=tuple(scenario(name, runs, interrupted) for name in names),
         around={"decode": scenario().latency},
         memory=Memory(90.0, 151.0),
-        accuracy=Accuracy("float.efiqa", 4, 0.003, 0.1, 0.999, 0.01, 0),
+        accuracyfrom benchmarks.commands.group import app
+from benchmarks.commands.printed import print_table
+from benchmarks.machine.machine import describe_machine
+from benchmarks.peers.published import Comparison
+from benchmarks.report.charts import histogram, roofline_plot
+from benchmarks.report.html import to_html
+from benchmarks.report.printed import to_json, to_markdown
+ccuracy("float.efiqa", 4, 0.003, 0.1, 0.999, 0.01, 0),
         roofline=ROOFLINE,
         predictions=(Prediction("Jetson Orin Nano", "its data sheet", 0.2, 0.25, 0.3, 1.1),),
         reference=Comparison("ViT-L/16", 3.0, 900.0, 200, 10, 300.0, 280.0, 320.0),
@@ -195,9 +208,62 @@ def test_the_page_stands_alone_and_is_well_formed() -> None:
     assert "&lt;two&gt;" in page
 
 
-@pytest.mark.parametrize("values", [[2.0], [1.0, 1.0], [1.0, 500.0]])
+def test_the_page_opens_with_its_summary_and_its_charts_are_low() -> None:
+    page = to_html(result(names=("single_stream", "camera")))
+    summary, chart = page.index("300 times faster"), page.index("<svg")
+    assert page.index("camera at 30 fps") < summary < chart
+    for size in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', page):
+        width, height = map(float, size)
+        assert height <= 0.9 * 300 < width < 0.9 * 900  # matplotlib's points are 0.9 pixels here
+
+
+def test_nothing_of_a_result_file_gets_into_the_page_unescaped() -> None:
+    bad = '</svg><script>alert("$1$")</script>'
+    whole = result()
+    layers = (dataclasses.replace(ROOFLINE.layers[0], name=bad, bound=bad),)
+    named = dataclasses.replace(
+        whole,
+        command=bad,
+        date=bad,
+        model=dataclasses.replace(whole.model, name=bad, precision=bad, file=bad),
+        frames=FrameFacts(bad, 1, (bad,)),
+        machine=dataclasses.replace(whole.machine, cpu=bad, device=bad, engine={"runtime": bad, bad: bad}),
+        roofline=dataclasses.replace(ROOFLINE, layers=layers),
+        reference=dataclasses.replace(whole.reference, reference=bad),
+        notes=(bad,),
+    )
+    page = to_html(named)
+    assert "<script" not in page
+    assert page.count("&lt;/svg&gt;&lt;script&gt;") > 10
+    assert page.count("</svg>") == 4
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_without_the_extra_only_the_page_is_missing(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    page, file = tmp_path / "result.html", tmp_path / "result.json"
+    refused = CliRunner().invoke(app, ["run", "--html", str(page), "--out", str(file)])
+    assert isinstance(refused.exception, EdgeError)
+    assert str(refused.exception) == f'--html needs {package}: pip install "efiqa-edge[report]"'
+    assert list(tmp_path.iterdir()) == []  # said before anything is timed
+    done = CliRunner().invoke(app, ["run", "--runs", "3", "--no-reference", "--out", str(file)])
+    assert done.exit_code == 0, done.output
+    assert json.loads(file.read_text())["scenarios"][0]["runs"] == 3
+    assert to_markdown(result())
+
+
+@pytest.mark.parametrize("values", [[2.0], [1.0, 1.0], [1.0, 500.0], [0.0, 0.0], [1e-300, 1e300]])
 def test_any_run_can_be_drawn(values: list[float]) -> None:
     xml.etree.ElementTree.fromstring(histogram(values))
+
+
+@pytest.mark.parametrize("layer", [(0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1e9, 1e-9, 1e-9)])
+def test_any_layer_can_be_drawn(layer: tuple[float, float, float]) -> None:
+    mops, kib, ms = layer
+    one = LayerTime("one", True, mops, kib, ms, 0.1, "memory")
+    xml.etree.ElementTree.fromstring(roofline_plot(dataclasses.replace(ROOFLINE, layers=(one,))))
 
 
 def test_a_page_of_few_frames_is_drawn_too() -> None:
