@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.errors import EdgeError
+from edge.metrics.bootstrap import Indices, bootstrap, each_class
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.bool_]
@@ -123,14 +124,7 @@ def with_interval(
         EdgeError: no values, a NaN among them, or only one class.
     """
     numbers, positive = two_classes(values, labels)
-    generator = np.random.default_rng(seed)
-    yes, no = numbers[positive], numbers[~positive]
-    truth = np.arange(len(numbers)) < len(yes)
-    samples = [
-        metric(np.concatenate([generator.choice(yes, len(yes)), generator.choice(no, len(no))]), truth)
-        for _ in range(draws)
-    ]
-    low, high = np.quantile(samples, [0.025, 0.975])
+    low, high = bootstrap(lambda drawn: metric(numbers[drawn], positive[drawn]), each_class(positive), draws, seed=seed)
     return Figure(metric(numbers, positive), float(low), float(high))
 
 
@@ -159,15 +153,12 @@ def difference_with_interval(
     """
     first, positive = two_classes(before, labels)
     second, _ = two_classes(after, labels)
-    generator = np.random.default_rng(seed)
-    yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
-    truth = np.arange(len(first)) < len(yes)
-    samples = []
-    for _ in range(draws):
-        drawn = np.concatenate([generator.choice(yes, len(yes)), generator.choice(no, len(no))])
-        samples.append(metric(second[drawn], truth) - metric(first[drawn], truth))
-    low, high = np.quantile(samples, [0.025, 0.975])
-    return Figure(metric(second, positive) - metric(first, positive), float(low), float(high))
+
+    def change(drawn: Indices | slice) -> float:
+        return metric(second[drawn], positive[drawn]) - metric(first[drawn], positive[drawn])
+
+    low, high = bootstrap(change, each_class(positive), draws, seed=seed)
+    return Figure(change(slice(None)), float(low), float(high))
 
 
 def _values(scores: ArrayLike) -> Scores:

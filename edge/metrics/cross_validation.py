@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge.errors import EdgeError
 from edge.metrics.classification import Figure, Labels, accuracy, balanced_accuracy, f1, mcc, two_classes, with_interval
+from edge.metrics.thresholds import equally_best, shares
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,8 @@ def best_threshold(scores: ArrayLike, labels: ArrayLike) -> float:
         EdgeError: no scores, a NaN among them, or only one class.
     """
     values, positive = two_classes(scores, labels)
-    distinct, groups, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    positives = np.bincount(groups, weights=positive)
-    negatives = sizes - positives
-    # Cut k leaves the k lowest distinct scores below the threshold.
-    lost = np.concatenate([[0.0], np.cumsum(positives)[:-1]]) / positives.sum()
-    refused = np.concatenate([[0.0], np.cumsum(negatives)[:-1]]) / negatives.sum()
-    gain = refused - lost
-    best = np.flatnonzero(gain >= gain.max() - 1e-12)
+    distinct = np.unique(values)  # cut k leaves the k lowest of them below the threshold
+    best = equally_best(np.add(*shares(distinct, values[positive], values[~positive])))
     if best[0] == 0:
         return float(distinct[0])
     cut = int(best[np.argmax(distinct[best] - distinct[best - 1])])
