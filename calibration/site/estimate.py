@@ -14,7 +14,6 @@ from edge.metrics.cross_validation import stratified_folds
 
 _FOLDS = 10  # at most
 _UNSURE = 0.2  # width of the interval of a balanced accuracy above which the labels do not suffice
-_Z = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ def rates(said: Accepted, accepted: Accepted) -> Rates:
 
 
 def _wilson(right: Accepted) -> Figure:
-    n, share = len(right), float(right.mean())
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)))
-    return Figure(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return Figure(float(right.mean()), interval.low, interval.high)
 
 
 def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:

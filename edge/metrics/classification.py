@@ -73,6 +73,18 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
     return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float("nan")
 
 
+def sensitivity(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Share of the positives that are predicted; 0 where there is none."""
+    tp, _, fn, _ = _confusion(predictions, labels)
+    return tp / max(1, tp + fn)
+
+
+def specificity(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Share of the negatives that are not predicted; 0 where there is none."""
+    _, fp, _, tn = _confusion(predictions, labels)
+    return tn / max(1, tn + fp)
+
+
 def accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     """Share of predictions that are right."""
     tp, fp, fn, tn = _confusion(predictions, labels)
@@ -85,14 +97,13 @@ def balanced_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         EdgeError: only one class in the labels.
     """
-    tp, fp, fn, tn = _confusion(predictions, labels)
-    if not tp + fn or not tn + fp:
+    if np.all(labels) or not np.any(labels):
         raise EdgeError("Balanced accuracy needs images of both classes: add labels of the missing class.")
-    return (tp / (tp + fn) + tn / (tn + fp)) / 2
+    return (sensitivity(predictions, labels) + specificity(predictions, labels)) / 2
 
 
 def f1(predictions: ArrayLike, labels: ArrayLike) -> float:
-    """Harmonic mean of precision and recall of the positive class; 0 where nothing is or should be positive."""
+    """Harmonic mean of precision and recall of the positive class (Dice); 0 where nothing is or should be positive."""
     tp, fp, fn, _ = _confusion(predictions, labels)
     return 2 * tp / (2 * tp + fp + fn) if tp else 0.0
 

@@ -64,7 +64,7 @@ def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: i
         seed: of the assignment to folds and of the intervals.
 
     Raises:
-        EdgeError: a class has fewer than 2 images, or a score is NaN.
+        EdgeError: a class has fewer than 2 images, a score is NaN, or see ``check_extra``.
     """
     values, positive = two_classes(scores, labels)
     folds = min(folds, int(positive.sum()), int((~positive).sum()))
@@ -79,9 +79,28 @@ def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: i
 
 
 def stratified_folds(labels: Labels, folds: int, seed: int = 0) -> NDArray[np.intp]:
-    """The fold of each image, intp (N,): each class dealt out evenly by itself."""
-    generator = np.random.default_rng(seed)
+    """The fold of each image, intp (N,): each class dealt out evenly by itself.
+
+    Raises:
+        EdgeError: see ``check_extra``.
+    """
+    check_extra()
+    from sklearn.model_selection import StratifiedKFold
+
     fold = np.empty(len(labels), dtype=np.intp)
-    for members in (np.flatnonzero(labels), np.flatnonzero(~labels)):
-        fold[generator.permutation(members)] = np.arange(len(members)) % folds
+    dealt = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    for number, (_, left_out) in enumerate(dealt):
+        fold[left_out] = number
     return fold
+
+
+def check_extra() -> None:
+    """Called before the work that ends in ``stratified_folds``.
+
+    Raises:
+        EdgeError: scikit-learn is not installed.
+    """
+    try:
+        import sklearn.model_selection  # noqa: F401
+    except ImportError as error:
+        raise EdgeError('figures from labels need scikit-learn: pip install "efiqa-edge[metrics]".') from error

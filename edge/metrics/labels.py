@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge.errors import EdgeError
 from edge.files.given import read_given
+from edge.metrics.cross_validation import check_extra
 
 Quality = Literal["good", "usable", "reject", "outlier"]
 _T = TypeVar("_T")
@@ -236,7 +237,7 @@ def choose_truth(csv_path: Path | None, paths: Sequence[Path]) -> Truth | None:
 
     Raises:
         EdgeError: see ``read_truth``; or of the images that are graded none is in the CSV, their labels are of one
-            class, or their graded scores give no order.
+            class, their graded scores give no order, or see ``edge.metrics.cross_validation.check_extra``.
     """
     if csv_path is None:
         return labels_from_folders(paths)
@@ -251,4 +252,6 @@ def choose_truth(csv_path: Path | None, paths: Sequence[Path]) -> Truth | None:
     elif not has_both_classes(classes := sorted({truth[key] for key in here})):
         only = " and ".join(classes)
         raise EdgeError(f"{csv_path} labels the graded images as {only} only: metrics need good or usable, and reject.")
+    else:
+        check_extra()
     return truth

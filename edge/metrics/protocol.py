@@ -34,7 +34,8 @@ class Task:
         name: what is held against what.
         accept, refuse: numbers of images.
         auroc, auprc: of the scores, good quality being positive.
-        kfold: by the protocol of the paper; None where a class has one image only.
+        kfold: by the protocol of the paper; None where a class has one image only, or scikit-learn is not installed.
+        why: then a sentence that says so.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Task:
     auroc: Figure
     auprc: Figure
     kfold: KFold | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Evaluation:
         for task in self.tasks:
             lines += [f"{task.name} ({task.accept} to {task.refuse})", f"  AUROC              {task.auroc}"]
             lines.append(f"  AUPRC              {task.auprc}")
-            if task.kfold is not None:
+            if task.kfold is None:
+                lines.append(f"  {task.why}")
+            else:
                 low, high = min(task.kfold.thresholds), max(task.kfold.thresholds)
                 lines += [
                     f"  balanced accuracy  {task.kfold.balanced_accuracy}",
@@ -172,10 +176,11 @@ def rank(scores: Sequence[float], ratings: Sequence[float], draws: int = 1000, s
 
 
 def _task(name: str, scores: Scores, accept: Labels, seed: int) -> Task:
+    kfold, why = None, ""
     try:
         kfold = kfold_protocol(scores, accept, seed=seed)
-    except EdgeError:
-        kfold = None
+    except EdgeError as error:
+        why = str(error)
     return Task(
         name,
         int(accept.sum()),
@@ -183,6 +188,7 @@ def _task(name: str, scores: Scores, accept: Labels, seed: int) -> Task:
         with_interval(auroc, scores, accept, seed=seed),
         with_interval(average_precision, scores, accept, seed=seed),
         kfold,
+        why,
     )
 
 
