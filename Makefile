@@ -138,7 +138,7 @@ endef
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(OLDEST))
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,web,dicom,heic]' pytest pytest-xdist hypothesis
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic]' pytest pytest-xdist hypothesis
 	@touch $@
 
 $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt

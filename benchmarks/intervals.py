@@ -8,11 +8,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # (draws, n) -> (..., draws)
+from edge.metrics.bootstrap import blocks
+from edge.metrics.bootstrap import bootstrap as bootstrap_of
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # (n,) -> (...)
 
 _MOST_DRAWS = 400
 _MOST_NUMBERS = 4_000_000  # drawn in all, so that half an hour of runs is summed up in seconds
-_MOST_AT_ONCE = 1_000_000  # drawn at a time, which keeps the memory small
 
 
 def bootstrap(samples: NDArray[np.float64], statistic: Statistic, level: float = 0.95) -> NDArray[np.float64]:
@@ -20,25 +22,15 @@ def bootstrap(samples: NDArray[np.float64], statistic: Statistic, level: float =
 
     Args:
         samples: shape (n,), in the order of time.
-        statistic: over the last axis.
+        statistic: one figure or several of runs, float64 (n,).
         level: share of the draws inside the interval.
 
     Returns:
         float64 (2, ...): low and high of each figure of the statistic. Seeded: the same run gives the same interval.
     """
     n = len(samples)
-    block = max(1, min(n, round(2 * n ** (1 / 3))))
     draws = max(50, min(_MOST_DRAWS, _MOST_NUMBERS // n))
-    generator, offsets = np.random.default_rng(0), np.arange(block)
-    parts = []
-    at_once = max(1, min(draws, _MOST_AT_ONCE // n))
-    for first in range(0, draws, at_once):
-        rows = min(at_once, draws - first)
-        starts = generator.integers(0, n - block + 1, (rows, math.ceil(n / block)))
-        picks = (starts[:, :, None] + offsets).reshape(rows, -1)[:, :n]
-        parts.append(statistic(samples[picks]))
-    half = 50 * (1 - level)
-    return np.asarray(np.percentile(np.concatenate(parts, axis=-1), (half, 100 - half), axis=-1))
+    return bootstrap_of(lambda drawn: statistic(samples[drawn]), blocks(n), draws, level)
 
 
 def signed_rank_limit(n: int, error: float) -> int:

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = ("edge", "trainer", "calibration", "benchmarks")  # a package may import itself and those before it
 HEAVY = {"torch", "torchvision", "modelopt", "onnx", "onnxsim", "onnxruntime", "scipy", "transformers", "matplotlib"}
+HEAVY |= {"sklearn"}
 MODULES = [path for package in ORDER for path in sorted((ROOT / package).rglob("*.py"))]
 # What a camera installs, with one of the engines and what the engines infer through.
 DEVICE = {"numpy", "cv2", "yaml", "typer", "rich", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "edge"}
@@ -23,6 +24,7 @@ DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photo
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is
 DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only where there is one
+DEVICE |= {"sklearn"}  # folds of cross-validation, imported only where there are labels
 DEVICE |= {"setproctitle"}  # hides passwords among the arguments, imported only where there is one
 
 

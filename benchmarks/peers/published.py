@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge.field.find import find_field
 from edge.frame.prepare import prepare
+from edge.metrics.bootstrap import bootstrap, each
 
 FrameToMap = Callable[[NDArray[np.uint8]], Any]
 
@@ -189,9 +190,8 @@ def ratio_interval(ours: NDArray[np.float64], reference: NDArray[np.float64], dr
         reference: milliseconds, shape (blocks,).
         draws: resamples; seeded, so that the same runs give the same interval.
     """
-    picks = np.random.default_rng(0).integers(0, len(ours), (draws, len(ours)))
-    ratios = np.median(reference[picks], axis=1) / np.median(ours[picks].reshape(draws, -1), axis=1)
-    return float(np.percentile(ratios, 2.5)), float(np.percentile(ratios, 97.5))
+    low, high = bootstrap(lambda drawn: np.median(reference[drawn]) / np.median(ours[drawn]), each(len(ours)), draws)
+    return float(low), float(high)
 
 
 def _milliseconds(call: FrameToMap, frame: NDArray[np.uint8]) -> float:

@@ -14,7 +14,7 @@ from edge.engines.choose import open_engine
 from edge.errors import EdgeError
 from edge.field.find import find_field
 from edge.frame.prepare import cut, prepare, prepare_opencv
-from edge.metrics.parity import Parity, compare
+from edge.metrics.parity import Parity, compare, map_difference
 from edge.model import QualityModel
 from edge.score import score_of
 
@@ -146,7 +146,7 @@ def compare_all(
             device_score = score_of(device.engine.infer(tensor), fields[-1], manifest.pooling)
             raw.append((score_of(trainer.infer(stepped), fields[-1], manifest.pooling), device_score))
             pair = maps[forms[0].name][-1], maps[last][-1]
-            apart = float(np.abs(pair[0] - pair[1])[fields[-1]].mean()) if fields[-1].any() else 0.0
+            apart, _ = map_difference(*pair, fields[-1])
             if len(worst) < WORST or apart > worst[-1].map_mae:
                 masked = (pair[0] * fields[-1], pair[1] * fields[-1])
                 worst = sorted([*worst, Worst(name, apart, cut(frame, field.crop, _SIDE), masked)], key=_apart)[:WORST]

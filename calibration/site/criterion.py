@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment
 from edge.bundle.bundle import LANDMARKS, Manifest, Region, Thresholds
 from edge.errors import EdgeError
-from edge.metrics.classification import auroc
+from edge.metrics.classification import auroc, difference_with_interval
 from edge.metrics.labels import Quality
+from edge.metrics.thresholds import Scores, equally_best, shares
 from edge.score import quality_score, region_weights
 
-Scores = NDArray[np.float64]
 Accepted = NDArray[np.bool_]
 Pooling = dict[Region, float]
 
 _WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # of disc and macula that are tried; the periphery's is 1
-_DRAWS = 400  # bootstrap samples
+DRAWS = 400  # bootstrap samples
 _MARGIN = 0.25  # share of a gap between refused and accepted scores that a threshold keeps from either
 
 
@@ -151,14 +151,8 @@ def _fit_pooling(judged: Judged) -> int:
     best = int(found.argmax())  # the nearest of equal ones
     if found[best] <= found[0]:
         return 0
-    rng = np.random.default_rng(0)
-    yes, no = np.flatnonzero(accepted), np.flatnonzero(~accepted)
-    gains = []
-    for _ in range(_DRAWS):
-        drawn = np.concatenate([rng.choice(yes, len(yes)), rng.choice(no, len(no))])
-        there = accepted[drawn]
-        gains.append(auroc(judged.scores[best][drawn], there) - auroc(judged.scores[0][drawn], there))
-    return best if np.quantile(gains, 0.025) > 0 else 0
+    gain = difference_with_interval(auroc, judged.scores[0], judged.scores[best], accepted, DRAWS)
+    return best if gain.low > 0 else 0
 
 
 def cut(scores: Scores, accepted: Accepted, own: float, aim: Aim) -> float:
@@ -172,15 +166,14 @@ def cut(scores: Scores, accepted: Accepted, own: float, aim: Aim) -> float:
     """
     # Cut k lies between the edges k and k + 1: what is below has been refused.
     edges = np.concatenate([[0.0], np.unique(scores), [1.0]])
-    kept = (scores[accepted][None, :] >= edges[1:, None]).mean(axis=1)
-    refused = (scores[~accepted][None, :] < edges[1:, None]).mean(axis=1)
+    kept, refused = shares(edges[1:], scores[accepted], scores[~accepted])
     if aim.fixed == "sensitivity":
         best = np.flatnonzero(kept >= aim.rate - 1e-9)[-1:]
     elif aim.fixed == "specificity":
         # A refused image may score 1, and no threshold is higher.
         best = np.append(np.flatnonzero(refused >= aim.rate - 1e-9), len(refused) - 1)[:1]
     else:
-        best = np.flatnonzero(kept + refused >= (kept + refused).max() - 1e-12)
+        best = equally_best(kept + refused)
     low, high = edges[best], edges[best + 1]
     margin = _MARGIN * (high - low)
     cuts = np.clip(own, low + margin, high - margin)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.site.criterion import Accepted, Aim, Judged, cut, fit
+from calibration.site.criterion import DRAWS, Accepted, Aim, Judged, cut, fit
 from edge.bundle.bundle import Thresholds
+from edge.metrics.bootstrap import bootstrap, each_class
 from edge.metrics.classification import Figure
 from edge.metrics.cross_validation import stratified_folds
 
 _FOLDS = 10  # at most
-_DRAWS = 400  # bootstrap samples
 _UNSURE = 0.2  # width of the interval of a balanced accuracy above which the labels do not suffice
-_Z = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ def rates(said: Accepted, accepted: Accepted) -> Rates:
 
 
 def _wilson(right: Accepted) -> Figure:
-    n, share = len(right), float(right.mean())
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)))
-    return Figure(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return Figure(float(right.mean()), interval.low, interval.high)
 
 
 def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:
@@ -68,14 +67,8 @@ def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:
 
 def threshold_interval(judged: Judged, pooling: int, own: float, aim: Aim) -> tuple[float, float]:
     """95 % bootstrap interval of ``usable`` under a pooling, each class resampled by itself."""
-    rng = np.random.default_rng(0)
     accepted, scores = judged.accepted, judged.scores[pooling]
-    yes, no = np.flatnonzero(accepted), np.flatnonzero(~accepted)
-    cuts = []
-    for _ in range(_DRAWS):
-        drawn = np.concatenate([rng.choice(yes, len(yes)), rng.choice(no, len(no))])
-        cuts.append(cut(scores[drawn], accepted[drawn], own, aim))
-    low, high = np.quantile(cuts, [0.025, 0.975])
+    low, high = bootstrap(lambda drawn: cut(scores[drawn], accepted[drawn], own, aim), each_class(accepted), DRAWS)
     return float(low), float(high)
 
 

@@ -16,6 +16,7 @@ from edge.bundle.bundle import Golden, Region, Thresholds, read_bundle, write_bu
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
 from edge.grading import Input, grade_files
+from edge.metrics.cross_validation import check_extra
 from edge.metrics.labels import Quality, read_labels
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
@@ -84,9 +85,11 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
         engine: see ``QualityModel.load``.
 
     Raises:
-        EdgeError: the bundle or the CSV cannot be read, the labels are of one class, or the bundle cannot be written.
+        EdgeError: the bundle or the CSV cannot be read, the labels are of one class, the bundle cannot be written, or
+            see ``check_extra``.
     """
     check_target(target, model, labels)
+    check_extra()
     truth = read_labels(labels)
     bundle = read_bundle(model)
     log.info("grading %s labelled images", len(truth))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.bundle.bundle import Thresholds
 from edge.metrics.classification import Figure, auroc, difference_with_interval
-from edge.metrics.labels import Quality
-
-Scores = NDArray[np.float64]
+from edge.metrics.labels import Quality, tasks
+from edge.metrics.thresholds import Scores, equally_best, shares
 
 # Without any label: the shares of visible anatomy that the phantom calls gradable, and a margin above it.
 UNFITTED = Thresholds(fundus=0.05, usable=0.6, good=0.8)
@@ -39,7 +37,7 @@ def aurocs(scored: Scored) -> dict[str, float]:
     Returns:
         ``good/reject`` and ``gradable/reject``, each where the set holds ``good`` or ``usable``.
     """
-    return {question: auroc(scored.scores[kept], accepted) for question, kept, accepted in _questions(scored)}
+    return {f"{name}/reject": auroc(scored.scores[kept], accepted) for name, kept, accepted in tasks(scored.qualities)}
 
 
 def auroc_differences(full: Scored, eight: Scored) -> dict[str, Figure]:
@@ -49,19 +47,9 @@ def auroc_differences(full: Scored, eight: Scored) -> dict[str, Figure]:
         full, eight: the same photographs in the same order.
     """
     return {
-        question: difference_with_interval(auroc, full.scores[kept], eight.scores[kept], accepted)
-        for question, kept, accepted in _questions(full)
+        f"{name}/reject": difference_with_interval(auroc, full.scores[kept], eight.scores[kept], accepted)
+        for name, kept, accepted in tasks(full.qualities)
     }
-
-
-def _questions(scored: Scored) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Each question, bool (N,) which photographs it is about, and bool which of those should score high."""
-    asked: dict[str, tuple[Quality, ...]] = {"good/reject": ("good",)} if "good" in scored.qualities else {}
-    asked |= {"gradable/reject": ("good", "usable")} if "usable" in scored.qualities else {}
-    qualities = np.array(scored.qualities)
-    for question, accepted in asked.items():
-        kept = np.isin(qualities, (*accepted, "reject"))
-        yield question, kept, qualities[kept] != "reject"
 
 
 def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:
@@ -88,10 +76,7 @@ def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:
 def _best_cut(above: Sequence[Scores], below: Sequence[Scores], low: float, high: float) -> float:
     """The threshold in [low, high] with the best balanced accuracy, mean over the sets; the middle of equal ones."""
     cuts = np.linspace(low, high, max(2, round((high - low) * 1000)))
-    gains = np.zeros(len(cuts))
-    for a, b in zip(above, below, strict=True):
-        gains += (a[None, :] >= cuts[:, None]).mean(axis=1) + (b[None, :] < cuts[:, None]).mean(axis=1)
-    best = np.flatnonzero(gains >= gains.max() - 1e-12)
+    best = equally_best(np.sum([shares(cuts, a, b) for a, b in zip(above, below, strict=True)], axis=(0, 1)))
     # Equal cuts further up, parted from the first run by worse ones, do not count.
     run = best[: int(np.argmax(np.diff(best, append=best[-1] + 2) > 1)) + 1]
     return float(cuts[run].mean())

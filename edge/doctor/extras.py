@@ -56,11 +56,18 @@ _EXTRAS = (
         "edge-capture --web has no page, and --hand-over reaches no DICOMweb server",
         'pip install "efiqa-edge[web]" (or "efiqa-edge[dicom]", which brings it too)',
     ),
+    _Extra(
+        "scikit-learn",
+        "sklearn",
+        "import sklearn.model_selection; print(sklearn.__version__)",
+        "edge-grade --labels and edge-calibrate thresholds give no figures",
+        'pip install "efiqa-edge[metrics]"',
+    ),
 )
 
 
 def check_extras(trial: Callable[[str], Tried] = try_python) -> Iterator[Finding]:
-    """PyAV, pillow-heif, pydicom and aiohttp.
+    """PyAV, pillow-heif, pydicom, aiohttp and scikit-learn.
 
     Args:
         trial: runs a line of Python, see ``try_python``.

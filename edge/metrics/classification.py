@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.errors import EdgeError
+from edge.metrics.bootstrap import Indices, bootstrap, each_class
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.bool_]
@@ -72,6 +73,18 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
     return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float("nan")
 
 
+def sensitivity(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Share of the positives that are predicted; 0 where there is none."""
+    tp, _, fn, _ = _confusion(predictions, labels)
+    return tp / max(1, tp + fn)
+
+
+def specificity(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Share of the negatives that are not predicted; 0 where there is none."""
+    _, fp, _, tn = _confusion(predictions, labels)
+    return tn / max(1, tn + fp)
+
+
 def accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     """Share of predictions that are right."""
     tp, fp, fn, tn = _confusion(predictions, labels)
@@ -84,14 +97,13 @@ def balanced_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         EdgeError: only one class in the labels.
     """
-    tp, fp, fn, tn = _confusion(predictions, labels)
-    if not tp + fn or not tn + fp:
+    if np.all(labels) or not np.any(labels):
         raise EdgeError("Balanced accuracy needs images of both classes: add labels of the missing class.")
-    return (tp / (tp + fn) + tn / (tn + fp)) / 2
+    return (sensitivity(predictions, labels) + specificity(predictions, labels)) / 2
 
 
 def f1(predictions: ArrayLike, labels: ArrayLike) -> float:
-    """Harmonic mean of precision and recall of the positive class; 0 where nothing is or should be positive."""
+    """Harmonic mean of precision and recall of the positive class (Dice); 0 where nothing is or should be positive."""
     tp, fp, fn, _ = _confusion(predictions, labels)
     return 2 * tp / (2 * tp + fp + fn) if tp else 0.0
 
@@ -123,14 +135,7 @@ def with_interval(
         EdgeError: no values, a NaN among them, or only one class.
     """
     numbers, positive = two_classes(values, labels)
-    generator = np.random.default_rng(seed)
-    yes, no = numbers[positive], numbers[~positive]
-    truth = np.arange(len(numbers)) < len(yes)
-    samples = [
-        metric(np.concatenate([generator.choice(yes, len(yes)), generator.choice(no, len(no))]), truth)
-        for _ in range(draws)
-    ]
-    low, high = np.quantile(samples, [0.025, 0.975])
+    low, high = bootstrap(lambda drawn: metric(numbers[drawn], positive[drawn]), each_class(positive), draws, seed=seed)
     return Figure(metric(numbers, positive), float(low), float(high))
 
 
@@ -159,15 +164,12 @@ def difference_with_interval(
     """
     first, positive = two_classes(before, labels)
     second, _ = two_classes(after, labels)
-    generator = np.random.default_rng(seed)
-    yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
-    truth = np.arange(len(first)) < len(yes)
-    samples = []
-    for _ in range(draws):
-        drawn = np.concatenate([generator.choice(yes, len(yes)), generator.choice(no, len(no))])
-        samples.append(metric(second[drawn], truth) - metric(first[drawn], truth))
-    low, high = np.quantile(samples, [0.025, 0.975])
-    return Figure(metric(second, positive) - metric(first, positive), float(low), float(high))
+
+    def change(drawn: Indices | slice) -> float:
+        return metric(second[drawn], positive[drawn]) - metric(first[drawn], positive[drawn])
+
+    low, high = bootstrap(change, each_class(positive), draws, seed=seed)
+    return Figure(change(slice(None)), float(low), float(high))
 
 
 def _values(scores: ArrayLike) -> Scores:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge.errors import EdgeError
 from edge.metrics.classification import Figure, Labels, accuracy, balanced_accuracy, f1, mcc, two_classes, with_interval
+from edge.metrics.thresholds import equally_best, shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +42,8 @@ def best_threshold(scores: ArrayLike, labels: ArrayLike) -> float:
         EdgeError: no scores, a NaN among them, or only one class.
     """
     values, positive = two_classes(scores, labels)
-    distinct, groups, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    positives = np.bincount(groups, weights=positive)
-    negatives = sizes - positives
-    # Cut k leaves the k lowest distinct scores below the threshold.
-    lost = np.concatenate([[0.0], np.cumsum(positives)[:-1]]) / positives.sum()
-    refused = np.concatenate([[0.0], np.cumsum(negatives)[:-1]]) / negatives.sum()
-    gain = refused - lost
-    best = np.flatnonzero(gain >= gain.max() - 1e-12)
+    distinct = np.unique(values)  # cut k leaves the k lowest of them below the threshold
+    best = equally_best(np.add(*shares(distinct, values[positive], values[~positive])))
     if best[0] == 0:
         return float(distinct[0])
     cut = int(best[np.argmax(distinct[best] - distinct[best - 1])])
@@ -69,7 +64,7 @@ def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: i
         seed: of the assignment to folds and of the intervals.
 
     Raises:
-        EdgeError: a class has fewer than 2 images, or a score is NaN.
+        EdgeError: a class has fewer than 2 images, a score is NaN, or see ``check_extra``.
     """
     values, positive = two_classes(scores, labels)
     folds = min(folds, int(positive.sum()), int((~positive).sum()))
@@ -84,9 +79,28 @@ def kfold_protocol(scores: ArrayLike, labels: ArrayLike, folds: int = 5, seed: i
 
 
 def stratified_folds(labels: Labels, folds: int, seed: int = 0) -> NDArray[np.intp]:
-    """The fold of each image, intp (N,): each class dealt out evenly by itself."""
-    generator = np.random.default_rng(seed)
+    """The fold of each image, intp (N,): each class dealt out evenly by itself.
+
+    Raises:
+        EdgeError: see ``check_extra``.
+    """
+    check_extra()
+    from sklearn.model_selection import StratifiedKFold
+
     fold = np.empty(len(labels), dtype=np.intp)
-    for members in (np.flatnonzero(labels), np.flatnonzero(~labels)):
-        fold[generator.permutation(members)] = np.arange(len(members)) % folds
+    dealt = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    for number, (_, left_out) in enumerate(dealt):
+        fold[left_out] = number
     return fold
+
+
+def check_extra() -> None:
+    """Called before the work that ends in ``stratified_folds``.
+
+    Raises:
+        EdgeError: scikit-learn is not installed.
+    """
+    try:
+        import sklearn.model_selection  # noqa: F401
+    except ImportError as error:
+        raise EdgeError('figures from labels need scikit-learn: pip install "efiqa-edge[metrics]".') from error

@@ -6,13 +6,17 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.errors import EdgeError
 from edge.files.given import read_given
+from edge.metrics.cross_validation import check_extra
 
 Quality = Literal["good", "usable", "reject", "outlier"]
 _T = TypeVar("_T")
@@ -24,6 +28,7 @@ QUALITY_FOLDERS: dict[str, Quality] = {
     "bad": "reject",
     "outlier": "outlier",  # not a fundus at all: counted at the thresholds, no part of good against reject
 }
+_TASKS: dict[str, tuple[Quality, ...]] = {"good": ("good",), "gradable": ("good", "usable")}
 _WORDS: dict[str, Quality] = {**QUALITY_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
 _MOST_MIB = 64  # of a table
 _RANKED = 3  # images that a rank correlation needs: of two, any order is perfect
@@ -207,6 +212,19 @@ def has_both_classes(qualities: Sequence[Quality]) -> bool:
     return "reject" in qualities and ("good" in qualities or "usable" in qualities)
 
 
+def tasks(qualities: Sequence[Quality]) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """What labels part: ``good`` from reject, and where there is a middle class ``gradable``, good and usable, from it.
+
+    Yields:
+        The name, bool (N,) which images it is about, and bool, of those, which should score high.
+    """
+    said = np.array(qualities)
+    for name, accepted in _TASKS.items():
+        if {"reject", accepted[-1]} <= set(qualities):
+            kept = np.isin(said, (*accepted, "reject"))
+            yield name, kept, said[kept] != "reject"
+
+
 def why_unranked(ratings: Sequence[float]) -> str:
     """Why nothing can be ranked against these graded scores, one of each image; empty where it can."""
     if len(ratings) < _RANKED:
@@ -219,7 +237,7 @@ def choose_truth(csv_path: Path | None, paths: Sequence[Path]) -> Truth | None:
 
     Raises:
         EdgeError: see ``read_truth``; or of the images that are graded none is in the CSV, their labels are of one
-            class, or their graded scores give no order.
+            class, their graded scores give no order, or see ``edge.metrics.cross_validation.check_extra``.
     """
     if csv_path is None:
         return labels_from_folders(paths)
@@ -234,4 +252,6 @@ def choose_truth(csv_path: Path | None, paths: Sequence[Path]) -> Truth | None:
     elif not has_both_classes(classes := sorted({truth[key] for key in here})):
         only = " and ".join(classes)
         raise EdgeError(f"{csv_path} labels the graded images as {only} only: metrics need good or usable, and reject.")
+    else:
+        check_extra()
     return truth

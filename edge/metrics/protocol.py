@@ -11,14 +11,10 @@ import numpy as np
 
 from edge.assessment import Verdict
 from edge.errors import EdgeError
-from edge.metrics.classification import Figure, auroc, average_precision, spearman, with_interval
+from edge.metrics.bootstrap import bootstrap, each
+from edge.metrics.classification import Figure, Labels, Scores, auroc, average_precision, spearman, with_interval
 from edge.metrics.cross_validation import KFold, kfold_protocol
-from edge.metrics.labels import Quality, Ratings, Truth, why_unranked
-
-_TASKS: dict[str, tuple[Quality, ...]] = {
-    "good against reject": ("good",),
-    "gradable against reject": ("good", "usable"),
-}
+from edge.metrics.labels import Quality, Ratings, Truth, tasks, why_unranked
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,8 @@ class Task:
         name: what is held against what.
         accept, refuse: numbers of images.
         auroc, auprc: of the scores, good quality being positive.
-        kfold: by the protocol of the paper; None where a class has one image only.
+        kfold: by the protocol of the paper; None where a class has one image only, or scikit-learn is not installed.
+        why: then a sentence that says so.
     """
 
     name: str
@@ -47,6 +44,7 @@ class Task:
     auroc: Figure
     auprc: Figure
     kfold: KFold | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,9 @@ class Evaluation:
         for task in self.tasks:
             lines += [f"{task.name} ({task.accept} to {task.refuse})", f"  AUROC              {task.auroc}"]
             lines.append(f"  AUPRC              {task.auprc}")
-            if task.kfold is not None:
+            if task.kfold is None:
+                lines.append(f"  {task.why}")
+            else:
                 low, high = min(task.kfold.thresholds), max(task.kfold.thresholds)
                 lines += [
                     f"  balanced accuracy  {task.kfold.balanced_accuracy}",
@@ -140,18 +140,16 @@ def evaluate(images: Sequence[Labelled], seed: int = 0) -> Evaluation:
         images: graded ones only; outliers count at the thresholds but are no part of a task.
         seed: of folds and intervals.
     """
-    tasks = []
-    present = {image.quality for image in images}
-    for name, accepted in _TASKS.items():
-        # The second task says nothing new without usable images.
-        if "reject" in present and accepted[-1] in present:
-            tasks.append(_task(name, [i for i in images if i.quality in (*accepted, "reject")], seed))
+    qualities, scores = [image.quality for image in images], np.array([image.score for image in images])
+    found = tuple(
+        _task(f"{name} against reject", scores[kept], accept, seed) for name, kept, accept in tasks(qualities)
+    )
     verdicts: dict[Quality, dict[Verdict, int]] = {
         quality: {v: sum(i.quality == quality and i.verdict == v for i in images) for v in get_args(Verdict)}
         for quality in get_args(Quality)
-        if quality in present
+        if quality in qualities
     }
-    return Evaluation(tuple(tasks), verdicts)
+    return Evaluation(found, verdicts)
 
 
 def rank(scores: Sequence[float], ratings: Sequence[float], draws: int = 1000, seed: int = 0) -> Ranking:
@@ -173,27 +171,24 @@ def rank(scores: Sequence[float], ratings: Sequence[float], draws: int = 1000, s
     why = why_unranked(ratings) or ("" if len(set(scores)) > 1 else "the model gives all the same score")
     if why:
         return Ranking(len(ratings), None, why)
-    value = spearman(a, b)
-    generator = np.random.default_rng(seed)
-    samples = [spearman(a[drawn], b[drawn]) for drawn in generator.integers(len(a), size=(draws, len(a)))]
-    low, high = np.nanquantile(samples, [0.025, 0.975])
-    return Ranking(len(ratings), Figure(value, float(low), float(high)))
+    low, high = bootstrap(lambda drawn: spearman(a[drawn], b[drawn]), each(len(a)), draws, seed=seed)
+    return Ranking(len(ratings), Figure(spearman(a, b), float(low), float(high)))
 
 
-def _task(name: str, images: Sequence[Labelled], seed: int) -> Task:
-    scores = [image.score for image in images]
-    accept = [image.quality != "reject" for image in images]
+def _task(name: str, scores: Scores, accept: Labels, seed: int) -> Task:
+    kfold, why = None, ""
     try:
         kfold = kfold_protocol(scores, accept, seed=seed)
-    except EdgeError:
-        kfold = None
+    except EdgeError as error:
+        why = str(error)
     return Task(
         name,
-        sum(accept),
-        len(accept) - sum(accept),
+        int(accept.sum()),
+        int((~accept).sum()),
         with_interval(auroc, scores, accept, seed=seed),
         with_interval(average_precision, scores, accept, seed=seed),
         kfold,
+        why,
     )
 
 

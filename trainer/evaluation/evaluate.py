@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.errors import EdgeError
 from edge.metrics.classification import spearman
+from edge.metrics.parity import map_difference
 from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
 from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
 from trainer.evaluation.maps import quality
@@ -113,9 +114,9 @@ def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
     a, b = teacher.maps([s.picture for s in squares]), predict(student, [s.picture for s in small], recipe)[:, 0]
     grid = min(a.shape[-1], b.shape[-1])
     fields = to_grid(np.stack([s.field for s in squares]).astype(np.float32), grid) >= 0.5
-    apart = np.abs(to_grid(a, grid) - to_grid(b, grid))
+    both = zip(to_grid(a, grid), to_grid(b, grid), fields, strict=True)
     return {
         "frames": len(squares),
-        "map_mae": float(np.mean([d[f].mean() for d, f in zip(apart, fields, strict=True) if f.any()])),
+        "map_mae": float(np.mean([map_difference(x, y, field)[0] for x, y, field in both if field.any()])),
         "score_spearman": float(np.nan_to_num(spearman(pooled(a, squares), pooled(b, squares)))),  # 0 of a constant
     }

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
-from edge.metrics.classification import auroc
+from edge.metrics.classification import auroc, f1
 from edge.phantom.transfer import CLEAR
 from trainer.evaluation.predictors import MapMaker, Maps, on_grid
 from trainer.evaluation.sweep import Sweep, sweeps
@@ -123,12 +123,11 @@ def _separation(kind: str, frames: Sequence[TrueFrame], maps: Maps) -> Separatio
     sure = np.stack([frame.counted for frame in frames]) & ((truth >= LOST) | (truth <= WHOLE))
     lost, said = truth[sure] >= LOST, maps[sure]
     alarms = said > ALARM
-    together = int(lost.sum() + alarms.sum())
     return Separation(
         kind,
         len(frames),
         auroc(said, lost) if lost.any() and not lost.all() else None,
-        float(2 * (lost & alarms).sum() / together) if together else None,
+        f1(alarms, lost) if lost.any() or alarms.any() else None,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.field.find import find_field
 from edge.frame.prepare import cut
 from edge.images import read_image
+from edge.metrics.classification import f1, sensitivity, specificity
 from trainer.data.datasets import Photograph, Square, as_mask, in_threads, load_square, or_left_out, set_name
 
 
@@ -38,7 +39,7 @@ def measure(
     Returns:
         ``{set: Accuracy as a dictionary}``.
     """
-    of_sets: dict[str, list[tuple[float, float, float]]] = {}
+    of_sets: dict[str, list[list[float]]] = {}
 
     def read(photograph: Photograph) -> tuple[Square | None, tuple[NDArray[np.bool_], NDArray[np.bool_]] | None]:
         return load_square(photograph, size, enlarge=False), _drawn(photograph)
@@ -50,10 +51,11 @@ def measure(
         drawn, field = pair[1]
         found = find_vessels(pair[0].picture)
         at_size = cv2.resize(found, drawn.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
-        of_sets.setdefault(set_name(photograph.path), []).append(_rates(at_size[field], drawn[field]))
+        rates = [metric(at_size[field], drawn[field]) for metric in (f1, sensitivity, specificity)]
+        of_sets.setdefault(set_name(photograph.path), []).append(rates)
     return {
-        name: asdict(Accuracy(len(rates), *(float(v) for v in np.mean(rates, axis=0))))
-        for name, rates in of_sets.items()
+        name: asdict(Accuracy(len(of_set), *(float(v) for v in np.mean(of_set, axis=0))))
+        for name, of_set in of_sets.items()
     }
 
 
@@ -68,12 +70,3 @@ def _drawn(photograph: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.bool_]
     return cut(as_mask(read_image(photograph.vessels)), field.crop, side).max(
         axis=2
     ) >= 128, inside  # see ``load_square``
-
-
-def _rates(found: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> tuple[float, float, float]:
-    both, neither = int((found & drawn).sum()), int((~found & ~drawn).sum())
-    return (
-        2 * both / max(1, int(found.sum()) + int(drawn.sum())),
-        both / max(1, int(drawn.sum())),
-        neither / max(1, int((~drawn).sum())),
-    )

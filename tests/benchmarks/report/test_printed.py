@@ -69,14 +69,7 @@ def result(runs: int = 400, interrupted: bool = False, names: tuple[str, ...] = 
         scenarios=tuple(scenario(name, runs, interrupted) for name in names),
         around={"decode": scenario().latency},
         memory=Memory(90.0, 151.0),
-        accuracyfrom benchmarks.commands.group import app
-from benchmarks.commands.printed import print_table
-from benchmarks.machine.machine import describe_machine
-from benchmarks.peers.published import Comparison
-from benchmarks.report.charts import histogram, roofline_plot
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json, to_markdown
-ccuracy("float.efiqa", 4, 0.003, 0.1, 0.999, 0.01, 0),
+        accuracy=Accuracy("float.efiqa", 4, 0.003, 0.1, 0.999, 0.01, 0),
         roofline=ROOFLINE,
         predictions=(Prediction("Jetson Orin Nano", "its data sheet", 0.2, 0.25, 0.3, 1.1),),
         reference=Comparison("ViT-L/16", 3.0, 900.0, 200, 10, 300.0, 280.0, 320.0),

@@ -431,6 +431,31 @@ def test_folders_named_good_and_bad_are_labels(tmp_path: Path, run: Any) -> None
     assert "AUROC" not in out
 
 
+def test_without_scikit_learn_labels_that_are_asked_for_are_refused_and_others_do_without(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    lines, scores = ["path,quality"], ["path,score"]
+    for number, quality in enumerate(("good", "good", "bad", "bad")):
+        name = f"{quality}/{number}.png"
+        save(tmp_path / name, eye(number, blur=0 if quality == "good" else 9))
+        lines.append(f"{name},{quality}")
+        scores.append(f"{name},{number}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    (tmp_path / "scores.csv").write_text("\n".join(scores))
+    code, out, err = run(tmp_path, "--labels", tmp_path / "labels.csv")
+    assert (code, out) == (1, "")
+    assert err == 'error: figures from labels need scikit-learn: pip install "efiqa-edge[metrics]".\n'
+    code, out, err = run(tmp_path / "good", tmp_path / "bad")
+    assert (code, err) == (0, "")
+    assert "AUROC" in out
+    assert 'figures from labels need scikit-learn: pip install "efiqa-edge[metrics]".' in out
+    assert "fold, thresholds" not in out
+    code, out, err = run(tmp_path, "--labels", tmp_path / "scores.csv")
+    assert (code, err) == (0, "")
+    assert "rank correlation" in out
+
+
 def test_wrong_labels_stop_before_the_work(tmp_path: Path, run: Any) -> None:
     path = save(tmp_path / "eye.png", eye())
     (tmp_path / "labels.csv").write_text("path,quality\neye.png,lovely\n")

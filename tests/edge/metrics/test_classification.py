@@ -102,6 +102,23 @@ def test_nothing_positive_has_no_f1() -> None:
     assert metrics.f1([False, False], [True, False]) == 0
 
 
+@settings(deadline=None)  # the first imports scikit-learn
+@given(labelled_scores())
+def test_figures_are_those_of_scikit_learn_and_scipy(case: tuple[list[float], list[bool]]) -> None:
+    """They are ours for their speed: 1000 draws of an interval take theirs 20 to 150 times as long."""
+    theirs, stats = pytest.importorskip("sklearn.metrics"), pytest.importorskip("scipy.stats")
+    scores, labels = case
+    said = [score > 0.4 for score in scores]
+    assert metrics.auroc(scores, labels) == pytest.approx(theirs.roc_auc_score(labels, scores))
+    assert metrics.average_precision(scores, labels) == pytest.approx(theirs.average_precision_score(labels, scores))
+    assert metrics.accuracy(said, labels) == pytest.approx(theirs.accuracy_score(labels, said))
+    assert metrics.balanced_accuracy(said, labels) == pytest.approx(theirs.balanced_accuracy_score(labels, said))
+    assert metrics.f1(said, labels) == pytest.approx(theirs.f1_score(labels, said, zero_division=0))
+    assert metrics.mcc(said, labels) == pytest.approx(theirs.matthews_corrcoef(labels, said))
+    if len(set(scores)) > 1:
+        assert metrics.spearman(scores, labels) == pytest.approx(stats.spearmanr(scores, labels).statistic)
+
+
 def test_interval_holds_the_value_and_narrows_with_more_images() -> None:
     generator = np.random.default_rng(0)
     widths = []

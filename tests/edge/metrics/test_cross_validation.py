@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.errors import EdgeError
 from edge.metrics.classification import Figure, balanced_accuracy
-from edge.metrics.cross_validation import best_threshold, kfold_protocol
+from edge.metrics.cross_validation import best_threshold, kfold_protocol, stratified_folds
 
 
 @given(st.lists(st.tuples(st.integers(0, 6).map(lambda tenths: tenths / 10), st.booleans()), min_size=2, max_size=24))
@@ -67,6 +68,20 @@ def test_kfold_is_stratified_and_seeded() -> None:
     assert first.mcc == again.mcc
     assert kfold_protocol(scores, labels, seed=2).thresholds != first.thresholds
     assert kfold_protocol([0.1, 0.2, 0.8, 0.9, 0.95], [False, False, True, True, True]).folds == 2
+
+
+def test_folds_part_each_class_evenly() -> None:
+    labels = np.arange(23) % 3 == 0
+    fold = stratified_folds(labels, 4)
+    for members in (fold[labels], fold[~labels]):
+        assert np.ptp(np.bincount(members, minlength=4)) <= 1
+    assert (fold != stratified_folds(labels, 4, seed=1)).any()
+
+
+def test_without_scikit_learn_a_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    with pytest.raises(EdgeError, match=r'need scikit-learn: pip install "efiqa-edge\[metrics\]"\.$'):
+        kfold_protocol([0.1, 0.2, 0.8, 0.9], [False, False, True, True])
 
 
 def test_kfold_needs_two_of_each_class() -> None:

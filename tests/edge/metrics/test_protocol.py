@@ -48,6 +48,7 @@ def test_without_usable_images_there_is_one_task_and_with_one_class_none() -> No
     only = evaluate([good, bad])
     assert [task.name for task in only.tasks] == ["good against reject"]
     assert only.tasks[0].kfold is None  # one image of a class cannot be cross-validated
+    assert "at least 2 images of each class" in "\n".join(only.lines())
     assert "fold" not in "\n".join(only.lines())
     assert "folds" not in only.as_dict()["tasks"][0]
     assert evaluate([good]).tasks == ()
