@@ -133,7 +133,7 @@ def fit(
     losses = train(
         model,
         Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
-        folder / "training.safetensors",
+        folder / "training.pt",
         lambda rng, _, at: _sample(lessons, recipe, rng, at < settings.real_share),
         _loss,
         "distill",
