@@ -14,10 +14,11 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from benchmarks.compare.ab_test import CALLS, COLD, ROUNDS, Call, judge, take_turns
+from benchmarks.compare.ab_test import CALLS, COLD, ROUNDS, judge, take_turns
 from benchmarks.compare.subjects import SHIPPED, open_rival
 from benchmarks.run.frames import phantom_frames
 from benchmarks.run.latency import Tick
+from calibration.timing import Call, milliseconds
 from edge.commands.console.cli import err, main_of, new_app, out
 
 app = new_app("Check edge-bench compare on this machine.")
@@ -42,12 +43,7 @@ class Checked:
 
 def slowed(call: Call, share: float) -> Call:
     """The same, and then busy for a share of what it usually takes."""
-    spent = []
-    for index in range(50):
-        began = time.perf_counter()
-        call(index)
-        spent.append(time.perf_counter() - began)
-    extra = share * float(np.median(spent))
+    extra = share * float(np.median([milliseconds(call, index) for index in range(50)])) / 1000
 
     def slow(index: int) -> None:
         call(index)
