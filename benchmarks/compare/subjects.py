@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.roofline.layers import openvino_or_error
 from edge import EdgeError, QualityModel
-from edge.engines.choose import ENGINES
+from edge.engines.names import ENGINES
 
 SHIPPED = "shipped"
 

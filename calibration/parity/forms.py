@@ -14,7 +14,8 @@ from torch import nn
 
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
-from edge.engines.choose import ENGINES, open_engine
+from edge.engines.choose import open_engine
+from edge.engines.names import ENGINES
 from edge.errors import EdgeError
 
 Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]

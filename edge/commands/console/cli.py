@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from enum import Enum
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -13,6 +12,7 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from edge.commands.console.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
+from edge.engines.names import EngineName as EngineName
 from edge.errors import EdgeError
 
 
@@ -48,15 +48,6 @@ def _harmless(text: str) -> str:
 def one_line(text: str) -> str:
     """Text whose unprintable signs are escaped: a name in it may break the line, or steer the terminal."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-class EngineName(str, Enum):
-    """``auto`` and the names in ``edge.engines.choose.ENGINES``."""
-
-    auto = "auto"
-    openvino = "openvino"
-    tensorrt = "tensorrt"
-    tensorrt_rtx = "tensorrt_rtx"
 
 
 Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto takes the first that works here.")]
