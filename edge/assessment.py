@@ -14,6 +14,13 @@ from edge.bundle.bundle import Region
 from edge.field.find import Crop
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
+TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
+PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; the word stands beside the colour
+    "good": (115, 158, 0),
+    "usable": (0, 159, 230),
+    "reject": (0, 94, 213),
+    "no_fundus": (150, 150, 150),
+}
 
 
 def shown_score(score: float) -> str:

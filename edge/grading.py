@@ -7,16 +7,18 @@ import itertools
 import math
 import os
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.ahead import ahead
 from edge.assessment import Assessment
 from edge.errors import EdgeError
 from edge.files.output import write_output
@@ -119,25 +121,16 @@ def grade_files(
         inputs: files, folders and patterns, or what ``find_inputs`` has made of them.
         bits: how many of the 16 bits of a sample count; None for what each file says.
     """
-    waiting: deque[tuple[Path, Future[Picture]]] = deque()
     found = [each for one in inputs for each in ([one] if isinstance(one, Input) else find_inputs([Path(one)], True))]
-    remaining = iter(found)
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
     with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads, ImageReader() as reader:
         reader.start(min(_READERS, len(found)))
-        try:
-            while True:
-                while len(waiting) < _AHEAD and (item := next(remaining, None)) is not None:
-                    waiting.append((item.path, threads.submit(_read, reader, item, bits)))
-                if not waiting:
-                    return
-                path, reading = waiting.popleft()
-                yield _grade(model, path, reading)
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+        with closing(ahead(threads, partial(_read, reader, bits), found, _AHEAD)) as readings:
+            for item, reading in zip(found, readings, strict=True):
+                yield _grade(model, item.path, reading)
 
 
-def _read(reader: ImageReader, item: Input, bits: int | None) -> Picture:
+def _read(reader: ImageReader, bits: int | None, item: Input) -> Picture:
     if item.error:
         raise EdgeError(item.error)
     return reader.picture(item.path, bits)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import Assessment, Verdict, shown_score
+from edge.assessment import PICTURE_COLOURS, Assessment, shown_score
 from edge.field.find import Crop
 
 Picture = NDArray[np.uint8]
@@ -23,12 +23,6 @@ _LOW, _HIGH = (255, 110, 0), (255, 225, 60)
 _OPACITY = (0.62, 0.55, 0.9)
 _MARGIN = 4  # cells of nothing around the field while its shape is smoothed
 _OUTSIDE = 96  # grey around the field
-_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; the word stands beside the colour
-    "good": (115, 158, 0),
-    "usable": (0, 159, 230),
-    "reject": (0, 94, 213),
-    "no_fundus": (150, 150, 150),
-}
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
@@ -190,6 +184,6 @@ def _caption(picture: Picture, assessment: Assessment, note: str) -> None:
     strip[:] = strip // 4
     mark = max(4, bar // 2)
     corner = (bar - mark) // 2
-    strip[corner : corner + mark, corner : corner + mark] = _COLOURS[assessment.verdict]
+    strip[corner : corner + mark, corner : corner + mark] = PICTURE_COLOURS[assessment.verdict]
     base = height - (bar - tall) // 2 - 1
     cv2.putText(picture, text, (bar + corner // 2, base), _FONT, scale, (245, 245, 245), line, cv2.LINE_AA)

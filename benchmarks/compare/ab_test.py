@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 
 from benchmarks.intervals import bootstrap, centre
 from benchmarks.run.latency import Tick, warm_up
+from calibration import timing
+from calibration.timing import Call, Turn, milliseconds
 
-Call = Callable[[int], object]  # told its number, so that frames take turns
 Finding = Literal["no difference", "slower", "faster"]
 
 ROUNDS = 60
@@ -69,23 +69,11 @@ def take_turns(
     Raises:
         KeyboardInterrupt: Ctrl-C in the first round.
     """
-    done: list[tuple[list[float], list[float]]] = []
-    interrupted = False
-    try:
-        for each in (a, b):
-            warm_up(lambda index, each=each: _milliseconds(each, index))  # type: ignore[misc]
-        for number in range(rounds):
-            if number % 2 == 0:
-                first, second = _turn(a, calls), _turn(b, calls)
-            else:
-                second, first = _turn(b, calls), _turn(a, calls)
-            done.append((first, second))
-            tick(number + 1)
-    except KeyboardInterrupt:
-        if not done:
-            raise
-        interrupted = True
-    return np.array([row for row, _ in done]), np.array([row for _, row in done]), interrupted
+    for each in (a, b):
+        warm_up(functools.partial(milliseconds, each))
+    turns = [Turn(each, calls, COLD) for each in (a, b)]
+    (a_ms, b_ms), interrupted = timing.take_turns(turns, rounds, mirrored=True, keep=1, tick=tick)
+    return a_ms, b_ms, interrupted
 
 
 def judge(
@@ -142,13 +130,3 @@ def too_slow(difference: Difference, limit: float) -> bool:
 def too_noisy(difference: Difference, limit: float) -> bool:
     """Whether the interval is too wide to tell a share from nothing."""
     return not difference.high / difference.low < (1 + limit) ** 2
-
-
-def _turn(call: Call, calls: int) -> list[float]:
-    return [_milliseconds(call, index) for index in range(COLD + calls)][COLD:]
-
-
-def _milliseconds(call: Call, index: int) -> float:
-    start = time.perf_counter_ns()
-    call(index)
-    return (time.perf_counter_ns() - start) / 1e6

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.compare.ab_test import Call, judge, take_turns
+from benchmarks.compare.ab_test import judge, take_turns
 from benchmarks.run.latency import Tick
+from calibration.timing import Call, milliseconds
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,7 @@ class Checked:
 
 def slowed(call: Call, share: float) -> Call:
     """The same, and then busy for a share of what it usually takes."""
-    spent = []
-    for index in range(50):
-        began = time.perf_counter()
-        call(index)
-        spent.append(time.perf_counter() - began)
-    extra = share * float(np.median(spent))
+    extra = share * float(np.median([milliseconds(call, index) for index in range(50)])) / 1000
 
     def slow(index: int) -> None:
         call(index)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.roofline.ceilings import openvino_or_error
 from edge import EdgeError, QualityModel
 from edge.bundle.named import DEFAULT
-from edge.engines.choose import ENGINES
+from edge.engines.names import ENGINES
 
 SHIPPED = "shipped"  # what ``default`` was called here before
 

@@ -1,4 +1,4 @@
-"""A Jetson's own tools: which software and power mode, and what tegrastats says."""
+"""What a Jetson's tegrastats says."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-
-from benchmarks.machine.sensors import text
-
-RELEASE = Path("/etc/nv_tegra_release")
 
 
 @dataclass(frozen=True)
@@ -53,35 +48,6 @@ def parse_tegrastats(line: str) -> TegraStats:
         temperature_c=max(heats, default=None),
         power_w=power,
     )
-
-
-def parse_release(said: str) -> str | None:
-    """Version of Jetson Linux from the text of ``/etc/nv_tegra_release``, such as ``R36.4.3``."""
-    found = re.search(r"#\s*(R\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", said)
-    return f"{found[1]}.{found[2]}" if found else None
-
-
-def parse_power_mode(said: str) -> str | None:
-    """Name of the power mode from what ``nvpmodel -q`` prints, such as ``MAXN_SUPER``."""
-    found = re.search(r"^NV Power Mode:\s*(\S+)\s*$", said, re.M)
-    return found[1] if found else None
-
-
-def release() -> str | None:
-    """Jetson Linux here; None on anything but a Jetson."""
-    return parse_release(text(RELEASE))
-
-
-def power_mode() -> str | None:
-    """The power mode in use; None on anything but a Jetson, or where it is told to root alone."""
-    program = shutil.which("nvpmodel")
-    if program is None:
-        return None
-    try:
-        done = subprocess.run([program, "-q"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return parse_power_mode(done.stdout)
 
 
 class TegraWatch:

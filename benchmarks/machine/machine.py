@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -14,10 +15,12 @@ import cv2
 import numpy as np
 
 import edge
-from benchmarks.machine import jetson
+from edge.doctor.finding import text_of
+from edge.doctor.jetson import board, power_modes, release
+from edge.engines.names import ENGINES
 from edge.frame.prepare import frame_step_name
 
-ENGINES = {"openvino": "openvino", "tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}  # name -> distribution
+_ROOT = Path("/")
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[fl
         threads: CPU threads of the run; None for all.
         load: ``load_average()`` from before the run, which raises it.
     """
+    linux, (mode, modes) = release(_ROOT), power_modes(_ROOT)
     return Machine(
-        device=device_model(),
-        jetson_linux=jetson.release(),
-        power_mode=jetson.power_mode(),
-        cpu=cpu_model(_text(Path("/proc/cpuinfo")) or ""),
+        device=board(_ROOT) or None,
+        jetson_linux=None if linux is None else f"R{'.'.join(linux)}",
+        power_mode=modes.get(mode),
+        cpu=cpu_model(text_of(_ROOT / "proc/cpuinfo")),
         cores=usable_cores(),
         threads=threads or usable_cores(),
-        governor=_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        governor=text_of(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
         os=os_name(),
         kernel=platform.release(),
         python=platform.python_version(),
@@ -99,11 +103,6 @@ def cpu_model(cpuinfo: str) -> str:
     return platform.processor() or platform.machine()
 
 
-def device_model() -> str | None:
-    """The board's name where the firmware gives one, as on a Jetson or a Raspberry Pi."""
-    return _text(Path("/proc/device-tree/model"))
-
-
 def os_name() -> str:
     """The distribution, or the system where it is not a Linux."""
     try:
@@ -123,7 +122,7 @@ def load_average() -> tuple[float, float, float] | None:
 def restart_peak_memory() -> bool:
     """Count the peak from what is held now; False where the system does not allow it, and the old peak stands."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        (_ROOT / "proc/self/clear_refs").write_text("5")
     except OSError:
         return False
     return True
@@ -134,7 +133,7 @@ def peak_memory_mib() -> float | None:
 
     None where the system does not tell.
     """
-    status = _text(Path("/proc/self/status")) or ""
+    status = text_of(_ROOT / "proc/self/status")
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
     if peak:  # preferred: ru_maxrss may carry over from the process that started this one
         return int(peak[1]) / 1024
@@ -149,17 +148,7 @@ def peak_memory_mib() -> float | None:
 def installed_engines() -> dict[str, str]:
     """Engine -> version of its runtime, for the runtimes that are installed (not whether they work)."""
     versions = {}
-    for name, distribution in ENGINES.items():
-        try:
-            versions[name] = importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    for name in ENGINES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
     return versions
-
-
-def _text(path: Path) -> str | None:
-    """A small file of the system, stripped; None where it is missing, closed to us or empty."""
-    try:
-        return path.read_text(errors="replace").strip("\0 \n\t") or None
-    except OSError:
-        return None

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.doctor.finding import text_of
+
 SYS = Path("/sys")
 PROC = Path("/proc")
 
@@ -58,7 +60,7 @@ def cpu_mhz(sys: Path = SYS, proc: Path = PROC) -> float | None:
     files = (sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in _cores())
     clocks = [value / 1000 for value in _numbers(files)]
     if not clocks:  # a virtual machine has no cpufreq, but x86 says it here
-        clocks = [float(each) for each in re.findall(r"^cpu MHz\s*:\s*(\d+\.?\d*)", text(proc / "cpuinfo"), re.M)]
+        clocks = [float(each) for each in re.findall(r"^cpu MHz\s*:\s*(\d+\.?\d*)", text_of(proc / "cpuinfo"), re.M)]
     return sum(clocks) / len(clocks) if clocks else None
 
 
@@ -80,7 +82,7 @@ def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
     A laptop may also count the whole device (``psys``), in which the packages are a second time: it is left out.
     """
     zones = [each for each in sorted(sys.glob("class/powercap/intel-rapl:*")) if each.name.count(":") == 1]
-    zones = [each for each in zones if text(each / "name").strip() != "psys"]
+    zones = [each for each in zones if text_of(each / "name") != "psys"]
     if not zones:
         return None, "The power of the processor is not known: this system has no RAPL counter."
     joules, wraps = [], []
@@ -98,29 +100,20 @@ def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
     return Energy(tuple(joules), tuple(wraps)), None
 
 
-def cpu_time(proc: Path = PROC) -> CpuTime | None:
+def cpu_time() -> CpuTime:
     """Who has had the processors."""
-    found = re.search(r"^cpu\s+([\d ]+)$", text(proc / "stat"), re.M)
-    if not found or not hasattr(os, "sysconf"):
-        return None
-    ticks = [int(each) for each in found[1].split()] + [0] * 8  # old kernels have fewer columns
-    user, nice, system, _idle, _iowait, irq, softirq, steal = (each / os.sysconf("SC_CLK_TCK") for each in ticks[:8])
-    spent = os.times()
+    import psutil
+
+    all_of, spent = psutil.cpu_times(), os.times()
+    columns = ("user", "nice", "system", "irq", "softirq")  # as far as this system counts them
+    busy = sum(getattr(all_of, each, 0.0) for each in columns)
     own = spent.user + spent.system + spent.children_user + spent.children_system
-    return CpuTime(user + nice + system + irq + softirq, steal, own)
-
-
-def text(path: Path) -> str:
-    """A small file of the system; empty where it is missing or closed to us."""
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+    return CpuTime(busy, getattr(all_of, "steal", 0.0), own)
 
 
 def _numbers(paths: Iterable[Path]) -> list[float]:
     """The numbers in files of one number each; what is missing or no number is left out."""
-    said = (text(path).strip() for path in paths)
+    said = (text_of(path) for path in paths)
     return [float(each) for each in said if re.fullmatch(r"-?\d{1,15}", each)]
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.compare.subjects import Rival, open_rival
+from benchmarks.compare.subjects import open_rival
 from benchmarks.intervals import centre
 from benchmarks.peers.build import Peer, build_peer
 from benchmarks.roofline.layers import Layer, count_layers
+from calibration.timing import Turn, take_turns
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
@@ -23,8 +23,7 @@ from edge.bundle.named import named_bundle
 log = logging.getLogger(__name__)
 
 ROUNDS = 12
-_OURS = 23  # calls of ours in a round, of which
-_COLD = 3  # are not counted: they find the caches full of the peer's weights
+_OURS, _COLD = 20, 3  # calls of ours in a round that are counted, after those that are not
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def measure_peers(
     """
     bundle = read_bundle(named_bundle(model))
     rows = []
-    ours_ms: list[float] = []
+    ours_ms = []
     with open_rival(f"{bundle.path}@openvino", [], threads) as ours:
         for peer in peers:
             log.info("making %s", peer.name)
@@ -78,30 +77,14 @@ def measure_peers(
                     theirs = opened.enter_context(open_rival(str(path), [], threads))
                 except EdgeError as error:
                     raise EdgeError(f"{error}; remove {path} to make it anew") from error
-                ratios, counted, theirs_ms = _turns(ours, theirs, rounds)
-            ours_ms += counted
-            times, low, high = (math.exp(value) for value in centre(np.array(ratios), 0.95))
+                theirs.infer(0)
+                turns = [Turn(lambda _: ours.infer(0), _OURS, _COLD), Turn(theirs.infer, 1)]
+                (counted, theirs_ms), _ = take_turns(turns, rounds)
+            ours_ms.append(counted)
+            ratios = np.log(theirs_ms[:, 0] / np.median(counted, axis=1))
+            times, low, high = (math.exp(value) for value in centre(ratios, 0.95))
             rows.append(
                 PeerTime(peer.title, count_layers(path.read_bytes()), float(np.median(theirs_ms)), times, low, high)
             )
     title = f"ours: {bundle.manifest.name}, {bundle.manifest.precision}, at {bundle.manifest.input_size}"
-    return PeerTime(title, count_layers(bundle.onnx), float(np.median(ours_ms)), 1.0, 1.0, 1.0), *rows
-
-
-def _turns(ours: Rival, theirs: Rival, rounds: int) -> tuple[list[float], list[float], list[float]]:
-    """Log of theirs over ours for each round, and the milliseconds of both."""
-    ratios, ours_ms, theirs_ms = [], [], []
-    theirs.infer(0)
-    for _ in range(rounds):
-        counted = [_milliseconds(ours.infer) for _ in range(_OURS)][_COLD:]
-        spent = _milliseconds(theirs.infer)
-        ratios.append(math.log(spent / float(np.median(counted))))
-        ours_ms += counted
-        theirs_ms.append(spent)
-    return ratios, ours_ms, theirs_ms
-
-
-def _milliseconds(call: Callable[[int], object]) -> float:
-    start = time.perf_counter_ns()
-    call(0)
-    return (time.perf_counter_ns() - start) / 1e6
+    return PeerTime(title, count_layers(bundle.onnx), float(np.median(np.concatenate(ours_ms))), 1.0, 1.0, 1.0), *rows

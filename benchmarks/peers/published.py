@@ -7,7 +7,7 @@ transformers are imported only when a reference is built, so that a camera needs
 from __future__ import annotations
 
 import importlib.util
-import time
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.timing import Turn, take_turns
 from edge.field.find import find_field
 from edge.frame.prepare import prepare
 from edge.metrics.bootstrap import bootstrap, each
@@ -161,21 +162,15 @@ def compare(
     Raises:
         KeyboardInterrupt: Ctrl-C before two blocks were done, too few for an interval.
     """
-    done: list[tuple[list[float], float]] = []
-    interrupted = False
-    try:
-        for warm in range(2):
-            reference(frames[warm % len(frames)])
-        for block in range(blocks):
-            row = [_milliseconds(ours, frames[i % len(frames)]) for i in range(25)][5:]
-            done.append((row, _milliseconds(reference, frames[block % len(frames)])))
-            tick(block + 1)
-    except KeyboardInterrupt:
-        if len(done) < 2:
-            raise
-        interrupted = True
-    a, b = np.array([row for row, _ in done]), np.array([theirs for _, theirs in done])
-    low, high = ratio_interval(a, b)
+    shown = itertools.cycle(frames)
+    turns = [
+        Turn(lambda index: ours(frames[index % len(frames)]), 20, cold=5),
+        Turn(lambda index: reference(next(shown)), 1),
+    ]
+    for _ in range(2):
+        reference(next(shown))
+    (a, b), interrupted = take_turns(turns, blocks, keep=2, tick=tick)
+    low, high = ratio_interval(a, b[:, 0])
     ours_median, reference_median = float(np.median(a)), float(np.median(b))
     return Comparison(
         name, ours_median, reference_median, a.size, b.size, reference_median / ours_median, low, high, interrupted
@@ -192,9 +187,3 @@ def ratio_interval(ours: NDArray[np.float64], reference: NDArray[np.float64], dr
     """
     low, high = bootstrap(lambda drawn: np.median(reference[drawn]) / np.median(ours[drawn]), each(len(ours)), draws)
     return float(low), float(high)
-
-
-def _milliseconds(call: FrameToMap, frame: NDArray[np.uint8]) -> float:
-    start = time.perf_counter_ns()
-    call(frame)
-    return (time.perf_counter_ns() - start) / 1e6

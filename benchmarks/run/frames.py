@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
 from edge.field.find import find_field
+from edge.field.resample import resize
 from edge.images import find_images, read_image
 from edge.phantom import phantom_frame
 
@@ -70,13 +70,6 @@ def folder_frames(folder: Path, size: tuple[int, int] | None = None) -> Frames:
     if unread:
         notes.append(f"{unread} of {len(paths)} pictures could not be read and were left out; edge-grade says why.")
     return _with_field(folder.resolve().name, tuple(images), tuple(notes))
-
-
-def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture of ``size`` = (width, height), averaged where it shrinks."""
-    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=way), dtype=np.uint8)
 
 
 def _with_field(source: str, images: tuple[NDArray[np.uint8], ...], notes: tuple[str, ...]) -> Frames:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from benchmarks.machine import gpu, jetson, sensors
-from benchmarks.machine.sensors import CpuTime, Energy
+from benchmarks.machine.sensors import Energy
 
 EVERY_S = 1.0
 
@@ -89,7 +89,7 @@ class Watch:
                 power_w=tegra.power_w
                 if tegra
                 else _sum(_watts(energy_0, energy_1, seconds), card.power_w if card else None),
-                others=_others(cpu_0, cpu_1, seconds),
+                others=round(cpu_0.others_until(cpu_1, seconds), 3),
                 throttled=throttled or (card.throttled if card else throttled),
                 device_memory_mib=card.memory_mib if card else tegra.memory_mib if tegra else None,
             )
@@ -143,10 +143,6 @@ def mean_power(states: tuple[State, ...]) -> float | None:
 
 def _watts(before: Energy | None, after: Energy | None, seconds: float) -> float | None:
     return before.until(after) / seconds if before and after and seconds > 0 else None
-
-
-def _others(before: CpuTime | None, after: CpuTime | None, seconds: float) -> float | None:
-    return round(before.others_until(after, seconds), 3) if before and after else None
 
 
 def _most(*values: float | None) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Annotated
 
 import numpy as np
+import psutil
 import typer
 
 from edge.commands.console.cli import Json, main_of, new_app, out
@@ -163,9 +163,8 @@ async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
 
 
 def _resident_mib(pid: int) -> float | None:
-    with contextlib.suppress(OSError):
-        found = re.search(r"^VmRSS:\s*(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-        return None if found is None else int(found[1]) / 1024
+    with contextlib.suppress(psutil.Error):
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
     return None
 
 

@@ -15,7 +15,8 @@ from torch import nn
 from calibration.golden import Infer, infer_onnx, open_session
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
-from edge.engines.choose import ENGINES, open_engine
+from edge.engines.choose import open_engine
+from edge.engines.names import ENGINES
 
 log = logging.getLogger(__name__)
 

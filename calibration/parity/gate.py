@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,12 +10,13 @@ from numpy.typing import NDArray
 from calibration.int8.search import Found
 from calibration.parity.forms import StudentCheckpoint, first_wrong_layer
 from calibration.parity.measure import GREY, RAW_SCORE, FormsParity
+from calibration.timing import Turn, take_turns
 from edge.errors import EdgeError
 from edge.metrics.parity import Parity
 from edge.model import QualityModel
 
 _BLAME = 4  # frames on which a layer is looked for
-_ROUNDS, _INFERENCES, _COLD = 12, 20, 4  # turns of both forms; inferences of a turn; those of them not counted
+_ROUNDS, _INFERENCES, _COLD = 12, 16, 4  # turns of both forms; inferences of a turn; those before them
 
 
 def check_forms(
@@ -80,12 +79,6 @@ def check_parity(parity: Parity, found: Found, most: float) -> None:
 
 def time_both(exact: QualityModel, rounded: QualityModel, tensor: NDArray[np.float32]) -> tuple[float, float]:
     """Median milliseconds of an inference of either model, in turns."""
-    spent: tuple[list[float], list[float]] = ([], [])
-    for _ in range(_ROUNDS):
-        for model, times in zip((exact, rounded), spent, strict=True):
-            for n in range(_INFERENCES):
-                start = time.perf_counter()
-                model.engine.infer(tensor)
-                if n >= _COLD:
-                    times.append((time.perf_counter() - start) * 1000)
-    return statistics.median(spent[0]), statistics.median(spent[1])
+    turns = [Turn(lambda _, model=model: model.engine.infer(tensor), _INFERENCES, _COLD) for model in (exact, rounded)]  # type: ignore[misc]
+    (float_ms, int8_ms), _ = take_turns(turns, _ROUNDS)
+    return float(np.median(float_ms)), float(np.median(int8_ms))

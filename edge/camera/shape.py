@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
+from edge.field.resample import resize
 from edge.images import MOST_PIXELS
 
 _WIDEST = 4.0  # a pixel that claims to be wider or narrower than that is of a container that knows nothing of it
@@ -50,5 +50,4 @@ def with_square_pixels(name: str, image: NDArray[np.uint8], aspect: float) -> ND
     if wider == width:
         return image
     check_size(name, wider, height)
-    how = cv2.INTER_AREA if wider < width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (wider, height), interpolation=how), dtype=np.uint8)
+    return resize(image, (wider, height))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import Thresholds
 from edge.capture.loop import Graded
 from edge.field.find import Crop
+from edge.frame.sharpness import sharpness
 from edge.guidance.absence import Absence
 
 Strictness = Literal["easy", "normal", "strict"]
@@ -143,7 +144,7 @@ class Trigger:
 
     def _remember(self, graded: Graded) -> None:
         good = graded.assessment.score >= self._level
-        self._ring.append(_Held(graded, sharpness(graded) if good else 0.0))
+        self._ring.append(_Held(graded, sharpness_of(graded) if good else 0.0))
         most = max(self._keep, int(RING_MIB * 2**20 / max(1, graded.frame.image.nbytes)))
         while self._ring and (graded.t - self._ring[0].graded.t > RING_S or len(self._ring) > most):
             self._ring.popleft()
@@ -165,12 +166,10 @@ class Trigger:
         return math.hypot(across, down) / _PATCH * 2 * 0.7 / (graded.t - before[0])
 
 
-def sharpness(graded: Graded) -> float:
-    """Variance of the Laplacian of green in the inner square of the field, on a sample of its pixels; 0 without one."""
-    if graded.assessment.crop is None:
-        return 0.0
-    part = _inner(graded.frame.image, graded.assessment.crop, _SHARP)
-    return float(cv2.Laplacian(part, cv2.CV_32F).var()) if part.size else 0.0
+def sharpness_of(graded: Graded) -> float:
+    """Sharpness of green in the inner square of the field, on a sample of its pixels; 0 without one."""
+    crop = graded.assessment.crop
+    return 0.0 if crop is None else sharpness(_inner(graded.frame.image, crop, _SHARP))
 
 
 def _structure(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:

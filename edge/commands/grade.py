@@ -15,7 +15,7 @@ import typer
 from rich.progress import Progress
 from rich.text import Text
 
-from edge.assessment import Verdict, shown_score
+from edge.assessment import TERMINAL_COLOURS, Verdict, shown_score
 from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
 from edge.capture.session.storage import LINES
@@ -56,7 +56,6 @@ Examples:
   edge-grade drimdb/good drimdb/bad
   edge-grade photos/ --labels labels.csv --json
 """
-_COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta", "error": "bold red"}
 
 
 @app.command(help=_HELP)
@@ -229,9 +228,10 @@ def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
         }
         print(json.dumps(row, allow_nan=False), flush=True)
     elif table:
-        word, score = verdict or "error", shown_score(graded.assessment.score) if graded.assessment else ""
+        found = graded.assessment
+        score, colour = (shown_score(found.score), TERMINAL_COLOURS[found.verdict]) if found else ("", "bold red")
         cli.out.print(
-            Text.assemble(f"{score:>6}  ", (f"{word:<9}", _COLOURS[word]), "  ", cli.one_line(error or path)),
+            Text.assemble(f"{score:>6}  ", (f"{verdict or 'error':<9}", colour), "  ", cli.one_line(error or path)),
             soft_wrap=True,
         )
     elif error:

@@ -13,7 +13,29 @@ _OLDEST = 6
 
 def is_jetson(root: Path) -> bool:
     """Whether the machine whose files lie below ``root`` is a Jetson."""
-    return (root / "etc/nv_tegra_release").exists() or "Jetson" in text_of(root / "proc/device-tree/model")
+    return (root / "etc/nv_tegra_release").exists() or "Jetson" in board(root)
+
+
+def board(root: Path) -> str:
+    """What the firmware calls the board, as on a Jetson or a Raspberry Pi; empty where it does not say."""
+    return text_of(root / "proc/device-tree/model")
+
+
+def release(root: Path) -> tuple[str, str] | None:
+    """Jetson Linux as its release and revision, such as ("36", "4.3"); None on anything but a Jetson."""
+    said = re.search(r"R(\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", text_of(root / "etc/nv_tegra_release"))
+    return (said[1], said[2]) if said else None
+
+
+def power_modes(root: Path) -> tuple[str, dict[str, str]]:
+    """Number of the power mode in use, and the names of all modes; "" where it cannot be told.
+
+    It is the mode that nvpmodel noted last, or the default of its configuration.
+    """
+    said = text_of(root / "etc/nvpmodel.conf")
+    noted = re.search(r"pmode:(\d+)", text_of(root / "var/lib/nvpmodel/status"))
+    number = noted or re.search(r"< *PM_CONFIG +DEFAULT=(\d+) *>", said)
+    return str(int(number[1])) if number else "", dict(re.findall(r"< *POWER_MODEL +ID=(\d+) +NAME=(\S+) *>", said))
 
 
 def check_jetson(root: Path) -> list[Finding]:
@@ -22,31 +44,26 @@ def check_jetson(root: Path) -> list[Finding]:
 
 
 def _jetpack(root: Path) -> Finding:
-    board = text_of(root / "proc/device-tree/model") or "a Jetson"
-    said = re.search(r"R(\d+) \(release\), REVISION: ([\d.]+)", text_of(root / "etc/nv_tegra_release"))
-    if said is None:
+    name, linux = board(root) or "a Jetson", release(root)
+    if linux is None:
         return missing(
             "JetPack",
-            f"{board}, but /etc/nv_tegra_release does not name a release of Jetson Linux",
+            f"{name}, but /etc/nv_tegra_release does not name a release of Jetson Linux",
             "flash JetPack 6 or newer: https://developer.nvidia.com/embedded/jetpack",
         )
-    linux = f"Jetson Linux {said[1]}.{said[2]}"
     package = re.search(
         r"^Package: nvidia-jetpack\n(?:.+\n)*?Version: ([\d.]+)", text_of(root / "var/lib/dpkg/status"), re.M
     )
-    version = package[1] if package else _JETPACK_OF.get(said[1], "")
-    found = f"{board}, JetPack {version}, {linux}" if version else f"{board}, {linux} (a JetPack not known here)"
+    version = package[1] if package else _JETPACK_OF.get(linux[0], "")
+    jetpack = f", JetPack {version}" if version else ""
+    found = f"{name}{jetpack}, Jetson Linux {'.'.join(linux)}" + ("" if version else " (a JetPack not known here)")
     if version and int(version.split(".")[0]) < _OLDEST:
         return warning("JetPack", f"{found}: its TensorRT is older than 10", "flash JetPack 6 or newer")
     return ok("JetPack", found)
 
 
 def _power(root: Path) -> Finding:
-    """The mode that nvpmodel noted last, among those of its configuration."""
-    modes = dict(re.findall(r"< *POWER_MODEL +ID=(\d+) +NAME=(\S+) *>", text_of(root / "etc/nvpmodel.conf")))
-    noted = re.search(r"pmode:(\d+)", text_of(root / "var/lib/nvpmodel/status"))
-    default = re.search(r"< *PM_CONFIG +DEFAULT=(\d+) *>", text_of(root / "etc/nvpmodel.conf"))
-    number = str(int((noted or default)[1])) if noted or default else ""  # type: ignore[index]
+    number, modes = power_modes(root)
     if number not in modes:
         return warning("power mode", "it cannot be told", "look at it: sudo nvpmodel -q")
     best = next((which for which, name in modes.items() if name.startswith("MAXN")), number)

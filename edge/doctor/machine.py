@@ -23,7 +23,7 @@ _OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", 
 
 def check_machine(root: Path, jetson: bool) -> list[Finding]:
     """System, memory, disk and the frame step."""
-    return [_system(root), _memory(root, jetson), _disk(), _frame_step()]
+    return [_system(root), _memory(jetson), _disk(), _frame_step()]
 
 
 def _system(root: Path) -> Finding:
@@ -34,11 +34,11 @@ def _system(root: Path) -> Finding:
     )
 
 
-def _memory(root: Path, jetson: bool) -> Finding:
-    said = dict(re.findall(r"^(\w+): +(\d+) kB", text_of(root / "proc/meminfo"), re.M))
-    if "MemAvailable" not in said or "MemTotal" not in said:
-        return ok("memory", "not told by this system")
-    free, whole = int(said["MemAvailable"]) // 1024, int(said["MemTotal"]) // 1024
+def _memory(jetson: bool) -> Finding:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    free, whole = memory.available >> 20, memory.total >> 20
     found = f"{free} of {whole} MiB free"
     if free >= _MEMORY_MIB:
         return ok("memory", found)

@@ -11,6 +11,7 @@ from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, find
 from edge.engines.checks import UnavailableError
 from edge.engines.explain import Explanation, explain_layers, explain_onnx
+from edge.engines.names import ENGINES
 from edge.engines.openvino import OpenVinoEngine, openvino_key
 from edge.engines.protocol import Engine
 from edge.engines.tensorrt.jetson import open_tensorrt, tensorrt_key
@@ -18,7 +19,6 @@ from edge.engines.tensorrt.rtx import compile_tensorrt_rtx, open_tensorrt_rtx, t
 from edge.engines.verify import Facts
 from edge.errors import EdgeError
 
-ENGINES = ("tensorrt", "tensorrt_rtx", "openvino")  # in the order that auto tries them
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 

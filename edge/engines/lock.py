@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.engines.keep import make_own_folder, open_own
+from edge.engines.keep import make_own_folder
 from edge.errors import EdgeError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows, where two builds of one engine may run side by side
-    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -26,37 +20,24 @@ def alone(where: Callable[[], Path]) -> Iterator[None]:
     Args:
         where: the file, which is gone afterwards; may raise EdgeError where there is no folder for it.
     """
+    from filelock import FileLock, Timeout  # takes 50 ms, and an engine from the cache needs none
+
     held = None
-    try:
-        if fcntl is not None:
-            held = _lock(where())
-    except (OSError, EdgeError):
-        pass  # a cache that cannot be written is told of when the engine is to be kept
+    with contextlib.suppress(OSError, EdgeError):  # a cache that cannot be written is told of when the engine is kept
+        path = where()
+        make_own_folder(path.parent)
+        # No soft lock where the disk knows no locks: its file would outlive a killed holder.
+        lock = FileLock(path, mode=0o600, fallback_to_soft=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            log.info("another process builds this engine; waiting for it")
+            lock.acquire()
+        held = lock
     try:
         yield
     finally:
         if held is not None:
-            file, path = held
             with contextlib.suppress(OSError):
-                path.unlink()
-            os.close(file)  # and with it the lock
-
-
-def _lock(path: Path) -> tuple[int, Path]:
-    """Take a lock file; one that its last holder removed while we waited for it is no lock any more."""
-    make_own_folder(path.parent)
-    while True:
-        file = open_own(path, os.O_RDWR | os.O_CREAT)
-        try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.info("another process builds this engine; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):
-                if os.fstat(file).st_ino == path.stat().st_ino:
-                    return file, path
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)
+                path.unlink()  # while it is held: who waits for it sees that its file is gone, and makes another
+            held.release()

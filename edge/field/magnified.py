@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.field.find import Crop
+from edge.field.resample import resize
 
 _SIDE = 160  # pixels across the view that is compared
 _PARTS = (0.55, 0.38)  # of a field's diameter: the squares in its middle that are looked for, one whole when cut close
@@ -81,6 +82,6 @@ def _likeness(reference: Picture, part: Picture, side: float) -> float:
 
 def _structure(green: Picture, side: int) -> Picture:
     """Vessels, disc and macula without the slow changes of light, at this size."""
-    small = cv2.resize(green, (side, side), interpolation=cv2.INTER_AREA if side < len(green) else cv2.INTER_LINEAR)
+    small = resize(green, (side, side))
     smooth = cv2.GaussianBlur(small, (0, 0), _SIDE / 32)
     return np.asarray((small - smooth) / (smooth + 8), np.float32)

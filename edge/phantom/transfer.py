@@ -7,11 +7,11 @@ are in field radii from the middle of the field, x to the right, y down.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.field.find import Crop
+from edge.field.resample import resize
 
 VESSEL = 0.004  # standard deviation of the profile of a vessel, share of the field's diameter
 CONTRAST = 0.2  # of a vessel, share of the brightness around it
@@ -40,8 +40,7 @@ def true_map(transfer: Map, crop: Crop, grid: int) -> Map:
     if right > left and bottom > top:
         seen = 1 - np.minimum(transfer[top:bottom, left:right] / np.float32(CLEAR), 1)
         square[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] = seen
-    way = cv2.INTER_AREA if crop.side >= grid else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(square, (grid, grid), interpolation=way), np.float32)
+    return resize(square, (grid, grid))
 
 
 def truth(degradation: Map, field: NDArray[np.bool_]) -> float:

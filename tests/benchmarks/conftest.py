@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.compare import ab_test as versus
-from benchmarks.peers import published as reference
 from benchmarks.run import frames, latency, scenarios
+from calibration import timing
 from edge.phantom import phantom_frame
 
 _drawn = functools.cache(phantom_frame)
@@ -49,6 +48,6 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of everything that measures."""
     made = Clock()
-    for module in (latency, reference, scenarios, versus):
+    for module in (latency, scenarios, timing):
         monkeypatch.setattr(module, "time", made)
     return made

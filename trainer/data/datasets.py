@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.ahead import ahead
 from edge.errors import EdgeError
 from edge.field.find import Crop, find_field
 from edge.frame.prepare import cut
@@ -194,14 +195,6 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str,
 
 
 def _ahead(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with ThreadPoolExecutor(threads) as pool, closing(ahead(pool, work, items, 2 * threads + 1)) as results:
+        for result in results:
+            yield result.result()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import EdgeError
+from edge.frame.sharpness import sharpness
 from edge.metrics.labels import QUALITY_FOLDERS, Quality, Ratings, has_both_classes, labels_from_folders, read_truth
 from edge.metrics.protocol import Labelled, rank
 from edge.metrics.protocol import evaluate as hold_against_labels
@@ -133,7 +133,7 @@ def _scores(
 
 def _sharpness(squares: Sequence[Square]) -> Scores:
     """Deviation of the Laplacian of the green channel, scaled into [0, 1]; its order is what counts."""
-    values = np.array([float(cv2.Laplacian(s.picture[:, :, 1], cv2.CV_32F)[s.field].std()) for s in squares])
+    values = np.sqrt([sharpness(s.picture[:, :, 1], s.field) for s in squares])
     return np.asarray(values / max(1e-6, values.max()))
 
 

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from edge.field.resample import resize
 from edge.frame.prepare import normalise
+from edge.frame.sharpness import fine_structure
 from edge.model import QualityModel
 from trainer.data.coverage import coverage
 from trainer.data.datasets import Square
 from trainer.evaluation.truth.frames import GRID
 from trainer.recipe import Recipe
+from trainer.steps.pseudo_labels import to_grid
 from trainer.steps.vessels import segment
 
 Maps = NDArray[np.float32]
@@ -33,10 +36,10 @@ def sharpness_maps(squares: Sequence[Square]) -> Maps:
     maps = []
     for square in squares:
         side = (_SHARPNESS_SIDE,) * 2
-        picture = cv2.resize(square.picture, side, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(square.picture, side, interpolation=cv2.INTER_AREA), np.uint8)
         field = cv2.resize(square.field.astype(np.uint8), side, interpolation=cv2.INTER_NEAREST)
         inner = cv2.erode(field, np.ones((5, 5), np.uint8)).astype(np.float32)  # its rim is the sharpest edge of all
-        squares_of = np.square(cv2.Laplacian(np.ascontiguousarray(picture[:, :, 1]), cv2.CV_32F)) * inner
+        squares_of = np.square(fine_structure(picture[:, :, 1])) * inner
         sigma = _REACH * _SHARPNESS_SIDE
         weight = np.maximum(cv2.GaussianBlur(inner, (0, 0), sigma), 0.05)
         strength = np.sqrt(cv2.GaussianBlur(squares_of, (0, 0), sigma) / weight)
@@ -74,16 +77,10 @@ def resized(square: Square, side: int) -> Square:
     """A square at another size."""
     if square.picture.shape[0] == side:
         return square
-    way = cv2.INTER_AREA if square.picture.shape[0] > side else cv2.INTER_LINEAR
-    picture = np.asarray(cv2.resize(square.picture, (side, side), interpolation=way), np.uint8)
-    field = cv2.resize(square.field.astype(np.float32), (side, side), interpolation=way) >= 0.5
-    return Square(square.path, picture, field)
+    field = resize(square.field.astype(np.float32), (side, side)) >= 0.5
+    return Square(square.path, resize(square.picture, (side, side)), field)
 
 
 def on_grid(maps: Maps) -> Maps:
     """Maps on the grid of the truth, float32 (N, GRID, GRID), whatever their own grid is."""
-    side = maps.shape[-1]
-    if side == GRID:
-        return maps
-    way = cv2.INTER_AREA if side > GRID else cv2.INTER_LINEAR
-    return np.stack([np.asarray(cv2.resize(m, (GRID, GRID), interpolation=way), np.float32) for m in maps])
+    return maps if maps.shape[-1] == GRID else to_grid(maps, GRID)

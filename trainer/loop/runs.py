@@ -111,7 +111,7 @@ def finish(folder: Path, model: nn.Module, recipe: Recipe, key: str, metrics: di
     write(folder / "config.yaml", yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False).encode())
     write(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     write(folder / WEIGHTS, save(tensors, {"key": key, **more}))
-    remove(folder / "training.safetensors")
+    remove(folder / "training.pt")
 
 
 def load(folder: Path, model: nn.Module) -> nn.Module:

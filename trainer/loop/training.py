@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,6 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edge.ahead import ahead
 from edge.errors import EdgeError
 from edge.progress import progress
 from trainer.loop.checkpoints import read_checkpoint, write_checkpoint
@@ -144,13 +146,10 @@ def _batches(
         ]
         return tuple(torch.from_numpy(np.stack(layer).astype(np.float32)) for layer in zip(*samples, strict=True))
 
-    with ThreadPoolExecutor(2) as pool:
-        ahead = [pool.submit(make, n) for n in range(start, min(start + 2, schedule.steps))]
-        for number in range(start, schedule.steps):
-            batch = ahead.pop(0).result()
-            if number + 2 < schedule.steps:
-                ahead.append(pool.submit(make, number + 2))
-            yield number, tuple(layer.to(device()) for layer in batch)
+    steps = range(start, schedule.steps)
+    with ThreadPoolExecutor(2) as pool, closing(ahead(pool, make, steps, 3)) as batches:
+        for number, batch in zip(steps, batches, strict=True):
+            yield number, tuple(layer.to(device()) for layer in batch.result())
 
 
 def _save(

@@ -186,7 +186,7 @@ def _fit(
 
     maps = 8 * max(1, round(_PATCHES / real.targets[0].size / 8)) if kind == "linear" else _MAPS
     schedule = Schedule(settings.steps, maps, settings.rate, recipe.seed, key)
-    losses = train(model, schedule, folder / "training.safetensors", sample, losses_of[kind], f"adapter {kind}")
+    losses = train(model, schedule, folder / "training.pt", sample, losses_of[kind], f"adapter {kind}")
     if kind in ("linear", "cnn"):
         # Balancing made rare degradation look as likely as not; half of that is taken back (geometric mean of the
         # two odds), so that the map of a good photograph is near 0. The order of scores hardly changes.

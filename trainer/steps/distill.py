@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edge.field.resample import resize
 from edge.frame.prepare import normalise
 from trainer.data.datasets import find_photographs, load_squares
 from trainer.loop import runs
@@ -135,7 +136,7 @@ def fit(
     losses = train(
         model,
         Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
-        folder / "training.safetensors",
+        folder / "training.pt",
         lambda rng, _, at: _sample(lessons, recipe, rng, at < settings.real_share),
         _loss,
         "distill",
@@ -156,17 +157,11 @@ def predict(
     """Maps of degradation, disc and macula, float32 (N, 3, g, g), of uint8 BGR pictures (N, S, S, 3) of any S."""
     found = []
     for start in range(0, len(pictures), batch):
-        some = [
-            normalise(_sized(p, recipe.distill.size), recipe.mean, recipe.std) for p in pictures[start : start + batch]
-        ]
+        sized = (resize(picture, (recipe.distill.size,) * 2) for picture in pictures[start : start + batch])
+        some = [normalise(picture, recipe.mean, recipe.std) for picture in sized]
         with torch.no_grad():
             found.append(torch.sigmoid(model(torch.from_numpy(np.concatenate(some)).to(device()))).cpu().numpy())
     return np.concatenate(found)
-
-
-def _sized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    way = cv2.INTER_AREA if picture.shape[0] >= size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=way), np.uint8)
 
 
 def _sample(lessons: DistillationSet, recipe: Recipe, rng: Generator, real: bool) -> Sample:
@@ -175,12 +170,11 @@ def _sample(lessons: DistillationSet, recipe: Recipe, rng: Generator, real: bool
     first = len(lessons.photographs)
     n = int(rng.integers(first)) if real else int(rng.integers(first, len(frames)))
     grid, half = settings.size // settings.stride, settings.size // 2
-    picture = _sized(lessons.photographs[n] if real else frames.pictures[n], settings.size)
+    picture = resize(lessons.photographs[n] if real else frames.pictures[n], (settings.size,) * 2)
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
 
     def turn(layer: NDArray[np.generic], size: int) -> NDArray[np.float32]:
-        way = cv2.INTER_AREA if layer.shape[0] >= size else cv2.INTER_LINEAR
-        turned = np.rot90(cv2.resize(layer.astype(np.float32), (size, size), interpolation=way), turns)
+        turned = np.rot90(resize(layer.astype(np.float32), (size, size)), turns)
         return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
     turned = np.rot90(picture, turns)

@@ -63,7 +63,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
     losses = train(
         model,
         Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
-        folder / "training.safetensors",
+        folder / "training.pt",
         lambda rng, progress, _: _sample(learned, settings, rng, progress),
         _loss,
         "prior",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.field.resample import resize
 from edge.progress import followed
 from trainer.data.datasets import Square
 from trainer.recipe import Recipe
@@ -53,5 +53,4 @@ def pseudo_labels(
 
 def to_grid(layers: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
     """Layers (N, h, w) resampled to (N, grid, grid): areas averaged on the way down, linear on the way up."""
-    way = cv2.INTER_AREA if layers.shape[-1] >= grid else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(layer, (grid, grid), interpolation=way) for layer in layers]).astype(np.float32)
+    return np.stack([resize(layer, (grid, grid)) for layer in layers])

@@ -70,7 +70,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     losses = train(
         model,
         Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
-        folder / "training.safetensors",
+        folder / "training.pt",
         lambda rng, _, __: _sample(taught, recipe, rng),
         _loss,
         "vessels",

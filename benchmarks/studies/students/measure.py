@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -26,6 +25,7 @@ from calibration.frames import choose_frames, tensors
 from calibration.golden import make_golden
 from calibration.int8.quantize import quantize
 from calibration.site.thresholds import UNFITTED
+from calibration.timing import Turn, milliseconds, take_turns
 from edge.bundle.bundle import Manifest, write_bundle
 from edge.frame.prepare import normalise
 from edge.model import QualityModel
@@ -40,7 +40,7 @@ from trainer.steps.vessel_maps import phantoms
 from trainer.steps.vessels import load_segmenter
 
 BLOCKS = 20  # turns of all students
-_BLOCK, _COLD = 25, 5  # inferences of a turn; the first find the caches full of another student, and are not counted
+_BLOCK, _COLD = 20, 5  # inferences of a turn that are counted, after those that are not
 log = logging.getLogger(__name__)
 
 _LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
@@ -139,18 +139,15 @@ def time_students(
     paths = {plan: folder_of(out, plan) / _BUNDLE for plan in figures}
     with ExitStack() as opened:
         models = {p: opened.enter_context(QualityModel.load(path, "openvino", threads)) for p, path in paths.items()}
-        inputs = {plan: _inputs(plan.size, recipe) for plan in figures}
+        calls = [partial(_infer, model, _inputs(plan.size, recipe)) for plan, model in models.items()]
         log.info("students: timing all of them in turns")
-        for plan, model in models.items():
-            warm_up(partial(_ms, model, inputs[plan]))
-        samples: dict[StudentPlan, list[float]] = {plan: [] for plan in figures}
-        for _ in range(BLOCKS):
-            for plan, model in models.items():
-                samples[plan] += [_ms(model, inputs[plan], index) for index in range(_BLOCK)][_COLD:]
+        for call in calls:
+            warm_up(partial(milliseconds, call))
+        samples, _ = take_turns([Turn(call, _BLOCK, _COLD) for call in calls], BLOCKS)
         machine = describe_machine(next(iter(models.values())).engine.describe(), threads, load)
     rows = [
-        Row(plan, paths[plan].stat().st_size / 2**20, len(ms), summarise(np.array(ms)), *figures[plan])
-        for plan, ms in samples.items()
+        Row(plan, paths[plan].stat().st_size / 2**20, ms.size, summarise(ms.ravel()), *figures[plan])
+        for plan, ms in zip(models, samples, strict=True)
     ]
     return rows, machine
 
@@ -203,7 +200,5 @@ def _inputs(size: int, recipe: Recipe) -> list[NDArray[np.float32]]:
     return [normalise(square.picture, recipe.mean, recipe.std) for square in phantoms(4, size, HELD_OUT)]
 
 
-def _ms(model: QualityModel, inputs: Sequence[NDArray[np.float32]], index: int) -> float:
-    start = time.perf_counter_ns()
+def _infer(model: QualityModel, inputs: Sequence[NDArray[np.float32]], index: int) -> None:
     model.engine.infer(inputs[index % len(inputs)])
-    return (time.perf_counter_ns() - start) / 1e6

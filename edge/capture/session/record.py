@@ -12,7 +12,8 @@ import numpy as np
 
 import edge
 from edge.capture.loop import Graded
-from edge.frame.prepare import cut, frame_step_name
+from edge.capture.trigger import sharpness_of
+from edge.frame.prepare import frame_step_name
 from edge.model import QualityModel
 
 
@@ -44,15 +45,7 @@ def better(new: Graded, kept: Graded | None) -> bool:
     if kept is None:
         return True
     scores = round(new.assessment.score, 4), round(kept.assessment.score, 4)
-    return scores[0] > scores[1] or (scores[0] == scores[1] and _sharpness(new) >= _sharpness(kept))
-
-
-def _sharpness(graded: Graded) -> float:
-    """Variance of the Laplacian of the green channel over the crop, in squared grey values."""
-    if graded.assessment.crop is None:
-        return 0.0
-    green = cut(graded.frame.image, graded.assessment.crop, 512)[:, :, 1]
-    return float(cv2.Laplacian(green, cv2.CV_32F).var())
+    return scores[0] > scores[1] or (scores[0] == scores[1] and sharpness_of(new) >= sharpness_of(kept))
 
 
 def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -15,6 +14,7 @@ from typer.core import TyperCommand
 
 from edge.commands.console.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
 from edge.commands.console.work import heard
+from edge.engines.names import EngineName as EngineName
 from edge.errors import EdgeError
 
 
@@ -60,15 +60,6 @@ def _harmless(text: str) -> str:
 def one_line(text: str) -> str:
     """Text whose unprintable signs are escaped: a name in it may break the line, or steer the terminal."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-class EngineName(str, Enum):
-    """``auto`` and the names in ``edge.engines.choose.ENGINES``."""
-
-    auto = "auto"
-    openvino = "openvino"
-    tensorrt = "tensorrt"
-    tensorrt_rtx = "tensorrt_rtx"
 
 
 Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto takes the first that works here.")]

@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from edge.assessment import shown_score
+from edge.assessment import TERMINAL_COLOURS, shown_score
 from edge.capture.loop import Counts, Graded
 from edge.capture.session.session import Session
 from edge.capture.session.storage import LINES, VIDEO, stem_of
 
-_COLOURS = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 _REFRESH_S = 0.1
 _WORTH_TELLING = 0.02  # a source that took so much longer or shorter than its own time is said to
 _NAMED = 8  # files of a session that are named one by one
@@ -52,7 +51,7 @@ class LiveLine:
         fps = (len(self._recent) - 1) / spent if spent > 0 else 0.0
         verdict = graded.assessment.verdict
         line = Text(f"frame {graded.frame.index}  {fps:4.1f} fps  score {shown_score(graded.assessment.score)}  ")
-        line.append(f"{verdict:9}", style=_COLOURS[verdict])
+        line.append(f"{verdict:9}", style=TERMINAL_COLOURS[verdict])
         line.append(f"  dropped {counts.dropped}")
         if graded.hint is not None:
             line.append(f"  {graded.hint.text}")

@@ -90,7 +90,7 @@ def test_the_peak_can_be_counted_from_now() -> None:
 
 def test_peak_memory_without_proc_comes_from_getrusage(monkeypatch: pytest.MonkeyPatch) -> None:
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr(machine, "_text", lambda path: None)
+    monkeypatch.setattr(machine, "text_of", lambda path: "")
     monkeypatch.setattr(sys, "platform", "linux")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert peak_memory_mib() == pytest.approx(most / 1024, rel=0.05)

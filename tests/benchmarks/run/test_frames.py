@@ -12,6 +12,7 @@ from benchmarks.run import frames
 from benchmarks.run.frames import folder_frames, phantom_frames
 from edge import EdgeError
 from edge.field.find import find_field
+from edge.field.resample import resize
 
 Drawn = Callable[[int], NDArray[np.uint8]]
 
@@ -51,10 +52,10 @@ def test_what_cannot_be_timed_is_left_out_and_said(tmp_path: Path, drawn: Drawn)
 def test_a_large_folder_is_sampled_evenly(tmp_path: Path, drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "MOST", 2)
     for seed in range(4):
-        save(tmp_path / f"{seed}.png", frames.resize(drawn(seed), (150, 150)))
+        save(tmp_path / f"{seed}.png", resize(drawn(seed), (150, 150)))
     chosen = folder_frames(tmp_path)
-    np.testing.assert_array_equal(chosen.images[0], frames.resize(drawn(0), (150, 150)))
-    np.testing.assert_array_equal(chosen.images[1], frames.resize(drawn(2), (150, 150)))
+    np.testing.assert_array_equal(chosen.images[0], resize(drawn(0), (150, 150)))
+    np.testing.assert_array_equal(chosen.images[1], resize(drawn(2), (150, 150)))
     assert "2 of the 4 pictures" in chosen.notes[0]
 
 

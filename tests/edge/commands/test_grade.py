@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge.commands import grade
 from edge.commands.console.cli import EngineName
-from edge.engines.choose import ENGINES
+from edge.engines.names import ENGINES
 from edge.errors import EdgeError
 from edge.grading import GradedFile
 from edge.metrics.classification import spearman

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edge.doctor.machine import check_cameras, check_machine, check_opencv, check_openvino
@@ -19,9 +20,12 @@ def test_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("jetson", "remedy"), [(True, "isolate multi-user"), (False, "end other programs")])
-def test_little_memory(tmp_path: Path, jetson: bool, remedy: str) -> None:
+def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jetson: bool, remedy: str) -> None:
     (tmp_path / "proc").mkdir()
-    (tmp_path / "proc" / "meminfo").write_text("MemTotal:  7800000 kB\nMemFree: 1 kB\nMemAvailable:  900000 kB\n")
+    (tmp_path / "proc" / "meminfo").write_text(
+        "MemTotal:  7800000 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\nMemAvailable:  900000 kB\n"
+    )
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
     (found,) = [each for each in check_machine(tmp_path, jetson) if each.name == "memory"]
     assert found.state == "warning"
     assert found.found.startswith("878 of 7617 MiB free")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import errno
 import json
 import logging
 import multiprocessing
@@ -265,3 +266,18 @@ def test_a_holder_that_dies_does_not_keep_the_others_out(own_cache: Path) -> Non
     code = "import os, sys; from edge.engines.cache import fetch; fetch({'onnx': 'x'}, lambda: os._exit(9))"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "EFIQA_CACHE": str(own_cache)}, check=False)
     assert fetch({"onnx": "x"}, Builder()).data == b"engine 1"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are locked on Unix only")
+@pytest.mark.parametrize("failure", [errno.ENOLCK, errno.ENOSYS, errno.EIO])
+def test_a_disk_that_knows_no_locks_keeps_nobody_waiting(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch, failure: int
+) -> None:
+    import fcntl
+
+    def flock(file: int, operation: int) -> None:
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert not fetch(KEY, Builder()).cached
+    assert fetch(KEY, Builder()).data == b"engine 1"

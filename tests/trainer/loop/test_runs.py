@@ -143,7 +143,7 @@ def test_a_killed_training_is_taken_up(tiny_run: Any, tmp_path: Path) -> None:
     arguments = ["vessels", "--recipe", str(path), "--data", str(tiny_run.data), "--out", str(tmp_path / "run")]
     code = "from trainer.commands import main; main()"
     child = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
-    checkpoint = tmp_path / "run" / "vessels" / "training.safetensors"
+    checkpoint = tmp_path / "run" / "vessels" / "training.pt"
     until = time.monotonic() + 90
     while not checkpoint.is_file() and time.monotonic() < until:
         time.sleep(0.05)

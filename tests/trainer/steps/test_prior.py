@@ -116,7 +116,7 @@ def test_a_prior_expects_vessels_where_they_were_erased_and_nowhere_else(tmp_pat
     train(
         model,
         Schedule(3000, 16, 3e-3, 0, "k", every=500),
-        tmp_path / "training.safetensors",
+        tmp_path / "training.pt",
         lambda rng, progress, _: prior._sample(maps, settings, rng, progress),
         prior._loss,
         "prior",

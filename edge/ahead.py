@@ -1,0 +1,34 @@
+"""Work in threads that is a few items ahead of whoever takes its results."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ahead(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], most: int
+) -> Generator[Future[Result], None, None]:
+    """Work on items, in their order; close it to leave what has not begun.
+
+    Args:
+        pool: the threads.
+        work: on one item.
+        items: taken as they are needed.
+        most: items in work or waiting to be taken.
+    """
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) == most:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
