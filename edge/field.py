@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cuts import Channel
 from edge.outline import best_outline
 from edge.rim import Outline
 from edge.shade import may_be_spot
