@@ -18,7 +18,7 @@ DATA ?= ../shared/data
 MODEL ?= edge/models/default.efiqa
 PIP_ARGS ?=
 PYTEST_ARGS ?=
-PARALLEL ?= -n 3 --dist loadfile # much of the tests' time is waiting: for processes, sockets and pages
+PARALLEL ?= -n 4 --dist loadfile --no-loadscope-reorder # much of the tests' time is waiting: for processes, sockets, pages
 
 comma := ,
 VENV := .venv

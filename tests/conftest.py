@@ -17,6 +17,10 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: more threads than cores spin, and wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from edge.phantom.degradation import degrade
 from edge.phantom.retina import make_retina
@@ -99,7 +103,22 @@ class TinyRun:
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder as a stranger would lay it out, of phantoms: an annotated set, a loose folder, labelled ones."""
-    data = tmp_path_factory.mktemp("data")
+    return made_once(tmp_path_factory, "data", lay_out_photographs)
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of the tests makes, and the others find."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            make(root / name)
+            if root / name != folder:
+                (root / name).rename(folder)  # whole or not at all: another process would find what a failure left
+    return folder
+
+
+def lay_out_photographs(data: Path) -> None:
     for folder in ("set/images", "set/vessels", "loose", "graded/good", "graded/bad"):
         (data / folder).mkdir(parents=True)
     for seed in range(8):
@@ -111,19 +130,25 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(data / f"loose/{seed}.png"), spoiled if seed % 2 else make_retina(seed + 20, 200).image)
         cv2.imwrite(str(data / f"graded/good/{seed}.png"), make_retina(seed + 40, 200).image)
         cv2.imwrite(str(data / f"graded/bad/{seed}.png"), spoiled)
-    return data
 
 
 @pytest.fixture(scope="session")
 def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     """All four steps, a few optimiser steps each: every part is real, only the result is worthless."""
     pytest.importorskip("torch")
+    made = made_once(tmp_path_factory, "trained", functools.partial(train_a_little, photographs))
+    own = tmp_path_factory.mktemp("run")  # tests add to it
+    shutil.copytree(made, own, dirs_exist_ok=True)
+    return TinyRun(own / "run", photographs, own / "tiny.yaml")
+
+
+def train_a_little(photographs: Path, folder: Path) -> None:
     from trainer.recipe import load_recipe
     from trainer.steps import adapter, distill, prior, vessels
     from trainer.steps.pseudo_labels import prior_maps
     from trainer.steps.vessel_maps import segmented
 
-    folder = tmp_path_factory.mktemp("run")
+    folder.mkdir()
     path, run = folder / "tiny.yaml", folder / "run"
     path.write_text(yaml.safe_dump(TINY))
     recipe = load_recipe(str(path))
@@ -137,7 +162,6 @@ def tiny_run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Tin
     recipe = load_recipe(str(path))
     adapter.run(recipe, photographs, run)
     distill.run(recipe, photographs, run)
-    return TinyRun(run, photographs, path)
 
 
 @dataclass(frozen=True)

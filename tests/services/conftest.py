@@ -61,7 +61,7 @@ class Orthanc:
         log = (self._folder / "log").open("ab")
         self._process = subprocess.Popen(["Orthanc", str(self._folder / "orthanc.json")], stdout=log, stderr=log)
         log.close()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 self.get("/studies")
@@ -168,7 +168,7 @@ class Running:
 
     def wait_for(self, *words: str) -> None:
         """Until one line says all of it."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not any(all(word in line for word in words) for line in self.notes()):
             assert self.process.poll() is None, self.said.read_text()
             assert time.monotonic() < deadline, self.said.read_text()

@@ -100,7 +100,7 @@ def test_nothing_grows_and_nothing_is_lost(
         "--hand-over", orthanc.address, "--out", out, EFIQA_STOW_LOGIN="camera:p@ss:w/rd",
     )  # fmt: skip
     over = threading.Event()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (page := re.search(r"http://127\.0\.0\.1:\d+", run.said.read_text())):
         assert run.process.poll() is None, run.said.read_text()
         assert time.monotonic() < deadline, run.said.read_text()

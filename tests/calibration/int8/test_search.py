@@ -118,7 +118,9 @@ def test_no_more_layers_are_left_out_than_needed(network: Any, tensors: Any) -> 
 def test_the_search_keeps_the_best_and_tells_of_all(
     network: Any, tensors: Any, tmp_path: Path, broken: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = search(network, tensors[:4], tensors[4:], METHODS, 0.05)
+    methods = tuple(method for method in METHODS if method != "entropy")  # which takes longer than all the rest
+    found = search(network, tensors[:4], tensors[4:], methods, 0.05)
+    assert set(found.trials) == set(methods)
     assert found.trials[found.method] == min(found.trials.values())
     assert found.map_mae <= 0.05
     assert apart(found.network, network, tensors[4:]) == pytest.approx(found.map_mae)

@@ -45,7 +45,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def edge_calibrate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     code = "from calibration.commands import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 

@@ -49,7 +49,7 @@ def browser(photos: Path, open_chromium: Callable[..., Any]) -> Any:
 def page(photos: Path, browser: Any) -> Iterator[Any]:
     """The page, opened as a file, with no label yet."""
     browser.get((photos / "label.html").as_uri())
-    browser.execute_script("localStorage.clear()")
+    browser.execute_script("localStorage.clear(); history.replaceState(null, '')")
     browser.refresh()
     yield browser
     assert browser.get_log("browser") == []
@@ -111,6 +111,16 @@ def test_keys_label_and_what_they_save_is_what_thresholds_reads(page: Any, photo
     ours = tmp_path / "ours.efiqa"
     edge_calibrate("thresholds", default_model(), "--labels", saved, "-o", ours)
     assert "on labels.csv (2 good, 1 usable, 3 reject; SHA-256 " in read_bundle(ours).manifest.thresholds_from
+
+
+def test_a_browser_that_stores_nothing_for_files_keeps_the_labels_over_a_reload(page: Any) -> None:
+    script = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+    added = page.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    page.refresh()
+    press(page, "1", "3")
+    page.refresh()
+    assert told(page) == (NAMES[2], "3 of 6, 2 labelled", "")
+    page.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def test_a_key_that_is_held_labels_one_frame(page: Any) -> None:

@@ -76,7 +76,7 @@ class Plug:
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not happened() and time.monotonic() < until:
         time.sleep(0.005)
     assert happened()

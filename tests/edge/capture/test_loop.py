@@ -146,7 +146,7 @@ Patient = Callable[["Recording", Counts], PatientClock]
 
 
 def until_true(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not happened() and time.monotonic() < until:
         time.sleep(0.001)
     assert happened()

@@ -65,7 +65,8 @@ GAPS = {
 
 def grainy(picture: Picture, rng: np.random.Generator) -> Picture:
     """As a sensor gives it: no two frames alike."""
-    return np.asarray(np.clip(picture + rng.normal(0, 0.5, picture.shape), 0, 255), np.uint8)
+    grain = rng.integers(-1, 2, picture.shape, dtype=np.int8)
+    return np.asarray(cv2.add(picture, grain, dtype=cv2.CV_8U), np.uint8)
 
 
 def fired(model: QualityModel, shown: list[Picture], rng: np.random.Generator) -> list[tuple[int, int]]:

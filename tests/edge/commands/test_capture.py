@@ -51,7 +51,7 @@ def run(*arguments: str | Path, **settings: object) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
         **settings,
     )
 
@@ -328,7 +328,7 @@ def test_a_signal_ends_a_session_with_its_files_whole(long_clip: Path, tmp_path:
     process.send_signal(number)  # as `timeout` and a terminal that closes do
     if number == signal.SIGINT:
         process.send_signal(signal.SIGHUP)
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     graded = 12 + len(rest.splitlines())
     assert graded < 250
@@ -379,7 +379,7 @@ def test_a_reader_that_goes_away_ends_the_command(long_clip: Path) -> None:
     process.stdout.readline()
     process.stdout.close()
     errors = process.stderr.read()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=300) == 1
     assert "Traceback" not in errors
     process.stderr.close()
 
@@ -394,7 +394,7 @@ def test_a_reader_that_stands_still_holds_up_no_session(long_clip: Path, tmp_pat
             env=environment(), stdout=writing, stderr=writing if both else said,
         )  # fmt: skip
         os.close(writing)
-        assert process.wait(timeout=120) == 0  # nobody has read a byte
+        assert process.wait(timeout=300) == 0  # nobody has read a byte
         said.seek(0)
         errors = said.read()
     assert len(lines_of(tmp_path / "out")) == 480
@@ -413,7 +413,7 @@ def test_a_terminal_that_stands_still_holds_up_no_session(clip: Path, tmp_path: 
         [*COMMAND, str(clip), "--out", str(tmp_path / "out"), "--json", "--seconds", "0.4"],
         env=environment(), stdout=subprocess.DEVNULL, stderr=theirs,
     )  # fmt: skip
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=300) == 0
     assert len(lines_of(tmp_path / "out")) >= 1
     assert (tmp_path / "out" / "session.webm").exists()
     os.close(theirs)
@@ -431,7 +431,7 @@ def test_a_reader_that_leaves_ends_the_lines_and_not_the_session(long_clip: Path
     assert process.stderr is not None
     errors = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=300) == 0
     assert len(lines_of(tmp_path / "out")) == 480
     assert "Traceback" not in errors
 
@@ -440,7 +440,7 @@ def test_a_full_disk_behind_the_lines_is_told_of_once(clip: Path, tmp_path: Path
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(
             [*COMMAND, str(clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
-            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=300,
         )  # fmt: skip
     assert done.returncode == 1
     assert len(lines_of(tmp_path / "out")) == 16
@@ -492,7 +492,7 @@ def test_a_signal_captures_the_frame_at_hand(long_clip: Path, tmp_path: Path) ->
         line = process.stdout.readline()
     assert Path(json.loads(line)["file"]).exists()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert [(each["by"], each["of"]) for each in captures_of(out)] == [("hand", 1)]
 
 
@@ -527,7 +527,8 @@ def test_a_source_that_is_empty_is_none(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_name_breaks_no_line_of_the_closing_words(clip: Path, tmp_path: Path) -> None:
     code, told, _ = invoke(clip, "--fast", "--frames", "2", "--no-video", "--out", tmp_path / "a\n\x1b[1m")
     assert code == 0
-    assert [line.split(" ")[0] for line in told.splitlines() if "frames seen" not in line] == ["made:", "best"]
+    words = [line for line in told.splitlines() if not line[0].isdigit()]  # how far it is, and its last line, begin so
+    assert [line.split(" ")[0] for line in words] == ["made:", "best"]
     assert "\x1b" not in told
 
 

@@ -33,7 +33,7 @@ def run(command: str, when: str, *arguments: str, prelude: str = PRESSED) -> sub
     module, function = entries()[command].split(":")
     program = f"WHEN = {when!r}\n{prelude}\nsys.argv = {[command, *arguments]!r}\n"
     program += f"from {module} import {function}\n{function}()"
-    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("command", entries())

@@ -84,16 +84,16 @@ def test_our_own_output_is_written_into_behind_what_was_printed(tmp_path: Path, 
     command = [sys.executable, "-c", program]
     if into == "file":
         with (tmp_path / "said").open("wb") as said:
-            subprocess.run(command, cwd=ROOT, stdout=said, check=True, timeout=60)
+            subprocess.run(command, cwd=ROOT, stdout=said, check=True, timeout=300)
         text = (tmp_path / "said").read_bytes()
     elif into == "pipe":
-        text = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60).stdout
+        text = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=300).stdout
     else:  # a service's output goes to one
         import socket
 
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            subprocess.run(command, cwd=ROOT, stdout=theirs, check=True, timeout=60)
+            subprocess.run(command, cwd=ROOT, stdout=theirs, check=True, timeout=300)
             text = ours.recv(1000)
     assert text == b"before\nrows\nafter\n"
     assert Path("/dev/stdout").is_symlink()
@@ -125,7 +125,7 @@ def test_a_read_only_file_is_refused_and_left_alone() -> None:
             "try: write_output(path, b'new')\n"
             "except PermissionError as error: print(error.strerror)\n"
         )
-        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
         refused = f"{path} cannot be the CSV: it is read-only; give another name."
         assert done.stdout.splitlines() == [refused, "Permission denied"], done.stderr
         assert path.read_bytes() == b"old"

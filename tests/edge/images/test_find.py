@@ -193,7 +193,7 @@ def test_a_sub_folder_that_cannot_be_listed_costs_no_photograph() -> None:
         for path in (folder / "a.png", folder / "sub" / "b.png", folder / "sub" / "note.txt"):
             path.touch()
         done = subprocess.run(
-            [sys.executable, "-c", program, name], cwd=ROOT, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", program, name], cwd=ROOT, capture_output=True, text=True, timeout=300
         )
         why = "it cannot be listed (Permission denied): check its permissions."
         assert done.stdout.splitlines() == [

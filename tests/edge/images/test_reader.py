@@ -170,7 +170,7 @@ def test_a_forked_process_has_decoders_of_its_own(files: Any, seeds: dict[str, b
     )
     path = files.save("eye.png", seeds["png"])
     done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
 

@@ -102,7 +102,7 @@ class Demo:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers in lower case and body of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.preview.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.preview.port, timeout=300)
         try:
             sent = {"Content-Type": "application/json"} if method == "POST" else {}
             data = body if isinstance(body, str | bytes) or body is None else json.dumps(body)

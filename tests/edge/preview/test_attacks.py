@@ -34,7 +34,7 @@ Start = Callable[..., Demo]
 
 
 def call(running: Demo) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", running.preview.port), timeout=60)
+    return socket.create_connection(("127.0.0.1", running.preview.port), timeout=300)
 
 
 def answers(running: Demo, data: bytes) -> bytes:

@@ -30,7 +30,7 @@ TOKEN = "c81f5e0b97d2a643"
 def ask(url: str, body: Any = None, **headers: str) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.loads(answer.read())
 
 
@@ -71,7 +71,7 @@ def test_page_of_a_session_keeps_what_it_shows(tmp_path: Path) -> None:
         assert round(on_disk["score"], 4) == kept["score"]
     finally:
         running.send_signal(signal.SIGINT)
-        _, rest = running.communicate(timeout=60)
+        _, rest = running.communicate(timeout=300)
     assert running.returncode == 130
     assert TOKEN not in said + rest
     assert not any(TOKEN in path.read_text(errors="replace") for path in (tmp_path / "out").glob("*.json*"))

@@ -46,7 +46,7 @@ async def pictures(demo: Demo, *kinds: str) -> list[np.ndarray]:
         made = []
         for kind in kinds:
             await stream.send_str(kind)
-            made.append(picture_of(await stream.receive_bytes(timeout=60)))
+            made.append(picture_of(await stream.receive_bytes(timeout=300)))
         return made
 
 
@@ -179,7 +179,7 @@ def test_a_late_picture_is_passed_over_for_the_next_one_but_not_two(graded_grey:
             for number, grey in enumerate((60, 200), 1):
                 preview.publish(graded_grey(grey, age_s=10.0))
                 await asyncio.to_thread(wait_for, lambda number=number: preview.painter.drawn >= number)
-            return float(picture_of(await stream.receive_bytes(timeout=60)).mean())
+            return float(picture_of(await stream.receive_bytes(timeout=300)).mean())
 
     with Preview(Listen(port=0), counts, Controls(None), lambda sentence: None) as preview:
         assert asyncio.run(ask_once(preview)) == pytest.approx(200, abs=3)
@@ -288,7 +288,7 @@ def test_garbage_harms_and_says_nothing(demo: Start, caplog: pytest.LogCaptureFi
         b"PRI * HTTP/2.0\r\n\r\n",
     )
     for number in range(70):
-        client = socket.create_connection(("127.0.0.1", running.preview.port), timeout=60)
+        client = socket.create_connection(("127.0.0.1", running.preview.port), timeout=300)
         with client, contextlib.suppress(ConnectionError):
             client.sendall(starts[number % len(starts)] + random.bytes(200) + b"\r\n\r\n")
             client.shutdown(socket.SHUT_WR)
@@ -319,7 +319,7 @@ def test_fifty_clients_of_which_half_never_read(demo: Start) -> None:
     # A masked frame that says "overlay", with a mask of zeros; 2,000 of them at once.
     ask = b"\x81\x87\x00\x00\x00\x00overlay" * 2000
     for number in range(25):
-        client = socket.create_connection(("127.0.0.1", port), timeout=60)
+        client = socket.create_connection(("127.0.0.1", port), timeout=300)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         if number % 5 == 4:
             client.sendall(b"GET /sta")  # and no more
@@ -395,7 +395,7 @@ def test_connections_are_bounded_and_silent_ones_end(demo: Start, monkeypatch: p
     monkeypatch.setattr(connections, "MOST", 12)
     monkeypatch.setattr(connections, "_SILENT_S", 1.5)
     running = demo()
-    silent = [socket.create_connection(("127.0.0.1", running.preview.port), timeout=60) for _ in range(30)]
+    silent = [socket.create_connection(("127.0.0.1", running.preview.port), timeout=300) for _ in range(30)]
     turned_away = [client for client in silent[12:] if client.recv(1) == b""]
     assert len(turned_away) == 18
     for client in silent[:12]:
@@ -434,7 +434,7 @@ def test_end_is_told_and_closing_is_quick(demo: Start) -> None:
     running.preview.captured(running.newest)
     running.preview.tell("nobody hears this")
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", running.preview.port), timeout=60)
+        socket.create_connection(("127.0.0.1", running.preview.port), timeout=300)
 
 
 def test_address_that_is_taken_or_not_ours_is_told(demo: Start) -> None:
@@ -489,7 +489,7 @@ def test_closing_ends_a_handshake_that_goes_on(
 ) -> None:
     cert, key = certificate
     preview = Preview(Listen(port=0, cert=cert, key=key), Counts(), Controls(None), print)
-    with socket.create_connection(("127.0.0.1", preview.port), timeout=60) as silent:
+    with socket.create_connection(("127.0.0.1", preview.port), timeout=300) as silent:
         time.sleep(0.2)
         preview.close()
         assert silent.recv(1) == b""

@@ -31,7 +31,7 @@ def folders(tiny_run: Any) -> dict[str, str]:
 def edge_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     code = "from trainer.commands import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 
@@ -144,7 +144,7 @@ def test_a_killed_training_is_taken_up(tiny_run: Any, tmp_path: Path) -> None:
     code = "from trainer.commands import main; main()"
     child = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
     checkpoint = tmp_path / "run" / "vessels" / "training.pt"
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while not checkpoint.is_file() and time.monotonic() < until:
         time.sleep(0.05)
     child.send_signal(signal.SIGKILL)

@@ -133,7 +133,7 @@ def test_a_camera_is_unplugged_comes_back_stalls_and_comes_back(driver: Path, tm
 stop, told = threading.Event(), []
 camera = open_camera("97", tell=told.append, stop=stop)
 def wait_for(number):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while len(told) < number and time.monotonic() < until: time.sleep(0.01)
 def hand():
     wait_for_frames(5)
@@ -272,7 +272,7 @@ def test_a_session_survives_its_cable(driver: Path, tmp_path: Path) -> None:
     read_until("is back after")
     read_until('"verdict"')
     process.send_signal(2)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
     lines = (out / "session.jsonl").read_text().splitlines()

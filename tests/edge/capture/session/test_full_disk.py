@@ -35,7 +35,7 @@ with Session(
         try: session.capture([helpers.graded(number)])
         except EdgeError: refused += 1
         time.sleep(0.01)
-    deadline = time.monotonic() + 60  # a writer that was late meets the full disk only now
+    deadline = time.monotonic() + 300  # a writer that was late meets the full disk only now
     while not said and time.monotonic() < deadline: time.sleep(0.05)
     before, free = len(saved), shutil.disk_usage(disk).free
     kept = {path.name: path.stat().st_size for path in (disk / "out").iterdir()}
@@ -61,7 +61,7 @@ with Session(
     on_saved=lambda picture, graded: saved.append(picture.name),
 ) as session:
     session.keep(helpers.graded(0), helpers.graded(0))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while session.saved is None and time.monotonic() < deadline: time.sleep(0.05)
     with (disk / "ballast").open("wb", buffering=0) as ballast:
         try:
@@ -89,7 +89,7 @@ def on_a_small_disk(tmp_path: Path, program: str, *arguments: object) -> list[An
     inner = f'{mount} && exec "$0" -c "$1" {disk} {helpers} {" ".join(map(str, arguments))}'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", inner, sys.executable, program],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
@@ -121,7 +121,7 @@ def test_streaming_goes_on_and_what_was_accepted_is_kept_once_there_is_room(tmp_
     assert "MiB left" in told[0]
     assert 0 < before < 60  # some before it was full
     assert refused > 0  # and some when no more could wait
-    assert free < 300 << 10
+    assert free < 512 << 10  # of 4 MiB
     assert all(size or name == "session.jsonl" for name, size in kept.items())
     # Twelve waited, and all of them are there now that there is room.
     assert len(saved) == 60 - refused > before

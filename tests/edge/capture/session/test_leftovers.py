@@ -26,7 +26,7 @@ def killed(folder: Path, *files: str) -> Path:
         "mark = Recording(claim_folder(pathlib.Path(sys.argv[1])))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT, timeout=300, check=False)
     assert done.returncode == -signal.SIGKILL
     for name in files:
         (folder / name).write_bytes(b"x")
@@ -72,7 +72,7 @@ def test_a_session_that_lives_or_has_ended_is_left_alone(tmp_path: Path) -> None
     program = (
         f"import pathlib; from edge.capture.session.leftovers import mend; print(mend(pathlib.Path({str(tmp_path)!r})))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (done.stdout, done.returncode) == ("\n", 0)
     assert set(HALF) <= names(living) & names(ended)
     mark.end()
@@ -116,7 +116,7 @@ def test_the_next_start_finishes_the_film_and_says_so(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     done = subprocess.run(
-        [*command, "--fast", "--frames", "3"], env=environment, capture_output=True, text=True, timeout=120
+        [*command, "--fast", "--frames", "3"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(f"note: the session in {tmp_path} was killed: its film is finished") == 1
@@ -125,6 +125,6 @@ def test_the_next_start_finishes_the_film_and_says_so(tmp_path: Path) -> None:
     assert not [name for name in names(tmp_path) if name.startswith(".")]
     assert not [name for name in names(tmp_path / "session-2") if name.startswith(".")]
     again = subprocess.run(
-        [*command, "--fast", "--frames", "3"], env=environment, capture_output=True, text=True, timeout=120
+        [*command, "--fast", "--frames", "3"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert "killed" not in again.stderr

@@ -137,7 +137,7 @@ def test_under_load_the_film_gives_way_and_captures_and_lines_do_not(
             session.keep(graded(index, index / 30), None)
             if index % 20 == 10:
                 session.capture([graded(index, index / 30)])
-        assert all(saved.acquire(timeout=60) for _ in range(3))
+        assert all(saved.acquire(timeout=300) for _ in range(3))
         assert session.undrawn > 20
         go_on.set()
     assert len((tmp_path / "session.jsonl").read_text().splitlines()) == 60
@@ -162,7 +162,7 @@ def test_where_the_disk_is_full_the_film_makes_room_for_what_was_captured(
     ) as session:  # fmt: skip
         for index in range(12):
             session.keep(graded(index, index / 30), None)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not list(session.folder.glob(".session.part.*")) and time.monotonic() < deadline:
             time.sleep(0.01)
         session.capture([graded(5, 5 / 30)])

@@ -59,7 +59,7 @@ def test_a_signal_ends_a_batch_with_its_rows_kept(tmp_path: Path, number: signal
     for _ in range(20):
         run.send_signal(number)
         time.sleep(0.01)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=300)
     assert run.returncode == 128 + number
     assert "Traceback" not in said
     assert paths_of(table) == ["000.png"]
@@ -74,7 +74,7 @@ def test_nohup_is_heeded(tmp_path: Path) -> None:
     assert run.stdout is not None
     first = run.stdout.readline()
     run.send_signal(signal.SIGHUP)
-    rest, _ = run.communicate(timeout=60)
+    rest, _ = run.communicate(timeout=300)
     assert run.returncode == 0
     assert len((first + rest).splitlines()) == 61
 
@@ -95,7 +95,7 @@ def test_a_slow_reader_is_waited_for_and_gets_every_row(tmp_path: Path) -> None:
             run.wait(timeout=5)
         while more := rows.read(100):
             got += more
-    assert run.wait(timeout=60) == 0
+    assert run.wait(timeout=300) == 0
     *each, last = map(json.loads, got.decode().splitlines())
     assert [Path(row["path"]).name for row in each] == [f"{index:03d}.png" for index in range(80)]
     assert last["summary"]["graded"] == 80
@@ -109,7 +109,7 @@ def test_a_reader_that_leaves_ends_a_batch_quietly(tmp_path: Path, form: list[st
     run.stdout.close()
     said = run.stderr.read()
     run.stderr.close()
-    assert run.wait(timeout=60) == 1
+    assert run.wait(timeout=300) == 1
     assert said == ""
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_printed_costs_no_file(tmp_path: Path, form: list[str], f
         assert run.stderr is not None
         said = run.stderr.read()
         run.stderr.close()
-    assert run.wait(timeout=60) == 1
+    assert run.wait(timeout=300) == 1
     assert len(paths_of(table)) == 12
     assert len(list(maps.iterdir())) == 24
     assert "Traceback" not in said
@@ -139,7 +139,7 @@ def test_a_full_output_is_one_sentence(tmp_path: Path, form: list[str]) -> None:
     photographs(tmp_path / "in", 2)
     with open("/dev/full", "wb") as nowhere:  # noqa: PTH123
         run = start(*[tmp_path / "in" if each == "IN" else each for each in form], stdout=nowhere)
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=300)
     assert run.returncode == 1
     (line,) = said.splitlines()
     assert line.startswith("error: what is printed cannot be written (No space left on device)")
@@ -150,7 +150,7 @@ def test_full_words_along_the_way_cost_nothing(tmp_path: Path) -> None:
     (folder / "bad.png").write_bytes(b"no picture")
     with open("/dev/full", "wb") as nowhere:  # noqa: PTH123
         run = start(folder, "--csv", tmp_path / "grades.csv", stderr=nowhere)
-        out, _ = run.communicate(timeout=60)
+        out, _ = run.communicate(timeout=300)
     assert run.returncode == 1  # of the bad one
     assert "3 graded" in out
     assert len(paths_of(tmp_path / "grades.csv")) == 4
@@ -159,7 +159,7 @@ def test_full_words_along_the_way_cost_nothing(tmp_path: Path) -> None:
 def test_rows_go_into_a_pipe_and_closing_words_do_not(tmp_path: Path) -> None:
     folder = photographs(tmp_path / "in", 3)
     done = subprocess.run(
-        [*COMMAND, str(folder), "--csv", "/dev/stdout"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [*COMMAND, str(folder), "--csv", "/dev/stdout"], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0
     assert [Path(row["path"]).name for row in csv.DictReader(done.stdout.splitlines())] == [
@@ -170,7 +170,7 @@ def test_rows_go_into_a_pipe_and_closing_words_do_not(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
     reader.start()
-    assert start(folder, "--csv", pipe).wait(timeout=60) == 0
+    assert start(folder, "--csv", pipe).wait(timeout=300) == 0
     reader.join(60)
     assert len(got[0].splitlines()) == 4
     assert pipe.is_fifo()
@@ -188,7 +188,7 @@ def test_no_output_takes_the_place_of_what_was_given(tmp_path: Path, option: str
     else:
         arguments += [option, folder / "001.map.png" if option == "--csv" else folder]
     run = start(*arguments)
-    out, said = run.communicate(timeout=60)
+    out, said = run.communicate(timeout=300)
     assert (run.returncode, out) == (1, "")
     assert "is an input" in said
     assert len(said.splitlines()) == 1
@@ -209,7 +209,7 @@ def test_names_of_any_kind_end_no_batch(tmp_path: Path, form: list[str], encodin
     done = subprocess.run(
         [*COMMAND, ".", *form, "--csv", str(tmp_path / "grades.csv"), "--maps", str(tmp_path / "maps")],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding},
-        capture_output=True, timeout=60,
+        capture_output=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 1  # four are no pictures
     assert b"Traceback" not in done.stderr
@@ -237,7 +237,7 @@ def test_nothing_steers_a_terminal(tmp_path: Path) -> None:
             break
         got += more
     os.close(ours)
-    assert run.wait(timeout=60) == 1
+    assert run.wait(timeout=300) == 1
     assert b"\\x1b]0;title\\x07\\x1b[2J" in got.replace(b"\r\n", b"")
     assert b"\x1b]0;" not in got
     assert b"\x1b[2J" not in got
