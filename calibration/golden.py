@@ -37,6 +37,8 @@ def add_golden(model: Path, target: Path) -> Bundle:
 def make_golden(manifest: Manifest, onnx: bytes) -> bytes:
     """``golden.npz`` for a network: a synthetic eye, clean and spoiled in two ways, and its maps.
 
+    Of large maps fewer frames, and nothing at all where one alone takes more than ``LARGEST_GOLDEN``.
+
     Args:
         manifest: of the bundle that it is for.
         onnx: the network.
@@ -50,8 +52,8 @@ def make_golden(manifest: Manifest, onnx: bytes) -> bytes:
         tensor = prepare(frame, Crop(0, 0, side), manifest.input_size, manifest.mean, manifest.std)
         frames.append(frame)
         maps.append(infer(tensor).astype(np.float16))
-    fit = max(1, LARGEST_GOLDEN // (frames[0].nbytes + maps[0].nbytes + 1024))
-    return pack_golden(GoldenMaps(np.stack(frames[:fit]), np.stack(maps[:fit])))
+    fit = LARGEST_GOLDEN // (frames[0].nbytes + maps[0].nbytes + 1024)
+    return pack_golden(GoldenMaps(np.stack(frames[:fit]), np.stack(maps[:fit]))) if fit else b""
 
 
 def _golden_frames(side: int) -> list[NDArray[np.uint8]]:

@@ -54,7 +54,7 @@ def test_the_runtime_that_computes_them_is_asked_for_in_one_sentence(monkeypatch
         make_golden(read_bundle(default_model()).manifest, b"")
 
 
-@pytest.mark.parametrize(("size", "grid", "frames"), [(64, 8, 3), (512, 64, 3), (512, 256, 1)])
+@pytest.mark.parametrize(("size", "grid", "frames"), [(64, 8, 3), (512, 64, 3), (512, 256, 1), (512, 512, 0)])
 def test_they_take_less_than_a_mebibyte(size: int, grid: int, frames: int) -> None:
     """Of a network that shrinks its input to three maps."""
     from onnx import TensorProto, helper
@@ -70,4 +70,4 @@ def test_they_take_less_than_a_mebibyte(size: int, grid: int, frames: int) -> No
     manifest = dataclasses.replace(read_bundle(default_model()).manifest, input_size=size, grid=grid)
     data = make_golden(manifest, onnx)
     assert len(data) <= LARGEST_GOLDEN
-    assert len(unpack_golden(data, manifest).frames) == frames
+    assert (len(unpack_golden(data, manifest).frames) if data else 0) == frames

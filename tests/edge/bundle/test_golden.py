@@ -98,6 +98,7 @@ def test_the_shipped_model_has_golden_maps_that_are_not_all_alike() -> None:
         with_frames(npy("(" * 200 + "\n")),
         with_frames(npy("-" * 60_000 + "1\n")),
         with_frames(npy("{}\n", version=b"\2\0")),
+        with_frames(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 8, 8, 3)}" + " " * 400, bytes(384))),
     ],
 )  # fmt: skip
 def test_what_is_no_golden_frames(data: bytes) -> None:
