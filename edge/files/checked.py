@@ -24,6 +24,8 @@ _WANTED = {  # where pydantic speaks of Python
 def read_fields(kind: type[Checked], tree: object, where: str, remedy: str) -> Checked:
     """A dataclass from what YAML or JSON yields, by its types and bounds: no text or bool is taken for a number.
 
+    Every field must be there, also one that has a default for those who make the dataclass.
+
     Args:
         kind: a dataclass; ``__pydantic_config__`` in it says what becomes of unknown fields.
         tree: of mappings, lists, texts, numbers, bools and None.
@@ -40,14 +42,17 @@ def read_fields(kind: type[Checked], tree: object, where: str, remedy: str) -> C
 
 
 def _strict(schema: Any) -> Any:
-    """Strict where values lie; a list may still be a tuple, and a mapping a dataclass, which ``strict=True`` forbids.
+    """Without defaults, and strict where values lie: a list may still be a tuple, and a mapping a dataclass.
 
-    JSON in strict mode would allow both, but keeps a copy of its input for each error: a hostile file fills the memory.
+    ``strict=True`` would allow that from JSON alone, and pydantic then keeps a copy of its input for each error: a
+    hostile file fills the memory.
     """
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
+    if schema.get("type") == "default":
+        return _strict(schema["schema"])
     inner = {name: _strict(each) for name, each in schema.items()}
     return {**inner, "strict": True} if schema.get("type") in _SCALARS else inner
 

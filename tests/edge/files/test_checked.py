@@ -16,6 +16,8 @@ from pydantic import ConfigDict, Field
 from edge.errors import EdgeError
 from edge.files.checked import read_fields
 
+LEAST = "steps is 0, but should be greater than or equal to 1"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -39,7 +41,7 @@ def sound() -> dict[str, Any]:
         "name": "a",
         "ready": True,
         "colour": [1, 0.5, 0],
-        "parts": [{"steps": 3}],
+        "parts": [{"steps": 3, "rate": None}],
         "named": {"b": {"steps": 4, "rate": 1}},
     }
 
@@ -77,11 +79,15 @@ def test_a_sound_tree_becomes_the_dataclass_and_whole_numbers_floats() -> None:
         ({"colour": [1, 0.5, 16**5000]}, "colour is far too long, but"),
         ({"colour": "abc"}, "colour is 'abc', but should be a list"),
         ({"colour": datetime.date(2020, 1, 1)}, "colour is datetime.date(2020, 1, 1), but should be a list"),
-        ({"parts": [{"steps": 3}, {"steps": 0}]}, "parts[1]: steps is 0, but should be greater than or equal to 1"),
+        (
+            {"parts": [{"steps": 3, "rate": 1}, {"steps": 0, "rate": 1}]},
+            f"parts[1]: {LEAST}",
+        ),
         ({"parts": [{"steps": 3.0}]}, "parts[0]: steps is 3.0, but should be a valid integer"),
         ({"parts": [{}]}, "parts[0] lacks steps"),
+        ({"parts": [{"steps": 3}]}, "parts[0] lacks rate"),
         ({"parts": [3]}, "parts is 3, but should hold settings by name"),
-        ({"named": {"b": {"steps": 4, "more": 1}}}, "named.b has the unknown setting more"),
+        ({"named": {"b": {"steps": 4, "rate": 1, "more": 1}}}, "named.b has the unknown setting more"),
         ({"named": {1: {"steps": 4}}}, "named has the name 1, which should be a valid string"),
         ({"named": []}, "named is [], but should hold values by name"),
         ({"\x1b[2J": 1}, "it has the unknown setting '\\x1b[2J'"),
