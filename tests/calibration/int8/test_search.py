@@ -219,7 +219,7 @@ def test_phantoms_are_drawn_again_and_few_of_a_list_are_warned_of(
 ) -> None:
     chosen = chosen_from(None, 3)
     write_choice(tmp_path, chosen)
-    caplog.set_level("INFO")
+    caplog.clear()
     again = chosen_from(tmp_path / "frames.csv")
     assert [c.name for c in again] == [c.name for c in chosen]
     np.testing.assert_array_equal(again[2].tensor, chosen[2].tensor)
