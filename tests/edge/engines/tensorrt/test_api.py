@@ -19,9 +19,7 @@ from edge.engines.checks import UnavailableError
 from edge.engines.tensorrt.builder import build_engine
 
 ROOT = Path(__file__).parents[4]
-SOURCES = [
-    ROOT / "edge" / "engines" / name for name in ("builder.py", "tensorrt_log.py", "tensorrt_run.py", "tensorrt_rtx.py")
-]
+SOURCES = [ROOT / "edge" / "engines" / "tensorrt" / name for name in ("builder.py", "log.py", "runtime.py", "rtx.py")]
 PAGE = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
 
 
