@@ -21,6 +21,7 @@ onnx = pytest.importorskip("onnx")
 
 from calibration.export import Deployed, to_onnx
 from calibration.frames import named_phantoms, tensors
+from calibration.golden import make_golden
 from calibration.int8.finetune import finetune as tune
 from calibration.int8.finetune import frames_to_learn
 from calibration.int8.quantize import maps, quantize, quantized_layers
@@ -32,7 +33,7 @@ from calibration.parity.measure import compare_all
 from calibration.parity.report import as_dict, lines, write_parity
 from calibration.parity.rerun import compare_again
 from calibration.site.thresholds import UNFITTED
-from edge.bundle.bundle import read_bundle, write_bundle
+from edge.bundle.bundle import Bundle, Manifest, read_bundle, write_bundle
 from edge.errors import EdgeError
 from edge.phantom.golden import golden_frame
 from trainer.networks import students as networks
@@ -74,14 +75,18 @@ def student(network: Any, eyes: Any, recipe: Recipe, tmp_path_factory: pytest.Te
     return StudentCheckpoint(
         network,
         quantized,
-        write_bundle(folder / "float32.efiqa", exact, to_onnx(network, SIZE)),
-        write_bundle(folder / "int8.efiqa", manifest, to_onnx(quantized, SIZE)),
+        written(folder / "float32.efiqa", exact, to_onnx(network, SIZE)),
+        written(folder / "int8.efiqa", manifest, to_onnx(quantized, SIZE)),
     )
+
+
+def written(path: Path, manifest: Manifest, onnx_bytes: bytes) -> Bundle:
+    return write_bundle(path, manifest, onnx_bytes, make_golden(manifest, onnx_bytes))
 
 
 def rewritten(student: StudentCheckpoint, onnx_bytes: bytes) -> StudentCheckpoint:
     path = student.rounded.path.with_name("rewritten.efiqa")
-    return dataclasses.replace(student, rounded=write_bundle(path, student.rounded.manifest, onnx_bytes))
+    return dataclasses.replace(student, rounded=written(path, student.rounded.manifest, onnx_bytes))
 
 
 def with_wrong_scale(student: StudentCheckpoint, name: str, factor: float) -> StudentCheckpoint:
