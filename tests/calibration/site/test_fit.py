@@ -17,7 +17,8 @@ import pytest
 
 pytest.importorskip("openvino")
 
-from calibration.site.fit import _metrics
+from calibration.site.criterion import Aim
+from calibration.site.fit import _metrics, fit_site
 from calibration.site.label_page import make_page
 from edge.bundle.bundle import default_model, read_bundle
 from edge.errors import EdgeError
@@ -130,6 +131,14 @@ def test_labels_that_cannot_serve_are_refused_in_a_sentence(labels: Path, tmp_pa
     assert done.returncode == 1
     assert said in done.stderr
     assert not (tmp_path / "x.efiqa").exists()
+
+
+def test_without_scikit_learn_a_sentence_names_the_extra_before_the_work(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    with pytest.raises(EdgeError, match=r'need scikit-learn: pip install "efiqa-edge\[metrics\]"\.$'):
+        fit_site(default_model(), labels, tmp_path / "x.efiqa", Aim(), "openvino")
 
 
 def test_the_page_holds_the_images_and_paths_from_where_it_lies(
