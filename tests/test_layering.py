@@ -23,7 +23,7 @@ DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG
 DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is
 DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only where there is one
 DEVICE |= {"setproctitle"}  # hides passwords among the arguments, imported only where there is one
-DEVICE |= {"filelock", "psutil"}  # one build of an engine at a time, and the memory that edge-doctor tells, imported only there
+DEVICE |= {"filelock", "psutil"}  # the lock of the engine cache; memory, for edge-doctor
 
 
 def imports(path: Path) -> set[str]:
