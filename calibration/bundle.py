@@ -13,7 +13,7 @@ from pathlib import Path
 
 from calibration.comparison import compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
-from calibration.frames import choose_frames, phantoms, tensors
+from calibration.frames import choose_frames, phantoms, tensors_and_fields
 from calibration.golden import make_golden
 from calibration.int8.finetune import STEPS, frames_to_learn
 from calibration.int8.quantize import METHODS, Method
@@ -98,18 +98,19 @@ def make_bundle(
     check_target(target)
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
+    maps, grid = maps_of(network, recipe.distill.size)
     folder = run / "calibration"
     chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES)
     write_choice(folder, chosen)
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
-    held = tensors(chain(others, phantoms(range(240, 256))), recipe)
-    log.info("quantising by %s", ", ".join(methods))
+    held, fields = tensors_and_fields(chain(others, phantoms(range(240, 256))), recipe, grid)
+    log.info("quantizing by %s", ", ".join(methods))
     tensors_chosen = [c.tensor for c in chosen]
     lessons = frames_to_learn(run, recipe, tensors_chosen) if finetune else []
-    found = search(network, tensors_chosen, held, methods, max_map_mae, lessons, finetune)
+    found = search(network, tensors_chosen, held, methods, max_map_mae, lessons, finetune, fields)
     write_search(folder, found, max_map_mae)
     write_quantized(folder, found.network, found.left_out, found.damages[0].layer)
-    manifest = _manifest(recipe, run, *maps_of(network, recipe.distill.size))
+    manifest = _manifest(recipe, run, maps, grid)
     log.info("exporting")
     float_path, int8_path = folder / "float32.efiqa", folder / "int8.efiqa"
     _write(

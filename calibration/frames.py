@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field.find import find_field
+from edge.field.find import Field, find_field
 from edge.frame.prepare import prepare
 from edge.images import read_image
 from edge.metrics.labels import key_of
@@ -63,5 +63,18 @@ def phantoms(seeds: Iterable[int]) -> Iterator[Frame]:
 
 def tensors(frames: Iterable[Frame], recipe: Recipe) -> list[NDArray[np.float32]]:
     """What the network reads, float32 (1, 3, S, S); frames without a field of view are left out."""
-    fields = ((frame, find_field(frame)) for frame in frames)
-    return [prepare(f, field.crop, recipe.distill.size, recipe.mean, recipe.std) for f, field in fields if field]
+    return [tensor for tensor, _ in _prepared(frames, recipe)]
+
+
+def tensors_and_fields(
+    frames: Iterable[Frame], recipe: Recipe, grid: int
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:
+    """``tensors``, and where the field of each is, bool (grid, grid)."""
+    found = [(tensor, field.on_grid(grid)) for tensor, field in _prepared(frames, recipe)]
+    return [tensor for tensor, _ in found], [field for _, field in found]
+
+
+def _prepared(frames: Iterable[Frame], recipe: Recipe) -> Iterator[tuple[NDArray[np.float32], Field]]:
+    for frame in frames:
+        if field := find_field(frame):
+            yield prepare(frame, field.crop, recipe.distill.size, recipe.mean, recipe.std), field

@@ -26,6 +26,7 @@ DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where 
 DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only where there is one
 DEVICE |= {"sklearn"}  # folds of cross-validation, imported only where there are labels
 DEVICE |= {"setproctitle"}  # hides passwords among the arguments, imported only where there is one
+DEVICE |= {"filelock", "psutil"}  # the lock of the engine cache; memory, for edge-doctor
 
 
 def imports(path: Path) -> set[str]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from calibration.int8.finetune import finetune
 from calibration.int8.quantize import Method, maps, quantize, quantized_layers
-from calibration.int8.sensitivity import LayerSensitivity, choose_float, draw_damages, measure_layers
+from calibration.int8.sensitivity import Fields, LayerSensitivity, choose_float, draw_damages, measure_layers, moved
 from edge.errors import EdgeError
 from trainer.loop.checkpoints import write
 
@@ -54,6 +54,7 @@ def search(
     most: float,
     lessons: Tensors = (),
     steps: int = 0,
+    fields: Fields | None = None,
 ) -> Found:
     """Quantise by each method, fine-tune the best, and keep the best of all.
 
@@ -67,31 +68,28 @@ def search(
         most: mean absolute difference of the degradation map that is allowed.
         lessons: frames to fine-tune on, like ``frames``.
         steps: of fine-tuning; 0 for none.
+        fields: of ``held``, bool (grid, grid) each; None for whole maps.
 
     Raises:
         EdgeError: no layer may be INT8 without the map moving further than that.
     """
     exact = maps(network, held)
     tried: dict[Trial, nn.Module] = {method: quantize(network, frames, method) for method in methods}
-    trials = {method: _moved(q, held, exact) for method, q in tried.items()}
+    trials = {method: moved(maps(q, held), exact, fields) for method, q in tried.items()}
     method = min(trials, key=lambda name: trials[name])
     if steps:
         tried[TUNED] = finetune(tried[method], network, lessons, steps)
-        trials[TUNED] = _moved(tried[TUNED], held, exact)
+        trials[TUNED] = moved(maps(tried[TUNED], held), exact, fields)
         method = min(trials, key=lambda name: trials[name])
     best = tried[method]
-    damages = measure_layers(best, network, held)
-    left_out = choose_float(best, network, held, damages, most)
+    damages = measure_layers(best, network, held, fields)
+    left_out = choose_float(best, network, held, damages, most, fields)
     if len(left_out) == len(quantized_layers(best)):
         raise EdgeError(
             f"no layer can be INT8 with the map moving by {most:g} at most; the worst is {damages[0].layer} "
             f"({damages[0].map_mae:.4f} alone): allow more with --max-map-mae, or train the student longer."
         )
-    return Found(best, trials, method, tuple(damages), tuple(left_out), _moved(best, held, exact))
-
-
-def _moved(network: nn.Module, held: Tensors, exact: NDArray[np.float32]) -> float:
-    return float(np.abs(maps(network, held) - exact).mean(dtype=np.float64))
+    return Found(best, trials, method, tuple(damages), tuple(left_out), moved(maps(best, held), exact, fields))
 
 
 def write_search(folder: Path, found: Found, most: float) -> None:

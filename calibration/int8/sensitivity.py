@@ -10,37 +10,58 @@ from numpy.typing import NDArray
 from torch import nn
 
 from calibration.int8.quantize import keep_float, maps, only, quantized_layers
+from edge.metrics.parity import map_difference
 from trainer.charts import new_chart, to_png
 
 Tensors = Sequence[NDArray[np.float32]]
+Fields = Sequence[NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
 class LayerSensitivity:
-    """How far the degradation map moves when this layer alone is INT8: mean absolute difference, all cells."""
+    """How far the degradation map moves when this layer alone is INT8, see ``moved``."""
 
     layer: str
     map_mae: float
 
 
-def measure_layers(quantized: nn.Module, network: nn.Module, tensors: Tensors) -> list[LayerSensitivity]:
+def moved(a: NDArray[np.float32], b: NDArray[np.float32], fields: Fields | None) -> float:
+    """The error that the gate checks: the mean over the frames of the mean absolute difference inside the field.
+
+    Args:
+        a, b: degradation maps float32 (N, grid, grid).
+        fields: bool (grid, grid) of each; None for whole maps.
+    """
+    inside = fields if fields is not None else np.ones(a.shape, np.bool_)
+    return float(np.mean([map_difference(*each)[0] for each in zip(a, b, inside, strict=True)]))
+
+
+def measure_layers(
+    quantized: nn.Module, network: nn.Module, tensors: Tensors, fields: Fields | None = None
+) -> list[LayerSensitivity]:
     """Every layer quantised alone, the most damaging first.
 
     Args:
         quantized: a fake-quantised copy of ``network``; all of its layers are INT8 afterwards.
         network: float.
         tensors: prepared frames, float32 (1, 3, S, S) each.
+        fields: of the frames, see ``moved``.
     """
     exact = maps(network, tensors)
     found = []
     for name in quantized_layers(quantized):
         with only(quantized, name):
-            found.append(LayerSensitivity(name, _apart(maps(quantized, tensors), exact)))
+            found.append(LayerSensitivity(name, moved(maps(quantized, tensors), exact, fields)))
     return sorted(found, key=lambda damage: -damage.map_mae)
 
 
 def choose_float(
-    quantized: nn.Module, network: nn.Module, tensors: Tensors, damages: Sequence[LayerSensitivity], most: float
+    quantized: nn.Module,
+    network: nn.Module,
+    tensors: Tensors,
+    damages: Sequence[LayerSensitivity],
+    most: float,
+    fields: Fields | None = None,
 ) -> list[str]:
     """The fewest layers that have to stay in float for the map to move by at most ``most``.
 
@@ -53,6 +74,7 @@ def choose_float(
         tensors: prepared frames.
         damages: of ``measure_layers``.
         most: mean absolute difference of the degradation map.
+        fields: of the frames, see ``moved``.
 
     Returns:
         Names of the layers; all of them where nothing less will do.
@@ -61,7 +83,7 @@ def choose_float(
 
     def moves(left_out: Sequence[str]) -> float:
         keep_float(quantized, left_out)
-        return _apart(maps(quantized, tensors), exact)
+        return moved(maps(quantized, tensors), exact, fields)
 
     left_out: list[str] = []
     waiting = [damage.layer for damage in damages]
@@ -73,10 +95,6 @@ def choose_float(
             left_out = others
     keep_float(quantized, left_out)
     return left_out
-
-
-def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    return float(np.abs(a - b).mean(dtype=np.float64))
 
 
 def draw_damages(damages: Sequence[LayerSensitivity], left_out: Sequence[str], most: float) -> bytes:

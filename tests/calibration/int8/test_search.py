@@ -21,7 +21,7 @@ from calibration.int8 import search as searching
 from calibration.int8.quantize import METHODS, _least_squares, keep_float, maps, quantize, quantized_layers
 from calibration.int8.search import Found, search, write_search
 from calibration.int8.selection import Candidate, choose, spread_out, write_choice
-from calibration.int8.sensitivity import LayerSensitivity, choose_float, measure_layers
+from calibration.int8.sensitivity import LayerSensitivity, choose_float, measure_layers, moved
 from calibration.parity.gate import check_parity
 from edge.errors import EdgeError
 from edge.metrics.parity import Parity
@@ -106,6 +106,21 @@ def test_a_layer_with_a_wrong_scale_is_named_and_left_in_float(
     sound = apart(quantize(network, tensors), network, tensors)
     assert choose_float(quantized, network, tensors, damages, 1.2 * sound) == [name]
     assert apart(quantized, network, tensors) <= 1.2 * sound
+
+
+def test_what_int8_does_outside_the_field_does_not_count(network: Any, tensors: Any) -> None:
+    """The gate looks inside the field alone, so what is searched by must not minimise anything else."""
+    quantized = quantize(network, tensors)
+    a, b = maps(quantized, tensors), maps(network, tensors)
+    far = np.abs(a.astype(np.float64) - b)
+    fields = [each <= np.median(each) for each in far]  # where it happens to be near
+    assert moved(a, b, fields) == pytest.approx(np.mean([e[f].mean() for e, f in zip(far, fields, strict=True)]))
+    assert moved(a, b, fields) < 0.7 * moved(a, b, None)
+    found = search(network, tensors, tensors, ("max",), 0.05, fields=fields)
+    assert found.map_mae == pytest.approx(found.trials["max"]) == pytest.approx(moved(a, b, fields))
+    whole = measure_layers(quantized, network, tensors)
+    inside = measure_layers(quantized, network, tensors, fields)
+    assert sum(each.map_mae for each in inside) < sum(each.map_mae for each in whole)
 
 
 def test_no_more_layers_are_left_out_than_needed(network: Any, tensors: Any) -> None:

@@ -22,9 +22,9 @@ def test_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("jetson", "remedy"), [(True, "isolate multi-user"), (False, "end other programs")])
 def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jetson: bool, remedy: str) -> None:
     (tmp_path / "proc").mkdir()
-    (tmp_path / "proc" / "meminfo").write_text(
-        "MemTotal:  7800000 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\nMemAvailable:  900000 kB\n"
-    )
+    others = "".join(f"{name}: 1 kB\n" for name in ("MemFree", "Buffers", "Cached", "Shmem", "Active", "Inactive"))
+    memory = f"MemTotal:  7800000 kB\n{others}MemAvailable:  900000 kB\n"
+    (tmp_path / "proc" / "meminfo").write_text(memory)
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
     (found,) = [each for each in check_machine(tmp_path, jetson) if each.name == "memory"]
     assert found.state == "warning"
