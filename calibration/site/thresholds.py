@@ -9,7 +9,8 @@ import numpy as np
 
 from edge.bundle.bundle import Thresholds
 from edge.metrics.classification import Figure, auroc, difference_with_interval
-from edge.metrics.labels import Quality, tasks
+from edge.metrics.labels import Quality
+from edge.metrics.protocol import tasks
 from edge.metrics.thresholds import Scores, equally_best, shares
 
 # Without any label: the shares of visible anatomy that the phantom calls gradable, and a margin above it.

@@ -6,13 +6,10 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edge.errors import EdgeError
 from edge.files.given import read_given
@@ -28,7 +25,6 @@ QUALITY_FOLDERS: dict[str, Quality] = {
     "bad": "reject",
     "outlier": "outlier",  # not a fundus at all: counted at the thresholds, no part of good against reject
 }
-_TASKS: dict[str, tuple[Quality, ...]] = {"good": ("good",), "gradable": ("good", "usable")}
 _WORDS: dict[str, Quality] = {**QUALITY_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
 _MOST_MIB = 64  # of a table
 _RANKED = 3  # images that a rank correlation needs: of two, any order is perfect
@@ -210,19 +206,6 @@ def labels_from_folders(paths: Iterable[Path]) -> dict[Path, Quality] | None:
 def has_both_classes(qualities: Sequence[Quality]) -> bool:
     """Whether there is something to separate: images to accept and images to refuse."""
     return "reject" in qualities and ("good" in qualities or "usable" in qualities)
-
-
-def tasks(qualities: Sequence[Quality]) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
-    """What labels part: ``good`` from reject, and where there is a middle class ``gradable``, good and usable, from it.
-
-    Yields:
-        The name, bool (N,) which images it is about, and bool, of those, which should score high.
-    """
-    said = np.array(qualities)
-    for name, accepted in _TASKS.items():
-        if {"reject", accepted[-1]} <= set(qualities):
-            kept = np.isin(said, (*accepted, "reject"))
-            yield name, kept, said[kept] != "reject"
 
 
 def why_unranked(ratings: Sequence[float]) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.assessment import Verdict
 from edge.errors import EdgeError
 from edge.metrics.bootstrap import bootstrap, each
 from edge.metrics.classification import Figure, Labels, Scores, auroc, average_precision, spearman, with_interval
 from edge.metrics.cross_validation import KFold, kfold_protocol
-from edge.metrics.labels import Quality, Ratings, Truth, tasks, why_unranked
+from edge.metrics.labels import Quality, Ratings, Truth, why_unranked
+
+_TASKS: dict[str, tuple[Quality, ...]] = {"good": ("good",), "gradable": ("good", "usable")}
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,19 @@ class Ranking:
         """For machines: plain numbers, no NaN."""
         figure = asdict(self.spearman) if self.spearman else None
         return {"ranking": {"images": self.images, "spearman": figure, "why": self.why or None}}
+
+
+def tasks(qualities: Sequence[Quality]) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """What labels part: ``good`` from reject, and where there is a middle class ``gradable``, good and usable, from it.
+
+    Yields:
+        The name, bool (N,) which images it is about, and bool, of those, which should score high.
+    """
+    said = np.array(qualities)
+    for name, accepted in _TASKS.items():
+        if {"reject", accepted[-1]} <= set(qualities):
+            kept = np.isin(said, (*accepted, "reject"))
+            yield name, kept, said[kept] != "reject"
 
 
 def hold_against(truth: Truth, graded: Mapping[Path, tuple[float, Verdict]]) -> Evaluation | Ranking:
