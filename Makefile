@@ -138,11 +138,11 @@ endef
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(OLDEST))
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic]' pytest pytest-xdist hypothesis
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic]' pytest pytest-xdist hypothesis onnxruntime
 	@touch $@
 
 $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(TENSORRT85))
-	$(TENSORRT85)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu]' pytest hypothesis \
+	$(TENSORRT85)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu]' pytest hypothesis onnxruntime \
 	  tensorrt==8.5.3.1 nvidia-cuda-runtime-cu11 nvidia-cublas-cu11 'nvidia-cudnn-cu11<9'
 	@touch $@

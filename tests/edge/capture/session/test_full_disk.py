@@ -49,7 +49,6 @@ GIVES_WAY = """
 import importlib.util, json, pathlib, sys, time
 spec = importlib.util.spec_from_file_location("helpers", sys.argv[2])
 helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
-from edge.capture import session as module
 from edge.capture.session.session import Session
 from edge.errors import EdgeError
 from edge.model import QualityModel

@@ -116,7 +116,7 @@ PROGRAM = """
 import importlib.util, pathlib, sys, time
 spec = importlib.util.spec_from_file_location("helpers", sys.argv[1])
 helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
-film = helpers.Film(pathlib.Path(sys.argv[2]), 30.0, helpers.fail)
+film = helpers.OverlayVideo(pathlib.Path(sys.argv[2]), 30.0, helpers.fail)
 for index in range(300): film.add(helpers.graded(index, index / 30), wait=True)
 print("drawn", flush=True)
 time.sleep(600)
