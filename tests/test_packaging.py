@@ -50,7 +50,9 @@ def test_help_shows_an_example(command: str) -> None:
 
 def test_a_camera_installs_little() -> None:
     names = {re.split(r"[<>=!~ ]", line)[0] for line in PROJECT["project"]["dependencies"]}
-    assert names == {"numpy", "onnx", "pillow", "pydantic", "pyyaml", "rich", "simplejpeg", "tifffile", "typer"}
+    assert names == {
+        "filelock", "numpy", "onnx", "pillow", "psutil", "pydantic", "pyyaml", "rich", "simplejpeg", "tifffile", "typer",
+    }  # fmt: skip
 
 
 def test_no_extra_shadows_the_opencv_of_a_jetson() -> None:
