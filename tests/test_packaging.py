@@ -51,8 +51,18 @@ def test_help_shows_an_example(command: str) -> None:
 def test_a_camera_installs_little() -> None:
     names = {re.split(r"[<>=!~ ]", line)[0] for line in PROJECT["project"]["dependencies"]}
     assert names == {
-        "filelock", "numpy", "onnx", "pillow", "psutil", "pydantic", "pyyaml", "rich", "simplejpeg", "tifffile", "typer",
-    }  # fmt: skip
+        "filelock",
+        "numpy",
+        "onnx",
+        "pillow",
+        "psutil",
+        "pydantic",
+        "pyyaml",
+        "rich",
+        "simplejpeg",
+        "tifffile",
+        "typer",
+    }
 
 
 def test_no_extra_shadows_the_opencv_of_a_jetson() -> None:
