@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,13 @@ def test_a_better_moment_of_the_same_eye_fires_again_and_an_equal_one_does_not()
     fired = [f for frame in frames if (f := trigger.update(frame))]
     assert [f.eye for f in fired] == [1, 1]
     assert fired[1].frames[0].assessment.score == 0.95
+
+
+def test_moments_that_get_better_and_better_are_not_captured_more_often_than_every_two_seconds() -> None:
+    frames = [graded(i, 0.85 + 0.001 * i) for i in range(140)]
+    shots = fired_at(Trigger("easy", THRESHOLDS), frames)
+    assert len(shots) >= 2
+    assert min(later - earlier for earlier, later in itertools.pairwise(shots)) >= 2 * FPS
 
 
 def test_the_next_eye_is_the_one_after_the_retina_was_gone() -> None:
