@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edge.metrics.classification import spearman
 from edge.phantom.retina import make_retina
+from trainer.synthesis import augment
 from trainer.synthesis.degrade import CAUSES, random_mask, spoil, store
 
 PICTURE = make_retina(1, 128).image
@@ -35,6 +36,19 @@ def test_masks_cover_something_and_stay_in_range() -> None:
 def test_some_frames_are_left_as_they_are_and_most_are_not() -> None:
     same = [np.array_equal(spoil(PICTURE, np.random.default_rng(seed)), PICTURE) for seed in range(80)]
     assert 2 <= sum(same) <= 24
+
+
+def test_an_archive_compresses_most_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    compressed, real = [], augment.compress
+
+    def counted(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        compressed.append(picture.shape)
+        return real(picture, rng)
+
+    monkeypatch.setattr(augment, "compress", counted)
+    for seed in range(60):
+        store(PICTURE, np.random.default_rng(seed))
+    assert 24 <= len(compressed) <= 48
 
 
 def test_an_archive_changes_colours_and_keeps_what_can_be_seen() -> None:
