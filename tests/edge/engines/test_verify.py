@@ -65,6 +65,15 @@ def test_an_engine_that_computes_something_else_is_refused(
     assert not list(own_cache.glob("*.verified.json"))
 
 
+def test_what_is_no_number_is_like_no_map(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_bundle()
+    golden = unpack_golden(made.golden, made.manifest)
+    half = pack_golden(GoldenMaps(golden.frames, np.full_like(golden.maps, 0.5)))
+    monkeypatch.setattr(Lying, "off", float("nan"))
+    with pytest.raises(EdgeError, match="maps differ"):
+        Lying(write_bundle(made.path.with_name("half.efiqa"), made.manifest, made.onnx, half))
+
+
 def test_another_engine_under_our_key_is_found_out(make_bundle: MakeBundle, caplog: pytest.LogCaptureFixture) -> None:
     """Whole by its sidecar and taken by the runtime, but of another network."""
     from edge.engines.cache import sidecar
