@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 import yaml
@@ -47,6 +48,10 @@ TINY: dict[str, Any] = {
     },
     "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "rate": 0.002, "real_share": 0.3},
 }  # fmt: skip
+
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True, scope="session")
