@@ -123,6 +123,18 @@ def test_a_browser_that_stores_nothing_for_files_keeps_the_labels_over_a_reload(
     page.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
+def test_a_page_that_was_made_again_of_other_photographs_knows_no_label(
+    page: Any, photos: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "label.html"
+    edge_calibrate("page", photos / NAMES[0], photos / NAMES[1], "-o", target)
+    page.get(target.as_uri())
+    press(page, "1")
+    edge_calibrate("page", photos / NAMES[0], photos / NAMES[3], "-o", target)
+    page.refresh()
+    assert told(page)[1:] == ("1 of 2, 0 labelled", "")
+
+
 def test_a_key_that_is_held_labels_one_frame(page: Any) -> None:
     hold(page, "1", 6)
     assert told(page) == (NAMES[1], "2 of 6, 1 labelled", "")
