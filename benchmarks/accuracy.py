@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 
 from benchmarks.report.result import Accuracy
-from benchmarks.run.frames import Frames
+from benchmarks.run.frames import BenchFrames
 from edge import EdgeError, QualityModel
 from edge.metrics.parity import compare
 
 
-def against(model: QualityModel, other: Path, frames: Frames, engine: str, threads: int | None) -> Accuracy:
+def against(model: QualityModel, other: Path, frames: BenchFrames, engine: str, threads: int | None) -> Accuracy:
     """How far maps, scores and verdicts of two bundles are apart, frame to score.
 
     Args:

@@ -25,7 +25,7 @@ from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scen
 from benchmarks.roofline.ceilings import Roofline, measure_roofline
 from benchmarks.roofline.layers import count_layers
 from benchmarks.roofline.predict import Prediction, predict
-from benchmarks.run.frames import PHANTOM_SIZE, Frames, folder_frames, phantom_frames
+from benchmarks.run.frames import PHANTOM_SIZE, BenchFrames, folder_frames, phantom_frames
 from benchmarks.run.latency import Assess, Summary, Tick
 from benchmarks.run.scenarios import Limit, Plan, Run, camera, offline, single_stream
 from benchmarks.run.stages import measure_around
@@ -141,7 +141,7 @@ def bench(asked: Asked) -> tuple[Result, str | None]:
     return result, timed.failure
 
 
-def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, threads: int) -> None:
+def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: BenchFrames, threads: int) -> None:
     """Measure what was asked for beside the scenarios; what fails, or Ctrl-C, becomes a note."""
 
     def accuracy() -> None:
@@ -183,7 +183,7 @@ def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: Frames, 
         besides.interrupted = STOPPED in notes
 
 
-def time_scenarios(assess: Assess, chosen: Frames, plans: Sequence[Plan], threads: int) -> Timed:
+def time_scenarios(assess: Assess, chosen: BenchFrames, plans: Sequence[Plan], threads: int) -> Timed:
     """Every scenario in turn, until one is interrupted or fails.
 
     Raises:
@@ -220,7 +220,9 @@ def time_scenarios(assess: Assess, chosen: Frames, plans: Sequence[Plan], thread
     return Timed(tuple(scenario_result(*each) for each in done), missing, stopped, failure, peak_mib)
 
 
-def _run(name: str, assess: Assess, chosen: Frames, fps: float | None, limit: Limit, threads: int, tick: Tick) -> Run:
+def _run(
+    name: str, assess: Assess, chosen: BenchFrames, fps: float | None, limit: Limit, threads: int, tick: Tick
+) -> Run:
     if name == "camera":
         return camera(assess, chosen.images, fps or 30.0, limit, tick)
     if name == "offline":

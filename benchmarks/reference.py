@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.peers.published import VIT_L16, Comparison, build_reference, compare, why_no_reference
 from benchmarks.report.summary import without_folders
-from benchmarks.run.frames import Frames
+from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import Assess
 from edge import EdgeError
 from edge.progress import progress
@@ -13,7 +13,9 @@ _BLOCKS = 10  # turns of ours and the reference
 STOPPED = "Interrupted while the reference was timed."
 
 
-def compare_with_reference(assess: Assess, chosen: Frames, threads: int) -> tuple[Comparison | None, tuple[str, ...]]:
+def compare_with_reference(
+    assess: Assess, chosen: BenchFrames, threads: int
+) -> tuple[Comparison | None, tuple[str, ...]]:
     """The comparison, None where there is none, and notes that say why or that it was ``STOPPED``.
 
     Whatever is wrong with the reference must not cost us our own figures.

@@ -1,4 +1,4 @@
-"""From a run folder to model.efiqa: quantise, export, compare, fit thresholds, write."""
+"""From a run folder to model.efiqa: quantize, export, compare, fit thresholds, write."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from calibration.int8.search import Trial, search, write_search
 from calibration.int8.selection import choose, write_choice
 from calibration.parity.checkpoint import write_quantized
 from calibration.parity.measure import FormsParity
+from calibration.precision import PrecisionChoice, PrecisionRule, choose_precision, evidence
 from calibration.site.thresholds import UNFITTED, Scored, fit_thresholds
 from calibration.target import check_target, make_folder
 from edge.bundle.bundle import MAPS, Manifest, MapName, Region, write_bundle
@@ -34,7 +35,7 @@ from trainer.steps.distill import load_student
 log = logging.getLogger(__name__)
 
 CALIBRATION_FRAMES = 64
-HELD_FRAMES = 48  # that judge the ways to quantise, beside phantoms
+HELD_FRAMES = 48  # that judge the ways to quantize, beside phantoms
 MAX_MAP_MAE = 0.01
 # Chosen beforehand and never tuned: graders ask first whether fovea and disc can be judged, and forgive the periphery.
 POOLING: dict[Region, float] = {"disc": 2.0, "macula": 3.0, "periphery": 1.0}
@@ -52,7 +53,7 @@ class BundleReport:
         method: the one that was taken.
         left_out: layers that stayed in float, the most damaging first, with what each costs alone.
         forms: every form of the student beside the one that it was made from, on golden frames and on the folder.
-        milliseconds: of an inference, float and INT8, in turns on OpenVINO.
+        choice: INT8 or float, and why.
         aurocs: ``{set: {question: (float, INT8)}}``.
         auroc_differences: INT8 less float, of the same, with paired intervals.
         manifest: of the bundle that was written.
@@ -64,7 +65,7 @@ class BundleReport:
     trials: dict[Trial, float]
     method: Trial
     left_out: dict[str, float]
-    milliseconds: tuple[float, float]
+    choice: PrecisionChoice
     aurocs: dict[str, dict[str, tuple[float, float]]]
     auroc_differences: dict[str, dict[str, Figure]]
     manifest: Manifest
@@ -78,8 +79,9 @@ def make_bundle(
     methods: Sequence[Method] = METHODS,
     max_map_mae: float = MAX_MAP_MAE,
     finetune: int = STEPS,
+    precision: PrecisionRule = "auto",
 ) -> BundleReport:
-    """Quantise the student of a run and write it as a bundle, if its maps stay what they were.
+    """Quantize the student of a run and write it as a bundle, if its maps stay what they were.
 
     Args:
         run: folder that ``edge-train`` wrote.
@@ -89,6 +91,7 @@ def make_bundle(
         methods: ways to choose the ranges of activations; the best is kept.
         max_map_mae: mean absolute difference of the degradation map that INT8 may cost.
         finetune: steps of fine-tuning the best of these; taken where it keeps the maps better. 0 leaves it out.
+        precision: what the bundle holds; see ``choose_precision``.
 
     Raises:
         EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, or a file cannot be
@@ -119,8 +122,11 @@ def make_bundle(
         to_onnx(network, recipe.distill.size),
     )
     _write(int8_path, manifest, onnx := to_onnx(found.network, recipe.distill.size))
-    with QualityModel.load(float_path, "openvino") as exact, QualityModel.load(int8_path, "openvino") as rounded:
-        seen = compare_forms(network, exact, rounded, found, held, data, recipe, max_map_mae, folder)
+    with (
+        QualityModel.load(float_path, "openvino") as float_model,
+        QualityModel.load(int8_path, "openvino") as int8_model,
+    ):
+        seen = compare_forms(network, float_model, int8_model, found, held, data, recipe, max_map_mae, folder)
     table = seen.aurocs()
     final = dataclasses.replace(
         manifest,
@@ -130,15 +136,16 @@ def make_bundle(
         metrics=_metrics(seen.parity, table, 1),
     )
     costs = {damage.layer: damage.map_mae for damage in found.damages if damage.layer in found.left_out}
-    slow, fast = seen.milliseconds
-    if fast >= slow:  # then nothing is gained for what INT8 loses
-        why = f"INT8 was no faster on OpenVINO: {fast:.2f} ms against {slow:.2f} ms"
-        log.warning("%s; the float form is kept", why)
-        # What travels with the float form is of the float form.
+    choice = choose_precision(precision, seen.speedup, seen.parity.map_mae)
+    log.log(logging.INFO if choice.precision == "int8" else logging.WARNING, choice.reason)
+    if choice.precision == "float32":  # what travels with the float form is of the float form
         fitted = fit_thresholds([full for full, _ in seen.labelled]) if seen.labelled else UNFITTED
         figures = _metrics(seen.parity, table, 0)
-        final = dataclasses.replace(final, precision="float32", why_float=why, thresholds=fitted, metrics=figures)
+        final = dataclasses.replace(
+            final, precision="float32", why_float=choice.reason, thresholds=fitted, metrics=figures
+        )
         onnx = to_onnx(network, recipe.distill.size)
+    final = dataclasses.replace(final, metrics=final.metrics | evidence(choice))
     written = _write(target, final, onnx)
     return BundleReport(
         target,
@@ -147,7 +154,7 @@ def make_bundle(
         found.trials,
         found.method,
         costs,
-        seen.milliseconds,
+        choice,
         table,
         seen.auroc_differences(),
         written,

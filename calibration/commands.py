@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,6 +22,14 @@ METHODS = "max,percentile,entropy,mse"
 app = new_app(
     "Make the bundle that devices run.\n\nExample: edge-calibrate int8 runs/mine --data photographs -o model.efiqa"
 )
+
+
+class PrecisionName(str, Enum):
+    """The names of ``calibration.precision.PrecisionRule``, without loading torch."""
+
+    auto = "auto"
+    int8 = "int8"
+    float32 = "float32"
 
 
 def _module(name: str) -> Any:
@@ -49,10 +58,13 @@ def int8(
     finetune: Annotated[
         int, typer.Option(min=0, max=100_000, help="Steps of fine-tuning the best of them; 0 leaves it out.")
     ] = 300,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="What the bundle holds; auto: INT8 where it is surely faster here.")
+    ] = PrecisionName.auto,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Quantise the student to INT8, compare it with the float one, and write a bundle if the maps stay what they were.
+    """Quantize the student to INT8, compare it with the float one, and write a bundle if the maps stay what they were.
 
     Example: edge-calibrate int8 runs/mine --data photographs -o model.efiqa
     """
@@ -61,7 +73,7 @@ def int8(
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
-    report = bundle.make_bundle(run, data, target, frames, cast(Any, asked), max_map_mae, finetune)
+    report = bundle.make_bundle(run, data, target, frames, cast(Any, asked), max_map_mae, finetune, precision.value)
     if as_json:
         forms = {name: parity.as_dict(form) for name, form in report.forms.items()}
         plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
@@ -91,8 +103,7 @@ def _print_trials(report: Any) -> None:
         out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
     for layer, apart in report.left_out.items():
         out.print(f"in float: {layer}, which alone would move the map by {apart:.4f}", markup=False)
-    before, after = report.milliseconds
-    out.print(f"inference on OpenVINO    {before:.2f} ms float32, {after:.2f} ms INT8 ({before / after:.1f} times)")
+    out.print(f"the bundle holds {report.choice.precision}: {report.choice.reason}", markup=False)
 
 
 def _plain(value: Any) -> Any:

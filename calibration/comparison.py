@@ -1,4 +1,4 @@
-"""The float student beside its INT8 form, both as bundles on one engine: maps, scores, labels, milliseconds."""
+"""The float student beside its INT8 form, both as bundles on one engine: maps, scores, labels, speed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from torch import nn
 from calibration.frames import named_frames, named_phantoms
 from calibration.int8.search import Found
 from calibration.parity.forms import StudentCheckpoint
-from calibration.parity.gate import check_forms, check_parity, time_both
+from calibration.parity.gate import check_forms, check_parity
 from calibration.parity.measure import FormsParity, compare_all
 from calibration.parity.report import write_parity
+from calibration.precision import Speedup, measure_speedup
 from calibration.site.thresholds import UNFITTED, Scored, auroc_differences, aurocs, fit_thresholds
 from edge.bundle.bundle import Golden, Thresholds
 from edge.grading import Input, grade_files
@@ -37,7 +38,7 @@ _GOLDEN = range(18)  # each way to spoil an eye once
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BundleComparison:
     """What ``compare_forms`` measured.
 
     Attributes:
@@ -46,7 +47,7 @@ class Comparison:
         thresholds: fitted on the latter; defaults where nothing is labelled.
         parity: float beside INT8 on OpenVINO, from the frame to the score.
         forms: every form of the student, on golden frames and on the folder.
-        milliseconds: of an inference, float and INT8.
+        speedup: of an inference, float over INT8.
     """
 
     golden: tuple[Golden, ...]
@@ -54,7 +55,7 @@ class Comparison:
     thresholds: Thresholds
     parity: Parity
     forms: dict[str, FormsParity]
-    milliseconds: tuple[float, float]
+    speedup: Speedup
 
     def aurocs(self) -> dict[str, dict[str, tuple[float, float]]]:
         """``{set: {question: (float, INT8)}}``."""
@@ -70,20 +71,20 @@ class Comparison:
 
 def compare_forms(
     network: nn.Module,
-    exact: QualityModel,
-    rounded: QualityModel,
+    float_model: QualityModel,
+    int8_model: QualityModel,
     found: Found,
     held: Sequence[NDArray[np.float32]],
     data: Path | None,
     recipe: Recipe,
     most: float,
     folder: Path,
-) -> Comparison:
+) -> BundleComparison:
     """Both forms on photographs, phantoms and labelled sets.
 
     Args:
         network: the float student in torch.
-        exact, rounded: the same as a bundle, and its INT8 form.
+        float_model, int8_model: the same as a bundle, and its INT8 form.
         found: how the latter was made.
         held: prepared frames, for what needs tensors.
         data: folder of photographs; None for phantoms alone.
@@ -95,11 +96,11 @@ def compare_forms(
         EdgeError: the maps are further apart; the sentence names the layer or the stage that is to blame.
     """
     log.info("comparing float32 with INT8")
-    golden = tuple(Golden(seed, exact.assess(golden_frame(seed)).score) for seed in _GOLDEN)
-    scored = [_score(s, exact, rounded) for s in (find_labelled(data) if data else [])]
+    golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in _GOLDEN)
+    scored = [_score(s, float_model, int8_model) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
     thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
-    student = StudentCheckpoint(network, found.network, exact.bundle, rounded.bundle)
+    student = StudentCheckpoint(network, found.network, float_model.bundle, int8_model.bundle)
     where = "folder" if data else "synthetic eyes"
     sets = {
         "golden frames": named_phantoms(_GOLDEN),
@@ -113,18 +114,20 @@ def compare_forms(
         check_forms(each, student, held, found.damages[0].layer)
     parity = forms[where].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
-    return Comparison(golden, labelled, thresholds, parity, forms, time_both(exact, rounded, held[0]))
+    return BundleComparison(
+        golden, labelled, thresholds, parity, forms, measure_speedup(float_model, int8_model, held[0])
+    )
 
 
 def _differences(labelled: Sequence[tuple[Scored, Scored]]) -> dict[str, dict[str, Figure]]:
     return {full.name: auroc_differences(full, eight) for full, eight in labelled}
 
 
-def _score(labelled: LabelledSet, exact: QualityModel, rounded: QualityModel) -> tuple[Scored, Scored]:
+def _score(labelled: LabelledSet, float_model: QualityModel, int8_model: QualityModel) -> tuple[Scored, Scored]:
     """One labelled set through both networks, from the file to the score; files that cannot be graded are left out."""
     log.info("grading %s", labelled.name)
     inputs = [Input(path) for path in labelled.paths]
-    both = zip(grade_files(exact, inputs), grade_files(rounded, inputs), labelled.qualities, strict=True)
+    both = zip(grade_files(float_model, inputs), grade_files(int8_model, inputs), labelled.qualities, strict=True)
     rows = [
         (a.assessment.score, b.assessment.score, quality) for a, b, quality in both if a.assessment and b.assessment
     ]

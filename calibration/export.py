@@ -36,7 +36,7 @@ _WIDE = ("LayerNormalization", "ReduceMean", "Pow", "Sqrt", "Softmax", "Resize",
 class Deployed(nn.Module):
     """What the device runs: RGB (1, 3, S, S) -> maps (1, K, grid, grid) in [0, 1], of the student's number and size.
 
-    The student without its vessel head, with batch norms folded into their convolutions, so that the quantiser
+    The student without its vessel head, with batch norms folded into their convolutions, so that the quantizer
     sees the weights that will run.
     """
 
@@ -84,7 +84,7 @@ def maps_of(network: nn.Module, size: int) -> tuple[tuple[MapName, ...], int]:
 
 
 def to_onnx(network: nn.Module, size: int) -> bytes:
-    """Export, simplify and check a network; fake-quantised ones come out as explicit Q/DQ.
+    """Export, simplify and check a network; fake-quantized ones come out as explicit Q/DQ.
 
     Args:
         network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU.
@@ -93,7 +93,7 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
     Raises:
         EdgeError: the exporter or the simplifier refuses the network.
     """
-    # Constant folding would turn quantised weights back into floats.
+    # Constant folding would turn quantized weights back into floats.
     simple, sound = onnxsim.simplify(_exported(network, size), skip_constant_folding=True)
     if not sound:
         raise EdgeError("onnxsim changed what the exported network computes: report this with the recipe.")
@@ -106,7 +106,7 @@ def raw_onnx(network: nn.Module, size: int) -> onnx.ModelProto:
     """Export a network as it is, for those that are too large to be simplified and checked in memory.
 
     Args:
-        network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU; fake-quantised or not.
+        network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU; fake-quantized or not.
         size: side of the input.
 
     Raises:
@@ -189,7 +189,7 @@ def _replace(graph: onnx.GraphProto, node: onnx.NodeProto, value: NDArray[Any]) 
 
 
 def _store_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights that are quantised in the graph become int8 constants: one byte a weight in the file as well."""
+    """Weights that are quantized in the graph become int8 constants: one byte a weight in the file as well."""
     graph = model.graph
     constants = {name: numpy_helper.to_array(each) for name, each in constants_of(graph).items()}
     for node in list(graph.node):

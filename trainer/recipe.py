@@ -52,7 +52,7 @@ class PriorRecipe:
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameRecipe:
     """Frames made from photographs and phantoms: whole ones spoiled on purpose, others as they are, and empty ones."""
 
     number: Count
@@ -110,7 +110,7 @@ class Recipe:
     std: tuple[Std, Std, Std]
     vessels: Vessels
     prior: PriorRecipe
-    frames: Frames
+    frames: FrameRecipe
     adapter: AdapterRecipe
     distill: Distill
 

@@ -33,7 +33,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedSequence:
     """What came of one play.
 
     Attributes:
@@ -52,7 +52,7 @@ class Judged:
     kept: int | None
 
 
-def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: Strictness) -> Judged:
+def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: Strictness) -> JudgedSequence:
     """Play frames as a device sees them that grades every one.
 
     Raises:
@@ -77,7 +77,7 @@ def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: S
             if best_fired is None or first.assessment.score > best_fired.assessment.score:
                 best_fired = first
     kept = best_fired or best
-    return Judged(
+    return JudgedSequence(
         name,
         tuple(moments),
         tuple(index for index, _ in fired),
@@ -86,7 +86,7 @@ def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: S
     )
 
 
-def right_hints(judged: Judged) -> dict[str, tuple[int, int]]:
+def right_hints(judged: JudgedSequence) -> dict[str, tuple[int, int]]:
     """By cause: frames whose hint was right and frames counted, those at least ``GRACE_S`` after the cause set in."""
     counted: dict[str, tuple[int, int]] = {}
     cause, since = None, 0.0
@@ -100,14 +100,14 @@ def right_hints(judged: Judged) -> dict[str, tuple[int, int]]:
     return counted
 
 
-def most_changes(judged: Judged) -> int:
+def most_changes(judged: JudgedSequence) -> int:
     """Most changes of the hint (what it says or where it points) within any one second."""
     told = [(m.hint, m.clock) for m in judged.moments]
     at = [judged.moments[i].t for i in range(1, len(told)) if told[i] != told[i - 1]]
     return max((sum(1 for other in at if 0 <= other - t < 1 - SETTLED) for t in at), default=0)
 
 
-def better_share(judged: Judged) -> float | None:
+def better_share(judged: JudgedSequence) -> float | None:
     """Share of the frames that are truly better than the one kept; None where the truth of either is not known."""
     truths = np.array([m.truth for m in judged.moments if m.truth is not None])
     if judged.kept is None or (kept := judged.moments[judged.kept].truth) is None or not truths.size:
@@ -115,6 +115,6 @@ def better_share(judged: Judged) -> float | None:
     return float((truths > kept + SETTLED).mean())
 
 
-def first_gradable(judged: Judged) -> float | None:
+def first_gradable(judged: JudgedSequence) -> float | None:
     """When the first frame could be graded, by its truth; None where none could or nobody knows."""
     return next((m.t for m in judged.moments if m.truth is not None and m.truth >= GRADABLE), None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.capture.judge import Judged, better_share, first_gradable, most_changes, right_hints
+from benchmarks.capture.judge import JudgedSequence, better_share, first_gradable, most_changes, right_hints
 from edge.guidance.hint import CODES
 from edge.phantom import GRADABLE
 
@@ -71,7 +71,7 @@ class Figures:
         return float(np.median(self.waits)) if self.waits else None
 
 
-def figures_of(judged: Sequence[Judged], left_out: Sequence[str] = ()) -> Figures:
+def figures_of(judged: Sequence[JudgedSequence], left_out: Sequence[str] = ()) -> Figures:
     """Add up what came of each play."""
     hints: dict[str, tuple[int, int]] = {}
     for one in judged:
@@ -115,7 +115,7 @@ def _at_least(share: Share, target: str) -> bool | None:
     return None if share.value is None else share.value >= TARGETS[target]
 
 
-def to_json(command: str, figures: Figures, judged: Sequence[Judged], interrupted: bool) -> str:
+def to_json(command: str, figures: Figures, judged: Sequence[JudgedSequence], interrupted: bool) -> str:
     """Everything as one JSON object, each play in short."""
     plays: list[dict[str, Any]] = [
         {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.capture.judge import Judged, judge
+from benchmarks.capture.judge import JudgedSequence, judge
 from benchmarks.capture.sequences import Play, play
 from edge.capture.trigger import Strictness
 from edge.errors import EdgeError
@@ -45,7 +45,7 @@ def without_poor_photographs(plays: list[Play], model: Path | None, engine: str)
 
 def judge_all(
     plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int
-) -> tuple[list[Judged], list[str], bool]:
+) -> tuple[list[JudgedSequence], list[str], bool]:
     """Judge plays, each on one thread, with progress.
 
     Args:
@@ -63,7 +63,7 @@ def judge_all(
         EdgeError: the model cannot be loaded, or a process died.
     """
     QualityModel.load(model, engine, 1).close()  # what is wrong with it is said once, and at once
-    done: dict[int, Judged] = {}
+    done: dict[int, JudgedSequence] = {}
     failed: dict[int, str] = {}
     interrupted = False
     with progress("playing", len(plays)) as tick:
@@ -78,7 +78,7 @@ def judge_all(
 
 def _started(
     plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int
-) -> Iterator[tuple[int, Callable[[], Judged]]]:
+) -> Iterator[tuple[int, Callable[[], JudgedSequence]]]:
     """The number of each play, in the order in which they are done, and what gives its result or raises its error."""
     if jobs == 1:
         for number, one in enumerate(plays):
@@ -95,7 +95,7 @@ def _started(
 
 
 def _collect(
-    work: Callable[[], Judged], name: str, number: int, done: dict[int, Judged], failed: dict[int, str]
+    work: Callable[[], JudgedSequence], name: str, number: int, done: dict[int, JudgedSequence], failed: dict[int, str]
 ) -> None:
     """One play that cannot be judged costs none of the others."""
     try:
@@ -114,7 +114,7 @@ def _start_worker() -> None:
     cv2.setNumThreads(1)
 
 
-def _judge_one(wanted: Play, path: Path | None, engine: str, strictness: Strictness) -> Judged:
+def _judge_one(wanted: Play, path: Path | None, engine: str, strictness: Strictness) -> JudgedSequence:
     if (path, engine) not in _models:
         _models[path, engine] = QualityModel.load(path, engine, 1)
     return judge(wanted.name, play(wanted), _models[path, engine], strictness)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,18 +16,10 @@ from benchmarks.commands.figures import print_figures
 from benchmarks.commands.run import check_writable, write_file
 from benchmarks.machine.machine import usable_cores
 from edge.bundle.named import DEFAULT, default_model, named_bundle
+from edge.commands.asked import StrictnessName
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
 from edge.errors import EdgeError
 from edge.progress import progress
-
-
-class StrictnessName(str, Enum):
-    """The names in ``edge.capture.trigger.DEMANDS``."""
-
-    easy = "easy"
-    normal = "normal"
-    strict = "strict"
-
 
 CAPTURE_HELP = """Judge guidance and automatic capture: are hints right and calm, is the right frame kept, and how soon.
 

@@ -34,7 +34,7 @@ from benchmarks.report.tables import (
 from benchmarks.roofline.ceilings import Roofline, measure_roofline
 from benchmarks.roofline.layers import count_layers
 from benchmarks.roofline.predict import predict
-from benchmarks.run.frames import Frames, phantom_frames
+from benchmarks.run.frames import BenchFrames, phantom_frames
 from edge import EdgeError, QualityModel
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, err
@@ -90,7 +90,7 @@ def tables(
 
 def _speed(
     quality: QualityModel,
-    frames: Frames,
+    frames: BenchFrames,
     runs: int,
     threads: int | None,
     load: tuple[float, float, float] | None,
@@ -116,14 +116,14 @@ def _speed(
     ]
 
 
-def _reference(quality: QualityModel, frames: Frames, threads: int) -> list[str]:
+def _reference(quality: QualityModel, frames: BenchFrames, threads: int) -> list[str]:
     compared, notes = compare_with_reference(quality.assess, frames, threads)
     if STOPPED in notes:
         raise KeyboardInterrupt
     return [*notes] if compared is None else [reference_table(compared)]
 
 
-def _trust(model: Path | None, frames: Frames, threads: int | None, pairs: int) -> list[str]:
+def _trust(model: Path | None, frames: BenchFrames, threads: int | None, pairs: int) -> list[str]:
     """How often edge-bench compare is right on this machine."""
     planted = max(1, pairs // 2)
     with open_rival(str(named_bundle(model)), frames.images, threads) as rival:

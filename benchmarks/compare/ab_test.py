@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.intervals import bootstrap, centre
 from benchmarks.run.latency import Tick, warm_up
 from calibration import timing
 from calibration.timing import Call, Turn, milliseconds
+from edge.metrics.intervals import bootstrap, centre
 
 Finding = Literal["no difference", "slower", "faster"]
 

@@ -25,7 +25,7 @@ class GpuState:
     throttled: bool | None
 
 
-class Gpu:
+class GpuMonitor:
     """The first NVIDIA GPU; ``open_gpu`` makes one."""
 
     def __init__(self, nvml: Any) -> None:
@@ -67,7 +67,7 @@ class Gpu:
             return None
 
 
-def open_gpu() -> Gpu | None:
+def open_gpu() -> GpuMonitor | None:
     """The first GPU; None without nvidia-ml-py, a driver or a GPU."""
     try:
         import pynvml
@@ -76,7 +76,7 @@ def open_gpu() -> Gpu | None:
     except Exception:  # ImportError, or NVMLError, whose class is in the module that is missing
         return None
     try:
-        return Gpu(pynvml)
+        return GpuMonitor(pynvml)
     except pynvml.NVMLError:
         pynvml.nvmlShutdown()
         return None

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.compare.subjects import open_rival
-from benchmarks.intervals import centre
 from benchmarks.peers.build import Peer, build_peer
 from benchmarks.roofline.layers import Layer, count_layers
 from calibration.timing import Turn, take_turns
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
+from edge.metrics.intervals import centre
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.peers.published import VIT_L16, Backbone, new_transformer
+from benchmarks.peers.published import VIT_L16, PeerBackbone, new_transformer
 
-VIT_S16 = Backbone("DINOv3 ViT-S/16", hidden=384, layers=12, heads=6, intermediate=1536)
+VIT_S16 = PeerBackbone("DINOv3 ViT-S/16", hidden=384, layers=12, heads=6, intermediate=1536)
 
 
 def _convolve(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -91,7 +91,7 @@ class _Three(nn.Module):
 class _Map(nn.Module):
     """A transformer and a 1x1 convolution over its patches: the paper's inference."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: PeerBackbone) -> None:
         super().__init__()
         # The plain products, which every exporter knows.
         self.transformer: Any = new_transformer(backbone, attention="eager")

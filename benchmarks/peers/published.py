@@ -26,7 +26,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as DIN
 
 
 @dataclass(frozen=True)
-class Backbone:
+class PeerBackbone:
     """Dimensions of a DINOv3 vision transformer; the defaults are ViT-L/16's."""
 
     name: str = "DINOv3 ViT-L/16 + 1x1 adapter at 224, float32 torch, random weights"
@@ -44,7 +44,7 @@ class Backbone:
         return self.size // self.patch
 
 
-VIT_L16 = Backbone()
+VIT_L16 = PeerBackbone()
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def why_no_reference() -> str | None:
     return f'The reference was left out: it needs {" and ".join(missing)}; pip install "efiqa-edge[train]" adds it.'
 
 
-def build_reference(backbone: Backbone, threads: int) -> FrameToMap:
+def build_reference(backbone: PeerBackbone, threads: int) -> FrameToMap:
     """The paper's inference on this machine's CPU.
 
     Args:
@@ -113,7 +113,7 @@ def build_reference(backbone: Backbone, threads: int) -> FrameToMap:
     return frame_to_map
 
 
-def new_transformer(backbone: Backbone, attention: str | None = None) -> Any:
+def new_transformer(backbone: PeerBackbone, attention: str | None = None) -> Any:
     """A DINOv3 with random weights; transformers is typed in part only.
 
     Args:

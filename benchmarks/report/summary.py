@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.intervals import bootstrap
 from benchmarks.machine.machine import Machine
 from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak, scenario_name
-from benchmarks.run.frames import Frames
+from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import PERCENTILES, STAGES, runs_needed, summarise
 from benchmarks.run.scenarios import Run
 from benchmarks.run.watch import State, mean_power, unsteady
 from edge import QualityModel
+from edge.metrics.intervals import bootstrap
 
 _SLOWEST = 20
 
@@ -71,7 +71,7 @@ def clock_step_ns(tries: int = 1000) -> int:
     return min((b - a for a, b in itertools.pairwise(reads) if b > a), default=0)
 
 
-def notes_on(scenarios: Sequence[ScenarioResult], frames: Frames, machine: Machine) -> tuple[str, ...]:
+def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: Machine) -> tuple[str, ...]:
     """What a reader must know beside the figures."""
     notes = [*frames.notes]
     for each in scenarios:

@@ -12,7 +12,7 @@ from benchmarks.peers.published import Comparison
 from benchmarks.report.result import ScenarioResult, scenario_name
 from benchmarks.roofline.ceilings import Ceilings, Roofline, least_ms
 from benchmarks.roofline.predict import Prediction, check, off_by_unseen
-from benchmarks.run.frames import Frames
+from benchmarks.run.frames import BenchFrames
 from edge.bundle.bundle import Manifest
 from trainer.pages import put_between, render, split_page
 
@@ -34,7 +34,7 @@ def put_into(page: Path, tables: str) -> None:
     put_between(page, BEGIN, END, tables)
 
 
-def headline(manifest: Manifest, machine: Machine, frames: Frames, date: str) -> str:
+def headline(manifest: Manifest, machine: Machine, frames: BenchFrames, date: str) -> str:
     """When, on what, with what."""
     engine = f"{machine.engine['runtime']} {machine.engine['version'].split('-')[0]}"
     return (

@@ -20,7 +20,7 @@ MOST = 64  # frames held in memory; a folder with more is sampled evenly
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class BenchFrames:
     """Frames that show a retina, so that grading each of them takes every stage.
 
     Attributes:
@@ -39,13 +39,13 @@ class Frames:
         return tuple(sorted({f"{image.shape[1]}x{image.shape[0]}" for image in self.images}))
 
 
-def phantom_frames(size: tuple[int, int] = PHANTOM_SIZE, count: int = PHANTOMS) -> Frames:
+def phantom_frames(size: tuple[int, int] = PHANTOM_SIZE, count: int = PHANTOMS) -> BenchFrames:
     """Synthetic eyes, the same on every machine, resized to ``size`` = (width, height) in pixels."""
     images = tuple(resize(phantom_frame(seed), size) for seed in range(count))
     return _with_field("phantom", images, ())
 
 
-def folder_frames(folder: Path, size: tuple[int, int] | None = None) -> Frames:
+def folder_frames(folder: Path, size: tuple[int, int] | None = None) -> BenchFrames:
     """Photographs of a folder, in their own size or resized to ``size`` = (width, height) in pixels.
 
     Raises:
@@ -72,11 +72,11 @@ def folder_frames(folder: Path, size: tuple[int, int] | None = None) -> Frames:
     return _with_field(folder.resolve().name, tuple(images), tuple(notes))
 
 
-def _with_field(source: str, images: tuple[NDArray[np.uint8], ...], notes: tuple[str, ...]) -> Frames:
+def _with_field(source: str, images: tuple[NDArray[np.uint8], ...], notes: tuple[str, ...]) -> BenchFrames:
     """Without a field of view the network is never asked: such frames would make every figure too good."""
     kept = tuple(image for image in images if find_field(image) is not None)
     if not kept:
         raise EdgeError(f"None of the {len(images)} frames of {source} shows a retina: choose other frames to time.")
     if len(kept) < len(images):
         notes = (*notes, f"{len(images) - len(kept)} of {len(images)} frames show no retina and were left out.")
-    return Frames(source, kept, notes)
+    return BenchFrames(source, kept, notes)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.intervals import bootstrap
 from edge import Assessment
+from edge.metrics.intervals import bootstrap
 
 Assess = Callable[[NDArray[np.uint8]], Assessment]
 Tick = Callable[[int], None]  # told how many runs are done, between frames and outside the clock

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.run.latency import STAGES, Assess, Tick, WarmUp, timed, warm_up
 from edge.errors import EdgeError
 
-Frames = Sequence[NDArray[np.uint8]]
+BenchFrames = Sequence[NDArray[np.uint8]]
 _COLUMNS = len(STAGES) + 2  # and when it started, and its latency
 
 
@@ -73,7 +73,7 @@ class Run:
         return self.samples_ms[:, STAGES.index(name)]
 
 
-def single_stream(assess: Assess, frames: Frames, limit: Limit, tick: Tick = lambda done: None) -> Run:
+def single_stream(assess: Assess, frames: BenchFrames, limit: Limit, tick: Tick = lambda done: None) -> Run:
     """Grade frames one after the other, round and round.
 
     Args:
@@ -106,7 +106,7 @@ def single_stream(assess: Assess, frames: Frames, limit: Limit, tick: Tick = lam
     return _run("single_stream", rows, warm, interrupted, failure)
 
 
-def camera(assess: Assess, frames: Frames, fps: float, limit: Limit, tick: Tick = lambda done: None) -> Run:
+def camera(assess: Assess, frames: BenchFrames, fps: float, limit: Limit, tick: Tick = lambda done: None) -> Run:
     """Grade the newest of frames that arrive at ``fps``; arguments, result and errors as for ``single_stream``."""
     warm = warm_up(_paced(assess, frames, fps))
     rows = array.array("d")
@@ -136,7 +136,7 @@ def camera(assess: Assess, frames: Frames, fps: float, limit: Limit, tick: Tick 
     return _run("camera", rows, warm, interrupted, failure, fps, dropped)
 
 
-def offline(assess: Assess, frames: Frames, limit: Limit, workers: int, tick: Tick = lambda done: None) -> Run:
+def offline(assess: Assess, frames: BenchFrames, limit: Limit, workers: int, tick: Tick = lambda done: None) -> Run:
     """Grade frames that lie ready, ``workers`` at once; arguments, result and errors as for ``single_stream``.
 
     One frame's search for the field of view then runs beside another's inference.
@@ -182,7 +182,7 @@ def offline(assess: Assess, frames: Frames, limit: Limit, workers: int, tick: Ti
     return _run("offline", rows, warm, interrupted, str(errors[0]) if errors else None)
 
 
-def _paced(assess: Assess, frames: Frames, fps: float) -> Callable[[int], float]:
+def _paced(assess: Assess, frames: BenchFrames, fps: float) -> Callable[[int], float]:
     """One frame and then the rest of its period asleep, for a warm-up at the pace of the camera."""
 
     def run(index: int) -> float:

@@ -1,4 +1,4 @@
-"""Quantisation-aware fine-tuning: a fake-quantised student learns to give the maps of the float one again."""
+"""Quantization-aware fine-tuning: a fake-quantized student learns to give the maps of the float one again."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def frames_to_learn(run: Path, recipe: Recipe, chosen: Tensors, number: int = _F
 
 
 def finetune(quantized: nn.Module, network: nn.Module, frames: Tensors, steps: int, seed: int = 0) -> nn.Module:
-    """A copy of a fake-quantised network whose weights were moved until its maps are nearer to the float one's.
+    """A copy of a fake-quantized network whose weights were moved until its maps are nearer to the float one's.
 
     The ranges stay as they were chosen; rounding passes gradients straight through. Batch norms are folded by now, so
     a few frames at a time do no harm.

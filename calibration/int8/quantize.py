@@ -1,4 +1,4 @@
-"""Post-training quantisation to INT8 with explicit Q/DQ (modelopt), by several ways to choose the ranges."""
+"""Post-training quantization to INT8 with explicit Q/DQ (modelopt), by several ways to choose the ranges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PERCENTILE = 99.99  # of absolute values; what lies beyond saturates
 
 
 def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]], method: Method = "max") -> nn.Module:
-    """A fake-quantised copy of a network: per-channel weights by their maximum, per-tensor activations.
+    """A fake-quantized copy of a network: per-channel weights by their maximum, per-tensor activations.
 
     Args:
         network: float, on the CPU, batch norms folded.
@@ -32,7 +32,7 @@ def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]], method:
             a percentile, by relative entropy, or by mean squared error.
 
     Raises:
-        EdgeError: there are no frames, or a convolution was left in float (the quantiser says nothing when it
+        EdgeError: there are no frames, or a convolution was left in float (the quantizer says nothing when it
             does not know a layer).
     """
     if not tensors:
@@ -55,7 +55,7 @@ def quantize(network: nn.Module, tensors: Sequence[NDArray[np.float32]], method:
             if isinstance(m, nn.Conv2d) and not hasattr(m, "input_quantizer")
         ]
         if left:
-            raise EdgeError(f"the quantiser skipped {', '.join(left)}: only plain convolution layers become INT8.")
+            raise EdgeError(f"the quantizer skipped {', '.join(left)}: only plain convolution layers become INT8.")
         if method != "max":
             _by_histogram(quantized, show, method)
     return quantized
@@ -94,13 +94,13 @@ def _least_squares(calibrator: Any) -> Tensor:
 
 
 def quantized_layers(network: nn.Module) -> dict[str, Any]:
-    """The layers of a fake-quantised network that have an INT8 form, by name, in the order of the data."""
+    """The layers of a fake-quantized network that have an INT8 form, by name, in the order of the data."""
     both = ("input_quantizer", "weight_quantizer")  # a normalisation has the first alone
     return {n: module for n, module in network.named_modules() if all(hasattr(module, each) for each in both)}
 
 
 def keep_float(network: nn.Module, names: Sequence[str]) -> None:
-    """Leave some layers of a fake-quantised network in float, and no others."""
+    """Leave some layers of a fake-quantized network in float, and no others."""
     for name, layer in quantized_layers(network).items():
         for quantizer in (layer.input_quantizer, layer.weight_quantizer):
             (quantizer.disable if name in names else quantizer.enable)()

@@ -29,7 +29,7 @@ class Found:
     """What ``search`` settled on.
 
     Attributes:
-        network: fake-quantised.
+        network: fake-quantized.
         trials: mean absolute difference of the degradation map, by method, with all layers in INT8; fine-tuning is
             one, from the best of the others on.
         method: the best of them.
@@ -56,7 +56,7 @@ def search(
     steps: int = 0,
     fields: Fields | None = None,
 ) -> Found:
-    """Quantise by each method, fine-tune the best, and keep the best of all.
+    """Quantize by each method, fine-tune the best, and keep the best of all.
 
     Then the fewest layers are left in float that bring it within ``most``.
 
@@ -73,13 +73,13 @@ def search(
     Raises:
         EdgeError: no layer may be INT8 without the map moving further than that.
     """
-    exact = maps(network, held)
+    float_maps = maps(network, held)
     tried: dict[Trial, nn.Module] = {method: quantize(network, frames, method) for method in methods}
-    trials = {method: moved(maps(q, held), exact, fields) for method, q in tried.items()}
+    trials = {method: moved(maps(q, held), float_maps, fields) for method, q in tried.items()}
     method = min(trials, key=lambda name: trials[name])
     if steps:
         tried[TUNED] = finetune(tried[method], network, lessons, steps)
-        trials[TUNED] = moved(maps(tried[TUNED], held), exact, fields)
+        trials[TUNED] = moved(maps(tried[TUNED], held), float_maps, fields)
         method = min(trials, key=lambda name: trials[name])
     best = tried[method]
     damages = measure_layers(best, network, held, fields)
@@ -89,7 +89,7 @@ def search(
             f"no layer can be INT8 with the map moving by {most:g} at most; the worst is {damages[0].layer} "
             f"({damages[0].map_mae:.4f} alone): allow more with --max-map-mae, or train the student longer."
         )
-    return Found(best, trials, method, tuple(damages), tuple(left_out), moved(maps(best, held), exact, fields))
+    return Found(best, trials, method, tuple(damages), tuple(left_out), moved(maps(best, held), float_maps, fields))
 
 
 def write_search(folder: Path, found: Found, most: float) -> None:

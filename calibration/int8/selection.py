@@ -29,7 +29,7 @@ from trainer.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-_CANDIDATES = 600  # photographs looked at, evenly spread: reading thousands would take longer than quantising
+_CANDIDATES = 600  # photographs looked at, evenly spread: reading thousands would take longer than quantizing
 _FEWEST = 8  # frames below which ranges are a matter of luck
 _DRAWN = re.compile(r"phantom-(\d{1,9})")
 _PHANTOMS = 1000  # seeds from here on are calibrated on; what is judged by has smaller ones

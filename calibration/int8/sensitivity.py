@@ -39,19 +39,19 @@ def moved(a: NDArray[np.float32], b: NDArray[np.float32], fields: Fields | None)
 def measure_layers(
     quantized: nn.Module, network: nn.Module, tensors: Tensors, fields: Fields | None = None
 ) -> list[LayerSensitivity]:
-    """Every layer quantised alone, the most damaging first.
+    """Every layer quantized alone, the most damaging first.
 
     Args:
-        quantized: a fake-quantised copy of ``network``; all of its layers are INT8 afterwards.
+        quantized: a fake-quantized copy of ``network``; all of its layers are INT8 afterwards.
         network: float.
         tensors: prepared frames, float32 (1, 3, S, S) each.
         fields: of the frames, see ``moved``.
     """
-    exact = maps(network, tensors)
+    float_maps = maps(network, tensors)
     found = []
     for name in quantized_layers(quantized):
         with only(quantized, name):
-            found.append(LayerSensitivity(name, moved(maps(quantized, tensors), exact, fields)))
+            found.append(LayerSensitivity(name, moved(maps(quantized, tensors), float_maps, fields)))
     return sorted(found, key=lambda damage: -damage.map_mae)
 
 
@@ -69,7 +69,7 @@ def choose_float(
     later one may have been to blame for all of it.
 
     Args:
-        quantized: a fake-quantised copy of ``network``; the chosen layers are float in it afterwards.
+        quantized: a fake-quantized copy of ``network``; the chosen layers are float in it afterwards.
         network: float.
         tensors: prepared frames.
         damages: of ``measure_layers``.
@@ -79,11 +79,11 @@ def choose_float(
     Returns:
         Names of the layers; all of them where nothing less will do.
     """
-    exact = maps(network, tensors)
+    float_maps = maps(network, tensors)
 
     def moves(left_out: Sequence[str]) -> float:
         keep_float(quantized, left_out)
-        return moved(maps(quantized, tensors), exact, fields)
+        return moved(maps(quantized, tensors), float_maps, fields)
 
     left_out: list[str] = []
     waiting = [damage.layer for damage in damages]

@@ -1,4 +1,4 @@
-"""The fake-quantised student on disk, so that what was measured once can be measured again."""
+"""The fake-quantized student on disk, so that what was measured once can be measured again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE = "int8.safetensors"
 
 
 def write_quantized(folder: Path, quantized: nn.Module, left_out: tuple[str, ...], worst: str) -> None:
-    """``int8.safetensors``: weights and ranges of a fake-quantised network.
+    """``int8.safetensors``: weights and ranges of a fake-quantized network.
 
     Args:
         folder: of the run's calibration.
@@ -48,7 +48,7 @@ def read_quantized(folder: Path, network: nn.Module, size: int) -> tuple[nn.Modu
     path = folder / FILE
     if not path.is_file():
         raise EdgeError(f"{path} is missing: run edge-calibrate int8 on this run first.")
-    # Ranges of noise give the layers their quantisers; what was stored then takes their place.
+    # Ranges of noise give the layers their quantizers; what was stored then takes their place.
     noise = np.random.default_rng(0).standard_normal((1, 3, size, size)).astype(np.float32)
     quantized = quantize(network, [noise])
     try:

@@ -31,7 +31,7 @@ class Form:
         name: such as ``INT8, openvino``.
         infer: float32 (1, 3, S, S) -> maps float32 (K, grid, grid).
         before: the name of the form that this one was made from; empty for the first.
-        stage: what lies between the two, and is to blame where they differ: ``quantisation``, ``export`` or an engine.
+        stage: what lies between the two, and is to blame where they differ: ``quantization``, ``export`` or an engine.
         most: mean absolute difference of the degradation map from that form that is allowed.
     """
 
@@ -44,12 +44,12 @@ class Form:
 
 @dataclass(frozen=True)
 class StudentCheckpoint:
-    """What forms are made of: the float network, its fake-quantised form, and both as bundles."""
+    """What forms are made of: the float network, its fake-quantized form, and both as bundles."""
 
     network: nn.Module
     quantized: nn.Module
-    exact: Bundle
-    rounded: Bundle
+    float_bundle: Bundle
+    int8_bundle: Bundle
 
 
 @contextmanager
@@ -67,11 +67,11 @@ def forms_of(student: StudentCheckpoint, most: float, quiet: bool = False) -> It
     with ExitStack() as stack:
         found = [
             Form("float, torch", _of_torch(student.network), "", "training", 0.0),
-            Form("float, onnxruntime", infer_onnx(student.exact.onnx), "float, torch", "export", SAME),
-            *_engines(student.exact, "float", stack, quiet),
-            Form("INT8, torch", _of_torch(student.quantized), "float, torch", "quantisation", most),
-            Form("INT8, onnxruntime", infer_onnx(student.rounded.onnx), "INT8, torch", "export", SAME),
-            *_engines(student.rounded, "INT8", stack, quiet=True),
+            Form("float, onnxruntime", infer_onnx(student.float_bundle.onnx), "float, torch", "export", SAME),
+            *_engines(student.float_bundle, "float", stack, quiet),
+            Form("INT8, torch", _of_torch(student.quantized), "float, torch", "quantization", most),
+            Form("INT8, onnxruntime", infer_onnx(student.int8_bundle.onnx), "INT8, torch", "export", SAME),
+            *_engines(student.int8_bundle, "INT8", stack, quiet=True),
         ]
         yield found
 
@@ -98,10 +98,10 @@ def _of_torch(network: nn.Module) -> Infer:
 def first_wrong_layer(
     quantized: nn.Module, onnx: bytes, tensors: Sequence[NDArray[np.float32]], allowed: float = 0.05
 ) -> str:
-    """The first layer of an exported INT8 graph whose output is not that of the fake-quantised network.
+    """The first layer of an exported INT8 graph whose output is not that of the fake-quantized network.
 
     Args:
-        quantized: fake-quantised, with plain convolutions in the order of the graph's.
+        quantized: fake-quantized, with plain convolutions in the order of the graph's.
         onnx: its graph.
         tensors: prepared frames, float32 (1, 3, S, S) each.
         allowed: relative difference (root of squares) that rounding explains.

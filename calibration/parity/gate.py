@@ -1,4 +1,4 @@
-"""What a bundle must pass before it is written: no form has moved the map, and INT8 is worth having."""
+"""What a bundle must pass before it is written: no form has moved the map."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 from calibration.int8.search import Found
 from calibration.parity.forms import StudentCheckpoint, first_wrong_layer
 from calibration.parity.measure import GREY, RAW_SCORE, FormsParity
-from calibration.timing import Turn, take_turns
 from edge.errors import EdgeError
 from edge.metrics.parity import Parity
-from edge.model import QualityModel
 
 _BLAME = 4  # frames on which a layer is looked for
-_ROUNDS, _INFERENCES, _COLD = 12, 16, 4  # turns of both forms; inferences of a turn; those before them
 
 
 def check_forms(
@@ -40,14 +37,14 @@ def check_forms(
             f"{row.form} is {row.beside_before.map_mae:.4f} off {row.before} (map mean abs difference), "
             f"more than {row.most:g}"
         )
-        if row.stage == "quantisation":
+        if row.stage == "quantization":
             raise EdgeError(
-                f"{said}: the quantisation is to blame, and the layer {layer} costs most; calibrate on frames more "
+                f"{said}: the quantization is to blame, and the layer {layer} costs most; calibrate on frames more "
                 "like those it will see, or raise --max-map-mae."
             )
         wrong = ""
         if row.form.startswith("INT8") and row.stage == "export":
-            wrong = first_wrong_layer(student.quantized, student.rounded.onnx, tensors[:_BLAME])
+            wrong = first_wrong_layer(student.quantized, student.int8_bundle.onnx, tensors[:_BLAME])
         where = f"the {row.stage} is to blame" + (f", from the layer {wrong} on" if wrong else "")
         raise EdgeError(f"{said}: {where}; make the bundle again, and report it if that does not help.")
     if parity.grey_max > GREY:
@@ -57,7 +54,7 @@ def check_forms(
         )
     if parity.raw_mean > RAW_SCORE:
         raise EdgeError(
-            f"from the raw frame on, the device scores {parity.raw_mean:.4f} off the trainer's fake-quantised student "
+            f"from the raw frame on, the device scores {parity.raw_mean:.4f} off the trainer's fake-quantized student "
             f"on average, more than {RAW_SCORE:g} (most on {parity.raw_worst}): train or fine-tune it longer; it "
             "answers to differences of half a grey level."
         )
@@ -75,10 +72,3 @@ def check_parity(parity: Parity, found: Found, most: float) -> None:
             f"INT8 moves the map by {parity.map_mae:.4f}, more than {most:g}: the layer {worst.layer} costs most "
             f"({worst.map_mae:.4f} alone); calibrate on frames more like those it will see, or raise --max-map-mae."
         )
-
-
-def time_both(exact: QualityModel, rounded: QualityModel, tensor: NDArray[np.float32]) -> tuple[float, float]:
-    """Median milliseconds of an inference of either model, in turns."""
-    turns = [Turn(lambda _, model=model: model.engine.infer(tensor), _INFERENCES, _COLD) for model in (exact, rounded)]  # type: ignore[misc]
-    (float_ms, int8_ms), _ = take_turns(turns, _ROUNDS)
-    return float(np.median(float_ms)), float(np.median(int8_ms))

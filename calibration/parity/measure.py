@@ -37,7 +37,7 @@ class Worst:
 
 
 @dataclass(frozen=True)
-class Row:
+class ParityRow:
     """One form: beside the float network in torch, and beside the form that it was made from."""
 
     form: str
@@ -58,7 +58,7 @@ class FormsParity:
 
     Attributes:
         rows: one for each form but the first.
-        raw_scores: (N, 2), score of the fake-quantised student behind the trainer's frame step (torch, OpenCV), and
+        raw_scores: (N, 2), score of the fake-quantized student behind the trainer's frame step (torch, OpenCV), and
             of the device from the raw frame (bundle on OpenVINO, C++ where built).
         grey_max: the largest difference of the two frame steps, in grey levels.
         names: of the frames, in that order.
@@ -66,7 +66,7 @@ class FormsParity:
         between: the parity of a form, named first, beside any other.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ParityRow, ...]
     raw_scores: NDArray[np.float64]
     grey_max: float
     names: tuple[str, ...]
@@ -93,7 +93,7 @@ class FormsParity:
         """The frame that has it."""
         return self.names[int(np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]).argmax())]
 
-    def of(self, form: str) -> Row:
+    def of(self, form: str) -> ParityRow:
         """The row of a form."""
         return next(row for row in self.rows if row.form == form)
 
@@ -117,7 +117,7 @@ def compare_all(
     Raises:
         EdgeError: no frame shows a field of view, or a form cannot be run.
     """
-    manifest = student.rounded.manifest
+    manifest = student.int8_bundle.manifest
     names: list[str] = []
     fields: list[NDArray[np.bool_]] = []
     raw: list[tuple[float, float]] = []
@@ -158,14 +158,14 @@ def compare_all(
         return compare(pairs, fields, list(zip(scores[other], scores[form], strict=True)), thresholds)
 
     rows = [
-        Row(f.name, beside(f.name, forms[0].name), f.before, beside(f.name, f.before), f.stage, f.most)
+        ParityRow(f.name, beside(f.name, forms[0].name), f.before, beside(f.name, f.before), f.stage, f.most)
         for f in forms[1:]
     ]
     return FormsParity(tuple(rows), np.array(raw), grey, tuple(names), tuple(worst), beside)
 
 
 def _device(student: StudentCheckpoint) -> QualityModel:
-    return QualityModel(student.rounded, open_engine(student.rounded, "openvino"))
+    return QualityModel(student.int8_bundle, open_engine(student.int8_bundle, "openvino"))
 
 
 def _apart(worst: Worst) -> float:

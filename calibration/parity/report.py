@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.parity.measure import RAW_SCORE, FormsParity, Row
+from calibration.parity.measure import RAW_SCORE, FormsParity, ParityRow
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
 from trainer.loop.checkpoints import write
@@ -34,7 +34,7 @@ def lines(parity: FormsParity) -> list[str]:
     ]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ParityRow) -> tuple[str, ...]:
     far, near = row.beside_float, row.beside_before
     return (
         row.form,

@@ -44,21 +44,21 @@ def compare_again(
     folder = run / "calibration"
     if not (folder / "float32.efiqa").is_file():
         raise EdgeError(f"{folder / 'float32.efiqa'} is missing: run edge-calibrate int8 on this run first.")
-    rounded, exact = read_bundle(model), read_bundle(folder / "float32.efiqa")
-    if rounded.manifest.precision != "int8":
-        raise EdgeError(f"{model} holds the float form ({rounded.manifest.why_float}): name an INT8 bundle.")
+    int8_bundle, float_bundle = read_bundle(model), read_bundle(folder / "float32.efiqa")
+    if int8_bundle.manifest.precision != "int8":
+        raise EdgeError(f"{model} holds the float form ({int8_bundle.manifest.why_float}): name an INT8 bundle.")
     for name in ("input_size", "grid", "maps"):
-        of_run, of_model = getattr(exact.manifest, name), getattr(rounded.manifest, name)
+        of_run, of_model = getattr(float_bundle.manifest, name), getattr(int8_bundle.manifest, name)
         if of_run != of_model:
             raise EdgeError(f"{model} has {name} {of_model}, but {run} has {of_run}: name the bundle of this run.")
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     network = Deployed(load_student(run))
     quantized, layer = read_quantized(folder, network, recipe.distill.size)
-    student = StudentCheckpoint(network, quantized, exact, rounded)
+    student = StudentCheckpoint(network, quantized, float_bundle, int8_bundle)
     # Of a folder its photographs: not the vessel maps and masks that lie beside them.
     images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
     frames = read_frames(images) if images else named_phantoms(_PHANTOMS)
-    parity = compare_all(student, frames, rounded.manifest.thresholds, most)
+    parity = compare_all(student, frames, int8_bundle.manifest.thresholds, most)
     if target is not None:
         write_parity(target, {"folder" if images else "synthetic eyes": parity})
     some = tensors((frame for _, frame in islice(named_phantoms(_PHANTOMS), 4)), recipe)

@@ -47,14 +47,14 @@ def write_form(
     target: Path,
     manifest: Manifest,
     held: Sequence[NDArray[np.float32]],
-    exact: NDArray[np.float32],
+    float_maps: NDArray[np.float32],
 ) -> TeacherForm:
     """Write a form, hold it against float32, and build its engine."""
     data = model.SerializeToString()
     path = _write(target / f"{name}.onnx", model, len(data))
     session = open_session(str(path), optimise=True)
     found = np.stack([session.run(None, {session.get_inputs()[0].name: tensor})[0][0, 0] for tensor in held])
-    apart = np.abs(found.astype(np.float64) - exact)
+    apart = np.abs(found.astype(np.float64) - float_maps)
     if not np.isfinite(apart).all():
         apart = np.ones_like(apart)  # a map that holds no number is as far off as can be
     del session

@@ -30,7 +30,7 @@ class Whole(nn.Module):
         # Plain products and a softmax: the fused attention of torch exports to a graph of special cases.
         if hasattr(teacher.backbone.net, "set_attn_implementation"):
             cast(Any, teacher.backbone.net).set_attn_implementation("eager")
-        self.net = teacher.backbone.net  # named here so that the quantiser finds its layers
+        self.net = teacher.backbone.net  # named here so that the quantizer finds its layers
         _fix_positions(cast(Any, self.net), teacher.size)
         self.adapter = teacher.adapter
         self.features = teacher.backbone.features
@@ -67,11 +67,11 @@ def _fix_positions(net: Any, size: int) -> None:
 
 
 @dataclass(frozen=True)
-class Quantised:
-    """What ``quantise_whole`` settled on.
+class Quantized:
+    """What ``quantize_whole`` settled on.
 
     Attributes:
-        network: fake-quantised.
+        network: fake-quantized.
         trials: mean absolute difference of the map by method, all layers in INT8.
         method: the best of them.
         left_out: layers that stay in float, and by how much INT8 alone is off in what each of them gives (relative).
@@ -87,8 +87,8 @@ class Quantised:
     map_mae: float
 
 
-def quantise_whole(make: Callable[[], nn.Module], frames: Tensors, held: Tensors, most: float) -> Quantised:
-    """Both ways to quantise, the better of them, and the worst layers left in float until the map is within ``most``.
+def quantize_whole(make: Callable[[], nn.Module], frames: Tensors, held: Tensors, most: float) -> Quantized:
+    """Both ways to quantize, the better of them, and the worst layers left in float until the map is within ``most``.
 
     Weights and inputs of linear layers and convolutions become INT8, and nothing else: additions of the residual path,
     normalisation and attention's products stay in float, because rounding them is what destroys transformers.
@@ -99,12 +99,12 @@ def quantise_whole(make: Callable[[], nn.Module], frames: Tensors, held: Tensors
         held: others, to judge by.
         most: mean absolute difference of the degradation map.
     """
-    exact = maps(make(), held)
+    float_maps = maps(make(), held)
     trials: dict[Smoothing, float] = {}
     best: tuple[float, Smoothing, nn.Module] | None = None
     for method in get_args(Smoothing):
-        network = _quantise(make(), frames, method)
-        trials[method] = _apart(network, held, exact)
+        network = _quantize(make(), frames, method)
+        trials[method] = _apart(network, held, float_maps)
         if best is None or trials[method] < best[0]:
             best = trials[method], method, network
         del network
@@ -116,17 +116,17 @@ def quantise_whole(make: Callable[[], nn.Module], frames: Tensors, held: Tensors
     while few < many and moved > most:
         middle = (few + many) // 2
         keep_float(network, ranked[:middle])
-        if _apart(network, held, exact) <= most:
+        if _apart(network, held, float_maps) <= most:
             many = middle
         else:
             few = middle + 1
     kept = ranked[:many] if moved > most else []
     keep_float(network, kept)
     left_out = {name: errors[name] for name in kept}
-    return Quantised(network, trials, method, left_out, len(ranked), _apart(network, held, exact))
+    return Quantized(network, trials, method, left_out, len(ranked), _apart(network, held, float_maps))
 
 
-def _quantise(network: nn.Module, frames: Tensors, method: Smoothing) -> nn.Module:
+def _quantize(network: nn.Module, frames: Tensors, method: Smoothing) -> nn.Module:
     def show(model: nn.Module) -> None:
         maps(model, frames)
 
@@ -149,8 +149,8 @@ def _quantise(network: nn.Module, frames: Tensors, method: Smoothing) -> nn.Modu
     return quantized
 
 
-def left_by_the_quantiser(network: nn.Module) -> list[str]:
-    """Layers that should be INT8 and are not, by name: the quantiser passes over subclasses, in silence."""
+def left_by_the_quantizer(network: nn.Module) -> list[str]:
+    """Layers that should be INT8 and are not, by name: the quantizer passes over subclasses, in silence."""
     known = {id(layer) for layer in quantized_layers(network).values()}
     return [name for name, m in network.named_modules() if isinstance(m, _LAYERS) and id(m) not in known]
 
@@ -158,20 +158,20 @@ def left_by_the_quantiser(network: nn.Module) -> list[str]:
 def _layer_errors(network: nn.Module, tensors: Tensors) -> dict[str, float]:
     """By how much each layer's output is off for its rounding alone, relative, all frames in one pass.
 
-    Quantising each layer by itself and looking at the map, as for the student, takes hours with 150 layers.
+    Quantizing each layer by itself and looking at the map, as for the student, takes hours with 150 layers.
     """
     layers = quantized_layers(network)
     lost, whole = dict.fromkeys(layers, 0.0), dict.fromkeys(layers, 1e-12)
 
     def watch(name: str) -> Any:
-        def hook(layer: Any, inputs: tuple[Tensor, ...], exact: Tensor) -> None:
+        def hook(layer: Any, inputs: tuple[Tensor, ...], float_output: Tensor) -> None:
             for quantizer in (layer.input_quantizer, layer.weight_quantizer):
                 quantizer.enable()
-            rounded = type(layer).forward(layer, *inputs)  # not a call: that would come back here
+            int8_output = type(layer).forward(layer, *inputs)  # not a call: that would come back here
             for quantizer in (layer.input_quantizer, layer.weight_quantizer):
                 quantizer.disable()
-            lost[name] += float((rounded - exact).square().sum())
-            whole[name] += float(exact.square().sum())
+            lost[name] += float((int8_output - float_output).square().sum())
+            whole[name] += float(float_output.square().sum())
 
         return hook
 
@@ -186,5 +186,5 @@ def _layer_errors(network: nn.Module, tensors: Tensors) -> dict[str, float]:
     return {name: float(np.sqrt(lost[name] / whole[name])) for name in layers}
 
 
-def _apart(network: nn.Module, tensors: Tensors, exact: NDArray[np.float32]) -> float:
-    return float(np.abs(maps(network, tensors) - exact).mean(dtype=np.float64))
+def _apart(network: nn.Module, tensors: Tensors, float_maps: NDArray[np.float32]) -> float:
+    return float(np.abs(maps(network, tensors) - float_maps).mean(dtype=np.float64))

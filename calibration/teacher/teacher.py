@@ -21,7 +21,7 @@ from calibration.int8.quantize import maps
 from calibration.site.thresholds import UNFITTED
 from calibration.target import make_folder
 from calibration.teacher.form import TeacherForm, check_form, remove, write_form
-from calibration.teacher.network import Whole, left_by_the_quantiser, quantise_whole
+from calibration.teacher.network import Whole, left_by_the_quantizer, quantize_whole
 from edge.bundle.bundle import Manifest, write_bundle
 from edge.errors import EdgeError
 from trainer.loop.checkpoints import write
@@ -76,7 +76,7 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     recipe = dataclasses.replace(recipe, mean=teacher.backbone.mean, std=teacher.backbone.std)
     recipe = dataclasses.replace(recipe, distill=dataclasses.replace(recipe.distill, size=side))
     name = teacher.backbone.name
-    del teacher  # it is loaded afresh for each way to quantise; one idle copy would double the memory
+    del teacher  # it is loaded afresh for each way to quantize; one idle copy would double the memory
     chosen = dict(named_frames(data, recipe, FRAMES))
     frames = tensors(chosen.values(), recipe)
     if not frames:
@@ -86,23 +86,23 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     del chosen
     log.info("exporting %s at %s pixels as float16", name, side)
     network = make()
-    exact = maps(network, held)
+    float_maps = maps(network, held)
     sixteen = half_of(raw_onnx(network, side))
     del network
     manifest = _manifest(recipe, name, side, grid)
-    forms = [write_form("float16", sixteen, target, manifest, held, exact)]
+    forms = [write_form("float16", sixteen, target, manifest, held, float_maps)]
     del sixteen
     check_form(forms[0], most)
-    log.info("quantising by max and smoothquant")
-    found = quantise_whole(make, frames, held, most)
+    log.info("quantizing by max and smoothquant")
+    found = quantize_whole(make, frames, held, most)
     why = ""
-    if skipped := left_by_the_quantiser(found.network):
-        why = f"the quantiser knows plain layers alone and left {len(skipped)} in float, first {skipped[0]}"
+    if skipped := left_by_the_quantizer(found.network):
+        why = f"the quantizer knows plain layers alone and left {len(skipped)} in float, first {skipped[0]}"
     elif len(found.left_out) == found.layers:
         worst = next(iter(found.left_out))
         why = f"no layer can be INT8 with the map moving by {most:g} at most; the worst is {worst}"
     else:
-        forms.append(write_form("int8", raw_onnx(found.network, side), target, manifest, held, exact))
+        forms.append(write_form("int8", raw_onnx(found.network, side), target, manifest, held, float_maps))
         if forms[1].map_mae > most:
             why = f"the INT8 graph moves the map by {forms[1].map_mae:.4f}, more than {most:g}"
             forms.pop()

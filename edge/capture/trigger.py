@@ -48,7 +48,7 @@ class TriggerProfile:
     hinted: bool
 
 
-DEMANDS: dict[Strictness, TriggerProfile] = {
+TRIGGER_PROFILES: dict[Strictness, TriggerProfile] = {
     "easy": TriggerProfile(0.0, 0.2, 1.2, False),
     "normal": TriggerProfile(0.0, 0.35, 0.6, True),
     "strict": TriggerProfile(1.0, 0.6, 0.4, True),
@@ -80,7 +80,7 @@ class Trigger:
     """Decides when to fire, from graded frames in the order of their time.
 
     Args:
-        strictness: how good and how still; see ``DEMANDS``.
+        strictness: how good and how still; see ``TRIGGER_PROFILES``.
         thresholds: of the bundle.
         keep: frames of a capture, runners-up included.
 
@@ -101,9 +101,9 @@ class Trigger:
 
     def set_strictness(self, strictness: Strictness) -> None:
         """Ask for more or less from the next frame on; what was seen and captured before is not forgotten."""
-        self.demand = DEMANDS[strictness]
+        self.profile = TRIGGER_PROFILES[strictness]
         usable, good = self._thresholds.usable, self._thresholds.good
-        self._level = usable + self.demand.level * (good - usable)
+        self._level = usable + self.profile.level * (good - usable)
         self._since: float | None = None  # since when all is well
 
     def update(self, graded: Graded) -> Fired | None:
@@ -113,8 +113,8 @@ class Trigger:
         if self._absence.update(graded.assessment, graded.t, graded.frame.image) and self._fired is not None:
             self._fired = None
             self._eye += 1
-        wanted = graded.assessment.score >= self._level and speed <= self.demand.still
-        if self.demand.hinted and graded.hint is not None:
+        wanted = graded.assessment.score >= self._level and speed <= self.profile.still
+        if self.profile.hinted and graded.hint is not None:
             wanted = wanted and graded.hint.code == "hold"
         elif graded.hint is not None:
             wanted = wanted and graded.hint.code != "off_centre"
@@ -122,7 +122,7 @@ class Trigger:
             self._since = None
             return None
         self._since = graded.t if self._since is None else self._since
-        if graded.t - self._since < self.demand.hold_s - 1e-6:
+        if graded.t - self._since < self.profile.hold_s - 1e-6:
             return None
         return self._fire(graded.t, self._since)
 

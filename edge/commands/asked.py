@@ -28,7 +28,7 @@ class StrictnessName(str, Enum):
     strict = "strict"
 
 
-class Eye(str, Enum):
+class Laterality(str, Enum):
     """As DICOM has it."""
 
     R = "R"
@@ -60,7 +60,9 @@ def check_out(out: Path) -> None:
     raise EdgeError(f"{out} cannot hold a session ({problem}); give another folder with --out.")
 
 
-def check_dicom(dicom: bool, laterality: Eye | None, wants_dicom: bool, hand_over: str | None, wants_it: bool) -> None:
+def check_dicom(
+    dicom: bool, laterality: Laterality | None, wants_dicom: bool, hand_over: str | None, wants_it: bool
+) -> None:
     """Refuse what contradicts itself.
 
     Args:

@@ -87,7 +87,7 @@ def capture(
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Keep captured frames as DICOM too; wants --laterality.")
     ] = False,
-    laterality: Annotated[asked.Eye | None, typer.Option(help="Which eye: R or L.")] = None,
+    laterality: Annotated[asked.Laterality | None, typer.Option(help="Which eye: R or L.")] = None,
     study: Annotated[
         Path | None, typer.Option(help="A YAML file with what DICOM shall say of patient, study and camera.")
     ] = None,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.field.find import MASK_SIZE, Field, find_field, find_sure_field
-from edge.field.magnified import View, size_since, view_of
+from edge.field.magnified import MagnifiedView, size_since, view_of
 
 _RASTER = 96  # cells along the long side of a frame, to compare two fields on
 _SAME = 0.97  # share of one field that lies in another, from which it belongs to it
@@ -40,7 +40,7 @@ class LearnedField:
         """Learn anew: the eye was gone, and the next frames may come through another lens."""
         self._known: Field | None = None
         self._size: tuple[int, int] = (0, 0)
-        self._view: View | None = None  # of the last clear frame that showed the whole field
+        self._view: MagnifiedView | None = None  # of the last clear frame that showed the whole field
         self._seen = 0  # clear frames that showed the known field
         self._next: Field | None = None  # what the last clear frame said of a first or larger field, ...
         self._agreed = 0  # ... and how many agreed
@@ -91,7 +91,7 @@ class LearnedField:
             self._take(seen, view_of(frame, seen.crop))
             self._former, self._seen = former, SURE
 
-    def _take(self, field: Field, view: View) -> None:
+    def _take(self, field: Field, view: MagnifiedView) -> None:
         """This is the known field from now on."""
         self._known, self._view, self._seen = field, view, _RUN
         self._next, self._agreed = None, 0
@@ -107,7 +107,7 @@ class LearnedField:
         self._returned = self._returned + 1 if back else 0
         return self._returned >= _RUN
 
-    def _is_smaller(self, frame: Frame, own: Field, known: Field, view: View) -> bool:
+    def _is_smaller(self, frame: Frame, own: Field, known: Field, view: MagnifiedView) -> bool:
         """Whether the last frames have shown all of a smaller field, and not a part of the known one, as in a shadow.
 
         Such a frame is clear enough: it is very like the last clear one.

@@ -28,14 +28,14 @@ Size = Literal["smaller", "same", "unknown"]
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class MagnifiedView:
     """What a frame showed of the retina: green, float32 (h, w), of the square ``crop`` of the frame."""
 
     green: Picture
     crop: Crop
 
 
-def view_of(frame: NDArray[np.uint8], crop: Crop) -> View:
+def view_of(frame: NDArray[np.uint8], crop: Crop) -> MagnifiedView:
     """The view of a square of a frame, uint8 BGR (H, W, 3): a sample of its pixels, black beyond the frame."""
     step = max(1, crop.side // (2 * _SIDE))
     height, width = frame.shape[:2]
@@ -46,10 +46,10 @@ def view_of(frame: NDArray[np.uint8], crop: Crop) -> View:
     if len(top) and len(left):
         part = frame[top[0] : top[-1] + 1 : step, left[0] : left[-1] + 1 : step, 1]
         green[np.ix_(*inside)] = part
-    return View(green, crop)
+    return MagnifiedView(green, crop)
 
 
-def size_since(before: View, frame: NDArray[np.uint8], crop: Crop) -> Size:
+def size_since(before: MagnifiedView, frame: NDArray[np.uint8], crop: Crop) -> Size:
     """How large a frame shows, in the square ``crop`` of a smaller field, what was seen before in a larger one.
 
     Returns:

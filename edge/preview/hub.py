@@ -10,7 +10,7 @@ from typing import Any
 
 from edge.capture.loop import Graded
 from edge.guidance.hint import Hint
-from edge.preview.renderer import Kind, Picture
+from edge.preview.renderer import Kind, RenderedFrame
 
 _MOST_CAPTURES = 24  # in memory, as JPEGs, the latest ones
 _MOST_HISTORY = 300
@@ -35,7 +35,7 @@ class Hub:
         self.frames = 0  # published so far
         self.newest: Graded | None = None  # the last of them
         self.hints = 0  # how often the hint has changed
-        self.pictures: dict[Kind, Picture] = {}
+        self.pictures: dict[Kind, RenderedFrame] = {}
         self.ages_s: deque[float] = deque(maxlen=_MOST_AGES)  # of pictures when they were sent, since they were taken
         self.captures: deque[Capture] = deque(maxlen=_MOST_CAPTURES)
         self.captured = 0
@@ -67,7 +67,7 @@ class Hub:
             self.history.append((round(t, 2), round(score, 3)))
         self.news()
 
-    def picture(self, kind: Kind, picture: Picture) -> None:
+    def picture(self, kind: Kind, picture: RenderedFrame) -> None:
         """A newer frame was drawn."""
         self.pictures[kind] = picture
         self.news()

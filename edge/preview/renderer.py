@@ -30,7 +30,7 @@ _MOST_WAITING = 4  # kept frames that wait to be drawn; each is a full frame in 
 
 
 @dataclass(frozen=True)
-class Picture:
+class RenderedFrame:
     """A JPEG of one frame."""
 
     number: int  # of the frame, as the preview counts them
@@ -49,7 +49,7 @@ class Renderer:
 
     def __init__(
         self,
-        show: Callable[[Kind, Picture], None],
+        show: Callable[[Kind, RenderedFrame], None],
         keep: Callable[[Graded, bytes, bytes], None],
         report: Callable[[str], None],
     ) -> None:
@@ -135,7 +135,7 @@ class Renderer:
         for kind in kinds:
             self._done[kind] = newest[0]
             taken = newest[1].frame.timestamp + newest[1].frame.behind
-            self._show(kind, Picture(newest[0], taken, _encode(newest[1], kind)))
+            self._show(kind, RenderedFrame(newest[0], taken, _encode(newest[1], kind)))
             self.drawn += 1
 
     def _fresh(self) -> list[Kind]:

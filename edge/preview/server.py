@@ -20,7 +20,7 @@ from edge.errors import EdgeError, first_line
 from edge.preview.auth.auth import access_for
 from edge.preview.context import Context, Controls
 from edge.preview.hub import Hub
-from edge.preview.renderer import Kind, Picture, Renderer
+from edge.preview.renderer import Kind, RenderedFrame, Renderer
 from edge.preview.state import grade_of
 
 _GOODBYE_S = 5.0  # a thread that hangs is left behind after this
@@ -163,7 +163,7 @@ class Preview:
         if self._numbered is not None:
             self.hub.frame(*self._numbered)
 
-    def _drawn(self, kind: Kind, picture: Picture) -> None:
+    def _drawn(self, kind: Kind, picture: RenderedFrame) -> None:
         self._call(lambda: self.hub.picture(kind, picture))
 
     def _kept(self, graded: Graded, overlay: bytes, plain: bytes) -> None:

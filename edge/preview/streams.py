@@ -15,7 +15,7 @@ from edge.guidance.hint import languages
 from edge.preview.auth.middleware import let_go
 from edge.preview.context import Context
 from edge.preview.hub import Capture
-from edge.preview.renderer import Kind, Picture
+from edge.preview.renderer import Kind, RenderedFrame
 from edge.preview.state import frame_state
 
 _SLOW_S = 5.0  # a client that does not take what it asked for within this is let go
@@ -88,7 +88,7 @@ class Streams:
                 await asyncio.wait_for(socket.send_bytes(picture.jpeg), _SLOW_S)
         return socket
 
-    async def _next(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> Picture | None:
+    async def _next(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> RenderedFrame | None:
         """The next picture; one that comes more than two periods late is passed over, once, for the one after it."""
         fps = self._context.counts.fps
         picture = await self._newer(kind, seen, socket)
@@ -96,7 +96,7 @@ class Streams:
             return await self._newer(kind, picture.number, socket)
         return picture
 
-    async def _newer(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> Picture | None:
+    async def _newer(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> RenderedFrame | None:
         """Wait for a picture of a newer frame; None once there will be none, or nobody to send it to."""
         wanted = max(seen + 1, self._hub.frames)  # an older one lies there from when somebody last looked
         while (picture := self._hub.pictures.get(kind)) is None or picture.number < wanted:

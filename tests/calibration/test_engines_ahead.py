@@ -29,7 +29,7 @@ from trainer.networks.students import Adapter
 TARGETS = ("sm86", "sm89", "sm120")
 
 
-def without_quantisation(data: bytes) -> Any:
+def without_quantization(data: bytes) -> Any:
     """The network behind an INT8 one: its Q and DQ taken out, its weights multiplied out."""
     model = onnx.load_from_string(data)
     graph = model.graph
@@ -70,8 +70,8 @@ def shipped_in_float() -> tuple[bytes, bytes]:
     """float32 and float16 of the shipped network."""
     data = read_bundle(default_model()).onnx
     return (
-        without_quantisation(data).SerializeToString(),
-        half_of(without_quantisation(data)).SerializeToString(),
+        without_quantization(data).SerializeToString(),
+        half_of(without_quantization(data)).SerializeToString(),
     )
 
 

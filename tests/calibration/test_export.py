@@ -77,7 +77,7 @@ def test_every_convolution_reads_int8_and_weights_are_stored_in_one_byte(network
     assert Counter(n.op_type for n in model.graph.node)["QuantizeLinear"] == 12
 
 
-def test_the_engine_computes_what_the_fake_quantised_network_does(network: Deployed) -> None:
+def test_the_engine_computes_what_the_fake_quantized_network_does(network: Deployed) -> None:
     """A concatenation of branches of different scale once came out of the engine 0.06 off, with no word of it."""
     quantized = quantize(network, frames(4))
     model = to_onnx(quantized, SIZE)
@@ -96,6 +96,6 @@ def test_maps_are_told_by_their_number() -> None:
         maps_of(torch.nn.Conv2d(3, 2, 8, 8), SIZE)
 
 
-def test_quantising_needs_frames(network: Deployed) -> None:
+def test_quantizing_needs_frames(network: Deployed) -> None:
     with pytest.raises(EdgeError, match="needs frames"):
         quantize(network, [])

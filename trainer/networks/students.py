@@ -17,7 +17,7 @@ WIDTHS = (32, 64, 128, 128)  # channels at stride 2, 4, 8, 16
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, batch norm, ReLU. Padding lies inside the convolution, where the quantiser expects it."""
+    """3x3 convolution, batch norm, ReLU. Padding lies inside the convolution, where the quantizer expects it."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )

@@ -32,7 +32,7 @@ _BYTES_A_PIXEL = 3.4  # of a frame with all its layers
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class FrameView:
     """A view of a photograph, clean, spoiled, and spoiled as it was stored; vessel probability, field and regions."""
 
     clean: NDArray[np.uint8]
@@ -135,7 +135,7 @@ def _view(
     whole: Sequence[int],
     recipe: Recipe,
     frames: Frames,
-) -> View:
+) -> FrameView:
     """A view of a random photograph.
 
     The place of n among the frames says of which kind it is, so that any number of frames holds the same shares.
@@ -163,10 +163,10 @@ def _view(
     else:
         spoiled = spoil(clean, rng)
         stored = store(spoiled, rng)
-    return View(clean, spoiled, stored, share, np.asarray(field, np.float32), np.asarray(turned, np.uint8))
+    return FrameView(clean, spoiled, stored, share, np.asarray(field, np.float32), np.asarray(turned, np.uint8))
 
 
-def _keep(frames: Frames, n: int, view: View, seen: NDArray[np.float32]) -> None:
+def _keep(frames: Frames, n: int, view: FrameView, seen: NDArray[np.float32]) -> None:
     side, field = view.clean.shape[0], view.field
     small, half = (side // 8, side // 8), (side // 2, side // 2)
     frames.pictures[n] = view.stored

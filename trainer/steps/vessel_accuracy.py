@@ -17,7 +17,7 @@ from trainer.data.datasets import Photograph, Square, as_mask, in_threads, load_
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class VesselAccuracy:
     """Means over the photographs of one set, inside the field of view, probability cut at one half."""
 
     photographs: int
@@ -54,7 +54,7 @@ def measure(
         rates = [metric(at_size[field], drawn[field]) for metric in (f1, sensitivity, specificity)]
         of_sets.setdefault(set_name(photograph.path), []).append(rates)
     return {
-        name: asdict(Accuracy(len(of_set), *(float(v) for v in np.mean(of_set, axis=0))))
+        name: asdict(VesselAccuracy(len(of_set), *(float(v) for v in np.mean(of_set, axis=0))))
         for name, of_set in of_sets.items()
     }
 

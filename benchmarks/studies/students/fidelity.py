@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.studies.students.result import Figures
+from benchmarks.studies.students.result import StudentFigures
 from edge.errors import EdgeError
 from edge.metrics.classification import spearman
 from edge.metrics.parity import map_difference
@@ -28,7 +28,7 @@ Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class FidelityEvidence:
     """Frames to measure students on; all squares are ``SIDE`` pixels wide, as a device would cut them.
 
     Attributes:
@@ -61,7 +61,7 @@ def key_of_evidence(recipe: Recipe, data: Path, photographs: int, phantoms: int)
     return runs.key_of(recipe.exclude, phantoms, *files)
 
 
-def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: int) -> Evidence:
+def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: int) -> FidelityEvidence:
     """Read photographs, draw and spoil synthetic eyes, and ask the teacher about all of them.
 
     Args:
@@ -79,10 +79,10 @@ def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: in
     frames = spoiled(phantom_eyes(phantoms))
     squares = [*load_squares(choose_photographs(data, photographs), SIDE), *(frame.square for frame in frames)]
     taught = np.array([square.path in teaching for square in squares])
-    return Evidence(squares, taught, frames, teacher.maps([square.picture for square in squares]))
+    return FidelityEvidence(squares, taught, frames, teacher.maps([square.picture for square in squares]))
 
 
-def hold(maps: Maps, evidence: Evidence) -> Figures:
+def hold(maps: Maps, evidence: FidelityEvidence) -> StudentFigures:
     """A student's maps of the evidence, float32 (N, g, g) on a grid of its own, against teacher and truth.
 
     Raises:
@@ -95,7 +95,7 @@ def hold(maps: Maps, evidence: Evidence) -> Figures:
     separated = quality(lambda _: maps[-len(evidence.spoiled) :], evidence.spoiled).overall.auroc
     if separated is None:
         raise EdgeError("the synthetic eyes show nothing lost or nothing whole: measure on more of them (--phantoms).")
-    return Figures(
+    return StudentFigures(
         unseen=int(unseen.sum()),
         taught=int(taught.sum()),
         map_mae=float(apart[unseen].mean()),
@@ -106,7 +106,7 @@ def hold(maps: Maps, evidence: Evidence) -> Figures:
     )
 
 
-def _apart(maps: Maps, evidence: Evidence, grid: int) -> NDArray[np.float64]:
+def _apart(maps: Maps, evidence: FidelityEvidence, grid: int) -> NDArray[np.float64]:
     """Mean distance from the teacher's map inside the field of each frame, float64 (N,), on a grid."""
     fields = (to_grid(square.field[None].astype(np.float32), grid)[0] >= 0.5 for square in evidence.squares)
     both = zip(to_grid(maps, grid), to_grid(evidence.teacher, grid), fields, strict=True)

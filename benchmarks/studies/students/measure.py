@@ -1,4 +1,4 @@
-"""Students of one run: trained on the same lessons, quantised by max calibration, measured and timed."""
+"""Students of one run: trained on the same lessons, quantized by max calibration, measured and timed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 import edge
 from benchmarks.machine.machine import Machine, describe_machine, load_average
 from benchmarks.run.latency import summarise, warm_up
-from benchmarks.studies.students.fidelity import Evidence, gather, hold, key_of_evidence
-from benchmarks.studies.students.result import Figures, Row, StudentPlan
+from benchmarks.studies.students.fidelity import FidelityEvidence, gather, hold, key_of_evidence
+from benchmarks.studies.students.result import StudentFigures, StudentPlan, StudentRow
 from calibration.bundle import CALIBRATION_FRAMES, POOLING
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import choose_frames, tensors
@@ -89,7 +89,7 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
 
 def measure_students(
     recipe: Recipe, plans: Sequence[StudentPlan], data: Path, out: Path, photographs: int, eyes: int
-) -> dict[StudentPlan, tuple[Figures, Figures]]:
+) -> dict[StudentPlan, tuple[StudentFigures, StudentFigures]]:
     """INT8 bundles of trained students, and figures of INT8 and float32; what was measured before is read.
 
     Args:
@@ -105,7 +105,7 @@ def measure_students(
     """
     what = key_of_evidence(recipe, data, photographs, eyes)
     versions = [edge.__version__, *(importlib.metadata.version(name) for name in _SOFTWARE)]
-    evidence: Evidence | None = None
+    evidence: FidelityEvidence | None = None
     found = {}
     for plan in plans:
         folder = folder_of(out, plan)
@@ -122,8 +122,8 @@ def measure_students(
 
 
 def time_students(
-    figures: dict[StudentPlan, tuple[Figures, Figures]], recipe: Recipe, out: Path, threads: int | None
-) -> tuple[list[Row], Machine]:
+    figures: dict[StudentPlan, tuple[StudentFigures, StudentFigures]], recipe: Recipe, out: Path, threads: int | None
+) -> tuple[list[StudentRow], Machine]:
     """Time the inference of all students as INT8 on OpenVINO, A B C A B C, so that a drift of the machine hits all.
 
     Args:
@@ -146,27 +146,27 @@ def time_students(
         samples, _ = take_turns([Turn(call, _BLOCK, _COLD) for call in calls], BLOCKS)
         machine = describe_machine(next(iter(models.values())).engine.describe(), threads, load)
     rows = [
-        Row(plan, paths[plan].stat().st_size / 2**20, ms.size, summarise(ms.ravel()), *figures[plan])
+        StudentRow(plan, paths[plan].stat().st_size / 2**20, ms.size, summarise(ms.ravel()), *figures[plan])
         for plan, ms in zip(models, samples, strict=True)
     ]
     return rows, machine
 
 
-def _measured(folder: Path, key: str) -> tuple[Figures, Figures] | None:
+def _measured(folder: Path, key: str) -> tuple[StudentFigures, StudentFigures] | None:
     """Figures of INT8 and float32 from an earlier run; None where there are none, or other things were measured."""
     try:
         said = json.loads((folder / _MEASURED).read_text(encoding="utf-8"))
         if said["key"] != key or not (folder / _BUNDLE).is_file():
             return None
-        return Figures(**said["int8"]), Figures(**said["float32"])
+        return StudentFigures(**said["int8"]), StudentFigures(**said["float32"])
     except (OSError, ValueError, LookupError, TypeError):  # whatever is wrong with it: measured again
         return None
 
 
 def _measure(
-    recipe: Recipe, plan: StudentPlan, data: Path, folder: Path, evidence: Evidence
-) -> tuple[Figures, Figures]:
-    """Write the INT8 bundle of a student; figures of its maps, and of those before quantisation."""
+    recipe: Recipe, plan: StudentPlan, data: Path, folder: Path, evidence: FidelityEvidence
+) -> tuple[StudentFigures, StudentFigures]:
+    """Write the INT8 bundle of a student; figures of its maps, and of those before quantization."""
     student = runs.load(folder, Student(plan.stride))
     assert isinstance(student, Student)
     exact = predict(student, [square.picture for square in evidence.squares], recipe)[:, 0]

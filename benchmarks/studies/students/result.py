@@ -38,7 +38,7 @@ class StudentPlan:
 
 
 @dataclass(frozen=True)
-class Figures:
+class StudentFigures:
     """How good the maps of one student are.
 
     Attributes:
@@ -62,7 +62,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Row:
+class StudentRow:
     """One student.
 
     Attributes:
@@ -70,15 +70,15 @@ class Row:
         mib: of its INT8 bundle.
         runs: timed inferences.
         inference: of INT8 on OpenVINO, frame step not included.
-        int8, float32: of its maps, quantised and before.
+        int8, float32: of its maps, quantized and before.
     """
 
     plan: StudentPlan
     mib: float
     runs: int
     inference: Summary
-    int8: Figures
-    float32: Figures
+    int8: StudentFigures
+    float32: StudentFigures
 
     @property
     def ms(self) -> float:
@@ -110,7 +110,7 @@ def parse_sizes(text: str) -> list[StudentPlan]:
     return list(dict.fromkeys(plans))
 
 
-def knee(rows: Sequence[Row]) -> Row | None:
+def knee(rows: Sequence[StudentRow]) -> StudentRow | None:
     """The student to ship by ``RULE``; None where none is near the best in both."""
     nearest = min(row.int8.map_mae for row in rows)
     surest = max(row.int8.phantom_auroc for row in rows)
@@ -118,7 +118,7 @@ def knee(rows: Sequence[Row]) -> Row | None:
     return min(fit, key=lambda row: row.ms) if fit else None
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
+def to_markdown(rows: Sequence[StudentRow]) -> str:
     """The table and the choice, for people and pages."""
     chosen, first = knee(rows), rows[0].int8
     heads = (

@@ -16,7 +16,7 @@ import typer
 
 from benchmarks.machine.machine import Machine
 from benchmarks.studies.students.picture import Dot, draw
-from benchmarks.studies.students.result import RULE, Row, knee, parse_sizes, to_markdown
+from benchmarks.studies.students.result import RULE, StudentRow, knee, parse_sizes, to_markdown
 from edge.commands.console.cli import Debug, Json, err, main_of, new_app
 from edge.commands.start import late
 from trainer.pages import check_report
@@ -62,7 +62,7 @@ def students(
     err.print(f"written: students.json and students.png in {folder}", markup=False)
 
 
-def _to_json(rows: Sequence[Row], machine: Machine, recipe: str, steps: int) -> str:
+def _to_json(rows: Sequence[StudentRow], machine: Machine, recipe: str, steps: int) -> str:
     chosen = knee(rows)
     said = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -76,7 +76,7 @@ def _to_json(rows: Sequence[Row], machine: Machine, recipe: str, steps: int) -> 
     return json.dumps(said, indent=2, allow_nan=False)
 
 
-def _save(folder: Path, text: str, rows: Sequence[Row], machine: Machine) -> None:
+def _save(folder: Path, text: str, rows: Sequence[StudentRow], machine: Machine) -> None:
     chosen = knee(rows)
     dots = [Dot(row.plan.name, row.ms, 1 - row.int8.map_mae, row is chosen) for row in rows]
     picture = draw(

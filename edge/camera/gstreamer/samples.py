@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.local.jpeg import whole_jpeg
-from edge.camera.local.pixels import FORMATS, Layout, to_bgr
+from edge.camera.local.pixels import FORMATS, PixelLayout, to_bgr
 from edge.camera.protocol import format_of
 from edge.camera.recording.lossy import JPEG, Counter, Lossy, method_of_codec
 from edge.camera.shape import check_size, with_square_pixels
@@ -115,13 +115,13 @@ class Samples:
         self.format = format_of(width, height, self.fps, "JPEG" if jpeg else self._info.finfo.name)
         check_size(self._shown, width, height)
 
-    def _layout(self, buffer: Any) -> Layout:
+    def _layout(self, buffer: Any) -> PixelLayout:
         """Cameras pad their rows, and say so in the buffer rather than in the caps."""
         info = self._info
         told = self._video.buffer_get_video_meta(buffer)
         where = told if told is not None else info
         planes = told.n_planes if told is not None else info.finfo.n_planes
-        return Layout(
+        return PixelLayout(
             info.finfo.name,
             info.width,
             info.height,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.camera.live import LiveSource
 from edge.camera.local.jpeg import whole_jpeg
-from edge.camera.local.v4l2 import Node, find_again, node_of
+from edge.camera.local.v4l2 import VideoNode, find_again, node_of
 from edge.camera.protocol import format_of
 from edge.camera.quiet import quiet_opencv
 from edge.camera.recording.lossy import JPEG, Counter
@@ -171,7 +171,7 @@ class DeviceFinder:
             wish: the mode to ask for.
         """
         self._source, self._wish = source, wish
-        self._known: Node | None = None
+        self._known: VideoNode | None = None
 
     def __call__(self) -> DeviceCamera:
         """Open it.

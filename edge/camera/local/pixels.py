@@ -22,7 +22,7 @@ _LUMA_AS_601 = np.column_stack([_LUMA_SHARE, 128 * (1 - _LUMA_SHARE.sum(axis=1))
 
 
 @dataclass(frozen=True)
-class Layout:
+class PixelLayout:
     """How a frame lies in memory.
 
     Attributes:
@@ -43,7 +43,7 @@ class Layout:
     bt709: bool = False
 
 
-def to_bgr(data: memoryview | bytes, layout: Layout) -> NDArray[np.uint8]:
+def to_bgr(data: memoryview | bytes, layout: PixelLayout) -> NDArray[np.uint8]:
     """A picture of its own, uint8 BGR (H, W, 3), from a frame in memory that is only borrowed.
 
     Raises:
@@ -56,7 +56,7 @@ def to_bgr(data: memoryview | bytes, layout: Layout) -> NDArray[np.uint8]:
     return picture
 
 
-def _plane(data: NDArray[np.uint8], layout: Layout, number: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _plane(data: NDArray[np.uint8], layout: PixelLayout, number: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """A view of one plane, rows padded or not."""
     begin, stride = layout.offsets[number], layout.strides[number]
     row = int(np.prod(shape[1:]))
@@ -66,22 +66,22 @@ def _plane(data: NDArray[np.uint8], layout: Layout, number: int, shape: tuple[in
     return np.lib.stride_tricks.as_strided(data[begin:], shape, steps, writeable=False)
 
 
-def _half(layout: Layout) -> tuple[int, int]:
+def _half(layout: PixelLayout) -> tuple[int, int]:
     return (layout.height + 1) // 2, (layout.width + 1) // 2
 
 
-def _nv12(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _nv12(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     luma = _plane(data, layout, 0, (layout.height, layout.width))
     return _from_planes(luma, _plane(data, layout, 1, (*_half(layout), 2)), layout)
 
 
-def _i420(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _i420(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     luma = _plane(data, layout, 0, (layout.height, layout.width))
     blue, red = (_plane(data, layout, number, _half(layout)) for number in (1, 2))
     return _from_planes(luma, np.asarray(cv2.merge([blue, red])), layout)
 
 
-def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     height, width = luma.shape
     if height % 2 or width % 2:  # OpenCV wants even sizes; the last row or column is doubled and cut off again
         luma = np.pad(luma, ((0, height % 2), (0, width % 2)), "edge")
@@ -95,7 +95,7 @@ def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: Lay
     return np.ascontiguousarray(picture[:height, :width])
 
 
-def _yuy2(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _yuy2(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     packed = _plane(data, layout, 0, (layout.height, layout.width // 2 * 2, 2))
     if layout.bt709 or layout.full_range:  # rare, so the way round: as planes, with colour at half height too
         pairs = packed.reshape(layout.height, -1, 4)[: layout.height // 2 * 2]
@@ -104,16 +104,16 @@ def _yuy2(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_YUY2), dtype=np.uint8)
 
 
-def _bgr(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _bgr(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     return _plane(data, layout, 0, (layout.height, layout.width, 3)).copy()
 
 
-def _bgrx(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _bgrx(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     pixels = _plane(data, layout, 0, (layout.height, layout.width, 4))
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), dtype=np.uint8)
 
 
-def _gray(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _gray(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     pixels = _plane(data, layout, 0, (layout.height, layout.width))
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 

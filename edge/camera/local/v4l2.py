@@ -21,7 +21,7 @@ _CSI_DRIVER = "tegra-video"  # a Jetson's image sensors: raw pictures, to be tak
 
 
 @dataclass(frozen=True)
-class Node:
+class VideoNode:
     """One camera.
 
     Attributes:
@@ -57,13 +57,13 @@ class Mode:
 class Listed:
     """A camera, how to name it to ``edge-capture``, and what it offers; ``trouble`` says why that is not known."""
 
-    node: Node
+    node: VideoNode
     source: str
     modes: tuple[Mode, ...] = ()
     trouble: str = ""
 
 
-def nodes(system: Path = SYSTEM) -> list[Node]:
+def nodes(system: Path = SYSTEM) -> list[VideoNode]:
     """All video nodes, in the order of their numbers."""
     found = []
     for folder in system.iterdir() if system.is_dir() else ():
@@ -72,15 +72,15 @@ def nodes(system: Path = SYSTEM) -> list[Node]:
     return sorted(found, key=lambda node: [int(piece) for piece in re.findall(r"\d+", node.path)])
 
 
-def node_of(path: str, system: Path = SYSTEM) -> Node:
+def node_of(path: str, system: Path = SYSTEM) -> VideoNode:
     """What is known of a node by its path, also by one of the links in ``/dev/v4l``."""
     real = os.path.realpath(path)
     with contextlib.suppress(OSError):
         return _node(system / Path(real).name)
-    return Node(real, "")
+    return VideoNode(real, "")
 
 
-def find_again(known: Node, system: Path = SYSTEM) -> Node | None:
+def find_again(known: VideoNode, system: Path = SYSTEM) -> VideoNode | None:
     """The camera that was here before, whatever its number is now; None while it is not there.
 
     The same device counts first, then whatever sits in its port, then one of the same name, unless serial numbers tell
@@ -119,11 +119,11 @@ def list_cameras(system: Path = SYSTEM) -> list[Listed]:
     return found
 
 
-def _node(folder: Path) -> Node:
+def _node(folder: Path) -> VideoNode:
     name = (folder / "name").read_text(encoding="utf-8", errors="replace").strip()
     place = (folder / "index").read_text().strip() if (folder / "index").exists() else "0"
     port = os.path.realpath(folder / "device") if (folder / "device").exists() else ""
-    return Node(f"/dev/{folder.name}", name, port, _usb(Path(port)) if port else "", place)
+    return VideoNode(f"/dev/{folder.name}", name, port, _usb(Path(port)) if port else "", place)
 
 
 def _usb(port: Path) -> str:

@@ -39,7 +39,7 @@ _STATUSES = {
 }
 
 
-class RefusedError(Exception):
+class ArchiveRefusedError(Exception):
     """The server answered, and the file is not stored, as far as one can understand it; fit to be shown."""
 
 
@@ -60,20 +60,20 @@ def check_answer(status: int, headers: Mapping[str, str], said: bytes, uid: str 
         reason = _first(failed[0], _REASON)
         if reason == _DUPLICATE and (status == 409 or 200 <= status < 300):
             return  # it was stored the last time, and the answer was lost
-        raise RefusedError(f"it refuses the file{_words_of(reason)}")
+        raise ArchiveRefusedError(f"it refuses the file{_words_of(reason)}")
     if 300 <= status < 400:
-        raise RefusedError(f"it answers {status}, which points elsewhere: give the address that it moved to")
+        raise ArchiveRefusedError(f"it answers {status}, which points elsewhere: give the address that it moved to")
     if not 200 <= status < 300:
-        raise RefusedError(f"it answers {status}" + (f": {_STATUSES[status]}" if status in _STATUSES else ""))
+        raise ArchiveRefusedError(f"it answers {status}" + (f": {_STATUSES[status]}" if status in _STATUSES else ""))
     if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RefusedError("its answer is compressed, which nobody asked for")
+        raise ArchiveRefusedError("its answer is compressed, which nobody asked for")
     if _FAILED_IN_XML.search(said):
-        raise RefusedError("it refuses the file")
+        raise ArchiveRefusedError("it refuses the file")
     if said.lstrip()[:5].lower() in (b"<!doc", b"<html") or "text/html" in headers.get("Content-Type", "").lower():
-        raise RefusedError(f"it answers {status} with a web page, as a proxy or a login does: check the address")
+        raise ArchiveRefusedError(f"it answers {status} with a web page, as a proxy or a login does: check the address")
     if not _of(uid, _items(told, _STORED)) and not _stored_in_xml(said, uid):
         # Whatever else answers at an address says 200 too.
-        raise RefusedError(f"it answers {status}, but does not say that it stored the file: check the address")
+        raise ArchiveRefusedError(f"it answers {status}, but does not say that it stored the file: check the address")
 
 
 def _of(uid: str | None, items: list[Any]) -> list[Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.capture.archive.answer import RefusedError
+from edge.capture.archive.answer import ArchiveRefusedError
 from edge.capture.archive.target import Target
 from edge.capture.archive.waiting import Folders, mark_of
 from edge.errors import first_line
@@ -217,6 +217,6 @@ def _files(number: int) -> str:
 
 def _words_of(error: Exception) -> str:
     """What went wrong; of what nobody foresaw only the kind, for its text may quote the server."""
-    if not isinstance(error, (OSError, RefusedError)):
+    if not isinstance(error, (OSError, ArchiveRefusedError)):
         return f"{type(error).__name__}"
     return str(getattr(error, "strerror", None) or first_line(error)).rstrip(".")

@@ -24,7 +24,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pydicom.filereader import read_file_meta_info
 
-from edge.capture.archive.answer import RefusedError, check_answer
+from edge.capture.archive.answer import ArchiveRefusedError, check_answer
 
 _T = TypeVar("_T")
 _LOOK_S = 0.25  # how soon it is seen that a deadline came nearer
@@ -89,7 +89,7 @@ class StowTarget:
             async for piece in answer.content.iter_chunked(1 << 16):
                 said += piece
                 if len(said) > _LONGEST_ANSWER:
-                    raise RefusedError(f"it answers {answer.status}, and the answer does not end")
+                    raise ArchiveRefusedError(f"it answers {answer.status}, and the answer does not end")
             named = ("Content-Type", "Content-Encoding")
             return answer.status, {name: answer.headers[name] for name in named if name in answer.headers}, said
 
@@ -117,7 +117,7 @@ def _plain(error: aiohttp.ClientError) -> Exception:
         return OSError(os.strerror(error.errno)) if error.errno and error.errno > 0 else OSError("it hangs up")
     if isinstance(error, aiohttp.ClientPayloadError):
         return OSError("its answer breaks off")
-    return RefusedError("its answer is not HTTP")
+    return ArchiveRefusedError("its answer is not HTTP")
 
 
 async def _within(until: Callable[[], float], work: Coroutine[object, object, _T]) -> _T:

@@ -22,7 +22,7 @@ _CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it agai
 
 
 @dataclass(frozen=True)
-class Layout:
+class StripLayout:
     """How the pixels of a TIFF lie in the file.
 
     Attributes:
@@ -70,7 +70,7 @@ class Layout:
         return -(-width * self.bits * (1 if self.planar else self.samples) // 8) * height
 
 
-def check_strips(layout: Layout, data: mmap, tables: bytes) -> None:
+def check_strips(layout: StripLayout, data: mmap, tables: bytes) -> None:
     """Unfold each strip or tile, and hold what comes out against what should.
 
     Args:
@@ -106,7 +106,7 @@ def check_strips(layout: Layout, data: mmap, tables: bytes) -> None:
             raise RefusedError(_DAMAGED)
 
 
-def _check_jpeg(layout: Layout, strip: bytes, tables: bytes, size: tuple[int, int]) -> None:
+def _check_jpeg(layout: StripLayout, strip: bytes, tables: bytes, size: tuple[int, int]) -> None:
     whole = tables[:-2] + strip[2:] if len(tables) > 4 else strip
     colours = {1: "GRAY", 3: "BGR", 4: "CMYK"}.get(1 if layout.planar else layout.samples)
     if colours is None:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from edge.images.kinds.strips import Layout, check_strips
+from edge.images.kinds.strips import StripLayout, check_strips
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, White, picture_of, white_of
 
@@ -32,7 +32,7 @@ class Page:
     """
 
     image: Image.Image | None
-    layout: Layout
+    layout: StripLayout
     photometric: int
     extra: tuple[int, ...]
     white: int | None
@@ -101,7 +101,7 @@ def _page(image: Image.Image | None, get: Callable[..., tuple[int, ...]]) -> Pag
     width, height = get(256, 0)[0], get(257, 0)[0]
     tiled = bool(get(324))
     compression, photometric = get(259, 1)[0], get(262, 0)[0]
-    layout = Layout(
+    layout = StripLayout(
         width=width,
         height=height,
         samples=get(277, 3 if compression == 7 and photometric in (2, 6) else 1)[0],
@@ -172,7 +172,7 @@ def load(page: Page, file: BinaryIO, bits: int | None) -> tuple[Stored, int]:
 
 
 def _tables(page: Page) -> bytes:
-    """The Huffman and quantisation tables that all JPEG strips share."""
+    """The Huffman and quantization tables that all JPEG strips share."""
     tables = page.image.tag_v2.get(347, b"") if page.image is not None else b""  # type: ignore[attr-defined]
     return tables if isinstance(tables, bytes) else b""
 

@@ -9,7 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.capture.judge import Judged, Moment, better_share, first_gradable, judge, most_changes, right_hints
+from benchmarks.capture.judge import (
+    JudgedSequence,
+    Moment,
+    better_share,
+    first_gradable,
+    judge,
+    most_changes,
+    right_hints,
+)
 from benchmarks.capture.result import figures_of, reached
 from benchmarks.capture.sequences import Play, phantom_plays, play, read_truth, recorded_plays
 from benchmarks.commands import group as commands
@@ -20,14 +28,16 @@ from edge.model import QualityModel
 from edge.phantom import GRADABLE, phantom_frame
 
 
-def judged(causes: str, hints: str, truths: list[float], kept: int | None = 0, fired: tuple[int, ...] = ()) -> Judged:
+def judged(
+    causes: str, hints: str, truths: list[float], kept: int | None = 0, fired: tuple[int, ...] = ()
+) -> JudgedSequence:
     """Ten frames a second; c clear, b blur, d too_dark."""
     names = {"c": "clear", "b": "blur", "d": "too_dark", "h": "hold", "-": None}
     moments = tuple(
         Moment(n / 10, truth, names[cause], 0.9, names[hint] or "", None)
         for n, (cause, hint, truth) in enumerate(zip(causes, hints, truths, strict=True))
     )
-    return Judged("one", moments, fired, tuple(moments[i].t + 0.4 for i in fired), kept)
+    return JudgedSequence("one", moments, fired, tuple(moments[i].t + 0.4 for i in fired), kept)
 
 
 def test_hints_count_from_half_a_second_after_the_cause_set_in() -> None:

@@ -25,7 +25,7 @@ from benchmarks import reference
 from benchmarks.commands import group as commands
 from benchmarks.commands import run as command_run
 from benchmarks.commands.plan import parse_duration
-from benchmarks.peers.published import Backbone, why_no_reference
+from benchmarks.peers.published import PeerBackbone, why_no_reference
 from edge import Assessment, EdgeError, QualityModel
 from edge.bundle.bundle import default_model
 from edge.field.find import Field, find_field
@@ -33,7 +33,7 @@ from edge.frame.prepare import frame_step_name
 
 QUICK = ["--runs", "8", "--threads", "1", "--no-reference"]
 Drawn = Callable[[int], NDArray[np.uint8]]
-TINY = Backbone("tiny", hidden=32, layers=1, heads=2, intermediate=64, size=64)
+TINY = PeerBackbone("tiny", hidden=32, layers=1, heads=2, intermediate=64, size=64)
 
 
 def bench(*arguments: str) -> Result:

@@ -24,7 +24,7 @@ from benchmarks.compare.ab_test import (
 )
 from benchmarks.compare.check import check
 from benchmarks.compare.subjects import SHIPPED, open_rival, split
-from benchmarks.intervals import bootstrap, centre, signed_rank_limit
+from edge.metrics.intervals import bootstrap, centre, signed_rank_limit
 from edge.phantom import phantom_frame
 
 Rounds = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.peers import published as reference
-from benchmarks.peers.published import VIT_L16, Backbone, build_reference, compare, ratio_interval, why_no_reference
+from benchmarks.peers.published import VIT_L16, PeerBackbone, build_reference, compare, ratio_interval, why_no_reference
 
 needs_train = pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
-TINY = Backbone("tiny", hidden=32, layers=2, heads=2, intermediate=64, patch=16, registers=4, size=64)
+TINY = PeerBackbone("tiny", hidden=32, layers=2, heads=2, intermediate=64, patch=16, registers=4, size=64)
 Drawn = Callable[[int], NDArray[np.uint8]]
 FRAME = np.zeros((8, 8, 3), np.uint8)
 

@@ -8,13 +8,13 @@ import pytest
 from benchmarks.machine.machine import describe_machine
 from benchmarks.report.result import MOST_SAMPLES, ScenarioResult
 from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scenario_result
-from benchmarks.run.frames import Frames
+from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import WarmUp
 from benchmarks.run.scenarios import Run
 from edge import QualityModel
 from edge.bundle.bundle import default_model
 
-FRAMES = Frames("eyes", (), ("1 of 3 pictures could not be read.",))
+FRAMES = BenchFrames("eyes", (), ("1 of 3 pictures could not be read.",))
 IDLE = dataclasses.replace(describe_machine({}, 1, None), cores=4, load_average=(0.9, 2.0, 2.0))
 
 

@@ -71,11 +71,11 @@ def student(network: Any, eyes: Any, recipe: Recipe, tmp_path_factory: pytest.Te
         read_bundle(Path(__file__).parents[3] / "edge/models/default.efiqa").manifest,
         input_size=SIZE, grid=SIZE // 8, mean=recipe.mean, std=recipe.std, thresholds=UNFITTED,
     )  # fmt: skip
-    exact = dataclasses.replace(manifest, precision="float32", why_float="to compare with")
+    float_manifest = dataclasses.replace(manifest, precision="float32", why_float="to compare with")
     return StudentCheckpoint(
         network,
         quantized,
-        written(folder / "float32.efiqa", exact, to_onnx(network, SIZE)),
+        written(folder / "float32.efiqa", float_manifest, to_onnx(network, SIZE)),
         written(folder / "int8.efiqa", manifest, to_onnx(quantized, SIZE)),
     )
 
@@ -85,13 +85,13 @@ def written(path: Path, manifest: Manifest, onnx_bytes: bytes) -> Bundle:
 
 
 def rewritten(student: StudentCheckpoint, onnx_bytes: bytes) -> StudentCheckpoint:
-    path = student.rounded.path.with_name("rewritten.efiqa")
-    return dataclasses.replace(student, rounded=written(path, student.rounded.manifest, onnx_bytes))
+    path = student.int8_bundle.path.with_name("rewritten.efiqa")
+    return dataclasses.replace(student, int8_bundle=written(path, student.int8_bundle.manifest, onnx_bytes))
 
 
 def with_wrong_scale(student: StudentCheckpoint, name: str, factor: float) -> StudentCheckpoint:
     """The bundle with the scale of the activations of one layer multiplied."""
-    model = onnx.load_from_string(student.rounded.onnx)
+    model = onnx.load_from_string(student.int8_bundle.onnx)
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     conv = convolutions[list(quantized_layers(student.quantized)).index(name)]
     made_by = {node.output[0]: node for node in model.graph.node}
@@ -134,14 +134,14 @@ def test_every_form_agrees_with_the_one_before_it(
 
 def test_a_wrong_scale_in_the_bundle_is_caught_and_its_layer_named(student: StudentCheckpoint, eyes: Any) -> None:
     name = list(quantized_layers(student.quantized))[5]
-    assert first_wrong_layer(student.quantized, student.rounded.onnx, eyes) == ""
+    assert first_wrong_layer(student.quantized, student.int8_bundle.onnx, eyes) == ""
     broken = with_wrong_scale(student, name, 0.05)
     parity = compare_all(broken, named_phantoms(range(3)), UNFITTED, 0.05)
     with pytest.raises(EdgeError, match=rf"the export is to blame, from the layer {name} on"):
         check_forms(parity, broken, eyes, "?")
 
 
-def test_a_wrong_range_in_the_quantised_network_is_of_the_quantisation(student: StudentCheckpoint, eyes: Any) -> None:
+def test_a_wrong_range_in_the_quantized_network_is_of_the_quantization(student: StudentCheckpoint, eyes: Any) -> None:
     quantized = quantize(student.network, eyes)
     layer = list(quantized_layers(quantized).values())[4]
     layer.input_quantizer.amax = layer.input_quantizer.amax * 0.02
@@ -149,7 +149,7 @@ def test_a_wrong_range_in_the_quantised_network_is_of_the_quantisation(student: 
     moved = float(np.abs(maps(quantized, eyes) - maps(student.network, eyes)).mean())
     assert moved > 2 * float(np.abs(maps(student.quantized, eyes) - maps(student.network, eyes)).mean())
     parity = compare_all(broken, named_phantoms(range(3)), UNFITTED, moved / 3)
-    with pytest.raises(EdgeError, match="the quantisation is to blame, and the layer some costs most"):
+    with pytest.raises(EdgeError, match="the quantization is to blame, and the layer some costs most"):
         check_forms(parity, broken, eyes, "some")
 
 
@@ -179,9 +179,9 @@ def test_fine_tuning_brings_the_maps_nearer(network: Any, eyes: Any) -> None:
     quantized = quantize(network, eyes)
     for layer in quantized_layers(quantized).values():
         layer.input_quantizer.amax = layer.input_quantizer.amax * 0.7
-    exact, before = maps(network, eyes), maps(quantized, eyes)
+    float_maps, before = maps(network, eyes), maps(quantized, eyes)
     tuned = tune(quantized, network, eyes, 30)
-    assert np.abs(maps(tuned, eyes) - exact).mean() < 0.8 * np.abs(before - exact).mean()
+    assert np.abs(maps(tuned, eyes) - float_maps).mean() < 0.8 * np.abs(before - float_maps).mean()
     np.testing.assert_array_equal(maps(quantized, eyes), before)
 
 
@@ -192,7 +192,7 @@ def test_the_search_tells_of_fine_tuning_and_keeps_the_best(network: Any, eyes: 
     assert set(search(network, eyes[:3], eyes[3:], ("max",), 0.1).trials) == {"max"}
 
 
-def test_the_quantised_network_is_the_same_from_disk(student: StudentCheckpoint, eyes: Any, tmp_path: Path) -> None:
+def test_the_quantized_network_is_the_same_from_disk(student: StudentCheckpoint, eyes: Any, tmp_path: Path) -> None:
     left = next(iter(quantized_layers(student.quantized)))
     write_quantized(tmp_path, student.quantized, (), left)
     again, worst = read_quantized(tmp_path, student.network, SIZE)

@@ -24,7 +24,7 @@ from calibration.frames import phantoms, tensors
 from calibration.int8.quantize import maps, quantized_layers
 from calibration.teacher import form as teacher_form
 from calibration.teacher import teacher as teachers
-from calibration.teacher.network import Whole, quantise_whole
+from calibration.teacher.network import Whole, quantize_whole
 from calibration.teacher.teacher import make_teacher
 from edge.bundle.bundle import read_bundle
 from edge.errors import EdgeError
@@ -94,7 +94,7 @@ def test_one_graph_in_float16_and_int8(report: teachers.Report) -> None:
     assert json.loads((report.bundle.parent / "teacher.json").read_text())["method"] == report.method
 
 
-def test_only_products_are_quantised(report: teachers.Report) -> None:
+def test_only_products_are_quantized(report: teachers.Report) -> None:
     """No rounded value reaches an addition, a normalisation or a softmax: the residual path stays in float."""
     graph = onnx.load(str(report.forms[1].path)).graph
     rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
@@ -137,10 +137,10 @@ def test_outliers_of_the_residual_path_are_brought_within_tolerance(
     def make() -> Any:
         return Whole(load_teacher(recipe, run))
 
-    loose = quantise_whole(make, eyes[:4], eyes[4:], 1.0)
+    loose = quantize_whole(make, eyes[:4], eyes[4:], 1.0)
     assert loose.left_out == {}
     tight = min(loose.trials.values()) / 2
-    found = quantise_whole(make, eyes[:4], eyes[4:], tight)
+    found = quantize_whole(make, eyes[:4], eyes[4:], tight)
     assert found.map_mae <= tight
     assert 0 < len(found.left_out) < found.layers
     shares = list(found.left_out.values())
@@ -188,7 +188,7 @@ class Padded(torch.nn.Conv2d):  # type: ignore[name-defined,misc]
         return torch.nn.functional.conv2d(torch.nn.functional.pad(x, [0] * 4), self.weight, self.bias)
 
 
-def test_layers_that_the_quantiser_passes_over_are_told(
+def test_layers_that_the_quantizer_passes_over_are_told(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It leaves convolutions with a forward of their own in float, in silence: no INT8 form may come of that."""

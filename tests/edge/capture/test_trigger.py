@@ -11,7 +11,7 @@ from edge.assessment import Assessment, Timings
 from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
 from edge.capture.loop import Graded
-from edge.capture.trigger import DEMANDS, RING_S, Trigger
+from edge.capture.trigger import RING_S, TRIGGER_PROFILES, Trigger
 from edge.field.find import Crop
 from edge.guidance.absence import NEXT_EYE_S
 from edge.guidance.hint import Code, Hint
@@ -39,11 +39,11 @@ def fired_at(trigger: Trigger, frames: list[Graded]) -> list[int]:
     return [frame.frame.index for frame in frames if trigger.update(frame) is not None]
 
 
-@pytest.mark.parametrize("strictness", DEMANDS)
+@pytest.mark.parametrize("strictness", TRIGGER_PROFILES)
 def test_fires_once_when_good_and_still_for_long_enough(strictness: str) -> None:
     trigger = Trigger(strictness, THRESHOLDS)  # type: ignore[arg-type]
     (at,) = fired_at(trigger, [graded(i) for i in range(90)])
-    hold = DEMANDS[strictness].hold_s  # type: ignore[index]
+    hold = TRIGGER_PROFILES[strictness].hold_s  # type: ignore[index]
     # The first frame has none before it, so nothing is known of the hand.
     assert at == pytest.approx(1 + hold * FPS, abs=1)
 

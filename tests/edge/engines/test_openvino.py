@@ -23,9 +23,9 @@ def images(count: int, size: int = 32) -> list[NDArray[np.float32]]:
 
 def reference(tensor: NDArray[np.float32], maps: int) -> NDArray[np.float32]:
     """The tiny network of conftest.py in numpy."""
-    quantised = np.clip(np.rint(tensor[0].astype(np.float64) / 0.01), -128, 127) * 0.01
+    quantized = np.clip(np.rint(tensor[0].astype(np.float64) / 0.01), -128, 127) * 0.01
     weights = np.random.default_rng(0).integers(-127, 128, (maps, 3, 8, 8)) * 0.001
-    blocks = quantised.reshape(3, 4, 8, 4, 8)
+    blocks = quantized.reshape(3, 4, 8, 4, 8)
     sums = np.einsum("cyaxb,kcab->kyx", blocks, weights) + 0.1
     return np.asarray(1 / (1 + np.exp(-sums)), dtype=np.float32)
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge.capture.loop import Graded
 from edge.preview import renderer as painter
-from edge.preview.renderer import Picture, Renderer
+from edge.preview.renderer import RenderedFrame, Renderer
 
 
 @pytest.mark.parametrize("still_s", [60.0, 0.01])
@@ -17,10 +17,10 @@ def test_a_frame_that_has_lain_is_drawn_only_where_no_newer_one_comes(
     monkeypatch: pytest.MonkeyPatch, graded_grey: Callable[..., Graded], still_s: float
 ) -> None:
     monkeypatch.setattr(painter, "_STILL_S", still_s)
-    drawn: list[Picture] = []
+    drawn: list[RenderedFrame] = []
     shown = threading.Event()
 
-    def show(kind: painter.Kind, picture: Picture) -> None:
+    def show(kind: painter.Kind, picture: RenderedFrame) -> None:
         drawn.append(picture)
         shown.set()
 

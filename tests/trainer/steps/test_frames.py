@@ -18,7 +18,7 @@ from edge.errors import EdgeError
 from trainer.data.datasets import Square
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps import frames as made
-from trainer.steps.frames import Frames, View, make_frames
+from trainer.steps.frames import Frames, FrameView, make_frames
 from trainer.steps.vessel_maps import phantoms, segmented
 
 LAYERS = [field.name for field in dataclasses.fields(Frames)]
@@ -33,7 +33,7 @@ def exact(squares: list[Square]) -> NDArray[np.uint8]:
     return np.stack([np.rint(s.vessels * 255) for s in squares if s.vessels is not None]).astype(np.uint8)
 
 
-def views(squares: list[Square], whole: list[int], settings: Recipe) -> tuple[Frames, list[View]]:
+def views(squares: list[Square], whole: list[int], settings: Recipe) -> tuple[Frames, list[FrameView]]:
     """All views of a training, and the frames with what ``_view`` notes in them; vessels are exact."""
     frames, vessels = made._empty_frames(settings.frames.number, settings.side), exact(squares)
     numbers = range(settings.frames.number)

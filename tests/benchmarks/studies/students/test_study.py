@@ -19,9 +19,9 @@ from benchmarks.studies.students.result import (
     NEAR,
     RULE,
     SLACK,
-    Figures,
-    Row,
+    StudentFigures,
     StudentPlan,
+    StudentRow,
     knee,
     parse_sizes,
     to_markdown,
@@ -30,9 +30,9 @@ from benchmarks.studies.students.result import (
 shares = st.floats(0.001, 1)
 
 
-def row(size: int, ms: float, mae: float, auroc: float) -> Row:
-    figures = Figures(9, 0, mae, mae, None, None, auroc)
-    return Row(StudentPlan(size, 8), 1.0, 20, Summary(ms, None, None), figures, figures)
+def row(size: int, ms: float, mae: float, auroc: float) -> StudentRow:
+    figures = StudentFigures(9, 0, mae, mae, None, None, auroc)
+    return StudentRow(StudentPlan(size, 8), 1.0, 20, Summary(ms, None, None), figures, figures)
 
 
 def test_sizes_are_read_in_their_order_and_once() -> None:
@@ -106,14 +106,14 @@ def test_any_students_can_be_drawn(values: list[tuple[float, float]]) -> None:
 
 def test_maps_are_held_against_the_teacher_on_its_grid_and_against_the_truth() -> None:
     pytest.importorskip("torch")
-    from benchmarks.studies.students.fidelity import Evidence, hold
+    from benchmarks.studies.students.fidelity import FidelityEvidence, hold
     from trainer.evaluation.truth.eyes import phantom_eyes
     from trainer.evaluation.truth.frames import spoiled
 
     frames = spoiled(phantom_eyes(2), kinds=("blur", "shadow"))
     truth = np.stack([frame.truth for frame in frames])
     taught = np.arange(len(frames)) == 0
-    evidence = Evidence([frame.square for frame in frames], taught, frames, truth)
+    evidence = FidelityEvidence([frame.square for frame in frames], taught, frames, truth)
     same = hold(truth, evidence)
     assert (same.unseen, same.taught, same.phantom_auroc) == (5, 1, 1.0)
     assert (same.map_mae, same.map_mae_taught) == (0, 0)

@@ -287,9 +287,9 @@ def test_what_a_node_reads_fits_together(plain: onnx.ModelProto, case: str) -> N
     """OpenVINO reads and writes beyond its tensors where it does not; the onnx package finds nothing odd in many."""
     kind, settings, constants = UNFIT[case]
     names = [f"c{number}" for number in range(len(constants))]
-    made = "odd" if kind != "QuantizeLinear" else "quantised"
+    made = "odd" if kind != "QuantizeLinear" else "quantized"
     nodes = [helper.make_node(kind, ["image", *names], [made], **settings)]
-    if made == "quantised":
+    if made == "quantized":
         nodes.append(helper.make_node("Cast", [made], ["odd"], to=TensorProto.FLOAT))
     nodes.append(helper.make_node("ReduceMean", ["odd"], ["mean"], axes=[0, 1, 2, 3]))
     nodes.append(helper.make_node("Add", ["image", "mean"], ["sum"]))

@@ -49,7 +49,7 @@ def test_the_default_model_is_built_ahead_of_time_and_kept(own_cache: Path) -> N
 
 @needs_rtx
 @pytest.mark.parametrize("maps", [1, 3])
-def test_a_quantised_network_is_built_for_every_family(make_bundle: MakeBundle, own_cache: Path, maps: int) -> None:
+def test_a_quantized_network_is_built_for_every_family(make_bundle: MakeBundle, own_cache: Path, maps: int) -> None:
     bundle = make_bundle(maps=maps)
     engines = {target: compile_tensorrt_rtx(bundle, target).data for target in TARGETS}
     assert len(set(engines.values())) == len(TARGETS)
