@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import Region
 from edge.field.find import Crop
+from edge.findings.cause import Cause, clock_at
+from edge.findings.evidence import Evidence, explain
+from edge.findings.eye import Eye, eye_of
+from edge.findings.field_definition import FieldDefinition, define_field
+from edge.findings.landmarks import Landmark, find_landmarks
+from edge.findings.photometry import Photometry
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
+LEAST_CAUSE = 0.05  # share of the field from which a cause is named
+LEAST_CAUSE_OF_GOOD = 0.10  # the same of a frame that is good: no retina is all vessels
 PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; the word stands beside the colour
     "good": (115, 158, 0),
     "usable": (0, 159, 230),
@@ -39,7 +48,7 @@ class Timings:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """The quality of one frame.
+    """The quality of one frame, judged on itself. What explains it is worked out when it is first asked for.
 
     Attributes:
         score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field, see ``edge.score``; 0 where verdict
@@ -55,6 +64,7 @@ class Assessment:
             belong there, float32 (grid, grid) in [0, 1]; empty where the model has no such maps, found no field, or
             the frame shows no retina.
         coverage: share of the field, in [0, 1], that is lit: neither in shadow nor burnt out; 0 without a field.
+        photometry: light and colour of the crop on the same grid; None without a field.
     """
 
     score: float
@@ -65,3 +75,90 @@ class Assessment:
     timings: Timings
     regions: dict[Region, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
     coverage: float = 1.0
+    photometry: Photometry | None = None
+
+    @functools.cached_property
+    def evidence(self) -> Evidence | None:
+        """What speaks for each cause; None without a field."""
+        if self.photometry is None or not self.field.any():
+            return None
+        return explain(self.map, self.field, self.photometry)
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why parts of the field are lost, the largest share first; empty where nothing worth naming is.
+
+        A frame that is refused has one cause at least, unless it shows no retina.
+        """
+        if self.evidence is None or self.verdict == "no_fundus":
+            return ()
+        least = LEAST_CAUSE_OF_GOOD if self.verdict == "good" else LEAST_CAUSE
+        shares = sorted(self.evidence.shares.items(), key=lambda item: -item[1])
+        named = [item for item in shares if item[1] >= least]
+        if not named and self.verdict == "reject":
+            named = shares[:1]
+        return tuple(Cause(code, share, *clock_at(*self.evidence.places[code])) for code, share in named)
+
+    @property
+    def cause(self) -> Cause | None:
+        """The one that matters most."""
+        return self.causes[0] if self.causes else None
+
+    @functools.cached_property
+    def landmarks(self) -> dict[Region, Landmark]:
+        """Disc and macula, also where they are hardly seen; empty where ``regions`` is."""
+        return find_landmarks(self.regions, self.field)
+
+    @functools.cached_property
+    def _eye(self) -> tuple[Eye | None, float]:
+        return eye_of(self.regions, self.field)
+
+    @property
+    def eye(self) -> Eye | None:
+        """Which eye an upright photograph shows; None where disc and macula do not tell."""
+        return self._eye[0]
+
+    @property
+    def eye_probability(self) -> float:
+        """Probability of the likelier eye, in [0.5, 1]."""
+        return self._eye[1]
+
+    @functools.cached_property
+    def field_definition(self) -> FieldDefinition:
+        """What the photograph is centred on, in disc diameters."""
+        return define_field(self.landmarks, self.field)
+
+    @property
+    def focus(self) -> float | None:
+        """Fine contrast as a share of coarse: some 0.16 out of focus, 0.26 when sharp; None without a field."""
+        return None if self.evidence is None else self.evidence.focus
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the maps, as JSON can hold it; ``edge/assessment.schema.json`` describes it."""
+        crop, timings = self.crop, self.timings
+        return {
+            "score": round(self.score, 6),
+            "verdict": self.verdict,
+            "coverage": round(self.coverage, 4),
+            "cause": self.cause.code if self.cause else None,
+            "causes": [_rounded(dataclasses.asdict(cause)) for cause in self.causes],
+            "eye": self.eye,
+            "eye_probability": round(self.eye_probability, 4),
+            "field_definition": _rounded(dataclasses.asdict(self.field_definition)),
+            "landmarks": {name: _rounded(dataclasses.asdict(mark)) for name, mark in self.landmarks.items()},
+            "focus": None if self.focus is None else round(self.focus, 4),
+            "crop": None if crop is None else {"x": crop.x, "y": crop.y, "side": crop.side},
+            "timings": _rounded(dataclasses.asdict(timings)),
+        }
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    """Figures to four places: the rest is noise."""
+    return {
+        name: tuple(round(each, 4) for each in value)
+        if isinstance(value, tuple)
+        else round(value, 4)
+        if isinstance(value, float)
+        else value
+        for name, value in record.items()
+    }

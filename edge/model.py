@@ -22,6 +22,7 @@ from edge.errors import EdgeError, InputError, first_line
 from edge.field.find import Field
 from edge.field.known import Circle, FieldOfView, Mask, field_setting
 from edge.field.misplaced import Placement, Spots
+from edge.findings.photometry import photometry
 from edge.frame.exposure import cells_of, green_of, lost_to_light
 from edge.frame.prepare import prepare
 from edge.fundus import shows_retina
@@ -148,6 +149,7 @@ class QualityModel:
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
         light = cells_of(tensor, grid, self.manifest.mean, self.manifest.std)
+        green = green_of(tensor, self.manifest.mean, self.manifest.std)
         dark_or_burnt = lost_to_light(light, cells)
         regions = regions_of(maps)
         degradation = np.where(dark_or_burnt, np.float32(1), maps[0])
@@ -160,13 +162,14 @@ class QualityModel:
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
         if verdict not in ("good", "usable"):
             shown = self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage) or shows_retina(
-                light, green_of(tensor, self.manifest.mean, self.manifest.std), maps, cells
+                light, green, maps, cells
             )
             score, verdict, regions = (score, "reject", regions) if shown else (0.0, "no_fundus", {})
+        seen = photometry(light, green)
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
-        return Assessment(score, verdict, degradation, cells, field.crop, timings, regions, coverage)
+        return Assessment(score, verdict, degradation, cells, field.crop, timings, regions, coverage, seen)
 
     def _sound_where_lit(self, maps: NDArray[np.float32], lit: NDArray[np.bool_], coverage: float) -> bool:
         """Whether what light has left of the field would do by itself: then it is a retina, though half in shadow."""

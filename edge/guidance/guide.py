@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment
-from edge.bundle.bundle import LANDMARKS, Region, Thresholds
+from edge.bundle.bundle import Region, Thresholds
+from edge.findings.evidence import DIM, GLOWING, Evidence, explain
+from edge.findings.photometry import measure
 from edge.guidance.absence import Absence
-from edge.guidance.evidence import DIM, GLOWING, Evidence, explain
 from edge.guidance.hint import CODES, Code, Hint, languages
 from edge.guidance.hysteresis import Hysteresis
-from edge.guidance.photometry import measure
 
 __all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
 
@@ -47,18 +47,7 @@ REFRAMED_S = 2.5  # a new view, good and centred, that is held for so long is wh
 
 def landmarks(assessment: Assessment) -> dict[Region, tuple[float, float]]:
     """Where disc and macula are, in field radii from the middle; without those that cannot be seen."""
-    found: dict[Region, tuple[float, float]] = {}
-    grid = assessment.map.shape[0]
-    axis = (np.arange(grid) + 0.5) * (2 / grid) - 1
-    for region in LANDMARKS:
-        chance = assessment.regions.get(region)
-        if chance is None:
-            continue
-        weight = np.where((chance >= 0.5) & assessment.field, chance, 0)
-        total = float(weight.sum())
-        if float(weight.max()) >= 0.8 and total >= 4:
-            found[region] = float(weight.sum(axis=0) @ axis) / total, float(weight.sum(axis=1) @ axis) / total
-    return found
+    return {name: (found.x, found.y) for name, found in assessment.landmarks.items() if found.seen}
 
 
 def astray(found: dict[Region, tuple[float, float]]) -> tuple[float, float] | None:
@@ -129,9 +118,8 @@ class Guide:
                 return "too_dark", None
             return ("too_bright" if remembered and light >= GLOWING else "no_fundus"), None
         known = self._seen[1] if self._seen is not None and remembered else None
-        evidence = explain(
-            assessment, measure(image, assessment.crop, assessment.map.shape[0]), known.white if known else None
-        )
+        cells = assessment.photometry or measure(image, assessment.crop, assessment.map.shape[0])
+        evidence = explain(assessment.map, assessment.field, cells, known.white if known else None)
         if not self._is_retina(evidence, known, assessment):
             return "no_fundus", None
         found = landmarks(assessment)

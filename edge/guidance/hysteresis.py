@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from edge.findings.cause import clock_at
 from edge.guidance.hint import CODES, Code, Hint
 
 SETTLE_S = 0.2  # time constant of the vote of recent frames
@@ -64,8 +65,4 @@ def _turned(old: Hint, new: Hint) -> bool:
 def _hint_at(code: Code, place: tuple[float, float] | None) -> Hint:
     if place is None or code not in ("edge_shadow", "off_centre", "reflex"):
         return Hint(code)
-    radius = math.hypot(*place)
-    if radius < 0.1:  # in the middle: no hour is nearer than another
-        return Hint(code, None, round(radius, 2))
-    hour = round(math.degrees(math.atan2(place[0], -place[1])) / 30) % 12 or 12
-    return Hint(code, hour, round(radius, 2))
+    return Hint(code, *clock_at(*place))

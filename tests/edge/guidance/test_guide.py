@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment, Timings, Verdict
 from edge.bundle.bundle import Thresholds
 from edge.field.find import Crop
-from edge.guidance.guide import Code, Guide, astray, explain, landmarks
+from edge.findings.evidence import explain
+from edge.findings.photometry import measure
+from edge.guidance.guide import Code, Guide, astray, landmarks
 from edge.guidance.hint import Hint
-from edge.guidance.photometry import measure
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
 
@@ -188,7 +189,7 @@ def test_photometry_of_any_crop_is_finite(height: int, width: int, x: int, y: in
     lost, field = rng.random((GRID, GRID), np.float32), rng.random((GRID, GRID)) < 0.5
     one = Assessment(0.5, "usable", lost, field, Crop(x, y, side), Timings(1.0, 2.0, 3.0))
     if one.field.any():
-        evidence = explain(one, light)
+        evidence = explain(one.map, one.field, light)
         assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
 
 

@@ -14,12 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import Assessment
-from edge.frame.exposure import burnt_cells
-from edge.guidance.hint import Code
-from edge.guidance.photometry import Cells, Photometry
-
-CAUSES: tuple[Code, ...] = ("too_dark", "edge_shadow", "too_bright", "reflex", "lid", "haze", "blur")
+from edge.findings.cause import CAUSES, CauseCode
+from edge.findings.photometry import Cells, Photometry
+from edge.frame.exposure import burnt_cells, quantile
 
 # --- light, in grey values
 LIT = 36.0  # of green: from here on there is light enough
@@ -57,76 +54,93 @@ class Evidence:
         lost: lost area, share of the field.
         shares: the part of it put down to each of ``too_dark``, ``edge_shadow``, ``too_bright``, ``reflex``, ``lid``,
             ``haze``, ``blur``.
-        places: where a cause is, x to the right and y down, in field radii.
+        places: the middle of each of these parts, x to the right and y down, in field radii.
         flooded: most of the field is at the end of a channel.
         light: the bright end of green, grey values.
         chroma: logarithms of red over green and blue over green, medians over the lit field.
         white: darkest over brightest channel, median over the lit field.
         detail: fine contrast as a share of the brightness, median over the field.
+        focus: fine contrast as a share of coarse, medians over the field away from its rim: about 0.16 of a picture
+            out of focus, and 0.26 of a sharp one.
     """
 
     lost: float
-    shares: dict[Code, float]
-    places: dict[Code, tuple[float, float]]
+    shares: dict[CauseCode, float]
+    places: dict[CauseCode, tuple[float, float]]
     flooded: bool
     light: float
     chroma: tuple[float, float]
     white: float
     detail: float
+    focus: float
 
 
-def explain(assessment: Assessment, light: Photometry, white_before: float | None = None) -> Evidence:
+def explain(
+    degradation: Cells, field: NDArray[np.bool_], light: Photometry, white_before: float | None = None
+) -> Evidence:
     """Put the lost area of a frame down to causes.
 
     Args:
-        assessment: of the frame; with a field.
-        light: of the same crop, on the grid of the map.
+        degradation: map of the frame, float32 (grid, grid) in [0, 1].
+        field: bool (grid, grid), at least one cell of it.
+        light: of the same crop, on the same grid.
         white_before: ``Evidence.white`` of the last good view, None where there was none.
     """
-    seen = assessment.field
+    seen = field
     black = _black_level(light, seen)
     blue, green, red = (np.maximum(channel[seen] - black, 0) for channel in (light.blue, light.green, light.red))
-    lost = assessment.map[seen]
+    lost = degradation[seen]
     top, low = np.maximum(np.maximum(blue, red), green), np.minimum(np.minimum(blue, red), green)
-    bright_end, middle = (float(v) for v in np.percentile(green, (95, 50)))
+    bright_end, middle = quantile(green, 0.95), quantile(green, 0.5)
     white = low / np.maximum(top, 1)
-    flooded = bool(np.subtract(*np.percentile(top, (95, 50))) <= PLATEAU and middle >= GLOWING)
+    flooded = quantile(top, 0.95) - quantile(top, 0.5) <= PLATEAU and middle >= GLOWING
     dark = _ramp(green, LIT, DIM)
     bright = np.maximum(light.clipped[seen], _glare(green, white, white_before))
     if flooded:
         bright = np.maximum(bright, _ramp(green, BURNT[0] * bright_end, BURNT[1] * bright_end))
     dark = dark * (1 - bright)
     burnt = (1 - dark) * (burnt_cells(light.red, light.green, seen)[seen] & (white < WHITE[0]))
-    veil = 0.0 if flooded else _veil(light, seen)
+    coarse, fine = _contrasts(light, seen)
+    focus = fine / max(coarse, 0.002)
+    veil = 0.0 if flooded else _veil(coarse, focus)
     if float(bright.mean()) > OVER_ALL and veil > 0.5 and not flooded:
         bright = np.zeros_like(bright)
-    lid = _lid(assessment, light, lost * np.maximum(1 - dark - bright - burnt, 0))
+    lid = _lid(degradation, seen, light, lost * np.maximum(1 - dark - bright - burnt, 0))
     rest = np.maximum(1 - dark - bright - burnt, 0) * (1 - lid)
     bright, burnt = (part * (1 - lid) for part in (np.maximum(bright - burnt, 0), burnt))
     parts = {"dark": dark, "bright": bright, "burnt": burnt, "lid": (1 - dark) * lid, "rest": rest}
     parts = {name: lost * part for name, part in parts.items()}
-    of_dark, of_bright, of_lid = (_place(parts[name], seen) for name in ("dark", "bright", "lid"))
+    places = {name: _place(part, seen) for name, part in parts.items()}
     # A shadow is dark beside the rest of the field, and lies on one side, or all along the rim.
     in_dark = float(green @ parts["dark"] / max(float(parts["dark"].sum()), 1e-6))
     beside = bright_end > DIM and in_dark < SHADED * bright_end
-    shadow = beside and (math.hypot(*of_dark) >= LOPSIDED or middle > LIT)
-    shares: dict[Code, float] = dict.fromkeys(CAUSES, 0.0)
+    shadow = beside and (math.hypot(*places["dark"]) >= LOPSIDED or middle > LIT)
+    shares: dict[CauseCode, float] = dict.fromkeys(CAUSES, 0.0)
     shares["edge_shadow" if shadow else "too_dark"] = float(parts["dark"].mean())
     shares["too_bright"] = float(parts["burnt"].mean())
     shares["too_bright" if flooded else "reflex"] += float(parts["bright"].mean())
     shares["lid"] = float(parts["lid"].mean())
     shares["haze"], shares["blur"] = (part * float(parts["rest"].mean()) for part in (veil, 1 - veil))
     lit = green >= DIM if (green >= DIM).any() else green >= 0
-    chroma = tuple(float(np.median(np.log((c[lit] + 1) / (green[lit] + 1)))) for c in (red, blue))
+    chroma = tuple(quantile(np.log((c[lit] + 1) / (green[lit] + 1)), 0.5) for c in (red, blue))
     return Evidence(
         float(lost.mean()),
         shares,
-        {"edge_shadow": of_dark, "reflex": of_bright, "lid": of_lid},
+        {
+            "too_dark": places["dark"],
+            "edge_shadow": places["dark"],
+            "too_bright": places["bright" if flooded else "burnt"],
+            "reflex": places["bright"],
+            "lid": places["lid"],
+            "haze": places["rest"],
+            "blur": places["rest"],
+        },
         flooded,
         bright_end,
         (chroma[0], chroma[1]),
-        float(np.median(white[lit])),
-        float(np.median(light.detail[seen])),
+        quantile(white[lit], 0.5),
+        quantile(light.detail[seen], 0.5),
+        focus,
     )
 
 
@@ -134,48 +148,51 @@ def _black_level(light: Photometry, seen: NDArray[np.bool_]) -> float:
     """What this camera shows where no light comes from, grey values: 16 in some video; 0 where nothing tells."""
     if seen.all():
         return 0.0
-    outside = float(np.percentile(light.green[~seen], 10))
+    outside = quantile(light.green[~seen], 0.1)
     return outside if outside <= BLACKEST else 0.0
 
 
-def _veil(light: Photometry, seen: NDArray[np.bool_]) -> float:
-    """How surely what is lost is lost to haze, in [0, 1], and not to focus.
-
-    Haze adds light everywhere, so that coarse structure (disc, macula, large vessels) pales as much as fine. Out of
-    focus, the fine goes first and the coarse stays.
-    """
+def _contrasts(light: Photometry, seen: NDArray[np.bool_]) -> tuple[float, float]:
+    """Contrast of coarse structure (disc, macula, large vessels) and of fine, as shares of the brightness."""
     core = cv2.erode(seen.astype(np.uint8), _CORE, borderValue=1) > 0
     core = core if core.any() else seen
     inside = seen.astype(np.float32)
+    green = light.green * inside
+    middle, wide = (
+        cv2.GaussianBlur(green, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 0.05)
+        for sigma in (0.7, 3.0)
+    )
+    wide = np.maximum(wide, 4)
+    return quantile((np.abs(middle - wide) / wide)[core], 0.5), quantile(light.detail[core], 0.5)
 
-    def smooth(sigma: float) -> Cells:
-        spread = cv2.GaussianBlur(inside, (0, 0), sigma)
-        return np.asarray(cv2.GaussianBlur(light.green * inside, (0, 0), sigma) / np.maximum(spread, 0.05))
 
-    wide = np.maximum(smooth(3.0), 4)
-    coarse = float(np.median((np.abs(smooth(0.7) - wide) / wide)[core]))
-    fine = float(np.median(light.detail[core]))
-    pale, sharp = _ramp(np.array([coarse]), *PALE), _ramp(np.array([fine / max(coarse, 0.002)]), *IN_FOCUS)
+def _veil(coarse: float, focus: float) -> float:
+    """How surely what is lost is lost to haze, in [0, 1], and not to focus.
+
+    Haze adds light everywhere, so that coarse structure pales as much as fine. Out of focus, the fine goes first and
+    the coarse stays.
+    """
+    pale, sharp = _ramp(np.array([coarse]), *PALE), _ramp(np.array([focus]), *IN_FOCUS)
     return float(pale[0] * sharp[0])
 
 
-def _lid(assessment: Assessment, light: Photometry, lit: Cells) -> Cells:
+def _lid(degradation: Cells, seen: NDArray[np.bool_], light: Photometry, lit: Cells) -> Cells:
     """How surely each cell of a field shows a lid or lashes.
 
     They are lost though lit, of another hue than the retina that is seen, and go all along the upper or the lower end.
 
     Args:
-        assessment: of the frame.
+        degradation: map of the frame.
+        seen: its field.
         light: of the same crop.
         lit: the lost share of each cell of the field that is not for want of light.
     """
-    seen = assessment.field
-    sound = seen & (assessment.map < 0.4)
+    sound = seen & (degradation < 0.4)
     nothing = np.zeros(int(seen.sum()), np.float32)
     if sound.sum() < LEAST_SOUND * seen.sum():
         return nothing
     hues = [np.log((a + 6) / (b + 6)) for a, b in ((light.red, light.green), (light.green, light.blue))]
-    usual = [float(np.median(hue[sound])) for hue in hues]
+    usual = [quantile(hue[sound], 0.5) for hue in hues]
     other = np.maximum(*(np.abs(hue - middle) for hue, middle in zip(hues, usual, strict=True))) >= OTHER_HUE
     lost = np.zeros(seen.shape, np.float32)
     lost[seen] = lit
@@ -193,9 +210,9 @@ def _lid(assessment: Assessment, light: Photometry, lit: Cells) -> Cells:
 
 def _glare(green: Cells, white: NDArray[np.floating], white_before: float | None) -> Cells:
     """How surely each cell of a field shows light that was thrown back before the retina."""
-    darker_half = float(np.percentile(green, 25))
+    darker_half = quantile(green, 0.25)
     brighter = _ramp(green, BRIGHTER[0] * darker_half, BRIGHTER[1] * darker_half)
-    usual = float(np.percentile(white, 10)) if white_before is None else white_before
+    usual = quantile(white, 0.1) if white_before is None else white_before
     if usual >= COLOURLESS:  # brightness alone tells
         return brighter
     if white_before is None:

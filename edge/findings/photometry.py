@@ -1,4 +1,4 @@
-"""Light and colour of a frame, cell by cell on the grid of its map: what a hint is reasoned from."""
+"""Light and colour of a frame, cell by cell on the grid of its map: what causes are reasoned from."""
 
 from __future__ import annotations
 
@@ -45,12 +45,23 @@ def measure(frame: NDArray[np.uint8], crop: Crop, grid: int) -> Photometry:
     small = np.asarray(cv2.resize(sample, (grid * 4, grid * 4), interpolation=cv2.INTER_AREA), np.uint8)
     fine = small.astype(np.float32)
     means = cv2.resize(fine, (grid, grid), interpolation=cv2.INTER_AREA)
-    blue, green, red = (np.asarray(means[:, :, channel], np.float32) for channel in range(3))
-    middle = np.ascontiguousarray(fine[:, :, 1])
-    clipped = _cells(np.asarray(middle >= _CLIPPED, np.float32), grid)
-    ripple = np.abs(middle - cv2.GaussianBlur(middle, (0, 0), 2))
-    detail = _cells(ripple, grid) / np.maximum(green, 4)
-    return Photometry(blue, green, red, clipped, np.asarray(detail, np.float32))
+    return photometry(np.ascontiguousarray(means[:, :, ::-1].transpose(2, 0, 1)), np.ascontiguousarray(fine[:, :, 1]))
+
+
+def photometry(rgb: Cells, green: Cells) -> Photometry:
+    """Photometry from what is already reduced.
+
+    Args:
+        rgb: mean of each channel over each cell, float32 (3, grid, grid), grey values.
+        green: float32 (S, S), grey values; S at least 4 to a cell.
+    """
+    grid = rgb.shape[1]
+    side = grid * 4
+    fine = green if len(green) == side else cv2.resize(green, (side, side), interpolation=cv2.INTER_AREA)
+    clipped = _cells(np.asarray(fine >= _CLIPPED, np.float32), grid)
+    ripple = cv2.absdiff(fine, cv2.GaussianBlur(fine, (0, 0), 2))
+    detail = _cells(np.asarray(ripple, np.float32), grid) / np.maximum(rgb[1], 4)
+    return Photometry(rgb[2], rgb[1], rgb[0], clipped, np.asarray(detail, np.float32))
 
 
 def _sampled(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:

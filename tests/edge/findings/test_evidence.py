@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge.guidance.evidence import explain
+from edge.findings.evidence import explain
+from edge.findings.photometry import measure
 from edge.guidance.hint import Code
-from edge.guidance.photometry import measure
 from edge.model import QualityModel
 from edge.phantom.degradation import Kind, degrade
 from edge.phantom.retina import phantom_frame
@@ -48,7 +48,7 @@ def test_the_cause_is_the_one_that_spoiled_the_frame(
         if found.verdict == "good":
             continue
         assert found.crop is not None
-        evidence = explain(found, measure(frame, found.crop, found.map.shape[0]))
+        evidence = explain(found.map, found.field, measure(frame, found.crop, found.map.shape[0]))
         assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
         said[max(evidence.shares, key=lambda name: evidence.shares[name])] += 1
     assert said[cause] >= 0.8 * sum(said.values()), said
