@@ -26,7 +26,7 @@ from edge.images import ImageReader, Picture, images_of, unlisted
 from edge.model import QualityModel
 from edge.overlay import draw_overlay, map_picture
 
-COLUMNS = ("path", "score", "verdict", "error")
+COLUMNS = ("path", "score", "verdict", "error", "cause", "place", "coverage", "eye", "field_definition")
 # How a formula begins, also in full width, and what is left away before one.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 # In a sentence, what a program that parts cells at other signs than commas would make a formula of.
@@ -63,11 +63,23 @@ class GradedFile:
     error: str = ""
     reaches: int | None = None
 
-    def cells(self) -> tuple[str, str, str, str]:
-        """Path, score, verdict and error as text; see ``COLUMNS``."""
-        if self.assessment is None:
-            return readable(self.path), "", "", _PARTED.sub(r"\1 ", readable(self.error))
-        return readable(self.path), f"{self.assessment.score:.4f}", self.assessment.verdict, ""
+    def cells(self) -> tuple[str, ...]:
+        """What ``COLUMNS`` name, as text; empty where there is nothing to say."""
+        found = self.assessment
+        if found is None:
+            return readable(self.path), "", "", _PARTED.sub(r"\1 ", readable(self.error)), *[""] * (len(COLUMNS) - 4)
+        cause = found.cause
+        return (
+            readable(self.path),
+            f"{found.score:.4f}",
+            found.verdict,
+            "",
+            cause.code if cause else "",
+            cause.place if cause else "",
+            f"{found.coverage:.4f}",
+            found.eye or "",
+            "" if found.verdict == "no_fundus" else found.field_definition.kind,
+        )
 
 
 def readable(text: Path | str) -> str:
@@ -153,13 +165,13 @@ def _grade(model: QualityModel, path: Path, reading: Future[Picture]) -> GradedF
     return GradedFile(path, picture.frame, assessment, reaches=picture.reaches)
 
 
-def csv_text(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as CSV below the header ``path,score,verdict,error``.
+def csv_text(rows: Sequence[tuple[str, ...]], more: Sequence[str] = ()) -> str:
+    """Rows as CSV below the header of ``COLUMNS`` and, behind these, of the columns ``more``.
 
     A spreadsheet takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and runs it. A path that does, and
     the error that begins with it, get ``./`` before them: still the path of that file, and no formula.
     """
-    return "".join(",".join(_cell(_tame(text)) for text in row) + "\n" for row in (COLUMNS, *rows))
+    return "".join(",".join(_cell(_tame(text)) for text in row) + "\n" for row in ((*COLUMNS, *more), *rows))
 
 
 def _tame(text: str) -> str:
@@ -173,14 +185,14 @@ def _cell(text: str) -> str:
     return text
 
 
-def write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
+def write_csv(path: Path, rows: Sequence[tuple[str, ...]], more: Sequence[str] = ()) -> None:
     """Write rows, whole or not at all where that can be; see ``edge.files.output``.
 
     Raises:
         EdgeError: the file cannot be written.
     """
     try:
-        write_output(path, csv_text(rows).encode())
+        write_output(path, csv_text(rows, more).encode())
     except OSError as error:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
 

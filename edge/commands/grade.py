@@ -20,9 +20,12 @@ from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
 from edge.capture.session.storage import LINES
 from edge.commands.console import cli
+from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
+from edge.commands.grade_rows import Rows
 from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
+from edge.criteria.adequacy import Adequacy
 from edge.errors import EdgeError
 from edge.files.output import check_output, is_stream
 from edge.grading import (
@@ -32,7 +35,6 @@ from edge.grading import (
     picture_of,
     picture_stems,
     readable,
-    write_csv,
     write_pictures,
 )
 from edge.images import BITS, passed_over
@@ -61,7 +63,12 @@ Examples:
 @app.command(help=_HELP)
 def grade(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders or patterns.")],
-    csv: Annotated[Path | None, typer.Option(help="Write path,score,verdict,error here, one row per input.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write path,score,verdict,error,cause,... here, one row per input.")
+    ] = None,
+    details: Annotated[
+        Path | None, typer.Option(help="Write all that is known of each file here, as JSON Lines.")
+    ] = None,
     maps: Annotated[Path | None, typer.Option(help="Write STEM.map.png and STEM.overlay.png below here.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")
@@ -72,6 +79,7 @@ def grade(
         int | None, typer.Option(help="How many of 16 bits count (10, 12, 14, 16), where the files do not say so.")
     ] = None,
     field: FieldSetting = None,
+    criterion: CriterionSetting = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
@@ -90,7 +98,7 @@ def grade(
     mask = None if field is None else Path(field)
     _check_outputs(csv, maps, stems, [*images, labels, model, mask])
     truth = choose_truth(labels, images) if images else None
-    rows: list[tuple[str, str, str, str]] = []
+    table = Rows(csv, details, criterion, maps)
     scored: dict[Path, tuple[float, Verdict]] = {}  # by image, so that one given twice counts once
     few: list[tuple[Path, int]] = []  # what has 16 bits, and how many of them it reaches
     show_table = csv is None and not json_lines
@@ -101,25 +109,28 @@ def grade(
         with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
             quality.warn = _note
             if show_table:
-                printed.say(lambda: cli.out.print(f"{'score':>6}  {'verdict':<9}  path"))
+                printed.say(
+                    lambda: cli.out.print(
+                        f"{'score':>6}  {'verdict':<9}  {'criterion' if criterion else 'cause':<24}  path"
+                    )
+                )
             for stem, graded in zip(
                 stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
             ):
-                rows.append(graded.cells())
+                adequacy = table.add(graded, stem)
                 if graded.assessment is not None:
                     scored[key_of(graded.path)] = (graded.assessment.score, graded.assessment.verdict)
                 if graded.reaches is not None:
                     few.append((graded.path, graded.reaches))
-                printed.say(partial(_show, graded, show_table, json_lines))
+                printed.say(partial(_show, graded, adequacy, show_table, json_lines))
                 if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
                     no_maps = problem
                     _error(problem)
     except KeyboardInterrupt:
-        if csv is not None and rows:
-            _keep(csv, rows)
+        _keep(table)
         raise
-    if csv is not None:
-        write_csv(csv, rows)
+    table.write()
+    rows = table.rows
     if few:
         _note(few_bits(few))
     held = hold_against(truth, scored) if truth is not None else None
@@ -131,9 +142,10 @@ def grade(
     else:
         # Rows that go through a pipe or to our own output end with the last of them.
         where = cli.err if csv is not None and is_stream(csv) else cli.out
-        for line in closing_lines(rows, passed, csv, None if no_maps else maps, held, labels):
+        closing = closing_lines(rows, passed, csv, None if no_maps else maps, held, labels)
+        for line in (*closing, *table.closing()):
             printed.say(partial(where.print, Text(cli.one_line(line)), soft_wrap=True))
-    if no_maps or printed.lost or any(error for *_, error in rows):
+    if no_maps or printed.lost or any(row[3] for row in rows):
         raise typer.Exit(1)
 
 
@@ -168,10 +180,12 @@ def _is_stdout(path: Path) -> bool:
     return same and not path.samefile(os.devnull)
 
 
-def _keep(csv: Path, rows: list[tuple[str, str, str, str]]) -> None:
+def _keep(table: Rows) -> None:
     """Write the rows so far; that they could not be is said, and the exit code stays that of Ctrl-C."""
+    if not table.rows:
+        return
     try:
-        write_csv(csv, rows)
+        table.write()
     except EdgeError as error:
         _error(str(error))
 
@@ -216,9 +230,9 @@ def _with_progress(graded: Iterator[GradedFile], total: int, csv: Path | None) -
             bar.stop()
 
 
-def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
+def _show(graded: GradedFile, adequacy: Adequacy | None, table: bool, json_lines: bool) -> None:
     """One row, in the form asked for."""
-    path, _, verdict, error = graded.cells()
+    path, _, verdict, error, cause, place, *_ = graded.cells()
     if json_lines:
         row = {
             "path": path,
@@ -226,12 +240,21 @@ def _show(graded: GradedFile, table: bool, json_lines: bool) -> None:
             "verdict": verdict or None,
             "error": error or None,
         }
+        if graded.assessment is not None:
+            row |= {"cause": cause or None, "place": place or None, "eye": graded.assessment.eye}
+        if adequacy is not None:
+            row["adequate"] = adequacy.adequate
         print(json.dumps(row, allow_nan=False), flush=True)
     elif table:
         found = graded.assessment
+        said = f"{cause.replace('_', ' ')} at {place}" if cause else ""
+        if adequacy is not None:
+            said = "adequate" if adequacy.adequate else f"not adequate: {adequacy.failed[0].requirement}"
         score, colour = (shown_score(found.score), TERMINAL_COLOURS[found.verdict]) if found else ("", "bold red")
         cli.out.print(
-            Text.assemble(f"{score:>6}  ", (f"{verdict or 'error':<9}", colour), "  ", cli.one_line(error or path)),
+            Text.assemble(
+                f"{score:>6}  ", (f"{verdict or 'error':<9}", colour), f"  {said:<24}  ", cli.one_line(error or path)
+            ),
             soft_wrap=True,
         )
     elif error:

@@ -12,7 +12,7 @@ from edge.grading import readable
 from edge.images import PassedOver, remedy_of
 from edge.metrics.protocol import Evaluation, Ranking
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, ...]  # of ``edge.grading.COLUMNS``, and more
 
 
 def unread_words(passed: PassedOver) -> str:
@@ -36,7 +36,7 @@ def few_bits(few: Sequence[tuple[Path, int]]) -> str:
 
 def counts(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
     """How many got each verdict, and how many failed."""
-    found = Counter(verdict for _, _, verdict, _ in rows)
+    found = Counter(row[2] for row in rows)
     return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
 
 
@@ -51,7 +51,7 @@ def closing_lines(
     """The closing words for people."""
     verdicts, failed = counts(rows)
     said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    lines = ["", f"{len(rows) - failed} graded ({said}), {failed} failed{_passed(passed)}"]
+    lines = ["", f"{len(rows) - failed} graded ({said}), {failed} failed{_passed(passed)}", *_why(rows)]
     if csv is not None:
         lines.append(f"rows: {readable(csv)}")
     if maps is not None:
@@ -60,6 +60,16 @@ def closing_lines(
         source = readable(labels) if labels else "the names of the folders"
         lines += ["", f"{held.subject} from {source}", *held.lines()]
     return lines
+
+
+def _why(rows: Sequence[Row]) -> list[str]:
+    """Why photographs are not good, the most frequent cause first."""
+    found = Counter(row[4] or "no cause alone" for row in rows if row[2] in ("usable", "reject"))
+    if not found:
+        return []
+    total = sum(found.values())
+    said = ", ".join(f"{cause.replace('_', ' ')} {count}" for cause, count in found.most_common())
+    return [f"why {total} {'is' if total == 1 else 'are'} not good: {said}"]
 
 
 def _passed(passed: PassedOver) -> str:

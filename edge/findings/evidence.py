@@ -163,7 +163,7 @@ def _contrasts(light: Photometry, seen: NDArray[np.bool_]) -> tuple[float, float
         for sigma in (0.7, 3.0)
     )
     wide = np.maximum(wide, 4)
-    return quantile((np.abs(middle - wide) / wide)[core], 0.5), quantile(light.detail[core], 0.5)
+    return float(np.median((np.abs(middle - wide) / wide)[core])), float(np.median(light.detail[core]))
 
 
 def _veil(coarse: float, focus: float) -> float:

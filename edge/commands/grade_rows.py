@@ -1,0 +1,90 @@
+"""The rows and the details of edge-grade, gathered file by file and written at the end or at Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from edge.criteria.adequacy import Adequacy, judge
+from edge.criteria.criterion import Criterion
+from edge.errors import EdgeError
+from edge.files.output import write_output
+from edge.grading import GradedFile, readable, write_csv
+
+Row = tuple[str, ...]  # of ``edge.grading.COLUMNS`` and ``Rows.more``
+
+
+@dataclass
+class Rows:
+    """What was graded so far.
+
+    Attributes:
+        csv: where the rows go, None for nowhere.
+        details: where the details go, None for nowhere.
+        criterion: that each photograph is judged by.
+        maps: the folder of maps; then each row names its pictures.
+        rows: one a file, in the order given.
+    """
+
+    csv: Path | None
+    details: Path | None
+    criterion: Criterion | None
+    maps: Path | None
+    rows: list[Row] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """Columns behind those of ``edge.grading.COLUMNS``."""
+        judged = ("adequate", "requirement") if self.criterion else ()
+        return (*judged, *(("pictures",) if self.maps else ()))
+
+    def add(self, graded: GradedFile, stem: Path) -> Adequacy | None:
+        """Note one file; what the criterion says of it, if there is one."""
+        found = graded.assessment
+        adequacy = judge(found, self.criterion) if found is not None and self.criterion is not None else None
+        more: Row = ()
+        if self.criterion is not None:
+            failed = "; ".join(map(str, adequacy.failed)) if adequacy else ""
+            more = ("yes" if adequacy.adequate else "no", failed) if adequacy else ("", "")
+        if self.maps is not None:
+            more = (*more, readable(stem.as_posix()) if found is not None else "")
+        self.rows.append((*graded.cells(), *more))
+        if self.details is not None:
+            self._lines.append(json.dumps(_detail(graded, adequacy), allow_nan=False) + "\n")
+        return adequacy
+
+    def write(self) -> None:
+        """Write what is there.
+
+        Raises:
+            EdgeError: a file cannot be written.
+        """
+        if self.csv is not None:
+            write_csv(self.csv, self.rows, self.more)
+        if self.details is not None:
+            try:
+                write_output(self.details, "".join(self._lines).encode())
+            except OSError as error:
+                raise EdgeError(
+                    f"{self.details} cannot be written ({error.strerror}): check the folder and the disk."
+                ) from None
+
+    def closing(self) -> list[str]:
+        """What the criterion says of all of them, for people."""
+        if self.criterion is None:
+            return []
+        place = len(self.rows[0]) - len(self.more) if self.rows else 0
+        judged = [row[place] for row in self.rows if row[place]]
+        note = "" if self.criterion.verified else ", whose limits were not compared with the programme's own wording"
+        return [
+            f"{judged.count('yes')} of {len(judged)} adequate by {self.criterion.name}{note}; no programme has approved it"
+        ]
+
+
+def _detail(graded: GradedFile, adequacy: Adequacy | None) -> dict[str, object]:
+    record: dict[str, object] = {"path": readable(graded.path), "error": graded.error or None}
+    if graded.assessment is not None:
+        record |= graded.assessment.to_dict()
+    return record | ({"criterion": asdict(adequacy)} if adequacy is not None else {})

@@ -1,0 +1,133 @@
+"""Whether a photograph is adequate by a criterion, and which requirement failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.bundle.bundle import Region
+from edge.criteria.criterion import Criterion, Requirements
+from edge.findings.field_definition import FieldKind
+
+_LOST = 0.5  # of the degradation map, from which the anatomy of a cell counts as not visible
+_NEAR: dict[Region, float] = {"macula": 1.0, "disc": 0.5}  # disc diameters around a landmark that must be clear
+_AT_MOST = ("fovea_from_centre",)
+_WORDS = {
+    "field": "centred on the macula or the disc",
+    "fovea_from_centre": "fovea from the centre, disc diameters",
+    "disc_to_edge": "disc from the edge, disc diameters",
+    "clear_near_fovea": "clear near the fovea",
+    "clear_at_disc": "clear at the disc",
+    "clear": "clear part of the field",
+    "coverage": "lit part of the field",
+    "score": "score",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One requirement that a photograph does not meet.
+
+    Attributes:
+        requirement: a field of ``Requirements``, or ``field`` where the programme takes no photograph of this kind.
+        found: the figure of the photograph; None where it cannot be measured, as without a disc.
+        wanted: the limit; None for ``field``.
+    """
+
+    requirement: str
+    found: float | None
+    wanted: float | None
+
+    def __str__(self) -> str:
+        name = _WORDS[self.requirement]
+        if self.wanted is None:
+            return f"not {name}"
+        limit = "at most" if self.requirement in _AT_MOST else "at least"
+        found = "cannot be measured" if self.found is None else f"{self.found:.2f}"
+        return f"{name}: {found}, {limit} {self.wanted:g} wanted"
+
+
+@dataclass(frozen=True)
+class Adequacy:
+    """What a criterion says of one photograph.
+
+    Attributes:
+        criterion: its name.
+        adequate: whether all requirements are met.
+        kind: of field whose requirements were asked.
+        failed: the others.
+        verified: see ``Criterion``; where it is False, so is nothing that is said here.
+    """
+
+    criterion: str
+    adequate: bool
+    kind: FieldKind
+    failed: tuple[Failure, ...]
+    verified: bool
+
+    @property
+    def words(self) -> str:
+        """One line, such as ``nhs-desp (unverified): not adequate: score: 0.41, at least 0.6 wanted``."""
+        name = self.criterion if self.verified else f"{self.criterion} (unverified)"
+        if self.adequate:
+            return f"{name}: adequate"
+        return f"{name}: not adequate: {'; '.join(map(str, self.failed))}"
+
+
+def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
+    """Hold a photograph to a criterion; what cannot be measured is not met, and a reject or no fundus never adequate.
+
+    Args:
+        assessment: of the photograph.
+        criterion: of ``read_criterion``.
+    """
+    kind = assessment.field_definition.kind
+    wanted: Requirements | None = getattr(criterion, kind)
+    if assessment.verdict == "no_fundus" or wanted is None:
+        return Adequacy(criterion.name, False, kind, (Failure("field", None, None),), criterion.verified)
+    found = measure(assessment)
+    failed = []
+    for field in fields(Requirements):
+        limit: float | None = getattr(wanted, field.name)
+        value = found[field.name]
+        if limit is not None and (value is None or not _meets(field.name, value, limit)):
+            failed.append(Failure(field.name, value, limit))
+    return Adequacy(criterion.name, not failed, kind, tuple(failed), criterion.verified)
+
+
+def _meets(requirement: str, value: float, limit: float) -> bool:
+    return value <= limit if requirement in _AT_MOST else value >= limit
+
+
+def measure(assessment: Assessment) -> dict[str, float | None]:
+    """The figures that a criterion asks for, by the names of ``Requirements``; None where one cannot be measured."""
+    definition = assessment.field_definition
+    seen = assessment.field
+    clear = (assessment.map < _LOST) & seen
+    return {
+        "fovea_from_centre": None if definition.fovea is None else float(np.hypot(*definition.fovea)),
+        "disc_to_edge": definition.disc_to_edge,
+        "clear_near_fovea": _clear_near(assessment, "macula", clear),
+        "clear_at_disc": _clear_near(assessment, "disc", clear),
+        "clear": float(clear.sum() / seen.sum()) if seen.any() else None,
+        "coverage": assessment.coverage,
+        "score": assessment.score,
+    }
+
+
+def _clear_near(assessment: Assessment, name: Region, clear: NDArray[np.bool_]) -> float | None:
+    """Clear share of what lies around a landmark; what lies beyond the field is not clear."""
+    definition = assessment.field_definition
+    place = definition.fovea if name == "macula" else definition.disc
+    if place is None or definition.width is None:
+        return None
+    grid = len(clear)
+    cells_a_diameter = grid / definition.width
+    axis = (np.arange(grid) + 0.5 - grid / 2) / cells_a_diameter  # disc diameters from the middle
+    x, y = np.meshgrid(axis, axis)
+    near = np.hypot(x - place[0], y - place[1]) <= _NEAR[name]
+    whole = np.pi * (_NEAR[name] * cells_a_diameter) ** 2  # what of it lies beyond the picture counts too
+    return float(clear[near].sum() / max(float(near.sum()), whole)) if near.any() else 0.0

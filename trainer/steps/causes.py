@@ -1,0 +1,191 @@
+"""Teach ``edge.findings.cause_network`` what took a part of a frame, from frames that were spoiled on purpose.
+
+No quality label is used, and none of the photographs that are kept for evaluation:
+
+    edge-train causes --data PHOTOGRAPHS
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge.field.find import find_field
+from edge.findings import cause_network
+from edge.findings.cause import CAUSES
+from edge.findings.cause_network import CHANNELS, CLASSES, facts_of
+from edge.frame.prepare import cut
+from edge.images import read_image
+from edge.model import QualityModel
+from edge.phantom.retina import phantom_frame
+from trainer.steps.fundus import taught
+from trainer.synthesis import augment
+from trainer.synthesis.causes import spoil_by
+
+_SIDE = 448  # of the square that is spoiled
+_FIRST_PHANTOM, _PHANTOMS = 800_000, 400  # synthetic eyes that no evaluation draws
+_EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
+_STEPS, _BATCH = 8000, 64
+_WIDTHS = (24, 32, 32, 32)
+
+Facts = NDArray[np.float32]  # (N, 14, grid, grid)
+Shares = NDArray[np.float32]  # (N, 9, grid / 2, grid / 2): how much each class took of a cell, and what the cell counts
+
+
+def for_evaluation(path: Path) -> bool:
+    """Whether a photograph is kept to judge causes by: one in four, all of one patient alike."""
+    return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
+
+
+def frames(folder: Path, rng: Generator, times: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Frames with what took each part of them, float32 (7, S, S) in [0, 1].
+
+    Args:
+        folder: photographs; those for evaluation are left out.
+        rng: of everything that is drawn.
+        times: how often each photograph is spoiled.
+    """
+    for path in taught(folder):
+        if not for_evaluation(path) and _EQUALISED not in path.parts:
+            yield from _spoiled(read_image(path), rng, times)
+    for seed in range(_FIRST_PHANTOM, _FIRST_PHANTOM + _PHANTOMS):
+        yield from _spoiled(phantom_frame(seed), rng, 2 * times)
+
+
+def _spoiled(
+    picture: NDArray[np.uint8], rng: Generator, times: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    field = find_field(picture)
+    if field is None:
+        return
+    square = cut(picture, field.crop, _SIDE)
+    inside = cv2.resize(field.mask, (_SIDE, _SIDE)).astype(np.float32)[:, :, None] / 255
+    for _ in range(times):
+        spoiled = _camera(square, rng).astype(np.float32)
+        took = np.zeros((len(CAUSES), _SIDE, _SIDE), np.float32)
+        for _ in range(int(rng.choice([0, 1, 1, 1, 1, 1, 2, 2]))):
+            number = int(rng.integers(len(CAUSES)))
+            changed, cover = spoil_by(spoiled, CAUSES[number], float(rng.uniform(0.05, 1)), rng)
+            took *= 1 - cover * (CAUSES[number] in ("lid", "reflex"))  # what lies in front hides what is behind
+            took[number] = np.maximum(took[number], cover)
+            spoiled = changed
+        frame = np.clip(spoiled * inside + square * (1 - inside), 0, 255).astype(np.uint8)
+        yield (augment.compress(frame, rng) if rng.random() < 0.5 else frame), took
+
+
+def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """The same retina by another camera: other gain, gamma, colours, sharpness and noise."""
+    light = np.power(square.astype(np.float32) / 255, rng.uniform(0.75, 1.35))
+    light *= rng.uniform(0.65, 1.25) * rng.uniform(0.85, 1.15, 3)
+    light = cv2.GaussianBlur(light, (0, 0), 0.3 + float(rng.uniform(0, 0.8)))
+    light += rng.normal(0, 1, square.shape) * rng.uniform(0, 0.012)
+    return np.asarray(np.clip(light, 0, 1) * 255, np.uint8)
+
+
+def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
+    """Facts of many frames as the model sees them, and the truth for each of their cells."""
+    rng = np.random.default_rng(seed)
+    facts, shares = [], []
+    with QualityModel.load(threads=1) as model:
+        for frame, took in frames(folder, rng, times):
+            found = model.assess(frame)
+            if found.photometry is None or found.crop is None or not found.field.any():
+                continue
+            facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
+            side = len(found.field) // 2
+            onto = np.array([[1, 0, -found.crop.x], [0, 1, -found.crop.y]], np.float32)
+            cells = [
+                cv2.resize(
+                    cv2.warpAffine(each, onto, (found.crop.side, found.crop.side), borderMode=cv2.BORDER_REPLICATE),
+                    (side, side),
+                    interpolation=cv2.INTER_AREA,
+                )
+                for each in took
+            ]
+            none = np.maximum(0.15 - np.max(cells, axis=0), 0)
+            lost = found.map * found.field
+            weight = cv2.resize(lost.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+            truth = np.stack([*cells, none])
+            truth = truth / np.maximum(truth.sum(axis=0), 1e-6)
+            shares.append(np.concatenate([truth, weight[None]]).astype(np.float16))
+    return np.array(facts), np.array(shares)
+
+
+def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> dict[str, NDArray[np.float32]]:
+    """Weights of the network: each lost cell by what took it, and each frame by what took most."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    near, far, wide, mixed = _WIDTHS
+    layers = nn.ModuleList(
+        [
+            nn.Conv2d(CHANNELS, near, 3, 2, 1),
+            nn.Conv2d(near, far, 3, 2, 1),
+            nn.Linear(far + CHANNELS, wide),
+            nn.Linear(near + far + wide, mixed),
+            nn.Linear(mixed, CLASSES),
+        ]
+    )
+    optimiser = torch.optim.AdamW(layers.parameters(), 3e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        drawn = rng.integers(0, len(facts), _BATCH)
+        turn = tuple(slice(None, None, int(step)) for step in rng.choice([-1, 1], 2))
+        seen = torch.from_numpy(np.ascontiguousarray(facts[drawn][(..., *turn)], np.float32))
+        truth = torch.from_numpy(np.ascontiguousarray(shares[drawn][(..., *turn)], np.float32))
+        seen = seen + 0.02 * torch.randn_like(seen) * seen[:, 11:12]
+        first = torch.relu(layers[0](seen))
+        second = torch.relu(layers[1](first))
+        inside = seen[:, 11].sum((1, 2)).clamp(min=1)[:, None]
+        whole = torch.relu(layers[2](torch.cat([second.mean((2, 3)), seen.sum((2, 3)) / inside], 1)))
+        side = first.shape[2]
+        joined = torch.cat(
+            [
+                first,
+                nn.functional.interpolate(second, scale_factor=2),
+                whole[:, :, None, None].expand(-1, -1, side, side),
+            ],
+            1,
+        )
+        logits = layers[4](torch.relu(layers[3](joined.permute(0, 2, 3, 1))))
+        logs = torch.log_softmax(logits, 3)
+        target, weight = truth[:, :CLASSES].permute(0, 2, 3, 1), truth[:, CLASSES]
+        cells = -(target * logs).sum(3) * weight
+        share = (logs.exp() * weight[..., None]).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)[:, None]
+        wanted = (target * weight[..., None]).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)[:, None]
+        frame = -(wanted * torch.log(share.clamp(min=1e-4))).sum(1) * (weight.sum((1, 2)) > 1)
+        loss = cells.sum() / weight.sum().clamp(min=1) + 0.5 * frame.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return {
+        f"{kind[0]}{number}": part.detach().numpy().copy()
+        for number, layer in enumerate(layers, 1)
+        for kind, part in layer.state_dict().items()
+    }
+
+
+def renew(photographs: Path, seed: int = 0) -> str:
+    """Spoil, gather, teach, and write edge/findings/causes.npz.
+
+    Args:
+        photographs: a folder of photographs of retinas.
+        seed: of everything that is drawn.
+
+    Returns:
+        How many frames it learned from.
+    """
+    facts, shares = gather(photographs, seed)
+    weights = teach(facts, shares, seed)
+    target = Path(cause_network.__file__).with_name("causes.npz")
+    np.savez(target, **weights)  # type: ignore[arg-type]
+    return f"{len(facts)} frames"

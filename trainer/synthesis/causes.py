@@ -1,0 +1,223 @@
+"""One cause at a time, drawn widely: frames of which is known what took each part of them.
+
+Pictures are float32 BGR (S, S, 3) in [0, 255], ``strength`` is in [0, 1], places are in field radii. Each cause has
+several ways to happen, because no generator looks like every camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge.findings.cause import CauseCode
+
+Floats = NDArray[np.float32]
+Spoiled = tuple[Floats, Floats]  # the picture, and float32 (S, S) in [0, 1]: how much of each place the cause took
+
+_GAMMA = 2.2
+
+
+def spoil_by(picture: Floats, cause: CauseCode, strength: float, rng: Generator) -> Spoiled:
+    """A picture spoiled by one cause; the picture is the square around a field."""
+    return _CAUSES[cause](picture, strength, rng)
+
+
+def _light(picture: Floats) -> Floats:
+    return np.asarray(np.power(np.clip(picture, 0, 255) / 255, _GAMMA), np.float32)
+
+
+def _grey(light: Floats) -> Floats:
+    return np.asarray(np.power(np.clip(light, 0, 1), 1 / _GAMMA) * 255, np.float32)
+
+
+def _grain(picture: Floats, sigma: float, rng: Generator) -> Floats:
+    side = len(picture)
+    noise = rng.standard_normal(picture.shape).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 1.0)) * side / 448)
+    return np.asarray(picture + sigma * noise / max(float(noise.std()), 1e-3), np.float32)
+
+
+def _everywhere(picture: Floats) -> Floats:
+    return np.ones(picture.shape[:2], np.float32)
+
+
+def _dark(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    gain = float(np.exp(-strength * rng.uniform(1.2, 3.6)))
+    lowest = float(rng.choice([0.0, 0.0, rng.uniform(0, 16)]))  # where black is in this video
+    dim = picture * gain if rng.random() < 0.6 else _grey(_light(picture) * gain**_GAMMA)
+    dim = _grain(dim, float(rng.uniform(0.3, 4)) * strength, rng)
+    return np.asarray(np.rint(dim + lowest), np.float32), _everywhere(picture)
+
+
+def _bright(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    end = float(rng.choice([255, 255, 235]))
+    way = rng.integers(3)
+    if way == 0:
+        lit = picture * np.exp(strength * rng.uniform(0.5, 1.8))
+    elif way == 1:
+        lit = _grey(_light(picture) * np.exp(strength * rng.uniform(1.0, 3.6)))
+    else:
+        lit = picture * (1 + 2 * strength) + 110 * strength
+    return np.asarray(np.minimum(lit, end), np.float32), _everywhere(picture)
+
+
+def _blur(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    side, way = len(picture), rng.integers(4)
+    if way == 0:
+        soft = cv2.GaussianBlur(picture, (0, 0), (0.003 + 0.04 * strength) * side)
+    elif way == 1:
+        radius = max(1.0, (0.004 + 0.055 * strength) * side)
+        axis = np.arange(-int(radius) - 1, int(radius) + 2)
+        disc = np.clip(radius + 0.5 - np.hypot(*np.meshgrid(axis, axis)), 0, 1).astype(np.float32)
+        soft = cv2.filter2D(picture, -1, disc / disc.sum())
+    elif way == 2:
+        length = max(3, round((0.01 + 0.12 * strength) * side)) | 1
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1
+        turn = cv2.getRotationMatrix2D((length // 2, length // 2), float(rng.uniform(0, 180)), 1)
+        kernel = cv2.warpAffine(kernel, turn, (length, length))
+        soft = cv2.filter2D(picture, -1, kernel / kernel.sum())
+    else:
+        small = max(8, round(side * (1 - strength) ** 2 * 0.3) + 8)
+        soft = cv2.resize(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), (side, side))
+    return _grain(np.asarray(soft, np.float32), float(rng.uniform(0, 2)), rng), _everywhere(picture)
+
+
+def _haze(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    side = len(picture)
+    kept = 1 - float(rng.uniform(0.75, 0.99)) * strength
+    inside = (picture.max(axis=2) > 8).astype(np.float32)
+    mean = (picture * inside[:, :, None]).sum(axis=(0, 1)) / max(float(inside.sum()), 1.0)
+    tone = np.array([rng.uniform(0.5, 1), rng.uniform(0.7, 1), 1.0], np.float32) * float(mean.max())
+    veil = mean + float(rng.uniform(0, 1)) * (tone - mean)
+    veil = veil * float(rng.uniform(0.6, 1.5))
+    local = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.05, 0.3)) * side)
+    share = float(rng.uniform(0, 1))
+    veiled = share * local + (1 - share) * veil
+    cover = _everywhere(picture) if rng.random() < 0.7 else _cloud(side, rng)
+    through = 1 - (1 - kept) * cover[:, :, None]
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.uniform(0, 0.006)) * strength * side)
+    return _grain(
+        np.asarray(soft * through + veiled * (1 - through), np.float32), float(rng.uniform(0, 1.5)), rng
+    ), cover
+
+
+def _reflex(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    side = len(picture)
+    cover = np.zeros((side, side), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        cover = np.maximum(cover, _glow(side, strength, rng))
+    cover = np.clip(cover * float(rng.uniform(1, 1.6)), 0, 1)
+    colour = np.array([rng.uniform(0.65, 1.05), rng.uniform(0.85, 1.02), 1.0], np.float32)
+    light = colour * float(rng.uniform(190, 300))
+    share = cover[:, :, None]
+    if rng.random() < 0.5:
+        lit = _grey(_light(picture) + share * np.power(np.minimum(light / 255, 1.2), _GAMMA))
+    else:
+        lit = picture + share * np.maximum(light - picture, 0)
+    return np.asarray(lit, np.float32), cover
+
+
+def _glow(side: int, strength: float, rng: Generator) -> Floats:
+    """One bright shape: a spot, an arc along the rim, or a streak."""
+    x, y = _axes(side)
+    turn, away, way = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.9), rng.integers(3)
+    size = 0.08 + 0.55 * strength * rng.uniform(0.5, 1)
+    if way == 0:
+        return np.asarray(
+            np.exp(-(np.hypot(x - away * np.cos(turn), y - away * np.sin(turn)) ** 2) / size**2), np.float32
+        )
+    if way == 1:
+        ring = np.exp(-(((np.hypot(x, y) - rng.uniform(0.5, 1.0)) / (0.6 * size)) ** 2))
+        return np.asarray(
+            ring * np.clip((np.cos(np.arctan2(y, x) - turn) - 0.8 + 1.5 * strength) * 3, 0, 1), np.float32
+        )
+    across = (x - away * np.cos(turn)) * np.sin(turn) - (y - away * np.sin(turn)) * np.cos(turn)
+    return np.asarray(np.exp(-((across / (0.5 * size)) ** 2)), np.float32)
+
+
+def _shadow(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    side = len(picture)
+    x, y = _axes(side)
+    turn, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.25)
+    way = rng.integers(4)
+    along = x * np.cos(turn) + y * np.sin(turn)
+    if way == 0:
+        signed = along - (1 - 1.4 * strength)
+    elif way == 1:  # the rim of a pupil that has moved
+        away = 2.2 * strength * rng.uniform(0.6, 1)
+        signed = np.hypot(x + away * np.cos(turn), y + away * np.sin(turn)) - rng.uniform(0.9, 1.3)
+    elif way == 2:  # a small pupil, all around
+        shift = rng.uniform(0, 0.2)
+        signed = np.hypot(x - shift * np.cos(turn), y - shift * np.sin(turn)) - (1.05 - 0.75 * strength)
+    else:
+        signed = along + rng.uniform(-0.4, 0.4) * (x * np.sin(turn) - y * np.cos(turn)) ** 2 - (1 - 1.4 * strength)
+    cover = np.clip(signed / (2 * soft) + 0.5, 0, 1).astype(np.float32)
+    cover = cover * cover * (3 - 2 * cover)
+    left = float(rng.uniform(0, 0.12))
+    shade = (1 - (1 - left) * cover)[:, :, None]
+    dim = picture * shade if rng.random() < 0.5 else _grey(_light(picture) * shade)
+    return _grain(np.asarray(dim, np.float32), float(rng.uniform(0, 1.5)), rng), np.asarray(cover, np.float32)
+
+
+def _lid(picture: Floats, strength: float, rng: Generator) -> Spoiled:
+    side = len(picture)
+    x, y = _axes(side)
+    lean, bow = rng.uniform(-0.25, 0.25), rng.uniform(-0.35, 0.35)
+    depth = (y if rng.random() < 0.7 else -y) + 1 + lean * x + bow * x**2
+    soft = float(rng.uniform(0.01, 0.25))
+    cover = np.clip((0.1 + 1.3 * strength - depth) / (2 * soft) + 0.5, 0, 1).astype(np.float32)
+    inside = picture.max(axis=2) > 8
+    level = float(np.quantile(picture[inside], 0.6)) if inside.any() else 80.0
+    skin = (
+        np.array([rng.uniform(0.3, 0.8), rng.uniform(0.4, 0.85), 1.0], np.float32) * level * float(rng.uniform(0.5, 2))
+    )
+    shade = np.clip(1 + rng.uniform(-0.5, 0.5) * depth, 0.3, 1.5)[:, :, None].astype(np.float32)
+    folds = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), side / 60)[:, :, None]
+    covered = np.clip(skin * shade * (1 + float(rng.uniform(0, 1.5)) * folds), 0, 255)
+    mixed = picture * (1 - cover[:, :, None]) + covered * cover[:, :, None]
+    lashes = _lashes(side, depth, 0.1 + 1.3 * strength, rng) if rng.random() < 0.7 else np.zeros_like(cover)
+    mixed = mixed * (1 - float(rng.uniform(0.5, 0.95)) * lashes[:, :, None])
+    return np.asarray(mixed, np.float32), np.maximum(cover, lashes)
+
+
+def _lashes(side: int, depth: NDArray[np.floating], edge: float, rng: Generator) -> Floats:
+    """Dark hairs that hang from the edge of a lid into the picture."""
+    hairs = np.zeros((side, side), np.float32)
+    above = depth[0, side // 2] < depth[-1, side // 2]
+    for root in rng.uniform(-0.1, 1.1, int(rng.integers(8, 30))) * side:
+        start = edge * side / 2 - 0.1 * side
+        reach = start + rng.uniform(0.08, 0.3) * side
+        rows = (start, reach) if above else (side - start, side - reach)
+        ends = (int(root), int(rows[0])), (int(root + rng.normal(0, 0.06) * side), int(rows[1]))
+        cv2.line(hairs, *ends, 1.0, max(1, round(rng.uniform(0.003, 0.015) * side)), cv2.LINE_AA)
+    return np.asarray(cv2.GaussianBlur(hairs, (0, 0), float(rng.uniform(0.002, 0.02)) * side), np.float32)
+
+
+def _cloud(side: int, rng: Generator) -> Floats:
+    cells = int(rng.integers(2, 5))
+    noise = cv2.resize(
+        rng.standard_normal((cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
+    )
+    return np.asarray(np.clip(noise * 0.8 + 0.6, 0, 1), np.float32)
+
+
+def _axes(side: int) -> tuple[Floats, Floats]:
+    axis = (np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1
+    x, y = np.meshgrid(axis, axis)
+    return x, y
+
+
+_CAUSES: dict[CauseCode, Callable[[Floats, float, Generator], Spoiled]] = {
+    "too_dark": _dark,
+    "edge_shadow": _shadow,
+    "too_bright": _bright,
+    "reflex": _reflex,
+    "lid": _lid,
+    "haze": _haze,
+    "blur": _blur,
+}
