@@ -19,11 +19,11 @@ Cells = NDArray[np.float32]
 
 CHANNELS = 10
 _WEIGHTS = Path(__file__).with_name("fundus.npz")
-_FEWEST = 40  # cells of a field below which nothing is told
+_FEWEST = 40  # cells of a field below which no decision is made
 
 
 def shows_retina(rgb: Cells, green: NDArray[np.float32], maps: Cells, field: NDArray[np.bool_]) -> bool:
-    """Whether there is a retina in the frame, be it ever so spoiled; True where nothing tells.
+    """Whether there is a retina in the frame, however degraded; True where no decision is possible.
 
     Args:
         rgb: mean of each channel over each cell, float32 (3, grid, grid), grey values.
@@ -58,8 +58,8 @@ def retina_chance(facts: Cells, network: dict[str, NDArray[np.float32]]) -> floa
     seen = facts
     for name in ("1", "2", "3"):
         seen = _convolved(seen, network[f"w{name}"], network[f"b{name}"])
-    said = float(network["w4"][0] @ seen.mean(axis=(1, 2)) + network["b4"][0])
-    return float(1 / (1 + np.exp(-said)))
+    logit = float(network["w4"][0] @ seen.mean(axis=(1, 2)) + network["b4"][0])
+    return float(1 / (1 + np.exp(-logit)))
 
 
 def _convolved(seen: Cells, weights: Cells, biases: NDArray[np.float32]) -> Cells:

@@ -38,7 +38,7 @@ _AHEAD = 4  # frames read and not yet graded: what bounds the memory
 
 @dataclass(frozen=True)
 class Input:
-    """A file to be graded, or what was given and leads to none, with the sentence that says why.
+    """A file to be graded, or a path that leads to no file, with the reason.
 
     Attributes:
         root: the folder that was given and holds it, or its own where it was given by name.
@@ -51,7 +51,7 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class GradedFile:
-    """One input: an assessment of its frame, or the sentence that says why there is none.
+    """One input: an assessment of its frame, or the reason why there is none.
 
     Attributes:
         reaches: how many bits its samples reach, where that is fewer than they have; see ``edge.images.Picture``.
@@ -131,7 +131,7 @@ def grade_files(
     Args:
         model: what grades them.
         inputs: files, folders and patterns, or what ``find_inputs`` has made of them.
-        bits: how many of the 16 bits of a sample count; None for what each file says.
+        bits: how many of the 16 bits of a sample count; None for what each file declares.
     """
     found = [each for one in inputs for each in ([one] if isinstance(one, Input) else find_inputs([Path(one)], True))]
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
@@ -153,12 +153,12 @@ def _grade(model: QualityModel, path: Path, reading: Future[Picture]) -> GradedF
         picture = reading.result()
         assessment = model.assess(picture.frame)
     except EdgeError as error:
-        said = str(error)
-        return GradedFile(path, None, None, said if str(path) in said else f"{path}: {said}")
+        reason = str(error)
+        return GradedFile(path, None, None, reason if str(path) in reason else f"{path}: {reason}")
     except Exception as error:  # whatever it is, the other files are graded
-        said = (str(error).strip().splitlines() or ["no message"])[0]
+        reason = (str(error).strip().splitlines() or ["no message"])[0]
         return GradedFile(
-            path, None, None, f"{path} could not be graded ({type(error).__name__}: {said}): save it again as PNG."
+            path, None, None, f"{path} could not be graded ({type(error).__name__}: {reason}): save it again as PNG."
         )
     if not math.isfinite(assessment.score):
         return GradedFile(path, None, None, f"{path} got no finite score: the model is broken; take another one.")

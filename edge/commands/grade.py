@@ -39,7 +39,7 @@ from edge.grading import (
 )
 from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
-from edge.metrics.protocol import Evaluation, Ranking, hold_against
+from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
 from edge.model import QualityModel
 
 app = cli.new_app("Grade image files and folders.")
@@ -47,7 +47,7 @@ main = cli.main_of(app)
 
 _HELP = """Grade photographs: a quality score from 0 to 1 and a verdict for each file.
 
-A file that cannot be graded is told of in its row, and the exit code is 1 at the end. With labels, from --labels or
+A file that cannot be graded is reported in its row, and the exit code is 1 at the end. With labels, from --labels or
 from folders called good, usable, reject or bad, metrics follow; with a graded score from --labels, the rank
 correlation with it.
 
@@ -105,7 +105,7 @@ def grade(
     printed = Printed(csv is not None or maps is not None, _error)
     no_maps = ""  # why pictures are missing
     try:
-        # What is wrong with a file is said in its row, not by OpenCV.
+        # The row of a file says what is wrong with it; OpenCV prints nothing.
         with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
             quality.warn = _note
             if show_table:
@@ -133,16 +133,16 @@ def grade(
     rows = table.rows
     if few:
         _note(few_bits(few))
-    held = hold_against(truth, scored) if truth is not None else None
+    evaluation = compare_with_truth(truth, scored) if truth is not None else None
     if json_lines:
         verdicts, failed = counts(rows)
         summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
         summary["passed_over"] = {"photographs": len(passed.unread), "others": passed.others}
-        printed.say(lambda: print(json.dumps({"summary": summary | _metrics(held, labels)}, allow_nan=False)))
+        printed.say(lambda: print(json.dumps({"summary": summary | _metrics(evaluation, labels)}, allow_nan=False)))
     else:
         # Rows that go through a pipe or to our own output end with the last of them.
         where = cli.err if csv is not None and is_stream(csv) else cli.out
-        closing = closing_lines(rows, passed, csv, None if no_maps else maps, held, labels)
+        closing = closing_lines(rows, passed, csv, None if no_maps else maps, evaluation, labels)
         for line in (*closing, *table.closing()):
             printed.say(partial(where.print, Text(cli.one_line(line)), soft_wrap=True))
     if no_maps or printed.lost or any(row[3] for row in rows):
@@ -181,7 +181,7 @@ def _is_stdout(path: Path) -> bool:
 
 
 def _keep(table: Rows) -> None:
-    """Write the rows so far; that they could not be is said, and the exit code stays that of Ctrl-C."""
+    """Write the rows so far; a failure is printed, and the exit code stays that of Ctrl-C."""
     if not table.rows:
         return
     try:
@@ -261,10 +261,10 @@ def _show(graded: GradedFile, adequacy: Adequacy | None, table: bool, json_lines
         _error(error)
 
 
-def _metrics(held: Evaluation | Ranking | None, labels: Path | None) -> dict[str, object]:
-    if held is None:
+def _metrics(evaluation: Evaluation | Ranking | None, labels: Path | None) -> dict[str, object]:
+    if evaluation is None:
         return {}
-    return {"labels": readable(labels) if labels else "folders", "metrics": held.as_dict()}
+    return {"labels": readable(labels) if labels else "folders", "metrics": evaluation.as_dict()}
 
 
 if __name__ == "__main__":

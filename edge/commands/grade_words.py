@@ -1,4 +1,4 @@
-"""What edge-grade says of a whole batch: the notes, and the closing words."""
+"""What edge-grade prints about a whole batch: notes and closing lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def unread_words(passed: PassedOver) -> str:
 
 
 def few_bits(few: Sequence[tuple[Path, int]]) -> str:
-    """That nobody said how many bits count, and that pictures are read as dark for it.
+    """A warning: the number of bits that count is unknown, so pictures are read as dark.
 
     Args:
         few: what has 16 bits, and how many of them it reaches; at least one.
@@ -45,20 +45,20 @@ def closing_lines(
     passed: PassedOver,
     csv: Path | None,
     maps: Path | None,
-    held: Evaluation | Ranking | None,
+    evaluation: Evaluation | Ranking | None,
     labels: Path | None,
 ) -> list[str]:
     """The closing words for people."""
     verdicts, failed = counts(rows)
-    said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    lines = ["", f"{len(rows) - failed} graded ({said}), {failed} failed{_passed(passed)}", *_why(rows)]
+    listed = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    lines = ["", f"{len(rows) - failed} graded ({listed}), {failed} failed{_passed(passed)}", *_why(rows)]
     if csv is not None:
         lines.append(f"rows: {readable(csv)}")
     if maps is not None:
         lines.append(f"maps and overlays: {readable(maps)}")
-    if held is not None:
+    if evaluation is not None:
         source = readable(labels) if labels else "the names of the folders"
-        lines += ["", f"{held.subject} from {source}", *held.lines()]
+        lines += ["", f"{evaluation.subject} from {source}", *evaluation.lines()]
     return lines
 
 

@@ -60,13 +60,13 @@ def frame_graph(bundle: Bundle) -> bytes:
     kept = before.op("Where", shows, before.op("Cast", half, to=FLOAT), zero)
     _score(after, bundle, gives.name, kept, shows)
     thresholds = manifest.thresholds
-    told = {
+    metadata = {
         "model": manifest.name,
         "thresholds": f"fundus {thresholds.fundus:g}, usable {thresholds.usable:g}, good {thresholds.good:g}",
         "bundle_sha256": bundle.sha256,
     }
     outputs = {SCORE: (FLOAT, (1,)), MAP: (FLOAT, (grid, grid)), FIELD: (FLOAT, (grid, grid))}
-    return wrap(model, before, after, {FRAME: (UINT8, ("height", "width", 3))}, outputs, told)
+    return wrap(model, before, after, {FRAME: (UINT8, ("height", "width", 3))}, outputs, metadata)
 
 
 def pixel_graph(bundle: Bundle) -> bytes:

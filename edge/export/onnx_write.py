@@ -64,7 +64,7 @@ def wrap(
     after: Writer,
     inputs: Mapping[str, tuple[int, Sequence[int | str]]],
     outputs: Mapping[str, tuple[int, Sequence[int | str]]],
-    told: Mapping[str, str],
+    metadata: Mapping[str, str],
 ) -> bytes:
     """A network with nodes in front of it and behind it.
 
@@ -72,7 +72,7 @@ def wrap(
         model: the network, which is used up; what it reads and gives keeps its name but is no input or output any more.
         before, after: nodes, the former making what the network reads.
         inputs, outputs: of the whole: name -> type and shape, a word for a side that is open.
-        told: metadata, key -> value.
+        metadata: key -> value.
     """
     from onnx import helper
 
@@ -86,5 +86,5 @@ def wrap(
     )
     model.graph.CopyFrom(graph)
     del model.metadata_props[:]
-    helper.set_model_props(model, dict(told))
+    helper.set_model_props(model, dict(metadata))
     return bytes(model.SerializeToString(deterministic=True))

@@ -48,7 +48,7 @@ network-mode={mode}
 network-type=100
 output-tensor-meta=1
 infer-dims=3;{size};{size}
-# RGB, 0 to 255: what else the network wants is done in it.
+# RGB, 0 to 255: all other preprocessing is inside the network.
 model-color-format=0
 net-scale-factor=1.0
 maintain-aspect-ratio=0

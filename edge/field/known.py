@@ -120,7 +120,7 @@ class Mask:
 
 
 def field_setting(setting: str | Path) -> FieldOfView:
-    """Read what a user or a bundle says of the field.
+    """Parse the field setting of a user or a bundle.
 
     Args:
         setting: ``circle:X,Y,R`` in pixels of the frame, the path of a mask (white inside), ``learn`` or ``frame``.
@@ -154,7 +154,7 @@ def _is_file(path: str) -> bool:
 
 
 def _no_mask(text: str) -> str:
-    """Why a setting is none: a path says so by its form."""
+    """Why a text is no setting; a path is recognised by its form."""
     path = Path(text)
     if text.startswith("circle") or not (path.suffix or len(path.parts) > 1):
         return f"the field {text or 'with an empty name'} is not known"

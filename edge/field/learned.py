@@ -37,16 +37,16 @@ class LearnedField:
         self.forget()
 
     def forget(self) -> None:
-        """Learn anew: the eye was gone, and the next frames may come through another lens."""
+        """Start over: the eye was gone, and the next frames may come through another lens."""
         self._known: Field | None = None
         self._size: tuple[int, int] = (0, 0)
         self._view: MagnifiedView | None = None  # of the last clear frame that showed the whole field
         self._seen = 0  # clear frames that showed the known field
-        self._next: Field | None = None  # what the last clear frame said of a first or larger field, ...
+        self._next: Field | None = None  # what the last clear frame showed of a first or larger field, ...
         self._agreed = 0  # ... and how many agreed
         self._former: Field | None = None  # what many clear frames had shown before the known one was larger, ...
         self._returned = 0  # ... and how many frames show it again
-        self._smaller: Field | None = None  # what the last frame said of a smaller field, ...
+        self._smaller: Field | None = None  # what the last frame showed of a smaller field, ...
         self._run = 0  # ... and how many agreed
         self._rest = 0  # frames that are not looked at so closely: it takes as long as grading one
 
@@ -58,7 +58,7 @@ class LearnedField:
         if (own := find_field(frame)) is None:
             return None
         if share_within(known, own, self._size) >= _SAME:
-            return own  # a frame that shows the whole field tells its place best
+            return own  # a frame that shows the whole field gives its place best
         part = share_within(own, known, self._size) >= _SAME
         if not part and own.crop.side >= _AS_WIDE * known.crop.side and _area(own) >= _AS_LARGE * _area(known):
             return own
@@ -99,7 +99,7 @@ class LearnedField:
         self._smaller, self._run = None, 0
 
     def _is_former(self, own: Field) -> bool:
-        """Whether the last frames have shown what many had shown before a few said that the field was larger.
+        """Whether the last frames have shown what many had shown before a few showed a larger field.
 
         Those few were lit beyond the rim. No shadow is so: many clear frames have shown this to be the whole field.
         """

@@ -19,7 +19,7 @@ from edge.field.resample import resize
 _SIDE = 160  # pixels across the view that is compared
 _PARTS = (0.55, 0.38)  # of a field's diameter: the squares in its middle that are looked for, one whole when cut close
 _ABOUT = tuple(0.88 * 1.033**step for step in range(22))  # of what the rims say: too little where the frame cuts one
-_LEAST = 1.04  # by how much it must be smaller to be told
+_LEAST = 1.04  # by how much it must be smaller to be noticed
 _ALIKE, _SAME = 0.6, 0.4  # correlation from which it is the same retina, smaller or as large as it was
 _CLEARLY = 0.1  # by how much more it must be alike at another size than at the same
 
@@ -61,7 +61,7 @@ def size_since(before: MagnifiedView, frame: NDArray[np.uint8], crop: Crop) -> S
 
 
 def _size_of(reference: Picture, before: Crop, frame: NDArray[np.uint8], crop: Crop, part: float) -> Size:
-    """The same, told by a part of the smaller field."""
+    """The same, from a part of the smaller field."""
     margin = round(crop.side * (1 - part) / 2)
     middle = view_of(frame, Crop(crop.x + margin, crop.y + margin, crop.side - 2 * margin))
     side = middle.crop.side / before.side * _SIDE  # of the part, where it is as large as it was

@@ -1,4 +1,4 @@
-"""Whether a field is plainly not where the retina is, the one that was given or the one that was taken: said once."""
+"""Warns once if the field, given or found, is clearly not where the retina is."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from edge.field.find import Field, find_field
 from edge.field.learned import share_within
 
-_OUTSIDE = 0.25  # share of a clear retina that lies outside of the field: no shadow does that, so one frame tells
+_OUTSIDE = 0.25  # share of a clear retina that lies outside of the field: no shadow does that, so one frame is enough
 _EMPTY = 0.25  # share of the field in which nothing is lit: a shadow does that too, but not in every clear frame
-_SURE = 30  # clear frames that are so, from which it is said before the last one
+_SURE = 30  # clear frames that are so, from which the warning need not wait for the last one
 _FITS = 20  # clear frames that the field fits, from which nobody looks any more
 _MOST = 60  # frames that are graded a second time for this, at most
-_SPOTS = 3  # frames with a clear retina far from the middle, from which it is said
+_SPOTS = 3  # frames with a clear retina far from the middle, from which the warning is given
 
 
 class Placement:
     """Holds a given field against the fields that clear frames show by themselves.
 
     Args:
-        setting: how the field was given, to be told.
-        tell: told one sentence, once.
+        setting: how the field was given, for the warning.
+        tell: called once, with one sentence.
     """
 
     def __init__(self, setting: str, tell: Callable[[str], None]) -> None:
@@ -70,7 +70,7 @@ class Placement:
             return
         self._tell(
             f"the field {self._setting} {what}: give the camera's whole field (a clear frame shows it at about "
-            f"{_circle(self._own)}), or frame, with which each frame tells it."
+            f"{_circle(self._own)}), or frame, which finds it in each frame."
         )
 
 
@@ -78,7 +78,7 @@ class Spots:
     """Frames refused because their light is far from the middle, that would be good if that were all of the field.
 
     Args:
-        tell: told one sentence, once.
+        tell: called once, with one sentence.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:

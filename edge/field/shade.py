@@ -96,7 +96,7 @@ def _bright_end(brightness: Channel) -> float:
 
 
 def _frame_of(outline: Outline, height: int, width: int) -> Outline:
-    """The whole frame as field: nothing tells where it ends, so all that is dark counts as lost."""
+    """The whole frame as field: its end cannot be seen, so all that is dark counts as lost."""
     return whole_of(outline, (0.0, 0.0, width - 1.0, height - 1.0))
 
 

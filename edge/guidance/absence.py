@@ -35,7 +35,7 @@ class Absence:
         self._gone = 0.0  # how much of an absence there was: from 1.0 on it is one
         self._before: tuple[float, float] | None = None  # time of the last frame, and what a second of it counts
         self._back_since: float | None = None
-        self._told = False
+        self._reported = False
         self._colour: Colour | None = None  # of the retina as it was last seen clearly
 
     def update(self, assessment: Assessment, t: float, image: NDArray[np.uint8] | None = None) -> bool:
@@ -58,13 +58,13 @@ class Absence:
             self._back_since = None
             nothing = _shows_nothing(assessment) or self._is_other(colour)
             self._before = t, 1 / (self._next_eye_s if nothing else self._blurred_s)
-            return self._tell()
+            return self._report()
         self._before = None
         self._back_since = t if self._back_since is None else self._back_since
         if t - self._back_since < GLIMPSE_S:
             return False
-        left = self._tell()
-        self._gone, self._told = 0.0, False
+        left = self._report()
+        self._gone, self._reported = 0.0, False
         return left
 
     def _is_other(self, colour: Colour | None) -> bool:
@@ -72,9 +72,9 @@ class Absence:
             return False
         return float(np.abs(colour - self._colour).max()) > _OTHER_COLOUR
 
-    def _tell(self) -> bool:
-        told, self._told = self._told, self._told or self._gone >= 1 - 1e-6
-        return self._told and not told
+    def _report(self) -> bool:
+        before, self._reported = self._reported, self._reported or self._gone >= 1 - 1e-6
+        return self._reported and not before
 
 
 def _colour_of(image: NDArray[np.uint8], assessment: Assessment) -> Colour | None:

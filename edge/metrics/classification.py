@@ -150,7 +150,7 @@ def difference_with_interval(
     """By how much a metric changed, after less before, and its 95 % paired bootstrap interval.
 
     Every sample draws the same images on both sides, each class by itself: what the choice of images does to both
-    alike cancels, so that a change far smaller than the interval of either side can be told.
+    alike cancels, so that a change far smaller than the interval of either side can be detected.
 
     Args:
         metric: takes (values, labels), such as ``auroc``.
@@ -202,7 +202,12 @@ def _ranks(values: Scores) -> Scores:
 
 def _confusion(predictions: ArrayLike, labels: ArrayLike) -> tuple[int, int, int, int]:
     """True and false positives, false and true negatives."""
-    said, true = np.asarray(predictions, dtype=np.bool_).ravel(), np.asarray(labels, dtype=np.bool_).ravel()
-    if len(said) != len(true) or not len(said):
-        raise EdgeError(f"There are {len(said)} predictions for {len(true)} labels: give one label for each.")
-    return int((said & true).sum()), int((said & ~true).sum()), int((~said & true).sum()), int((~said & ~true).sum())
+    predicted, true = np.asarray(predictions, dtype=np.bool_).ravel(), np.asarray(labels, dtype=np.bool_).ravel()
+    if len(predicted) != len(true) or not len(predicted):
+        raise EdgeError(f"There are {len(predicted)} predictions for {len(true)} labels: give one label for each.")
+    return (
+        int((predicted & true).sum()),
+        int((predicted & ~true).sum()),
+        int((~predicted & true).sum()),
+        int((~predicted & ~true).sum()),
+    )

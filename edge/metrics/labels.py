@@ -1,4 +1,4 @@
-"""What experts said of images: quality labels or a graded score, from a CSV, or labels from the names of folders."""
+"""What experts recorded about images: quality labels or a graded score, from a CSV, or labels from folder names."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_truth(path: Path) -> Truth:
 
     Raises:
         EdgeError: the file cannot be read, lacks a column, holds an unknown quality, a score that is no finite number
-            or a missing image, says two things of one image, or is empty.
+            or a missing image, gives one image two labels, or is empty.
     """
     column, rows = _rows(path)
     if column == "score" or _is_graded([cell for *_, cell in rows]):
@@ -70,7 +70,7 @@ def read_truth(path: Path) -> Truth:
 
 
 def read_labels(path: Path) -> dict[Path, Quality]:
-    """``read_truth`` of a CSV that has to hold labels.
+    """``read_truth`` of a CSV that must hold labels.
 
     Raises:
         EdgeError: as there; or the CSV holds a graded score.
@@ -99,7 +99,7 @@ def _rating(path: Path, line: int, cell: str) -> float:
     number = _number(cell)
     if not math.isfinite(number):
         raise EdgeError(
-            f"{path}, line {line}: the score '{cell}' is not a finite number; mend it, or leave the line out."
+            f"{path}, line {line}: the score '{cell}' is not a finite number; correct it, or remove the line."
         )
     return number
 
@@ -115,24 +115,24 @@ def _quality(path: Path, line: int, cell: str) -> Quality:
 
 
 def _by_image(path: Path, rows: Iterable[tuple[int, str, _T]]) -> dict[Path, _T]:
-    """File what each line says under its image."""
-    said: dict[Path, _T] = {}
+    """The value of each line, by its image."""
+    found: dict[Path, _T] = {}
     missing: list[Path] = []
     for line, name, value in rows:
         image = path.parent / name
         if not name or not _is_file(image):
             missing.append(image)
             continue
-        if said.setdefault(key_of(image), value) != value:
+        if found.setdefault(key_of(image), value) != value:
             raise EdgeError(f"{path}, line {line}: {name} has two different labels; leave the right one.")
     if missing:
         raise EdgeError(
-            f"{path} names {len(missing)} of {len(missing) + len(said)} images that do not exist, first {missing[0]};"
+            f"{path} names {len(missing)} of {len(missing) + len(found)} images that do not exist, first {missing[0]};"
             " paths are relative to the CSV."
         )
-    if not said:
+    if not found:
         raise EdgeError(f"{path} holds no labels: add a line for each image below the header.")
-    return said
+    return found
 
 
 def _is_file(path: Path) -> bool:
@@ -216,7 +216,7 @@ def why_unranked(ratings: Sequence[float]) -> str:
 
 
 def choose_truth(csv_path: Path | None, paths: Sequence[Path]) -> Truth | None:
-    """What to hold the grades of ``paths`` against: of the CSV, else labels of the folders, else None.
+    """The truth to compare the grades of ``paths`` with: from the CSV, else from the folders, else None.
 
     Raises:
         EdgeError: see ``read_truth``; or of the images that are graded none is in the CSV, their labels are of one
@@ -225,8 +225,8 @@ def choose_truth(csv_path: Path | None, paths: Sequence[Path]) -> Truth | None:
     if csv_path is None:
         return labels_from_folders(paths)
     truth = read_truth(csv_path)
-    said: Mapping[Path, Quality | float] = truth.of if isinstance(truth, Ratings) else truth
-    here = said.keys() & {key_of(path) for path in paths}
+    known: Mapping[Path, Quality | float] = truth.of if isinstance(truth, Ratings) else truth
+    here = known.keys() & {key_of(path) for path in paths}
     if not here:
         raise EdgeError(f"{csv_path} labels none of the images that are graded: its paths are relative to the CSV.")
     if isinstance(truth, Ratings):

@@ -1,4 +1,4 @@
-"""Grades held against what experts said: how well scores separate labels, or follow a graded score."""
+"""Grades compared with what experts recorded: how well scores separate labels, or follow a graded score."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Task:
     """How well scores separate the images to accept from those to refuse.
 
     Attributes:
-        name: what is held against what.
+        name: what is compared with what.
         accept, refuse: numbers of images.
         auroc, auprc: of the scores, good quality being positive.
         kfold: by the protocol of the paper; None where a class has one image only, or scikit-learn is not installed.
-        why: then a sentence that says so.
+        why: then the reason.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Grades held against labels.
+    """Grades compared with labels.
 
     Attributes:
         tasks: empty where the images are of one class.
@@ -95,7 +95,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Scores held against a graded score.
+    """Scores compared with a graded score.
 
     Attributes:
         images: how many were graded and have a graded score.
@@ -129,15 +129,15 @@ def tasks(qualities: Sequence[Quality]) -> Iterator[tuple[str, NDArray[np.bool_]
     Yields:
         The name, bool (N,) which images it is about, and bool, of those, which should score high.
     """
-    said = np.array(qualities)
+    given = np.array(qualities)
     for name, accepted in _TASKS.items():
         if {"reject", accepted[-1]} <= set(qualities):
-            kept = np.isin(said, (*accepted, "reject"))
-            yield name, kept, said[kept] != "reject"
+            kept = np.isin(given, (*accepted, "reject"))
+            yield name, kept, given[kept] != "reject"
 
 
-def hold_against(truth: Truth, graded: Mapping[Path, tuple[float, Verdict]]) -> Evaluation | Ranking:
-    """Hold grades against whatever experts said of the images.
+def compare_with_truth(truth: Truth, graded: Mapping[Path, tuple[float, Verdict]]) -> Evaluation | Ranking:
+    """Compare grades with whatever experts recorded about the images.
 
     Args:
         truth: of some of the images, and perhaps of others.
