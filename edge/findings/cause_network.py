@@ -1,7 +1,7 @@
 """Which cause took each part of a frame: a small network over light, colour, contrast and the degradation map.
 
-Some 14,000 weights, which ``trainer.steps.causes`` made from photographs and synthetic eyes that it spoiled itself: what
-took each part is known, because it was taken away on purpose. No label was read.
+Some 14,000 weights, which ``trainer.steps.causes`` made from photographs and synthetic eyes that it degraded itself:
+what took each part is known, because it was taken away on purpose. No label was read.
 """
 
 from __future__ import annotations

@@ -82,9 +82,9 @@ def _spoiled(
 def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     """The same retina by another camera: other gain, gamma, colours, sharpness and noise."""
     light = np.power(square.astype(np.float32) / 255, rng.uniform(0.75, 1.35))
-    light *= rng.uniform(0.65, 1.25) * rng.uniform(0.85, 1.15, 3)
+    light = light * rng.uniform(0.65, 1.25) * rng.uniform(0.85, 1.15, 3)
     light = cv2.GaussianBlur(light, (0, 0), 0.3 + float(rng.uniform(0, 0.8)))
-    light += rng.normal(0, 1, square.shape) * rng.uniform(0, 0.012)
+    light = light + rng.normal(0, 1, square.shape) * rng.uniform(0, 0.012)
     return np.asarray(np.clip(light, 0, 1) * 255, np.uint8)
 
 
@@ -138,9 +138,11 @@ def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> d
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         drawn = rng.integers(0, len(facts), _BATCH)
-        turn = tuple(slice(None, None, int(step)) for step in rng.choice([-1, 1], 2))
-        seen = torch.from_numpy(np.ascontiguousarray(facts[drawn][(..., *turn)], np.float32))
-        truth = torch.from_numpy(np.ascontiguousarray(shares[drawn][(..., *turn)], np.float32))
+        down, across = (int(step) for step in rng.choice([-1, 1], 2))
+        seen, truth = (
+            torch.from_numpy(np.ascontiguousarray(each[drawn][:, :, ::down, ::across], np.float32))
+            for each in (facts, shares)
+        )
         seen = seen + 0.02 * torch.randn_like(seen) * seen[:, 11:12]
         first = torch.relu(layers[0](seen))
         second = torch.relu(layers[1](first))
@@ -164,7 +166,7 @@ def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> d
         frame = -(wanted * torch.log(share.clamp(min=1e-4))).sum(1) * (weight.sum((1, 2)) > 1)
         loss = cells.sum() / weight.sum().clamp(min=1) + 0.5 * frame.mean()
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return {

@@ -37,7 +37,7 @@ def _grey(light: Floats) -> Floats:
 def _grain(picture: Floats, sigma: float, rng: Generator) -> Floats:
     side = len(picture)
     noise = rng.standard_normal(picture.shape).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 1.0)) * side / 448)
+    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 1.0)) * side / 448), np.float32)
     return np.asarray(picture + sigma * noise / max(float(noise.std()), 1e-3), np.float32)
 
 
@@ -79,7 +79,7 @@ def _blur(picture: Floats, strength: float, rng: Generator) -> Spoiled:
         kernel = np.zeros((length, length), np.float32)
         kernel[length // 2] = 1
         turn = cv2.getRotationMatrix2D((length // 2, length // 2), float(rng.uniform(0, 180)), 1)
-        kernel = cv2.warpAffine(kernel, turn, (length, length))
+        kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
         soft = cv2.filter2D(picture, -1, kernel / kernel.sum())
     else:
         small = max(8, round(side * (1 - strength) ** 2 * 0.3) + 8)

@@ -1,7 +1,7 @@
 """Photographs spoiled by one cause at a time, in linear light, by code that no training has seen.
 
-Training degrades with ``trainer.synthesis.degrade``, synthetic eyes with ``edge.phantom.degradation``; what follows models
-the optics anew, so that a cause that is named right here was not learned from its own generator.
+Training and synthetic eyes have generators of their own (``trainer.synthesis``, ``edge.phantom.degradation``). This one
+models the optics independently, so that a cause that is named right here was not learned from the same code.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def spoil(
     spoiled = _SPOILS[cause](light, field, severity, rng)
     encoded = np.power(np.clip(spoiled, 0, 1), 1 / _GAMMA) * 255 + rng.normal(0, 1.0, square.shape)
     inside = field[:, :, None]
-    return np.rint(np.clip(encoded * inside + square * (1 - inside), 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(encoded * inside + square * (1 - inside), 0, 255)), np.uint8)
 
 
 def _too_dark(light: Light, field: Light, severity: float, rng: np.random.Generator) -> Light:

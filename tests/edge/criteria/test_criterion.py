@@ -1,0 +1,93 @@
+"""Criteria are files: what ships is sound, and what is wrong is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.criteria.criterion import Criterion, read_criterion, shipped_criteria
+from edge.errors import EdgeError
+
+SOUND: dict[str, Any] = {
+    "name": "ours",
+    "title": "Our clinic",
+    "source": "a letter",
+    "date": "2026-01",
+    "verified": True,
+    "macula": {"score": 0.7, "fovea_from_centre": 1},
+}
+
+
+def written(tmp_path: Path, tree: object) -> Path:
+    path = tmp_path / "ours.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", shipped_criteria())
+def test_what_ships_is_read_and_says_where_it_comes_from(name: str) -> None:
+    criterion = read_criterion(name)
+    assert criterion.name == name
+    assert "https://" in criterion.source
+    assert not criterion.verified  # until someone compares the numbers with the programme's own document
+
+
+def test_three_ship() -> None:
+    assert shipped_criteria() == ("eurodiab", "nhs-desp", "referral")
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    criterion = read_criterion(written(tmp_path, SOUND))
+    assert criterion.macula is not None
+    assert (criterion.macula.score, criterion.macula.clear, criterion.disc) == (0.7, None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"macula": {"score": 0.7, "sharpness": 1}}, "unknown setting sharpness"),
+        ({"colour": "red"}, "unknown setting colour"),
+        ({"macula": {"score": 1.5}}, "score"),
+        ({"macula": {"clear": -0.1}}, "clear"),
+        ({"macula": {"fovea_from_centre": 21}}, "fovea_from_centre"),
+        ({"macula": {"score": "0.7 or so"}}, "score"),
+        ({"macula": {"score": True}}, "score"),
+        ({"macula": {"score": float("nan")}}, "score"),
+        ({"verified": "yes, certainly"}, "verified"),
+        ({"name": ""}, "name"),
+        ({"macula": {}}, "asks for nothing"),
+        ({"macula": None}, "asks for nothing"),
+        ({"disc": {}}, "asks for nothing"),
+        ({"macula": [1]}, "macula"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    path = written(tmp_path, SOUND | change)
+    with pytest.raises(EdgeError, match=words) as refused:
+        read_criterion(path)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_criterion_at_all(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match="there is no criterion nhs-dsep: name a file, or one of eurodiab, nhs-desp"):
+        read_criterion("nhs-dsep")
+    path = tmp_path / "large.yaml"
+    path.write_bytes(b"#" * 70_000)
+    with pytest.raises(EdgeError, match="larger than 64 KiB"):
+        read_criterion(path)
+
+
+@given(data=st.binary(max_size=300))
+def test_any_bytes_are_a_criterion_or_a_sentence(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_bytes(data)
+    try:
+        assert isinstance(read_criterion(path), Criterion)
+    except EdgeError as refused:
+        assert "\n" not in str(refused)

@@ -1,0 +1,103 @@
+"""Disc and macula as places: to a tenth of a cell on clean maps, and honest about what is hardly seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge.bundle.bundle import Region
+from edge.findings.eye import eye_of
+from edge.findings.field_definition import define_field
+from edge.findings.landmarks import Landmark, find_landmarks
+
+GRID = 32
+AXIS = (np.arange(GRID) + 0.5) * (2 / GRID) - 1
+X, Y = np.meshgrid(AXIS, AXIS)
+ROUND = np.hypot(X, Y) < 1
+
+
+def spot(x: float, y: float, radius: float, chance: float = 1.0) -> NDArray[np.float32]:
+    """A disc with a soft rim, as a network marks it."""
+    return np.asarray(chance / (1 + np.exp((np.hypot(X - x, Y - y) - radius) / 0.03)), np.float32)
+
+
+def view(
+    disc: tuple[float, float], macula: tuple[float, float], chance: float = 1.0
+) -> dict[Region, NDArray[np.float32]]:
+    return {"disc": spot(*disc, 0.2, chance), "macula": spot(*macula, 0.25, chance)}
+
+
+@given(x=st.floats(-0.6, 0.6), y=st.floats(-0.6, 0.6))
+def test_a_place_is_found_to_a_fraction_of_a_cell(x: float, y: float) -> None:
+    found = find_landmarks({"disc": spot(x, y, 0.2)}, ROUND)["disc"]
+    assert abs(found.x - x) < 0.2 / GRID * 2
+    assert abs(found.y - y) < 0.2 / GRID * 2
+    assert found.seen
+
+
+def test_a_faint_landmark_has_a_place_and_is_not_seen() -> None:
+    found = find_landmarks({"macula": spot(0.2, 0.1, 0.25, 0.3)}, ROUND)["macula"]
+    assert not found.seen
+    assert found.chance == pytest.approx(0.3, abs=0.02)
+    assert (found.x, found.y) == pytest.approx((0.2, 0.1), abs=0.02)
+
+
+def test_nothing_inside_the_field_is_no_landmark() -> None:
+    assert find_landmarks({"disc": spot(-0.95, -0.95, 0.1) * ~ROUND}, ROUND) == {}
+    assert find_landmarks({}, ROUND) == {}
+
+
+@pytest.mark.parametrize("chance", [1.0, 0.5, 0.2])
+@pytest.mark.parametrize("y", [-0.4, 0.0, 0.4])
+def test_the_disc_lies_towards_the_nose(y: float, chance: float) -> None:
+    assert eye_of(view((0.5, y), (-0.2, y + 0.1), chance), ROUND)[0] == "right"
+    assert eye_of(view((-0.5, y), (0.2, y + 0.1), chance), ROUND)[0] == "left"
+
+
+@given(x=st.floats(-0.7, 0.7), away=st.floats(-0.9, 0.9), chance=st.floats(0, 1))
+def test_a_mirrored_view_is_the_other_eye_as_surely(x: float, away: float, chance: float) -> None:
+    maps = view((x, 0.0), (x + away, 0.1), chance)
+    mirrored = {name: np.ascontiguousarray(each[:, ::-1]) for name, each in maps.items()}
+    eye, probability = eye_of(maps, ROUND)
+    other, as_surely = eye_of(mirrored, ROUND)
+    assert probability == pytest.approx(as_surely, abs=1e-6)
+    assert {eye, other} in ({None}, {"right", "left"})
+    assert 0.5 <= probability <= 1
+
+
+def test_what_does_not_tell_is_not_told() -> None:
+    assert eye_of({}, ROUND) == (None, 0.5)
+    assert eye_of({"disc": spot(0.5, 0, 0.2)}, ROUND) == (None, 0.5)
+    assert eye_of(view((0.0, -0.5), (0.0, 0.3)), ROUND)[0] is None  # the camera lies on its side
+    assert eye_of(view((0.5, 0.0), (-0.2, 0.0), 0.01), ROUND)[0] is None
+
+
+def mark(x: float, y: float, diameter: float = 0.32, chance: float = 1.0) -> Landmark:
+    return Landmark(x, y, diameter, chance, chance >= 0.8)
+
+
+def test_a_photograph_is_of_what_lies_in_its_middle() -> None:
+    macula = define_field({"disc": mark(0.8, -0.05), "macula": mark(0.02, 0.04)}, ROUND)
+    assert macula.kind == "macula"
+    assert macula.fovea == pytest.approx((0.02 / 0.32, 0.04 / 0.32))
+    assert macula.width == pytest.approx(2 / 0.32)
+    disc = define_field({"disc": mark(0.05, 0.0), "macula": mark(-0.75, 0.1)}, ROUND)
+    assert disc.kind == "disc"
+    assert disc.disc_to_edge == pytest.approx((1 - 0.05) / 0.32 - 0.5, abs=0.15)
+    assert define_field({"disc": mark(0.9, 0.4), "macula": mark(0.85, -0.4)}, ROUND).kind == "other"
+
+
+def test_without_a_disc_there_is_no_scale() -> None:
+    found = define_field({"macula": mark(0.0, 0.0)}, ROUND)
+    assert (found.kind, found.fovea, found.disc, found.width, found.disc_to_edge) == ("macula", None, None, None, None)
+    assert define_field({}, ROUND).kind == "other"
+    assert define_field({"disc": mark(0.0, 0.0, chance=0.1)}, ROUND).kind == "other"
+
+
+def test_a_disc_that_the_edge_cuts_is_nearer_than_its_own_rim() -> None:
+    found = define_field({"disc": mark(0.93, 0.0)}, ROUND)
+    assert found.disc_to_edge is not None
+    assert found.disc_to_edge < 0
