@@ -43,8 +43,10 @@ def for_evaluation(path: Path) -> bool:
     return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
 
 
-def frames(folder: Path, rng: Generator, times: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """Frames with what took each part of them, float32 (7, S, S) in [0, 1].
+def frames(
+    folder: Path, rng: Generator, times: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]:
+    """Frames before and after they were degraded, and what took each part of them, float32 (7, S, S) in [0, 1].
 
     Args:
         folder: photographs; those for evaluation are left out.
@@ -60,14 +62,15 @@ def frames(folder: Path, rng: Generator, times: int) -> Iterator[tuple[NDArray[n
 
 def _spoiled(
     picture: NDArray[np.uint8], rng: Generator, times: int
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]:
     field = find_field(picture)
     if field is None:
         return
     square = cut(picture, field.crop, _SIDE)
     inside = cv2.resize(field.mask, (_SIDE, _SIDE)).astype(np.float32)[:, :, None] / 255
     for _ in range(times):
-        spoiled = _camera(square, rng).astype(np.float32)
+        before = np.asarray(_camera(square, rng) * inside + square * (1 - inside), np.uint8)
+        spoiled = before.astype(np.float32)
         took = np.zeros((len(CAUSES), _SIDE, _SIDE), np.float32)
         for _ in range(int(rng.choice([0, 1, 1, 1, 1, 1, 2, 2]))):
             number = int(rng.integers(len(CAUSES)))
@@ -76,7 +79,7 @@ def _spoiled(
             took[number] = np.maximum(took[number], cover)
             spoiled = changed
         frame = np.clip(spoiled * inside + square * (1 - inside), 0, 255).astype(np.uint8)
-        yield (augment.compress(frame, rng) if rng.random() < 0.5 else frame), took
+        yield before, (augment.compress(frame, rng) if rng.random() < 0.5 else frame), took
 
 
 def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
@@ -93,8 +96,9 @@ def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
     rng = np.random.default_rng(seed)
     facts, shares = [], []
     with QualityModel.load(threads=1) as model:
-        for frame, took in frames(folder, rng, times):
+        for before, frame, took in frames(folder, rng, times):
             found = model.assess(frame)
+            usual = model.assess(before).map  # what was dark before was not taken by any cause
             if found.photometry is None or found.crop is None or not found.field.any():
                 continue
             facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
@@ -108,11 +112,15 @@ def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
                 )
                 for each in took
             ]
-            none = np.maximum(0.15 - np.max(cells, axis=0), 0)
-            lost = found.map * found.field
-            weight = cv2.resize(lost.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-            truth = np.stack([*cells, none])
+            lost, before_lost = (
+                cv2.resize((each * found.field).astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+                for each in (found.map, np.minimum(usual, found.map))
+            )
+            taken = np.maximum(np.stack(cells), 0)
+            taken = taken / np.maximum(taken.sum(axis=0), 0.2) * (lost - before_lost)
+            truth = np.concatenate([taken, (lost - taken.sum(axis=0))[None]])
             truth = truth / np.maximum(truth.sum(axis=0), 1e-6)
+            weight = lost
             shares.append(np.concatenate([truth, weight[None]]).astype(np.float16))
     return np.array(facts), np.array(shares)
 
