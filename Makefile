@@ -64,7 +64,7 @@ test: $(VENV)/.all
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check-long: $(VENV)/.all
-	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/network tests/services $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
 
 lint: $(VENV)/.all
 	$(BIN)/ruff check
