@@ -108,9 +108,7 @@ def test_the_trials_are_reported_and_written_to_files(report: bundles.BundleRepo
         assert cv2.imread(str(folder / name)) is not None
 
 
-def test_the_gate_fails_where_the_map_moved(
-    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gate_fails_where_the_map_moved(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "CALIBRATION_FRAMES", 4)
     monkeypatch.setattr(bundles, "HELD_FRAMES", 4)
     target = tmp_path / "model.efiqa"
