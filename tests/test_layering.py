@@ -64,6 +64,7 @@ def test_importing_edge_loads_nothing_heavy(module: str) -> None:
 # These load a module of ours by its name, when it is used: its libraries are heavy, or may be missing.
 LATE = {
     "benchmarks/peers/build.py",  # torch
+    "benchmarks/peers/published.py",  # torch
     "edge/__init__.py",  # OpenCV
     "edge/capture/archive/target.py",  # aiohttp
     "edge/commands/start.py",  # every command, and with ``late`` torch

@@ -33,7 +33,7 @@ from edge.frame.prepare import frame_step_name
 
 QUICK = ["--runs", "8", "--threads", "1", "--no-reference"]
 Drawn = Callable[[int], NDArray[np.uint8]]
-TINY = PeerBackbone("tiny", hidden=32, layers=1, heads=2, intermediate=64, size=64)
+TINY = PeerBackbone("tiny", 32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, image_size=64)
 
 
 def bench(*arguments: str) -> Result:

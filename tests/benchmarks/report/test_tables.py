@@ -94,14 +94,14 @@ def test_peers_have_the_weights_and_the_work_that_are_published(
 def test_the_transformers_have_their_size() -> None:
     import torch
 
-    from benchmarks.peers.networks import mcf_net, vit_s16
+    from benchmarks.peers.networks import McfNet, vit_s16
 
     small = vit_s16().eval()
     assert sum(each.numel() for each in small.parameters()) == pytest.approx(21.6e6, rel=0.01)
     with torch.no_grad():
         out = small(torch.zeros(1, 3, 224, 224))
         assert tuple(out.shape) == (1, 1, 14, 14)
-        assert tuple(mcf_net().eval()(torch.zeros(1, 3, 224, 224)).shape) == (1, 3)
+        assert tuple(McfNet().eval()(torch.zeros(1, 3, 224, 224)).shape) == (1, 3)
     assert np.isfinite(out.numpy()).all()
 
 
