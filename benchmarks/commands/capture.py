@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +12,9 @@ from benchmarks.capture.result import figures_of, to_json
 from benchmarks.capture.run import judge_all, without_poor_photographs
 from benchmarks.capture.sequences import FRAMES, phantom_plays, photograph_plays, recorded_plays
 from benchmarks.commands.figures import print_figures
-from benchmarks.commands.run import check_writable, write_file
+from benchmarks.commands.shared import check_result_file, command_line, write_result
 from benchmarks.machine.machine import usable_cores
-from edge.bundle.named import DEFAULT, default_model, named_bundle
+from edge.bundle.named import named_bundle
 from edge.commands.asked import StrictnessName
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
 from edge.errors import EdgeError
@@ -55,8 +54,7 @@ def capture(
     """Choose plays, judge them, print."""
     if folder is not None and replay is not None:
         raise typer.BadParameter("a folder of recordings and --replay are two runs: choose one.")
-    if out_file is not None:
-        check_writable(out_file, "--out", model, replay)
+    check_result_file(out_file, "--out", model, replay)
     rate = fps or (15.0 if slow else 30.0)
     notes: tuple[str, ...] = ()
     if folder is not None:
@@ -71,14 +69,27 @@ def capture(
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
     figures = figures_of(judged, (*notes, *failed))
-    command = _command(folder, replay, seeds, slow, frames, fps, strictness.value, model, engine.value)
-    said = to_json(command, figures, judged, interrupted)
+    synthetic = folder is None and replay is None
+    command = command_line(
+        "edge-bench capture",
+        (
+            ("", folder, None),
+            ("--replay", replay, None),
+            ("--seeds", seeds if synthetic else None, None),
+            ("--slow", slow, False),
+            ("--frames", frames, FRAMES),
+            ("--fps", fps, None),
+            ("--model", model, None),
+            ("--engine", engine, EngineName.auto),
+            ("--strictness", strictness, None),
+        ),
+    )
+    text = to_json(command, figures, judged, interrupted)
     if json:
-        typer.echo(said)
+        typer.echo(text)
     else:
         print_figures(figures, out)
-    if out_file is not None:
-        write_file(out_file, said + "\n", "--out")
+    write_result(out_file, text + "\n", "--out")
     if interrupted:
         raise typer.Exit(130)
     if failed:
@@ -95,30 +106,3 @@ def parse_seeds(text: str) -> range:
     if not match or int(match[2] or match[1]) < int(match[1]):
         raise typer.BadParameter(f"{text!r} are no seeds: write the first and the last, such as 0-19.")
     return range(int(match[1]), int(match[2] or match[1]) + 1)
-
-
-def _command(
-    folder: Path | None,
-    replay: Path | None,
-    seeds: str,
-    slow: bool,
-    frames: int,
-    fps: float | None,
-    strictness: str,
-    model: Path | None,
-    engine: str,
-) -> str:
-    """What to type for the same run; of paths only the last part, which names nobody."""
-    parts = ["edge-bench", "capture"]
-    if folder is not None:
-        parts += [folder.resolve().name]
-    elif replay is not None:
-        parts += ["--replay", replay.resolve().name]
-    else:
-        parts += ["--seeds", seeds]
-    parts += ["--slow"] if slow else []
-    parts += ["--frames", str(frames)] if frames != FRAMES else []
-    parts += ["--fps", f"{fps:g}"] if fps is not None else []
-    parts += ["--model", DEFAULT if model == default_model() else model.resolve().name] if model is not None else []
-    parts += ["--engine", engine] if engine != EngineName.auto.value else []
-    return shlex.join([*parts, "--strictness", strictness])

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import typer
 
-from benchmarks.commands.run import check_writable, write_file
+from benchmarks.commands.shared import check_result_file, write_result
 from benchmarks.compare.ab_test import CALLS, ROUNDS, Difference, judge, judge_samples, take_turns, too_noisy, too_slow
 from benchmarks.compare.subjects import open_rival
-from benchmarks.report.result import Result, ScenarioResult, scenario_name
+from benchmarks.report.result import Result, ScenarioResult
 from benchmarks.report.schema import read_result
 from benchmarks.run.frames import phantom_frames
 from edge.commands.console.cli import Debug, Json, err, out
@@ -58,20 +58,19 @@ def compare(
     files = [Path(each) for each in (a, b) if each.endswith(".json")]
     if len(files) == 1:
         raise typer.BadParameter("a result can be compared with another result, not with a model.")
-    if out_file is not None:
-        check_writable(out_file, "--out", Path(a), Path(b))
+    check_result_file(out_file, "--out", Path(a), Path(b))
     if files:
         names, what, difference = _of_files(files[0], files[1])
     else:
         names, what, difference = _of_models(a, b, rounds, threads)
     facts = {"a": names[0], "b": names[1], "what": what, **dataclasses.asdict(difference)}
+    text = json.dumps(facts, indent=2)
     if json_:
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(text)
     else:
         for line in lines(names, what, difference):
             out.print(line, markup=False)
-    if out_file is not None:
-        write_file(out_file, json.dumps(facts, indent=2) + "\n", "--out")
+    write_result(out_file, text + "\n", "--out")
     if limit is not None and too_noisy(difference, limit):
         err.print(
             f"warning: the runs are too unsteady to tell {limit:.1%} from nothing: more --rounds, less other work"
@@ -130,7 +129,7 @@ def _of_files(a: Path, b: Path) -> tuple[tuple[str, str], str, Difference]:
         err.print("warning: the two machines, or their software, are not the same", markup=False)
     names = f"{first.model.name} in {a.name}", f"{second.model.name} in {b.name}"
     difference = judge_samples(np.array(ours.latency_ms), np.array(theirs.latency_ms))
-    return names, f"latency under {scenario_name(ours)}", difference
+    return names, f"latency under {ours.title}", difference
 
 
 def _shared(first: Result, second: Result, a: Path, b: Path) -> tuple[ScenarioResult, ScenarioResult]:
@@ -139,7 +138,7 @@ def _shared(first: Result, second: Result, a: Path, b: Path) -> tuple[ScenarioRe
             if (ours.scenario, ours.fps) == (theirs.scenario, theirs.fps):
                 if min(len(ours.latency_ms), len(theirs.latency_ms)) < 100:
                     raise EdgeError(
-                        f"{a} and {b} have fewer than 100 frames of {scenario_name(ours)}: "
+                        f"{a} and {b} have fewer than 100 frames of {ours.title}: "
                         "make both again with --runs 100 or more"
                     )
                 return ours, theirs

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.machine.machine import Machine
 from benchmarks.peers.published import Comparison
-from benchmarks.report.result import END_S, Result, ScenarioResult, Soak, scenario_name
+from benchmarks.report.result import END_S, Result, ScenarioResult, Soak
 from benchmarks.roofline.ceilings import Roofline
 from benchmarks.roofline.predict import Prediction
 from benchmarks.run.latency import Summary
@@ -111,7 +111,7 @@ def _pacing_lines(scenarios: Sequence[ScenarioResult]) -> list[tuple[str, str]]:
             ):
                 if before and after:
                     said += f"; {name} clock {before:.0f} MHz in the loop and {after:.0f} MHz at this pace"
-            lines.append((f"{scenario_name(each)} beside single stream", said))
+            lines.append((f"{each.title} beside single stream", said))
     return lines
 
 

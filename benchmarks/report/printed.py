@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
+from benchmarks.report.charts import histogram, roofline_plot, stage_bars, timeline
 from benchmarks.report.lines import cells, lines_beside, scenario_lines
-from benchmarks.report.result import Result, ScenarioResult, scenario_name
+from benchmarks.report.result import Result, ScenarioResult
 from benchmarks.run.latency import PERCENTILES, Summary
-from trainer.pages import markdown_table
+from trainer.pages import markdown_table, render
 
 _TITLES = {
     "frame_step": "frame step (find, crop, resize, normalise)",
@@ -35,13 +37,34 @@ def to_markdown(result: Result) -> str:
     return "\n".join(lines)
 
 
+def to_html(result: Result) -> str:
+    """The result as a page of its own, without script, font or picture from elsewhere: summary, charts, everything."""
+    scenarios = [
+        {
+            "headline": headline(result, each),
+            "each": each,
+            "summary": cells(each.latency),
+            "rows": [(title, cells(summary)) for title, summary in rows(each)],
+            "lines": scenario_lines(each),
+            "charts": (histogram(each.latency_ms), timeline(each), stage_bars(each)),
+        }
+        for each in result.scenarios
+    ]
+    return render(
+        Path(__file__).with_name("page.html"),
+        result=result,
+        header=HEADER,
+        scenarios=scenarios,
+        lines=lines_beside(result),
+        roofline_plot=None if result.roofline is None else roofline_plot(result.roofline),
+    )
+
+
 def headline(result: Result, each: ScenarioResult) -> str:
     """What was timed, on how much."""
     stopped = " (interrupted)" if each.interrupted else ""
     sizes = result.frames.sizes[0] if len(result.frames.sizes) == 1 else f"{len(result.frames.sizes)} sizes"
-    return (
-        f"{result.model.name}, {result.model.precision}, {scenario_name(each)}: {each.runs} frames of {sizes}{stopped}"
-    )
+    return f"{result.model.name}, {result.model.precision}, {each.title}: {each.runs} frames of {sizes}{stopped}"
 
 
 def rows(each: ScenarioResult) -> list[tuple[str, Summary]]:

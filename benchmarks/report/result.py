@@ -24,6 +24,11 @@ Seconds = Annotated[float, Field(ge=0)]
 Latency = Annotated[float, Field(gt=0, lt=1e9)]
 
 
+def scenario_title(scenario: str, fps: float | None) -> str:
+    """Such as ``camera at 30 fps``."""
+    return scenario.replace("_", " ") + ("" if fps is None else f" at {fps:g} fps")
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """The bundle that was timed; ``file`` is its name without the way to it.
@@ -123,6 +128,11 @@ class ScenarioResult:
     failure: str | None
     interrupted: bool
 
+    @property
+    def title(self) -> str:
+        """Such as ``camera at 30 fps``."""
+        return scenario_title(self.scenario, self.fps)
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -169,9 +179,3 @@ class Result:
     notes: Many[str]
     interrupted: bool
     schema: Literal[2] = SCHEMA
-
-
-def scenario_name(each: ScenarioResult) -> str:
-    """Such as ``camera at 30 fps``."""
-    name = each.scenario.replace("_", " ")
-    return name if each.fps is None else f"{name} at {each.fps:g} fps"

@@ -11,8 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json, to_markdown
+from benchmarks.report.printed import to_html, to_json, to_markdown
 from benchmarks.report.result import Result
 from edge.errors import EdgeError
 

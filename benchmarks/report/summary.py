@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine.machine import Machine
-from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak, scenario_name
+from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak
 from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import PERCENTILES, STAGES, runs_needed, summarise
 from benchmarks.run.scenarios import Run
@@ -75,7 +75,7 @@ def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: 
     """What a reader must know beside the figures."""
     notes = [*frames.notes]
     for each in scenarios:
-        name = scenario_name(each)
+        name = each.title
         notes += [f"{name}: {sentence}" for sentence in (*unclaimed(each.runs), *unsteady(each.states))]
         if not each.warm_up.steady:
             notes.append(

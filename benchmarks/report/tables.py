@@ -6,14 +6,10 @@ from pathlib import Path
 
 from benchmarks.compare.ab_test import CALLS
 from benchmarks.compare.check import Checked
-from benchmarks.machine.machine import Machine
 from benchmarks.peers.measure import PeerTime
-from benchmarks.peers.published import Comparison
-from benchmarks.report.result import ScenarioResult, scenario_name
-from benchmarks.roofline.ceilings import Ceilings, Roofline, least_ms
-from benchmarks.roofline.predict import Prediction, check, off_by_unseen
-from benchmarks.run.frames import BenchFrames
-from edge.bundle.bundle import Manifest
+from benchmarks.report.result import Result
+from benchmarks.roofline.ceilings import Ceilings, least_ms
+from benchmarks.roofline.predict import check, off_by_unseen
 from trainer.pages import put_between, render, split_page
 
 BEGIN, END = "<!-- speed: written by edge-bench tables -->", "<!-- end of speed -->"
@@ -34,34 +30,20 @@ def put_into(page: Path, tables: str) -> None:
     put_between(page, BEGIN, END, tables)
 
 
-def headline(manifest: Manifest, machine: Machine, frames: BenchFrames, date: str) -> str:
-    """When, on what, with what."""
+def speed_tables(result: Result) -> list[str]:
+    """What was measured when and on what, scenarios, notes, roofline, predictions, and the reference where timed."""
+    machine, model = result.machine, result.model
     engine = f"{machine.engine['runtime']} {machine.engine['version'].split('-')[0]}"
-    return (
-        f"{date}, {machine.cpu}, {machine.cores} cores, {machine.threads} threads, {engine}, frame step "
-        f"{machine.frame_step}; `{manifest.name}`, {manifest.precision}, frames of {frames.sizes[0]}."
-    )
-
-
-def scenario_table(scenarios: tuple[ScenarioResult, ...]) -> str:
-    """A row for each scenario: what it counts, and the time at work, so that paced and tight loops can be compared."""
-    return _table(scenarios=[(scenario_name(each), each) for each in scenarios])
-
-
-def roofline_table(roofline: Roofline) -> str:
-    """The whole network and each layer beside what this processor can do."""
-    return _table(roofline=roofline)
-
-
-def prediction_table(predictions: list[Prediction]) -> str:
-    """Ranges for devices that are not here, and how far off the predictor is where a latency is published."""
-    rows = check()
-    return _table(predictions=predictions, checked=[(row, off_by_unseen(row, rows)) for row in rows])
-
-
-def reference_table(compared: Comparison) -> str:
-    """Ours beside the paper's inference, from frame to map."""
-    return _table(compared=compared)
+    known = check()
+    return [
+        f"{result.date[:10]}, {machine.cpu}, {machine.cores} cores, {machine.threads} threads, {engine}, frame step "
+        f"{machine.frame_step}; `{model.name}`, {model.precision}, frames of {result.frames.sizes[0]}.",
+        _table(scenarios=result.scenarios),
+        "\n".join(f"- {note}" for note in result.notes),
+        _table(roofline=result.roofline),
+        _table(predictions=result.predictions, checked=[(row, off_by_unseen(row, known)) for row in known]),
+        *([] if result.reference is None else [_table(compared=result.reference)]),
+    ]
 
 
 def peer_table(rows: tuple[PeerTime, ...], ceilings: Ceilings) -> str:

@@ -14,12 +14,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.commands.group import app
-from benchmarks.commands.printed import print_table
+from benchmarks.commands.run import print_table
 from benchmarks.machine.machine import describe_machine
 from benchmarks.peers.published import Comparison
 from benchmarks.report.charts import histogram, roofline_plot
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json, to_markdown
+from benchmarks.report.printed import to_html, to_json, to_markdown
 from benchmarks.report.result import (
     Accuracy,
     FrameFacts,

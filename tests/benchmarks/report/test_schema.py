@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.commands import group as commands
 from benchmarks.report import schema, submission
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json
+from benchmarks.report.printed import to_html, to_json
 from benchmarks.report.schema import json_schema, parse_result, read_result
 from benchmarks.report.submission import make_submission
 from edge import EdgeError

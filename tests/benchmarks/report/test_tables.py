@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,8 +58,9 @@ def test_what_was_measured_before_an_interruption_is_kept(tmp_path: Path, monkey
 
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    monkeypatch.setattr(command_tables, "measure_roofline", lambda *arguments: None)
-    monkeypatch.setattr(command_tables, "_speed", lambda *arguments: ["measured before"])
+    measured = SimpleNamespace(roofline=SimpleNamespace(ceilings=None), interrupted=False)
+    monkeypatch.setattr(command_tables, "bench", lambda options: (measured, None))
+    monkeypatch.setattr(command_tables, "speed_tables", lambda result: ["measured before"])
     monkeypatch.setattr(command_tables, "measure_peers", interrupted)
     assert bench("tables", str(page), "--no-reference").exit_code != 0
     assert page.read_text() == PAGE.replace("old", f"measured before\n\n{UNFINISHED}")
