@@ -18,8 +18,8 @@ from benchmarks.machine.machine import (
     load_average,
     peak_memory_mib,
     restart_peak_memory,
-    usable_cores,
 )
+from benchmarks.machine.sensors import usable_cores
 from benchmarks.reference import STOPPED, compare_with_reference
 from benchmarks.report.result import FrameFacts, Memory, Result, scenario_title
 from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
@@ -74,7 +74,7 @@ def bench(options: BenchOptions) -> tuple[Result, str | None]:
         KeyboardInterrupt: Ctrl-C before the first timed frame.
     """
     load = load_average()  # before this process adds to it
-    threads = options.threads or usable_cores()
+    threads = options.threads or len(usable_cores())
     if options.threads is not None:
         cv2.setNumThreads(threads)
     with progress("getting frames"):

@@ -13,7 +13,7 @@ from benchmarks.capture.run import judge_all, without_poor_photographs
 from benchmarks.capture.sequences import FRAMES, phantom_plays, photograph_plays, recorded_plays
 from benchmarks.commands.figures import print_figures
 from benchmarks.commands.shared import check_result_file, command_line, write_result
-from benchmarks.machine.machine import usable_cores
+from benchmarks.machine.sensors import usable_cores
 from edge.bundle.named import named_bundle
 from edge.commands.asked import StrictnessName
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
@@ -65,7 +65,7 @@ def capture(
             plays, notes = without_poor_photographs(plays, model, engine.value)
     else:
         plays = phantom_plays(parse_seeds(seeds), slow, rate, frames)
-    judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or usable_cores())
+    judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or len(usable_cores()))
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
     figures = figures_of(judged, (*notes, *failed))

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 import edge
+from benchmarks.machine.sensors import usable_cores
 from edge.doctor.finding import text_of
 from edge.doctor.jetson import board, power_modes, release
 from edge.engines.names import ENGINES
@@ -71,8 +72,8 @@ def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[fl
         jetson_linux=None if linux is None else f"R{'.'.join(linux)}",
         power_mode=modes.get(mode),
         cpu=cpu_model(text_of(_ROOT / "proc/cpuinfo")),
-        cores=usable_cores(),
-        threads=threads or usable_cores(),
+        cores=len(usable_cores()),
+        threads=threads or len(usable_cores()),
         governor=text_of(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
         os=os_name(),
         kernel=platform.release(),
@@ -84,13 +85,6 @@ def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[fl
         engine=engine,
         load_average=load,
     )
-
-
-def usable_cores() -> int:
-    """Processors that this process may run on (fewer than the machine has, under taskset or in a container)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def cpu_model(cpuinfo: str) -> str:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine.machine import Machine
+from benchmarks.machine.sensors import mean
 from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak
 from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import PERCENTILES, STAGES, runs_needed, summarise
 from benchmarks.run.scenarios import Run
-from benchmarks.run.watch import State, mean_power, unsteady
+from benchmarks.run.watch import State, unsteady
 from edge import QualityModel
 from edge.metrics.intervals import bootstrap
 
@@ -39,7 +40,7 @@ def model_facts(model: QualityModel, load_ms: float) -> ModelFacts:
 
 def scenario_result(run: Run, states: Sequence[State], soak: bool = False) -> ScenarioResult:
     """The figures of a run, beside the machine while it lasted."""
-    watts = mean_power(tuple(states))
+    watts = mean(state.power_w for state in states)
     fps, interval = _throughput(run)
     kept = np.unique(np.linspace(0, len(run.latency_ms) - 1, min(len(run.latency_ms), MOST_SAMPLES)).astype(int))
     worst = np.argsort(run.latency_ms)[::-1][:_SLOWEST]

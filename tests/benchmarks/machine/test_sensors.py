@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.machine import sensors
 from benchmarks.machine.jetson import TegraWatch, parse_tegrastats
 from benchmarks.machine.sensors import CpuTime, Energy
-from benchmarks.run.watch import State, Watch, mean_power, unsteady
+from benchmarks.run.watch import State, Watch, unsteady
 
 ORIN_NANO = (
     "11-26-2026 10:00:01 RAM 2448/7620MB (lfb 9x4MB) SWAP 0/3810MB (cached 0MB) CPU [12%@1510,0%@1510,3%@729,off,"
@@ -101,7 +101,7 @@ def test_reading_never_moves_where_a_program_like_tegrastats_writes(tmp_path: Pa
 
 
 def test_sensors_of_a_system(tmp_path: Path) -> None:
-    for core in sensors._cores():
+    for core in sensors.usable_cores():
         folder = tmp_path / f"devices/system/cpu/cpu{core}"
         (folder / "cpufreq").mkdir(parents=True)
         (folder / "cpufreq/scaling_cur_freq").write_text("1500000\n")
@@ -117,7 +117,7 @@ def test_sensors_of_a_system(tmp_path: Path) -> None:
         (tmp_path / "class/powercap" / zone / "energy_uj").write_text("2000000\n")
         (tmp_path / "class/powercap" / zone / "max_energy_range_uj").write_text("9000000\n")
     assert sensors.cpu_mhz(tmp_path, tmp_path) == 1500
-    assert sensors.throttle_count(tmp_path) == 3 * len(sensors._cores())
+    assert sensors.throttle_count(tmp_path) == 3 * len(sensors.usable_cores())
     assert sensors.temperature_c(tmp_path) == 61.5
     # The part of a package is in the package, and the packages are in that of the whole device.
     assert sensors.cpu_energy(tmp_path) == (Energy((2.0, 2.0), (9.0, 9.0)), None)
@@ -171,7 +171,7 @@ def test_our_own_work_is_not_called_the_work_of_others() -> None:
             pass
     (state,) = watch.states
     assert state.others is not None
-    assert state.others <= len(sensors._cores()) - 0.2 or state.t_s > 0.6
+    assert state.others <= len(sensors.usable_cores()) - 0.2 or state.t_s > 0.6
 
 
 def state(**known: float | bool) -> State:
@@ -191,6 +191,6 @@ def test_an_unsteady_machine_is_told() -> None:
     assert "held a clock down" in heat
 
 
-def test_power_is_a_mean_or_unknown() -> None:
-    assert mean_power((state(power_w=5.0), state(), state(power_w=7.0))) == 6.0
-    assert mean_power((state(),)) is None
+def test_mean_power_is_of_the_known_values_or_unknown() -> None:
+    assert sensors.mean(each.power_w for each in (state(power_w=5.0), state(), state(power_w=7.0))) == 6.0
+    assert sensors.mean([state().power_w]) is None
