@@ -1,4 +1,4 @@
-"""One run of edge-bench: scenarios first, then the measurements beside them, whose failure never costs a scenario."""
+"""One run of edge-bench: scenarios first, then other measurements, whose failure never costs a scenario."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 
-from benchmarks.accuracy import against
+from benchmarks.accuracy import compare_with
 from benchmarks.machine.machine import (
     describe_machine,
     load_average,
@@ -34,13 +34,13 @@ from benchmarks.run.watch import State, Watch
 from edge import EdgeError, QualityModel
 from edge.progress import progress
 
-_STOPPED_BESIDES = "Interrupted after the scenarios: the other measurements were left out."
+_STOPPED_OTHERS = "Interrupted after the scenarios: the other measurements were left out."
 _NOT_MEASURED: dict[str, Any] = {"around": {}, "accuracy": None, "roofline": None, "predictions": (), "reference": None}
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to time, and what to measure beside it; see the options of the command.
+    """What to time, and what to measure in addition; see the options of the command.
 
     Attributes:
         command: for the result, without personal paths.
@@ -92,7 +92,7 @@ def bench(options: BenchOptions) -> tuple[Result, str | None]:
         measured: dict[str, Any] = {}
         notes: tuple[str, ...] = ()
         if not stopped:
-            measured, notes, stopped = _measure_beside(options, model, frames, threads)
+            measured, notes, stopped = _measure_others(options, model, frames, threads)
         machine = describe_machine(model.engine.describe(), options.threads, load)
     result = Result(
         command=options.command,
@@ -110,10 +110,10 @@ def bench(options: BenchOptions) -> tuple[Result, str | None]:
     return result, failure
 
 
-def _measure_beside(
+def _measure_others(
     options: BenchOptions, model: QualityModel, frames: BenchFrames, threads: int
 ) -> tuple[dict[str, Any], tuple[str, ...], bool]:
-    """Measure what was asked for beside the scenarios; a failure, or Ctrl-C, becomes a note.
+    """Measure what was requested in addition to the scenarios; a failure, or Ctrl-C, becomes a note.
 
     Returns:
         Fields of the result, notes, and whether Ctrl-C cut it short.
@@ -125,7 +125,7 @@ def _measure_beside(
 
     steps: list[tuple[str, str, Callable[[], object]]] = []
     if options.other is not None:
-        compare = partial(against, model, options.other, frames, options.engine, options.threads)
+        compare = partial(compare_with, model, options.other, frames, options.engine, options.threads)
         steps.append(("accuracy", "comparison with the other bundle", compare))
     if options.around:
         steps.append(("around", "stages around the model", partial(measure_around, model, frames.images)))
@@ -143,7 +143,7 @@ def _measure_beside(
             except EdgeError as error:
                 notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
     except KeyboardInterrupt:
-        return measured, (*notes, _STOPPED_BESIDES), True
+        return measured, (*notes, _STOPPED_OTHERS), True
     if not options.reference:
         return measured, tuple(notes), False
     measured["reference"], more = compare_with_reference(model.assess, frames, threads)

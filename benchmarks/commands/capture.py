@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from benchmarks.capture.result import figures_of, to_json
+from benchmarks.capture.result import TARGETS, Figures, Share, figures_of, reached, to_json
 from benchmarks.capture.run import judge_all, without_poor_photographs
 from benchmarks.capture.sequences import FRAMES, phantom_plays, photograph_plays, recorded_plays
-from benchmarks.commands.figures import print_figures
 from benchmarks.commands.shared import check_result_file, command_line, write_result
 from benchmarks.machine.sensors import usable_cores
 from edge.bundle.named import named_bundle
@@ -20,10 +21,10 @@ from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, o
 from edge.errors import EdgeError
 from edge.progress import progress
 
-CAPTURE_HELP = """Judge guidance and automatic capture: are hints right and calm, is the right frame kept, and how soon.
+CAPTURE_HELP = """Judge guidance and automatic capture: are hints right and steady, is the right frame kept, how soon.
 
-Without a folder, synthetic eyes in a shaky hand are played, of which cause and true quality are known. A folder holds
-recordings of your camera (videos, or folders of frames), each with a CSV of the same name beside it where the truth is
+Without a folder, synthetic eyes in a shaky hand are played, with known cause and true quality. A folder holds
+recordings of your camera (videos, or folders of frames), each with a CSV of the same name next to it where the truth is
 known: frame,truth,cause. --replay shows photographs in the same shaky hand.
 
 \b
@@ -51,7 +52,7 @@ def capture(
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the result to this file, as JSON.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Choose plays, judge them, print."""
+    """Choose plays, judge them and print the figures."""
     if folder is not None and replay is not None:
         raise typer.BadParameter("a folder of recordings and --replay are two runs: choose one.")
     check_result_file(out_file, "--out", model, replay)
@@ -69,13 +70,12 @@ def capture(
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
     figures = figures_of(judged, (*notes, *failed))
-    synthetic = folder is None and replay is None
     command = command_line(
         "edge-bench capture",
         (
             ("", folder, None),
             ("--replay", replay, None),
-            ("--seeds", seeds if synthetic else None, None),
+            ("--seeds", None if folder or replay else seeds, None),
             ("--slow", slow, False),
             ("--frames", frames, FRAMES),
             ("--fps", fps, None),
@@ -106,3 +106,50 @@ def parse_seeds(text: str) -> range:
     if not match or int(match[2] or match[1]) < int(match[1]):
         raise typer.BadParameter(f"{text!r} are no seeds: write the first and the last, such as 0-19.")
     return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+def print_figures(figures: Figures, console: Console) -> None:
+    """Print the figures as a table."""
+    met = reached(figures)
+    table = Table(
+        box=None, pad_edge=False, title=f"{figures.plays} plays, {figures.frames} frames", title_justify="left"
+    )
+    for heading in ("what", "measured", "of", "wanted", ""):
+        table.add_column(heading, justify="left" if heading in ("what", "") else "right")
+    for cause, share in figures.hints.items():
+        ok = share.value is not None and share.value >= TARGETS["hint_right"]
+        table.add_row(f"hint right: {cause}", _percent(share), f"{share.of} frames", "90 %", _tick(ok))
+    table.add_row("most changes in a second", str(figures.changes), "", "2", _tick(met["changes_per_second"]))
+    rows = (
+        ("kept frame in the best 5 %", figures.kept_in_best, "sequences", "kept_in_best"),
+        ("captures gradable", figures.captures, "captures", "fired_gradable"),
+        ("fired, where gradable", figures.fired, "sequences", "gradable_fired"),
+    )
+    for what, share, unit, target in rows:
+        table.add_row(what, _percent(share), f"{share.of} {unit}", f"{TARGETS[target]:.1%}", _tick(met[target]))
+    wait = figures.median_wait
+    table.add_row(
+        "median time to the shutter",
+        "-" if wait is None else f"{wait:.2f} s",
+        f"{len(figures.waits)} sequences",
+        "2 s",
+        _tick(met["seconds_to_shutter"]),
+    )
+    if figures.fired.of < figures.plays:
+        table.add_row("fired", _percent(figures.fired_at_all), f"{figures.plays} sequences", "", "")
+    console.print(table)
+    if not figures.hints:
+        shown = ", ".join(
+            f"{code} {count / max(1, figures.frames):.0%}" for code, count in figures.told.items() if count
+        )
+        console.print(f"without truth only the hints shown can be reported: {shown}", markup=False)
+    for sentence in figures.left_out:
+        console.print(f"left out: {sentence}", markup=False)
+
+
+def _percent(share: Share) -> str:
+    return "-" if share.value is None else f"{share.value:.1%}"
+
+
+def _tick(met: bool | None) -> str:
+    return "" if met is None else ("reached" if met else "MISSED")

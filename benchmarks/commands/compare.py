@@ -28,9 +28,9 @@ def parse_share(text: str) -> float:
     Raises:
         typer.BadParameter: it is neither, or not above 0 and at most 1000 %.
     """
-    said = text.strip()
+    number = text.strip()
     try:
-        share = float(said.removesuffix("%")) / (100 if said.endswith("%") else 1)
+        share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
     except ValueError:
         share = 0.0
     if not 0 < share <= 10:
@@ -44,13 +44,13 @@ def compare(
     rounds: Annotated[int, typer.Option(min=10, max=10_000, help="Turns of each.")] = ROUNDS,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
     fail_if_slower: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="Leave with 1 where B is slower by more than this, such as 5%.")
+        str | None, typer.Option(metavar="SHARE", help="Exit with 1 if B is slower by more than this, such as 5%.")
     ] = None,
     json_: Json = False,
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the finding to this file, as JSON.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Time A and B in turns and say whether one is slower; two results of --out are compared as they are.
+    """Time A and B in turns and report whether one is slower; two results of --out are compared as they are.
 
     Example: edge-bench compare default mine.efiqa --fail-if-slower 5%
     """
@@ -72,9 +72,7 @@ def compare(
             out.print(line, markup=False)
     write_result(out_file, text + "\n", "--out")
     if limit is not None and too_noisy(difference, limit):
-        err.print(
-            f"warning: the runs are too unsteady to tell {limit:.1%} from nothing: more --rounds, less other work"
-        )
+        err.print(f"warning: the runs are too unsteady to detect {limit:.1%}: use more --rounds, or stop other work")
     if limit is not None and too_slow(difference, limit):
         raise EdgeError(f"{names[1]} is {difference.ratio - 1:.1%} slower than {names[0]}: more than {limit:.1%}")
     if difference.interrupted:
@@ -82,7 +80,7 @@ def compare(
 
 
 def lines(names: tuple[str, str], what: str, difference: Difference) -> list[str]:
-    """The finding for people."""
+    """The finding as text."""
     found = difference.finding
     verdict = (
         f"no difference: it is within {difference.margin:.0%}, or too small for these runs"
@@ -113,7 +111,7 @@ def _of_models(a: str, b: str, rounds: int, threads: int | None) -> tuple[tuple[
         with progress("A and B in turns", rounds) as tick:
             a_ms, b_ms, interrupted = take_turns(*calls, rounds, CALLS, tick)
     if len(a_ms) < 10:
-        raise EdgeError(f"{len(a_ms)} rounds are too few to say anything: let at least 10 be timed")
+        raise EdgeError(f"{len(a_ms)} rounds are too few for a finding: time at least 10")
     return (first.name, second.name), what, judge(a_ms, b_ms, interrupted)
 
 
@@ -121,7 +119,7 @@ def _of_files(a: Path, b: Path) -> tuple[tuple[str, str], str, Difference]:
     first, second = read_result(a), read_result(b)
     ours, theirs = _shared(first, second, a, b)
     err.print(
-        "warning: these runs took no turns, so that a difference may be the machine's; name two models to be sure",
+        "warning: these runs took no turns, so a difference may come from the machine; compare two models to be sure",
         markup=False,
     )
     machines = [dataclasses.replace(each.machine, load_average=None) for each in (first, second)]

@@ -67,7 +67,7 @@ def run(
         typer.Option(min=1, max=1_000_000, help="Timed frames, 1000 if left out, 300 for a camera; a p99 needs 300."),
     ] = None,
     soak: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Run so long, such as 30m; the first minute beside the last.")
+        str | None, typer.Option(metavar="TIME", help="Run for this time, such as 30m; compares first and last minute.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
     engine: Runtime = EngineName.auto,
@@ -80,14 +80,14 @@ def run(
             "--against",
             parser=named_bundle,
             metavar="FILE",
-            help="Also say how far maps and scores are from those of this bundle, or of default.",
+            help="Also compare maps and scores with those of this bundle, or of default.",
         ),
     ] = None,
     around: Annotated[
         bool,
         typer.Option("--around", help="Also time decoding, guidance, overlay and encoding, and the GPU's own parts."),
     ] = False,
-    roofline: Annotated[bool, typer.Option("--roofline", help="Also measure what this processor can do.")] = False,
+    roofline: Annotated[bool, typer.Option("--roofline", help="Also measure the limits of this processor.")] = False,
     devices: Annotated[
         list[str] | None,
         typer.Option("--predict", metavar="DEVICE", help="Estimate for orin-nano, orin-nx, agx-orin or a file."),
@@ -98,11 +98,11 @@ def run(
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the result to this file, as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the result to this file, as a page with pictures.")] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions and exit.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Time a model on this machine, stage by stage, and beside the reference that it replaces.
+    """Time a model on this machine, stage by stage, and compare it with the reference that it replaces.
 
     Example: edge-bench run --runs 1000 --out result.json
 

@@ -14,7 +14,7 @@ from edge.files.output import check_output, write_output
 
 
 def command_line(command: str, options: Iterable[tuple[str, object, object]]) -> str:
-    """The command that repeats a run; paths are cut to their last part, so that they name nobody.
+    """The command that repeats a run; paths are cut to their last part, so that they contain no personal names.
 
     Args:
         command: such as ``edge-bench capture``.

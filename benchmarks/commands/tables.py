@@ -13,11 +13,11 @@ from benchmarks.commands.plan import Scenario, plan
 from benchmarks.compare.ab_test import ROUNDS
 from benchmarks.peers.build import PEERS, Peer
 from benchmarks.peers.measure import measure_peers
-from benchmarks.report.tables import UNFINISHED, check_table, peer_table, put_into, read_page, speed_tables
+from benchmarks.report.tables import BEGIN, END, UNFINISHED, check_table, peer_table, speed_tables
 from edge import EdgeError
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, err
-from trainer.pages import check_report
+from trainer.pages import check_report, put_between, split_page
 
 _DEVICES = ("orin-nano", "orin-nx", "agx-orin")
 _PLANTED = 0.03
@@ -36,12 +36,12 @@ def tables(
     pairs: Annotated[int, typer.Option(min=0, help="Pairs that compare is checked with; 0 leaves it out.")] = 200,
     debug: Debug = False,
 ) -> None:
-    """Measure every table of speed on OpenVINO and put it into a page. Wants an idle machine and a long while.
+    """Measure every table of speed on OpenVINO and put it into a page. Needs an idle machine and one to two hours.
 
     Example: edge-bench tables docs/benchmarks.md
     """
     check_report("edge-bench tables")
-    read_page(page)  # a page without a place for the tables is an error before an hour of measuring
+    split_page(page, BEGIN, END)  # a page without a place for the tables is an error before an hour of measuring
     chosen = choose(only)
     plans = plan(Scenario.all, None, runs, None)
     result, failure = bench(
@@ -54,7 +54,7 @@ def tables(
     def write(more: list[str], last: bool = False) -> None:
         """Write at once, so that a run of an hour that is cut short is not lost."""
         parts.extend(more)
-        put_into(page, "\n\n".join(parts if last else [*parts, UNFINISHED]))
+        put_between(page, BEGIN, END, "\n\n".join(parts if last else [*parts, UNFINISHED]))
 
     if result.roofline is not None:
         write(speed_tables(result))

@@ -33,13 +33,8 @@ class GpuMonitor:
             throttled=None if reasons is None else bool(int(reasons) & held_down),
         )
 
-    def name(self) -> str:
-        """Such as ``NVIDIA RTX A2000``."""
-        said = self._nvml.nvmlDeviceGetName(self._handle)
-        return said.decode() if isinstance(said, bytes) else str(said)
-
     def close(self) -> None:
-        """Let NVML go."""
+        """Shut NVML down."""
         self._nvml.nvmlShutdown()
 
     def _ask(self, question: Any) -> float | None:

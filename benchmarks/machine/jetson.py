@@ -1,4 +1,4 @@
-"""What a Jetson's tegrastats says."""
+"""The readings of a Jetson's tegrastats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHOLE = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")  # rails of the whole module; wi
 
 
 def parse_tegrastats(line: str) -> Reading:
-    """A line of tegrastats, of JetPack 4 to 7; what it does not hold is None."""
+    """A line of tegrastats, of JetPack 4 to 7; what is missing in it is None."""
     memory = re.search(r"\bRAM (\d{1,7})/\d+MB", line)
     cores = re.search(r"\bCPU \[([^\]]*)\]", line)
     clocks = [float(each) for each in re.findall(r"\d+%@(\d{1,6})", cores[1])] if cores else []
@@ -33,7 +33,7 @@ def parse_tegrastats(line: str) -> Reading:
 
 
 class TegraWatch:
-    """tegrastats beside the benchmark, one line a second into a file; nothing of ours waits for it."""
+    """tegrastats in parallel with the benchmark, one line a second into a file; the benchmark never waits for it."""
 
     def __init__(self, program: str) -> None:
         self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - as long as the process writes to it
@@ -41,8 +41,8 @@ class TegraWatch:
         self._process = subprocess.Popen(command, stdout=self._file, stderr=subprocess.DEVNULL)
 
     def newest(self) -> Reading | None:
-        """The last whole line; None before the first."""
-        # Read in place: the position in the file is shared with tegrastats, which writes where it stands.
+        """The last complete line; None before the first."""
+        # Read in place: the position in the file is shared with tegrastats, which writes at it.
         size = os.fstat(self._file.fileno()).st_size
         end = os.pread(self._file.fileno(), 8192, max(0, size - 8192))
         lines = end.decode(errors="replace").split("\n")[:-1]
@@ -56,7 +56,7 @@ class TegraWatch:
 
 
 def watch_tegra() -> TegraWatch | None:
-    """Start tegrastats where there is one."""
+    """Start tegrastats where it is installed."""
     program = shutil.which("tegrastats")
     try:
         return TegraWatch(program) if program else None

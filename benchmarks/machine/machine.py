@@ -1,4 +1,4 @@
-"""What a figure was measured on. Nothing here names a person: no host name, no serial number, no path."""
+"""The machine that a figure was measured on. Nothing here names a person: no host name, no serial number, no path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROOT = Path("/")
 
 @dataclass(frozen=True)
 class Machine:
-    """The device and the software; None or empty where the system does not tell.
+    """The device and the software; None or empty where unknown.
 
     Attributes:
         device: the board, where the system names one ("NVIDIA Jetson ...").
@@ -36,7 +36,7 @@ class Machine:
         threads: CPU threads that the run was given.
         governor: of the first core's clock.
         frame_step: ``native`` or ``opencv``.
-        engine: what the engine says of itself.
+        engine: the engine's ``describe()``.
         load_average: of one, five and fifteen minutes, before the run.
     """
 
@@ -98,7 +98,7 @@ def cpu_model(cpuinfo: str) -> str:
 
 
 def os_name() -> str:
-    """The distribution, or the system where it is not a Linux."""
+    """The distribution, or the system where it is not Linux."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
@@ -114,7 +114,7 @@ def load_average() -> tuple[float, float, float] | None:
 
 
 def restart_peak_memory() -> bool:
-    """Count the peak from what is held now; False where the system does not allow it, and the old peak stands."""
+    """Restart the peak at the current memory; False where the system does not allow it, and the old peak remains."""
     try:
         (_ROOT / "proc/self/clear_refs").write_text("5")
     except OSError:
@@ -123,10 +123,7 @@ def restart_peak_memory() -> bool:
 
 
 def peak_memory_mib() -> float | None:
-    """The most memory this process has held, resident, in MiB, since it began or since ``restart_peak_memory``.
-
-    None where the system does not tell.
-    """
+    """Peak resident memory of this process in MiB since its start or ``restart_peak_memory``; None where unknown."""
     status = text_of(_ROOT / "proc/self/status")
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
     if peak:  # preferred: ru_maxrss may carry over from the process that started this one

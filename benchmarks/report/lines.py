@@ -24,7 +24,7 @@ def cells(summary: Summary) -> list[str]:
 
 
 def scenario_lines(each: ScenarioResult) -> list[tuple[str, str]]:
-    """What stands below the table of one scenario."""
+    """The lines below the table of one scenario."""
     ends = each.throughput_interval
     rate = f"{each.throughput_fps:.1f} frames/s" + (f" (95 % interval {ends[0]:.1f} to {ends[1]:.1f})" if ends else "")
     if each.scenario == "camera":
@@ -94,7 +94,7 @@ def lines_beside(result: Result) -> list[tuple[str, str]]:
 
 
 def _pacing(scenarios: Sequence[ScenarioResult]) -> dict[str, str]:
-    """A camera's gaps beside a tight loop of the same run: how much slower the work is, and what the clocks did."""
+    """A camera's gaps compared with a tight loop of the same run: how much slower the work is, and the clocks."""
     tight = next((each for each in scenarios if each.scenario == "single_stream"), None)
     alone = tight.stages["end_to_end"].p50_ms if tight is not None else None
     lines = {}

@@ -1,4 +1,4 @@
-"""The printed forms of a result: JSON for machines, Markdown for a page, and what a table of it shows."""
+"""The forms of a result: JSON for machines, Markdown and HTML for pages, and the rows of its table."""
 
 from __future__ import annotations
 
@@ -39,24 +39,19 @@ def to_markdown(result: Result) -> str:
 
 def to_html(result: Result) -> str:
     """The result as a page of its own, without script, font or picture from elsewhere: summary, charts, everything."""
-    scenarios = [
-        {
-            "headline": headline(result, each),
-            "each": each,
-            "summary": cells(each.latency),
-            "rows": [(title, cells(summary)) for title, summary in rows(each)],
-            "lines": scenario_lines(each),
-            "charts": (histogram(each.latency_ms), timeline(each), stage_bars(each)),
-        }
-        for each in result.scenarios
-    ]
     return render(
         Path(__file__).with_name("page.html"),
         result=result,
         header=HEADER,
-        scenarios=scenarios,
+        cells=cells,
+        headline=headline,
+        rows=rows,
         lines=lines_beside(result),
-        roofline_plot=None if result.roofline is None else roofline_plot(result.roofline),
+        scenario_lines=scenario_lines,
+        histogram=histogram,
+        timeline=timeline,
+        stage_bars=stage_bars,
+        roofline_plot=roofline_plot,
     )
 
 
@@ -68,7 +63,7 @@ def headline(result: Result, each: ScenarioResult) -> str:
 
 
 def rows(each: ScenarioResult) -> list[tuple[str, Summary]]:
-    """Each stage with its latency, and at last what counts."""
+    """Each stage with its latency, then the latency that counts."""
     stages = [(_TITLES[name], summary) for name, summary in each.stages.items()]
     return stages + ([(last(each), each.latency)] if each.scenario == "camera" else [])
 

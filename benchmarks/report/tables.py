@@ -10,28 +10,14 @@ from benchmarks.peers.measure import PeerTime
 from benchmarks.report.result import Result
 from benchmarks.roofline.ceilings import Ceilings, least_ms
 from benchmarks.roofline.predict import check, off_by_unseen
-from trainer.pages import put_between, render, split_page
+from trainer.pages import render
 
 BEGIN, END = "<!-- speed: written by edge-bench tables -->", "<!-- end of speed -->"
-UNFINISHED = "*This run was cut short: what should stand here was not measured.*"
-
-
-def read_page(page: Path) -> tuple[str, str]:
-    """What stands around the tables, before anything is measured for them.
-
-    Raises:
-        EdgeError: the page cannot be read, or lacks the comments.
-    """
-    return split_page(page, BEGIN, END)
-
-
-def put_into(page: Path, tables: str) -> None:
-    """Replace what stands between the comments, and leave all else as it is by now."""
-    put_between(page, BEGIN, END, tables)
+UNFINISHED = "*This run was interrupted: the remaining tables were not measured.*"
 
 
 def speed_tables(result: Result) -> list[str]:
-    """What was measured when and on what, scenarios, notes, roofline, predictions, and the reference where timed."""
+    """Date and machine, scenarios, notes, roofline, predictions, and the reference where it was timed."""
     machine, model = result.machine, result.model
     engine = f"{machine.engine['runtime']} {machine.engine['version'].split('-')[0]}"
     known = check()
@@ -47,7 +33,7 @@ def speed_tables(result: Result) -> list[str]:
 
 
 def peer_table(rows: tuple[PeerTime, ...], ceilings: Ceilings) -> str:
-    """Ours beside its peers on the same engine, and each beside what this processor can do."""
+    """Our model and its peers on the same engine, and the limits of this processor for each."""
     works = [sum(layer.macs for layer in row.layers) / 1e9 for row in rows]
     return _table(peers=[(row, work, least_ms(row.layers, ceilings)) for row, work in zip(rows, works, strict=True)])
 
@@ -58,5 +44,5 @@ def check_table(found: Checked, share: float, rounds: int) -> str:
 
 
 def _table(**given: object) -> str:
-    """The part of the template that shows this."""
+    """The part of the template for these values."""
     return render(Path(__file__).with_name("tables.md"), **given).strip()

@@ -13,17 +13,17 @@ EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class State:
-    """The machine at one moment; None where it does not tell.
+    """The machine at one moment; None where unknown.
 
     Attributes:
         t_s: since the watch began.
         cpu_mhz: mean of the cores.
         gpu_mhz: clock of the GPU.
         temperature_c: the hottest sensor.
-        power_w: since the reading before: of the module on a Jetson, else of processor and GPU as far as they tell.
+        power_w: since the reading before: of the module on a Jetson, else of processor and GPU as far as known.
         others: processors that other work kept busy since the reading before.
         throttled: heat or a power limit has held a clock down since the reading before.
-        device_memory_mib: in use on the GPU, or on the Jetson, by everyone.
+        device_memory_mib: in use on the GPU, or on the Jetson, by all processes.
     """
 
     t_s: float
@@ -37,11 +37,11 @@ class State:
 
 
 class Watch:
-    """Reads the machine now and then; close it when the run is over.
+    """Reads the machine periodically; close it when the run is over.
 
     Attributes:
         states: the readings so far.
-        missing: what cannot be known here, one sentence each.
+        missing: what cannot be measured here, one sentence each.
     """
 
     def __init__(self, every_s: float = EVERY_S) -> None:
@@ -92,7 +92,7 @@ class Watch:
         )
 
     def close(self) -> None:
-        """Take a last reading, where the one before is not a moment old, and let go of the sensors."""
+        """Take a last reading, unless the previous one is recent, and release the sensors."""
         if not self.states or time.perf_counter() - self._last > self._every / 2:
             self.read()
         if self._tegra is not None:

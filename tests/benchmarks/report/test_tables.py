@@ -10,9 +10,10 @@ from typer.testing import CliRunner, Result
 from benchmarks.commands import group as commands
 from benchmarks.commands import tables as command_tables
 from benchmarks.peers.published import why_no_reference
-from benchmarks.report.tables import BEGIN, END, UNFINISHED, put_into, read_page
+from benchmarks.report.tables import BEGIN, END, UNFINISHED
 from benchmarks.roofline.layers import count_layers
 from edge import EdgeError
+from trainer.pages import put_between, split_page
 
 needs_train = pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
 PAGE = f"# Speed\n\nBefore.\n\n{BEGIN}\n\nold\n\n{END}\n\nAfter.\n"
@@ -26,10 +27,10 @@ def test_tables_go_between_the_comments_and_nowhere_else(tmp_path: Path) -> None
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     for tables in ("one", "two"):
-        put_into(page, tables)
+        put_between(page, BEGIN, END, tables)
         assert page.read_text() == PAGE.replace("old", tables)
     page.write_text(page.read_text().replace("After.", "Written meanwhile."))  # a run of an hour is no lock on the page
-    put_into(page, "three")
+    put_between(page, BEGIN, END, "three")
     assert page.read_text() == PAGE.replace("old", "three").replace("After.", "Written meanwhile.")
 
 
@@ -38,7 +39,7 @@ def test_a_page_without_a_place_is_refused_before_anything_is_measured(tmp_path:
     page = tmp_path / "page.md"
     page.write_text(text)
     with pytest.raises(EdgeError, match="no place for the tables"):
-        read_page(page)
+        split_page(page, BEGIN, END)
     assert page.read_text() == text
 
 
