@@ -25,7 +25,7 @@ from edge.capture.service.signals import captures_on_signal, remember_shutter, s
 from edge.capture.service.watchdog import Watchdog
 from edge.capture.session.record import better
 from edge.capture.session.session import Session
-from edge.capture.shutter import Shutter
+from edge.capture.trigger import Shutter
 from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras

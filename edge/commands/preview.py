@@ -11,7 +11,8 @@ import typer
 from edge.capture.loop import Counts
 from edge.commands.console import cli
 from edge.errors import EdgeError
-from edge.preview.auth.auth import access_for, is_loopback
+from edge.preview.auth.auth import access_for
+from edge.preview.auth.source import is_loopback
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 
