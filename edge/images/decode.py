@@ -71,31 +71,23 @@ class Decoded:
             box = (0, height - bottom, width, height - top)
         else:
             box = (0, top, width, bottom)
-        part = stored if box == (0, 0, width, height) else stored.crop(box)
-        part = flat_on_black(part)
+        part = flat_on_black(stored if box == (0, 0, width, height) else stored.crop(box))
         return part.transpose(_TURNS[self.orientation]) if self.orientation in _TURNS else part
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A file whose header has been read and found in bounds.
-
-    Attributes:
-        pixels: how many it has.
-        load: decodes them.
-    """
-
-    pixels: int
-    load: Callable[[], Decoded]
+Opened = tuple[int, Callable[[], Decoded]]  # the number of pixels, and what decodes them
 
 
 @contextlib.contextmanager
 def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
-    """Open a file; whatever goes wrong with it, here or while it is decoded, becomes a ``RefusedError``.
+    """Open a file and check its header; any error, here or while it is decoded, becomes a ``RefusedError``.
 
     Args:
         name: its absolute path.
         bits: how many of the 16 bits of a sample count; None for what the file says.
+
+    Yields:
+        The number of pixels, and a function that decodes them.
 
     Raises:
         RefusedError: it is not read.
@@ -112,11 +104,12 @@ def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
                 yield _dicom(file)
             elif tiff.is_tiff(head):
                 kind = "TIFF"
-                yield _tiff(file, bits)
+                page = tiff.first_page(file)
+                yield page.pixels, lambda: Decoded(*tiff.load(page, file, bits))
             else:
                 image = _identify(file, head)
                 kind = image.format or kind
-                yield Opened(image.width * image.height, lambda: _load(image, file, bits))
+                yield image.width * image.height, lambda: _load(image, file, bits)
     except (RefusedError, MemoryError, BrokenPipeError):
         raise
     except Exception as error:  # Pillow raises whatever its parsers meet: any of it means the file
@@ -180,11 +173,6 @@ def _all_of(file: BinaryIO) -> bytes:
     return data
 
 
-def _tiff(file: BinaryIO, bits: int | None) -> Opened:
-    page = tiff.first_page(file)
-    return Opened(page.pixels, lambda: Decoded(*tiff.load(page, file, bits)))
-
-
 def _dicom(file: BinaryIO) -> Opened:
     try:
         import pydicom  # noqa: F401
@@ -192,7 +180,7 @@ def _dicom(file: BinaryIO) -> Opened:
         raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
     dicom = importlib.import_module("edge.images.kinds.dicom")
     dataset = dicom.header(file)
-    return Opened(int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset)))
+    return int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset))
 
 
 def _orientation(image: Image.Image) -> int:

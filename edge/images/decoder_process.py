@@ -113,18 +113,12 @@ class DecoderProcess:
         if self._ready:
             return
         try:
-            answer = self._answer(time.monotonic() + START_SECONDS)
+            self._answer(time.monotonic() + START_SECONDS)
         except (CrashedError, TooSlowError):
             raise GoneError from None
-        if "refused" in answer:
-            self.usable = False
-            raise RefusedError(str(answer["refused"]))
         self._ready = True
 
     def _frame(self, answer: dict[str, Any], deadline: float) -> Picture:
-        if "refused" in answer:
-            self.usable = bool(answer.get("usable", True))
-            raise RefusedError(str(answer["refused"]))
         height, width = int(answer["height"]), int(answer["width"])
         if not 0 < height * width <= MOST_PIXELS:
             raise CrashedError
@@ -133,15 +127,18 @@ class DecoderProcess:
         return Picture(frame, answer.get("reaches"))
 
     def _answer(self, deadline: float) -> dict[str, Any]:
-        """A line of JSON; what follows it is not touched."""
-        line = bytearray(4)
-        self._fill(memoryview(line), deadline)
-        body = bytearray(min(int.from_bytes(line, "big"), 1 << 16))
+        """One answer, without the pixels that follow it; raises RefusedError where it refuses the file."""
+        length = bytearray(4)
+        self._fill(memoryview(length), deadline)
+        body = bytearray(min(int.from_bytes(length, "big"), 1 << 16))
         self._fill(memoryview(body), deadline)
         try:
             answer: dict[str, Any] = json.loads(body)
         except ValueError:
             raise CrashedError from None
+        if "refused" in answer:
+            self.usable = bool(answer.get("usable", True))
+            raise RefusedError(str(answer["refused"]))
         return answer
 
     def _fill(self, buffer: memoryview, deadline: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line, reason_of
 
 log = logging.getLogger(__name__)
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
@@ -55,7 +55,7 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
         EdgeError: a folder is missing, unreadable or without images, or a pattern matches none.
     """
     for folder, reason in unlisted(paths).items():
-        log.warning("%s is passed over: %s", printable(folder), reason)
+        log.warning("%s is passed over: %s", one_line(str(folder)), reason)
     return [image for path in paths for image in images_of(Path(path))]
 
 
@@ -64,7 +64,7 @@ def unlisted(paths: Sequence[Path | str]) -> dict[Path, str]:
     found: dict[Path, str] = {}
 
     def note(error: OSError) -> None:
-        found[Path(error.filename)] = f"it cannot be listed ({_reason(error)}): check its permissions."
+        found[Path(error.filename)] = f"it cannot be listed ({reason_of(error)}): check its permissions."
 
     for path in map(Path, paths):
         with contextlib.suppress(OSError, ValueError):
@@ -73,11 +73,6 @@ def unlisted(paths: Sequence[Path | str]) -> dict[Path, str]:
                     pass
                 found.pop(path, None)
     return found
-
-
-def printable(path: Path) -> str:
-    """A name for a log, which may go to a terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(path))
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,7 @@ def images_of(path: Path) -> list[Path]:
         if os.path.lexists(path):
             return [path]
     except (OSError, ValueError) as error:
-        raise EdgeError(f"{path} cannot be looked at ({_reason(error)}): check the path and its permissions.") from None
+        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check the path and its permissions.") from None
     if glob.has_magic(str(path)):
         # ``**`` follows links to folders, round and round: each file counts once.
         once = {os.path.realpath(hit): hit for hit in reversed(_hits(path)) if _is_photograph(hit)}
@@ -152,7 +147,7 @@ def _files_of(path: Path) -> Iterator[Path]:
 def _in_folder(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         if Path(error.filename) == folder:  # what lies below is passed over
-            raise EdgeError(f"{error.filename} cannot be listed ({_reason(error)}): check its permissions.")
+            raise EdgeError(f"{error.filename} cannot be listed ({reason_of(error)}): check its permissions.")
 
     for where, names in _walk(folder, fail):
         yield from (path for name in sorted(names) if _is_photograph(path := Path(where, name)))
@@ -198,7 +193,3 @@ def _looks_like(path: Path, kind: Callable[[bytes], bool]) -> bool:
             return kind(file.read(132))
     except OSError:
         return False
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

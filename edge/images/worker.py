@@ -29,32 +29,28 @@ def main() -> None:
         # Here, so that a missing library is one sentence.
         decode = importlib.import_module("edge.images.decode")
     except ImportError as error:
-        _say(answers, {"refused": f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"})
+        words = f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"
+        _say(answers, {"refused": words, "usable": False})
         return
     _limit_memory()
     _say(answers, {"ready": True})
     while line := requests.readline():
         request = json.loads(line)
-        usable = True
         _alarm(LAST_SECONDS)
         try:
-            with decode.opened(request["path"].encode("latin-1"), request["bits"]) as picture:
-                if picture.pixels > LARGE_PIXELS:
+            with decode.opened(request["path"].encode("latin-1"), request["bits"]) as (pixels, load):
+                if pixels > LARGE_PIXELS:
                     _say(answers, {"large": True})
                     _alarm(0)
                     if not requests.readline():
                         return
                     _alarm(LAST_SECONDS)
-                decoded = picture.load()
-                _send(answers, decoded)
-                del decoded
+                _send(answers, load())
         except RefusedError as error:
             _say(answers, {"refused": str(error)})
         except MemoryError:
-            usable = False  # what is left of the memory may be in pieces
-            _say(answers, {"refused": "takes too much memory to decode: save it smaller or as PNG", "usable": usable})
-        if not usable:
-            return
+            _say(answers, {"refused": "takes too much memory to decode: save it smaller or as PNG", "usable": False})
+            return  # the remaining memory may be fragmented
         _alarm(0)
 
 

@@ -18,7 +18,7 @@ from pydicom.uid import RLELossless
 
 from edge.images.kinds import jpeg
 from edge.images.kinds.j2k import check_tiles, depth_of
-from edge.images.limits import RefusedError, check_size
+from edge.images.limits import TWO_SIZES, RefusedError, check_size
 from edge.images.samples import Stored, eight_bits, grey_to_bgr, look_up, to_eight
 
 _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
@@ -99,7 +99,7 @@ def _check_frame(dataset: pydicom.Dataset) -> None:
     elif syntax in _JPEG_2000:
         image = Image.open(io.BytesIO(frame), formats=("JPEG2000",))
         if image.size != size:
-            raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+            raise RefusedError(TWO_SIZES)
         check_tiles(frame)
     depth = 8 if syntax in _JPEG else depth_of(frame) if syntax in _JPEG_2000 else None
     if depth is not None and depth < int(dataset.BitsStored):

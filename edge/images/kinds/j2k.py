@@ -5,11 +5,10 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
-from edge.images.limits import RefusedError
+from edge.images.limits import INCOMPLETE, RefusedError
 
 START = b"\xff\x4f\xff\x51"  # of the picture in the file
 _TILE, _END = 0xFF90, 0xFFD9
-_CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
 
 
 def depth_of(data: bytes) -> int:
@@ -29,7 +28,7 @@ def check_tiles(data: bytes) -> None:
     """
     at = data.find(START)
     if at < 0 or at + 40 > len(data):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(INCOMPLETE)
     right, bottom, _, _, width, height, left, top = struct.unpack_from(">8I", data, at + 8)
     if not width or not height:
         raise RefusedError("is damaged: its tiles have no size; copy it again from its source")
@@ -50,4 +49,4 @@ def check_tiles(data: bytes) -> None:
             break
         at += max(size, 12)
     if len(parts) < tiles or any(parts[tile] < number for tile, number in claimed.items()):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(INCOMPLETE)

@@ -14,7 +14,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError
+from edge.images.limits import TWO_SIZES, RefusedError
 from edge.images.samples import Stored
 
 _ENDS = 8  # ends of pictures that are tried
@@ -90,7 +90,7 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
         said = " ".join(str(error).split())[:120]
         raise RefusedError(f"is damaged or cut off ({said}): copy it again from its source") from None
     if size is not None and pixels.shape[1::-1] != size:
-        raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+        raise RefusedError(TWO_SIZES)
     return pixels
 
 

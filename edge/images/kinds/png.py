@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError, check_size
+from edge.images.limits import CUT_OFF, TWO_SIZES, RefusedError, check_size, inflated
 from edge.images.samples import Stored, picture_of, white_of
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-_PIECE = 1 << 20  # bytes inflated at a time
 _ROWS = 1 << 8  # of samples put together at a time
 # Column and row of the first pixel of each pass, and the steps to the next.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_CUT_OFF = "is cut off: its last part is missing; copy it again from its source"
 _DAMAGED = "is damaged: a checksum is wrong; copy it again from its source"
 
 
@@ -123,30 +121,21 @@ def _check(data: bytes) -> _Header:
             raise RefusedError(_DAMAGED)
         if name == b"IHDR":
             if header is not None:  # a smaller one behind the pixels would ask for fewer rows
-                raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+                raise RefusedError(TWO_SIZES)
             width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", body)
             check_size(width, height, depth * _CHANNELS[colour] / 8)
             header = (width, height, depth, colour, bool(interlaced))
         elif name == b"sBIT":
             significant = max(body, default=None)
         elif name == b"IDAT" and not inflater.eof:
-            done += _inflated(inflater, body)
+            try:
+                done += inflated(inflater, body)
+            except zlib.error:
+                raise RefusedError(_DAMAGED) from None
         elif name == b"IEND" and header is not None:
             whole = _Header(*header, significant)
             if done < whole.unfolded:
-                raise RefusedError(_CUT_OFF)
+                raise RefusedError(CUT_OFF)
             return whole
         at = end
-    raise RefusedError(_CUT_OFF)
-
-
-def _inflated(inflater: zlib._Decompress, body: bytes | memoryview) -> int:
-    """How many bytes come out, without keeping them."""
-    done = 0
-    try:
-        while body and not inflater.eof:
-            done += len(inflater.decompress(body, _PIECE))
-            body = inflater.unconsumed_tail
-    except zlib.error:
-        raise RefusedError(_DAMAGED) from None
-    return done
+    raise RefusedError(CUT_OFF)

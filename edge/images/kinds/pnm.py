@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError
+from edge.images.limits import CUT_OFF, RefusedError
 from edge.images.samples import Stored, White, picture_of, white_of
 
 
@@ -53,5 +53,5 @@ def _samples(image: Image.Image, data: bytes, white: int) -> NDArray[np.unsigned
     kind = np.dtype(">u2" if white > 255 else "u1")
     start, count = image.tile[0].offset, int(np.prod(shape))  # type: ignore[attr-defined]
     if start + count * kind.itemsize > len(data):
-        raise RefusedError("is cut off: its last part is missing; copy it again from its source")
+        raise RefusedError(CUT_OFF)
     return np.frombuffer(data, kind, count, start).reshape(shape)

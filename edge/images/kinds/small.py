@@ -11,11 +11,10 @@ import numpy as np
 from PIL import Image
 
 from edge.images.kinds.j2k import START, check_tiles, depth_of
-from edge.images.limits import RefusedError, check_size
+from edge.images.limits import CUT_OFF, RefusedError, check_size
 from edge.images.samples import Stored, White, picture_of, white_of
 
 _WEBP_SPARE = 8  # bytes; the coder may be done up to three before the end
-_CUT_OFF = "is cut off: its last part is missing; copy it again from its source"
 
 
 def check_header(head: bytes) -> None:
@@ -95,7 +94,7 @@ def _check_webp(data: bytes) -> None:
     Its arithmetic coder takes any bytes for some picture. But of a whole file it needs every byte, to the last few.
     """
     if int.from_bytes(data[4:8], "little") + 8 > len(data):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(CUT_OFF)
     at = 12
     while at + 8 <= len(data):
         length = int.from_bytes(data[at + 4 : at + 8], "little")

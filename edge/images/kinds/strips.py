@@ -13,12 +13,10 @@ from mmap import mmap
 
 from edge.images.kinds import jpeg
 from edge.images.kinds.lzw import unfolded_lzw
-from edge.images.limits import RefusedError
+from edge.images.limits import INCOMPLETE, RefusedError, inflated
 
-_PIECE = 1 << 20  # bytes inflated at a time
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _DAMAGED = "is damaged: a part of it does not unfold to what it should; copy it again from its source"
-_CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
 
 
 @dataclass(frozen=True)
@@ -86,23 +84,21 @@ def check_strips(layout: StripLayout, data: mmap, tables: bytes) -> None:
     if not counts and layout.compression == 1:  # old writers leave them out
         counts = tuple(layout.unfolded(*size) for size in sizes)
     if len(layout.offsets) < len(sizes) or len(counts) < len(sizes):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(INCOMPLETE)
     for (width, height), start, count in zip(sizes, layout.offsets, counts, strict=False):
         if start + count > len(data) or not count:
-            raise RefusedError(_CUT_OFF)
+            raise RefusedError(INCOMPLETE)
         expected = layout.unfolded(width, height)
         if layout.compression == 1:
             if count < expected:
-                raise RefusedError(_CUT_OFF)
+                raise RefusedError(INCOMPLETE)
             continue
         strip = data[start : start + count]
         if layout.reversed_bits and layout.compression != 7:
             strip = strip.translate(_REVERSED)
         if layout.compression == 7:
             _check_jpeg(layout, strip, tables, (width, height))
-        elif (unfolded_lzw if layout.compression == 5 else _packbits if layout.compression == 32773 else _inflated)(
-            strip, expected
-        ) != expected:
+        elif {5: unfolded_lzw, 32773: _packbits}.get(layout.compression, _inflated)(strip, expected) != expected:
             raise RefusedError(_DAMAGED)
 
 
@@ -116,11 +112,9 @@ def _check_jpeg(layout: StripLayout, strip: bytes, tables: bytes, size: tuple[in
 
 def _inflated(strip: bytes, expected: int) -> int:
     """Bytes that come out of Deflate, its checksum seen; -1 where it is wrong."""
-    inflater, done = zlib.decompressobj(), 0
+    inflater = zlib.decompressobj()
     try:
-        while strip and not inflater.eof and done <= expected:
-            done += len(inflater.decompress(strip, _PIECE))
-            strip = inflater.unconsumed_tail
+        done = inflated(inflater, strip, expected)
     except zlib.error:
         return -1
     return done if inflater.eof else -1
