@@ -11,9 +11,9 @@ MOST_BYTES = 512 << 20  # of a file, and of its samples unfolded
 BITS = (10, 12, 14, 16)  # how many of a 16-bit sample can be said to count
 
 SECONDS = 8.0  # for one file
-LAST_SECONDS = 10.0  # when a decoder ends itself, if nobody is left to end it
-START_SECONDS = 30.0  # for the decoder itself to start: a slow disk is not the fault of a file
-MOST_MEMORY = 1100 << 20  # that a decoder may take beside its own code
+LAST_SECONDS = 10.0  # after which a decoder ends itself, if no other process does
+START_SECONDS = 30.0  # for the decoder itself to start, which a slow disk may delay
+MOST_MEMORY = 1100 << 20  # that a decoder may take besides its own code
 LARGE_PIXELS = 30_000_000  # larger pictures are decoded one at a time
 _PIECE = 1 << 20  # bytes inflated at a time
 
@@ -23,7 +23,7 @@ TWO_SIZES = "is damaged: its header gives two sizes; copy it again from its sour
 
 
 class RefusedError(Exception):
-    """Why a file is not read, as the rest of a sentence that starts with its name and lacks the full stop."""
+    """Why a file is not read: the rest of a sentence that starts with its name, without the full stop."""
 
 
 def check_size(width: int, height: int, sample_bytes: float = 3) -> None:

@@ -1,4 +1,4 @@
-"""Our side of the decoders: a few processes, started when first needed and used again and again."""
+"""Our side of the decoders: a few processes, started when first needed and then reused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ImageReader:
         return self.picture(path, bits).frame
 
     def picture(self, path: Path | str, bits: int | None = None) -> Picture:
-        """The same, and whether ``bits`` may be wanting."""
+        """The same, and whether ``bits`` may be missing."""
         if bits is not None and bits not in BITS:
             raise InputError(f"bits is {bits}, not one of {BITS}: give one of them, or None.")
         path = Path(path)
@@ -95,7 +95,7 @@ class ImageReader:
             except RefusedError:
                 self._give_back(decoder)
                 raise
-            except GoneError:  # it had ended between two files: somebody was short of memory
+            except GoneError:  # it had ended between two files, as where memory is short
                 self._drop(decoder)
                 if self._closed:
                     raise RefusedError("was not read: reading has been stopped") from None
@@ -110,7 +110,7 @@ class ImageReader:
         raise AssertionError
 
     def start(self, processes: int) -> None:
-        """Start decoders ahead of the first file, which is then read the sooner."""
+        """Start decoders ahead of the first file, which is then read sooner."""
         for decoder in [self._take() for _ in range(processes)]:
             self._give_back(decoder)
 

@@ -1,4 +1,4 @@
-"""The tiles of a JPEG 2000: that all are there. OpenJPEG leaves those black that are missing, and says nothing."""
+"""The tiles of a JPEG 2000: whether all are present. OpenJPEG silently leaves missing ones black."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TILE, _END = 0xFF90, 0xFFD9
 
 
 def depth_of(data: bytes) -> int:
-    """How many bits a sample has, of the first channel; 16 where no header is found."""
+    """Bits per sample of the first channel; 16 where no header is found."""
     at = data.find(START)
     return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 16
 

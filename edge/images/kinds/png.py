@@ -1,4 +1,4 @@
-"""PNG: its checksums, that its rows are all there, and samples of 16 bits."""
+"""PNG: its checksums, whether all rows are present, and samples of 16 bits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Header:
 
     @property
     def unfolded(self) -> int:
-        """Bytes of all rows, each with its filter in front."""
+        """Uncompressed bytes of all rows, each with its filter byte."""
         bits = self.depth * _CHANNELS[self.colour]
         passes = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
         total = 0
@@ -68,7 +68,7 @@ def load(image: Image.Image, data: bytes, bits: int | None) -> Stored:
 
 
 def _samples(image: Image.Image, data: bytes, header: _Header) -> NDArray[np.uint16]:
-    """16-bit samples, grey (H, W) or (H, W, channels): Pillow keeps one byte of a colour, so it is asked for either."""
+    """16-bit samples, grey (H, W) or (H, W, channels). Pillow keeps one byte per colour, so it decodes them twice."""
     if header.colour == 0:
         return np.array(image).astype(np.uint16, copy=False)
     if header.colour == 4:  # a pixel has four bytes, as one of RGBA has
@@ -85,7 +85,7 @@ def _samples(image: Image.Image, data: bytes, header: _Header) -> NDArray[np.uin
 
 
 def _again(data: bytes, mode: str, rawmode: str) -> Image.Image:
-    """The picture with its bytes taken in another way."""
+    """The picture, with its bytes interpreted in another way."""
     image = Image.open(io.BytesIO(data), formats=("PNG",))
     image._mode = mode
     image.tile = [tile._replace(args=rawmode) for tile in image.tile]
@@ -96,8 +96,8 @@ def _again(data: bytes, mode: str, rawmode: str) -> Image.Image:
 def _claimed(samples: NDArray[np.uint16], significant: int | None) -> int | None:
     """The brightest sample of a file with fewer significant bits.
 
-    By the standard its samples are scaled up to 16 bits; but there are writers who leave them at the lower end. These
-    have something in the bits that scaling leaves empty, or fills with the upper ones.
+    By the standard its samples are scaled to 16 bits, but some programs store them in the lower bits. Those samples
+    have other values in the bits that scaling leaves empty or fills with the upper ones.
     """
     if significant is None or not 8 < significant < 16:
         return None
@@ -108,7 +108,7 @@ def _claimed(samples: NDArray[np.uint16], significant: int | None) -> int | None
 
 
 def _check(data: bytes) -> _Header:
-    """Walk all chunks to the last; Pillow reads no checksum of the pixels, and takes missing rows for black."""
+    """Read all chunks to the last; Pillow ignores the checksums of the pixels, and leaves missing rows black."""
     at, header, significant, done = 8, None, None, 0
     inflater = zlib.decompressobj()
     while at + 12 <= len(data):
@@ -120,7 +120,7 @@ def _check(data: bytes) -> _Header:
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(data[end - 4 : end], "big"):
             raise RefusedError(_DAMAGED)
         if name == b"IHDR":
-            if header is not None:  # a smaller one behind the pixels would ask for fewer rows
+            if header is not None:  # a smaller one after the pixels would need fewer rows
                 raise RefusedError(TWO_SIZES)
             width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", body)
             check_size(width, height, depth * _CHANNELS[colour] / 8)

@@ -1,4 +1,4 @@
-"""PNM whose white is not 255: Pillow takes minutes for what numpy does at once, and 8 bits of a 16-bit colour."""
+"""PNM whose white is not 255: there Pillow takes minutes, which numpy does not, and keeps 8 bits of a 16-bit colour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def load(image: Image.Image, data: bytes, bits: int | None) -> Stored:
     Args:
         image: as opened.
         data: the whole file.
-        bits: how many of 16 bits count, where the file says no more than that its white is 65535.
+        bits: how many of 16 bits count, where the file only says that its white is 65535.
 
     Raises:
         RefusedError: it is cut off, or of a kind with other than whole numbers.

@@ -1,4 +1,4 @@
-"""WebP, JPEG 2000, BMP, AVIF and HEIC: what has to be asked of them before Pillow decodes them."""
+"""WebP, JPEG 2000, BMP, AVIF and HEIC: checks before Pillow decodes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WEBP_SPARE = 8  # bytes; the coder may be done up to three before the end
 
 
 def check_header(head: bytes) -> None:
-    """Refuse what Pillow would take memory for while it opens the file, or convert without a word.
+    """Refuse what Pillow would allocate too much memory for when opening it, or would convert silently.
 
     Args:
         head: the first bytes of the file.
@@ -75,7 +75,7 @@ def load(image: Image.Image, file: BinaryIO, bits: int | None) -> Stored:
 
 
 def _scaled_up(depth: int) -> White:
-    """White of samples of so many bits that stand at the upper end of 16."""
+    """White for samples of ``depth`` bits, stored in the upper bits of 16."""
     return White(((1 << depth) - 1) << (16 - depth))
 
 
@@ -89,9 +89,9 @@ def _deep_heif(depth: int, file: BinaryIO) -> Stored:
 
 
 def _check_webp(data: bytes) -> None:
-    """Refuse a lossy WebP whose data goes on where the picture is complete, as it mostly does after damage.
+    """Refuse a lossy WebP whose picture is complete before its data ends, as is usual after damage.
 
-    Its arithmetic coder takes any bytes for some picture. But of a whole file it needs every byte, to the last few.
+    Its arithmetic decoder accepts any bytes. But in an intact file it needs every byte, up to the last few.
     """
     if int.from_bytes(data[4:8], "little") + 8 > len(data):
         raise RefusedError(CUT_OFF)

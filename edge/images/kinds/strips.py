@@ -1,7 +1,7 @@
-"""The strips and tiles of a TIFF: that all are there, and unfold to what they should.
+"""The strips and tiles of a TIFF: whether all are present and expand to the right size.
 
-libtiff leaves rows blank where a strip is missing, takes a strip that unfolds to too much, and drops what JPEG and
-Deflate say of damage. So each strip is unfolded here once more, only to be measured.
+libtiff leaves rows blank where a strip is missing, accepts a strip that expands to too much, and drops the errors of
+JPEG and Deflate. So each strip is expanded here a second time, only to measure it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StripLayout:
                     yield self.width, min(rows, self.height - top)
 
     def unfolded(self, width: int, height: int) -> int:
-        """Bytes of so many pixels."""
+        """Uncompressed bytes of a strip of this size."""
         if self.subsampling is not None and not self.planar and self.compression != 7:
             across, down = (max(1, step) for step in self.subsampling)
             return -(-width // across) * -(-height // down) * (across * down + 2) * self.bits // 8
@@ -69,7 +69,7 @@ class StripLayout:
 
 
 def check_strips(layout: StripLayout, data: mmap, tables: bytes) -> None:
-    """Unfold each strip or tile, and hold what comes out against what should.
+    """Expand each strip or tile, and compare its size with the expected one.
 
     Args:
         layout: of the page.
@@ -111,7 +111,7 @@ def _check_jpeg(layout: StripLayout, strip: bytes, tables: bytes, size: tuple[in
 
 
 def _inflated(strip: bytes, expected: int) -> int:
-    """Bytes that come out of Deflate, its checksum seen; -1 where it is wrong."""
+    """Bytes that Deflate expands to, with its checksum verified; -1 where it is wrong."""
     inflater = zlib.decompressobj()
     try:
         done = inflated(inflater, strip, expected)
@@ -121,7 +121,7 @@ def _inflated(strip: bytes, expected: int) -> int:
 
 
 def _packbits(strip: bytes, expected: int) -> int:
-    """Bytes that come out of PackBits; -1 where it ends in the middle of a run."""
+    """Bytes that PackBits expands to; -1 where it ends in the middle of a run."""
     at = done = 0
     while at < len(strip) and done < expected:
         head = strip[at]
