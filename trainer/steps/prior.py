@@ -130,7 +130,7 @@ def anomaly(
         return np.stack([read(each) for each in some])[:, None]
 
     def strength(some: Tensor) -> Tensor:
-        return model(some.contiguous(memory_format=torch.channels_last)).float().abs()[:, 0]
+        return torch.abs(model(some.contiguous(memory_format=torch.channels_last)).float())[:, 0]
 
     return infer(strength, maps, prepare, 16, True, what)
 
