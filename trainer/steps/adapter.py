@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from edge.errors import EdgeError
 from trainer.data.datasets import Square
 from trainer.loop import runs
-from trainer.loop.training import Batch, Sample, Schedule, place, train
+from trainer.loop.training import Batch, Sample, Schedule, mean_over, place, train
 from trainer.networks.backbone import Backbone, load_backbone
 from trainer.networks.published import import_linear
 from trainer.networks.students import Adapter
@@ -35,7 +35,7 @@ from trainer.recipe import Recipe
 from trainer.steps.frames import make_frames
 from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
 from trainer.steps.teacher import Teacher, features_of_frames, features_of_photographs
-from trainer.steps.vessel_maps import Read, key_of_photographs, segmented
+from trainer.steps.vessel_maps import key_of_photographs, segmented
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,17 @@ class AdapterTrainingSet:
     targets: NDArray[np.float32]
     counted: NDArray[np.bool_]
 
+    @property
+    def share(self) -> float:
+        """Of the patches that count: degraded ones."""
+        return float(self.targets[self.counted].mean())
+
     def sample(self, rng: Generator) -> Sample:
         n = int(rng.integers(len(self.targets)))
         return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
 
 
-def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: Read = segmented) -> None:
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
     """Fit the adapters into ``out``/adapter/KIND on the pseudo-labels of the run's prior.
 
     Args:
@@ -66,7 +71,6 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
         data: folder of photographs.
         out: run folder, with the prior.
         maps: folder of vessel maps made by another segmenter; None for ours.
-        read: gives the photographs; whoever runs several steps may have them read once.
 
     Raises:
         EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
@@ -76,31 +80,31 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
     if unknown or settings.teacher not in settings.kinds:
         raise EdgeError(
             f"the recipe's adapter.kinds are some of {', '.join(KINDS)}, and its teacher is one of those kinds, "
-            f"not {unknown[0] if unknown else settings.teacher}: mend the recipe."
+            f"not {unknown[0] if unknown else settings.teacher}: fix the recipe."
         )
     keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
-    wanted = [kind for kind in settings.kinds if not _stands(out / "adapter" / kind, keys[kind])]
+    wanted = [kind for kind in settings.kinds if not _is_finished(out / "adapter" / kind, keys[kind])]
     if not wanted:
         log.info("adapter: finished already")
         return
-    photographs = read(recipe, data, out, maps)
+    photographs = segmented(recipe, data, out, maps)
     squares = photographs.squares
     missed = prior_maps(recipe, out, squares, photographs.vessels)
     backbone = load_backbone(settings.backbone)
     features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
     real = AdapterTrainingSet(features, *pseudo_labels(recipe, missed, features.shape[-1]))
-    if not 0 < real.targets[real.counted].mean() < 1:
+    if not 0 < real.share < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
-    spoiled = frames_with_truth(recipe, data, out, backbone, read) if "paired" in wanted else None
+    spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
     for kind in wanted:
         adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
         teacher = Teacher(backbone, adapter, settings.size)
         _save_picture(out / "adapter" / kind / f"{kind}.png", squares, missed[0], real, teacher)
-        metrics = {"photographs": len(squares), "positive_share": _share(real), "losses": losses}
+        metrics = {"photographs": len(squares), "positive_share": real.share, "losses": losses}
         runs.finish(out / "adapter" / kind, adapter, recipe, keys[kind], metrics, channels=str(backbone.channels))
 
 
-def _stands(folder: Path, key: str) -> bool:
+def _is_finished(folder: Path, key: str) -> bool:
     """Whether an adapter needs no training: it is finished, or was imported in place of one."""
     if (folder / runs.WEIGHTS).is_file() and "imported" in runs.read_metadata(folder):
         return True
@@ -143,34 +147,23 @@ def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None =
     return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
 
 
-def frames_with_truth(
-    recipe: Recipe, data: Path, out: Path, backbone: Backbone, read: Read = segmented
-) -> AdapterTrainingSet:
+def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> AdapterTrainingSet:
     """The frames whose truth is known, on the grid of the backbone."""
-    frames = make_frames(recipe, data, out, read)
+    frames = make_frames(recipe, data, out)
     known = np.flatnonzero(frames.has_truth)
     features = features_of_frames(recipe, data, out, backbone, frames)[known]
-    truth, fields = (
-        to_grid(layer[known].astype(np.float32), features.shape[-1]) for layer in (frames.truth, frames.fields)
-    )
+    layers = (layer[known].astype(np.float32) for layer in (frames.truth, frames.fields))
+    truth, fields = (to_grid(layer, features.shape[-1]) for layer in layers)
     return AdapterTrainingSet(features, truth, fields >= 0.5)
-
-
-def _share(taught: AdapterTrainingSet) -> float:
-    return float(taught.targets[taught.counted].mean())
 
 
 def _fit(
     kind: str, real: AdapterTrainingSet, spoiled: AdapterTrainingSet | None, recipe: Recipe, folder: Path, key: str
 ) -> tuple[nn.Module, list[float]]:
     torch.manual_seed(recipe.seed)
-    settings, share = recipe.adapter, _share(real)
-    balance = (1 - share) / share
-    model = place(
-        Adapter(
-            real.features.shape[1], convolutional=kind != "linear", like=real.features[:: len(real.features) // 200 + 1]
-        )
-    )
+    settings, balance = recipe.adapter, (1 - real.share) / real.share
+    some = real.features[:: len(real.features) // 200 + 1]
+    model = place(Adapter(real.features.shape[1], convolutional=kind != "linear", like=some))
     losses_of: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
         "linear": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
         "cnn": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
@@ -197,23 +190,18 @@ def _fit(
 def _cross_entropy(model: nn.Module, batch: Batch, balance: Tensor) -> Tensor:
     """Over the patches that count, degraded ones weighted by ``balance``; targets may be soft."""
     features, targets, counted, _ = batch
-    each = F.binary_cross_entropy_with_logits(
-        model(features).float(), targets, pos_weight=balance.to(targets.device), reduction="none"
-    )
-    return (each * counted).sum() / counted.sum().clamp(min=1)
+    weight, logits = balance.to(targets.device), model(features).float()
+    each = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight, reduction="none")
+    return mean_over(each, counted)
 
 
 def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Tensor:
     """Non-negative risk (EFIQA-CP): pi E_P[softplus(-z)] + max(0, E_U[softplus(z)] - pi E_P[softplus(z)])."""
     features, targets, counted, _ = batch
     logits = model(features).float()
-    degraded, unknown = targets * counted, (1 - targets) * counted
-
-    def mean(values: Tensor, over: Tensor) -> Tensor:
-        return (values * over).sum() / over.sum().clamp(min=1)
-
-    missed = positives * mean(F.softplus(-logits), degraded)
-    return missed + (mean(F.softplus(logits), unknown) - positives * mean(F.softplus(logits), degraded)).clamp(min=0)
+    degraded, unknown, risk = targets * counted, (1 - targets) * counted, F.softplus(logits)
+    missed = positives * mean_over(F.softplus(-logits), degraded)
+    return missed + (mean_over(risk, unknown) - positives * mean_over(risk, degraded)).clamp(min=0)
 
 
 def _save_picture(

@@ -20,7 +20,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import check_room, read_tensors, tensors_key, write_tensors
 from trainer.loop.processes import by_first
 from trainer.recipe import Recipe
-from trainer.steps.vessel_maps import Read, key_of_photographs, phantoms, segmented
+from trainer.steps.vessel_maps import key_of_photographs, phantoms, segmented
 from trainer.steps.vessels import load_segmenter, segment
 from trainer.synthesis import augment
 from trainer.synthesis.degrade import spoil, store
@@ -69,7 +69,7 @@ class Frames:
         return len(self.pictures)
 
 
-def make_frames(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> Frames:
+def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
     """The frames of a run, from ``out``/frames where they have been made before.
 
     Frame n depends on the recipe's seed, the photographs, the segmenter and n alone.
@@ -79,12 +79,11 @@ def make_frames(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -
     """
     path = out / "frames" / "frames.safetensors"
     key = frames_key(recipe, data, out)
-    stored = by_first(lambda: tensors_key(path) == key)
-    if not stored:
-        check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before the work of half an hour
-    frames = Frames(**read_tensors(path)) if stored else _make(recipe, data, out, read)
-    if not stored:
-        write_tensors(path, {name: getattr(frames, name) for name in Frames.__dataclass_fields__}, key)
+    if by_first(lambda: tensors_key(path) == key):
+        return Frames(**read_tensors(path))
+    check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before half an hour of work
+    frames = _make(recipe, data, out)
+    write_tensors(path, vars(frames), key)
     return frames
 
 
@@ -93,14 +92,14 @@ def frames_key(recipe: Recipe, data: Path, out: Path) -> str:
     return runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
 
 
-def _make(recipe: Recipe, data: Path, out: Path, read: Read) -> Frames:
-    photographs, segmenter, settings = read(recipe, data, out, None), load_segmenter(out), recipe.frames
+def _make(recipe: Recipe, data: Path, out: Path) -> Frames:
+    photographs, segmenter, settings = segmented(recipe, data, out), load_segmenter(out), recipe.frames
     eyes = phantoms(settings.phantoms, recipe.side)
     found = segment(segmenter, [s.picture for s in eyes], recipe) if eyes else photographs.vessels[:0]
     squares = [*photographs.squares, *eyes]
     vessels = np.concatenate([photographs.vessels, np.rint(found * 255).astype(np.uint8)])
     whole = [*photographs.most_complete(settings.whole_share), *range(len(photographs.squares), len(squares))]
-    frames = _empty_frames(settings.number, recipe.side)
+    frames = empty_frames(settings.number, recipe.side)
 
     def make(start: int) -> None:
         """A few frames at a time, so that the segmenter sees them in one batch."""
@@ -115,7 +114,8 @@ def _make(recipe: Recipe, data: Path, out: Path, read: Read) -> Frames:
     return frames
 
 
-def _empty_frames(number: int, side: int) -> Frames:
+def empty_frames(number: int, side: int) -> Frames:
+    """Frames to be filled: nothing is known of them yet."""
     grid = side // 8
     return Frames(
         np.empty((number, side, side, 3), np.uint8),
@@ -129,12 +129,7 @@ def _empty_frames(number: int, side: int) -> Frames:
 
 
 def _view(
-    n: int,
-    squares: Sequence[Square],
-    vessels: NDArray[np.uint8],
-    whole: Sequence[int],
-    recipe: Recipe,
-    frames: Frames,
+    n: int, squares: Sequence[Square], vessels: NDArray[np.uint8], whole: Sequence[int], recipe: Recipe, frames: Frames
 ) -> FrameView:
     """A view of a random photograph.
 

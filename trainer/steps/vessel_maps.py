@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
 
 
 def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Segmented:
-    """Read all photographs that may train and find their vessels.
+    """Read all photographs that may train and find their vessels; the last answer is kept for the next step.
 
     Args:
         recipe: its ``exclude`` and ``side``.
@@ -65,18 +66,20 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     Raises:
         EdgeError: the segmenter is missing, or no photograph can be read.
     """
+    return segmented_by_key(recipe, data, out, maps, key_of_photographs(recipe, data, out, maps))
+
+
+@functools.lru_cache(maxsize=1)
+def segmented_by_key(recipe: Recipe, data: Path, out: Path, maps: Path | None, _key: str) -> Segmented:
+    """``segmented``, without reading again what has the same key."""
     photographs = find_photographs(data, recipe.exclude)
     if maps is not None:
         squares = load_squares(_with_maps(photographs, data, maps), recipe.side)
-        return Segmented(
-            squares, np.stack([np.rint(s.vessels * 255) for s in squares if s.vessels is not None]).astype(np.uint8)
-        )
-    squares = load_squares(photographs, recipe.side)
-    found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
+        found = np.stack([s.vessels for s in squares if s.vessels is not None])
+    else:
+        squares = load_squares(photographs, recipe.side)
+        found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
     return Segmented(squares, np.rint(found * 255).astype(np.uint8))
-
-
-Read = Callable[[Recipe, Path, Path, Path | None], Segmented]  # ``segmented``, or what remembers its last answer
 
 
 def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> list[Photograph]:

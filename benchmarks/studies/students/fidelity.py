@@ -17,7 +17,7 @@ from edge.metrics.classification import spearman
 from edge.metrics.parity import map_difference
 from trainer.data.datasets import Square, find_photographs, load_squares
 from trainer.evaluation.maps import quality
-from trainer.evaluation.run_predictors import pooled
+from trainer.evaluation.predictors import pooled
 from trainer.evaluation.truth.eyes import phantom_eyes
 from trainer.evaluation.truth.frames import SIDE, TrueFrame, spoiled
 from trainer.loop import runs
