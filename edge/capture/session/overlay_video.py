@@ -76,9 +76,11 @@ class OverlayVideo:
 
     def discard(self) -> bool:
         """Abandon the video and remove its file; False if that was done before, and freed no space."""
-        given_up, self._given_up = self._given_up, True
+        if self._given_up:
+            return False
+        self._given_up = True
         self.close()
-        return not given_up
+        return True
 
     def close(self) -> None:
         """Draw the waiting frames, finish the file and rename it."""
