@@ -159,14 +159,19 @@ def open_cached(
     while True:
         built = fetch(key, build, fresh)
         try:
-            loaded = load(built.data)
-            verify(loaded, built)
-            return loaded, built
+            return _opened(built, load, verify), built
         except EdgeError as error:
             if not built.cached:
                 raise
             log.warning("the cached engine %s is built again: %s", built.path, error)
             fresh = True
+
+
+def _opened(built: Built, load: Callable[[bytes], Loaded], verify: Callable[[Loaded, Built], None]) -> Loaded:
+    """Load and verify, in a frame of its own: an engine that fails is freed before the next one is built."""
+    loaded = load(built.data)
+    verify(loaded, built)
+    return loaded
 
 
 def _paths(key: Key) -> tuple[Path, Path]:
