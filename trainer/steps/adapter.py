@@ -35,7 +35,7 @@ from trainer.recipe import Recipe
 from trainer.steps.frames import make_frames
 from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
 from trainer.steps.teacher import Teacher, features_of_frames, features_of_photographs
-from trainer.steps.vessel_maps import key_of_photographs, segmented
+from trainer.steps.vessel_maps import Read, key_of_photographs, segmented
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class AdapterTrainingSet:
         return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
 
 
-def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: Read = segmented) -> None:
     """Fit the adapters into ``out``/adapter/KIND on the pseudo-labels of the run's prior.
 
     Args:
@@ -71,6 +71,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         data: folder of photographs.
         out: run folder, with the prior.
         maps: folder of vessel maps made by another segmenter; None for ours.
+        read: gives the photographs; whoever runs several steps may have them read once.
 
     Raises:
         EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
@@ -87,7 +88,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     if not wanted:
         log.info("adapter: finished already")
         return
-    photographs = segmented(recipe, data, out, maps)
+    photographs = read(recipe, data, out, maps)
     squares = photographs.squares
     missed = prior_maps(recipe, out, squares, photographs.vessels)
     backbone = load_backbone(settings.backbone)
@@ -95,7 +96,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     real = AdapterTrainingSet(features, *pseudo_labels(recipe, missed, features.shape[-1]))
     if not 0 < real.share < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
-    spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
+    spoiled = frames_with_truth(recipe, data, out, backbone, read) if "paired" in wanted else None
     for kind in wanted:
         adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
         teacher = Teacher(backbone, adapter, settings.size)
@@ -147,9 +148,11 @@ def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None =
     return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
 
 
-def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> AdapterTrainingSet:
+def frames_with_truth(
+    recipe: Recipe, data: Path, out: Path, backbone: Backbone, read: Read = segmented
+) -> AdapterTrainingSet:
     """The frames whose truth is known, on the grid of the backbone."""
-    frames = make_frames(recipe, data, out)
+    frames = make_frames(recipe, data, out, read)
     known = np.flatnonzero(frames.has_truth)
     features = features_of_frames(recipe, data, out, backbone, frames)[known]
     layers = (layer[known].astype(np.float32) for layer in (frames.truth, frames.fields))

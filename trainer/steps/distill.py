@@ -25,7 +25,7 @@ from trainer.recipe import Recipe
 from trainer.steps.frames import Frames, empty_frames, make_frames
 from trainer.steps.pseudo_labels import to_grid
 from trainer.steps.teacher import features_of_frames, features_of_photographs, load_teacher
-from trainer.steps.vessel_maps import Segmented, key_of_photographs, segmented
+from trainer.steps.vessel_maps import Read, Segmented, key_of_photographs, segmented
 from trainer.steps.vessels import load_segmenter
 
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
@@ -46,17 +46,18 @@ class DistillationSet:
     maps: NDArray[np.float32]
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> None:
-    """Train the student into ``out``/student."""
+def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> None:
+    """Train the student into ``out``/student; ``read`` gives the photographs."""
     settings, folder = recipe.distill, out / "student"
     key = student_key(recipe, data, out)
     if runs.finished(folder, key, "distill"):
         return
-    lessons = prepare_lessons(recipe, data, out)
+    photographs = read(recipe, data, out, None)
+    lessons = prepare_lessons(recipe, data, out, lambda *_: photographs)
     model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
-        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in segmented(recipe, data, out).squares),
+        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
         "frames": len(lessons.frames) - len(lessons.photographs),
         "losses": losses,
     }
@@ -71,10 +72,10 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
+def prepare_lessons(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> DistillationSet:
     """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk."""
-    as_they_are, teacher = _photographs(segmented(recipe, data, out)), load_teacher(recipe, out)
-    made = make_frames(recipe, data, out)
+    as_they_are, teacher = _photographs(read(recipe, data, out, None)), load_teacher(recipe, out)
+    made = make_frames(recipe, data, out, read)
     features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
     maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone, made))]
     layers = zip(vars(as_they_are).values(), vars(made).values(), strict=True)

@@ -20,7 +20,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import check_room, read_tensors, tensors_key, write_tensors
 from trainer.loop.processes import by_first
 from trainer.recipe import Recipe
-from trainer.steps.vessel_maps import key_of_photographs, phantoms, segmented
+from trainer.steps.vessel_maps import Read, key_of_photographs, phantoms, segmented
 from trainer.steps.vessels import load_segmenter, segment
 from trainer.synthesis import augment
 from trainer.synthesis.degrade import spoil, store
@@ -69,7 +69,7 @@ class Frames:
         return len(self.pictures)
 
 
-def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
+def make_frames(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> Frames:
     """The frames of a run, from ``out``/frames where they have been made before.
 
     Frame n depends on the recipe's seed, the photographs, the segmenter and n alone.
@@ -82,7 +82,7 @@ def make_frames(recipe: Recipe, data: Path, out: Path) -> Frames:
     if by_first(lambda: tensors_key(path) == key):
         return Frames(**read_tensors(path))
     check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before half an hour of work
-    frames = _make(recipe, data, out)
+    frames = _make(recipe, data, out, read)
     write_tensors(path, vars(frames), key)
     return frames
 
@@ -92,8 +92,8 @@ def frames_key(recipe: Recipe, data: Path, out: Path) -> str:
     return runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
 
 
-def _make(recipe: Recipe, data: Path, out: Path) -> Frames:
-    photographs, segmenter, settings = segmented(recipe, data, out), load_segmenter(out), recipe.frames
+def _make(recipe: Recipe, data: Path, out: Path, read: Read) -> Frames:
+    photographs, segmenter, settings = read(recipe, data, out, None), load_segmenter(out), recipe.frames
     eyes = phantoms(settings.phantoms, recipe.side)
     found = segment(segmenter, [s.picture for s in eyes], recipe) if eyes else photographs.vessels[:0]
     squares = [*photographs.squares, *eyes]

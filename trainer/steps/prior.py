@@ -23,7 +23,7 @@ from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, pla
 from trainer.networks.students import Prior
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import PriorRecipe, Recipe
-from trainer.steps.vessel_maps import Segmented, key_of_photographs, phantoms, segmented
+from trainer.steps.vessel_maps import Read, Segmented, key_of_photographs, phantoms, segmented
 from trainer.synthesis import augment
 
 Map = NDArray[np.float32]
@@ -31,7 +31,7 @@ _SHOWN = 0.02  # |f| above this is drawn as anomalous (the authors' threshold)
 _BORDER = 0.012  # share of the side next to the rim that does not count
 
 
-def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: Read = segmented) -> None:
     """Train the prior into ``out``/prior: on the most complete vessel maps, on drawn ones and on phantoms.
 
     Args:
@@ -39,12 +39,13 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         data: folder of photographs.
         out: run folder, with the segmenter where ``maps`` is None.
         maps: folder of vessel maps made by another segmenter.
+        read: gives the photographs; whoever runs several steps may have them read once.
     """
     settings, folder = recipe.prior, out / "prior"
     key = runs.key_of(recipe.seed, settings, recipe.vessels.holdout_every, key_of_photographs(recipe, data, out, maps))
     if runs.finished(folder, key, "prior"):
         return
-    photographs = segmented(recipe, data, out, maps)
+    photographs = read(recipe, data, out, maps)
     drawn = [p for p in find_photographs(data, recipe.exclude) if p.vessels]
     kept = {p.path for p in drawn if is_held_out(p, drawn, recipe.vessels.holdout_every)}
     complete = photographs.most_complete(settings.whole_share)

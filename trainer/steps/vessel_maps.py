@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
 
 
 def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Segmented:
-    """Read all photographs that may train and find their vessels; the last answer is kept for the next step.
+    """Read all photographs that may train and find their vessels.
 
     Args:
         recipe: its ``exclude`` and ``side``.
@@ -66,12 +65,6 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     Raises:
         EdgeError: the segmenter is missing, or no photograph can be read.
     """
-    return segmented_by_key(recipe, data, out, maps, key_of_photographs(recipe, data, out, maps))
-
-
-@functools.lru_cache(maxsize=1)
-def segmented_by_key(recipe: Recipe, data: Path, out: Path, maps: Path | None, _key: str) -> Segmented:
-    """``segmented``, without reading again what has the same key."""
     photographs = find_photographs(data, recipe.exclude)
     if maps is not None:
         squares = load_squares(_with_maps(photographs, data, maps), recipe.side)
@@ -80,6 +73,9 @@ def segmented_by_key(recipe: Recipe, data: Path, out: Path, maps: Path | None, _
         squares = load_squares(photographs, recipe.side)
         found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
     return Segmented(squares, np.rint(found * 255).astype(np.uint8))
+
+
+Read = Callable[[Recipe, Path, Path, Path | None], Segmented]  # ``segmented``, or what keeps its last answer
 
 
 def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> list[Photograph]:

@@ -19,7 +19,7 @@ from trainer.data.datasets import Square
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps import frames as made
 from trainer.steps.frames import Frames, FrameView, make_frames
-from trainer.steps.vessel_maps import phantoms, segmented_by_key
+from trainer.steps.vessel_maps import phantoms, segmented
 
 LAYERS = [field.name for field in dataclasses.fields(Frames)]
 
@@ -48,10 +48,9 @@ def eyes() -> list[Square]:
 def test_frames_are_the_same_for_every_call_however_many_there_are(tiny_run: Any) -> None:
     settings = load_recipe(str(tiny_run.recipe))
     frames = make_frames(settings, tiny_run.data, tiny_run.run)
-    segmented_by_key.cache_clear()
-    again = made._make(settings, tiny_run.data, tiny_run.run)  # neither from memory nor from the disk
+    again = made._make(settings, tiny_run.data, tiny_run.run, segmented)  # neither from memory nor from the disk
     fewer = dataclasses.replace(settings, frames=dataclasses.replace(settings.frames, number=8))
-    first = made._make(fewer, tiny_run.data, tiny_run.run)
+    first = made._make(fewer, tiny_run.data, tiny_run.run, segmented)
     assert (len(frames), len(first)) == (settings.frames.number, 8)
     for name in LAYERS:
         np.testing.assert_array_equal(getattr(again, name), getattr(frames, name), err_msg=name)
