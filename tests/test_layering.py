@@ -154,7 +154,13 @@ def test_a_module_is_read_in_one_sitting(path: Path) -> None:
 
 
 # What one process computes once: constants of the package, and the one GPU. Data of a run are handed on.
-CACHES = {"edge/engines/tensorrt/cuda.py", "edge/engines/verify.py", "edge/fundus.py", "edge/guidance/hint.py"}
+CACHES = {
+    "edge/engines/tensorrt/cuda.py",
+    "edge/engines/verify.py",
+    "edge/fundus.py",
+    "edge/guidance/hint.py",
+    "edge/phantom/golden.py",
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
