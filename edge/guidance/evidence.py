@@ -167,7 +167,7 @@ def _lid(assessment: Assessment, light: Photometry, lit: Cells) -> Cells:
     Args:
         assessment: of the frame.
         light: of the same crop.
-        lit: the lost share of each cell of the field that is not for want of light.
+        lit: the lost share of each cell of the field, without what lack of light has taken.
     """
     seen = assessment.field
     sound = seen & (assessment.map < 0.4)

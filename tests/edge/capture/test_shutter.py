@@ -211,7 +211,7 @@ def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
         with pytest.raises(EdgeError, match="frame 20 is not kept: 12 captured frames still wait"):
             session.capture([graded(20)])
         before = tries
-        wait_until(lambda: tries > before + 3 and said)  # it is tried again and again, and told of once
+        wait_until(lambda: tries > before + 3 and said)  # it is tried again and again, and reported once
         assert stems(tmp_path) == []
         assert len(said) == 1
         assert "is full" in said[0]
