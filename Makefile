@@ -1,15 +1,15 @@
-# Every target stands alone: run it on a fresh clone and it makes what it needs.
+# Every target is independent: it also runs on a fresh clone and makes what it needs.
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
-#   make setup         .venv with everything that this machine can take
+#   make setup         .venv with everything that this machine supports
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
 #   make model         from photographs (DATA=folder) to the default model and its engine
-#   make evaluation    what each step of that model is worth: the tables of docs/benchmarks.md anew
+#   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
 #   make bench         latency, throughput and memory of the default model here
-#   make speed         every table of speed of docs/benchmarks.md anew (a long run)
+#   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
-#   make test-tensorrt85  the names that we call, held against the real TensorRT 8.5 of JetPack 5 (1.7 GB of wheels)
+#   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make clean         remove what the targets made
 
 PYTHON ?= python3
@@ -18,7 +18,7 @@ DATA ?= ../shared/data
 MODEL ?= edge/models/default.efiqa
 PIP_ARGS ?=
 PYTEST_ARGS ?=
-PARALLEL ?= -n 4 --dist loadfile --no-loadscope-reorder # much of the tests' time is waiting: for processes, sockets, pages
+PARALLEL ?= -n 4 --dist loadfile --no-loadscope-reorder # much of the tests' time is spent waiting: for processes, sockets, pages
 
 comma := ,
 VENV := .venv
@@ -28,9 +28,9 @@ TENSORRT85 := .venv-tensorrt85
 PIP_INSTALL = -m pip install --disable-pip-version-check $(if $(CI),-q) $(PIP_ARGS)
 INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/*)
 
-# What this machine can take. On a Jetson, TensorRT and OpenCV (the one with GStreamer) are JetPack's own: the environment
+# What this machine supports. On a Jetson, TensorRT and OpenCV (the one with GStreamer) are JetPack's own: the environment
 # must see them, and numpy must stay at the version they were built for. Elsewhere, TensorRT-RTX has wheels for x86-64
-# Linux, and with no NVIDIA GPU in sight, as in CI, the pinned torch will do. pycuda builds only where CUDA is.
+# Linux, and without an NVIDIA GPU, as in CI, the pinned torch is enough. pycuda builds only with the CUDA toolkit.
 PLATFORM := $(shell uname -s)-$(shell uname -m)
 IS_JETSON := $(wildcard /etc/nv_tegra_release)
 HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
@@ -64,7 +64,7 @@ test: $(VENV)/.all
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check-long: $(VENV)/.all
-	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/network tests/services $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
 
 lint: $(VENV)/.all
 	$(BIN)/ruff check
@@ -89,7 +89,7 @@ speed: $(VENV)/.all
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest $(PARALLEL) tests/edge $(PYTEST_ARGS)
 
-# Without a GPU it builds no engine: names, enums and the error of a missing GPU are the real ones.
+# Without a GPU no engine is built: only names, enums and the error for a missing GPU are tested.
 test-tensorrt85: $(TENSORRT85)/.ready
 	LD_LIBRARY_PATH=$$(echo $(CURDIR)/$(TENSORRT85)/lib/python3.10/site-packages/nvidia/*/lib | tr ' ' ':') \
 	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/tensorrt/test_api.py $(PYTEST_ARGS)
@@ -97,9 +97,9 @@ test-tensorrt85: $(TENSORRT85)/.ready
 clean:
 	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) build dist demo
 
-# --- environments: a stamp says that one is complete; a change of pyproject.toml or of the C++ makes it anew.
+# --- environments: a stamp file marks a complete one; a change of pyproject.toml or of the C++ rebuilds it.
 
-# $(call make_venv,PYTHON,FOLDER): what is missing is said in one sentence.
+# $(call make_venv,PYTHON,FOLDER): reports in one sentence what is missing.
 define make_venv
 @$(1) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
   echo "error: '$(1)' is not Python 3.10 or newer: install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -120,14 +120,14 @@ $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif
-	@# Types of TensorRT for mypy, without the library that they name; not among the packages, where they would hide it;
-	@# as they come they are not Python in a few places.
+	@# Types of TensorRT for mypy, without the library itself; outside the installed packages, where they would hide it.
+	@# As published they are not valid Python in a few places.
 	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/stubs tensorrt-stubs==10.13.0.35.1 && \
 	  sed -i.bak -e 's/ in: list\[/ in_: list[/' -e 's/= None, channel_axis: int)/= None, channel_axis: int = 0)/' \
 	    $(VENV)/stubs/tensorrt_bindings/tensorrt.pyi || echo "note: no types of TensorRT, so mypy checks less" >&2
 	@touch $(VENV)/.light $@
 
-# $(call make_venv310,FOLDER): with the Python 3.10 that is named, or the first that is found.
+# $(call make_venv310,FOLDER): with the Python 3.10 in PYTHON310, or the first that is found.
 define make_venv310
 @for python in $(PYTHON310) python3.10 "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
   "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null || continue; \

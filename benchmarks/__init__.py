@@ -1,4 +1,4 @@
-"""How fast a model is on a machine, and beside what."""
+"""How fast a model is on a machine, and compared with what."""
 
 from edge.engines.quiet import silence_onnxruntime
 

@@ -1,4 +1,4 @@
-"""No latency without what it cost: the model beside another one, on the frames that were timed."""
+"""The accuracy that belongs to a latency: the model compared with another one, on the frames that were timed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from edge import EdgeError, QualityModel
 from edge.metrics.parity import compare
 
 
-def against(model: QualityModel, other: Path, frames: BenchFrames, engine: str, threads: int | None) -> Accuracy:
-    """How far maps, scores and verdicts of two bundles are apart, frame to score.
+def compare_with(model: QualityModel, other: Path, frames: BenchFrames, engine: str, threads: int | None) -> Accuracy:
+    """How much maps, scores and verdicts of two bundles differ, frame to score.
 
     Args:
-        model: what was timed; its thresholds decide the verdict of both.
-        other: the bundle to hold it against, such as its float form.
+        model: the timed model; its thresholds decide the verdict of both.
+        other: the bundle to compare with, such as its float form.
         frames: each with a field of view.
         engine, threads: for the other bundle.
 
     Raises:
         EdgeError: the other bundle is damaged, or has another grid.
     """
-    with QualityModel.load(other, engine, threads) as held:
-        if held.manifest.grid != model.manifest.grid:
+    with QualityModel.load(other, engine, threads) as rival:
+        if rival.manifest.grid != model.manifest.grid:
             raise EdgeError(
-                f"{other} has a grid of {held.manifest.grid} and the timed model one of {model.manifest.grid}: "
-                "hold it against a bundle of the same student"
+                f"{other} has a grid of {rival.manifest.grid} and the timed model one of {model.manifest.grid}: "
+                "compare it with a bundle of the same student"
             )
-        pairs = [(model.assess(frame), held.assess(frame)) for frame in frames.images]
+        pairs = [(model.assess(frame), rival.assess(frame)) for frame in frames.images]
     apart = compare(
         [(a.map, b.map) for a, b in pairs],
         [a.field for a, _ in pairs],
@@ -38,6 +38,6 @@ def against(model: QualityModel, other: Path, frames: BenchFrames, engine: str, 
         model.manifest.thresholds,
     )
     figures = dataclasses.asdict(apart)
-    if math.isnan(apart.rank_correlation):  # of too few frames, or all with one score
+    if math.isnan(apart.rank_correlation):  # too few frames, or equal scores
         figures["rank_correlation"] = None
     return Accuracy(against=other.name, **figures)

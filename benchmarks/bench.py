@@ -1,230 +1,199 @@
-"""One run of edge-bench: scenarios first, then what stands beside them, which must never cost their figures."""
+"""One run of edge-bench: scenarios first, then other measurements, whose failure never costs a scenario."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 
-from benchmarks.accuracy import against
+from benchmarks.accuracy import compare_with
 from benchmarks.machine.machine import (
     describe_machine,
     load_average,
     peak_memory_mib,
     restart_peak_memory,
-    usable_cores,
 )
-from benchmarks.peers.published import Comparison
+from benchmarks.machine.sensors import usable_cores
 from benchmarks.reference import STOPPED, compare_with_reference
-from benchmarks.report.result import Accuracy, FrameFacts, Memory, Result, ScenarioResult
+from benchmarks.report.result import FrameFacts, Memory, Result, scenario_title
 from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
-from benchmarks.roofline.ceilings import Roofline, measure_roofline
+from benchmarks.roofline.ceilings import measure_roofline
 from benchmarks.roofline.layers import count_layers
 from benchmarks.roofline.predict import Prediction, predict
 from benchmarks.run.frames import PHANTOM_SIZE, BenchFrames, folder_frames, phantom_frames
-from benchmarks.run.latency import Assess, Summary, Tick
+from benchmarks.run.latency import Assess, Tick
 from benchmarks.run.scenarios import Limit, Plan, Run, camera, offline, single_stream
 from benchmarks.run.stages import measure_around
 from benchmarks.run.watch import State, Watch
 from edge import EdgeError, QualityModel
-from edge.progress import Tick as Ticked
 from edge.progress import progress
 
-_STOPPED_BESIDES = "Interrupted after the scenarios: what stands beside them was left out."
+_STOPPED_OTHERS = "Interrupted after the scenarios: the other measurements were left out."
+_NOT_MEASURED: dict[str, Any] = {"around": {}, "accuracy": None, "roofline": None, "predictions": (), "reference": None}
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What to time, and what beside it; see the options of the command.
+class BenchOptions:
+    """What to time, and what to measure in addition; see the options of the command.
 
     Attributes:
         command: for the result, without personal paths.
+        frames: folder of photographs; None for synthetic eyes.
         size: width and height of the frames; None for their own.
+        other: bundle whose maps and scores are compared with the model's.
     """
 
     command: str
     model: Path | None
-    frames: Path | None
-    size: tuple[int, int] | None
-    plans: tuple[Plan, ...]
+    plans: Sequence[Plan]
     threads: int | None
     engine: str
-    other: Path | None
-    around: bool
-    roofline: bool
-    devices: tuple[str, ...]
     reference: bool
+    frames: Path | None = None
+    size: tuple[int, int] | None = None
+    other: Path | None = None
+    around: bool = False
+    roofline: bool = False
+    devices: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Timed:
-    """What came of the scenarios.
-
-    Attributes:
-        missing: what could not be known of the machine, or why the rest was left out.
-        stopped: Ctrl-C or a failing model left out the rest.
-        failure: what the model said where it failed.
-        peak_mib: the most memory that the process has held until then, before the runs were summed up.
-    """
-
-    scenarios: tuple[ScenarioResult, ...]
-    missing: tuple[str, ...]
-    stopped: bool
-    failure: str | None
-    peak_mib: float | None
-
-
-@dataclass
-class _Besides:
-    """What stands beside the scenarios, filled as far as it comes."""
-
-    around: dict[str, Summary]
-    notes: list[str]
-    predictions: tuple[Prediction, ...] = ()
-    accuracy: Accuracy | None = None
-    roofline: Roofline | None = None
-    reference: Comparison | None = None
-    interrupted: bool = False
-
-
-def bench(asked: Asked) -> tuple[Result, str | None]:
+def bench(options: BenchOptions) -> tuple[Result, str | None]:
     """Time a model on this machine.
 
     Returns:
-        The result, and what the model said where it failed in the middle.
+        The result, and the model's error where it failed in the middle.
 
     Raises:
-        EdgeError: frames or model cannot be had, or the model failed before the first timed frame.
+        EdgeError: frames or model cannot be loaded, or the model failed before the first timed frame.
         KeyboardInterrupt: Ctrl-C before the first timed frame.
     """
     load = load_average()  # before this process adds to it
-    threads = asked.threads or usable_cores()
-    if asked.threads is not None:
+    threads = options.threads or len(usable_cores())
+    if options.threads is not None:
         cv2.setNumThreads(threads)
     with progress("getting frames"):
-        size = asked.size
-        frames = folder_frames(asked.frames, size) if asked.frames is not None else phantom_frames(size or PHANTOM_SIZE)
+        folder, size = options.frames, options.size
+        frames = folder_frames(folder, size) if folder is not None else phantom_frames(size or PHANTOM_SIZE)
     restart_peak_memory()  # drawing or decoding frames takes memory that is not the model's
     before_mib, began = peak_memory_mib(), time.perf_counter()
-    with QualityModel.load(asked.model, asked.engine, asked.threads) as model:
+    with QualityModel.load(options.model, options.engine, options.threads) as model:
         facts = model_facts(model, (time.perf_counter() - began) * 1000)
-        timed = time_scenarios(model.assess, frames, asked.plans, threads)
-        scenarios, missing, stopped = timed.scenarios, timed.missing, timed.stopped
-        states = [state for each in scenarios for state in each.states]
-        device_mib = max((s.device_memory_mib for s in states if s.device_memory_mib is not None), default=None)
-        memory = Memory(before_mib, timed.peak_mib, device_mib)
-        besides = _Besides({}, [])
+        runs, missing, failure = _time_scenarios(model.assess, frames, options.plans, threads)
+        peak_mib = peak_memory_mib()  # summing up a long run takes memory that is not the model's
+        scenarios = tuple(scenario_result(*each) for each in runs)
+        device_mib = [s.device_memory_mib for each in scenarios for s in each.states if s.device_memory_mib is not None]
+        stopped = len(scenarios) < len(options.plans) or scenarios[-1].interrupted
+        measured: dict[str, Any] = {}
+        notes: tuple[str, ...] = ()
         if not stopped:
-            _fill(besides, asked, model, frames, threads)
-        machine = describe_machine(model.engine.describe(), asked.threads, load)
+            measured, notes, stopped = _measure_others(options, model, frames, threads)
+        machine = describe_machine(model.engine.describe(), options.threads, load)
     result = Result(
-        command=asked.command,
+        command=options.command,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         model=facts,
         frames=FrameFacts(frames.source, len(frames.images), frames.sizes),
         scenarios=scenarios,
-        around=besides.around,
-        memory=memory,
-        accuracy=besides.accuracy,
-        roofline=besides.roofline,
-        predictions=besides.predictions,
-        reference=besides.reference,
+        memory=Memory(before_mib, peak_mib, max(device_mib, default=None)),
         machine=machine,
         clock_ns=clock_step_ns(),
-        notes=(*notes_on(scenarios, frames, machine), *missing, *besides.notes),
-        interrupted=stopped or besides.interrupted,
+        notes=(*notes_on(scenarios, frames, machine), *missing, *notes),
+        interrupted=stopped,
+        **{**_NOT_MEASURED, **measured},
     )
-    return result, timed.failure
+    return result, failure
 
 
-def _fill(besides: _Besides, asked: Asked, model: QualityModel, frames: BenchFrames, threads: int) -> None:
-    """Measure what was asked for beside the scenarios; what fails, or Ctrl-C, becomes a note."""
+def _measure_others(
+    options: BenchOptions, model: QualityModel, frames: BenchFrames, threads: int
+) -> tuple[dict[str, Any], tuple[str, ...], bool]:
+    """Measure what was requested in addition to the scenarios; a failure, or Ctrl-C, becomes a note.
 
-    def accuracy() -> None:
-        if asked.other is not None:
-            besides.accuracy = against(model, asked.other, frames, asked.engine, asked.threads)
+    Returns:
+        Fields of the result, notes, and whether Ctrl-C cut it short.
+    """
 
-    def around() -> None:
-        if asked.around:
-            besides.around = measure_around(model, frames.images)
+    def predictions() -> tuple[Prediction, ...]:
+        layers = count_layers(model.bundle.onnx)
+        return tuple(predict(layers, device) for device in options.devices)
 
-    def roofline() -> None:
-        if asked.roofline:
-            besides.roofline = measure_roofline(model.bundle.onnx, threads)
-
-    def predictions() -> None:
-        if asked.devices:
-            layers = count_layers(model.bundle.onnx)
-            besides.predictions = tuple(predict(layers, device) for device in asked.devices)
-
+    steps: list[tuple[str, str, Callable[[], object]]] = []
+    if options.other is not None:
+        compare = partial(compare_with, model, options.other, frames, options.engine, options.threads)
+        steps.append(("accuracy", "comparison with the other bundle", compare))
+    if options.around:
+        steps.append(("around", "stages around the model", partial(measure_around, model, frames.images)))
+    if options.roofline:
+        steps.append(("roofline", "roofline", partial(measure_roofline, model.bundle.onnx, threads)))
+    if options.devices:
+        steps.append(("predictions", "prediction", predictions))
+    measured: dict[str, Any] = {}
+    notes: list[str] = []
     try:
-        for name, step in (
-            ("comparison with the other bundle", accuracy),
-            ("stages around the model", around),
-            ("roofline", roofline),
-            ("prediction", predictions),
-        ):
+        for field, name, step in steps:
             try:
                 with progress(name):
-                    step()
+                    measured[field] = step()
             except EdgeError as error:
-                besides.notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
+                notes.append(f"The {name} failed and was left out: {without_folders(str(error))}")
     except KeyboardInterrupt:
-        besides.notes.append(_STOPPED_BESIDES)
-        besides.interrupted = True
-        return
-    if asked.reference:
-        besides.reference, notes = compare_with_reference(model.assess, frames, threads)
-        besides.notes += notes
-        besides.interrupted = STOPPED in notes
+        return measured, (*notes, _STOPPED_OTHERS), True
+    if not options.reference:
+        return measured, tuple(notes), False
+    measured["reference"], more = compare_with_reference(model.assess, frames, threads)
+    return measured, (*notes, *more), STOPPED in more
 
 
-def time_scenarios(assess: Assess, chosen: BenchFrames, plans: Sequence[Plan], threads: int) -> Timed:
-    """Every scenario in turn, until one is interrupted or fails.
+def _time_scenarios(
+    assess: Assess, frames: BenchFrames, plans: Sequence[Plan], threads: int
+) -> tuple[list[tuple[Run, list[State], bool]], tuple[str, ...], str | None]:
+    """Time the scenarios in turn, until one is interrupted or fails.
+
+    Returns:
+        Each run with the states of the machine and whether it is a soak; notes on what could not be measured; and the
+        model's error where it failed.
 
     Raises:
         EdgeError: the model failed before the first timed frame of all.
         KeyboardInterrupt: Ctrl-C before the first timed frame of all.
     """
-    done: list[tuple[Run, list[State], bool]] = []
+    runs: list[tuple[Run, list[State], bool]] = []
     missing: tuple[str, ...] = ()
-    stopped, failure = False, None
     for name, fps, limit, soaks in plans:
-        label = name.replace("_", " ") + (f" at {fps:g} fps" if fps else "")
+        title = scenario_title(name, fps)
         try:
-            with progress(label, limit.runs) as bar, Watch() as watch:
+            with progress(title, limit.runs) as bar, Watch() as watch:
 
-                def tick(done: int, bar: Ticked = bar, watch: Watch = watch) -> None:
+                def tick(done: int, bar: Tick = bar, watch: Watch = watch) -> None:
                     bar(done)
                     watch.tick()
 
-                run = _run(name, assess, chosen, fps, limit, threads, tick)
+                run = _run(name, assess, frames, fps, limit, threads, tick)
         except (KeyboardInterrupt, EdgeError) as error:
-            if not done:
+            if not runs:
                 raise
-            stopped = True
-            if isinstance(error, EdgeError):
-                failure = str(error)
-                missing = (*missing, f"{label}: The model failed before its first frame: {without_folders(failure)}")
-            break
+            if isinstance(error, KeyboardInterrupt):
+                return runs, missing, None
+            note = f"{title}: The model failed before its first frame: {without_folders(str(error))}"
+            return runs, (*missing, note), str(error)
         missing = watch.missing
-        done.append((run, watch.states, soaks))
+        runs.append((run, watch.states, soaks))
         if run.interrupted or run.failure is not None:
-            stopped, failure = True, run.failure
-            break
-    peak_mib = peak_memory_mib()  # summing up a long run takes memory that is not the model's
-    return Timed(tuple(scenario_result(*each) for each in done), missing, stopped, failure, peak_mib)
+            return runs, missing, run.failure
+    return runs, missing, None
 
 
 def _run(
-    name: str, assess: Assess, chosen: BenchFrames, fps: float | None, limit: Limit, threads: int, tick: Tick
+    name: str, assess: Assess, frames: BenchFrames, fps: float | None, limit: Limit, threads: int, tick: Tick
 ) -> Run:
     if name == "camera":
-        return camera(assess, chosen.images, fps or 30.0, limit, tick)
+        return camera(assess, frames.images, fps or 30.0, limit, tick)
     if name == "offline":
-        return offline(assess, chosen.images, limit, threads, tick)
-    return single_stream(assess, chosen.images, limit, tick)
+        return offline(assess, frames.images, limit, threads, tick)
+    return single_stream(assess, frames.images, limit, tick)

@@ -1,4 +1,4 @@
-"""Ours and the reference in turns, which must never cost our own figures."""
+"""Our model and the reference in turns; a failure here never costs our own figures."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ STOPPED = "Interrupted while the reference was timed."
 def compare_with_reference(
     assess: Assess, chosen: BenchFrames, threads: int
 ) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The comparison, None where there is none, and notes that say why or that it was ``STOPPED``.
-
-    Whatever is wrong with the reference must not cost us our own figures.
-    """
+    """The comparison, None where there is none, and notes: the reason, or that it was ``STOPPED``."""
     reason = why_no_reference()
     if reason is not None:
         return None, (reason,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import logging
 import math
 from collections.abc import Sequence
@@ -11,20 +10,24 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from calibration.comparison import compare_forms
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.comparison import BundleComparison, compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import choose_frames, phantoms, tensors_and_fields
-from calibration.golden import make_golden
+from calibration.golden import write_with_golden
 from calibration.int8.finetune import STEPS, frames_to_learn
-from calibration.int8.quantize import METHODS, Method
-from calibration.int8.search import Trial, search, write_search
-from calibration.int8.selection import choose, write_choice
+from calibration.int8.quantize import METHODS, Method, Tensors
+from calibration.int8.search import Found, Trial, search, write_search
+from calibration.int8.selection import Candidate, choose, write_choice
+from calibration.manifest import make_folder, new_manifest
 from calibration.parity.checkpoint import write_quantized
 from calibration.parity.measure import FormsParity
 from calibration.precision import PrecisionChoice, PrecisionRule, choose_precision, evidence
-from calibration.site.thresholds import UNFITTED, Scored, fit_thresholds
-from calibration.target import check_target, make_folder
-from edge.bundle.bundle import MAPS, Manifest, MapName, Region, write_bundle
+from calibration.site.thresholds import fit_thresholds
+from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.files.output import check_output
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
 from edge.model import QualityModel
@@ -35,11 +38,8 @@ from trainer.steps.distill import load_student
 log = logging.getLogger(__name__)
 
 CALIBRATION_FRAMES = 64
-HELD_FRAMES = 48  # that judge the ways to quantize, beside phantoms
+HELD_FRAMES = 48  # to judge the ways to quantize, in addition to phantoms
 MAX_MAP_MAE = 0.01
-# Chosen beforehand and never tuned: graders ask first whether fovea and disc can be judged, and forgive the periphery.
-POOLING: dict[Region, float] = {"disc": 2.0, "macula": 3.0, "periphery": 1.0}
-_EVEN: dict[Region, float] = dict.fromkeys(POOLING, 1.0)  # of a student that does not say where they are
 _SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "onnxruntime", "openvino", "numpy")
 
 
@@ -48,11 +48,12 @@ class BundleReport:
     """What ``make_bundle`` measured.
 
     Attributes:
-        parity: float student against INT8, on one engine, from the frame to the score.
+        path: of the bundle.
+        parity: float student and INT8, on one engine, from the frame to the score.
+        forms: every form of the student and the one that it was made from, on golden frames and on the folder.
         trials: mean absolute difference of the map by method, all layers in INT8.
         method: the one that was taken.
         left_out: layers that stayed in float, the most damaging first, with what each costs alone.
-        forms: every form of the student beside the one that it was made from, on golden frames and on the folder.
         choice: INT8 or float, and why.
         aurocs: ``{set: {question: (float, INT8)}}``.
         auroc_differences: INT8 less float, of the same, with paired intervals.
@@ -98,108 +99,93 @@ def make_bundle(
             written.
     """
     make_folder(target.parent)
-    check_target(target)
+    check_output(target, "the bundle")
+    folder = run / "calibration"
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
-    maps, grid = maps_of(network, recipe.distill.size)
-    folder = run / "calibration"
+    manifest = _manifest(network, recipe, run)
     chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES)
     write_choice(folder, chosen)
-    others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
-    held, fields = tensors_and_fields(chain(others, phantoms(range(240, 256))), recipe, grid)
+    held, fields = _held_frames(data, recipe, manifest.grid, chosen)
     log.info("quantizing by %s", ", ".join(methods))
-    tensors_chosen = [c.tensor for c in chosen]
-    lessons = frames_to_learn(run, recipe, tensors_chosen) if finetune else []
-    found = search(network, tensors_chosen, held, methods, max_map_mae, lessons, finetune, fields)
+    frames_chosen = [c.tensor for c in chosen]
+    lessons = frames_to_learn(run, recipe, frames_chosen) if finetune else []
+    found = search(network, frames_chosen, held, methods, max_map_mae, lessons, finetune, fields)
     write_search(folder, found, max_map_mae)
-    write_quantized(folder, found.network, found.left_out, found.damages[0].layer)
-    manifest = _manifest(recipe, run, maps, grid)
+    write_quantized(folder, found.network, found.left_out, found.worst)
     log.info("exporting")
-    float_path, int8_path = folder / "float32.efiqa", folder / "int8.efiqa"
-    _write(
-        float_path,
-        dataclasses.replace(manifest, precision="float32", why_float="to compare INT8 with"),
-        to_onnx(network, recipe.distill.size),
-    )
-    _write(int8_path, manifest, onnx := to_onnx(found.network, recipe.distill.size))
+    float_bundle, int8_bundle = _write_forms(folder, manifest, network, found)
     with (
-        QualityModel.load(float_path, "openvino") as float_model,
-        QualityModel.load(int8_path, "openvino") as int8_model,
+        QualityModel.load(float_bundle.path, "openvino") as float_model,
+        QualityModel.load(int8_bundle.path, "openvino") as int8_model,
     ):
         seen = compare_forms(network, float_model, int8_model, found, held, data, recipe, max_map_mae, folder)
-    table = seen.aurocs()
-    final = dataclasses.replace(
-        manifest,
-        thresholds=seen.thresholds,
-        thresholds_from=_fitted_on(seen.labelled),
-        golden=seen.golden,
-        metrics=_metrics(seen.parity, table, 1),
-    )
-    costs = {damage.layer: damage.map_mae for damage in found.damages if damage.layer in found.left_out}
     choice = choose_precision(precision, seen.speedup, seen.parity.map_mae)
     log.log(logging.INFO if choice.precision == "int8" else logging.WARNING, choice.reason)
-    if choice.precision == "float32":  # what travels with the float form is of the float form
-        fitted = fit_thresholds([full for full, _ in seen.labelled]) if seen.labelled else UNFITTED
-        figures = _metrics(seen.parity, table, 0)
-        final = dataclasses.replace(
-            final, precision="float32", why_float=choice.reason, thresholds=fitted, metrics=figures
-        )
-        onnx = to_onnx(network, recipe.distill.size)
-    final = dataclasses.replace(final, metrics=final.metrics | evidence(choice))
-    written = _write(target, final, onnx)
+    bundle = int8_bundle if choice.precision == "int8" else float_bundle
+    written = write_bundle(target, _with_figures(bundle.manifest, choice, seen), bundle.onnx, bundle.golden)
     return BundleReport(
-        target,
-        seen.parity,
-        seen.forms,
-        found.trials,
-        found.method,
-        costs,
-        choice,
-        table,
-        seen.auroc_differences(),
-        written,
+        path=target,
+        parity=seen.parity,
+        forms=seen.forms,
+        trials=found.trials,
+        method=found.method,
+        left_out={name: cost for name, cost in found.costs.items() if name in found.left_out},
+        choice=choice,
+        aurocs=seen.aurocs(),
+        auroc_differences=seen.auroc_differences,
+        manifest=written.manifest,
     )
 
 
-def _write(path: Path, manifest: Manifest, onnx: bytes) -> Manifest:
-    make_folder(path.parent)
-    return write_bundle(path, manifest, onnx, make_golden(manifest, onnx)).manifest
+def _manifest(network: Deployed, recipe: Recipe, run: Path) -> Manifest:
+    """Everything that is known before anything is measured."""
+    photographs = runs.read_metrics(run / "student")["photographs"]
+    trained_on = [f"{name}: {count} photographs" for name, count in photographs.items()]
+    maps, grid = maps_of(network, recipe.distill.size)
+    return new_manifest(f"efiqa-edge {recipe.name}", recipe, maps, grid, "", trained_on, _SOFTWARE)
 
 
-def _manifest(recipe: Recipe, run: Path, maps: tuple[MapName, ...], grid: int) -> Manifest:
-    """All that is known before anything is measured."""
-    return Manifest(
-        name=f"efiqa-edge {recipe.name}",
-        precision="int8",
-        input_size=recipe.distill.size,
-        grid=grid,
-        maps=maps,
-        mean=recipe.mean,
-        std=recipe.std,
-        pooling=POOLING if maps == MAPS else _EVEN,
-        thresholds=UNFITTED,
-        thresholds_from="",
-        metrics={},
-        trained_on=tuple(
-            f"{name}: {count} photographs" for name, count in runs.read_metrics(run / "student")["photographs"].items()
-        ),
-        golden=(),
-        made_with={name: importlib.metadata.version(name) for name in _SOFTWARE},
+def _held_frames(
+    data: Path | None, recipe: Recipe, grid: int, chosen: Sequence[Candidate]
+) -> tuple[Tensors, list[NDArray[np.bool_]]]:
+    """Prepared frames to judge by, none of which is calibrated on, and their fields on the grid."""
+    others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
+    found = list(tensors_and_fields(chain(others, phantoms(range(240, 256))), recipe))
+    return [tensor for tensor, _ in found], [field.on_grid(grid) for _, field in found]
+
+
+def _write_forms(folder: Path, manifest: Manifest, network: Deployed, found: Found) -> tuple[Bundle, Bundle]:
+    """The float and the INT8 network as bundles without thresholds and figures."""
+    float_manifest = dataclasses.replace(manifest, precision="float32", why_float="to compare INT8 with")
+    float_onnx, int8_onnx = (to_onnx(each, manifest.input_size) for each in (network, found.network))
+    return (
+        write_with_golden(folder / "float32.efiqa", float_manifest, float_onnx),
+        write_with_golden(folder / "int8.efiqa", manifest, int8_onnx),
     )
 
 
-def _fitted_on(labelled: Sequence[tuple[Scored, Scored]]) -> str:
-    if not labelled:
-        return "not fitted: defaults, for want of labelled photographs"
-    return "edge-calibrate int8, on the quality labels of " + " and ".join(
-        f"{s.name} ({len(s.scores)})" for _, s in labelled
-    )
-
-
-def _metrics(parity: Parity, table: dict[str, dict[str, tuple[float, float]]], form: int) -> dict[str, float]:
-    """The figures that travel with the bundle; AUROC is that of the form that is in it: 0 float, 1 INT8."""
-    figures = {"int8 map mean abs difference": parity.map_mae, "int8 score rank correlation": parity.rank_correlation}
-    for name, questions in table.items():
+def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleComparison) -> Manifest:
+    """The manifest that travels: thresholds and figures are those of the form that is in the bundle."""
+    form = ("float32", "int8").index(choice.precision)
+    figures = {
+        "int8 map mean abs difference": seen.parity.map_mae,
+        "int8 score rank correlation": seen.parity.rank_correlation,
+    }
+    for name, questions in seen.aurocs().items():
         figures |= {f"AUROC {name} {question}": both[form] for question, both in questions.items()}
     # A constant score has no rank correlation; the manifest holds numbers only.
-    return {name: round(value, 6) for name, value in figures.items() if math.isfinite(value)}
+    metrics = {name: round(value, 6) for name, value in figures.items() if math.isfinite(value)}
+    sets = " and ".join(f"{s.name} ({len(s.scores)})" for _, s in seen.labelled)
+    return dataclasses.replace(
+        manifest,
+        why_float=choice.reason if choice.precision == "float32" else "",
+        thresholds=fit_thresholds([pair[form] for pair in seen.labelled]),
+        thresholds_from=(
+            f"edge-calibrate int8, on the quality labels of {sets}"
+            if sets
+            else "not fitted: defaults, because there were no labelled photographs"
+        ),
+        golden=seen.golden,
+        metrics=metrics | evidence(choice),
+    )

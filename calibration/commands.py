@@ -10,14 +10,16 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from calibration.site.commands import golden, page, thresholds
-from edge.bundle.named import named_bundle
+from calibration.site.commands import bundle_argument, golden, page, thresholds
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.commands.start import late
 from edge.errors import EdgeError
 from trainer.pages import check_report
 
 METHODS = "max,percentile,entropy,mse"
+MaxMapMae = Annotated[
+    float, typer.Option(min=0.0001, max=1, help="By how much the map may move: mean absolute difference.")
+]
 
 app = new_app(
     "Make the bundle that devices run.\n\nExample: edge-calibrate int8 runs/mine --data photographs -o model.efiqa"
@@ -33,7 +35,7 @@ class PrecisionName(str, Enum):
 
 
 def _module(name: str) -> Any:
-    """A module of the calibration, loaded when it is used: torch takes seconds."""
+    """A module of the calibration, loaded on use: torch takes seconds."""
     return late(f"calibration.{name}", "calibration", "train,cpu")
 
 
@@ -42,19 +44,14 @@ def int8(
     run: Annotated[Path, typer.Argument(help="The run folder that edge-train wrote.")],
     target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
     data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Photographs to calibrate on; labelled sets among them fit the thresholds. Phantoms without."
-        ),
+        Path | None, typer.Option(help="Photographs to calibrate on, and labelled sets for thresholds; else phantoms.")
     ] = None,
     frames: Annotated[
         Path | None,
         typer.Option(help="Calibrate on this folder, or on the frames.csv of an earlier run, in place of --data."),
     ] = None,
     methods: Annotated[str, typer.Option(help="Ways to choose ranges, tried in turn; the best is kept.")] = METHODS,
-    max_map_mae: Annotated[
-        float, typer.Option(min=0.0001, max=1, help="By how much INT8 may move the map: mean absolute difference.")
-    ] = 0.01,
+    max_map_mae: MaxMapMae = 0.01,
     finetune: Annotated[
         int, typer.Option(min=0, max=100_000, help="Steps of fine-tuning the best of them; 0 leaves it out.")
     ] = 300,
@@ -76,12 +73,12 @@ def int8(
     report = bundle.make_bundle(run, data, target, frames, cast(Any, asked), max_map_mae, finetune, precision.value)
     if as_json:
         forms = {name: parity.as_dict(form) for name, form in report.forms.items()}
-        plain = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
-        plain |= {"forms": forms, "parity": parity.figures(report.parity)}
-        out.print_json(json.dumps(plain | {"path": str(report.path)}, default=_plain))
+        plain = vars(report) | {"forms": forms, "parity": parity.figures(report.parity)}
+        out.print_json(json.dumps(plain, default=_plain))
         return
     out.print(f"{report.path}: {report.path.stat().st_size / 2**20:.2f} MiB", markup=False)
-    _print_trials(report)
+    _print_trials(report, "which alone would move the map by {:.4f}")
+    out.print(f"the bundle holds {report.choice.precision}: {report.choice.reason}", markup=False)
     for line in report.parity.lines():
         out.print(line)
     for name, form in report.forms.items():
@@ -97,40 +94,30 @@ def int8(
     )
 
 
-def _print_trials(report: Any) -> None:
-    """What was tried, what it took, and what it gains."""
+def _print_trials(report: Any, cost: str) -> None:
+    """The methods and their differences, and the layers left in float and what each costs."""
     for method, apart in report.trials.items():
         out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
     for layer, apart in report.left_out.items():
-        out.print(f"in float: {layer}, which alone would move the map by {apart:.4f}", markup=False)
-    out.print(f"the bundle holds {report.choice.precision}: {report.choice.reason}", markup=False)
+        out.print(f"in float: {layer}, {cost.format(apart)}", markup=False)
 
 
 def _plain(value: Any) -> Any:
-    """What JSON does not know: dataclasses by field, anything else as text."""
+    """Types that JSON lacks: dataclasses by field, anything else as text."""
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 @app.command()
 def parity(
     run: Annotated[Path, typer.Argument(help="The run folder, calibrated by edge-calibrate int8.")],
-    model: Annotated[
-        Path,
-        typer.Argument(
-            parser=named_bundle,
-            metavar="MODEL",
-            help="The INT8 bundle that was made from it; default is the one that ships.",
-        ),
-    ],
+    model: Annotated[Path, bundle_argument("The INT8 bundle that was made from it; default is the one that ships.")],
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Images and folders; synthetic eyes without.")
     ] = None,
     target: Annotated[
         Path | None, typer.Option("--output", "-o", help="A folder for parity.md, .json and .png.")
     ] = None,
-    max_map_mae: Annotated[
-        float, typer.Option(min=0.0001, max=1, help="By how much INT8 may move the map: mean absolute difference.")
-    ] = 0.01,
+    max_map_mae: MaxMapMae = 0.01,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -156,9 +143,7 @@ def teacher(
     size: Annotated[
         int | None, typer.Option(min=16, max=2048, help="Side of the input in pixels; the recipe's without.")
     ] = None,
-    max_map_mae: Annotated[
-        float, typer.Option(min=0.0001, max=1, help="By how much either form may move the map: mean abs difference.")
-    ] = 0.01,
+    max_map_mae: MaxMapMae = 0.01,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -172,10 +157,7 @@ def teacher(
         out.print_json(json.dumps(dataclasses.asdict(report), default=str))
         return
     out.print(f"{report.backbone} and its adapter at {report.size} pixels, grid {report.grid}", markup=False)
-    for method, apart in report.trials.items():
-        out.print(f"map mean abs difference by {method:<11} {apart:.4f}{' (taken)' if method == report.method else ''}")
-    for layer, apart in report.left_out.items():
-        out.print(f"in float: {layer}, whose output INT8 would move by {100 * apart:.1f} %", markup=False)
+    _print_trials(report, "whose output INT8 would move by {:.1%}")
     for form in report.forms:
         out.print(
             f"{form.path}: {form.mebibytes:.1f} MiB, map {form.map_mae:.5f} off, at most {form.map_max:.4f}; "

@@ -1,26 +1,25 @@
-"""The float student beside its INT8 form, both as bundles on one engine: maps, scores, labels, speed."""
+"""The float student and its INT8 form, both as bundles on one engine: maps, scores, labels, speed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
-from calibration.frames import named_frames, named_phantoms
+from calibration.frames import choose_frames, phantoms
+from calibration.int8.quantize import Tensors
 from calibration.int8.search import Found
 from calibration.parity.forms import StudentCheckpoint
 from calibration.parity.gate import check_forms, check_parity
 from calibration.parity.measure import FormsParity, compare_all
 from calibration.parity.report import write_parity
 from calibration.precision import Speedup, measure_speedup
-from calibration.site.thresholds import UNFITTED, Scored, auroc_differences, aurocs, fit_thresholds
-from edge.bundle.bundle import Golden, Thresholds
+from calibration.site.thresholds import Scored, auroc_differences, aurocs, fit_thresholds
+from edge.bundle.bundle import Golden
 from edge.grading import Input, grade_files
 from edge.metrics.classification import Figure
 from edge.metrics.labels import has_both_classes
@@ -33,26 +32,26 @@ from trainer.recipe import Recipe
 log = logging.getLogger(__name__)
 
 PARITY_FRAMES = 200
-_PHANTOMS = range(100, 140)  # beside them
+_PHANTOMS = range(100, 140)  # in addition to them
 _GOLDEN = range(18)  # each way to spoil an eye once
 
 
 @dataclass(frozen=True)
 class BundleComparison:
-    """What ``compare_forms`` measured.
+    """The result of ``compare_forms``.
 
     Attributes:
         golden: seeded frames and the scores of the float network.
         labelled: labelled sets with both classes, as the float and the INT8 network score them.
-        thresholds: fitted on the latter; defaults where nothing is labelled.
-        parity: float beside INT8 on OpenVINO, from the frame to the score.
+        auroc_differences: ``{set: {question: INT8 less float}}``, with paired intervals.
+        parity: float and INT8 on OpenVINO, from the frame to the score.
         forms: every form of the student, on golden frames and on the folder.
         speedup: of an inference, float over INT8.
     """
 
     golden: tuple[Golden, ...]
     labelled: tuple[tuple[Scored, Scored], ...]
-    thresholds: Thresholds
+    auroc_differences: dict[str, dict[str, Figure]]
     parity: Parity
     forms: dict[str, FormsParity]
     speedup: Speedup
@@ -64,17 +63,13 @@ class BundleComparison:
             for full, eight in self.labelled
         }
 
-    def auroc_differences(self) -> dict[str, dict[str, Figure]]:
-        """``{set: {question: INT8 less float}}``, with paired intervals."""
-        return _differences(self.labelled)
-
 
 def compare_forms(
     network: nn.Module,
     float_model: QualityModel,
     int8_model: QualityModel,
     found: Found,
-    held: Sequence[NDArray[np.float32]],
+    held: Tensors,
     data: Path | None,
     recipe: Recipe,
     most: float,
@@ -89,8 +84,8 @@ def compare_forms(
         held: prepared frames, for what needs tensors.
         data: folder of photographs; None for phantoms alone.
         recipe: its ``exclude`` folders take no part in the parity.
-        most: mean absolute difference of the degradation map that is allowed.
-        folder: where the report goes, also where the gate then refuses.
+        most: allowed mean absolute difference of the degradation map.
+        folder: to write the report to, also where the gate then fails.
 
     Raises:
         EdgeError: the maps are further apart; the sentence names the layer or the stage that is to blame.
@@ -99,28 +94,24 @@ def compare_forms(
     golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in _GOLDEN)
     scored = [_score(s, float_model, int8_model) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
-    thresholds = fit_thresholds([eight for _, eight in labelled]) if labelled else UNFITTED
+    differences = {full.name: auroc_differences(full, eight) for full, eight in labelled}
     student = StudentCheckpoint(network, found.network, float_model.bundle, int8_model.bundle)
     where = "folder" if data else "synthetic eyes"
     sets = {
-        "golden frames": named_phantoms(_GOLDEN),
-        where: chain(named_frames(data, recipe, PARITY_FRAMES), named_phantoms(_PHANTOMS) if data else ()),
+        "golden frames": phantoms(_GOLDEN),
+        where: chain(choose_frames(data, recipe, PARITY_FRAMES), phantoms(_PHANTOMS) if data else ()),
     }
+    thresholds = fit_thresholds([eight for _, eight in labelled])
     forms: dict[str, FormsParity] = {}
     for name, frames in sets.items():
-        forms[name] = compare_all(student, frames, thresholds, most, quiet=bool(forms))  # what is not here is said once
-    write_parity(folder, forms, _differences(labelled))
+        forms[name] = compare_all(student, frames, thresholds, most, quiet=bool(forms))  # log missing engines once
+    write_parity(folder, forms, differences)
     for each in forms.values():
-        check_forms(each, student, held, found.damages[0].layer)
+        check_forms(each, student, held, found.worst)
     parity = forms[where].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
-    return BundleComparison(
-        golden, labelled, thresholds, parity, forms, measure_speedup(float_model, int8_model, held[0])
-    )
-
-
-def _differences(labelled: Sequence[tuple[Scored, Scored]]) -> dict[str, dict[str, Figure]]:
-    return {full.name: auroc_differences(full, eight) for full, eight in labelled}
+    speedup = measure_speedup(float_model, int8_model, held[0])
+    return BundleComparison(golden, labelled, differences, parity, forms, speedup)
 
 
 def _score(labelled: LabelledSet, float_model: QualityModel, int8_model: QualityModel) -> tuple[Scored, Scored]:

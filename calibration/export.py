@@ -44,27 +44,19 @@ class Deployed(nn.Module):
         super().__init__()
         self.student = student.cpu().eval()
         self.student.vessels = nn.Identity()  # type: ignore[assignment]
-        _fold(self.student)
+        for block in list(self.student.modules()):
+            if not isinstance(block, nn.Sequential):
+                continue
+            convolution, norm = block[0], block[1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                block[0], block[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
         return torch.sigmoid(self.student(image))
 
 
-def _fold(module: nn.Module) -> None:
-    for child in module.children():
-        if (
-            isinstance(child, nn.Sequential)
-            and isinstance(child[0], nn.Conv2d)
-            and isinstance(child[1], nn.BatchNorm2d)
-        ):
-            child[0] = fuse_conv_bn_eval(child[0], child[1])
-            child[1] = nn.Identity()
-        else:
-            _fold(child)
-
-
 def maps_of(network: nn.Module, size: int) -> tuple[tuple[MapName, ...], int]:
-    """What the maps of a network are, told by how many it gives: degradation alone, or with disc and macula.
+    """What the maps of a network are, by their number: degradation alone, or with disc and macula.
 
     Args:
         network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU.
@@ -94,7 +86,7 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
         EdgeError: the exporter or the simplifier refuses the network.
     """
     # Constant folding would turn quantized weights back into floats.
-    simple, sound = onnxsim.simplify(_exported(network, size), skip_constant_folding=True)
+    simple, sound = onnxsim.simplify(export_graph(network, size), skip_constant_folding=True)
     if not sound:
         raise EdgeError("onnxsim changed what the exported network computes: report this with the recipe.")
     graph = _store_int8_weights(simple)
@@ -103,7 +95,7 @@ def to_onnx(network: nn.Module, size: int) -> bytes:
 
 
 def raw_onnx(network: nn.Module, size: int) -> onnx.ModelProto:
-    """Export a network as it is, for those that are too large to be simplified and checked in memory.
+    """Export a network without the simplifier and the checker, which take too much memory for large ones.
 
     Args:
         network: float32 (1, 3, size, size) -> (1, K, grid, grid), on the CPU; fake-quantized or not.
@@ -118,11 +110,11 @@ def raw_onnx(network: nn.Module, size: int) -> onnx.ModelProto:
             f"the network has {weights / 2**30:.1f} GiB of weights, and a graph holds less than {_LARGEST >> 30}: take "
             "a smaller backbone."
         )
-    return _settle_shapes(_store_int8_weights(_exported(network, size)))
+    return _settle_shapes(_store_int8_weights(export_graph(network, size)))
 
 
 def half_of(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph in float16, with float32 at its input and output; the model given is used up.
+    """The same graph in float16, with float32 at its input and output; the given model is modified.
 
     Normalisation and softmax stay in float32: squares and exponents of a transformer's outliers leave float16's range.
 
@@ -138,14 +130,22 @@ def half_of(model: onnx.ModelProto) -> onnx.ModelProto:
         warnings.simplefilter("ignore")  # of every weight that float16 rounds to its smallest number
         converted = convert_float_to_float16(model, keep_io_types=True, op_block_list=[*_WIDE])
     ordered = OnnxModel(converted)
-    ordered.topological_sort()  # the converter puts the cast of the input last, which is no sound ONNX
+    ordered.topological_sort()  # the converter puts the cast of the input last, which is invalid ONNX
     return cast(onnx.ModelProto, ordered.model)
 
 
-def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
+def export_graph(network: nn.Module, size: int) -> onnx.ModelProto:
+    """The graph as torch exports it: float32 (1, 3, size, size) in, static shapes.
+
+    Args:
+        network: on the CPU.
+        size: side of the input.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own successor, and of constant shapes
+        warnings.simplefilter(
+            "ignore"
+        )  # the old exporter, which needs no onnxscript, warns that it is old, and of constant shapes
         torch.onnx.export(
             network,
             (torch.zeros(1, 3, size, size),),
@@ -159,7 +159,7 @@ def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
 
 
 def _settle_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """What is computed of shapes alone becomes a constant: a bundle's reader wants every shape before it runs."""
+    """Store what is computed from shapes alone as constants: a bundle's reader checks every shape beforehand."""
     graph = model.graph
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     sides = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.input, *inferred.value_info)}

@@ -1,4 +1,4 @@
-"""Calls timed in turns, A B A B, so that a drift of the machine hits all of them alike."""
+"""Calls timed in turns, A B A B, so that a drift of the machine affects all of them equally."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Call = Callable[[int], object]  # told its number in its turn, so that frames take turns
+Call = Callable[[int], object]  # receives its number within the turn, so that frames take turns
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Turn:
 
     Attributes:
         call: what to time.
-        counted: calls that count, after
-        cold: those that do not: they find the caches full of the others' data.
+        counted: calls that count.
+        cold: calls before them that do not: they find the caches full of the others' data.
     """
 
     call: Call
@@ -46,9 +46,9 @@ def take_turns(
     Args:
         turns: of one round.
         rounds: how many.
-        mirrored: every second round goes backwards, A B, B A, so that being first favours none.
+        mirrored: every second round goes backwards, A B, B A, so that being first is no advantage.
         keep: rounds from which on Ctrl-C ends it early and keeps them; None: it is always passed on.
-        tick: told how many rounds are done.
+        tick: called with the number of rounds done.
 
     Returns:
         Milliseconds of each call, float64 (rounds, counted); fewer rounds, and True, after Ctrl-C.

@@ -6,7 +6,7 @@ from typing import Any
 from edge.errors import EdgeError, EngineError, InputError
 
 # Loaded on first use: OpenCV takes most of a second, and edge-doctor must start where it is missing, to say so.
-# ``__init__.pyi`` tells type checkers the same.
+# ``__init__.pyi`` declares the same for type checkers.
 _LATER = {
     "Assessment": "edge.assessment",
     "Crop": "edge.field.find",

@@ -1,4 +1,4 @@
-"""Work in threads that is a few items ahead of whoever takes its results."""
+"""Work in threads, a few items ahead of the code that takes its results."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Result = TypeVar("Result")
 def ahead(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], most: int
 ) -> Generator[Future[Result], None, None]:
-    """Work on items, in their order; close it to leave what has not begun.
+    """Work on items in their order; closing it cancels what has not started.
 
     Args:
         pool: the threads.
         work: on one item.
-        items: taken as they are needed.
-        most: items in work or waiting to be taken.
+        items: taken as needed.
+        most: items in work or waiting for their results to be taken.
     """
     waiting: deque[Future[Result]] = deque()
     try:

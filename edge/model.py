@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ from edge.fundus import shows_retina
 from edge.score import quality_score, region_weights, regions_of, score_of
 
 log = logging.getLogger(__name__)
-_ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame tells what it is
+_ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame shows whether it is a retina
 
 
 class QualityModel:
@@ -45,7 +44,7 @@ class QualityModel:
         self.bundle = bundle
         self.engine = engine
         self.field = field if field is not None else field_setting(bundle.manifest.field)
-        self.warn: Callable[[str], None] = log.warning  # told once if the field that was given is plainly wrong
+        self.warn: Callable[[str], None] = log.warning  # called once if the given field is clearly wrong
         given = isinstance(self.field, (Circle, Mask))
         self._placement = Placement(str(self.field), lambda words: self.warn(words)) if given else None
         self._spots = Spots(lambda words: self.warn(words))
@@ -93,10 +92,10 @@ class QualityModel:
             Maps, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
 
         Raises:
-            InputError: the frame is not uint8 (H, W, 3): None, say, which ``cv2.imread`` gives for a missing file.
-            EngineError: the engine failed, or gave maps that cannot be.
-            MisfitError: the field that was given does not fit the frame.
-            EdgeError: the model was closed, or the frame could not be graded for another reason, a fault of ours.
+            InputError: the frame is not uint8 (H, W, 3), such as None, which ``cv2.imread`` returns for a missing file.
+            EngineError: the engine failed or returned invalid maps.
+            MisfitError: the given field does not fit the frame.
+            EdgeError: the model was closed, or the frame could not be graded for another reason, which is a bug.
         """
         _check_frame(frame)
         if self._closed:
@@ -112,10 +111,10 @@ class QualityModel:
             ) from error
 
     def warm_up(self) -> None:
-        """Infer once, on nothing: an engine's first inference is slow, and shows whether it works at all.
+        """Infer once on an empty tensor: the first inference is slow, and shows whether the engine works.
 
         Raises:
-            EngineError: the engine failed, or gave maps that cannot be.
+            EngineError: the engine failed or returned invalid maps.
         """
         size = self.manifest.input_size
         infer_maps(self.bundle, self.engine, np.zeros((1, 3, size, size), np.float32))
@@ -153,7 +152,7 @@ class QualityModel:
         dark_or_burnt = lost_to_light(light, cells)
         regions = regions_of(maps)
         degradation = np.where(dark_or_burnt, np.float32(1), maps[0])
-        if field.spot is not None:  # what is around the spot may be lost, or no field at all
+        if field.spot is not None:  # around the spot there may be lost cells or no field at all
             degradation = np.where(field.spot_on_grid(grid), degradation, degradation / 2)
         score = quality_score(degradation, region_weights(regions, cells, self.manifest.pooling))
         if field.spot is not None:  # in doubt no frame is usable
@@ -172,11 +171,11 @@ class QualityModel:
         return Assessment(score, verdict, degradation, cells, field.crop, timings, regions, coverage, seen)
 
     def _sound_where_lit(self, maps: NDArray[np.float32], lit: NDArray[np.bool_], coverage: float) -> bool:
-        """Whether what light has left of the field would do by itself: then it is a retina, though half in shadow."""
+        """Whether the lit part of the field would pass by itself: then it is a retina, though half in shadow."""
         return coverage >= _ENOUGH_LIT and score_of(maps, lit, self.manifest.pooling) >= self.manifest.thresholds.usable
 
     def close(self) -> None:
-        """Give the engine's memory back; may be called twice."""
+        """Free the engine's memory; may be called twice."""
         if self._placement is not None and not self._closed:
             self._placement.close()
         self._closed = True
@@ -185,9 +184,7 @@ class QualityModel:
     def __enter__(self) -> QualityModel:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

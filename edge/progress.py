@@ -1,7 +1,7 @@
-"""How far a long piece of work is: whoever works calls ``tick``, whoever runs a command says how that is shown.
+"""Progress of long work: the working code calls ``tick``, and the command decides how progress is shown.
 
-Who shows it is found as the handlers of ``logging`` are: set once, from above, and handed through by nobody in between.
-Nothing is shown where nobody asked for it, so a program that uses this library sees no bar.
+As with the handlers of ``logging``, a command sets this once, and no function in between passes it on. Nothing is shown
+unless it was set, so a program that uses this library sees no bar.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Tick(Protocol):
     def __call__(self, done: int, loss: float | None = None, /) -> None: ...
 
 
-# Of what, how many steps (None where nobody knows), and how many of them were done before.
+# Its arguments: a name, the number of steps (None if unknown), and how many of them are already done.
 Show = Callable[[str, int | None, int], AbstractContextManager[Tick]]
 
 
@@ -34,7 +34,7 @@ _show: ContextVar[Show] = ContextVar("show", default=_unseen)
 
 @contextmanager
 def shown_by(show: Show) -> Iterator[None]:
-    """What this thread does from here on is shown by ``show``."""
+    """Show the progress of this thread by ``show``."""
     before = _show.set(show)
     try:
         yield
@@ -43,12 +43,12 @@ def shown_by(show: Show) -> Iterator[None]:
 
 
 def shown() -> Show:
-    """What shows the progress of this thread, for work that goes on in another."""
+    """The function that shows the progress of this thread, for work that continues in another thread."""
     return _show.get()
 
 
 def progress(what: str, total: int | None = None, done: int = 0) -> AbstractContextManager[Tick]:
-    """A piece of work that takes a while; gives the function to call as it goes on."""
+    """Show long work; yields the function to call after each step."""
     return shown()(what, total, done)
 
 

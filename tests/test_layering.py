@@ -64,6 +64,7 @@ def test_importing_edge_loads_nothing_heavy(module: str) -> None:
 # These load a module of ours by its name, when it is used: its libraries are heavy, or may be missing.
 LATE = {
     "benchmarks/peers/build.py",  # torch
+    "benchmarks/peers/published.py",  # torch
     "edge/__init__.py",  # OpenCV
     "edge/capture/archive/target.py",  # aiohttp
     "edge/commands/start.py",  # every command, and with ``late`` torch
@@ -153,7 +154,13 @@ def test_a_module_is_read_in_one_sitting(path: Path) -> None:
 
 
 # What one process computes once: constants of the package, and the one GPU. Data of a run are handed on.
-CACHES = {"edge/engines/tensorrt/cuda.py", "edge/engines/verify.py", "edge/fundus.py", "edge/guidance/hint.py"}
+CACHES = {
+    "edge/engines/tensorrt/cuda.py",
+    "edge/engines/verify.py",
+    "edge/fundus.py",
+    "edge/guidance/hint.py",
+    "edge/phantom/golden.py",
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

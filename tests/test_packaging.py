@@ -102,6 +102,13 @@ def test_make_targets_stand_alone(target: str, tmp_path: Path) -> None:
         assert "pip install" in run.stdout
 
 
+def test_what_the_makefile_names_is_there() -> None:
+    """The long check runs by hand alone: a folder that moved would be missed for long."""
+    named = set(re.findall(r"\btests/[\w/.]+", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert len(named) >= 4
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
 @needs_make
 def test_a_missing_python_is_one_sentence(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):

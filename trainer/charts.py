@@ -31,11 +31,11 @@ def to_png(figure: Figure) -> bytes:
 
 
 def to_svg(figure: Figure, label: str) -> str:
-    """An ``<svg>`` to stand inside a page: the page's fonts, no address of elsewhere, and the same for the same chart.
+    """An ``<svg>`` for use inside a page: the page's fonts, no external address, the same bytes for the same chart.
 
     Args:
         figure: the chart.
-        label: what it shows, for who cannot see it; plain words of ours.
+        label: what it shows, for screen readers; plain trusted text.
     """
     import matplotlib
 

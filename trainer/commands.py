@@ -47,14 +47,12 @@ def _module(name: str) -> Any:
 def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, Step]:
     """The four steps in their order."""
     adapter, distill, prior, vessels = (_module(f"steps.{name}") for name in ("adapter", "distill", "prior", "vessels"))
-    # The steps of one training share the photographs.
-    read = functools.lru_cache(maxsize=2)(_module("steps.vessel_maps").segmented)
+    read = functools.lru_cache(maxsize=2)(_module("steps.vessel_maps").segmented)  # the steps share the photographs
+    train_adapter = functools.partial(adapter.run, maps=maps, read=read)
     return {
         "vessels": vessels.run,
         "prior": functools.partial(prior.run, maps=maps, read=read),
-        "adapter": functools.partial(adapter.import_weights, weights=weights)
-        if weights
-        else functools.partial(adapter.run, maps=maps, read=read),
+        "adapter": functools.partial(adapter.import_weights, weights=weights) if weights else train_adapter,
         "distill": functools.partial(distill.run, read=read),
     }
 
@@ -70,9 +68,9 @@ def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path,
             minutes = (time.perf_counter() - start) / 60
             if as_json:  # one line a step
                 metrics = runs.read_metrics(folder)
-                said = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": metrics}
-                out.print_json(json.dumps(said), indent=None)
-            look = f"; look at the picture in {folder}" if any(folder.glob("*.png")) else ""
+                report = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": metrics}
+                out.print_json(json.dumps(report), indent=None)
+            look = f"; check the picture in {folder}" if any(folder.glob("*.png")) else ""
             err.print(f"{name}: {minutes:.1f} minutes{look}", markup=False)
 
 
@@ -143,7 +141,7 @@ def distill(
 def all_steps(
     data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
 ) -> None:
-    """All four steps; a step that stands finished is not repeated, a killed one is taken up where it was.
+    """All four steps; a finished step is not repeated, an interrupted one resumes from its checkpoint.
 
     Example: edge-train all --recipe quick --data photographs --out runs/mine
     """
@@ -154,10 +152,10 @@ def all_steps(
 def fundus(
     data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
     others: Annotated[Path | None, typer.Option(help="A folder of pictures of anything else.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn pictures.")] = 0,
     debug: Debug = False,
 ) -> None:
-    """What is a retina at all, for the model that ships: wanted again after each change of it.
+    """What is a retina at all, for the model that ships: run it again after each change of the model.
 
     Example: edge-train fundus --data photographs --others pictures
     """
@@ -180,7 +178,7 @@ def evaluate(
         ),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="A Markdown page whose tables are to be written anew, between its two marks.")
+        Path | None, typer.Option(help="A Markdown page whose tables are to be replaced, between its two marks.")
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -193,7 +191,7 @@ def evaluate(
     """
     report = _module("evaluation.report")
     own = run_folder / "student" / "config.yaml"
-    named = recipe or (str(own) if own.is_file() else "quick")  # of a run without a student the rest is said below
+    named = recipe or (str(own) if own.is_file() else "quick")  # a run without a student is reported below
     result = _module("evaluation.evaluate").evaluate(load_recipe(named), data, run_folder, model)
     report.write_report(result, run_folder / "evaluation")
     if page is not None:

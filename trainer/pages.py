@@ -12,7 +12,7 @@ from edge.files.output import write_output
 
 
 def check_report(what: str) -> None:
-    """Before the work and not after it; nothing is imported, which would count as memory of what is measured.
+    """Check before the work, not after it; nothing is imported, which would count as memory of what is measured.
 
     Raises:
         EdgeError: the packages that pages and charts need are not installed.
@@ -23,7 +23,7 @@ def check_report(what: str) -> None:
 
 
 def render(template: Path, **given: object) -> str:
-    """What a template makes of what it is given; into HTML nothing gets that is not escaped."""
+    """A template filled with values; in HTML every value is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
@@ -49,7 +49,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], right: bo
 
 
 def split_page(page: Path, begin: str, end: str) -> tuple[str, str]:
-    """What stands before and after the two comments of a Markdown page.
+    """The text before and after the two comments of a Markdown page.
 
     Raises:
         EdgeError: it cannot be read, or has not each of them once and in this order.
@@ -66,7 +66,7 @@ def split_page(page: Path, begin: str, end: str) -> tuple[str, str]:
 
 
 def put_between(page: Path, begin: str, end: str, tables: str) -> None:
-    """Replace what stands between the comments, and leave all else as it is by now.
+    """Replace the text between the comments, and leave the rest as it is now.
 
     Raises:
         EdgeError: as ``split_page``, or the page cannot be written.

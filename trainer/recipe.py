@@ -126,7 +126,7 @@ def load_recipe(name_or_file: str) -> Recipe:
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml")))
         raise EdgeError(f"there is no recipe {name_or_file}: name one of {names}, or a YAML file.")
-    remedy = "mend it, or compare it with a recipe that ships."
+    remedy = "fix it, or compare it with a recipe that ships."
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
@@ -137,6 +137,6 @@ def load_recipe(name_or_file: str) -> Recipe:
     if any_share + empty_share >= 1:
         raise EdgeError(
             f"{path}: frames.any_share and frames.empty_share are {any_share} and {empty_share}, but must leave frames "
-            "to be spoiled on purpose: mend them, so that their sum is below 1."
+            "to be spoiled on purpose: lower them, so that their sum is below 1."
         )
     return recipe

@@ -1,4 +1,4 @@
-"""One play through model, guide and trigger, and what came of it."""
+"""One play through model, guide and trigger, and its result."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from edge.guidance.guide import Guide
 from edge.model import QualityModel
 from edge.phantom import GRADABLE
 
-GRACE_S = 0.5  # after a cause has set in, before the hint is judged
+GRACE_S = 0.5  # after the onset of a cause, before the hint is judged
 SETTLED = 1e-6
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame, less its picture."""
+    """One frame without its picture."""
 
     t: float
     truth: float | None
@@ -34,7 +34,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class JudgedSequence:
-    """What came of one play.
+    """The result of one play.
 
     Attributes:
         name: of the play.
@@ -53,7 +53,7 @@ class JudgedSequence:
 
 
 def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: Strictness) -> JudgedSequence:
-    """Play frames as a device sees them that grades every one.
+    """Play frames as on a device that grades every one.
 
     Raises:
         EdgeError: a frame cannot be read, or the engine failed.
@@ -87,7 +87,7 @@ def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: S
 
 
 def right_hints(judged: JudgedSequence) -> dict[str, tuple[int, int]]:
-    """By cause: frames whose hint was right and frames counted, those at least ``GRACE_S`` after the cause set in."""
+    """By cause: frames whose hint was right and frames counted, those at least ``GRACE_S`` after its onset."""
     counted: dict[str, tuple[int, int]] = {}
     cause, since = None, 0.0
     for moment in judged.moments:
@@ -101,9 +101,9 @@ def right_hints(judged: JudgedSequence) -> dict[str, tuple[int, int]]:
 
 
 def most_changes(judged: JudgedSequence) -> int:
-    """Most changes of the hint (what it says or where it points) within any one second."""
-    told = [(m.hint, m.clock) for m in judged.moments]
-    at = [judged.moments[i].t for i in range(1, len(told)) if told[i] != told[i - 1]]
+    """Most changes of the hint (text or direction) within any one second."""
+    hints = [(m.hint, m.clock) for m in judged.moments]
+    at = [judged.moments[i].t for i in range(1, len(hints)) if hints[i] != hints[i - 1]]
     return max((sum(1 for other in at if 0 <= other - t < 1 - SETTLED) for t in at), default=0)
 
 
@@ -116,5 +116,5 @@ def better_share(judged: JudgedSequence) -> float | None:
 
 
 def first_gradable(judged: JudgedSequence) -> float | None:
-    """When the first frame could be graded, by its truth; None where none could or nobody knows."""
+    """When the first frame could be graded, by its truth; None where none could or the truth is unknown."""
     return next((m.t for m in judged.moments if m.truth is not None and m.truth >= GRADABLE), None)

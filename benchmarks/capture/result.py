@@ -1,4 +1,4 @@
-"""What guidance and automatic capture reached on many plays, beside what they should."""
+"""Figures of guidance and automatic capture over many plays, compared with their targets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BEST = 0.05  # the kept frame should be among this share of its sequence
 
 @dataclass(frozen=True)
 class Share:
-    """Some of many."""
+    """A part of a number."""
 
     part: int
     of: int
@@ -43,15 +43,15 @@ class Figures:
 
     Attributes:
         plays, frames: how many were judged.
-        hints: by cause, frames whose hint was right, of those counted from 0.5 s after the cause set in.
+        hints: by cause, frames whose hint was right, of those counted from 0.5 s after the onset of the cause.
         told: frames by the hint that was shown.
         changes: most changes of the hint within one second, over all plays.
         kept_in_best: plays whose kept frame is in the best ``BEST`` of its frames by truth.
         captures: captures whose best frame can be graded by its truth, of those with a truth.
-        fired: plays that fired, of those that held a gradable frame by truth.
+        fired: plays that fired, of those with a gradable frame by truth.
         fired_at_all: plays that fired, of all.
         waits: seconds from the first gradable frame to the shutter, one for each play that had both.
-        left_out: what was not judged, and why.
+        left_out: plays that were not judged, with the reason.
     """
 
     plays: int
@@ -72,21 +72,21 @@ class Figures:
 
 
 def figures_of(judged: Sequence[JudgedSequence], left_out: Sequence[str] = ()) -> Figures:
-    """Add up what came of each play."""
+    """Sum the results of all plays."""
     hints: dict[str, tuple[int, int]] = {}
     for one in judged:
         for cause, (right, of) in right_hints(one).items():
             before = hints.get(cause, (0, 0))
             hints[cause] = before[0] + right, before[1] + of
-    told = [moment.hint for one in judged for moment in one.moments]
+    shown = [moment.hint for one in judged for moment in one.moments]
     kept = [share for one in judged if (share := better_share(one)) is not None]
     truths = [truth for one in judged for i in one.fired if (truth := one.moments[i].truth) is not None]
     gradable = [(one, since) for one in judged if (since := first_gradable(one)) is not None]
     return Figures(
         len(judged),
-        len(told),
+        len(shown),
         {cause: Share(*hints[cause]) for cause in sorted(hints)},
-        {code: told.count(code) for code in CODES},
+        {code: shown.count(code) for code in CODES},
         max((most_changes(one) for one in judged), default=0),
         Share(sum(share <= BEST for share in kept), len(kept)),
         Share(sum(truth >= GRADABLE for truth in truths), len(truths)),
@@ -98,7 +98,7 @@ def figures_of(judged: Sequence[JudgedSequence], left_out: Sequence[str] = ()) -
 
 
 def reached(figures: Figures) -> dict[str, bool | None]:
-    """Whether each of ``TARGETS`` is met; None where nothing can be said."""
+    """Whether each of ``TARGETS`` is met; None where there is no figure."""
     shares = [share.value for share in figures.hints.values() if share.value is not None]
     wait = figures.median_wait
     return {
@@ -116,7 +116,7 @@ def _at_least(share: Share, target: str) -> bool | None:
 
 
 def to_json(command: str, figures: Figures, judged: Sequence[JudgedSequence], interrupted: bool) -> str:
-    """Everything as one JSON object, each play in short."""
+    """Everything as one JSON object, with a summary of each play."""
     plays: list[dict[str, Any]] = [
         {
             "name": one.name,
@@ -132,10 +132,10 @@ def to_json(command: str, figures: Figures, judged: Sequence[JudgedSequence], in
         }
         for one in judged
     ]
-    said = {"schema": 1, "command": command, "interrupted": interrupted, **dataclasses.asdict(figures)}
-    said.pop("waits")
-    said["seconds_to_shutter"] = {
+    facts = {"schema": 1, "command": command, "interrupted": interrupted, **dataclasses.asdict(figures)}
+    facts.pop("waits")
+    facts["seconds_to_shutter"] = {
         "median": figures.median_wait,
         "p90": float(np.percentile(figures.waits, 90)) if figures.waits else None,
     }
-    return json.dumps({**said, "targets": TARGETS, "reached": reached(figures), "each": plays}, indent=2)
+    return json.dumps({**facts, "targets": TARGETS, "reached": reached(figures), "each": plays}, indent=2)

@@ -24,7 +24,7 @@ _models: dict[tuple[Path | None, str], QualityModel] = {}  # of a worker: loaded
 
 
 def without_poor_photographs(plays: list[Play], model: Path | None, engine: str) -> tuple[list[Play], tuple[str, ...]]:
-    """Photographs that the model grades good, and a sentence on the others: their own faults are not in the truth.
+    """Photographs that the model grades good, and a sentence on the others: their own defects are not in the truth.
 
     Raises:
         EdgeError: the model cannot be loaded, or it grades none of them good.
@@ -34,7 +34,7 @@ def without_poor_photographs(plays: list[Play], model: Path | None, engine: str)
         for one in plays:
             try:
                 good = one.path is not None and quality.assess(read_image(one.path)).verdict == "good"
-            except EdgeError:  # said when it is played
+            except EdgeError:  # reported when it is played
                 good = True
             kept += [one] if good else []
             poor += not good
@@ -49,27 +49,37 @@ def judge_all(
     """Judge plays, each on one thread, with progress.
 
     Args:
-        plays: what to judge.
+        plays: the plays to judge.
         model: a ``.efiqa`` bundle; None for the shipped one.
         engine: which runtime, or ``auto``.
         strictness: of the trigger.
         jobs: processes.
 
     Returns:
-        What came of each play in their order, a sentence for each that could not be judged, and whether Ctrl-C cut
-        the run short.
+        The results of the plays in their order, a sentence for each that could not be judged, and whether Ctrl-C
+        interrupted the run.
 
     Raises:
         EdgeError: the model cannot be loaded, or a process died.
     """
-    QualityModel.load(model, engine, 1).close()  # what is wrong with it is said once, and at once
+    QualityModel.load(model, engine, 1).close()  # its errors are reported once, before any play
     done: dict[int, JudgedSequence] = {}
     failed: dict[int, str] = {}
     interrupted = False
     with progress("playing", len(plays)) as tick:
         try:
             for number, work in _started(plays, model, engine, strictness, min(jobs, len(plays))):
-                _collect(work, plays[number].name, number, done, failed)
+                try:
+                    done[number] = work()
+                except EdgeError as error:
+                    failed[number] = str(error)
+                except BrokenProcessPool as error:
+                    raise EdgeError(
+                        "a process that judges sequences died: is memory short? --jobs 1 takes the least."
+                    ) from error
+                except Exception as error:  # one play that cannot be judged costs none of the others
+                    reason = (str(error).strip().splitlines() or ["no message"])[0]
+                    failed[number] = f"{plays[number].name} could not be judged ({type(error).__name__}: {reason})."
                 tick(len(done) + len(failed))
         except KeyboardInterrupt:
             interrupted = True
@@ -79,7 +89,7 @@ def judge_all(
 def _started(
     plays: list[Play], model: Path | None, engine: str, strictness: Strictness, jobs: int
 ) -> Iterator[tuple[int, Callable[[], JudgedSequence]]]:
-    """The number of each play, in the order in which they are done, and what gives its result or raises its error."""
+    """The number of each play, in order of completion, and a function that returns its result or raises its error."""
     if jobs == 1:
         for number, one in enumerate(plays):
             yield number, functools.partial(_judge_one, one, model, engine, strictness)
@@ -92,21 +102,6 @@ def _started(
             yield numbers[future], future.result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _collect(
-    work: Callable[[], JudgedSequence], name: str, number: int, done: dict[int, JudgedSequence], failed: dict[int, str]
-) -> None:
-    """One play that cannot be judged costs none of the others."""
-    try:
-        done[number] = work()
-    except EdgeError as error:
-        failed[number] = str(error)
-    except BrokenProcessPool as error:
-        raise EdgeError("a process that judges sequences died: is memory short? --jobs 1 takes the least.") from error
-    except Exception as error:
-        said = (str(error).strip().splitlines() or ["no message"])[0]
-        failed[number] = f"{name} could not be judged ({type(error).__name__}: {said})."
 
 
 def _start_worker() -> None:

@@ -1,7 +1,7 @@
-"""What guidance and trigger are judged on: frames in the order of their time, with the truth where it is known.
+"""The sequences on which guidance and trigger are judged: frames in order of time, with the truth where it is known.
 
 A *play* is one sequence: a phantom in a shaky hand, a photograph shown in the same hand, or a recording of a camera
-(a video, or a folder of frames) with the truth in a CSV of the same name beside it, where somebody wrote one.
+(a video, or a folder of frames) with the truth in a CSV of the same name in the same folder, where one was written.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Play:
     """One sequence to be played.
 
     Attributes:
-        kind: what it is.
+        kind: its source.
         name: for people: a seed, or the name of a file or folder.
         seed: of eye and hand, where it is not a recording.
         path: the photograph, or the recording.
@@ -63,8 +63,8 @@ class Shown:
         image: uint8 BGR, shape (H, W, 3).
         index: from 0.
         t: seconds since the first frame.
-        truth: true quality in [0, 1], None where nobody knows.
-        cause: what spoils it most, ``clear`` where nothing does, None where nobody knows.
+        truth: true quality in [0, 1], None where unknown.
+        cause: the dominant degradation, ``clear`` without one, None where unknown.
     """
 
     image: NDArray[np.uint8]
@@ -75,7 +75,7 @@ class Shown:
 
 
 def phantom_plays(seeds: range, slow: bool, fps: float, frames: int = FRAMES) -> list[Play]:
-    """Synthetic eyes, one a seed."""
+    """Synthetic eyes, one for each seed."""
     return [Play("phantom", f"seed {seed}", seed, None, slow, fps, frames) for seed in seeds]
 
 
@@ -93,7 +93,7 @@ def recorded_plays(folder: Path, fps: float) -> list[Play]:
     """Recordings in a folder: its videos and its sub-folders of frames; the folder itself where it holds frames.
 
     Raises:
-        EdgeError: it is no folder, or there is no recording in it.
+        EdgeError: it is not a folder, or has no recording in it.
     """
     if not folder.is_dir():
         raise EdgeError(
@@ -112,7 +112,7 @@ def play(wanted: Play) -> Iterator[Shown]:
     """The frames of a play, one after the other.
 
     Raises:
-        EdgeError: its file cannot be read, shows no retina (a photograph), or its truth is not as it should be.
+        EdgeError: its file cannot be read, shows no retina (a photograph), or its truth file is invalid.
     """
     if wanted.kind == "recording":
         yield from _recording(wanted)
@@ -147,13 +147,13 @@ def _recording(wanted: Play) -> Iterator[Shown]:
 
 
 def read_truth(path: Path) -> dict[int, tuple[float | None, str | None]]:
-    """The truth beside a recording: a CSV with ``frame`` (from 0), ``truth`` (0 to 1), ``cause``; cells may be empty.
+    """The truth of a recording: a CSV with ``frame`` (from 0), ``truth`` (0 to 1), ``cause``; cells may be empty.
 
     Returns:
         By frame; empty where there is no such file.
 
     Raises:
-        EdgeError: a column or a value is not as it should be.
+        EdgeError: a column is missing or a value is invalid.
     """
     if not path.exists():
         return {}
@@ -196,7 +196,7 @@ def _cause(text: str | None, path: Path) -> str | None:
 
 
 def _holds_frames(folder: Path) -> bool:
-    """Also said of a folder that is closed to us, so that it is named when it is played."""
+    """Also True for a folder without permission, so that playing it reports the error."""
     try:
         return any(p.suffix.lower() in SUFFIXES for p in folder.iterdir() if p.is_file())
     except OSError:

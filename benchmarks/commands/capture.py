@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from benchmarks.capture.result import figures_of, to_json
+from benchmarks.capture.result import TARGETS, Figures, Share, figures_of, reached, to_json
 from benchmarks.capture.run import judge_all, without_poor_photographs
 from benchmarks.capture.sequences import FRAMES, phantom_plays, photograph_plays, recorded_plays
-from benchmarks.commands.figures import print_figures
-from benchmarks.commands.run import check_writable, write_file
-from benchmarks.machine.machine import usable_cores
-from edge.bundle.named import DEFAULT, default_model, named_bundle
+from benchmarks.commands.shared import check_result_file, command_line, write_result
+from benchmarks.machine.sensors import usable_cores
+from edge.bundle.named import named_bundle
 from edge.commands.asked import StrictnessName
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
 from edge.errors import EdgeError
 from edge.progress import progress
 
-CAPTURE_HELP = """Judge guidance and automatic capture: are hints right and calm, is the right frame kept, and how soon.
+CAPTURE_HELP = """Judge guidance and automatic capture: are hints right and steady, is the right frame kept, how soon.
 
-Without a folder, synthetic eyes in a shaky hand are played, of which cause and true quality are known. A folder holds
-recordings of your camera (videos, or folders of frames), each with a CSV of the same name beside it where the truth is
+Without a folder, synthetic eyes in a shaky hand are played, with known cause and true quality. A folder holds
+recordings of your camera (videos, or folders of frames), each with a CSV of the same name next to it where the truth is
 known: frame,truth,cause. --replay shows photographs in the same shaky hand.
 
 \b
@@ -52,11 +52,10 @@ def capture(
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the result to this file, as JSON.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Choose plays, judge them, print."""
+    """Choose plays, judge them and print the figures."""
     if folder is not None and replay is not None:
         raise typer.BadParameter("a folder of recordings and --replay are two runs: choose one.")
-    if out_file is not None:
-        check_writable(out_file, "--out", model, replay)
+    check_result_file(out_file, "--out", model, replay)
     rate = fps or (15.0 if slow else 30.0)
     notes: tuple[str, ...] = ()
     if folder is not None:
@@ -67,18 +66,30 @@ def capture(
             plays, notes = without_poor_photographs(plays, model, engine.value)
     else:
         plays = phantom_plays(parse_seeds(seeds), slow, rate, frames)
-    judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or usable_cores())
+    judged, failed, interrupted = judge_all(plays, model, engine.value, strictness.value, jobs or len(usable_cores()))
     if not judged and not interrupted:
         raise EdgeError(f"no sequence could be judged: {failed[0]}")
     figures = figures_of(judged, (*notes, *failed))
-    command = _command(folder, replay, seeds, slow, frames, fps, strictness.value, model, engine.value)
-    said = to_json(command, figures, judged, interrupted)
+    command = command_line(
+        "edge-bench capture",
+        (
+            ("", folder, None),
+            ("--replay", replay, None),
+            ("--seeds", None if folder or replay else seeds, None),
+            ("--slow", slow, False),
+            ("--frames", frames, FRAMES),
+            ("--fps", fps, None),
+            ("--model", model, None),
+            ("--engine", engine, EngineName.auto),
+            ("--strictness", strictness, None),
+        ),
+    )
+    text = to_json(command, figures, judged, interrupted)
     if json:
-        typer.echo(said)
+        typer.echo(text)
     else:
         print_figures(figures, out)
-    if out_file is not None:
-        write_file(out_file, said + "\n", "--out")
+    write_result(out_file, text + "\n", "--out")
     if interrupted:
         raise typer.Exit(130)
     if failed:
@@ -97,28 +108,48 @@ def parse_seeds(text: str) -> range:
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
-def _command(
-    folder: Path | None,
-    replay: Path | None,
-    seeds: str,
-    slow: bool,
-    frames: int,
-    fps: float | None,
-    strictness: str,
-    model: Path | None,
-    engine: str,
-) -> str:
-    """What to type for the same run; of paths only the last part, which names nobody."""
-    parts = ["edge-bench", "capture"]
-    if folder is not None:
-        parts += [folder.resolve().name]
-    elif replay is not None:
-        parts += ["--replay", replay.resolve().name]
-    else:
-        parts += ["--seeds", seeds]
-    parts += ["--slow"] if slow else []
-    parts += ["--frames", str(frames)] if frames != FRAMES else []
-    parts += ["--fps", f"{fps:g}"] if fps is not None else []
-    parts += ["--model", DEFAULT if model == default_model() else model.resolve().name] if model is not None else []
-    parts += ["--engine", engine] if engine != EngineName.auto.value else []
-    return shlex.join([*parts, "--strictness", strictness])
+def print_figures(figures: Figures, console: Console) -> None:
+    """Print the figures as a table."""
+    met = reached(figures)
+    table = Table(
+        box=None, pad_edge=False, title=f"{figures.plays} plays, {figures.frames} frames", title_justify="left"
+    )
+    for heading in ("what", "measured", "of", "wanted", ""):
+        table.add_column(heading, justify="left" if heading in ("what", "") else "right")
+    for cause, share in figures.hints.items():
+        ok = share.value is not None and share.value >= TARGETS["hint_right"]
+        table.add_row(f"hint right: {cause}", _percent(share), f"{share.of} frames", "90 %", _tick(ok))
+    table.add_row("most changes in a second", str(figures.changes), "", "2", _tick(met["changes_per_second"]))
+    rows = (
+        ("kept frame in the best 5 %", figures.kept_in_best, "sequences", "kept_in_best"),
+        ("captures gradable", figures.captures, "captures", "fired_gradable"),
+        ("fired, where gradable", figures.fired, "sequences", "gradable_fired"),
+    )
+    for what, share, unit, target in rows:
+        table.add_row(what, _percent(share), f"{share.of} {unit}", f"{TARGETS[target]:.1%}", _tick(met[target]))
+    wait = figures.median_wait
+    table.add_row(
+        "median time to the shutter",
+        "-" if wait is None else f"{wait:.2f} s",
+        f"{len(figures.waits)} sequences",
+        "2 s",
+        _tick(met["seconds_to_shutter"]),
+    )
+    if figures.fired.of < figures.plays:
+        table.add_row("fired", _percent(figures.fired_at_all), f"{figures.plays} sequences", "", "")
+    console.print(table)
+    if not figures.hints:
+        shown = ", ".join(
+            f"{code} {count / max(1, figures.frames):.0%}" for code, count in figures.told.items() if count
+        )
+        console.print(f"without truth only the hints shown can be reported: {shown}", markup=False)
+    for sentence in figures.left_out:
+        console.print(f"left out: {sentence}", markup=False)
+
+
+def _percent(share: Share) -> str:
+    return "-" if share.value is None else f"{share.value:.1%}"
+
+
+def _tick(met: bool | None) -> str:
+    return "" if met is None else ("reached" if met else "MISSED")

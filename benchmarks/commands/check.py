@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.compare.ab_test import CALLS, COLD, ROUNDS
-from benchmarks.compare.check import check
+from benchmarks.compare.check import Checked, check
 from benchmarks.compare.subjects import open_rival
 from benchmarks.run.frames import phantom_frames
 from edge.bundle.named import named_bundle
@@ -33,15 +33,21 @@ def compare_check(
 
     Example: python -m benchmarks.commands.check --equals 200 --planted 100
     """
-    frames = phantom_frames().images
-    with open_rival(str(named_bundle(model)), frames, None) as rival:
-        assert rival.assess is not None
-        with progress("pairs", equals + planted) as tick:
-            done = check(rival.assess, equals, planted, percent / 100, rounds, tick)
+    done = check_compare(model, None, equals, planted, percent / 100, rounds)
     out.print(
         f"| {done.called_different} of {done.equals} | {done.found} of {done.planted} at {percent:g} % | "
         f"{rounds} x {CALLS} of each (and {COLD} uncounted a turn) | {done.seconds:.1f} |"
     )
+
+
+def check_compare(
+    model: Path | None, threads: int | None, equals: int, planted: int, share: float, rounds: int
+) -> Checked:
+    """Check how often edge-bench compare is right on this machine; arguments as for ``check``."""
+    with open_rival(str(named_bundle(model)), phantom_frames().images, threads) as rival:
+        assert rival.assess is not None  # it is a bundle
+        with progress("pairs of compare", equals + planted) as tick:
+            return check(rival.assess, equals, planted, share, rounds, tick)
 
 
 if __name__ == "__main__":

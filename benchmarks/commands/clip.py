@@ -10,7 +10,7 @@ import typer
 
 from edge.camera.quiet import quiet_opencv
 from edge.commands.console.cli import main_of, new_app
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 from edge.phantom.sequence import Sequence
 from edge.progress import followed
 
@@ -34,8 +34,7 @@ def clip(
         _record(part, seconds, width, height, seed)
         part.replace(target)
     except (OSError, cv2.error) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EdgeError(f"{target} could not be written ({first}); try another folder.") from error
+        raise EdgeError(f"{target} could not be written ({first_line(error)}); try another folder.") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -44,7 +43,7 @@ def _record(path: Path, seconds: int, width: int, height: int, seed: int) -> Non
     """Write the clip.
 
     Raises:
-        OSError: the file cannot be made, or is not the whole clip.
+        OSError: the file cannot be created, or is not complete.
     """
     sequence = Sequence(seed, frames=seconds * 30, fps=30.0, width=width, height=height)
     with quiet_opencv():

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import typer
 
-from benchmarks.commands.run import check_writable, write_file
+from benchmarks.commands.shared import check_result_file, write_result
 from benchmarks.compare.ab_test import CALLS, ROUNDS, Difference, judge, judge_samples, take_turns, too_noisy, too_slow
 from benchmarks.compare.subjects import open_rival
-from benchmarks.report.result import Result, ScenarioResult, scenario_name
+from benchmarks.report.result import Result, ScenarioResult
 from benchmarks.report.schema import read_result
 from benchmarks.run.frames import phantom_frames
 from edge.commands.console.cli import Debug, Json, err, out
@@ -28,9 +28,9 @@ def parse_share(text: str) -> float:
     Raises:
         typer.BadParameter: it is neither, or not above 0 and at most 1000 %.
     """
-    said = text.strip()
+    number = text.strip()
     try:
-        share = float(said.removesuffix("%")) / (100 if said.endswith("%") else 1)
+        share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
     except ValueError:
         share = 0.0
     if not 0 < share <= 10:
@@ -44,13 +44,13 @@ def compare(
     rounds: Annotated[int, typer.Option(min=10, max=10_000, help="Turns of each.")] = ROUNDS,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
     fail_if_slower: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="Leave with 1 where B is slower by more than this, such as 5%.")
+        str | None, typer.Option(metavar="SHARE", help="Exit with 1 if B is slower by more than this, such as 5%.")
     ] = None,
     json_: Json = False,
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the finding to this file, as JSON.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Time A and B in turns and say whether one is slower; two results of --out are compared as they are.
+    """Time A and B in turns and report whether one is slower; two results of --out are compared as they are.
 
     Example: edge-bench compare default mine.efiqa --fail-if-slower 5%
     """
@@ -58,24 +58,21 @@ def compare(
     files = [Path(each) for each in (a, b) if each.endswith(".json")]
     if len(files) == 1:
         raise typer.BadParameter("a result can be compared with another result, not with a model.")
-    if out_file is not None:
-        check_writable(out_file, "--out", Path(a), Path(b))
+    check_result_file(out_file, "--out", Path(a), Path(b))
     if files:
         names, what, difference = _of_files(files[0], files[1])
     else:
         names, what, difference = _of_models(a, b, rounds, threads)
     facts = {"a": names[0], "b": names[1], "what": what, **dataclasses.asdict(difference)}
+    text = json.dumps(facts, indent=2)
     if json_:
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(text)
     else:
         for line in lines(names, what, difference):
             out.print(line, markup=False)
-    if out_file is not None:
-        write_file(out_file, json.dumps(facts, indent=2) + "\n", "--out")
+    write_result(out_file, text + "\n", "--out")
     if limit is not None and too_noisy(difference, limit):
-        err.print(
-            f"warning: the runs are too unsteady to tell {limit:.1%} from nothing: more --rounds, less other work"
-        )
+        err.print(f"warning: the runs are too unsteady to detect {limit:.1%}: use more --rounds, or stop other work")
     if limit is not None and too_slow(difference, limit):
         raise EdgeError(f"{names[1]} is {difference.ratio - 1:.1%} slower than {names[0]}: more than {limit:.1%}")
     if difference.interrupted:
@@ -83,7 +80,7 @@ def compare(
 
 
 def lines(names: tuple[str, str], what: str, difference: Difference) -> list[str]:
-    """The finding for people."""
+    """The finding as text."""
     found = difference.finding
     verdict = (
         f"no difference: it is within {difference.margin:.0%}, or too small for these runs"
@@ -114,7 +111,7 @@ def _of_models(a: str, b: str, rounds: int, threads: int | None) -> tuple[tuple[
         with progress("A and B in turns", rounds) as tick:
             a_ms, b_ms, interrupted = take_turns(*calls, rounds, CALLS, tick)
     if len(a_ms) < 10:
-        raise EdgeError(f"{len(a_ms)} rounds are too few to say anything: let at least 10 be timed")
+        raise EdgeError(f"{len(a_ms)} rounds are too few for a finding: time at least 10")
     return (first.name, second.name), what, judge(a_ms, b_ms, interrupted)
 
 
@@ -122,7 +119,7 @@ def _of_files(a: Path, b: Path) -> tuple[tuple[str, str], str, Difference]:
     first, second = read_result(a), read_result(b)
     ours, theirs = _shared(first, second, a, b)
     err.print(
-        "warning: these runs took no turns, so that a difference may be the machine's; name two models to be sure",
+        "warning: these runs took no turns, so a difference may come from the machine; compare two models to be sure",
         markup=False,
     )
     machines = [dataclasses.replace(each.machine, load_average=None) for each in (first, second)]
@@ -130,7 +127,7 @@ def _of_files(a: Path, b: Path) -> tuple[tuple[str, str], str, Difference]:
         err.print("warning: the two machines, or their software, are not the same", markup=False)
     names = f"{first.model.name} in {a.name}", f"{second.model.name} in {b.name}"
     difference = judge_samples(np.array(ours.latency_ms), np.array(theirs.latency_ms))
-    return names, f"latency under {scenario_name(ours)}", difference
+    return names, f"latency under {ours.title}", difference
 
 
 def _shared(first: Result, second: Result, a: Path, b: Path) -> tuple[ScenarioResult, ScenarioResult]:
@@ -139,7 +136,7 @@ def _shared(first: Result, second: Result, a: Path, b: Path) -> tuple[ScenarioRe
             if (ours.scenario, ours.fps) == (theirs.scenario, theirs.fps):
                 if min(len(ours.latency_ms), len(theirs.latency_ms)) < 100:
                     raise EdgeError(
-                        f"{a} and {b} have fewer than 100 frames of {scenario_name(ours)}: "
+                        f"{a} and {b} have fewer than 100 frames of {ours.title}: "
                         "make both again with --runs 100 or more"
                     )
                 return ours, theirs

@@ -1,4 +1,4 @@
-"""From the options of edge-bench to the scenarios to run."""
+"""The scenarios to run, from the options of edge-bench."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.run.scenarios import Limit, Plan
 
 _RUNS = 1000
 _CAMERA_RUNS = 300  # as many as a p99 needs: they arrive at their own pace, and take ten seconds at 30 fps
-_LONGEST_S = 24 * 3600  # the times of all frames are held in memory
+_LONGEST_S = 24 * 3600  # the times of all frames are kept in memory
 _ALL_FPS = (15.0, 30.0, 60.0)
 
 
@@ -52,11 +52,11 @@ def plan(scenario: Scenario, fps: Sequence[float] | None, runs: int | None, soak
         raise typer.BadParameter("--soak takes one scenario: choose --scenario single, offline or camera.")
     if soak_s is not None and runs is not None:
         raise typer.BadParameter("--soak runs by the clock and --runs by the frame: choose one.")
-    many = Limit(seconds=soak_s) if soak_s is not None else Limit(runs=runs or _RUNS)
-    few = Limit(seconds=soak_s) if soak_s is not None else Limit(runs=runs or _CAMERA_RUNS)
-    plans: list[Plan] = []
-    if scenario in (Scenario.single, Scenario.all):
-        plans.append(("single_stream", None, many, soak_s is not None))
-    if scenario in (Scenario.offline, Scenario.all):
-        plans.append(("offline", None, many, soak_s is not None))
-    return plans + [("camera", rate, few, soak_s is not None) for rate in rates]
+    soak = None if soak_s is None else Limit(seconds=soak_s)
+    many, few = soak or Limit(runs=runs or _RUNS), soak or Limit(runs=runs or _CAMERA_RUNS)
+    plans: list[Plan] = [
+        (name, None, many, soak is not None)
+        for name, choice in (("single_stream", Scenario.single), ("offline", Scenario.offline))
+        if scenario in (choice, Scenario.all)
+    ]
+    return plans + [("camera", rate, few, soak is not None) for rate in rates]

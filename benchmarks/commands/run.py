@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import re
-import shlex
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 import edge
-from benchmarks.bench import Asked, bench
+from benchmarks.bench import BenchOptions, bench
 from benchmarks.commands.plan import Scenario, parse_duration, plan
-from benchmarks.commands.printed import print_table
+from benchmarks.commands.shared import check_result_file, command_line, write_result
 from benchmarks.machine.machine import installed_engines
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json, to_markdown
+from benchmarks.report.lines import cells, lines_beside, scenario_lines
+from benchmarks.report.printed import HEADER, headline, last, rows, to_html, to_json, to_markdown
 from benchmarks.report.result import Result
 from benchmarks.roofline.predict import find_device
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
-from edge.bundle.named import DEFAULT, default_model, named_bundle
-from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
-from edge.files.output import check_output, write_output
+from edge.bundle.named import named_bundle
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
 from edge.frame.prepare import frame_step_name
 from trainer.pages import check_report
 
@@ -67,7 +67,7 @@ def run(
         typer.Option(min=1, max=1_000_000, help="Timed frames, 1000 if left out, 300 for a camera; a p99 needs 300."),
     ] = None,
     soak: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Run so long, such as 30m; the first minute beside the last.")
+        str | None, typer.Option(metavar="TIME", help="Run for this time, such as 30m; compares first and last minute.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
     engine: Runtime = EngineName.auto,
@@ -80,14 +80,14 @@ def run(
             "--against",
             parser=named_bundle,
             metavar="FILE",
-            help="Also say how far maps and scores are from those of this bundle, or of default.",
+            help="Also compare maps and scores with those of this bundle, or of default.",
         ),
     ] = None,
     around: Annotated[
         bool,
         typer.Option("--around", help="Also time decoding, guidance, overlay and encoding, and the GPU's own parts."),
     ] = False,
-    roofline: Annotated[bool, typer.Option("--roofline", help="Also measure what this processor can do.")] = False,
+    roofline: Annotated[bool, typer.Option("--roofline", help="Also measure the limits of this processor.")] = False,
     devices: Annotated[
         list[str] | None,
         typer.Option("--predict", metavar="DEVICE", help="Estimate for orin-nano, orin-nx, agx-orin or a file."),
@@ -98,11 +98,11 @@ def run(
     out_file: Annotated[Path | None, typer.Option("--out", help="Write the result to this file, as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the result to this file, as a page with pictures.")] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show versions and exit.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Time a model on this machine, stage by stage, and beside the reference that it replaces.
+    """Time a model on this machine, stage by stage, and compare it with the reference that it replaces.
 
     Example: edge-bench run --runs 1000 --out result.json
 
@@ -114,103 +114,72 @@ def run(
     plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None)
     if html is not None:
         check_report("--html")
-    for file, option in ((out_file, "--out"), (html, "--html")):
-        if file is not None:
-            check_writable(file, option, model, other)
+    check_result_file(out_file, "--out", model, other)
+    check_result_file(html, "--html", model, other)
     for device in devices or []:
-        find_device(device)  # what does not exist is told before the run
+        find_device(device)  # an unknown device is an error before the run
     if other is not None:
         read_bundle(other)
+    command = command_line(
+        "edge-bench",
+        (
+            ("", model, None),
+            ("--frames", frames, None),
+            ("--scenario", scenario, Scenario.single),
+            ("--fps", fps, None),
+            ("--runs", runs, None),
+            ("--soak", soak, None),
+            ("--threads", threads, None),
+            ("--engine", engine, EngineName.auto),
+            ("--size", size, None),
+            ("--against", other, None),
+            ("--predict", devices, None),
+            ("--around", around, False),
+            ("--roofline", roofline, False),
+            ("--no-reference", not reference, False),
+        ),
+    )
     result, failure = bench(
-        Asked(
-            command=_command(locals()),
+        BenchOptions(
+            command=command,
             model=model,
-            frames=frames,
-            size=wanted,
-            plans=tuple(plans),
+            plans=plans,
             threads=threads,
             engine=engine.value,
+            reference=reference,
+            frames=frames,
+            size=wanted,
             other=other,
             around=around,
             roofline=roofline,
-            devices=tuple(devices or ()),
-            reference=reference,
+            devices=devices or (),
         )
     )
-    _show(result, json, markdown, out_file, html)
+    if json:  # printed first: a full disk must not cost the figures
+        typer.echo(to_json(result))
+    elif markdown:
+        typer.echo(to_markdown(result))
+    else:
+        print_table(result, out)
+    write_result(out_file, to_json(result) + "\n", "--out")
+    if html is not None:
+        write_result(html, to_html(result), "--html")
     if failure is not None:
         raise EdgeError(failure)
     if result.interrupted:
         raise typer.Exit(130)
 
 
-def _command(given: dict[str, object]) -> str:
-    """What to type for the same run; of paths only the last part, which names nobody."""
-    parts = ["edge-bench"]
-    for name, option, usual in (
-        ("model", "", None),
-        ("frames", "--frames", None),
-        ("scenario", "--scenario", Scenario.single),
-        ("fps", "--fps", None),
-        ("runs", "--runs", None),
-        ("soak", "--soak", None),
-        ("threads", "--threads", None),
-        ("engine", "--engine", EngineName.auto),
-        ("size", "--size", None),
-        ("other", "--against", None),
-        ("devices", "--predict", None),
-    ):
-        value = given[name]
-        for each in value if isinstance(value, list) else [value]:
-            if each != usual and each is not None:
-                parts += [option, _shown(each)] if option else [_shown(each)]
-    parts += ["--around"] if given["around"] else []
-    parts += ["--roofline"] if given["roofline"] else []
-    parts += [] if given["reference"] else ["--no-reference"]
-    return shlex.join(parts)
-
-
-def _shown(value: object) -> str:
-    if value == default_model():
-        return DEFAULT
-    if isinstance(value, Path):
-        return value.resolve().name
-    if isinstance(value, Enum):
-        return str(value.value)
-    return f"{value:g}" if isinstance(value, float) else Path(str(value)).name
-
-
-def check_writable(out_file: Path, option: str, *inputs: Path | None) -> None:
-    """Before the run, not after it.
-
-    Raises:
-        EdgeError: it is a folder or an input, or there is no folder for it.
-    """
-    check_output(out_file, f"the file of {option}", inputs)
-
-
-def _show(result: Result, json: bool, markdown: bool, out_file: Path | None, html: Path | None) -> None:
-    """Print first: a full disk must not cost the figures."""
-    if json:
-        typer.echo(to_json(result))
-    elif markdown:
-        typer.echo(to_markdown(result))
-    else:
-        print_table(result, out)
-    if out_file is not None:
-        write_file(out_file, to_json(result) + "\n", "--out")
-    if html is not None:
-        write_file(html, to_html(result), "--html")
-
-
-def write_file(path: Path, text: str, option: str) -> None:
-    """A file that is whole or not there; says so.
-
-    Raises:
-        EdgeError: it cannot be written.
-    """
-    try:
-        write_output(path, text.encode())
-    except OSError as error:
-        raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another with {option}.") from error
-    err.print(f"result written to {path}", markup=False)
+def print_table(result: Result, console: Console) -> None:
+    """Print the result for people."""
+    for each in result.scenarios:
+        table = Table(title=escape(headline(result, each)), title_justify="left")
+        for number, name in enumerate(HEADER):
+            table.add_column(name, justify="right" if number else "left")
+        for title, summary in rows(each):
+            table.add_row(title, *cells(summary), style="bold" if title == last(each) else None)
+        console.print(table)
+        for label, text in scenario_lines(each):
+            console.print(f"{label}: {text}", markup=False, emoji=False)
+    for label, text in lines_beside(result):
+        console.print(f"{label}: {text}", markup=False, emoji=False)

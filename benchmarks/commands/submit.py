@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.commands.shared import write_file
 from benchmarks.report.schema import read_result
 from benchmarks.report.submission import make_submission
 from edge.commands.console.cli import Debug, out
-from edge.errors import EdgeError
-from edge.files.output import check_output, write_output
+from edge.files.output import check_output
 from trainer.pages import check_report
 
 
@@ -29,8 +29,5 @@ def submit(
     check_report("the page of a submission")
     check_output(target, "the zip", [result])
     packed = make_submission(read_result(result))
-    try:
-        write_output(target, packed)
-    except OSError as error:
-        raise EdgeError(f"{target} cannot be written ({error.strerror}): choose another with -o") from error
+    write_file(target, packed, "-o")
     out.print(f"{target}: {len(packed) / 1024:.0f} KiB; look into it before you send it", markup=False)

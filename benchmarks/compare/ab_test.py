@@ -19,22 +19,22 @@ Finding = Literal["no difference", "slower", "faster"]
 
 ROUNDS = 60
 CALLS = 20
-COLD = 3  # calls at the start of a turn that find the caches full of the other's data: not counted
+COLD = 3  # uncounted calls at the start of a turn, when the caches hold the other's data
 LEVEL = 0.995  # of the interval: one comparison in two hundred of equals may be wrong, and the margin makes it rarer
-MARGIN = 0.01  # two engines of the same bundle may differ by as much: where their memory lies is chance
-FILES_MARGIN = 0.05  # runs of two processes that took no turns differ more than that only for a reason
+MARGIN = 0.01  # two engines of the same bundle may differ by as much: their memory layout is random
+FILES_MARGIN = 0.05  # runs of two processes without turns differ more than that only for a reason
 
 
 @dataclass(frozen=True)
 class Difference:
-    """B beside A.
+    """B compared with A.
 
     Attributes:
         a_ms, b_ms: medians of all counted calls.
         ratio: time of B over time of A, low and high its interval.
         level: of the interval.
-        margin: differences within it are not told apart from none.
-        finding: about B: ``slower`` or ``faster`` where the whole interval lies beyond the margin.
+        margin: differences within it count as none.
+        finding: about B: ``slower`` or ``faster`` if the entire interval is beyond the margin.
         rounds, calls: turns of each, and counted calls in a turn.
         interrupted: Ctrl-C ended it early; the figures are of the rounds until then.
     """
@@ -58,10 +58,10 @@ def take_turns(
     """Time A and B in turns, A B, B A, A B, so that neither a drift of the machine nor being first favours one.
 
     Args:
-        a, b: what to time.
+        a, b: calls to time.
         rounds: turns of each.
         calls: counted calls in a turn, after ``COLD`` that are not.
-        tick: told how many rounds are done.
+        tick: called with the number of completed rounds.
 
     Returns:
         Milliseconds of A and of B, float64 (rounds, calls) each; fewer rounds, and True, after Ctrl-C.
@@ -79,10 +79,10 @@ def take_turns(
 def judge(
     a_ms: NDArray[np.float64], b_ms: NDArray[np.float64], interrupted: bool = False, margin: float = MARGIN
 ) -> Difference:
-    """What rounds of turns say; arguments as ``take_turns`` returns them.
+    """The difference from rounds of turns; arguments as ``take_turns`` returns them.
 
-    One figure a round, the ratio of its two medians: stalls inside a turn do not count, and neighbours in time stand
-    beside each other. The interval is exact whatever the noise, as long as it hits both alike.
+    One figure a round, the ratio of its two medians: stalls inside a turn do not count, and neighbours in time are
+    compared. The interval is exact for any noise that affects both equally.
     """
     rounds = np.log(np.median(b_ms, axis=1)) - np.log(np.median(a_ms, axis=1))
     ratio, low, high = (math.exp(value) for value in centre(rounds, LEVEL))
@@ -102,7 +102,7 @@ def judge(
 
 
 def judge_samples(a_ms: NDArray[np.float64], b_ms: NDArray[np.float64]) -> Difference:
-    """Two runs that took no turns, float64 (runs,) each: only the wider margin tells them apart."""
+    """Two runs that took no turns, float64 (runs,) each: only the wider margin applies."""
     level = math.sqrt(LEVEL)  # of each, so that both hold at once at LEVEL
 
     def median(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,17 +116,17 @@ def judge_samples(a_ms: NDArray[np.float64], b_ms: NDArray[np.float64]) -> Diffe
 
 
 def find(low: float, high: float, margin: float) -> Finding:
-    """What an interval of the ratio says."""
+    """The finding from an interval of the ratio."""
     if low > 1 + margin:
         return "slower"
     return "faster" if high < 1 / (1 + margin) else "no difference"
 
 
 def too_slow(difference: Difference, limit: float) -> bool:
-    """Whether B is slower than A by more than a share: the best guess is beyond it, and B is slower for sure."""
+    """Whether B is slower than A by more than a share: the estimate is beyond it, and B is certainly slower."""
     return difference.ratio > 1 + limit and difference.low > 1
 
 
 def too_noisy(difference: Difference, limit: float) -> bool:
-    """Whether the interval is too wide to tell a share from nothing."""
+    """Whether the interval is too wide to detect a share."""
     return not difference.high / difference.low < (1 + limit) ** 2

@@ -14,11 +14,11 @@ from calibration.timing import Call, milliseconds
 
 @dataclass(frozen=True)
 class Checked:
-    """What came out.
+    """How often the findings were right.
 
     Attributes:
         equals, called_different: pairs of A against A, and those called slower or faster.
-        planted, found: pairs of which B was made slower, and those called slower.
+        planted, found: pairs in which B was made slower, and those called slower.
         seconds: of one pair, median.
     """
 
@@ -30,7 +30,7 @@ class Checked:
 
 
 def slowed(call: Call, share: float) -> Call:
-    """The same, and then busy for a share of what it usually takes."""
+    """The same call, then busy for a share of its usual time."""
     extra = share * float(np.median([milliseconds(call, index) for index in range(50)])) / 1000
 
     def slow(index: int) -> None:
@@ -46,7 +46,7 @@ def check(call: Call, equals: int, planted: int, share: float, rounds: int, tick
     """Compare a call with itself, and with itself made slower.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, whenever it came: a pair that is not whole is not counted.
+        KeyboardInterrupt: Ctrl-C at any time: an incomplete pair is not counted.
     """
     seconds, different, found = [], 0, 0
     for number in range(equals + planted):

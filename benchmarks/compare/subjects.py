@@ -1,4 +1,4 @@
-"""What edge-bench compare can set against each other: bundles on engines, and any ONNX model."""
+"""What edge-bench compare can compare: bundles on engines, and any ONNX model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge import EdgeError, QualityModel
 from edge.bundle.named import DEFAULT
 from edge.engines.names import ENGINES
 
-SHIPPED = "shipped"  # what ``default`` was called here before
+SHIPPED = "shipped"  # the former name of ``default`` here
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Rival:
     """One side of a comparison.
 
     Attributes:
-        name: of the file and engine, without the way to it.
-        infer: one inference, told its number.
-        assess: one frame, from pixels to verdict, told its number; None for an ONNX model, which has no verdict.
+        name: of the file and engine, without its folder.
+        infer: one inference, called with its number.
+        assess: one frame, from pixels to verdict, called with its number; None for an ONNX model, which has no verdict.
     """
 
     name: str
@@ -77,8 +77,8 @@ def _onnx(path: Path, threads: int | None) -> Rival:
         shapes = [tuple(int(side) for side in port.shape) for port in compiled.inputs]
     except RuntimeError as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
-        said = lines[-1].strip() if lines else "no message"
-        raise EdgeError(f"{path} cannot be run ({said}): give an ONNX model with static shapes") from error
+        reason = lines[-1].strip() if lines else "no message"
+        raise EdgeError(f"{path} cannot be run ({reason}): give an ONNX model with static shapes") from error
     generator = np.random.default_rng(0)
     inputs = {number: generator.random(shape, np.float32) for number, shape in enumerate(shapes)}
     request = compiled.create_infer_request()

@@ -1,1 +1,1 @@
-"""What a figure was measured on."""
+"""The machine that a figure was measured on."""

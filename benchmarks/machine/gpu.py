@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class GpuState:
-    """The first GPU now; None where it does not tell.
-
-    Attributes:
-        mhz: clock of its multiprocessors.
-        temperature_c: of the die.
-        power_w: of the board.
-        memory_mib: in use by all processes.
-        throttled: heat or power holds the clock down.
-    """
-
-    mhz: float | None
-    temperature_c: float | None
-    power_w: float | None
-    memory_mib: float | None
-    throttled: bool | None
+from benchmarks.machine.sensors import Reading
 
 
 class GpuMonitor:
@@ -32,7 +14,7 @@ class GpuMonitor:
         self._nvml = nvml
         self._handle = nvml.nvmlDeviceGetHandleByIndex(0)
 
-    def state(self) -> GpuState:
+    def read(self) -> Reading:
         """Read all sensors; one that is missing costs only its own figure."""
         nvml, handle = self._nvml, self._handle
         held_down = (
@@ -43,21 +25,16 @@ class GpuMonitor:
         milliwatts = self._ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
         memory = self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used)
         reasons = self._ask(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
-        return GpuState(
-            mhz=self._ask(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
+        return Reading(
+            gpu_mhz=self._ask(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
             temperature_c=self._ask(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
             power_w=None if milliwatts is None else milliwatts / 1000,
             memory_mib=None if memory is None else memory / 2**20,
             throttled=None if reasons is None else bool(int(reasons) & held_down),
         )
 
-    def name(self) -> str:
-        """Such as ``NVIDIA RTX A2000``."""
-        said = self._nvml.nvmlDeviceGetName(self._handle)
-        return said.decode() if isinstance(said, bytes) else str(said)
-
     def close(self) -> None:
-        """Let NVML go."""
+        """Shut NVML down."""
         self._nvml.nvmlShutdown()
 
     def _ask(self, question: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""What a figure was measured on. Nothing here names a person: no host name, no serial number, no path."""
+"""The machine that a figure was measured on. Nothing here names a person: no host name, no serial number, no path."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 import edge
+from benchmarks.machine.sensors import usable_cores
 from edge.doctor.finding import text_of
 from edge.doctor.jetson import board, power_modes, release
 from edge.engines.names import ENGINES
@@ -25,7 +26,7 @@ _ROOT = Path("/")
 
 @dataclass(frozen=True)
 class Machine:
-    """The device and the software; None or empty where the system does not tell.
+    """The device and the software; None or empty where unknown.
 
     Attributes:
         device: the board, where the system names one ("NVIDIA Jetson ...").
@@ -35,7 +36,7 @@ class Machine:
         threads: CPU threads that the run was given.
         governor: of the first core's clock.
         frame_step: ``native`` or ``opencv``.
-        engine: what the engine says of itself.
+        engine: the engine's ``describe()``.
         load_average: of one, five and fifteen minutes, before the run.
     """
 
@@ -71,8 +72,8 @@ def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[fl
         jetson_linux=None if linux is None else f"R{'.'.join(linux)}",
         power_mode=modes.get(mode),
         cpu=cpu_model(text_of(_ROOT / "proc/cpuinfo")),
-        cores=usable_cores(),
-        threads=threads or usable_cores(),
+        cores=len(usable_cores()),
+        threads=threads or len(usable_cores()),
         governor=text_of(_ROOT / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
         os=os_name(),
         kernel=platform.release(),
@@ -86,13 +87,6 @@ def describe_machine(engine: dict[str, str], threads: int | None, load: tuple[fl
     )
 
 
-def usable_cores() -> int:
-    """Processors that this process may run on (fewer than the machine has, under taskset or in a container)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def cpu_model(cpuinfo: str) -> str:
     """The processor's name from the text of ``/proc/cpuinfo``; ARM cores give a part number instead."""
     for key in ("model name", "Model", "CPU part"):
@@ -104,7 +98,7 @@ def cpu_model(cpuinfo: str) -> str:
 
 
 def os_name() -> str:
-    """The distribution, or the system where it is not a Linux."""
+    """The distribution, or the system where it is not Linux."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
@@ -120,7 +114,7 @@ def load_average() -> tuple[float, float, float] | None:
 
 
 def restart_peak_memory() -> bool:
-    """Count the peak from what is held now; False where the system does not allow it, and the old peak stands."""
+    """Restart the peak at the current memory; False where the system does not allow it, and the old peak remains."""
     try:
         (_ROOT / "proc/self/clear_refs").write_text("5")
     except OSError:
@@ -129,10 +123,7 @@ def restart_peak_memory() -> bool:
 
 
 def peak_memory_mib() -> float | None:
-    """The most memory this process has held, resident, in MiB, since it began or since ``restart_peak_memory``.
-
-    None where the system does not tell.
-    """
+    """Peak resident memory of this process in MiB since its start or ``restart_peak_memory``; None where unknown."""
     status = text_of(_ROOT / "proc/self/status")
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
     if peak:  # preferred: ru_maxrss may carry over from the process that started this one

@@ -1,6 +1,6 @@
-"""What the system says of itself while a benchmark runs: clocks, temperature, power, and who else is at work.
+"""The state of the system while a benchmark runs: clocks, temperature, power, and other work.
 
-Every reader gives None where the system does not tell. Nothing here runs a thread: readings are taken between frames.
+Every function returns None where the system has no such sensor. Nothing runs a thread: readings are between frames.
 """
 
 from __future__ import annotations
@@ -15,6 +15,27 @@ from edge.doctor.finding import text_of
 
 SYS = Path("/sys")
 PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A device's own sensors at one moment; None where it has none or does not permit it.
+
+    Attributes:
+        cpu_mhz: mean of the cores that are switched on.
+        gpu_mhz: clock of the GPU's multiprocessors.
+        temperature_c: the hottest sensor.
+        power_w: of the board or module.
+        memory_mib: in use by all processes, on the GPU or in the memory that it shares with the CPU.
+        throttled: heat or a power limit holds the clock down.
+    """
+
+    cpu_mhz: float | None = None
+    gpu_mhz: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    memory_mib: float | None = None
+    throttled: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -40,9 +61,9 @@ class CpuTime:
     """Seconds of all processors since the start of the machine, and of this process.
 
     Attributes:
-        busy: at work for anyone on this machine.
+        busy: at work for any process of this machine.
         stolen: wanted, but given to another virtual machine.
-        own: spent by this process and what it waited for.
+        own: spent by this process and its children.
     """
 
     busy: float
@@ -50,24 +71,24 @@ class CpuTime:
     own: float
 
     def others_until(self, later: CpuTime, seconds: float) -> float:
-        """Processors that others kept busy meanwhile, on average, other virtual machines included."""
+        """Processors that others kept busy in between, on average, other virtual machines included."""
         busy = later.busy - self.busy + later.stolen - self.stolen
         return max(0.0, (busy - (later.own - self.own)) / seconds) if seconds > 0 else 0.0
 
 
 def cpu_mhz(sys: Path = SYS, proc: Path = PROC) -> float | None:
     """Mean clock of the processors that this process may use."""
-    files = (sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in _cores())
+    files = (sys / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in usable_cores())
     clocks = [value / 1000 for value in _numbers(files)]
-    if not clocks:  # a virtual machine has no cpufreq, but x86 says it here
+    if not clocks:  # a virtual machine has no cpufreq, but x86 reports the clock here
         clocks = [float(each) for each in re.findall(r"^cpu MHz\s*:\s*(\d+\.?\d*)", text_of(proc / "cpuinfo"), re.M)]
-    return sum(clocks) / len(clocks) if clocks else None
+    return mean(clocks)
 
 
 def temperature_c(sys: Path = SYS) -> float | None:
-    """The hottest thermal zone, degrees Celsius; zones that are switched off say nonsense and are left out."""
-    zones = [value / 1000 for value in _numbers(sys.glob("class/thermal/thermal_zone*/temp"))]
-    return max((value for value in zones if -40 < value < 150), default=None)
+    """The hottest thermal zone, degrees Celsius."""
+    zones = _numbers(sys.glob("class/thermal/thermal_zone*/temp"))
+    return max(plausible(value / 1000 for value in zones), default=None)
 
 
 def throttle_count(sys: Path = SYS) -> int | None:
@@ -77,9 +98,9 @@ def throttle_count(sys: Path = SYS) -> int | None:
 
 
 def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
-    """Energy of all processor packages by RAPL, or None and one sentence that says why.
+    """Energy of all processor packages by RAPL, or None and the reason in one sentence.
 
-    A laptop may also count the whole device (``psys``), in which the packages are a second time: it is left out.
+    A laptop may also count the whole device (``psys``), which includes the packages again: it is left out.
     """
     zones = [each for each in sorted(sys.glob("class/powercap/intel-rapl:*")) if each.name.count(":") == 1]
     zones = [each for each in zones if text_of(each / "name") != "psys"]
@@ -101,7 +122,7 @@ def cpu_energy(sys: Path = SYS) -> tuple[Energy | None, str | None]:
 
 
 def cpu_time() -> CpuTime:
-    """Who has had the processors."""
+    """Who has used the processors."""
     import psutil
 
     all_of, spent = psutil.cpu_times(), os.times()
@@ -111,11 +132,28 @@ def cpu_time() -> CpuTime:
     return CpuTime(busy, getattr(all_of, "steal", 0.0), own)
 
 
+def known(values: Iterable[float | None]) -> list[float]:
+    """The values that were measured."""
+    return [value for value in values if value is not None]
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are known; None where none is."""
+    numbers = known(values)
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def plausible(celsius: Iterable[float]) -> list[float]:
+    """Temperatures without those of sensors that are switched off, which read -256 or the like."""
+    return [each for each in celsius if -40 < each < 150]
+
+
 def _numbers(paths: Iterable[Path]) -> list[float]:
-    """The numbers in files of one number each; what is missing or no number is left out."""
-    said = (text_of(path) for path in paths)
-    return [float(each) for each in said if re.fullmatch(r"-?\d{1,15}", each)]
+    """The numbers in files of one number each; missing files and other texts are left out."""
+    texts = (text_of(path) for path in paths)
+    return [float(each) for each in texts if re.fullmatch(r"-?\d{1,15}", each)]
 
 
-def _cores() -> list[int]:
+def usable_cores() -> list[int]:
+    """Processors that this process may run on (fewer than the machine has, under taskset or in a container)."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))

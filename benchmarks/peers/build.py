@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import importlib
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edge.errors import EdgeError
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A network to stand beside ours.
+    """A network to compare ours with.
 
     Attributes:
         name: of its file, without the ending.
         title: what it is, and whose.
-        network: function of ``benchmarks.peers.networks`` that makes it.
+        network: what makes it in ``benchmarks.peers.networks``.
         size: side of the input in pixels.
     """
 
@@ -32,7 +29,7 @@ class Peer:
 PEERS = (
     Peer("vit-l16", "DINOv3 ViT-L/16 + 1x1 adapter at 224 (EFIQA, the paper's inference)", "vit_l16", 224),
     Peer("densenet121-512", "DenseNet-121 at 512 (QuickQual)", "densenet121", 512),
-    Peer("mcf-net", "three DenseNet-121 at 224 (MCF-Net)", "mcf_net", 224),
+    Peer("mcf-net", "three DenseNet-121 at 224 (MCF-Net)", "McfNet", 224),
     Peer("vit-s16", "DINOv3 ViT-S/16 + 1x1 adapter at 224", "vit_s16", 224),
     Peer("resnet18", "ResNet-18 at 224", "resnet18", 224),
 )
@@ -53,25 +50,16 @@ def build_peer(peer: Peer, folder: Path) -> Path:
         import torch
 
         networks = importlib.import_module("benchmarks.peers.networks")
+        export = importlib.import_module("calibration.export")
     except ImportError as error:
         raise EdgeError(f'making the peers needs {error.name}: pip install "efiqa-edge[train]"') from error
     torch.manual_seed(0)
-    make: Callable[[], Any] = getattr(networks, peer.network)
     part = folder / f".{peer.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # the old exporter, which needs no onnxscript, says that it is old
-            torch.onnx.export(
-                make().eval(),
-                (torch.zeros(1, 3, peer.size, peer.size),),
-                str(part),
-                dynamo=False,
-                opset_version=18,
-                input_names=["image"],
-                output_names=["out"],
-            )
-        simple, _ = onnxsim.simplify(onnx.load(part))  # folds shapes that are worked out as the network runs
+        network = getattr(networks, peer.network)().eval().requires_grad_(False)
+        # Folds shapes that are computed as the network runs.
+        simple, _ = onnxsim.simplify(export.export_graph(network, peer.size))
         onnx.save(simple, part)
         part.replace(path)
     except (ImportError, OSError) as error:

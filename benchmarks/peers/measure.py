@@ -28,7 +28,7 @@ _OURS, _COLD = 20, 3  # calls of ours in a round that are counted, after those t
 
 @dataclass(frozen=True)
 class PeerTime:
-    """One network beside ours, by inference alone.
+    """Inference time of one network and its ratio to ours.
 
     Attributes:
         title: what it is.
@@ -55,7 +55,7 @@ def measure_peers(
     """Time ours and each peer in turns; the first row is ours.
 
     Args:
-        model: the bundle; None for the shipped one. It runs on OpenVINO, as the peers do.
+        model: the bundle; None for the shipped one. It runs on OpenVINO, like the peers.
         peers: of ``benchmarks.peers.build``.
         folder: of their ONNX files, which are made where they are missing.
         threads: CPU threads; None for all.
@@ -76,7 +76,7 @@ def measure_peers(
                 try:
                     theirs = opened.enter_context(open_rival(str(path), [], threads))
                 except EdgeError as error:
-                    raise EdgeError(f"{error}; remove {path} to make it anew") from error
+                    raise EdgeError(f"{error}; remove {path} to make it again") from error
                 theirs.infer(0)
                 turns = [Turn(lambda _: ours.infer(0), _OURS, _COLD), Turn(theirs.infer, 1)]
                 (counted, theirs_ms), _ = take_turns(turns, rounds)

@@ -1,16 +1,20 @@
-"""The networks themselves, in plain torch: shapes as published, weights random, which changes no time."""
+"""The networks in plain torch: shapes as published, weights random, which does not change their time."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.peers.published import VIT_L16, PeerBackbone, new_transformer
+from benchmarks.peers.published import VIT_L16, PeerBackbone
 
-VIT_S16 = PeerBackbone("DINOv3 ViT-S/16", hidden=384, layers=12, heads=6, intermediate=1536)
+VIT_S16 = PeerBackbone(
+    "DINOv3 ViT-S/16", hidden_size=384, num_hidden_layers=12, num_attention_heads=6, intermediate_size=1536
+)
 
 
 def _convolve(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -44,7 +48,7 @@ def resnet18(classes: int = 1000) -> nn.Module:
 
 
 class _Dense(nn.Module):
-    """A layer of DenseNet: what it makes is put behind what it got."""
+    """A layer of DenseNet: its output is appended to its input."""
 
     def __init__(self, inputs: int, growth: int = 32) -> None:
         super().__init__()
@@ -76,8 +80,8 @@ def densenet121(classes: int = 1000) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-class _Three(nn.Module):
-    """Three networks on three colour spaces and one decision, as MCF-Net has them."""
+class McfNet(nn.Module):
+    """MCF-Net: three DenseNet-121 of three classes, on three colour spaces, and one decision."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,32 +92,32 @@ class _Three(nn.Module):
         return torch.as_tensor(self.join(torch.cat([network(x) for network in self.networks], 1)))
 
 
-class _Map(nn.Module):
-    """A transformer and a 1x1 convolution over its patches: the paper's inference."""
+class PatchMap(nn.Module):
+    """A DINOv3 and a 1x1 convolution over its patches: the paper's inference.
 
-    def __init__(self, backbone: PeerBackbone) -> None:
+    Args:
+        backbone: dimensions of the transformer.
+        attention: how transformers computes it; None for its default.
+    """
+
+    def __init__(self, backbone: PeerBackbone, attention: str | None = None) -> None:
+        from transformers import DINOv3ViTConfig, DINOv3ViTModel
+
         super().__init__()
-        # The plain products, which every exporter knows.
-        self.transformer: Any = new_transformer(backbone, attention="eager")
-        self.adapter = nn.Conv2d(backbone.hidden, 1, 1)
-        self.shape = (1, backbone.hidden, backbone.grid, backbone.grid)
-        self.skip = 1 + backbone.registers
+        dimensions = asdict(backbone)
+        dimensions.pop("name")
+        config = DINOv3ViTConfig(**dimensions)
+        config._attn_implementation = attention
+        self.transformer: Any = DINOv3ViTModel(config)
+        self.adapter = nn.Conv2d(backbone.hidden_size, 1, 1)
+        self.shape = (1, backbone.hidden_size, backbone.grid, backbone.grid)
+        self.skip = 1 + backbone.num_register_tokens
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.transformer(x).last_hidden_state[:, self.skip :]
         return torch.as_tensor(self.adapter(tokens.transpose(1, 2).reshape(self.shape)).sigmoid())
 
 
-def vit_l16() -> nn.Module:
-    """DINOv3 ViT-L/16 and the paper's adapter: 303 million weights."""
-    return _Map(VIT_L16)
-
-
-def vit_s16() -> nn.Module:
-    """DINOv3 ViT-S/16 and an adapter: 21.6 million weights."""
-    return _Map(VIT_S16)
-
-
-def mcf_net() -> nn.Module:
-    """Three DenseNet-121 of three classes."""
-    return _Three()
+# An exporter needs the plain products of attention. 303 million and 21.6 million weights.
+vit_l16 = partial(PatchMap, VIT_L16, "eager")
+vit_s16 = partial(PatchMap, VIT_S16, "eager")

@@ -6,6 +6,7 @@ transformers are imported only when a reference is built, so that a camera needs
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
 from collections.abc import Callable, Sequence
@@ -27,21 +28,21 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as DIN
 
 @dataclass(frozen=True)
 class PeerBackbone:
-    """Dimensions of a DINOv3 vision transformer; the defaults are ViT-L/16's."""
+    """Dimensions of a DINOv3 vision transformer, named as in transformers; the defaults are ViT-L/16's."""
 
     name: str = "DINOv3 ViT-L/16 + 1x1 adapter at 224, float32 torch, random weights"
-    hidden: int = 1024
-    layers: int = 24
-    heads: int = 16
-    intermediate: int = 4096
-    patch: int = 16
-    registers: int = 4
-    size: int = 224  # side of the input in pixels
+    hidden_size: int = 1024
+    num_hidden_layers: int = 24
+    num_attention_heads: int = 16
+    intermediate_size: int = 4096
+    patch_size: int = 16
+    num_register_tokens: int = 4
+    image_size: int = 224  # side of the input in pixels
 
     @property
     def grid(self) -> int:
         """Side of the map."""
-        return self.size // self.patch
+        return self.image_size // self.patch_size
 
 
 VIT_L16 = PeerBackbone()
@@ -49,12 +50,12 @@ VIT_L16 = PeerBackbone()
 
 @dataclass(frozen=True)
 class Comparison:
-    """Ours beside the reference, frame to map, in milliseconds.
+    """Ours and the reference, frame to map, in milliseconds.
 
     Attributes:
         reference: what ours was compared with.
         ours_ms, reference_ms: medians.
-        ours_runs, reference_runs: how many runs the medians are of.
+        ours_runs, reference_runs: number of runs behind the medians.
         times_faster: reference_ms / ours_ms.
         low, high: 95 % bootstrap interval of times_faster, over blocks.
         interrupted: Ctrl-C ended it early.
@@ -96,43 +97,17 @@ def build_reference(backbone: PeerBackbone, threads: int) -> FrameToMap:
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    transformer = new_transformer(backbone).eval()
-    adapter = torch.nn.Conv2d(backbone.hidden, 1, 1).eval()
+    network = importlib.import_module("benchmarks.peers.networks").PatchMap(backbone).eval()
 
     def frame_to_map(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         field = find_field(frame)
         if field is None:
             raise ValueError("the frame shows no field of view")
-        tensor = torch.from_numpy(prepare(frame, field.crop, backbone.size, _MEAN, _STD))
+        tensor = torch.from_numpy(prepare(frame, field.crop, backbone.image_size, _MEAN, _STD))
         with torch.inference_mode():
-            tokens = transformer(tensor).last_hidden_state[:, 1 + backbone.registers :]
-            features = tokens.transpose(1, 2).reshape(1, backbone.hidden, backbone.grid, backbone.grid)
-            degradation = adapter(features).sigmoid()[0, 0]
-        return np.asarray(degradation.numpy(), dtype=np.float32)
+            return np.asarray(network(tensor)[0, 0].numpy(), dtype=np.float32)
 
     return frame_to_map
-
-
-def new_transformer(backbone: PeerBackbone, attention: str | None = None) -> Any:
-    """A DINOv3 with random weights; transformers is typed in part only.
-
-    Args:
-        backbone: its dimensions.
-        attention: how transformers computes it; None for what that chooses.
-    """
-    from transformers import DINOv3ViTConfig, DINOv3ViTModel
-
-    config = DINOv3ViTConfig(
-        hidden_size=backbone.hidden,
-        num_hidden_layers=backbone.layers,
-        num_attention_heads=backbone.heads,
-        intermediate_size=backbone.intermediate,
-        patch_size=backbone.patch,
-        num_register_tokens=backbone.registers,
-        image_size=backbone.size,
-    )
-    config._attn_implementation = attention
-    return DINOv3ViTModel(config)
 
 
 def compare(
@@ -154,10 +129,10 @@ def compare(
         reference: the same.
         frames: uint8 BGR, each (H, W, 3), each with a field of view.
         blocks: turns.
-        tick: told how many blocks are done.
+        tick: called with the number of blocks done.
 
     Returns:
-        The comparison; of fewer blocks, and ``interrupted``, after Ctrl-C.
+        The comparison; of fewer blocks and with ``interrupted`` set after Ctrl-C.
 
     Raises:
         KeyboardInterrupt: Ctrl-C before two blocks were done, too few for an interval.

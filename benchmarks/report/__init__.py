@@ -1,1 +1,1 @@
-"""A result: its form, its file, its pages."""
+"""A result: its fields, its file, its pages."""

@@ -1,4 +1,4 @@
-"""The charts of a result, each an ``<svg>`` to stand inside its page."""
+"""The charts of a result, each an ``<svg>`` for its page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FAR = 1e300  # a file may hold 1.7e308, for which no axis can be divided
 
 
 def histogram(latency_ms: Sequence[float]) -> str:
-    """Bars over latency; what is beyond three times the median is in the last bar."""
+    """Bars over latency; the last bar has all beyond three times the median."""
     values = np.asarray(latency_ms, dtype=np.float64)
     most = min(float(values.max()), 3 * float(np.median(values)))
     figure, axes = new_chart(430, 220)
@@ -75,8 +75,8 @@ def roofline_plot(roofline: Roofline) -> str:
     across = np.geomspace(min([*intensity, 1.0]), max([*intensity, 1000.0]), 400)
     for name, ceiling in (("INT8", top.int8_gops), ("float", top.float_gops)):
         axes.plot(across, np.minimum(top.copy_gb_s * across, ceiling), color="#555")
-        at, beside = (across[-1], ceiling), (6, 0)
-        axes.annotate(f"{name} {ceiling:.0f} Gop/s", at, beside, textcoords="offset points", va="center")
+        at, shift = (across[-1], ceiling), (6, 0)
+        axes.annotate(f"{name} {ceiling:.0f} Gop/s", at, shift, textcoords="offset points", va="center")
     for name, colour, int8 in (("INT8 layer", _BLUE, True), ("float layer", _RED, False)):
         dots = [(x, y.mops / y.ms) for x, y in zip(intensity, layers, strict=True) if y.int8 == int8]
         if dots:  # millions a millisecond are billions a second

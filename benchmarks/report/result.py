@@ -1,4 +1,4 @@
-"""What one run of edge-bench yields."""
+"""The result of one run of edge-bench."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ from benchmarks.run.watch import State
 
 SCHEMA: Literal[2] = 2  # of the JSON; a reader refuses another
 MOST_SAMPLES = 20_000  # kept in a result; of a longer run, evenly spaced ones
-END_S = 60.0  # what a soak compares: its first minute and its last
+END_S = 60.0  # a soak compares its first minute with its last
 
 Item = TypeVar("Item")
-Many = Annotated[tuple[Item, ...], FailFast()]  # a hundred million wrong ones are one error
+Many = Annotated[tuple[Item, ...], FailFast()]  # a hundred million wrong items are one error
 Seconds = Annotated[float, Field(ge=0)]
 Latency = Annotated[float, Field(gt=0, lt=1e9)]
 
 
+def scenario_title(scenario: str, fps: float | None) -> str:
+    """Such as ``camera at 30 fps``."""
+    return scenario.replace("_", " ") + ("" if fps is None else f" at {fps:g} fps")
+
+
 @dataclass(frozen=True)
 class ModelFacts:
-    """The bundle that was timed; ``file`` is its name without the way to it.
+    """The bundle that was timed; ``file`` is its name without the folder.
 
     Attributes:
         load_ms: to read the bundle and load its engine; with the warm-up's first frame it is the cold start.
-        calibration: what edge-calibrate measured of it, by name.
+        calibration: figures of edge-calibrate, by name.
     """
 
     file: str
@@ -57,7 +62,7 @@ class Memory:
     """Peak resident memory of the process in MiB, the model's runs included, the reference's not; and the device's.
 
     Attributes:
-        device_mib: the most that was in use on the GPU, or on a Jetson, by everyone; None where it does not tell.
+        device_mib: the most that was in use on the GPU, or on a Jetson, by all processes; None where unknown.
     """
 
     before_model_mib: float | None
@@ -71,7 +76,7 @@ class Soak:
 
     Attributes:
         seconds: how long it was.
-        first, last: latency of its first and last minute, or half, where it was shorter than two.
+        first, last: latency of its first and last minute, or half of a run shorter than two.
         first_state, last_state: the machine at the end of the first and of the last.
     """
 
@@ -96,12 +101,12 @@ class ScenarioResult:
         stages: of the time at work, each of ``latency.STAGES``.
         throughput_fps: frames graded per second.
         throughput_interval: 95 %, by bootstrap; None where there were too few.
-        joules_per_frame: None where power cannot be read. Everything the sensor feeds is in it, also while idle.
+        joules_per_frame: None where power cannot be read. Includes everything the sensor measures, also while idle.
         t_s, latency_ms: when frames began and their latency, in order; ``MOST_SAMPLES`` at most, evenly spaced.
         slowest: (t_s, milliseconds) of the slowest frames, the worst first.
         states: the machine over time.
         soak: None for a short run.
-        failure: what the model said when it failed in the middle.
+        failure: the model's error where it failed in the middle.
     """
 
     scenario: str
@@ -123,10 +128,15 @@ class ScenarioResult:
     failure: str | None
     interrupted: bool
 
+    @property
+    def title(self) -> str:
+        """Such as ``camera at 30 fps``."""
+        return scenario_title(self.scenario, self.fps)
+
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The model beside another on the same frames, frame to score; see ``edge.metrics.parity.Parity``."""
+    """The model compared with another on the same frames, frame to score; see ``edge.metrics.parity.Parity``."""
 
     against: str
     frames: int
@@ -146,8 +156,8 @@ class Result:
         date: UTC, ISO 8601.
         around: stages around the model, see ``benchmarks.run.stages``; empty where not asked for.
         clock_ns: the smallest step of the clock that everything was timed with.
-        reference: None where it was not run; ``notes`` says why.
-        notes: what a reader must know beside the figures, one sentence each.
+        reference: None where it was not run; ``notes`` has the reason.
+        notes: warnings and limits of the figures, one sentence each.
         interrupted: Ctrl-C or a failing model ended the run early; the figures are those until then.
     """
 
@@ -169,9 +179,3 @@ class Result:
     notes: Many[str]
     interrupted: bool
     schema: Literal[2] = SCHEMA
-
-
-def scenario_name(each: ScenarioResult) -> str:
-    """Such as ``camera at 30 fps``."""
-    name = each.scenario.replace("_", " ")
-    return name if each.fps is None else f"{name} at {each.fps:g} fps"

@@ -1,4 +1,4 @@
-"""A result to share: whole, of this schema, and with nothing in it that names its owner."""
+"""A result to share: complete, of this schema, and without anything that names its owner."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json, to_markdown
+from benchmarks.report.printed import to_html, to_json, to_markdown
 from benchmarks.report.result import Result
 from edge.errors import EdgeError
 
@@ -52,23 +51,22 @@ def make_submission(result: Result) -> bytes:
 
 
 def check_personal(result: Result) -> None:
-    """Refuse what names its owner.
+    """Refuse a result that names its owner.
 
     Raises:
-        EdgeError: which field, and what is in it.
+        EdgeError: a text names its owner; with the field and what it contains.
     """
-    names = [(name, "the name of this machine or of its user") for name in own_names()]
+    name = "the name of this machine or of its user"
+    names = [(re.compile(rf"\b{re.escape(each)}\b", re.I), name) for each in own_names()]
     for field, text in _texts(dataclasses.asdict(result), ""):
-        for pattern, what in _PERSONAL:
-            if pattern.search(text) and not (what == _ADDRESS and _is_version(field)):
-                raise EdgeError(f"{field} of the result holds {what}: edit that text before you share it")
-        for name, what in names:
-            if re.search(rf"\b{re.escape(name)}\b", text, re.I):
+        version = re.search(r"\.(?:version|kernel)$", field)  # may have four numbers, as addresses have
+        for pattern, what in (*_PERSONAL, *names):
+            if pattern.search(text) and not (version and what == _ADDRESS):
                 raise EdgeError(f"{field} of the result holds {what}: edit that text before you share it")
 
 
 def own_names() -> list[str]:
-    """This machine's and its user's name, and the user's folder; names that say nothing are left out."""
+    """This machine's and its user's name, and the user's folder; common names are left out."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # no entry for this user
@@ -79,7 +77,7 @@ def own_names() -> list[str]:
 
 
 def _texts(value: object, field: str) -> Iterator[tuple[str, str]]:
-    """Every text in a result, with the way to it."""
+    """Every text in a result, with the path of its field."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _texts(str(key), f"{field}.{key}".lstrip("."))
@@ -89,8 +87,3 @@ def _texts(value: object, field: str) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, field)
     elif isinstance(value, str):
         yield field, value
-
-
-def _is_version(field: str) -> bool:
-    """Versions of software may have four numbers, as addresses have."""
-    return re.search(r"\.(?:version|kernel)$", field) is not None

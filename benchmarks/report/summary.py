@@ -1,4 +1,4 @@
-"""From runs to the figures of a result, and what a reader must know beside them."""
+"""From runs to the figures of a result, and the notes on them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine.machine import Machine
-from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak, scenario_name
+from benchmarks.machine.sensors import mean
+from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak
 from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import PERCENTILES, STAGES, runs_needed, summarise
 from benchmarks.run.scenarios import Run
-from benchmarks.run.watch import State, mean_power, unsteady
+from benchmarks.run.watch import State, unsteady
 from edge import QualityModel
 from edge.metrics.intervals import bootstrap
 
@@ -23,7 +24,7 @@ _SLOWEST = 20
 
 
 def model_facts(model: QualityModel, load_ms: float) -> ModelFacts:
-    """What the bundle says of itself."""
+    """What the bundle's manifest states."""
     bundle, manifest = model.bundle, model.manifest
     return ModelFacts(
         file=bundle.path.name,
@@ -38,8 +39,8 @@ def model_facts(model: QualityModel, load_ms: float) -> ModelFacts:
 
 
 def scenario_result(run: Run, states: Sequence[State], soak: bool = False) -> ScenarioResult:
-    """The figures of a run, beside the machine while it lasted."""
-    watts = mean_power(tuple(states))
+    """The figures of a run, and the states of the machine during it."""
+    watts = mean(state.power_w for state in states)
     fps, interval = _throughput(run)
     kept = np.unique(np.linspace(0, len(run.latency_ms) - 1, min(len(run.latency_ms), MOST_SAMPLES)).astype(int))
     worst = np.argsort(run.latency_ms)[::-1][:_SLOWEST]
@@ -72,10 +73,10 @@ def clock_step_ns(tries: int = 1000) -> int:
 
 
 def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: Machine) -> tuple[str, ...]:
-    """What a reader must know beside the figures."""
+    """Warnings and limits of the figures."""
     notes = [*frames.notes]
     for each in scenarios:
-        name = scenario_name(each)
+        name = each.title
         notes += [f"{name}: {sentence}" for sentence in (*unclaimed(each.runs), *unsteady(each.states))]
         if not each.warm_up.steady:
             notes.append(
@@ -93,7 +94,7 @@ def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: 
 
 
 def without_folders(text: str) -> str:
-    """A sentence whose paths are cut to their last name, which names nobody."""
+    """A sentence whose paths are cut to their last name, without personal names."""
     return re.sub(r"[^\s'\"(]*[\\/]", "", text)
 
 
@@ -107,7 +108,7 @@ def unclaimed(runs: int) -> tuple[str, ...]:
 
 
 def _throughput(run: Run) -> tuple[float, tuple[float, float] | None]:
-    """Frames per second; under ``single_stream`` of the time at work, as what lies between frames is the harness's."""
+    """Frames per second; under ``single_stream`` of the time at work, without the harness's gaps."""
     spent = run.stage("end_to_end") / 1000
     if run.scenario != "single_stream":
         ends = np.sort(run.started_s + spent)

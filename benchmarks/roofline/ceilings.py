@@ -1,10 +1,11 @@
-"""How close a network comes to what this processor can do: its ceilings are measured, not looked up."""
+"""How close a network comes to what this processor can do: its ceilings are measured here."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,12 +13,15 @@ import numpy as np
 from pydantic import FailFast, Field
 
 from benchmarks.roofline.layers import Layer, count_layers
+from calibration.timing import Call, Turn, milliseconds, take_turns
 from edge.engines.quiet import import_openvino
 from edge.errors import EdgeError
 
 _CONFIG = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-_COPY_MIB = 64  # beyond the caches of what a camera has
+_COPY_MIB, _COPIES = 64, 8  # larger than the caches of a camera's computer; the best of these copies counts
 _SHAPES = ((128, 64), (256, 32))  # channels and side of the convolutions that the ceilings are measured on
+_DEPTH = 4  # of these in a row
+_TURN = 3  # inferences of the network for one of each of these
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -33,7 +37,7 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class LayerTime:
-    """A layer beside its ceiling.
+    """A layer and its ceiling.
 
     Attributes:
         name, int8: as in ``Layer``.
@@ -55,7 +59,7 @@ class LayerTime:
 
 @dataclass(frozen=True)
 class Roofline:
-    """A whole network beside its ceilings.
+    """A whole network and its ceilings.
 
     Attributes:
         mops: millions of operations.
@@ -88,28 +92,22 @@ def measure_roofline(onnx: bytes, threads: int, tries: int = 30) -> Roofline:
     Raises:
         EdgeError: OpenVINO is not installed or cannot take the model.
     """
-    openvino = openvino_or_error()
-    core, config = openvino.Core(), {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
+    core, config = openvino_or_error().Core(), {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
     layers = count_layers(onnx)
-    run = _runner(core.compile_model(core.read_model(onnx), "CPU", config))
-    rates: dict[bool, Any] = {
-        int8: [
-            (_operations(*shape), _runner(core.compile_model(_network(*shape, int8), "CPU", config)))
-            for shape in _SHAPES
-        ]
-        for int8 in (True, False)
-    }
-    times: list[float] = []
-    fastest = dict.fromkeys(rates, 0.0)
-    for attempt in range(tries):  # in turns, so that a drift of the machine hits all of them
-        times.append(_seconds(run))
-        for int8, nets in rates.items():
-            if attempt % 3 == 0:
-                fastest[int8] = max([fastest[int8], *(operations / _seconds(net) for operations, net in nets)])
-    ceilings = Ceilings(_copy_rate(threads) / 1e9, fastest[True] / 1e9, fastest[False] / 1e9)
-    spent, other = _layer_ms(core, onnx, config, layers, tries)
-    rows = tuple(_row(layer, spent.get(layer.name, 0.0), ceilings) for layer in layers)
-    measured, least = float(np.median(times)) * 1000, sum(row.least_ms for row in rows)
+    model = core.read_model(onnx)
+
+    def turn(network: Any, counted: int = 1) -> Turn:
+        return Turn(_runner(core.compile_model(network, "CPU", config)), counted)
+
+    ideal = [turn(_network(*shape, int8)) for int8 in (True, False) for shape in _SHAPES]
+    (times, *ideal_ms), _ = take_turns([turn(model, _TURN), *ideal], math.ceil(tries / _TURN))
+    operations = [2e-6 * _DEPTH * (3 * channels * side) ** 2 for channels, side in _SHAPES]
+    rates = np.array(operations) / np.reshape([ms.min() for ms in ideal_ms], (2, len(_SHAPES)))
+    int8_gops, float_gops = rates.max(axis=1).tolist()
+    ceilings = Ceilings(_copy_rate(threads) / 1e9, int8_gops, float_gops)
+    spent = _layer_ms(core.compile_model(model, "CPU", {**config, "PERF_COUNT": True}), tries)
+    rows = tuple(_row(layer, spent.pop(layer.name, 0.0), ceilings) for layer in layers)
+    measured, least = float(np.median(times)), sum(row.least_ms for row in rows)
     return Roofline(
         ceilings=ceilings,
         mops=sum(row.mops for row in rows),
@@ -118,12 +116,12 @@ def measure_roofline(onnx: bytes, threads: int, tries: int = 30) -> Roofline:
         measured_ms=measured,
         times_over=measured / least,
         layers=rows,
-        other_ms=other,
+        other_ms=sum(spent.values()),
     )
 
 
 def openvino_or_error() -> Any:
-    """OpenVINO, or an EdgeError that says how to get it."""
+    """OpenVINO; without it an EdgeError names the package."""
     try:
         return import_openvino()
     except ImportError as error:
@@ -149,38 +147,26 @@ def _least_kib(layers: Sequence[Layer]) -> float:
     return (weights + 4 * (layers[0].inputs + layers[-1].outputs)) / 1024 if layers else 0.0
 
 
-def _layer_ms(
-    core: Any, onnx: bytes, config: dict[str, Any], layers: Sequence[Layer], tries: int
-) -> tuple[dict[str, float], float]:
-    """Median milliseconds of each layer by name, and of all the rest together."""
-    compiled = core.compile_model(core.read_model(onnx), "CPU", {**config, "PERF_COUNT": True})
-    request = compiled.create_infer_request()
-    inputs = _inputs(compiled)
-    names = {layer.name for layer in layers}
-    spent: dict[str, list[float]] = {}
+def _layer_ms(compiled: Any, tries: int) -> dict[str, float]:
+    """Median milliseconds of each operation by name, by the engine's own clock."""
+    request, inputs = compiled.create_infer_request(), _inputs(compiled)
+    spent = defaultdict[str, list[float]](list)
     for attempt in range(tries + 5):
         request.infer(inputs)
-        if attempt < 5:
-            continue
-        for row in request.get_profiling_info():
-            name = row.node_name.removesuffix("/WithoutBiases")
-            if row.real_time.total_seconds() > 0:
-                spent.setdefault(name, []).append(row.real_time.total_seconds() * 1000)
-    medians = {name: float(np.median(each)) for name, each in spent.items()}
-    return {name: ms for name, ms in medians.items() if name in names}, sum(
-        ms for name, ms in medians.items() if name not in names
-    )
+        for row in request.get_profiling_info() if attempt >= 5 else ():
+            if (ms := row.real_time.total_seconds() * 1000) > 0:
+                spent[row.node_name.removesuffix("/WithoutBiases")].append(ms)
+    return {name: float(np.median(each)) for name, each in spent.items()}
 
 
-def _network(channels: int, side: int, int8: bool, depth: int = 4) -> Any:
+def _network(channels: int, side: int, int8: bool) -> Any:
     """Convolutions of 3x3 in a row: what an engine does best."""
     openvino = openvino_or_error()
     ops = openvino.opset13
-
     generator = np.random.default_rng(0)
     start = ops.parameter([1, channels, side, side], np.float32)
     now: Any = start
-    for _ in range(depth):
+    for _ in range(_DEPTH):
         weights: Any = ops.constant(generator.normal(0, 0.01, (channels, channels, 3, 3)).astype(np.float32))
         if int8:
             low, high = np.float32(-1.28), np.float32(1.27)
@@ -191,18 +177,14 @@ def _network(channels: int, side: int, int8: bool, depth: int = 4) -> Any:
     return openvino.Model([now], [start], "ceiling")
 
 
-def _operations(channels: int, side: int, depth: int = 4) -> float:
-    return 2.0 * depth * channels * channels * 9 * side * side
-
-
-def _runner(compiled: Any) -> Callable[[], object]:
+def _runner(compiled: Any) -> Call:
     request, inputs = compiled.create_infer_request(), _inputs(compiled)
 
-    def run() -> object:
+    def run(_: int) -> object:
         return request.infer(inputs, share_inputs=True, share_outputs=True)
 
-    for _ in range(3):
-        run()
+    for warm_up in range(3):
+        run(warm_up)
     return run
 
 
@@ -211,23 +193,10 @@ def _inputs(compiled: Any) -> dict[int, Any]:
     return {i: generator.random(list(port.shape), np.float32) for i, port in enumerate(compiled.inputs)}
 
 
-def _seconds(run: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
-def _copy_rate(threads: int, tries: int = 8) -> float:
+def _copy_rate(threads: int) -> float:
     """Bytes read and written a second, by all threads together, the best of a few."""
     size = (_COPY_MIB << 20) // threads
-    pairs = [(np.ones(size, np.uint8), np.zeros(size, np.uint8)) for _ in range(threads)]
-    best = 0.0
-    for _ in range(tries):
-        workers = [threading.Thread(target=np.copyto, args=(target, source)) for source, target in pairs]
-        began = time.perf_counter()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        best = max(best, 2 * size * threads / (time.perf_counter() - began))
-    return best
+    sources, targets = ([np.full(size, value, np.uint8) for _ in range(threads)] for value in (1, 0))
+    with ThreadPoolExecutor(threads) as pool:
+        copy_ms = [milliseconds(lambda _: list(pool.map(np.copyto, targets, sources))) for _ in range(_COPIES)]
+    return 2 * size * threads / min(copy_ms) * 1000

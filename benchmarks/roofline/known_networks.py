@@ -1,29 +1,31 @@
-"""Networks that others have published latencies of, as layers: no weights and no framework are needed to count them."""
+"""Networks with published latencies, as layers: counting them needs no weights and no framework."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from benchmarks.roofline.layers import Layer
+
+Block = Callable[[int, int], list[tuple[int, int, int]]]  # width and stride -> convolutions (width, kernel, stride)
 
 
 def resnet18(int8: bool) -> tuple[Layer, ...]:
     """ResNet-18 at 224x224: 11.7 million weights, 1.8 billion multiplications."""
-    net = _Net(int8)
-    net.convolve(64, 7, 2)
-    net.shrink()
-    for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-        for block in range(2):
-            net.residual([(width, 3, stride if block == 0 else 1), (width, 3, 1)])
-    return net.end()
+    return _resnet(int8, (2, 2, 2, 2), lambda width, stride: [(width, 3, stride), (width, 3, 1)])
 
 
 def resnet50(int8: bool) -> tuple[Layer, ...]:
     """ResNet-50 at 224x224, stride in the 3x3: 25.6 million weights, 4.1 billion multiplications."""
+    return _resnet(int8, (3, 4, 6, 3), lambda width, stride: [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)])
+
+
+def _resnet(int8: bool, depths: tuple[int, int, int, int], block: Block) -> tuple[Layer, ...]:
     net = _Net(int8)
     net.convolve(64, 7, 2)
-    net.shrink()
-    for width, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
-        for block in range(blocks):
-            net.residual([(width, 1, 1), (width, 3, stride if block == 0 else 1), (4 * width, 1, 1)])
+    net.side //= 2  # max pooling, which multiplies nothing
+    for stage, depth in enumerate(depths):
+        for number in range(depth):
+            net.residual(block(64 << stage, 2 if stage and not number else 1))
     return net.end()
 
 
@@ -50,35 +52,29 @@ class _Net:
     """Layers one after the other, from a picture of 224x224 in three colours."""
 
     def __init__(self, int8: bool) -> None:
-        self.width = 3
-        self._int8, self._side, self._layers = int8, 224, list[Layer]()
+        self.width, self.side = 3, 224
+        self._int8, self._layers = int8, list[Layer]()
 
     def convolve(self, width: int, kernel: int, stride: int, groups: int = 1) -> None:
         """A square convolution that keeps the size but for its stride."""
-        side = -(-self._side // stride)
-        each = self.width // groups * kernel * kernel
-        self._add(side * side * width * each, width * each, self.width * self._side**2, width * side * side)
-        self.width, self._side = width, side
+        inputs = self.width * self.side**2
+        self.side = -(-self.side // stride)
+        self._add(width * (self.width // groups) * kernel**2, inputs, width, self.side**2)
 
     def residual(self, rows: list[tuple[int, int, int]]) -> None:
-        """Convolutions (width, kernel, stride) beside a path around them, with a 1x1 where the shapes differ."""
-        width, side = self.width, self._side
+        """Convolutions (width, kernel, stride) and a path around them, with a 1x1 where the shapes differ."""
+        width, side = self.width, self.side
         for row in rows:
             self.convolve(*row)
-        if (width, side) != (self.width, self._side):
-            pixels = self._side**2
-            self._add(
-                pixels * self.width * width, width * self.width, width * pixels, self.width * pixels
-            )  # the 1x1 reads only the pixels it keeps
-
-    def shrink(self) -> None:
-        """Max pooling by two, which multiplies nothing."""
-        self._side //= 2
+        if (width, side) != (self.width, self.side):  # the 1x1 reads only the pixels it keeps
+            self._add(width * self.width, width * self.side**2, self.width, self.side**2)
 
     def end(self) -> tuple[Layer, ...]:
         """Mean over the picture, then a thousand classes."""
-        self._add(self.width * 1000, self.width * 1000, self.width, 1000)
+        self._add(self.width * 1000, self.width, 1000, 1)
         return tuple(self._layers)
 
-    def _add(self, macs: int, weights: int, inputs: int, outputs: int) -> None:
-        self._layers.append(Layer(f"layer {len(self._layers)}", self._int8, macs, weights, inputs, outputs))
+    def _add(self, weights: int, inputs: int, width: int, pixels: int) -> None:
+        name = f"layer {len(self._layers)}"
+        self._layers.append(Layer(name, self._int8, pixels * weights, weights, inputs, width * pixels))
+        self.width = width

@@ -1,7 +1,8 @@
-"""How long a network would take on a device that is not here: a range, from its data sheet. Never a measurement."""
+"""How long a network would take on another device: a range, from its data sheet. Never a measurement."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from pydantic import ConfigDict, Field
 
 from benchmarks.roofline.known_networks import NETWORKS
 from benchmarks.roofline.layers import Layer
-from edge.errors import EdgeError
+from edge.errors import EdgeError, first_line
 from edge.files.checked import read_fields
 from edge.files.given import read_given
 
 DEVICES = Path(__file__).with_name("devices.yaml")
+_FORM = "the form of benchmarks/roofline/devices.yaml"
 Words = Annotated[str, Field(pattern=r"\S")]
 DataSheet = Annotated[float, Field(gt=0, lt=1e6)]
 
@@ -54,7 +56,7 @@ class Prediction:
     """An estimate of the inference alone, on the GPU, with float layers in FP16.
 
     Attributes:
-        predicted: always True: so that nobody takes the figures for measured ones.
+        predicted: always True, to mark the figures as not measured.
         low_ms, middle_ms, high_ms: the range, and its likeliest value.
         off_by: how far the middle was off, at the worst, for the networks whose latency is published: 1.1 is a tenth.
     """
@@ -70,7 +72,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Check:
-    """A published latency beside its prediction; ``middle_ms`` and the range as in ``Prediction``."""
+    """A published latency and its prediction; ``middle_ms`` and the range as in ``Prediction``."""
 
     network: str
     precision: str
@@ -111,12 +113,12 @@ def estimate_ms(layers: Sequence[Layer], device: Device, shares: Shares) -> floa
 
 
 def check() -> tuple[Check, ...]:
-    """Every published latency beside its prediction."""
+    """Every published latency and its prediction."""
     published = _read(DEVICES)["published"]
     device = find_device(published["device"])
     rows = []
     for row in published["milliseconds"]:
-        layers = NETWORKS[row["network"]](row["precision"] == "int8")
+        layers = _layers(row["network"], row["precision"])
         range_ms = (estimate_ms(layers, device, each) for each in _shares())
         rows.append(Check(row["network"], row["precision"], float(row["ms"]), *range_ms))
     return tuple(rows)
@@ -131,37 +133,30 @@ def find_device(wanted: str) -> Device:
     devices = _read(DEVICES)["devices"]
     if wanted in devices:
         return parse_device(devices[wanted], wanted)
-    path = Path(wanted)
+    path, names = Path(wanted), ", ".join(devices)
     if not path.is_file():
-        names = ", ".join(devices)
-        raise EdgeError(
-            f"there is no device '{wanted}': choose {names}, or a file like benchmarks/roofline/devices.yaml"
-        )
-    said = _read(path)
-    listed = said.get("devices") if isinstance(said, dict) else None
-    if not isinstance(listed, dict) or len(listed) != 1:
-        raise EdgeError(
-            f"{path} must hold 'devices' with one device in it, in the form of benchmarks/roofline/devices.yaml"
-        )
-    return parse_device(next(iter(listed.values())), str(path))
+        raise EdgeError(f"there is no device '{wanted}': choose {names}, or a file in {_FORM}")
+    match _read(path):
+        case {"devices": {**listed}} if len(listed) == 1:
+            return parse_device(next(iter(listed.values())), str(path))
+    raise EdgeError(f"{path} must hold 'devices' with one device in it, in {_FORM}")
 
 
-def parse_device(said: Any, where: str) -> Device:
+def parse_device(given: Any, where: str) -> Device:
     """A device from what YAML yields.
 
     Raises:
         EdgeError: a field is missing or no sensible number.
     """
-    remedy = "give what its data sheet says, in the form of benchmarks/roofline/devices.yaml"
-    return read_fields(Device, said, f"the device in {where}", remedy)
+    return read_fields(Device, given, f"the device in {where}", f"give the figures of its data sheet, in {_FORM}")
 
 
 def _shares() -> tuple[Shares, Shares, Shares]:
     """For the low, middle and high end of the latency: the highest shares give the lowest."""
-    said = _read(DEVICES)["model"]
+    model = _read(DEVICES)["model"]
 
     def at(share: str, cost: str) -> Shares:
-        return Shares(said["matrix_share"][share], said["memory_share"][share], said["layer_us"][cost])
+        return Shares(model["matrix_share"][share], model["memory_share"][share], model["layer_us"][cost])
 
     return at("high", "low"), at("middle", "middle"), at("low", "high")
 
@@ -170,32 +165,27 @@ def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(read_given(path, 8).decode("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EdgeError(f"{path} cannot be read as YAML ({first})") from error
+        raise EdgeError(f"{path} cannot be read as YAML ({first_line(error)})") from error
 
 
 def off_by_unseen(row: Check, rows: Sequence[Check]) -> float:
     """How far off the prediction is where the shares are fitted to the other networks alone; 1.1 is a tenth."""
     device = find_device(_read(DEVICES)["published"]["device"])
     shares = fit([each for each in rows if each.network != row.network], device)
-    ratio = estimate_ms(NETWORKS[row.network](row.precision == "int8"), device, shares) / row.published_ms
-    return max(ratio, 1 / ratio)
+    return math.exp(abs(_log_ratio(row, device, shares)))
 
 
 def fit(rows: Sequence[Check], device: Device) -> Shares:
     """The shares that fit published latencies best, on a grid: how the ``model`` of ``devices.yaml`` was chosen."""
-    best, chosen = math.inf, Shares(1.0, 1.0, 0.0)
-    for matrix in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
-        for memory in (0.7, 0.8, 0.9):
-            for layer_us in (4.0, 6.0, 8.0, 10.0, 12.0):
-                shares = Shares(matrix, memory, layer_us)
-                error = sum(
-                    math.log(
-                        estimate_ms(NETWORKS[row.network](row.precision == "int8"), device, shares) / row.published_ms
-                    )
-                    ** 2
-                    for row in rows
-                )
-                if error < best:
-                    best, chosen = error, shares
-    return chosen
+    matrix, memory, layer_us = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), (0.7, 0.8, 0.9), (4.0, 6.0, 8.0, 10.0, 12.0)
+    grid = [Shares(*each) for each in itertools.product(matrix, memory, layer_us)]
+    return min(grid, key=lambda shares: sum(_log_ratio(row, device, shares) ** 2 for row in rows))
+
+
+def _log_ratio(row: Check, device: Device, shares: Shares) -> float:
+    """Logarithm of the predicted latency of a published network over the published one."""
+    return math.log(estimate_ms(_layers(row.network, row.precision), device, shares) / row.published_ms)
+
+
+def _layers(network: str, precision: str) -> tuple[Layer, ...]:
+    return NETWORKS[network](precision == "int8")

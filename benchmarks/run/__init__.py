@@ -1,1 +1,1 @@
-"""One run: what a frame waits for, and how long."""
+"""One run: scenarios, latencies, the state of the machine."""

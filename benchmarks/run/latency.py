@@ -1,4 +1,4 @@
-"""How long one frame takes, stage by stage, and when the machine is warm enough to say so."""
+"""How long one frame takes, stage by stage, and when the machine is warm enough to measure it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge import Assessment
 from edge.metrics.intervals import bootstrap
 
 Assess = Callable[[NDArray[np.uint8]], Assessment]
-Tick = Callable[[int], None]  # told how many runs are done, between frames and outside the clock
+Tick = Callable[[int], None]  # called with the number of completed runs, between frames and outside the clock
 
 STAGES = ("frame_step", "inference", "post", "end_to_end")
 PERCENTILES = (50, 90, 99)
@@ -26,7 +26,7 @@ MOST_WARM_UP_S = 10.0
 
 @dataclass(frozen=True)
 class WarmUp:
-    """What it took to become steady.
+    """The warm-up until the latency was steady.
 
     Attributes:
         runs: frames graded before the clock counted.
@@ -41,10 +41,10 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Summary:
-    """Percentiles in milliseconds; None where there were too few runs to claim one.
+    """Percentiles in milliseconds; None where there were too few runs for one.
 
-    A percentile is a time that a frame really took, the next longer one where the rank falls between two: it is never
-    better than what was seen.
+    A percentile is the time of a real frame, the next longer one where the rank falls between two: it is never better
+    than measured.
 
     Attributes:
         max_ms: the slowest.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.run.latency import STAGES, Assess, Tick, WarmUp, timed, warm_up
 from edge.errors import EdgeError
 
-BenchFrames = Sequence[NDArray[np.uint8]]
+Images = Sequence[NDArray[np.uint8]]
 _COLUMNS = len(STAGES) + 2  # and when it started, and its latency
 
 
@@ -50,11 +50,11 @@ class Run:
         latency_ms: float64 (runs,): what the scenario counts; under ``camera`` from the arrival of the frame.
         started_s: float64 (runs,): when each frame began to be graded, since the first.
         seconds: from the first frame's beginning to the last one's end.
-        warm_up: what came before, at the same pace.
+        warm_up: before the timed frames, at the same pace.
         fps: frames that arrived a second, under ``camera``.
         dropped: frames that a newer one overtook, under ``camera``.
         interrupted: Ctrl-C ended it early.
-        failure: what the model said when it failed in the middle, else None.
+        failure: the model's error where it failed in the middle, else None.
     """
 
     scenario: str
@@ -73,14 +73,14 @@ class Run:
         return self.samples_ms[:, STAGES.index(name)]
 
 
-def single_stream(assess: Assess, frames: BenchFrames, limit: Limit, tick: Tick = lambda done: None) -> Run:
+def single_stream(assess: Assess, frames: Images, limit: Limit, tick: Tick = lambda done: None) -> Run:
     """Grade frames one after the other, round and round.
 
     Args:
-        assess: ``QualityModel.assess``, or what stands in its place.
+        assess: ``QualityModel.assess`` or a substitute.
         frames: uint8 BGR, each (H, W, 3).
         limit: of the timed part.
-        tick: told how many are done, between frames and outside the clock.
+        tick: called with the number of graded frames, between frames and outside the clock.
 
     Returns:
         The run; shorter, and marked, after Ctrl-C or a failure of the model.
@@ -106,7 +106,7 @@ def single_stream(assess: Assess, frames: BenchFrames, limit: Limit, tick: Tick 
     return _run("single_stream", rows, warm, interrupted, failure)
 
 
-def camera(assess: Assess, frames: BenchFrames, fps: float, limit: Limit, tick: Tick = lambda done: None) -> Run:
+def camera(assess: Assess, frames: Images, fps: float, limit: Limit, tick: Tick = lambda done: None) -> Run:
     """Grade the newest of frames that arrive at ``fps``; arguments, result and errors as for ``single_stream``."""
     warm = warm_up(_paced(assess, frames, fps))
     rows = array.array("d")
@@ -136,10 +136,10 @@ def camera(assess: Assess, frames: BenchFrames, fps: float, limit: Limit, tick: 
     return _run("camera", rows, warm, interrupted, failure, fps, dropped)
 
 
-def offline(assess: Assess, frames: BenchFrames, limit: Limit, workers: int, tick: Tick = lambda done: None) -> Run:
+def offline(assess: Assess, frames: Images, limit: Limit, workers: int, tick: Tick = lambda done: None) -> Run:
     """Grade frames that lie ready, ``workers`` at once; arguments, result and errors as for ``single_stream``.
 
-    One frame's search for the field of view then runs beside another's inference.
+    One frame's search for the field of view then runs in parallel with another's inference.
     """
     warm = warm_up(lambda index: timed(assess, frames, index)[-1])
     parts = [array.array("d") for _ in range(workers)]
@@ -160,29 +160,30 @@ def offline(assess: Assess, frames: BenchFrames, limit: Limit, workers: int, tic
             halt.set()
 
     threads = [threading.Thread(target=work, args=(part,), daemon=True) for part in parts]
-    interrupted = False
-    try:
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            threads[0].join(0.25)
-            tick(sum(len(part) for part in parts) // _COLUMNS)
-            for thread in threads[1:]:
-                thread.join(0.05)
-    except KeyboardInterrupt:
-        interrupted = True
-    halt.set()
-    for thread in threads:
-        thread.join()
-    rows = array.array("d", itertools.chain(*parts))
-    if errors and not rows:
-        raise errors[0]
-    if interrupted and not rows:
-        raise KeyboardInterrupt
-    return _run("offline", rows, warm, interrupted, str(errors[0]) if errors else None)
+    rows = array.array("d")
+
+    def go() -> None:
+        try:
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads):
+                threads[0].join(0.25)
+                tick(sum(len(part) for part in parts) // _COLUMNS)
+                for thread in threads[1:]:
+                    thread.join(0.05)
+        finally:
+            halt.set()
+            for thread in threads:
+                thread.join()
+            rows.extend(itertools.chain(*parts))
+            if errors:
+                raise errors[0]
+
+    interrupted, failure = _until_stopped(go, rows)
+    return _run("offline", rows, warm, interrupted, failure)
 
 
-def _paced(assess: Assess, frames: BenchFrames, fps: float) -> Callable[[int], float]:
+def _paced(assess: Assess, frames: Images, fps: float) -> Callable[[int], float]:
     """One frame and then the rest of its period asleep, for a warm-up at the pace of the camera."""
 
     def run(index: int) -> float:
@@ -195,7 +196,7 @@ def _paced(assess: Assess, frames: BenchFrames, fps: float) -> Callable[[int], f
 
 
 def _until_stopped(go: Callable[[], None], rows: array.array[float]) -> tuple[bool, str | None]:
-    """Whether Ctrl-C ended it, and how the model failed; what came before the first frame is passed on."""
+    """Whether Ctrl-C ended it, and the model's error; either is passed on before the first frame."""
     try:
         go()
     except KeyboardInterrupt:

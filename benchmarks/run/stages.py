@@ -1,4 +1,4 @@
-"""What stands around the model in a capture, and inside an inference on a GPU: stages that ``assess`` does not time."""
+"""Stages that ``assess`` does not time: around the model in a capture, and inside an inference on a GPU."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def measure_around(model: QualityModel, frames: Sequence[NDArray[np.uint8]], run
     """Time the other stages of a capture, one frame after the other.
 
     Args:
-        model: what grades the frames.
+        model: grades the frames.
         frames: uint8 BGR, each (H, W, 3).
         runs: of each stage.
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from types import TracebackType
 
 from benchmarks.machine import gpu, jetson, sensors
-from benchmarks.machine.sensors import Energy
+from benchmarks.machine.sensors import Energy, Reading, known, mean
 
 EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
 class State:
-    """The machine at one moment; None where it does not tell.
+    """The machine at one moment; None where unknown.
 
     Attributes:
         t_s: since the watch began.
         cpu_mhz: mean of the cores.
         gpu_mhz: clock of the GPU.
         temperature_c: the hottest sensor.
-        power_w: since the reading before: of the module on a Jetson, else of processor and GPU as far as they tell.
+        power_w: since the reading before: of the module on a Jetson, else of processor and GPU as far as known.
         others: processors that other work kept busy since the reading before.
         throttled: heat or a power limit has held a clock down since the reading before.
-        device_memory_mib: in use on the GPU, or on the Jetson, by everyone.
+        device_memory_mib: in use on the GPU, or on the Jetson, by all processes.
     """
 
     t_s: float
@@ -38,11 +37,11 @@ class State:
 
 
 class Watch:
-    """Reads the machine now and then; close it when the run is over.
+    """Reads the machine periodically; close it when the run is over.
 
     Attributes:
         states: the readings so far.
-        missing: what cannot be known here, one sentence each.
+        missing: what cannot be measured here, one sentence each.
     """
 
     def __init__(self, every_s: float = EVERY_S) -> None:
@@ -54,8 +53,8 @@ class Watch:
         self._ticked = False
         self._start()
 
-    def tick(self, done: int = 0) -> None:
-        """Take a reading where one is due; ``done`` is what a progress bar wants to know."""
+    def tick(self) -> None:
+        """Take a reading where one is due."""
         if not self._ticked:
             self._start()  # the warm-up is over, and what happened during it is not counted
             self._ticked = True
@@ -74,29 +73,26 @@ class Watch:
         (energy_0, cpu_0, throttles_0), (energy_1, cpu_1, throttles_1) = self._before, after
         self._before = after
         tegra = self._tegra.newest() if self._tegra else None
-        card = self._gpu.state() if self._gpu else None
+        module = tegra or Reading()
+        card = self._gpu.read() if self._gpu else module
+        watts = known([module.power_w] if tegra else [_watts(energy_0, energy_1, seconds), card.power_w])
+        heats = sensors.temperature_c(), card.temperature_c, module.temperature_c
         throttled = None if throttles_0 is None or throttles_1 is None else throttles_1 > throttles_0
         self.states.append(
             State(
                 t_s=round(now - self._began, 3),
-                cpu_mhz=sensors.cpu_mhz() or (tegra.cpu_mhz if tegra else None),
-                gpu_mhz=card.mhz if card else tegra.gpu_mhz if tegra else None,
-                temperature_c=_most(
-                    sensors.temperature_c(),
-                    card.temperature_c if card else None,
-                    tegra.temperature_c if tegra else None,
-                ),
-                power_w=tegra.power_w
-                if tegra
-                else _sum(_watts(energy_0, energy_1, seconds), card.power_w if card else None),
+                cpu_mhz=sensors.cpu_mhz() or module.cpu_mhz,
+                gpu_mhz=card.gpu_mhz,
+                temperature_c=max(known(heats), default=None),
+                power_w=sum(watts) if watts else None,
                 others=round(cpu_0.others_until(cpu_1, seconds), 3),
-                throttled=throttled or (card.throttled if card else throttled),
-                device_memory_mib=card.memory_mib if card else tegra.memory_mib if tegra else None,
+                throttled=throttled or (card.throttled if self._gpu else throttled),
+                device_memory_mib=card.memory_mib,
             )
         )
 
     def close(self) -> None:
-        """Take a last reading, where the one before is not a moment old, and let go of the sensors."""
+        """Take a last reading, unless the previous one is recent, and release the sensors."""
         if not self.states or time.perf_counter() - self._last > self._every / 2:
             self.read()
         if self._tegra is not None:
@@ -107,19 +103,17 @@ class Watch:
     def __enter__(self) -> Watch:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
 def unsteady(states: tuple[State, ...]) -> tuple[str, ...]:
     """A sentence for each way in which the machine was not steady over a run."""
     notes = []
-    others = [state.others for state in states if state.others is not None]
-    if others and sum(others) / len(others) > 0.1:
+    others = mean(state.others for state in states)
+    if others is not None and others > 0.1:
         notes.append(
-            f"Other work kept {sum(others) / len(others):.1f} processors busy during the run: the figures are not "
+            f"Other work kept {others:.1f} processors busy during the run: the figures are not "
             "those of an idle machine."
         )
     for name, clocks in (
@@ -135,20 +129,5 @@ def unsteady(states: tuple[State, ...]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def mean_power(states: tuple[State, ...]) -> float | None:
-    """Watts on average; None where power cannot be read."""
-    watts = [state.power_w for state in states if state.power_w is not None]
-    return sum(watts) / len(watts) if watts else None
-
-
 def _watts(before: Energy | None, after: Energy | None, seconds: float) -> float | None:
     return before.until(after) / seconds if before and after and seconds > 0 else None
-
-
-def _most(*values: float | None) -> float | None:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _sum(*values: float | None) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

@@ -1,7 +1,7 @@
 """How far a handful of labels goes: ``python -m benchmarks.studies.few_labels photos --labels labels.csv``.
 
-Many draws of a few labelled photographs; on each a criterion is fitted as ``edge-calibrate thresholds`` does, and held
-against all photographs that were not drawn.
+Many draws of a few labelled photographs; on each a criterion is fitted as ``edge-calibrate thresholds`` does, and
+tested on all photographs that were not drawn.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ class Drawn:
 def few_labels(
     photographs: Annotated[Path, typer.Argument(help="Folder of labelled photographs.")],
     labels: Annotated[
-        Path | None, typer.Option(help="CSV of path,quality; without it folders good, bad and outlier say it.")
+        Path | None, typer.Option(help="CSV of path,quality; without it the folders good, bad and outlier count.")
     ] = None,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
     numbers: Annotated[str, typer.Option(help="How many labels, even numbers.")] = "10,20,40",
-    starts: Annotated[str, typer.Option(help="Thresholds to start from, beside the bundle's own.")] = "0.3,0.6",
+    starts: Annotated[str, typer.Option(help="Thresholds to start from, in addition to the bundle's own.")] = "0.3,0.6",
     draws: Annotated[int, typer.Option(min=2, help="Of each.")] = 20,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Fit on a few labels, hold against the rest, many times.
+    """Fit on a few labels, test on the rest, many times.
 
     Example: python -m benchmarks.studies.few_labels photos --labels photos/labels.csv
     """
@@ -80,10 +80,10 @@ def few_labels(
 
 
 def draw(judged: Judged, start: Thresholds, number: int, draws: int) -> Drawn:
-    """Draw, fit and hold against the rest.
+    """Draw, fit and test on the rest.
 
     Raises:
-        EdgeError: there are too few photographs of either kind for one to be left over.
+        EdgeError: there are too few photographs of either kind to leave one to test on.
     """
     kinds = [np.flatnonzero(judged.accepted), np.flatnonzero(~judged.accepted)]
     if min(map(len, kinds)) <= number // 2:
@@ -100,8 +100,8 @@ def _balanced(judged: Judged, start: Thresholds, kinds: Sequence[NDArray[np.intp
     drawn = np.concatenate([rng.choice(kind, of_each, replace=False) for kind in kinds])
     fitted = fit(judged.some(drawn), start, Aim())
     rest = np.setdiff1d(np.arange(len(judged.qualities)), drawn)
-    said = judged.scores[fitted.pooling][rest] >= fitted.thresholds.usable
-    return rates(said, judged.accepted[rest]).balanced_accuracy.value
+    predicted = judged.scores[fitted.pooling][rest] >= fitted.thresholds.usable
+    return rates(predicted, judged.accepted[rest]).balanced_accuracy.value
 
 
 def to_markdown(rows: Sequence[Drawn]) -> str:
@@ -118,10 +118,10 @@ def _assess(model: QualityModel, folder: Path, labels: Path | None) -> list[tupl
     """The labelled photographs of a folder that can be read."""
     # Without the frames: hundreds would not fit into memory.
     graded = {key_of(each.path): each.assessment for each in grade_files(model, find_inputs([folder]))}
-    said = read_labels(labels) if labels is not None else labels_from_folders(graded)
-    if not said:
+    known = read_labels(labels) if labels is not None else labels_from_folders(graded)
+    if not known:
         raise EdgeError(f"{folder} has no labels: name a CSV with --labels, or sort it into folders good and bad.")
-    return [(seen, said[path]) for path, seen in graded.items() if path in said and seen is not None]
+    return [(seen, known[path]) for path, seen in graded.items() if path in known and seen is not None]
 
 
 def _numbers(words: str) -> list[int]:

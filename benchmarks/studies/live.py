@@ -1,4 +1,4 @@
-"""A capture session, measured from outside while a page looks on: ``python -m benchmarks.studies.live clip.mp4``."""
+"""A capture session measured from outside, with its page open: ``python -m benchmarks.studies.live clip.mp4``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import numpy as np
 import psutil
@@ -23,7 +23,7 @@ from edge.commands.console.cli import Json, main_of, new_app, out
 from edge.errors import EdgeError
 from edge.progress import progress
 
-_SETTLES_S = 60.0  # memory before that is of what is loaded and first used; a fifth of a shorter session
+_SETTLES_S = 60.0  # memory still grows by what is loaded before that; a fifth of a shorter session
 _PAUSE_S = 0.5
 
 app = new_app("Measure a whole capture session.")
@@ -31,16 +31,16 @@ app = new_app("Measure a whole capture session.")
 
 @dataclass(frozen=True)
 class Live:
-    """What a session was like.
+    """Figures of a session.
 
     Attributes:
         graded, dropped: frames.
         fps: frames graded a second, of the source's own time.
-        hint_ms: from a frame taken to its hint: p50, p99, most.
+        hint_ms: from a frame taken to its hint: p50, p99, maximum.
         pictures: sent to the page.
-        picture_ms: from a frame taken to its picture sent: p50, p99, most.
-        memory_mib: resident, median of what was held once that had settled.
-        slope_mib: by which memory grows a minute, by least squares; None where the system does not tell.
+        picture_ms: from a frame taken to its picture sent: p50, p99, maximum.
+        memory_mib: resident, median after it has settled.
+        slope_mib: growth of memory a minute, by least squares; None where the system does not report memory.
     """
 
     graded: int
@@ -55,7 +55,7 @@ class Live:
 
 @dataclass
 class Seen:
-    """What the page was given until now."""
+    """What the page has received so far."""
 
     pictures: int = 0
     metrics: str = ""
@@ -67,7 +67,7 @@ def live(
     seconds: Annotated[float, typer.Option(min=2, help="Length of the session.")] = 600.0,
     as_json: Json = False,
 ) -> None:
-    """Run edge-capture with its page, its film and automatic capture, look at the page as a browser does, and measure.
+    """Run edge-capture with its page, its film and automatic capture, read the page as a browser does, and measure.
 
     Example: python -m benchmarks.studies.live clip.mp4 --seconds 600
     """
@@ -87,37 +87,38 @@ def measure(source: str, seconds: float) -> Live:
     """Run a session as a program of its own.
 
     Raises:
-        EdgeError: the session failed, with its own words.
+        EdgeError: the session failed; the sentence quotes its message.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    lines: list[dict[str, float]] = []
     seen, ended = Seen(), threading.Event()
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("w+") as said:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        (Path(folder) / "stdout").open("w+") as stdout,
+        (Path(folder) / "stderr").open("w+") as stderr,
+    ):
         command = [sys.executable, "-m", "edge.commands.capture", source, "--web", "--port", str(port), "--json"]
         command += ["--seconds", str(seconds), "--out", str(Path(folder) / "session"), "--strictness", "normal"]
-        session = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
-        assert session.stdout is not None
-        reader = threading.Thread(target=_read, args=(session.stdout, lines), daemon=True)
+        session = subprocess.Popen(command, stdout=stdout, stderr=stderr)
         page = threading.Thread(target=lambda: asyncio.run(_look(port, seen, ended)), daemon=True)
-        reader.start()
         page.start()
         try:
             memory = _watch(session, seconds)
-        finally:  # a session must not go on without the one who measures it
+        finally:  # do not leave the session running
             session.terminate()
             session.wait()
             ended.set()
-        reader.join()
         page.join()
-        said.seek(0)
+        stdout.seek(0)
+        stderr.seek(0)
+        lines = [line for line in map(json.loads, stdout) if "latency_ms" in line]  # the others are events
         if session.returncode != 0 or len(lines) < 2:
-            raise EdgeError(f"the session failed: {' '.join(said.read().split())[-500:]}")
+            raise EdgeError(f"the session failed: {' '.join(stderr.read().split())[-500:]}")
     return _found(lines, seen, memory)
 
 
-def _watch(session: subprocess.Popen[str], seconds: float) -> list[tuple[float, float]]:
-    """Wait for the end of a session; its resident memory in MiB, and after how many seconds it held that."""
+def _watch(session: subprocess.Popen[bytes], seconds: float) -> list[tuple[float, float]]:
+    """Wait for the end of a session; pairs of seconds and resident memory in MiB."""
     memory: list[tuple[float, float]] = []
     with progress("session", round(seconds)) as tick:
         began = time.monotonic()
@@ -125,20 +126,13 @@ def _watch(session: subprocess.Popen[str], seconds: float) -> list[tuple[float, 
             time.sleep(_PAUSE_S)
             spent = time.monotonic() - began
             tick(round(spent))
-            if (held := _resident_mib(session.pid)) is not None:
-                memory.append((spent, held))
+            with contextlib.suppress(psutil.Error):
+                memory.append((spent, psutil.Process(session.pid).memory_info().rss / 2**20))
     return memory
 
 
-def _read(stdout: IO[str], lines: list[dict[str, float]]) -> None:
-    for line in stdout:
-        told = json.loads(line)
-        if "latency_ms" in told:  # not an event
-            lines.append(told)
-
-
 async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
-    """Ask for pictures as the page does, each when the last one is there, until the session ends."""
+    """Ask for pictures as the page does, the next one when the last has arrived, until the session ends."""
     import aiohttp
 
     url = f"http://127.0.0.1:{port}"
@@ -162,14 +156,8 @@ async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
             await asyncio.sleep(0.25)
 
 
-def _resident_mib(pid: int) -> float | None:
-    with contextlib.suppress(psutil.Error):
-        return float(psutil.Process(pid).memory_info().rss) / 2**20
-    return None
-
-
 def _found(lines: list[dict[str, float]], seen: Seen, memory: list[tuple[float, float]]) -> Live:
-    hints = np.array([line["latency_ms"] for line in lines])
+    p50, p99, most = np.percentile([line["latency_ms"] for line in lines], (50, 99, 100)).tolist()
     values = dict(line.rsplit(" ", 1) for line in seen.metrics.splitlines() if not line.startswith("#"))
     age = "efiqa_preview_age_seconds"
     ages = [float(values.get(f'{age}{{quantile="{q}"}}', "nan")) * 1000 for q in ("0.5", "0.99", "1")]
@@ -179,7 +167,7 @@ def _found(lines: list[dict[str, float]], seen: Seen, memory: list[tuple[float, 
         graded=len(lines),
         dropped=round(lines[-1]["index"] - lines[0]["index"]) + 1 - len(lines),
         fps=(len(lines) - 1) / max(lines[-1]["t"] - lines[0]["t"], 1e-9),
-        hint_ms=(float(np.median(hints)), float(np.percentile(hints, 99)), float(hints.max())),
+        hint_ms=(p50, p99, most),
         pictures=seen.pictures,
         picture_ms=(ages[0], ages[1], ages[2]),
         memory_mib=float(np.median(held)) if held else None,

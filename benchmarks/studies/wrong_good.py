@@ -1,9 +1,9 @@
-"""How often something is called good that is not: shadows and light over clear photographs, and what is no retina.
+"""How often a bad frame is called good: shadows and light over clear photographs, and pictures without a retina.
 
     python -m benchmarks.studies.wrong_good PHOTOGRAPHS... [--others PICTURES] [--each 20]
 
-Of each folder the first so many photographs that are good untouched are spoiled in every way. With ``--before`` and
-``--after``, two CSV files of edge-grade, it tells instead how many verdicts stayed the same, one row a folder.
+The first ``--each`` photographs of a folder that are good untouched are spoiled in every way. With ``--before`` and
+``--after``, two CSV files of edge-grade, it prints instead how many verdicts stayed the same, one row a folder.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 import csv
 import itertools
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import cv2
 import numpy as np
@@ -23,11 +22,12 @@ import typer
 from numpy.typing import NDArray
 
 from edge.assessment import Verdict
-from edge.errors import EdgeError
+from edge.commands.console.cli import main_of, new_app
 from edge.field.find import MASK_SIZE, Field, find_field
 from edge.images import find_images, read_image
 from edge.model import QualityModel
 
+app = new_app("How often a bad frame is called good.")
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float64]
 SHAPES = ("straight", "crescent", "disc", "moon", "lune", "square", "corner", "wavy")
@@ -36,7 +36,7 @@ GAINS = (1.6, 2.0, 2.6, 3.5)
 
 
 def clear_photographs(model: QualityModel, folders: Sequence[Path], each: int) -> Iterator[Picture]:
-    """The first so many of each folder that are good untouched."""
+    """The first ``each`` of each folder that are good untouched."""
     for folder in folders:
         pictures = (read_image(path) for path in find_images([folder]))
         yield from itertools.islice((p for p in pictures if model.assess(p).verdict == "good"), each)
@@ -106,7 +106,7 @@ def depth_of(
 
 
 def burnt(picture: Picture, gain: float) -> Picture:
-    """So many times the light."""
+    """The picture with ``gain`` times the light."""
     return np.asarray(np.clip(picture * gain, 0, 255), np.uint8)
 
 
@@ -123,21 +123,22 @@ def spoiled(model: QualityModel, pictures: Sequence[Picture]) -> Iterator[tuple[
         yield f"{gain:g} times the light", Counter(model.assess(burnt(each, gain)).verdict for each in pictures)
 
 
+def _verdicts(table: Path) -> dict[str, str]:
+    with table.open(encoding="utf-8", newline="") as file:
+        return {row["path"]: row["verdict"] or "error" for row in csv.DictReader(file)}
+
+
 def kept_verdicts(before: Path, after: Path) -> Iterator[tuple[str, int, int, Counter[str]]]:
     """For each folder: photographs, how many kept their verdict, and what the others became."""
-    tables = []
-    for path in (before, after):
-        with path.open(encoding="utf-8", newline="") as file:
-            tables.append({row["path"]: row["verdict"] or "error" for row in csv.DictReader(file)})
-    old, new = tables
-    folders = sorted({str(Path(path).parent) for path in old})
-    for folder in folders:
+    old, new = _verdicts(before), _verdicts(after)
+    for folder in sorted({str(Path(path).parent) for path in old}):
         paths = [path for path in old if str(Path(path).parent) == folder and path in new]
         changed = Counter(f"{old[path]} to {new[path]}" for path in paths if old[path] != new[path])
         yield folder, len(paths), len(paths) - changed.total(), changed
 
 
-def main(
+@app.command()
+def wrong_good(
     photographs: Annotated[list[Path] | None, typer.Argument(help="Folders of photographs, one camera each.")] = None,
     others: Annotated[Path | None, typer.Option(help="A folder of pictures that show no retina.")] = None,
     each: Annotated[int, typer.Option(min=1, help="Clear photographs of each folder.")] = 20,
@@ -148,23 +149,23 @@ def main(
     if before is not None and after is not None:
         print("| folder | photographs | verdicts kept | changed |\n| --- | --- | --- | --- |")
         for folder, number, kept, changed in kept_verdicts(before, after):
-            said = ", ".join(f"{count} {what}" for what, count in changed.most_common())
-            print(f"| {folder} | {number} | {kept} = {kept / max(number, 1):.1%} | {said} |")
+            changes = ", ".join(f"{count} {what}" for what, count in changed.most_common())
+            print(f"| {folder} | {number} | {kept} = {kept / max(number, 1):.1%} | {changes} |")
         return
-    rows: Iterator[tuple[str, Counter[Verdict]]]
     print("| spoiled by | good | usable | reject | no_fundus |\n| --- | --- | --- | --- | --- |")
     with QualityModel.load() as model:
         pictures = list(clear_photographs(model, photographs or [], each))
-        rows = itertools.chain([("nothing", Counter[Verdict](["good"] * len(pictures)))], spoiled(model, pictures))
+        _print_row("nothing", Counter(["good"] * len(pictures)))
+        for name, found in spoiled(model, pictures):
+            _print_row(name, found)
         if others is not None:
             shown = Counter(model.assess(read_image(path)).verdict for path in find_images([others]))
-            rows = itertools.chain(rows, [(f"no retina: {others.name}", shown)])
-        for name, found in rows:
-            print(f"| {name} | {' | '.join(str(found[v]) for v in ('good', 'usable', 'reject', 'no_fundus'))} |")
+            _print_row(f"no retina: {others.name}", shown)
+
+
+def _print_row(name: str, found: Counter[Verdict]) -> None:
+    print(f"| {name} | {' | '.join(str(found[verdict]) for verdict in get_args(Verdict))} |")
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except EdgeError as error:
-        sys.exit(f"error: {error}")
+    main_of(app)()

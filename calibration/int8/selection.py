@@ -1,4 +1,4 @@
-"""Calibration frames: few that look as unlike one another as the student can tell, written down so that they last."""
+"""Calibration frames: a few that look as different as the student can tell, and a list of them to reuse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.frames import phantoms
+from calibration.frames import evenly, phantoms
 from calibration.site.thresholds import UNFITTED
 from edge.errors import EdgeError
 from edge.field.find import find_field
@@ -30,10 +30,10 @@ from trainer.recipe import Recipe
 log = logging.getLogger(__name__)
 
 _CANDIDATES = 600  # photographs looked at, evenly spread: reading thousands would take longer than quantizing
-_FEWEST = 8  # frames below which ranges are a matter of luck
+_FEWEST = 8  # with fewer frames the ranges depend on chance
 _DRAWN = re.compile(r"phantom-(\d{1,9})")
-_PHANTOMS = 1000  # seeds from here on are calibrated on; what is judged by has smaller ones
-_NOTHING_SEEN = UNFITTED.fundus  # a student score below which a frame is no fundus, or one that shows nothing
+_PHANTOMS = 1000  # seeds from here on are calibrated on; frames to judge by have smaller ones
+_NOTHING_SEEN = UNFITTED.fundus  # student score below which a frame shows no fundus, or nothing of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,52 +58,45 @@ def choose(frames: Path | None, data: Path | None, recipe: Recipe, student: Stud
 
     Args:
         frames: a folder, such as that of a recorded session, or a CSV that ``write_choice`` wrote, whose frames are
-            taken as they stand; None for the photographs of ``data``.
+            all taken; None for the photographs of ``data``.
         data: photographs, of which the recipe's ``exclude`` folders are left out; None, with no ``frames``: phantoms.
         recipe: for the size and normalisation of the input.
-        student: its features say what looks alike.
+        student: its features measure similarity.
         number: how many.
 
     Raises:
-        EdgeError: nothing to calibrate on; or a file that the CSV names is gone, or is another one by now.
+        EdgeError: nothing to calibrate on; or a file that the CSV names is gone or has changed.
     """
     if frames is not None and frames.is_file():
         return _again(frames, recipe)
     if frames is None and data is None:
-        seeds = range(_PHANTOMS, _PHANTOMS + 2 * number)
-        found = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
+        found = _drawn(range(_PHANTOMS, _PHANTOMS + 2 * number), recipe)
     else:
         paths = find_images([frames]) if frames else [p.path for p in find_photographs(data, recipe.exclude)]  # type: ignore[arg-type]
-        spread = np.unique(np.linspace(0, len(paths) - 1, _CANDIDATES).astype(int))
-        found = list(_read([paths[n] for n in spread], recipe))
-    candidates = [c for c in found if c is not None]
-    if not candidates:
-        raise EdgeError("none of the calibration frames shows a fundus: give photographs of eyes.")
+        found = list(_read(evenly(paths, _CANDIDATES), recipe))
+    candidates = _with_fundus(found, "the calibration frames", "give photographs of eyes")
     features, scores = _look(student, candidates)
     seen = np.flatnonzero(scores >= _NOTHING_SEEN) if (scores >= _NOTHING_SEEN).any() else np.arange(len(candidates))
-    if dropped := len(found) - len(seen):
-        log.warning("%s of %s frames show no fundus and are left out of the calibration", dropped, len(found))
-    _warn_of_few(len(seen))
+    _warn(len(seen), len(found))
     return [candidates[seen[n]] for n in spread_out(features[seen], number)]
 
 
 def spread_out(features: NDArray[np.float32], number: int) -> list[int]:
-    """Indices of so many rows that leave no row far from all of them: greedy k-centre (Gonzalez 1985).
+    """Indices of rows such that no row is far from all of them: greedy k-centre (Gonzalez 1985).
 
     The first is the one nearest to the mean, each further one the farthest from those chosen so far.
 
     Args:
         features: (N, D).
-        number: all N where there are no more.
+        number: how many; all N where there are no more.
     """
     scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
     chosen = [int((scaled**2).sum(axis=1).argmin())]
-    nearest = ((scaled - scaled[chosen[0]]) ** 2).sum(axis=1)
+    nearest = np.full(len(features), np.inf)
     while len(chosen) < min(number, len(features)):
-        nearest[chosen[-1]] = -1
-        chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, ((scaled - scaled[chosen[-1]]) ** 2).sum(axis=1))
         nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
     return chosen
 
 
@@ -125,14 +118,14 @@ def write_choice(folder: Path, chosen: Sequence[Candidate]) -> None:
 
 
 def _listed(table: Path) -> list[str]:
-    """The names in a ``frames.csv``; files are checked to be those that it was written for."""
+    """The names in a ``frames.csv``; the SHA-256 of each file is checked."""
     try:
         with table.open(encoding="utf-8", newline="") as file:
             rows = [(row["path"] or "", row["sha256"] or "") for row in csv.DictReader(file)]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise EdgeError(f"{table} is not a list of calibration frames ({error}): name one of edge-calibrate.") from None
     if not rows:
-        raise EdgeError(f"{table} names no frames: choose them anew.")
+        raise EdgeError(f"{table} names no frames: choose them again.")
     for name, digest in rows:
         path = Path(name)
         if _DRAWN.fullmatch(name) and not digest:
@@ -142,28 +135,36 @@ def _listed(table: Path) -> list[str]:
         except (OSError, ValueError):  # ValueError: a null byte in the name
             same = False
         if not same:
-            raise EdgeError(f"{table} names {name}, which is gone or another file by now: choose the frames anew.")
+            raise EdgeError(f"{table} names {name}, which is gone or has changed: choose the frames again.")
     return [name for name, _ in rows]
 
 
 def _again(table: Path, recipe: Recipe) -> list[Candidate]:
-    """The frames of a list as they stand, synthetic eyes drawn anew."""
+    """All frames of a list; synthetic eyes are drawn again."""
     names = _listed(table)
     seeds = [int(found[1]) for found in map(_DRAWN.fullmatch, names) if found]
-    drawn = [_candidate(f"phantom-{n}", "", f, recipe) for n, f in zip(seeds, phantoms(seeds), strict=True)]
     read = _read([Path(name) for name in names if not _DRAWN.fullmatch(name)], recipe)
-    found = [c for c in (*read, *drawn) if c is not None]
-    if not found:
-        raise EdgeError(f"none of the frames that {table} names shows a fundus: choose them anew.")
-    if len(found) < len(names):
-        log.warning("%s of %s frames show no fundus and are left out", len(names) - len(found), len(names))
-    _warn_of_few(len(found))
+    found = _with_fundus([*read, *_drawn(seeds, recipe)], f"the frames that {table} names", "choose them again")
+    _warn(len(found), len(names))
     return found
 
 
-def _warn_of_few(number: int) -> None:
-    if number < _FEWEST:
-        log.warning("%s calibration frames are few: ranges will be a matter of luck; %s or more help", number, _FEWEST)
+def _with_fundus(found: Sequence[Candidate | None], which: str, remedy: str) -> list[Candidate]:
+    if not any(found):
+        raise EdgeError(f"none of {which} shows a fundus: {remedy}.")
+    return [candidate for candidate in found if candidate is not None]
+
+
+def _warn(kept: int, number: int) -> None:
+    """Log how many frames are left out, and that few are left."""
+    if kept < number:
+        log.warning("%s of %s frames show no fundus and are left out of the calibration", number - kept, number)
+    if kept < _FEWEST:
+        log.warning("%s calibration frames are few: the ranges will depend on chance; use %s or more", kept, _FEWEST)
+
+
+def _drawn(seeds: Iterable[int], recipe: Recipe) -> list[Candidate | None]:
+    return [_candidate(name, "", frame, recipe) for name, frame in phantoms(seeds)]
 
 
 def _read(paths: Sequence[Path], recipe: Recipe) -> Iterator[Candidate | None]:

@@ -1,1 +1,1 @@
-"""Every form of a student beside the one it was made from."""
+"""Every form of a student compared with the one it was made from."""

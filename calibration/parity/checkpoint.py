@@ -1,10 +1,9 @@
-"""The fake-quantized student on disk, so that what was measured once can be measured again."""
+"""The fake-quantized student on disk, so that its parity can be measured again."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -48,14 +47,14 @@ def read_quantized(folder: Path, network: nn.Module, size: int) -> tuple[nn.Modu
     path = folder / FILE
     if not path.is_file():
         raise EdgeError(f"{path} is missing: run edge-calibrate int8 on this run first.")
-    # Ranges of noise give the layers their quantizers; what was stored then takes their place.
+    # Ranges of noise create the quantizers of the layers; the stored ranges then replace them.
     noise = np.random.default_rng(0).standard_normal((1, 3, size, size)).astype(np.float32)
     quantized = quantize(network, [noise])
     try:
         with safe_open(path, "pt") as stored:
-            said = stored.metadata() or {}
+            metadata = stored.metadata() or {}
             tensors = {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
-        left_out, worst = cast(Any, json.loads(said["left_out"])), said["worst"]
+        left_out, worst = json.loads(metadata["left_out"]), metadata["worst"]
         quantized.load_state_dict(tensors)
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from calibration.golden import Infer, infer_onnx, open_session
+from calibration.int8.quantize import Tensors
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import open_engine
@@ -20,6 +22,7 @@ from edge.engines.names import ENGINES
 
 log = logging.getLogger(__name__)
 
+_ROUNDING = 0.05  # relative difference of a layer's outputs (root of squares) that rounding explains
 SAME = 0.001  # map mean abs difference up to which two float forms, or two runtimes of one INT8 form, are the same
 
 
@@ -32,7 +35,7 @@ class Form:
         infer: float32 (1, 3, S, S) -> maps float32 (K, grid, grid).
         before: the name of the form that this one was made from; empty for the first.
         stage: what lies between the two, and is to blame where they differ: ``quantization``, ``export`` or an engine.
-        most: mean absolute difference of the degradation map from that form that is allowed.
+        most: allowed mean absolute difference of the degradation map from that form.
     """
 
     name: str
@@ -57,15 +60,15 @@ def forms_of(student: StudentCheckpoint, most: float, quiet: bool = False) -> It
     """Every form that this machine can run, in the order in which they are made; engines are closed afterwards.
 
     Args:
-        student: see ``Student``.
+        student: in torch and as bundles.
         most: what INT8 may move the map by.
-        quiet: say nothing of engines that are not here.
+        quiet: do not log engines that are missing here.
 
     Raises:
         EdgeError: onnxruntime is missing, or an engine that is here cannot take the network.
     """
     with ExitStack() as stack:
-        found = [
+        yield [
             Form("float, torch", _of_torch(student.network), "", "training", 0.0),
             Form("float, onnxruntime", infer_onnx(student.float_bundle.onnx), "float, torch", "export", SAME),
             *_engines(student.float_bundle, "float", stack, quiet),
@@ -73,7 +76,6 @@ def forms_of(student: StudentCheckpoint, most: float, quiet: bool = False) -> It
             Form("INT8, onnxruntime", infer_onnx(student.int8_bundle.onnx), "INT8, torch", "export", SAME),
             *_engines(student.int8_bundle, "INT8", stack, quiet=True),
         ]
-        yield found
 
 
 def _engines(bundle: Bundle, kind: str, stack: ExitStack, quiet: bool) -> Iterator[Form]:
@@ -95,26 +97,21 @@ def _of_torch(network: nn.Module) -> Infer:
     return infer
 
 
-def first_wrong_layer(
-    quantized: nn.Module, onnx: bytes, tensors: Sequence[NDArray[np.float32]], allowed: float = 0.05
-) -> str:
-    """The first layer of an exported INT8 graph whose output is not that of the fake-quantized network.
+def first_wrong_layer(quantized: nn.Module, graph: bytes, tensors: Tensors) -> str:
+    """The first layer of an exported INT8 graph whose output differs from that of the fake-quantized network.
 
     Args:
         quantized: fake-quantized, with plain convolutions in the order of the graph's.
-        onnx: its graph.
+        graph: ONNX.
         tensors: prepared frames, float32 (1, 3, S, S) each.
-        allowed: relative difference (root of squares) that rounding explains.
 
     Returns:
         Its name in the network; empty where all agree, or the graph has other layers.
     """
-    import onnx as onnx_
-
-    model = onnx_.load_from_string(onnx)
+    model = onnx.load_from_string(graph)
     outputs = [node.output[0] for node in model.graph.node if node.op_type == "Conv"]
     known = {value.name for value in model.graph.output}
-    model.graph.output.extend(onnx_.ValueInfoProto(name=name) for name in outputs if name not in known)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs if name not in known)
     session = open_session(model.SerializeToString())
     for tensor in tensors:
         wanted = _layer_outputs(quantized, tensor)
@@ -122,13 +119,13 @@ def first_wrong_layer(
             return ""
         found = session.run(outputs, {session.get_inputs()[0].name: tensor})
         for (name, a), b in zip(wanted.items(), found, strict=True):
-            if a.shape != b.shape or np.linalg.norm(a - b) > allowed * max(float(np.linalg.norm(a)), 1e-6):
+            if a.shape != b.shape or np.linalg.norm(a - b) > _ROUNDING * max(float(np.linalg.norm(a)), 1e-6):
                 return name
     return ""
 
 
 def _layer_outputs(network: nn.Module, tensor: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """What every convolution gives, by its name, in the order in which they run."""
+    """Output of every convolution by name, in the order in which they run."""
     seen: dict[str, NDArray[np.float32]] = {}  # copies, because the ReLU behind a layer works in place
     hooks = [
         module.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output.numpy().copy()))

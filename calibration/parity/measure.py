@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,13 @@ from edge.errors import EdgeError
 from edge.field.find import find_field
 from edge.frame.prepare import cut, prepare, prepare_opencv
 from edge.metrics.parity import Parity, compare, map_difference
-from edge.model import QualityModel
 from edge.score import score_of
 
-RAW_SCORE = 0.005  # score difference between the trainer's path and the device's, from the frame on: mean, and told of
+RAW_SCORE = 0.005  # allowed mean difference of the trainer's and the device's scores; frames beyond it are counted
 GREY = 1.01  # grey levels that the two frame steps may differ by: both round, and a mean may lie half way
 WORST = 10
 _SIDE = 256  # of a picture of a frame
+_DEVICE = "INT8, openvino"
 
 Map = NDArray[np.float32]
 
@@ -38,7 +39,7 @@ class Worst:
 
 @dataclass(frozen=True)
 class ParityRow:
-    """One form: beside the float network in torch, and beside the form that it was made from."""
+    """One form compared with the float network in torch, and with the form that it was made from."""
 
     form: str
     beside_float: Parity
@@ -54,7 +55,7 @@ class ParityRow:
 
 @dataclass(frozen=True, eq=False)
 class FormsParity:
-    """What ``compare_all`` measured.
+    """The result of ``compare_all``.
 
     Attributes:
         rows: one for each form but the first.
@@ -63,7 +64,7 @@ class FormsParity:
         grey_max: the largest difference of the two frame steps, in grey levels.
         names: of the frames, in that order.
         worst: frames whose map moved most between the first form and the device's, the worst first.
-        between: the parity of a form, named first, beside any other.
+        between: the parity of a form, named first, with any other.
     """
 
     rows: tuple[ParityRow, ...]
@@ -74,28 +75,14 @@ class FormsParity:
     between: Callable[[str, str], Parity]
 
     @property
-    def raw_max(self) -> float:
-        """The largest difference of the two scores of a frame."""
-        return float(np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]).max())
-
-    @property
-    def raw_mean(self) -> float:
-        """The mean difference."""
-        return float(np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]).mean())
-
-    @property
-    def raw_far(self) -> int:
-        """Frames whose two scores are more than ``RAW_SCORE`` apart."""
-        return int((np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]) > RAW_SCORE).sum())
+    def raw_apart(self) -> NDArray[np.float64]:
+        """Difference of the two scores of each frame, (N,)."""
+        return np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1])
 
     @property
     def raw_worst(self) -> str:
-        """The frame that has it."""
-        return self.names[int(np.abs(self.raw_scores[:, 0] - self.raw_scores[:, 1]).argmax())]
-
-    def of(self, form: str) -> ParityRow:
-        """The row of a form."""
-        return next(row for row in self.rows if row.form == form)
+        """The frame with the largest difference."""
+        return self.names[int(self.raw_apart.argmax())]
 
 
 def compare_all(
@@ -105,68 +92,62 @@ def compare_all(
     most: float,
     quiet: bool = False,
 ) -> FormsParity:
-    """Every form on the same frames; those that show no field of view are the same for all and are left out.
+    """Every form on the same frames; those without a field of view are the same for all forms and are left out.
 
     Args:
         student: in torch and as bundles.
         frames: name and uint8 BGR (H, W, 3) of each.
         thresholds: decide the verdicts.
         most: what INT8 may move the degradation map by, mean absolute difference.
-        quiet: say nothing of engines that are not here.
+        quiet: do not log engines that are missing here.
 
     Raises:
         EdgeError: no frame shows a field of view, or a form cannot be run.
     """
     manifest = student.int8_bundle.manifest
+    normalised = (manifest.input_size, manifest.mean, manifest.std)
+    levels = 255 * np.asarray(manifest.std, np.float32)[None, :, None, None]
     names: list[str] = []
     fields: list[NDArray[np.bool_]] = []
     raw: list[tuple[float, float]] = []
     grey = 0.0
     worst: list[Worst] = []
-    with forms_of(student, most, quiet) as forms, _device(student) as device:
+    device = open_engine(student.int8_bundle, "openvino")
+    with closing(device), forms_of(student, most, quiet) as forms:
         maps: dict[str, list[Map]] = {form.name: [] for form in forms}
         scores: dict[str, list[float]] = {form.name: [] for form in forms}
-        last = "INT8, openvino"
         trainer = next(form for form in forms if form.name == "INT8, torch")
         for name, frame in frames:
-            field = find_field(frame)
-            if field is None:
+            found = find_field(frame)
+            if found is None:
                 continue
+            field = found.on_grid(manifest.grid)
             names.append(name)
-            fields.append(field.on_grid(manifest.grid))
-            tensor = prepare(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
+            fields.append(field)
+            tensor, stepped = (step(frame, found.crop, *normalised) for step in (prepare, prepare_opencv))
             for form in forms:
-                found = form.infer(tensor)
-                maps[form.name].append(found[0])
-                scores[form.name].append(score_of(found, fields[-1], manifest.pooling))
-            stepped = prepare_opencv(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
-            levels = 255 * np.asarray(manifest.std, np.float32)[None, :, None, None]
+                given = form.infer(tensor)
+                maps[form.name].append(given[0])
+                scores[form.name].append(score_of(given, field, manifest.pooling))
             grey = max(grey, float((np.abs(tensor - stepped) * levels).max()))
-            # Of the network alone: what light has taken, and whether there is a retina, is the device's own to say.
-            device_score = score_of(device.engine.infer(tensor), fields[-1], manifest.pooling)
-            raw.append((score_of(trainer.infer(stepped), fields[-1], manifest.pooling), device_score))
-            pair = maps[forms[0].name][-1], maps[last][-1]
-            apart, _ = map_difference(*pair, fields[-1])
+            # Of the network alone: glare and frames without a retina are handled by the device, not by the trainer.
+            both = trainer.infer(stepped), device.infer(tensor)
+            raw.append((score_of(both[0], field, manifest.pooling), score_of(both[1], field, manifest.pooling)))
+            pair = maps[forms[0].name][-1], maps[_DEVICE][-1]
+            apart, _ = map_difference(*pair, field)
             if len(worst) < WORST or apart > worst[-1].map_mae:
-                masked = (pair[0] * fields[-1], pair[1] * fields[-1])
-                worst = sorted([*worst, Worst(name, apart, cut(frame, field.crop, _SIDE), masked)], key=_apart)[:WORST]
+                masked = (pair[0] * field, pair[1] * field)
+                worst.append(Worst(name, apart, cut(frame, found.crop, _SIDE), masked))
+                worst = sorted(worst, key=lambda each: -each.map_mae)[:WORST]
     if not names:
         raise EdgeError("none of the frames to compare on shows a fundus: give photographs of eyes.")
 
-    def beside(form: str, other: str) -> Parity:
+    def between(form: str, other: str) -> Parity:
         pairs = list(zip(maps[other], maps[form], strict=True))
         return compare(pairs, fields, list(zip(scores[other], scores[form], strict=True)), thresholds)
 
     rows = [
-        ParityRow(f.name, beside(f.name, forms[0].name), f.before, beside(f.name, f.before), f.stage, f.most)
+        ParityRow(f.name, between(f.name, forms[0].name), f.before, between(f.name, f.before), f.stage, f.most)
         for f in forms[1:]
     ]
-    return FormsParity(tuple(rows), np.array(raw), grey, tuple(names), tuple(worst), beside)
-
-
-def _device(student: StudentCheckpoint) -> QualityModel:
-    return QualityModel(student.int8_bundle, open_engine(student.int8_bundle, "openvino"))
-
-
-def _apart(worst: Worst) -> float:
-    return -worst.map_mae
+    return FormsParity(tuple(rows), np.array(raw), grey, tuple(names), tuple(worst), between)

@@ -1,4 +1,4 @@
-"""What the parity of all forms says, as lines for a terminal, Markdown, JSON and a sheet of the worst frames."""
+"""The parity of all forms as lines for a terminal, Markdown, JSON and a sheet of the worst frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.parity.measure import RAW_SCORE, FormsParity, ParityRow
+from calibration.parity.measure import RAW_SCORE, FormsParity, ParityRow, Worst
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
 from trainer.loop.checkpoints import write
@@ -22,16 +22,29 @@ _HEAD = ("form", "map MAE", "map max", "score rho", "score max", "flips", "from"
 
 
 def lines(parity: FormsParity) -> list[str]:
-    """A table: each form beside the float network in torch, and beside the form that it was made from."""
+    """A table: each form compared with the float network in torch, and with the form that it was made from."""
+    raw = _raw_frame(parity)
     rows = [_HEAD, *(_cells(row) for row in parity.rows)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(_HEAD))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [
         *table,
         "raw frame to score, trainer (torch, OpenCV steps) beside device (bundle on OpenVINO): "
-        f"{parity.raw_mean:.4f} apart on average, at most {parity.raw_max:.4f}; {parity.raw_far} of "
-        f"{len(parity.names)} frames more than {RAW_SCORE:g}; frame steps {parity.grey_max:.2f} grey levels at most",
+        f"{raw['score_mean']:.4f} apart on average, at most {raw['score_max']:.4f}; {raw['frames beyond']} of "
+        f"{raw['frames']} frames more than {RAW_SCORE:g}; frame steps {parity.grey_max:.2f} grey levels at most",
     ]
+
+
+def _raw_frame(parity: FormsParity) -> dict[str, Any]:
+    return {
+        "frames": len(parity.names),
+        "score_mean": float(parity.raw_apart.mean()),
+        "score_max": float(parity.raw_apart.max()),
+        "frames beyond": int((parity.raw_apart > RAW_SCORE).sum()),
+        "grey levels": parity.grey_max,
+        "worst": parity.raw_worst,
+        "allowed": RAW_SCORE,
+    }
 
 
 def _cells(row: ParityRow) -> tuple[str, ...]:
@@ -50,7 +63,7 @@ def _cells(row: ParityRow) -> tuple[str, ...]:
 
 
 def as_dict(parity: FormsParity) -> dict[str, Any]:
-    """The same for machines, with the frames that are worst."""
+    """The same for machines, with the worst frames."""
     return {
         "forms": [
             {
@@ -64,21 +77,13 @@ def as_dict(parity: FormsParity) -> dict[str, Any]:
             }
             for row in parity.rows
         ],
-        "raw frame": {
-            "frames": len(parity.names),
-            "score_mean": parity.raw_mean,
-            "score_max": parity.raw_max,
-            "frames beyond": parity.raw_far,
-            "grey levels": parity.grey_max,
-            "worst": parity.raw_worst,
-            "allowed": RAW_SCORE,
-        },
+        "raw frame": _raw_frame(parity),
         "worst frames": [{"name": w.name, "map_mae": w.map_mae} for w in parity.worst],
     }
 
 
 def figures(parity: Parity) -> dict[str, float | int | None]:
-    """One parity for JSON: NaN, as of a constant score, is no JSON."""
+    """One parity for JSON, which has no NaN, as of a constant score."""
     return {k: None if v != v else v for k, v in dataclasses.asdict(parity).items()}
 
 
@@ -97,8 +102,8 @@ def write_parity(
     """``parity.md``, ``parity.json`` and, of the worst frames of every set, ``parity.png``.
 
     Args:
-        folder: where to.
-        sets: frames by name.
+        folder: to write to.
+        sets: what was measured, by the name of the set of frames.
         differences: ``{labelled set: {question: AUROC of INT8 less float}}``; left out where nothing is labelled.
 
     Raises:
@@ -111,31 +116,20 @@ def write_parity(
     if differences:
         text += ["## Labelled photographs", "", "```", *auroc_lines(differences), "```", ""]
     write(folder / "parity.md", "\n".join(text).encode("utf-8", "backslashreplace"))
-    said = {name: as_dict(parity) for name, parity in sets.items()}
+    report: dict[str, Any] = {name: as_dict(parity) for name, parity in sets.items()}
     if differences:
-        said["AUROC, INT8 less float"] = {
-            name: {question: dataclasses.asdict(change) for question, change in questions.items()}
-            for name, questions in differences.items()
-        }
-    write(folder / "parity.json", (json.dumps(said, indent=1) + "\n").encode("utf-8", "backslashreplace"))
-    worst = [w for parity in sets.values() for w in parity.worst]
-    save_sheet(
-        folder / "parity.png",
-        [
-            (
-                _titled(w.picture, f"{w.map_mae:.4f}"),
-                tint(w.picture, w.maps[0]),
-                tint(w.picture, w.maps[1]),
-                tint(w.picture, np.clip(4 * np.abs(w.maps[0] - w.maps[1]), 0, 1)),
-            )
-            for w in worst
-        ],
-        ("frame, map mean abs diff", "float, torch", "INT8, openvino", "difference, four times"),
-    )
+        report["AUROC, INT8 less float"] = differences
+    coded = json.dumps(report, indent=1, default=dataclasses.asdict) + "\n"
+    write(folder / "parity.json", coded.encode("utf-8", "backslashreplace"))
+    heads = ("frame, map mean abs diff", "float, torch", "INT8, openvino", "difference, four times")
+    save_sheet(folder / "parity.png", [_row(worst) for parity in sets.values() for worst in parity.worst], heads)
 
 
-def _titled(picture: NDArray[np.uint8], words: str) -> NDArray[np.uint8]:
-    shown = picture.copy()
+def _row(worst: Worst) -> list[NDArray[np.uint8]]:
+    """The frame with its difference written on it, both maps, and four times what they differ by."""
+    titled = worst.picture.copy()
     for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(shown, words, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thick, cv2.LINE_AA)
-    return shown
+        words = f"{worst.map_mae:.4f}"
+        cv2.putText(titled, words, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thick, cv2.LINE_AA)
+    layers = (*worst.maps, np.clip(4 * np.abs(worst.maps[0] - worst.maps[1]), 0, 1))
+    return [titled, *(tint(worst.picture, layer) for layer in layers)]

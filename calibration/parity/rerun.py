@@ -1,13 +1,12 @@
-"""The forms of a calibrated run beside each other once more, on any photographs."""
+"""The forms of a calibrated run compared again, on any photographs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 from calibration.export import Deployed
-from calibration.frames import named_phantoms, read_frames, tensors
+from calibration.frames import phantoms, read_frames, tensors
 from calibration.parity.checkpoint import read_quantized
 from calibration.parity.forms import StudentCheckpoint
 from calibration.parity.gate import check_forms
@@ -30,13 +29,13 @@ def compare_again(
 
     Args:
         run: calibrated by ``edge-calibrate int8``.
-        model: the bundle; one that was made from another run, or was damaged since, does not fit and is told.
-        paths: images and folders; synthetic eyes where there are none.
+        model: the bundle; the gate reports one that was made from another run or was damaged since.
+        paths: images and folders; empty for synthetic eyes.
         target: folder for the report; None writes none.
         most: what INT8 may move the degradation map by, mean absolute difference.
 
     Returns:
-        What was measured, and the sentence of the gate; empty where all is well.
+        What was measured, and the sentence of the gate; empty where every form fits.
 
     Raises:
         EdgeError: the run was not calibrated, the bundle is not INT8 or of another shape, or there is no image.
@@ -48,20 +47,20 @@ def compare_again(
     if int8_bundle.manifest.precision != "int8":
         raise EdgeError(f"{model} holds the float form ({int8_bundle.manifest.why_float}): name an INT8 bundle.")
     for name in ("input_size", "grid", "maps"):
-        of_run, of_model = getattr(float_bundle.manifest, name), getattr(int8_bundle.manifest, name)
+        of_run, of_model = (getattr(bundle.manifest, name) for bundle in (float_bundle, int8_bundle))
         if of_run != of_model:
             raise EdgeError(f"{model} has {name} {of_model}, but {run} has {of_run}: name the bundle of this run.")
     recipe = load_recipe(str(run / "student" / "config.yaml"))
     network = Deployed(load_student(run))
     quantized, layer = read_quantized(folder, network, recipe.distill.size)
     student = StudentCheckpoint(network, quantized, float_bundle, int8_bundle)
-    # Of a folder its photographs: not the vessel maps and masks that lie beside them.
+    # Only the photographs of a folder: not the vessel maps and masks beside them.
     images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
-    frames = read_frames(images) if images else named_phantoms(_PHANTOMS)
+    frames = read_frames(images) if images else phantoms(_PHANTOMS)
     parity = compare_all(student, frames, int8_bundle.manifest.thresholds, most)
     if target is not None:
         write_parity(target, {"folder" if images else "synthetic eyes": parity})
-    some = tensors((frame for _, frame in islice(named_phantoms(_PHANTOMS), 4)), recipe)
+    some = tensors(phantoms(_PHANTOMS[:4]), recipe)
     try:
         check_forms(parity, student, some, layer)
     except EdgeError as fault:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,14 +17,14 @@ from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, EngineName, Json, Runtime, err, out
 
 
+def bundle_argument(help_text: str) -> Any:
+    """A bundle as an argument: a file, or ``default`` for the one that ships."""
+    return typer.Argument(parser=named_bundle, metavar="MODEL", help=help_text)
+
+
 def thresholds(
     model: Annotated[
-        Path,
-        typer.Argument(
-            parser=named_bundle,
-            metavar="MODEL",
-            help="The bundle to start from, or default, the one that ships; it is not changed.",
-        ),
+        Path, bundle_argument("The bundle to start from, or default, the one that ships; it is not changed.")
     ],
     labels: Annotated[
         Path, typer.Option(help="A CSV path,quality, paths relative to it; edge-calibrate page makes one.")
@@ -68,7 +68,7 @@ def thresholds(
 def page(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images and folders of them.")],
     target: Annotated[Path, typer.Option("--output", "-o", help="The HTML page to write; keep the CSV beside it.")],
-    number: Annotated[int, typer.Option(min=1, help="So many images at most, evenly chosen.")] = 200,
+    number: Annotated[int, typer.Option(min=1, help="At most this many images, evenly chosen.")] = 200,
     debug: Debug = False,
 ) -> None:
     """Make a page to label images with keys while looking at them, which saves the CSV for thresholds. No network.
@@ -80,10 +80,7 @@ def page(
 
 
 def golden(
-    model: Annotated[
-        Path,
-        typer.Argument(parser=named_bundle, metavar="MODEL", help="A bundle of an older version; it is not changed."),
-    ],
+    model: Annotated[Path, bundle_argument("A bundle of an older version; it is not changed.")],
     target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
     debug: Debug = False,
 ) -> None:

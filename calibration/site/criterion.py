@@ -34,7 +34,7 @@ class Aim:
     Attributes:
         fixed: ``sensitivity``, the share of good and usable photographs that is accepted; ``specificity``, the share
             of the others that is refused; ``balance`` for the best mean of both.
-        rate: the least that is wanted of what is fixed, in (0, 1].
+        rate: the least value of the fixed rate, in (0, 1].
     """
 
     fixed: Literal["balance", "sensitivity", "specificity"] = "balance"
@@ -92,16 +92,12 @@ def judge(assessed: Sequence[tuple[Assessment, Quality]], manifest: Manifest) ->
             "needs images to accept (good, usable) and images to refuse (reject, outlier); label both kinds."
         )
     poolings = _candidates(manifest)
-    scores = np.array(
-        [
-            [
-                0.0 if a.crop is None else quality_score(a.map, region_weights(a.regions, a.field, p))
-                for a, _ in assessed
-            ]
-            for p in poolings
-        ]
-    )
+    scores = np.array([[_score(assessment, pooling) for assessment, _ in assessed] for pooling in poolings])
     return Judged(poolings, scores, qualities)
+
+
+def _score(seen: Assessment, pooling: Pooling) -> float:
+    return 0.0 if seen.crop is None else quality_score(seen.map, region_weights(seen.regions, seen.field, pooling))
 
 
 def _candidates(manifest: Manifest) -> tuple[Pooling, ...]:
@@ -112,22 +108,21 @@ def _candidates(manifest: Manifest) -> tuple[Pooling, ...]:
         {"disc": disc, "macula": macula, "periphery": 1.0} for disc, macula in itertools.product(_WEIGHTS, repeat=2)
     ]
 
+    def logarithms(pooling: Pooling) -> list[float]:
+        return [math.log(max(pooling[region] / pooling["periphery"], 1e-3)) for region in LANDMARKS]
+
     def distance(pooling: Pooling) -> float:
-        ratios = (
-            math.log(max(pooling[r] / pooling["periphery"], 1e-3)) - math.log(max(own[r] / own["periphery"], 1e-3))
-            for r in LANDMARKS
-        )
-        return math.hypot(*ratios)
+        return math.dist(logarithms(pooling), logarithms(own))
 
     return (own, *sorted((p for p in tried if distance(p) > 1e-9), key=distance))
 
 
 def fit(judged: Judged, own: Thresholds, aim: Aim) -> Criterion:
-    """Weights and thresholds from labels; what the labels leave open stays as the bundle has it.
+    """Weights and thresholds from labels; what the labels do not decide stays as it is in the bundle.
 
-    Other weights are taken only where they part the labels better than the bundle's own beyond chance. ``usable`` parts
-    accepted from refused photographs; of equally good thresholds the one nearest to the bundle's own is taken. ``good``
-    parts good ones from the rest where there is a middle class.
+    Other weights are taken only where they separate the labels better than the bundle's own beyond chance. ``usable``
+    separates accepted from refused photographs; of equally good thresholds the one nearest to the bundle's own is
+    taken. ``good`` separates good ones from the rest where there is a middle class.
 
     Args:
         judged: photographs of both classes.
@@ -156,11 +151,11 @@ def _fit_pooling(judged: Judged) -> int:
 
 
 def cut(scores: Scores, accepted: Accepted, own: float, aim: Aim) -> float:
-    """The threshold that serves the aim; ``score >= threshold`` is accepted.
+    """The threshold for an aim; ``score >= threshold`` is accepted.
 
     Args:
         scores: (N,).
-        accepted: bool (N,), of both kinds.
+        accepted: bool (N,), both classes present.
         own: the threshold to stay near to.
         aim: see ``Aim``.
     """

@@ -1,4 +1,4 @@
-"""How well a fitted criterion will do on photographs that it was not fitted on, and how sure that is."""
+"""How well a fitted criterion works on photographs that it was not fitted on, and how sure that is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNSURE = 0.2  # width of the interval of a balanced accuracy above which the la
 
 @dataclass(frozen=True)
 class Rates:
-    """Shares with their 95 % intervals: by Wilson, which stays honest where all of few photographs were right.
+    """Shares with their 95 % intervals: by Wilson, which stays wide where all of few photographs were right.
 
     Attributes:
         sensitivity: of good and usable photographs, the share that is accepted.
@@ -31,13 +31,13 @@ class Rates:
     balanced_accuracy: Figure
 
 
-def rates(said: Accepted, accepted: Accepted) -> Rates:
+def rates(predicted: Accepted, accepted: Accepted) -> Rates:
     """Rates of predictions.
 
     Args:
-        said, accepted: bool (N,), what was predicted and what is true, of both kinds.
+        predicted, accepted: bool (N,), the prediction and the truth, both classes present.
     """
-    a, b = _wilson(said[accepted]), _wilson(~said[~accepted])
+    a, b = _wilson(predicted[accepted]), _wilson(~predicted[~accepted])
     middle = (a.value + b.value) / 2
     below = np.hypot(a.value - a.low, b.value - b.low) / 2
     above = np.hypot(a.high - a.value, b.high - b.value) / 2
@@ -58,11 +58,11 @@ def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:
     if folds < 2:
         return None
     fold = stratified_folds(accepted, folds)
-    said = np.empty(len(accepted), np.bool_)
+    predicted = np.empty(len(accepted), np.bool_)
     for k in range(folds):
         fitted = fit(judged.some(fold != k), own, aim)
-        said[fold == k] = judged.scores[fitted.pooling][fold == k] >= fitted.thresholds.usable
-    return rates(said, accepted)
+        predicted[fold == k] = judged.scores[fitted.pooling][fold == k] >= fitted.thresholds.usable
+    return rates(predicted, accepted)
 
 
 def threshold_interval(judged: Judged, pooling: int, own: float, aim: Aim) -> tuple[float, float]:
@@ -73,7 +73,7 @@ def threshold_interval(judged: Judged, pooling: int, own: float, aim: Aim) -> tu
 
 
 def doubts(judged: Judged, estimate: Rates | None) -> list[str]:
-    """What the labels do not suffice for, one sentence each; empty where they do."""
+    """Warnings that there are too few labels, one sentence each; empty where there are enough."""
     accepted = judged.accepted
     counts = {"good or usable": int(accepted.sum()), "reject or outlier": int((~accepted).sum())}
     fewest = min(counts, key=lambda kind: counts[kind])

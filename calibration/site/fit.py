@@ -11,10 +11,10 @@ from pathlib import Path
 
 from calibration.site.criterion import Aim, fit, judge
 from calibration.site.estimate import Rates, cross_validated, doubts, rates, threshold_interval
-from calibration.target import check_target
 from edge.bundle.bundle import Golden, Region, Thresholds, read_bundle, write_bundle
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
+from edge.files.output import check_output
 from edge.grading import Input, grade_files
 from edge.metrics.cross_validation import check_extra
 from edge.metrics.labels import Quality, read_labels
@@ -37,7 +37,7 @@ class SiteReport:
         usable_interval: 95 %, of ``thresholds.usable``.
         before: rates of the bundle as it was, on these labels.
         estimate: cross-validated rates of the new ones; None where a class has one image only.
-        doubts: what the labels do not suffice for.
+        doubts: warnings that there are too few labels.
     """
 
     path: Path
@@ -88,7 +88,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
         EdgeError: the bundle or the CSV cannot be read, the labels are of one class, the bundle cannot be written, or
             see ``check_extra``.
     """
-    check_target(target, model, labels)
+    check_output(target, "the bundle", [model, labels])
     check_extra()
     truth = read_labels(labels)
     bundle = read_bundle(model)
@@ -96,7 +96,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
     with QualityModel(bundle, open_engine(bundle, engine, None)) as quality:
         graded = ((g.assessment, g.error) for g in grade_files(quality, [Input(path) for path in truth]))
         both = list(zip(graded, truth.values(), strict=True))  # no frames: hundreds would not fit into memory
-    assessed = [(assessment, said) for (assessment, _), said in both if assessment is not None]
+    assessed = [(assessment, label) for (assessment, _), label in both if assessment is not None]
     left_out = tuple(error for (assessment, error), _ in both if assessment is None)
     if not assessed:
         raise EdgeError(f"none of the images that {labels} names can be graded, the first because: {left_out[0]}")
@@ -110,7 +110,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
         bundle.manifest,
         pooling=judged.poolings[fitted.pooling],
         thresholds=fitted.thresholds,
-        thresholds_from=_said(labels, counts, aim),
+        thresholds_from=_origin(labels, counts, aim),
         metrics=_metrics(bundle.manifest.metrics, fitted.pooling > 0, estimate),
     )
     with QualityModel(dataclasses.replace(bundle, manifest=manifest), open_engine(bundle, engine, None)) as quality:
@@ -130,8 +130,8 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
     )
 
 
-def _said(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
-    """Who fitted the thresholds, on what, when: enough to find the labels again."""
+def _origin(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
+    """What fitted the thresholds, on which labels and when: enough to find the labels again."""
     of_each = ", ".join(f"{count} {quality}" for quality, count in counts.items())
     digest = hashlib.sha256(labels.read_bytes()).hexdigest()[:12]
     wanted = "for balanced accuracy" if aim.fixed == "balance" else f"at {aim.fixed} {aim.rate:g}"

@@ -25,12 +25,12 @@ _SIDE = 1000  # pixels of the longer side at most: enough to judge by, and a pag
 
 
 def make_page(paths: list[Path], target: Path, number: int) -> int:
-    """Write the page; the CSV that it saves belongs beside it, as paths are relative to there.
+    """Write the page; keep the CSV that it saves in the same folder, to which its paths are relative.
 
     Args:
         paths: image files and folders.
         target: the page.
-        number: so many images at most, evenly chosen.
+        number: how many images at most, evenly chosen.
 
     Returns:
         How many images are on it.

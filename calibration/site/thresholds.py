@@ -1,4 +1,4 @@
-"""What labelled photographs say of the quality score: how well it parts them, and thresholds; no map changes."""
+"""Thresholds from labelled photographs, and how well the quality score separates them; no map changes."""
 
 from __future__ import annotations
 
@@ -54,14 +54,16 @@ def auroc_differences(full: Scored, eight: Scored) -> dict[str, Figure]:
 
 
 def fit_thresholds(sets: Sequence[Scored]) -> Thresholds:
-    """One pair of thresholds for all sets together.
+    """One pair of thresholds for all sets together; defaults where there are none.
 
     ``usable`` refuses as many rejects and outliers as it can, the mean of the sets, while each set keeps nearly all
-    of its good photographs; ``good`` parts good from the rest by balanced accuracy, where a set knows a middle class.
+    of its good photographs; ``good`` separates good from the rest by balanced accuracy, where a set has a middle class.
 
     Args:
-        sets: at least one, each with rejects, and with good or usable photographs.
+        sets: each with rejects, and with good or usable photographs.
     """
+    if not sets:
+        return UNFITTED
     kept = [s.of("good") if len(s.of("good")) else s.of("usable") for s in sets]
     refused = [s.of("reject", "outlier") for s in sets]
     most = min(float(np.quantile(high, 1 - _KEEP, method="lower")) for high in kept)
@@ -78,6 +80,6 @@ def _best_cut(above: Sequence[Scores], below: Sequence[Scores], low: float, high
     """The threshold in [low, high] with the best balanced accuracy, mean over the sets; the middle of equal ones."""
     cuts = np.linspace(low, high, max(2, round((high - low) * 1000)))
     best = equally_best(np.sum([shares(cuts, a, b) for a, b in zip(above, below, strict=True)], axis=(0, 1)))
-    # Equal cuts further up, parted from the first run by worse ones, do not count.
+    # Equal cuts further up, separated from the first run by worse ones, do not count.
     run = best[: int(np.argmax(np.diff(best, append=best[-1] + 2) > 1)) + 1]
     return float(cuts[run].mean())

@@ -1,9 +1,8 @@
-"""One form of the foundation model as a file: written, held against float32, built for a device, and gated."""
+"""One form of the foundation model as a file: written, compared with float32, built for a device, and gated."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from calibration.golden import open_session
+from calibration.int8.quantize import Tensors
 from edge.bundle.bundle import Bundle, Manifest
 from edge.engines.tensorrt.builder import Ways, build_engine
 from edge.errors import EdgeError
@@ -24,13 +24,13 @@ _INLINE = 64 << 20  # bytes; a larger network keeps its weights in a file beside
 
 @dataclass(frozen=True)
 class TeacherForm:
-    """One file: ``float16`` or ``int8``; its map beside float32 in torch; and what TensorRT-RTX makes of it.
+    """One file: ``float16`` or ``int8``; its map compared with float32 in torch; and its TensorRT-RTX engine.
 
     Attributes:
-        path: of the ONNX file; weights may lie beside it, in ``path`` + ``.data``.
+        path: of the ONNX file; large weights are stored in ``path`` + ``.data``.
         mebibytes: of both.
-        map_mae, map_max: on frames that chose nothing, on onnxruntime.
-        engine: how large the engine for ``TARGET`` is, in MiB, or why there is none.
+        map_mae, map_max: on held-out frames, on onnxruntime.
+        engine: size of the engine for ``TARGET`` in MiB, or why there is none.
     """
 
     name: str
@@ -46,17 +46,27 @@ def write_form(
     model: onnx.ModelProto,
     target: Path,
     manifest: Manifest,
-    held: Sequence[NDArray[np.float32]],
+    held: Tensors,
     float_maps: NDArray[np.float32],
 ) -> TeacherForm:
-    """Write a form, hold it against float32, and build its engine."""
-    data = model.SerializeToString()
-    path = _write(target / f"{name}.onnx", model, len(data))
+    """Write a form, compare it with float32, and build its engine.
+
+    A large graph keeps its weights in a file beside it.
+
+    Raises:
+        EdgeError: the file cannot be written.
+    """
+    data, path = model.SerializeToString(), target / f"{name}.onnx"
+    try:
+        remove(path)  # onnx appends to an existing file of weights
+        onnx.save_model(model, str(path), save_as_external_data=len(data) > _INLINE, location=_beside(path).name)
+    except OSError as error:
+        raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another place.") from error
     session = open_session(str(path), optimise=True)
     found = np.stack([session.run(None, {session.get_inputs()[0].name: tensor})[0][0, 0] for tensor in held])
     apart = np.abs(found.astype(np.float64) - float_maps)
     if not np.isfinite(apart).all():
-        apart = np.ones_like(apart)  # a map that holds no number is as far off as can be
+        apart = np.ones_like(apart)  # NaN counts as the largest possible difference
     del session
     log.info("building the %s engine for %s", name, TARGET)
     engine = _engine(Bundle(path, manifest, data, ""))
@@ -75,22 +85,6 @@ def _engine(bundle: Bundle) -> str:
         return str(error)
 
 
-def _write(path: Path, model: onnx.ModelProto, size: int) -> Path:
-    """The graph whole, or where it is large with its weights in a file beside it."""
-    try:
-        remove(path)  # onnx appends to a file of weights that is there
-        onnx.save_model(
-            model,
-            str(path),
-            save_as_external_data=size > _INLINE,
-            all_tensors_to_one_file=True,
-            location=_beside(path).name,
-        )
-    except OSError as error:
-        raise EdgeError(f"{path} cannot be written ({error.strerror}): choose another place.") from error
-    return path
-
-
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + ".data")
 
@@ -102,7 +96,7 @@ def remove(path: Path) -> None:
 
 
 def check_form(form: TeacherForm, most: float) -> None:
-    """The gate of float16; what does not pass is removed.
+    """The gate of float16; a form that does not pass is removed.
 
     Raises:
         EdgeError: the form moves the map further.

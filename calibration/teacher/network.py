@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Callable, Sequence
+import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -14,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from calibration.int8.quantize import keep_float, maps, quantized_layers
+from calibration.int8.quantize import Tensors, keep_float, maps, quantized_layers, quiet_modelopt, switch
 from trainer.steps.teacher import Teacher
 
-Tensors = Sequence[NDArray[np.float32]]
 Smoothing = Literal["max", "smoothquant"]
-_LAYERS = (nn.Linear, nn.Conv2d)
+QUANTIZED = (nn.Linear, nn.Conv2d)
 
 
 class Whole(nn.Module):
@@ -41,7 +38,7 @@ class Whole(nn.Module):
 
 
 class _Fixed(nn.Module):
-    """Gives back the same tensors, whatever it is asked."""
+    """Returns the same tensors whatever its input is."""
 
     def __init__(self, *tensors: Tensor) -> None:
         super().__init__()
@@ -53,7 +50,7 @@ class _Fixed(nn.Module):
 
 
 def _fix_positions(net: Any, size: int) -> None:
-    """Where a patch lies depends on the size alone: as constants, not as part of the graph (DINOv3, DINOv2)."""
+    """Store the positions of patches, which depend on the size alone, as constants of the graph (DINOv3, DINOv2)."""
     net.cpu()
     with torch.no_grad():
         if hasattr(net, "rope_embeddings"):
@@ -68,13 +65,13 @@ def _fix_positions(net: Any, size: int) -> None:
 
 @dataclass(frozen=True)
 class Quantized:
-    """What ``quantize_whole`` settled on.
+    """The result of ``quantize_whole``.
 
     Attributes:
         network: fake-quantized.
         trials: mean absolute difference of the map by method, all layers in INT8.
         method: the best of them.
-        left_out: layers that stay in float, and by how much INT8 alone is off in what each of them gives (relative).
+        left_out: layers that stay in float, and the relative error that INT8 alone makes in the output of each.
         layers: how many there are.
         map_mae: of the network as it is.
     """
@@ -90,7 +87,7 @@ class Quantized:
 def quantize_whole(make: Callable[[], nn.Module], frames: Tensors, held: Tensors, most: float) -> Quantized:
     """Both ways to quantize, the better of them, and the worst layers left in float until the map is within ``most``.
 
-    Weights and inputs of linear layers and convolutions become INT8, and nothing else: additions of the residual path,
+    Only weights and inputs of linear layers and convolutions become INT8: additions of the residual path,
     normalisation and attention's products stay in float, because rounding them is what destroys transformers.
 
     Args:
@@ -112,64 +109,45 @@ def quantize_whole(make: Callable[[], nn.Module], frames: Tensors, held: Tensors
     moved, method, network = best
     errors = _layer_errors(network, held)
     ranked = sorted(errors, key=lambda name: -errors[name])
-    few, many = 0, len(ranked)  # the fewest of the worst that have to be float, by halving
-    while few < many and moved > most:
-        middle = (few + many) // 2
-        keep_float(network, ranked[:middle])
-        if _apart(network, held, float_maps) <= most:
-            many = middle
-        else:
-            few = middle + 1
-    kept = ranked[:many] if moved > most else []
+
+    def fits(number: int) -> bool:
+        keep_float(network, ranked[:number])
+        return _apart(network, held, float_maps) <= most
+
+    # The fewest of the worst that have to be float, by halving.
+    kept = ranked[: bisect.bisect_left(range(len(ranked)), True, key=fits)] if moved > most else []
     keep_float(network, kept)
     left_out = {name: errors[name] for name in kept}
     return Quantized(network, trials, method, left_out, len(ranked), _apart(network, held, float_maps))
 
 
 def _quantize(network: nn.Module, frames: Tensors, method: Smoothing) -> nn.Module:
-    def show(model: nn.Module) -> None:
-        maps(model, frames)
-
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        import modelopt.torch.quantization as mtq
+    with quiet_modelopt() as mtq:
         from modelopt.torch.quantization.nn import TensorQuantizer
 
         settings = {"max": mtq.INT8_DEFAULT_CFG, "smoothquant": mtq.INT8_SMOOTHQUANT_CFG}[method]
-        quantized: nn.Module = mtq.quantize(network, settings, show)
-    wanted = {
-        id(quantizer)
-        for layer in quantized_layers(quantized).values()
-        if isinstance(layer, _LAYERS)
-        for quantizer in (layer.input_quantizer, layer.weight_quantizer)
-    }
+        quantized: nn.Module = mtq.quantize(network, settings, lambda model: maps(model, frames))
     for module in quantized.modules():
-        if isinstance(module, TensorQuantizer) and id(module) not in wanted:
+        if isinstance(module, TensorQuantizer):
             module.disable()
+    for layer in quantized_layers(quantized).values():
+        switch(layer, int8=isinstance(layer, QUANTIZED))
     return quantized
 
 
-def left_by_the_quantizer(network: nn.Module) -> list[str]:
-    """Layers that should be INT8 and are not, by name: the quantizer passes over subclasses, in silence."""
-    known = {id(layer) for layer in quantized_layers(network).values()}
-    return [name for name, m in network.named_modules() if isinstance(m, _LAYERS) and id(m) not in known]
-
-
 def _layer_errors(network: nn.Module, tensors: Tensors) -> dict[str, float]:
-    """By how much each layer's output is off for its rounding alone, relative, all frames in one pass.
+    """Relative error of each layer's output from its own rounding, all frames in one pass.
 
-    Quantizing each layer by itself and looking at the map, as for the student, takes hours with 150 layers.
+    Quantizing each layer by itself and comparing maps, as for the student, takes hours with 150 layers.
     """
     layers = quantized_layers(network)
     lost, whole = dict.fromkeys(layers, 0.0), dict.fromkeys(layers, 1e-12)
 
     def watch(name: str) -> Any:
         def hook(layer: Any, inputs: tuple[Tensor, ...], float_output: Tensor) -> None:
-            for quantizer in (layer.input_quantizer, layer.weight_quantizer):
-                quantizer.enable()
+            switch(layer, int8=True)
             int8_output = type(layer).forward(layer, *inputs)  # not a call: that would come back here
-            for quantizer in (layer.input_quantizer, layer.weight_quantizer):
-                quantizer.disable()
+            switch(layer, int8=False)
             lost[name] += float((int8_output - float_output).square().sum())
             whole[name] += float(float_output.square().sum())
 

@@ -15,14 +15,13 @@ import onnx
 from torch import nn
 
 from calibration.export import half_of, raw_onnx
-from calibration.frames import choose_frames, named_frames, phantoms, tensors
-from calibration.golden import make_golden
-from calibration.int8.quantize import maps
-from calibration.site.thresholds import UNFITTED
-from calibration.target import make_folder
+from calibration.frames import choose_frames, phantoms, tensors
+from calibration.golden import write_with_golden
+from calibration.int8.quantize import maps, skipped_layers
+from calibration.manifest import make_folder, new_manifest
 from calibration.teacher.form import TeacherForm, check_form, remove, write_form
-from calibration.teacher.network import Whole, left_by_the_quantizer, quantize_whole
-from edge.bundle.bundle import Manifest, write_bundle
+from calibration.teacher.network import QUANTIZED, Smoothing, Whole, quantize_whole
+from edge.bundle.bundle import MAPS
 from edge.errors import EdgeError
 from trainer.loop.checkpoints import write
 from trainer.networks.backbone import grid_of
@@ -42,8 +41,8 @@ class TeacherReport:
     size: int
     grid: int
     forms: tuple[TeacherForm, ...]
-    trials: dict[str, float]
-    method: str
+    trials: dict[Smoothing, float]
+    method: Smoothing
     left_out: dict[str, float]
     layers: int
     why_float: str
@@ -76,9 +75,9 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     recipe = dataclasses.replace(recipe, mean=teacher.backbone.mean, std=teacher.backbone.std)
     recipe = dataclasses.replace(recipe, distill=dataclasses.replace(recipe.distill, size=side))
     name = teacher.backbone.name
-    del teacher  # it is loaded afresh for each way to quantize; one idle copy would double the memory
-    chosen = dict(named_frames(data, recipe, FRAMES))
-    frames = tensors(chosen.values(), recipe)
+    del teacher  # each way to quantize loads its own; an idle copy would double the memory
+    chosen = dict(choose_frames(data, recipe, FRAMES))
+    frames = tensors(chosen.items(), recipe)
     if not frames:
         raise EdgeError("none of the calibration frames shows a fundus: give photographs of eyes.")
     others = choose_frames(data, recipe, HELD, list(chosen)) if data else ()
@@ -89,14 +88,15 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     float_maps = maps(network, held)
     sixteen = half_of(raw_onnx(network, side))
     del network
-    manifest = _manifest(recipe, name, side, grid)
+    unfitted = "not fitted: edge-calibrate thresholds fits them"
+    manifest = new_manifest(f"efiqa-edge teacher {name}"[:80], recipe, MAPS[:1], grid, unfitted)
     forms = [write_form("float16", sixteen, target, manifest, held, float_maps)]
     del sixteen
     check_form(forms[0], most)
     log.info("quantizing by max and smoothquant")
     found = quantize_whole(make, frames, held, most)
     why = ""
-    if skipped := left_by_the_quantizer(found.network):
+    if skipped := skipped_layers(found.network, *QUANTIZED):
         why = f"the quantizer knows plain layers alone and left {len(skipped)} in float, first {skipped[0]}"
     elif len(found.left_out) == found.layers:
         worst = next(iter(found.left_out))
@@ -112,19 +112,18 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     bundle = target / "teacher.efiqa"
     shipped = onnx.load(str(forms[-1].path)).SerializeToString()
     kept = dataclasses.replace(manifest, precision="float32", why_float=why) if why else manifest
-    write_bundle(bundle, kept, shipped, make_golden(kept, shipped))
-    trials = {str(method): apart for method, apart in found.trials.items()}
+    write_with_golden(bundle, kept, shipped)
     report = TeacherReport(
-        name, side, grid, tuple(forms), trials, found.method, found.left_out, found.layers, why, bundle,
+        name, side, grid, tuple(forms), found.trials, found.method, found.left_out, found.layers, why, bundle,
         _peak(),
     )  # fmt: skip
-    said = json.dumps(dataclasses.asdict(report), indent=1, default=str) + "\n"
-    write(target / "teacher.json", said.encode("utf-8", "backslashreplace"))
+    coded = json.dumps(dataclasses.asdict(report), indent=1, default=str) + "\n"
+    write(target / "teacher.json", coded.encode("utf-8", "backslashreplace"))
     return report
 
 
 def _recipe(run: Path, size: int | None) -> Recipe:
-    """Of whatever step the run has finished, the adapter last."""
+    """The recipe of the student if that is finished, else of the adapter."""
     for step in ("student", "adapter"):
         for path in sorted((run / step).rglob("config.yaml")):
             recipe = load_recipe(str(path))
@@ -132,25 +131,6 @@ def _recipe(run: Path, size: int | None) -> Recipe:
                 return recipe
             return dataclasses.replace(recipe, adapter=dataclasses.replace(recipe.adapter, size=size))
     raise EdgeError(f"{run} holds no trained adapter: run edge-train adapter with this --out first.")
-
-
-def _manifest(recipe: Recipe, name: str, size: int, grid: int) -> Manifest:
-    return Manifest(
-        name=f"efiqa-edge teacher {name}"[:80],
-        precision="int8",
-        input_size=size,
-        grid=grid,
-        maps=("degradation",),
-        mean=recipe.mean,
-        std=recipe.std,
-        pooling={"disc": 1.0, "macula": 1.0, "periphery": 1.0},
-        thresholds=UNFITTED,
-        thresholds_from="not fitted: edge-calibrate thresholds fits them",
-        metrics={},
-        trained_on=(),
-        golden=(),
-        made_with={},
-    )
 
 
 def _peak() -> float:

@@ -1,1 +1,1 @@
-"""The `.efiqa` file, read as a stranger's."""
+"""The `.efiqa` file, read as untrusted input."""

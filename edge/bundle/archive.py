@@ -1,4 +1,4 @@
-"""The zip of a bundle, read as a stranger's: only what is asked for, and never more than the file holds."""
+"""The zip of a bundle, read as untrusted input: only the members asked for, and never more than the file holds."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, reason_of
 
-# Everything that zipfile lets out for a damaged file, found by corrupting bundles.
+# Everything that zipfile raises for a damaged file, found by corrupting bundles.
 ARCHIVE_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError, EOFError, OSError,
                   OverflowError, struct.error)  # fmt: skip
 _LARGEST = 1280 << 20  # bytes of a file, which is held in memory; the largest foundation model in INT8 has 1.1 GiB
 _MOST_MEMBERS, _LARGEST_LIST = 64, 64 << 10
 _END = struct.Struct("<4s4H2LH")  # the record at the end of a zip that has no comment
-_TAIL = 64 << 10  # bytes in which that record is sought, to tell a file that goes on from one that is cut off
+_TAIL = 64 << 10  # bytes searched for that record, to distinguish a file with more behind it from one that is cut off
 _LOCATOR = 20  # bytes of the record before it in archives beyond 4 GiB, which point to another list
-_HEADER = 30  # bytes at the least between the place of a member and its content
+_HEADER = 30  # minimum bytes between the offset of a member and its content
 
 
 def read_archive(path: Path) -> bytes:
@@ -30,22 +30,21 @@ def read_archive(path: Path) -> bytes:
         EdgeError: there is none, it cannot be read, or is larger than any bundle.
     """
     try:
-        _check_kind(path, path.stat())  # before it is opened: some devices do something then
-        # What takes its place meanwhile must not hold us up, as a pipe does that nobody writes to.
+        _check_kind(path, path.stat())  # before it is opened, because opening some devices has effects
+        # A pipe that replaces the file now must not block this open.
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(file, "rb") as opened:
             about = os.fstat(file)
             _check_kind(path, about)
             _check_ends(path, opened, about.st_size)
             opened.seek(0)
-            return opened.read(about.st_size)  # of a file that grows meanwhile, no more than was there
+            return opened.read(about.st_size)  # no more, where the file grows now
     except FileNotFoundError as error:
         raise EdgeError(f"there is no model {path}: check the path") from error
     except MemoryError as error:
         raise EdgeError(f"{path} does not fit into memory: end other programs") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        said = getattr(error, "strerror", None) or error
-        raise EdgeError(f"{path} cannot be read ({said}): check its rights") from error
+        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions") from error
 
 
 def _check_kind(path: Path, about: os.stat_result) -> None:
@@ -58,7 +57,7 @@ def _check_kind(path: Path, about: os.stat_result) -> None:
 
 
 def _check_ends(path: Path, file: BinaryIO, size: int) -> None:
-    """Begin and end of a zip, before all of it is read."""
+    """Check start and end of a zip before all of it is read."""
     if file.read(2) != b"PK":
         raise EdgeError(f"{path} is not a model bundle (not a zip file): name a .efiqa file")
     file.seek(max(0, size - _TAIL))
@@ -69,7 +68,7 @@ def _check_ends(path: Path, file: BinaryIO, size: int) -> None:
 
 
 def _check_list(tail: bytes, size: int) -> None:
-    """How many members a zip lists, and where, before anything believes it."""
+    """Check how many members a zip lists, and where, before anything relies on it."""
     if len(tail) < _END.size or tail[-_END.size :][:4] != b"PK\5\6":
         more = -1 < tail.rfind(b"PK\5\6") < len(tail) - _END.size
         raise zipfile.BadZipFile("something follows behind its end" if more else "its end is missing")
@@ -81,7 +80,7 @@ def _check_list(tail: bytes, size: int) -> None:
 
 
 def open_archive(data: bytes) -> zipfile.ZipFile:
-    """A zip in memory, each member of which has bytes of its own: together they are no more than the file.
+    """A zip in memory whose members do not overlap: together they are no larger than the file.
 
     Raises:
         EdgeError: two members share a name, or bytes.
@@ -100,7 +99,7 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
 
 
 def find_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """What the list says of a member; raises EdgeError where there is none of this name."""
+    """The entry of a member; raises EdgeError where there is none of this name."""
     try:
         return archive.getinfo(name)
     except KeyError as error:
@@ -108,7 +107,7 @@ def find_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 
 
 def read_member(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
-    """One member; only stored ones are read, so that none can unfold to more than the file holds.
+    """One member; only stored ones are read, so that none can expand beyond the size of the file.
 
     Raises:
         EdgeError: there is none, it is compressed or larger than ``largest``.

@@ -11,42 +11,19 @@ from pathlib import Path
 
 from edge.bundle.archive import ARCHIVE_ERRORS, find_member, open_archive, read_archive, read_member
 from edge.bundle.golden import LARGEST_GOLDEN, unpack_golden
-from edge.bundle.manifest import (
-    LANDMARKS,
-    MAPS,
-    SCHEMA,
-    Golden,
-    Manifest,
-    MapName,
-    Precision,
-    Region,
-    Thresholds,
-    read_manifest,
-    write_manifest,
-)
-from edge.bundle.named import default_model
+from edge.bundle.manifest import LANDMARKS as LANDMARKS
+from edge.bundle.manifest import MAPS as MAPS
+from edge.bundle.manifest import Golden as Golden
+from edge.bundle.manifest import Manifest as Manifest
+from edge.bundle.manifest import MapName as MapName
+from edge.bundle.manifest import Precision as Precision
+from edge.bundle.manifest import Region as Region
+from edge.bundle.manifest import Thresholds as Thresholds
+from edge.bundle.manifest import read_manifest, write_manifest
+from edge.bundle.named import default_model as default_model
 from edge.bundle.network.shapes import check_network
-from edge.errors import EdgeError, brief
+from edge.errors import EdgeError, brief, reason_of
 from edge.files.output import write_output
-
-__all__ = [
-    "GOLDEN",
-    "LANDMARKS",
-    "MANIFEST",
-    "MAPS",
-    "ONNX",
-    "SCHEMA",
-    "Bundle",
-    "Golden",
-    "Manifest",
-    "MapName",
-    "Precision",
-    "Region",
-    "Thresholds",
-    "default_model",
-    "read_bundle",
-    "write_bundle",
-]
 
 MANIFEST = "manifest.yaml"
 ONNX = "model.onnx"
@@ -91,7 +68,7 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"") -> Bundle:
-    """Write a bundle; the file is there whole or not at all, and the same content makes the same bytes.
+    """Write a bundle atomically; the same content gives the same bytes.
 
     Args:
         path: a ``.efiqa`` file in a folder that exists.
@@ -103,9 +80,9 @@ def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"
         The bundle as ``read_bundle`` will read it.
 
     Raises:
-        EdgeError: the manifest is not one that can be read back, or the file cannot be written.
+        EdgeError: the manifest could not be read back, or the file cannot be written.
     """
-    # The network last: golden.npz is a zip too, whose end would be taken for that of a bundle that is cut off.
+    # The network last: golden.npz is a zip too, and its end could pass for that of a truncated bundle.
     members = ({GOLDEN: golden} if golden else {}) | {ONNX: onnx}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     text = write_manifest(dataclasses.replace(manifest, members=hashes))
@@ -121,7 +98,7 @@ def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"
         write_output(path, packed.getvalue())
     except OSError as error:
         raise EdgeError(
-            f"{path} cannot be written ({error.strerror or error}): check the folder and its free space"
+            f"{path} cannot be written ({reason_of(error)}): check the folder and its free space"
         ) from error
     return bundle
 

@@ -1,4 +1,4 @@
-"""``golden.npz`` of a bundle: a few frames and the maps that its network makes of them, read as a stranger's."""
+"""``golden.npz`` of a bundle: a few frames and the network's maps of them, read as untrusted input."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def unpack_golden(data: bytes, manifest: Manifest) -> GoldenMaps:
         manifest: of the bundle that it is in.
 
     Raises:
-        EdgeError: it is damaged, or not of the shapes that the manifest says.
+        EdgeError: it is damaged, or its shapes are not those of the manifest.
     """
     try:
         with open_archive(data) as archive:
             frames = _array(archive, "frames", np.uint8)
             maps = _array(archive, "maps", np.float16)
-    except Exception as error:  # of many kinds, with no class in common
+    except Exception as error:  # of many kinds, without a common class
         raise EdgeError(f"its golden frames are damaged ({brief(error)})") from error
     count, side = (*frames.shape, 0, 0)[:2]
     wanted = (count, side, side, 3), (count, len(manifest.maps), manifest.grid, manifest.grid)
@@ -62,7 +62,7 @@ def unpack_golden(data: bytes, manifest: Manifest) -> GoldenMaps:
 
 
 def _array(archive: ZipFile, name: str, kind: type[Any]) -> NDArray[Any]:
-    """An array of the archive as a view of its bytes: a header that claims more than there is takes no memory."""
+    """An array of the archive as a view of its bytes: a header that claims more data takes no memory."""
     file = io.BytesIO(data := read_member(archive, f"{name}.npy", LARGEST_GOLDEN))
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError(f"{name} is of another version")

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: the manifest, checked field by field on the way in."""
+"""The manifest of a bundle, checked field by field when it is read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Region = Literal["disc", "macula", "periphery"]
 MapName = Literal["degradation", "disc", "macula"]
 Precision = Literal["int8", "float32"]
 REGIONS: tuple[Region, ...] = get_args(Region)
-LANDMARKS: tuple[Region, ...] = REGIONS[:2]  # the regions that a network can point at; the rest is periphery
+LANDMARKS: tuple[Region, ...] = REGIONS[:2]  # the regions that a network can locate; the rest is periphery
 MAPS: tuple[MapName, ...] = get_args(MapName)  # in the order of the network's output; degradation may stand alone
 # Weights. A network without landmarks, or one that finds none, needs the periphery's.
 _LEAST: dict[Region, float] = {"disc": 0, "macula": 0, "periphery": 1e-6}
 LEAST_RADIUS = 8  # pixels, of a field that is given as a circle
-_SIDES = (8, 8192)  # pixels; a larger tensor is a damaged manifest, not a network for a camera
+_SIDES = (8, 8192)  # pixels; a larger size means a damaged manifest
 _LONGEST_TEXT = 2000  # letters
 
 
@@ -48,7 +48,7 @@ class Golden:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle says of itself.
+    """The manifest of a bundle.
 
     Attributes:
         schema: version of this layout; a reader refuses any other.
@@ -92,15 +92,13 @@ class Manifest:
 
 def write_manifest(manifest: Manifest) -> bytes:
     """YAML of a manifest, UTF-8, in the order of the fields; ``read_manifest`` reads it back."""
-    fields = {field.name: _plain(getattr(manifest, field.name)) for field in dataclasses.fields(manifest)}
+    fields = _plain(dataclasses.asdict(manifest))
     ordered = {"schema": fields.pop("schema"), **fields}
     return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=120).encode()
 
 
 def _plain(value: Any) -> Any:
-    """Only what YAML knows: no tuples, dataclasses, numpy scalars, or a version that merely behaves like text."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    """Only types that YAML has: no tuples, numpy scalars, or subclasses of ``str``."""
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (tuple, list)):
@@ -128,7 +126,7 @@ def read_manifest(data: bytes) -> Manifest:
         raise EdgeError(f"it was made by a newer version (schema {schema}, this one reads {SCHEMA}): update efiqa-edge")
     if type(schema) is int and schema < SCHEMA:
         raise EdgeError(
-            f"it was made by an older version (schema {schema}, this one reads {SCHEMA}): make it anew with "
+            f"it was made by an older version (schema {schema}, this one reads {SCHEMA}): make it again with "
             "edge-calibrate int8"
         )
     manifest: Manifest = checked(_validator(), tree, "the manifest", "make the bundle again with edge-calibrate")
@@ -140,7 +138,7 @@ def read_manifest(data: bytes) -> Manifest:
 
 
 def _validator() -> SchemaValidator:
-    """Of a manifest, field by field. Written for pydantic-core, because importing pydantic slows every cold start."""
+    """The validator of a manifest. It uses pydantic-core, because importing pydantic slows every cold start."""
     text, share = _text(), _number(0, 1)
     mean, std = _number(-1e3, 1e3), _number(1e-6, 1e3)
     weights: dict[str, Any] = {region: schemas.typed_dict_field(_number(_LEAST[region], 1e6)) for region in REGIONS}
@@ -174,7 +172,7 @@ def _validator() -> SchemaValidator:
 
 
 def _fields(kind: type, **fields: schemas.CoreSchema) -> schemas.CoreSchema:
-    """Of a dataclass; unknown fields are a later version's, and passed over."""
+    """The schema of a dataclass; unknown fields come from a later version and are ignored."""
     listed = [schemas.dataclass_field(name, each) for name, each in fields.items()]
     return schemas.dataclass_schema(kind, schemas.dataclass_args_schema(kind.__name__, listed), list(fields))
 
@@ -192,7 +190,7 @@ def _number(low: float, high: float) -> schemas.CoreSchema:
 
 
 def _text() -> schemas.CoreSchema:
-    """One line that may be shown on a terminal and written anywhere: no control characters, no half ones."""
+    """One line that is safe to show and to write: no control characters or lone surrogates."""
     short = schemas.str_schema(strict=True, max_length=_LONGEST_TEXT)
     return schemas.no_info_after_validator_function(_printable, short)
 

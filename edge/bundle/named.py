@@ -1,4 +1,4 @@
-"""A bundle as a user names it: a file, or ``default`` for the one that ships."""
+"""The argument that names a bundle: a file, or ``default`` for the shipped one."""
 
 from __future__ import annotations
 

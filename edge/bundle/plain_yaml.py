@@ -1,8 +1,8 @@
-"""YAML of a stranger: text, numbers, lists and mappings in moderation, and none of what makes YAML slow or large.
+"""Untrusted YAML: text, numbers, lists and mappings, and none of the features that make YAML slow or large.
 
-YAML 1.1 reads ``1:1:1`` to the base of 60, digits by the megabyte, dates, and ``*a`` as all that ``&a`` stands for; an
-innocent-looking page then takes minutes. Here what is no plain decimal number is text, and what has no place in a list
-of fields is an error.
+YAML 1.1 has numbers to the base of 60 (``1:1:1``), numbers of megabytes of digits, dates, and aliases that repeat whole
+trees; a small file can then take minutes. Here, whatever is not a plain decimal number is text, and every other feature
+is an error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _refusal(what: str, where: yaml.Event | yaml.Node) -> yaml.YAMLError:
 
 
 class _Plain(yaml.SafeLoader):
-    """Resolves a part of what YAML 1.1 does, so that all that was written with PyYAML is read as it was meant."""
+    """Resolves a subset of YAML 1.1, enough to read back everything that PyYAML writes."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012, of the class above
 

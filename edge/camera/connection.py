@@ -1,4 +1,4 @@
-"""One connection to a live camera, on a thread of its own, which may hang in a driver without hanging anybody else."""
+"""One connection to a live camera, on its own thread, which may hang in a driver without blocking any other."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from edge.camera.protocol import Camera, Frame
 from edge.camera.shape import TooLargeError
 from edge.errors import EdgeError, first_line
 
-_LOOK_UP_S = 0.1  # how often a wait looks whether it is still wanted
+_LOOK_UP_S = 0.1  # how often a wait checks whether it was cancelled
 
 
 class Connection:
     """Reads a camera until it fails, ends or is abandoned, and then closes it.
 
     Attributes:
-        trouble: what became of the camera; empty while nothing has.
-        refused: why it is of no use to open it again.
-        damaged: frames that came, but not whole.
-        known: frames per second and format.
+        trouble: why the connection ended; empty while it works.
+        refused: why reopening it would fail again.
+        damaged: frames that arrived damaged.
+        known: frames per second and format of the newest frame.
         ended: set once the camera is closed.
     """
 
     def __init__(self, source: Camera | Callable[[], Camera], stall_s: float) -> None:
-        """Begin to read.
+        """Start reading.
 
         Args:
-            source: the camera, or what opens it.
+            source: the camera, or a function that opens it.
             stall_s: as for ``Patience``.
         """
         self.trouble = ""
@@ -43,7 +43,7 @@ class Connection:
         self._patience = Patience(stall_s)
         self._changed = threading.Condition()
         self._slot: Frame | None = None
-        self._over = False  # no further frame comes
+        self._over = False  # no more frames will come
         self._opening = callable(source)
         self._abandoned = False
         threading.Thread(target=self._run, args=(source,), name="connection", daemon=True).start()
@@ -54,14 +54,14 @@ class Connection:
         return self._patience.lasted_s
 
     def take(self, unwanted: Callable[[], bool]) -> Frame | None:
-        """The newest frame; None where there is none for too long, will be none, or none is wanted any more."""
+        """The newest frame; None on a timeout, after the end, or once ``unwanted`` returns True."""
         with self._changed:
             self._wait(unwanted)
             frame, self._slot = self._slot, None
             return frame
 
     def gives(self, unwanted: Callable[[], bool]) -> bool:
-        """Whether a first frame comes once the camera is open."""
+        """Whether the camera opens and delivers a first frame."""
         with self._changed:
             while self._opening and not self._over and not unwanted():
                 self._changed.wait(_LOOK_UP_S)
@@ -69,7 +69,7 @@ class Connection:
             return self._slot is not None
 
     def abandon(self) -> None:
-        """Let go of the camera as soon as may be; one that is not open yet is not opened any more."""
+        """Close the camera as soon as possible; one that is still being opened is closed right afterwards."""
         with self._changed:
             self._abandoned = True
 
@@ -93,7 +93,7 @@ class Connection:
                 if frame is None:
                     self.trouble = "has ended"
                     break
-                if not _is_picture(frame):  # counted by its index; a camera that gives nothing else stalls
+                if not _is_picture(frame):  # counted by its index; a camera that delivers nothing else stalls
                     continue
                 with self._changed:
                     self._patience.came()
@@ -104,7 +104,7 @@ class Connection:
             self.refused = error
         except EdgeError:
             self.trouble = "gives no frames any more"
-        except Exception as error:  # whatever a driver raises: the camera is opened anew
+        except Exception as error:  # whatever a driver raises: the camera is opened again
             self.trouble = f"failed ({first_line(error)})"
         finally:
             if camera is not None:

@@ -1,4 +1,4 @@
-"""A camera without hardware: a synthetic eye in a shaky hand."""
+"""A camera without hardware: a synthetic eye seen by a handheld camera."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from edge.phantom.sequence import Sequence
 
 
 class DemoCamera:
-    """Plays a phantom sequence like a recording: the loop gives it its pace, and counts what it drops.
+    """Plays a phantom sequence like a recording: the loop sets the pace and counts dropped frames.
 
     Args:
-        seed: decides the eye and what happens to the picture.
-        frames: after how many it ends.
+        seed: of the eye and of the disturbances.
+        frames: length of the sequence.
         fps: frames per second.
         width, height: of a frame in pixels.
 
@@ -48,7 +48,7 @@ class DemoCamera:
         return Frame(self._sequence.render(index).image, index, self._start + index / self.fps)
 
     def skip(self) -> bool:
-        """Leave the next frame undrawn."""
+        """Skip the next frame without rendering it."""
         if self._sequence is None or self._next >= len(self._sequence):
             return False
         self._next += 1

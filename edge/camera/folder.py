@@ -16,7 +16,7 @@ from edge.images import find_images, read_image
 
 
 class FolderCamera:
-    """The images of a folder in the order of their names, numbers by value, as if a camera had just taken them."""
+    """The images of a folder in natural order of their names, played like a recording."""
 
     live = False
     missed = 0
@@ -25,7 +25,7 @@ class FolderCamera:
         """List a folder.
 
         Raises:
-            EdgeError: no image lies in it.
+            EdgeError: it holds no image.
         """
         self.fps = fps
         self._folder = folder
@@ -38,7 +38,7 @@ class FolderCamera:
         """The next image; its index is its place in the folder.
 
         Raises:
-            EdgeError: this image cannot be read, and the next ``read`` goes on behind it; or the folder is gone.
+            EdgeError: this image cannot be read, and the next ``read`` continues after it; or the folder is gone.
         """
         if self._next >= len(self._paths):
             return None
@@ -63,7 +63,7 @@ class FolderCamera:
             ) from error
 
     def skip(self) -> bool:
-        """Leave the next image unread."""
+        """Skip the next image without reading it."""
         if self._next >= len(self._paths):
             return False
         self._next += 1
@@ -74,6 +74,6 @@ class FolderCamera:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Frame 2 comes before frame 10, whether or not the numbers were written with zeros in front."""
+    """A sort key that puts frame 2 before frame 10, with or without leading zeros."""
     pieces = re.findall(r"[0-9]+|[^0-9]+", str(path))
     return [(int(piece), "") if piece.isascii() and piece.isdigit() else (-1, piece) for piece in pieces]

@@ -1,4 +1,4 @@
-"""What the live sources that are read here have in common: frames in turn, damaged ones counted, one end."""
+"""The base class of live sources: it numbers frames, counts damaged ones, and ends once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LiveSource(ABC):
     """One connection to a live source.
 
     Attributes:
-        damaged: frames that came damaged, and are never given.
+        damaged: frames that arrived damaged; they are never returned.
     """
 
     live = True
@@ -25,61 +25,62 @@ class LiveSource(ABC):
         """Set up.
 
         Args:
-            broken: one sentence, for when no frame comes any more.
+            broken: the error message for when no more frames come.
         """
         self.damaged = 0
         self._broken = broken
         self._compression = Counter(None)
         self._patience = Patience()
+        self._held: Picture | None = None  # a frame that came during opening and was not returned yet
         self._given = 0
         self._ended = False
 
     @abstractmethod
     def _next(self) -> Picture | None:
-        """Wait for a frame, as long as patience says; None where none comes."""
+        """Wait for a frame for at most ``self._patience.seconds``; None if none comes."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the source back; sets ``_ended``."""
+        """Release the source; sets ``_ended``."""
 
     @property
     def missed(self) -> int:
-        """Damaged frames: nobody tells what a driver or a network dropped."""
+        """Damaged frames: what a driver or a network dropped is not known."""
         return self.damaged
 
     def read(self) -> Frame | None:
         """Wait for the next whole frame.
 
         Raises:
-            EdgeError: none comes any more, or it is too large.
+            EdgeError: no more frames come, or the frame is too large.
         """
         began = time.monotonic()
         while (picture := self._advance()) is not None:
             taken = self._taken()
             try:
                 image = picture()
-            except EdgeError:  # too large from here on
+            except EdgeError:  # its frames are too large from now on
                 self.close()
                 raise
             if image is not None:
                 return Frame(image, self._given - 1, taken, lossy=self._compression.lossy(image.nbytes))
             self.damaged += 1
-            if time.monotonic() - began > self._patience.seconds:  # opened anew, a camera begins with a whole frame
+            if time.monotonic() - began > self._patience.seconds:  # a camera that is reopened starts with a whole frame
                 raise self._lost()
         return None
 
     def skip(self) -> bool:
-        """Wait for the next frame without making it a picture.
+        """Wait for the next frame without decoding it.
 
         Raises:
-            EdgeError: none comes any more.
+            EdgeError: no more frames come.
         """
         return self._advance() is not None
 
     def _advance(self) -> Picture | None:
         if self._ended:
             return None
-        picture = self._next()
+        picture, self._held = self._held or self._next(), None
         if picture is None:
             raise self._lost()
         self._patience.came()
@@ -87,7 +88,7 @@ class LiveSource(ABC):
         return picture
 
     def _taken(self) -> float:
-        """When the newest frame was exposed, as well as can be told."""
+        """When the newest frame was exposed, as precisely as known."""
         return time.monotonic()
 
     def _lost(self) -> EdgeError:

@@ -1,4 +1,4 @@
-"""From what a user types to a camera."""
+"""Open the camera or recording that a user names."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from edge.camera.recording.video import VideoCamera
 from edge.errors import EdgeError
 from edge.images import SUFFIXES
 
-_RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")  # as a camera it would begin again at its end
+_RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")  # opened as a camera, it would restart at its end
 _PIPELINE = "gst:"
 _DEMO = re.compile(r"demo(?::([1-9][0-9]{0,3}))?")
-_DEMO_FPS = 30.0
 _SENSOR = re.compile(r"csi(?::([0-9]))?")
 
 
@@ -36,14 +35,14 @@ def open_camera(
     tell: Callable[[str], None] = lambda sentence: None,
     stop: threading.Event | None = None,
 ) -> Camera:
-    """Open a source of frames; a live one is opened again whenever it is lost.
+    """Open a source of frames; a live one is reopened whenever it is lost.
 
     Args:
         source: ``demo`` (the synthetic eye, 10 s) or ``demo:60`` (for so many seconds), a camera such as ``0`` or
             ``/dev/video0``, ``csi`` or ``csi:1`` (an image sensor of a Jetson), an address such as ``rtsp://...``,
             ``gst:`` and a GStreamer pipeline, a folder of frames, or a video file.
-        wish: the mode to ask a camera for.
-        tell: told one sentence when a live source is lost, and one when it is back.
+        wish: the mode to request from a camera.
+        tell: called with one sentence when a live source is lost, and again when it is back.
         stop: ends the opening, and a ``read`` that waits for a lost source.
 
     Raises:
@@ -61,9 +60,8 @@ def open_camera(
 
 def _open(source: str, wish: RequestedMode | None, tell: Callable[[str], None], stop: threading.Event) -> Camera:
     sensor = _SENSOR.fullmatch(source)
-    if source.isascii() and source.isdigit():
-        return ReconnectingCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
-    if source.startswith("/dev/") and sys.platform == "linux" and not _is_data(source):
+    is_node = source.startswith("/dev/") and sys.platform == "linux" and not _is_data(source)
+    if is_node or (source.isascii() and source.isdigit()):
         return ReconnectingCamera(f"camera {source}", DeviceFinder(source, wish), tell, stop)
     if sensor is not None:
         pipeline = pipeline_of_sensor(int(sensor[1] or 0), wish)
@@ -77,35 +75,35 @@ def _open(source: str, wish: RequestedMode | None, tell: Callable[[str], None], 
             raise EdgeError(f"{without_secrets(source)} is a recording, not a camera: fetch it and give the file.")
         return _open_address(source, tell, stop)
     if (demo := _DEMO.fullmatch(source)) is not None:
-        return DemoCamera(frames=round(int(demo[1] or 10) * _DEMO_FPS), fps=_DEMO_FPS)
+        return DemoCamera(frames=30 * int(demo[1] or 10))  # at 30 fps
     return _open_file(source, tell)
 
 
 def _open_address(source: str, tell: Callable[[str], None], stop: threading.Event) -> Camera:
     shown = without_secrets(source)
-    told: set[float] = set()  # once, however often it is opened
+    warned: set[float] = set()  # aspect ratios that were reported; each only once
 
     def again() -> Camera:
         camera = NetworkCamera(source)
-        if camera.odd_pixels not in told:
-            told.add(camera.odd_pixels)
-            _tell_pixels(shown, camera.odd_pixels, tell)
+        if camera.odd_pixels not in warned:
+            warned.add(camera.odd_pixels)
+            _warn_of_pixels(shown, camera.odd_pixels, tell)
         return camera
 
     return ReconnectingCamera(shown, again, tell, stop)
 
 
-def _tell_pixels(name: str, odd: float, tell: Callable[[str], None]) -> None:
-    """A circle is no circle where the container was wrong about that, or we are."""
+def _warn_of_pixels(name: str, odd: float, tell: Callable[[str], None]) -> None:
+    """Warn that an unlikely aspect ratio is ignored: if it is right after all, circles look like ellipses."""
     if odd:
         tell(
-            f"{name} says that its pixels are {odd:.4g} times as wide as high, which no camera has: they are taken "
-            "for square; if its pictures look squeezed, convert it to square pixels."
+            f"{name} says that its pixels are {odd:.4g} times as wide as high, which no camera has: they are treated "
+            "as square; if its pictures look squeezed, convert it to square pixels."
         )
 
 
 def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.Event) -> Camera:
-    """A pipeline of a file is a recording, and ends where it ends; any other is a camera."""
+    """A pipeline that reads a file is a recording, and ends with it; any other is a camera."""
     first: GStreamerCamera | None = GStreamerCamera(pipeline)
     assert first is not None
     if not first.live:
@@ -120,9 +118,9 @@ def _open_pipeline(pipeline: str, tell: Callable[[str], None], stop: threading.E
 
 
 def _is_data(node: str) -> bool:
-    """Whether what has the name of a device is none: ``/dev/stdin`` with a video in it, a folder below ``/dev/shm``."""
+    """Whether a path below ``/dev`` is no device: ``/dev/stdin`` with a video in it, a folder below ``/dev/shm``."""
     try:
-        return not stat.S_ISCHR(os.stat(node).st_mode)  # noqa: PTH116 (a node that is away is looked for by its finder)
+        return not stat.S_ISCHR(os.stat(node).st_mode)  # noqa: PTH116 (DeviceFinder looks for a node that is missing)
     except (OSError, ValueError):
         return False
 
@@ -131,9 +129,9 @@ def _open_file(source: str, tell: Callable[[str], None]) -> Camera:
     path = Path(source)
     try:
         there, folder = path.exists(), path.is_dir()
-    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
-        said = getattr(error, "strerror", None) or error
-        raise EdgeError(f"{source} cannot be looked at ({said}): check the name.") from None
+    except (OSError, ValueError) as error:  # a name that is too long or contains a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise EdgeError(f"{source} cannot be accessed ({reason}): check the name.") from None
     if folder:
         return FolderCamera(path)
     if not there:
@@ -147,5 +145,5 @@ def _open_file(source: str, tell: Callable[[str], None]) -> Camera:
         camera = VideoCamera(path)
     except OSError as error:
         raise EdgeError(f"{source} could not be opened ({error.strerror}); check that you may read it.") from error
-    _tell_pixels(source, camera.odd_pixels, tell)
+    _warn_of_pixels(source, camera.odd_pixels, tell)
     return camera

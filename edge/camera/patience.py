@@ -1,4 +1,4 @@
-"""How long a live source may give nothing before it counts as lost: as long as its own pace asks for."""
+"""How long a live source may deliver nothing before it counts as lost: adapted to its frame rate."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 
 STALL_S = 1.0  # at least: an ordinary camera that hangs is noticed within a second
 _LONGEST_S = 10.0
-_LEARNING = 5  # stalls: what a source gives at once, when it was just opened, says nothing of its pace
+_LEARNING = 5  # stalls: frames that were buffered before opening say nothing about the frame rate
 _FRAMES = 3.0  # missing in a row
-_WINDOW_S = 10.0  # what happened longer ago than two of these is forgotten
+_WINDOW_S = 10.0  # gaps older than two of these are ignored
 
 
 class Patience:
-    """Watches the frames of one connection come in.
+    """Measures how regularly the frames of one connection arrive.
 
-    A number too, because that is what PyAV asks for its time-out before it waits for a packet.
+    Convertible to float, because PyAV reads its timeout so before it waits for a packet.
     """
 
     def __init__(self, stall_s: float = STALL_S) -> None:
@@ -24,7 +24,7 @@ class Patience:
         self._before = self._now = 0.0  # the longest time between two frames, in the last window and in this one
 
     def came(self) -> None:
-        """A frame came just now, whole or not."""
+        """A frame arrived just now, damaged or not."""
         now = time.monotonic()
         if self._first is None:
             self._first = self._window = now

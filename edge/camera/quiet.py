@@ -1,4 +1,4 @@
-"""Opening videos and cameras without the warnings of OpenCV and FFmpeg: one sentence of ours says what is wrong."""
+"""Opening videos and cameras without the warnings of OpenCV and FFmpeg: our own error message replaces them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import cv2
 
 # OpenCV 5 moved these two.
 _log: Any = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2
-_SILENT = 0
 
 
 @contextlib.contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Silence OpenCV while it tries one way after the other."""
+    """Silence OpenCV while it tries one backend after the other."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once, when FFmpeg is first used
     before = _log.getLogLevel()
-    _log.setLogLevel(_SILENT)
+    _log.setLogLevel(0)  # silent
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A camera that comes back: unplugged, stalled or broken ones are noticed and opened again."""
+"""A camera that is reopened after it was unplugged, stalled or failed."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from edge.camera.connection import Connection
 from edge.camera.patience import STALL_S
 from edge.camera.protocol import Camera, Frame
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # before it is opened again; doubled each time
-_LASTED_S = 10.0  # a connection that held so long was a good one: the next loss is a new one
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # before it is reopened; doubled each time
+_LASTED_S = 10.0  # a connection that lasted so long was stable: the next loss is a new one
 _LOOK_UP_S = 0.1
 
 
 class ReconnectingCamera:
-    """A live camera that survives its cable.
+    """A live camera that survives a loose cable.
 
-    Frames are numbered through, over all reconnections. One that comes and goes is opened at growing intervals, and
-    told of once.
+    Frame numbers continue over all reconnections. A camera that comes and goes is reopened at growing intervals, and
+    reported once.
 
     Attributes:
-        missed: frames that were lost before ``read``: in the camera, in this class, or as garbage.
-        damaged: those among them that came, but not whole.
+        missed: frames that were lost before ``read``: in the camera, in this class, or because they were invalid.
+        damaged: those among them that arrived damaged.
         lost: how often the camera was lost so far.
     """
 
@@ -43,24 +43,24 @@ class ReconnectingCamera:
         Args:
             name: what the operator calls it.
             open_once: opens the camera; called again after each loss, from another thread, never after ``close``.
-            tell: told one sentence when the camera is lost, and one when it is back; when it comes and goes, one when
-                that begins and one when it is over.
+            tell: called with one sentence when the camera is lost, and one when it is back; if it comes and goes, one
+                when that begins and one when it is over.
             stop: ends a ``read`` that waits for a lost camera.
             stall_s: seconds without a frame after which an ordinary camera counts as lost; a slow one has longer.
 
         Raises:
-            EdgeError: it cannot be opened now. A camera that was never there is a mistake, not a loss.
+            EdgeError: it cannot be opened now. A camera that was never there is a user error, not a loss.
         """
         self._name, self._open_once, self._tell, self._stop, self._stall_s = name, open_once, tell, stop, stall_s
         camera = open_once()
         self.fps, self.format = camera.fps, camera.format
         self.lost = 0
-        self._seen = 0  # frames given or missed on the connections before this one
+        self._seen = 0  # frames returned or missed on earlier connections
         self._next = 0
         self._given = 0
         self._damaged = 0
         self._pause = 0.0
-        self._losses = 0  # since it last was steady
+        self._losses = 0  # since it was last steady
         self._first_loss = self._last_loss = 0.0
         self._flapping = False
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class ReconnectingCamera:
         """Wait for the next frame; while the camera is lost, for its return. None once closed or ``stop`` is set.
 
         Raises:
-            EdgeError: the camera's frames are too large, which they would be again.
+            EdgeError: the camera's frames are too large, and would be again.
         """
         while not self._over():
             frame = self._connection.take(self._over)
@@ -87,7 +87,7 @@ class ReconnectingCamera:
                 index = self._seen + frame.index
                 self._next, self._given = index + 1, self._given + 1
                 if self._losses and self._connection.lasted_s >= _LASTED_S:
-                    self._be_steady()
+                    self._settle()
                 return dataclasses.replace(frame, index=index)
             self._give_up_if_refused()
             if not self._over():
@@ -98,7 +98,7 @@ class ReconnectingCamera:
         return self.read() is not None
 
     def close(self) -> None:
-        """Give the camera back; from then on nothing opens it again, whatever thread still waits for it."""
+        """Release the camera; from then on nothing reopens it, even if a thread still waits for it."""
         with self._lock:
             closed, self._closed = self._closed, True
             self._connection.abandon()
@@ -115,11 +115,11 @@ class ReconnectingCamera:
             raise self._connection.refused
 
     def _reconnect(self) -> None:
-        """Say why, then try until the camera is open and gives a frame, or nobody wants it any more."""
+        """Report why, then try until the camera is open and delivers a frame, or the session ends."""
         self._connection.abandon()
-        self._tell_loss(self._connection.trouble or "gives no frames")
+        self._report_loss(self._connection.trouble or "gives no frames")
         while not self._over():
-            # The old thread must let go of the device first; one that hangs in its driver is waited for.
+            # The old thread must release the device first, even if it hangs in the driver.
             if not self._connection.ended.wait(_LOOK_UP_S):
                 continue
             self._wait(self._pause)
@@ -135,7 +135,7 @@ class ReconnectingCamera:
             self._give_up_if_refused()
 
     def _connect(self) -> bool:
-        """Begin to open the camera; False where it was closed meanwhile."""
+        """Start to open the camera; False if it was closed in the meantime."""
         with self._lock:
             if self._over():
                 return False
@@ -149,7 +149,7 @@ class ReconnectingCamera:
         while not self._over() and (left := until - time.monotonic()) > 0:
             self._stop.wait(min(left, _LOOK_UP_S))
 
-    def _tell_loss(self, trouble: str) -> None:
+    def _report_loss(self, trouble: str) -> None:
         self.lost += 1
         self._losses += 1
         self._last_loss = time.monotonic()
@@ -160,11 +160,11 @@ class ReconnectingCamera:
             self._flapping = True
             self._tell(
                 f"{self._name} comes and goes (it {trouble}): check its cable and its power; it is opened again at "
-                f"growing intervals up to {_LONGEST_PAUSE_S:.0f} s, and told of when it is steady."
+                f"growing intervals up to {_LONGEST_PAUSE_S:.0f} s, and reported once it is steady."
             )
 
-    def _be_steady(self) -> None:
-        """It has held for long enough: the next loss is a new one."""
+    def _settle(self) -> None:
+        """It has lasted long enough: the next loss is a new one."""
         if self._flapping:
             self._tell(
                 f"{self._name} is steady again: it was lost {self._losses} times in "

@@ -1,4 +1,4 @@
-"""How large a frame may be, and how wide its pixels are."""
+"""Limits on the size of frames, and their pixel aspect ratio."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from edge.errors import EdgeError
 from edge.field.resample import resize
 from edge.images import MOST_PIXELS
 
-_WIDEST = 4.0  # a pixel that claims to be wider or narrower than that is of a container that knows nothing of it
+_WIDEST = 4.0  # an aspect ratio beyond that is an error of the container
 
 
 class TooLargeError(EdgeError):
-    """A source whose frames are larger than may be: it stays that, however often it is opened."""
+    """A source whose frames are too large, and will be however often it is reopened."""
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Refuse a frame before memory is taken for it.
+    """Refuse a frame before memory is allocated for it.
 
     Raises:
         TooLargeError: it has too many pixels.
@@ -30,17 +30,17 @@ def check_size(name: str, width: int, height: int) -> None:
 
 
 def sane_aspect(aspect: float) -> float:
-    """Width of a pixel by its height; 1 where it is not known, or nothing that a camera has."""
+    """A pixel aspect ratio (width / height); 1 if it is unknown or implausible."""
     return aspect if 1 / _WIDEST <= aspect <= _WIDEST else 1.0
 
 
 def with_square_pixels(name: str, image: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
-    """A frame whose pixels are as wide as high: in an anamorphic one a circle is an ellipse.
+    """A frame resampled to square pixels: in an anamorphic one a circle is an ellipse.
 
     Args:
-        name: of its source, for an error.
+        name: of its source, for error messages.
         image: uint8 (H, W, 3).
-        aspect: width of a pixel by its height.
+        aspect: width / height of a pixel.
 
     Raises:
         TooLargeError: it would have too many pixels.

@@ -1,1 +1,1 @@
-"""The streaming loop on a camera, and what it keeps."""
+"""The streaming loop on a camera, and what it saves."""

@@ -1,4 +1,4 @@
-"""Threads that give way to the one that grades."""
+"""Lower the priority of background threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NICENESS = 5
 
 
 def give_way() -> None:
-    """Where cores are short, the thread that calls this waits rather than grading: Linux counts niceness by thread."""
+    """Lower the priority of the calling thread, so that grading comes first: on Linux niceness is per thread."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,4 +1,4 @@
-"""A model that survives its engine: one that fails in mid-stream is started anew, or another one takes over."""
+"""A model that survives its engine: if one fails in mid-stream, it is restarted or replaced by another."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Done = TypeVar("Done")
 
 
 class FailoverModel(QualityModel):
-    """Like ``QualityModel``, for a stream: a frame on which the engine fails is graded by a fresh one.
+    """Like ``QualityModel``, for a stream: a frame on which the engine fails is graded by a new one.
 
     Attributes:
-        restarts: how often an engine was started anew.
+        restarts: how often an engine was restarted.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class FailoverModel(QualityModel):
 
         Args:
             bundle: the model.
-            engine: what to begin with.
+            engine: the first one.
             reopen: opens an engine by its name.
-            tell: told one sentence per restart.
-            field: where the field of view is; None for what the bundle says.
+            tell: called with one sentence per restart.
+            field: where the field of view is; None for the setting of the bundle.
         """
         super().__init__(bundle, engine, field)
         self.restarts = 0
@@ -61,7 +61,7 @@ class FailoverModel(QualityModel):
         tell: Callable[[str], None],
         field: str | None = None,
     ) -> FailoverModel:
-        """Open a bundle; see ``QualityModel.load``. Where nobody says where the field is, the session learns it.
+        """Open a bundle; see ``QualityModel.load``. If the field of view is not given, the session learns it.
 
         Raises:
             EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
@@ -76,25 +76,25 @@ class FailoverModel(QualityModel):
         return cls(bundle, reopen(engine), reopen, tell, where)
 
     def assess(self, frame: NDArray[np.uint8]) -> Assessment:
-        """Grade one frame, if need be by a fresh engine.
+        """Grade one frame, if necessary on a new engine.
 
         Raises:
             InputError: the frame is not uint8 (H, W, 3).
-            EngineError: neither the engine started anew nor the one for the CPU can grade it.
-            EdgeError: the frame could not be graded, by whatever engine.
+            EngineError: neither the restarted engine nor the one for the CPU can grade it.
+            EdgeError: no engine can grade the frame.
         """
-        return self._outliving(lambda: super(FailoverModel, self).assess(frame), "in mid-stream")
+        return self._with_restarts(lambda: super(FailoverModel, self).assess(frame), "in mid-stream")
 
     def warm_up(self) -> None:
-        """Infer once, if need be on a fresh engine.
+        """Infer once, if necessary on a new engine.
 
         Raises:
-            EngineError: neither the engine started anew nor the one for the CPU can.
+            EngineError: neither the restarted engine nor the one for the CPU can.
         """
-        self._outliving(super().warm_up, "at its first inference")
+        self._with_restarts(super().warm_up, "at its first inference")
 
-    def _outliving(self, work: Callable[[], Done], when: str) -> Done:
-        """Do work that needs the engine; where that fails, by a fresh one."""
+    def _with_restarts(self, work: Callable[[], Done], when: str) -> Done:
+        """Do work that needs the engine; if it fails, repeat it on a new one."""
         try:
             return work()
         except EngineError as error:

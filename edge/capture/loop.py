@@ -21,9 +21,9 @@ from edge.guidance.guide import Guide, Hint
 from edge.model import QualityModel
 
 log = logging.getLogger(__name__)
-_KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: a day-long session must not grow
-_MOST_UNGRADED = 30  # frames in a row that trip our own code: a second of video, then the session ends
-_GOODBYE_S = 2.0  # a camera that hangs in its driver is left behind after this
+_KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: memory must not grow in a day-long session
+_MOST_UNGRADED = 30  # frames in a row that fail in our own code: a second of video, then the session ends
+_GOODBYE_S = 2.0  # a camera that hangs in its driver is abandoned after this
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,10 @@ class Graded:
 
     Attributes:
         t: seconds of the source's own time since its first frame.
-        latency_ms: from when the frame was taken or due to its assessment and hint; with ``fast``, which keeps no
-            pace, of grading alone.
-        hint: what the operator should know now; None where nobody guided.
-        epoch: what the system's clock said, in seconds since 1970, when that of ``Frame.timestamp`` stood at 0; asked
-            anew for every frame, because a board without a battery learns the time only once it has a network.
+        latency_ms: from when the frame was taken or due to its assessment and hint; with ``fast``, of grading alone.
+        hint: what the operator should know now; None without guidance.
+        epoch: the system's clock, in seconds since 1970, at 0 of ``Frame.timestamp``; read for every frame, because a
+            board without a battery learns the time only once it has a network.
     """
 
     frame: Frame
@@ -49,16 +48,16 @@ class Graded:
 
 @dataclass
 class Counts:
-    """What happened to the frames of one session: seen = graded + dropped, once the loop has ended undisturbed.
+    """What happened to the frames of one session: seen = graded + dropped, once the loop has ended normally.
 
-    Dropped are those that a newer one replaced, that were passed over, or that could not be graded.
+    Dropped frames were replaced by a newer one, skipped, or could not be graded.
     """
 
     seen: int = 0
     graded: int = 0
     dropped: int = 0
-    missed: int = 0  # lost before they could be read: in the camera, or on its way here
-    lost: int = 0  # times that a camera was lost and sought again
+    missed: int = 0  # lost before they could be read: in the camera or on the way
+    lost: int = 0  # times that a camera was lost
     seconds: float = 0.0  # from the first assessment to the last
     source_seconds: float = 0.0  # the same on the source's own clock
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT_LATENCIES))
@@ -92,9 +91,9 @@ def grade_stream(
         counts: filled along the way.
         limits: when to end before the source does.
         fast: grade every frame of a recording as fast as possible; a live camera keeps its pace.
-        stop: set from outside to end the stream after the frame at hand.
-        report: told one sentence per frame that could not be read.
-        beat: called before every frame, and a few times a second while there is none: the grading side is alive.
+        stop: set from outside to end the stream after the current frame.
+        report: called with one sentence per frame that could not be read.
+        beat: called before every frame, and a few times a second while there is none: the grading thread is alive.
 
     Raises:
         EngineError: the engine failed.
@@ -102,7 +101,7 @@ def grade_stream(
     """
     every = fast and not camera.live
     mailbox = Mailbox()
-    halt = threading.Event()  # set when the grading side is done, for whatever reason
+    halt = threading.Event()  # set when grading has ended, for whatever reason
 
     def ended() -> bool:
         return stop.is_set() or halt.is_set()
@@ -122,11 +121,11 @@ def grade_stream(
             beat()
             taken = time.monotonic()
             first = frame.timestamp if first is None else first
-            told = grader.grade(frame, frame.timestamp - first)
-            if told is None:
+            result = grader.grade(frame, frame.timestamp - first)
+            if result is None:
                 mailbox.drop()
                 continue
-            assessment, hint = told
+            assessment, hint = result
             done = time.monotonic()
             began = began or done
             counts.graded += 1
@@ -139,7 +138,7 @@ def grade_stream(
     finally:
         halt.set()
         mailbox.close()
-        if reader.ident is None or camera.live:  # it never ran, or may be trying to reach a camera that is lost
+        if reader.ident is None or camera.live:  # it never ran, or may be reconnecting to a lost camera
             camera.close()
         if reader.ident is not None:
             reader.join(_GOODBYE_S)
@@ -147,16 +146,16 @@ def grade_stream(
 
 
 class _Grader:
-    """Grades frames one after the other, and passes over one that trips our own code: the next may be fine."""
+    """Grades one frame after another, and skips one that fails in our own code: the next may be fine."""
 
     def __init__(self, model: QualityModel, guide: Guide, report: Callable[[str], None]) -> None:
         self._model, self._guide, self._report = model, guide, report
         self._in_a_row = 0
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._absence = gone_for_sure()
 
     def grade(self, frame: Frame, t: float) -> tuple[Assessment, Hint | None] | None:
-        """Assessment and hint; None where this frame could not be graded, which is reported.
+        """Assessment and hint; None if this frame could not be graded, which is reported.
 
         Raises:
             EngineError: the engine failed.
@@ -165,7 +164,7 @@ class _Grader:
         """
         try:
             assessment = self._model.assess(frame.image)
-            told = assessment, self._guide.update(assessment, frame.image, t)
+            result = assessment, self._guide.update(assessment, frame.image, t)
             if self._absence.update(assessment, t):
                 self._model.field.forget()
         except (EngineError, MisfitError):
@@ -173,15 +172,15 @@ class _Grader:
         except Exception as error:
             log.debug("frame %d could not be graded", frame.index, exc_info=True)
             self._in_a_row += 1
-            said = first_line(error)
+            reason = first_line(error)
             if self._in_a_row == _MOST_UNGRADED:
                 raise EdgeError(
-                    f"{_MOST_UNGRADED} frames in a row could not be graded (the last one: {said.rstrip('.')}); "
+                    f"{_MOST_UNGRADED} frames in a row could not be graded (the last one: {reason.rstrip('.')}); "
                     "try another source, or report it."
                 ) from error
-            if said not in self._told:  # the same for every frame is told once
-                self._told.add(said)
-                self._report(f"frame {frame.index} is left out: {said}")
+            if reason not in self._reported:  # the same for every frame is reported once
+                self._reported.add(reason)
+                self._report(f"frame {frame.index} is left out: {reason}")
             return None
         self._in_a_row = 0
-        return told
+        return result

@@ -1,4 +1,4 @@
-"""Where the camera's thread leaves the newest frame for the grading thread."""
+"""Pass the newest frame from the camera's thread to the grading thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mailbox:
         self._error: Exception | None = None
 
     def put(self, frame: Frame, wait: bool) -> None:
-        """Leave a frame; with ``wait``, only once the slot is empty, so that none is dropped."""
+        """Put a frame; with ``wait``, only once the slot is empty, so that none is dropped."""
         with self._changed:
             if wait:
                 self._changed.wait_for(lambda: self._slot is None or self._closed)
@@ -35,7 +35,7 @@ class Mailbox:
             self.dropped += 1
 
     def close(self, error: Exception | None = None) -> None:
-        """No more frames come; what lies in the slot may still be taken."""
+        """No more frames come; one in the slot may still be taken."""
         with self._changed:
             self._closed = True
             self._error = self._error or error
@@ -52,7 +52,7 @@ class Mailbox:
             Exception: what ended the camera's thread.
         """
         with self._changed:
-            # A camera can hang in its driver for seconds, so the wait looks up now and then.
+            # A camera can hang in its driver for seconds, so the wait is interrupted now and then.
             while self._slot is None and not self._closed and not stop.is_set():
                 self._changed.wait(0.2)
                 beat()

@@ -1,4 +1,4 @@
-"""The camera's thread: read, wait until a frame is due, leave it for whoever grades it."""
+"""The camera's thread: read a frame, wait until it is due, pass it to the grading thread."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from edge.camera.protocol import Camera, Frame
 from edge.capture.mailbox import Mailbox
-from edge.capture.pace import Pace
 from edge.errors import EdgeError, first_line
 
-_MOST_UNREAD = 30  # times in a row that a source says the same, and will say nothing else
+BACKLOG_S = 0.5  # a reader that is later than this skips frames: ordinary jitter costs none
+_LONGEST_GAP_S = 0.25  # frames are skipped for at most so long before one is shown again
+_MOST_UNREAD = 30  # times in a row that a source repeats one error before it counts as failed
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ def read_all(
     ended: Callable[[], bool],
     report: Callable[[str], None],
 ) -> None:
-    """Read a source to its end, and close it; what ends it before is left in the mailbox.
+    """Read a source to its end, and close it; an error that ends it is passed on through the mailbox.
 
     Args:
         camera: where frames come from.
         mailbox: where they go.
-        seen: called once per frame, passed over or not.
+        seen: called once per frame, skipped or not.
         limits: when to end before the source does.
-        fast: keep no pace.
+        fast: read as fast as possible.
         ended: whether to end now.
-        report: told one sentence per frame that could not be read.
+        report: called with one sentence per frame that could not be read.
     """
     pace = None if camera.live or fast else Pace(camera.fps)
     try:
@@ -60,7 +61,7 @@ def read_all(
                 pace.shown()
                 mailbox.put(dataclasses.replace(frame, behind=pace.behind), wait=False)
         mailbox.close()
-    except Exception as error:  # the grading thread tells it
+    except Exception as error:  # the grading thread reports it
         failure = EdgeError(f"the source failed ({first_line(error).rstrip('.')}); start again, or try another source.")
         failure.__cause__ = error
         mailbox.close(failure)
@@ -71,10 +72,10 @@ def read_all(
 def _frames(
     camera: Camera, limits: Limits, pace: Pace | None, ended: Callable[[], bool], report: Callable[[str], None]
 ) -> Iterator[Frame | None]:
-    """The frames within the limits, None for one passed over; one that cannot be read is reported and left out."""
+    """The frames within the limits, None for a skipped one; one that cannot be read is reported and left out."""
     last: float | None = None  # timestamp of the last frame within the limits
     given = in_a_row = 0
-    said = ""
+    reported = ""
     while not ended() and (limits.frames is None or given < limits.frames):
         due = pace.next_due if pace is not None else None
         if due is not None and last is not None and due > last:
@@ -87,14 +88,14 @@ def _frames(
             elif (frame := camera.read()) is None:
                 return
         except EdgeError as problem:
-            in_a_row = in_a_row + 1 if str(problem) == said else 1
+            in_a_row = in_a_row + 1 if str(problem) == reported else 1
             if in_a_row == 1:
-                said = str(problem)
-                report(said)
-            elif in_a_row == _MOST_UNREAD:  # a folder of broken files has a sentence for each
+                reported = str(problem)
+                report(reported)
+            elif in_a_row == _MOST_UNREAD:  # a folder of broken files has another error for each
                 raise
             continue
-        said = ""
+        reported = ""
         if frame is not None:
             if last is None and limits.seconds is not None:
                 last = frame.timestamp + limits.seconds - 1e-6
@@ -105,7 +106,54 @@ def _frames(
 
 
 def _wait_until(moment: float, ended: Callable[[], bool]) -> bool:
-    """Sleep until a moment of ``time.monotonic``; False where the session ended meanwhile."""
+    """Sleep until a time of ``time.monotonic``; False if the session ended in the meantime."""
     while not ended() and (left := moment - time.monotonic()) > 0:
         time.sleep(min(left, 0.1))
     return not ended()
+
+
+class Pace:
+    """When the frames of a recording are due, and whether the reader is too late to read the next one.
+
+    A reader that is a little late catches up at no more than twice the frame rate: a burst would only drop frames. One
+    that is very late skips frames until it is on time again. If even that takes too long, the source cannot be read in
+    real time, and its clock is set back.
+
+    Attributes:
+        behind: seconds that the clock has been set back so far.
+        next_due: the timestamp of the next frame; None before the first one.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._step = 1 / fps if fps > 0 else 0.0
+        self._soonest = 0.0
+        self._passing_since: float | None = None
+        self.behind = 0.0
+        self.next_due: float | None = None
+
+    def passes_over(self) -> bool:
+        """Whether to skip the next frame instead of reading it; called once per frame."""
+        if self.next_due is None:
+            return False
+        now = time.monotonic()
+        late = now - self.next_due - self.behind
+        if self._passing_since is None and late > BACKLOG_S:
+            self._passing_since = now
+        if self._passing_since is None or late < self._step:  # its successor is not due yet
+            self._passing_since = None
+            return False
+        if now - self._passing_since > _LONGEST_GAP_S:
+            self._passing_since = None
+            self.behind += late
+            return False
+        self.next_due += self._step
+        return True
+
+    def due(self, timestamp: float) -> float:
+        """When to show a frame that was just read."""
+        self.next_due = timestamp + self._step
+        return max(timestamp + self.behind, self._soonest)
+
+    def shown(self) -> None:
+        """The frame was shown just now."""
+        self._soonest = time.monotonic() + self._step / 2

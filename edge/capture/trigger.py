@@ -1,8 +1,9 @@
-"""Automatic capture: when the picture is good and the hand is still, the best frame of the moment is kept."""
+"""Automatic capture: when the picture is good and the hand is still, keep the best frame of the moment."""
 
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,23 +24,23 @@ STRICTNESSES: tuple[Strictness, ...] = get_args(Strictness)
 
 RING_S = 0.7  # how far back a frame may be chosen
 RING_MIB = 256.0  # what the frames of the ring may take
-EQUAL = 0.01  # scores nearer than this are decided by sharpness
+EQUAL = 0.01  # of scores closer than this the sharper frame wins
 BETTER = 0.03  # how much better a moment must be to fire again at the same eye
 AGAIN_S = 2.0  # and how much later
-STALE_S = 0.5  # a gap between two frames from which nothing is known of the hand
+STALE_S = 0.5  # after a longer gap between two frames the motion is unknown
 _PATCH = 64  # side of the picture that motion is measured on
-_SHARP = 384  # about the side of that for sharpness
+_SHARP = 384  # about the side of the one for sharpness
 
 
 @dataclass(frozen=True)
 class TriggerProfile:
-    """What a strictness asks for.
+    """The requirements of a strictness.
 
     Attributes:
         level: of the score, from 0 (the bundle's threshold of usable) to 1 (its threshold of good).
         hold_s: how long score and stillness must last.
         still: fastest motion, in field radii per second.
-        hinted: whether the operator must have been told to hold, which asks for more than a usable score.
+        hinted: whether the hint must be ``hold``, which requires more than a usable score.
     """
 
     level: float
@@ -70,12 +71,6 @@ class Fired:
     eye: int
 
 
-@dataclass(frozen=True)
-class _Held:
-    graded: Graded
-    sharpness: float
-
-
 class Trigger:
     """Decides when to fire, from graded frames in the order of their time.
 
@@ -93,21 +88,21 @@ class Trigger:
             raise ValueError(f"a capture keeps at least one frame, not {keep}")
         self._thresholds, self._keep = thresholds, keep
         self.set_strictness(strictness)
-        self._ring: deque[_Held] = deque()
+        self._ring: deque[tuple[Graded, float]] = deque()  # the newest frames, and how sharp they are
         self._before: tuple[float, NDArray[np.float32]] | None = None
         self._eye = 1
         self._fired: tuple[float, float] | None = None  # time and score of the last capture of this eye
         self._absence = Absence()
 
     def set_strictness(self, strictness: Strictness) -> None:
-        """Ask for more or less from the next frame on; what was seen and captured before is not forgotten."""
+        """Change the requirements from the next frame on; earlier frames and captures are not forgotten."""
         self.profile = TRIGGER_PROFILES[strictness]
         usable, good = self._thresholds.usable, self._thresholds.good
         self._level = usable + self.profile.level * (good - usable)
-        self._since: float | None = None  # since when all is well
+        self._since: float | None = None  # since when all requirements are met
 
     def update(self, graded: Graded) -> Fired | None:
-        """Look at a frame; a capture where this is the moment."""
+        """Process a frame; returns a capture if this is the moment."""
         self._remember(graded)
         speed = self._speed(graded)
         if self._absence.update(graded.assessment, graded.t, graded.frame.image) and self._fired is not None:
@@ -128,29 +123,29 @@ class Trigger:
 
     def manual(self) -> Fired | None:
         """A capture now, whatever the score, of the best that the last moments gave; None before the first frame."""
-        return Fired(self._best(self._ring), self._ring[-1].graded.t, self._eye) if self._ring else None
+        return Fired(self._best(self._ring), self._ring[-1][0].t, self._eye) if self._ring else None
 
     def _fire(self, t: float, since: float) -> Fired | None:
-        frames = self._best(held for held in self._ring if held.graded.t >= since)
+        frames = self._best(each for each in self._ring if each[0].t >= since)
         score = frames[0].assessment.score
         if self._fired is not None and (t - self._fired[0] < AGAIN_S or score < self._fired[1] + BETTER):
             return None
         self._fired = t, score
         return Fired(frames, t, self._eye)
 
-    def _best(self, held: Iterable[_Held]) -> tuple[Graded, ...]:
-        ranked = sorted(held, key=lambda h: (h.graded.assessment.score // EQUAL, h.sharpness), reverse=True)
-        return tuple(h.graded for h in ranked[: self._keep])
+    def _best(self, frames: Iterable[tuple[Graded, float]]) -> tuple[Graded, ...]:
+        ranked = sorted(frames, key=lambda each: (each[0].assessment.score // EQUAL, each[1]), reverse=True)
+        return tuple(graded for graded, _ in ranked[: self._keep])
 
     def _remember(self, graded: Graded) -> None:
         good = graded.assessment.score >= self._level
-        self._ring.append(_Held(graded, sharpness_of(graded) if good else 0.0))
+        self._ring.append((graded, sharpness_of(graded) if good else 0.0))
         most = max(self._keep, int(RING_MIB * 2**20 / max(1, graded.frame.image.nbytes)))
-        while self._ring and (graded.t - self._ring[0].graded.t > RING_S or len(self._ring) > most):
+        while self._ring and (graded.t - self._ring[0][0].t > RING_S or len(self._ring) > most):
             self._ring.popleft()
 
     def _speed(self, graded: Graded) -> float:
-        """Of the picture since the last frame, in field radii per second; infinite where nothing is known."""
+        """Motion of the picture since the last frame, in field radii per second; infinite if unknown."""
         crop = graded.assessment.crop
         if crop is None:
             self._before = None
@@ -159,11 +154,51 @@ class Trigger:
         before, self._before = self._before, (graded.t, patch)
         if before is None or not 0 < graded.t - before[0] <= STALE_S:
             return math.inf
-        (across, down), likeness = cv2.phaseCorrelate(before[1], patch, _window())
-        if likeness < 0.03:  # nothing of the one is found in the other
+        window = cv2.createHanningWindow((_PATCH, _PATCH), cv2.CV_32F)
+        (across, down), likeness = cv2.phaseCorrelate(before[1], patch, window)
+        if likeness < 0.03:  # the two do not match
             return math.inf
         # The patch is the inner square of the field: 0.7 of its diameter.
         return math.hypot(across, down) / _PATCH * 2 * 0.7 / (graded.t - before[0])
+
+
+class Shutter:
+    """Decides once per graded frame whether to keep something now: by the trigger, or by hand.
+
+    Attributes:
+        asked: set from anywhere (a key, a web page, a signal) to keep a frame now.
+    """
+
+    def __init__(self, thresholds: Thresholds, strictness: Strictness | None, keep: int) -> None:
+        """Set up.
+
+        Args:
+            thresholds: of the bundle.
+            strictness: of automatic capture; None for capture by hand only.
+            keep: frames of one capture, runners-up included.
+        """
+        self.asked = threading.Event()
+        self._trigger = None if strictness is None else Trigger(strictness, thresholds, keep)
+        self._wanted: Strictness | None = None
+
+    def set_strictness(self, strictness: Strictness) -> None:
+        """Change it from any thread; valid from the next frame on."""
+        self._wanted = strictness
+
+    def update(self, graded: Graded) -> tuple[Fired, str] | None:
+        """What to keep now, and by what: ``auto`` or ``hand``.
+
+        By hand, the best of the last moments is kept with automatic capture, else the current frame.
+        """
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and self._trigger is not None:
+            self._trigger.set_strictness(wanted)
+        fired = None if self._trigger is None else self._trigger.update(graded)
+        if self.asked.is_set():
+            self.asked.clear()
+            by_hand = self._trigger.manual() if self._trigger is not None else None
+            return by_hand or Fired((graded,), graded.t, 1), "hand"
+        return None if fired is None else (fired, "auto")
 
 
 def sharpness_of(graded: Graded) -> float:
@@ -173,7 +208,7 @@ def sharpness_of(graded: Graded) -> float:
 
 
 def _structure(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:
-    """What moves with the retina: green without its slow changes, which belong to the light."""
+    """What moves with the retina: green without slow changes, which come from the light."""
     part = _inner(image, crop, 2 * _PATCH)
     if not part.size:
         return np.zeros((_PATCH, _PATCH), np.float32)
@@ -182,13 +217,9 @@ def _structure(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:
 
 
 def _inner(image: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
-    """Green of the square inside the circle of the field, every n-th pixel: at least ``size`` where it has as many."""
+    """Green of the square inside the circle of the field, every n-th pixel: at least ``size`` if it has as many."""
     margin = round(crop.side * 0.15)
     top, left = max(crop.y + margin, 0), max(crop.x + margin, 0)
     bottom, right = max(crop.y + crop.side - margin, 0), max(crop.x + crop.side - margin, 0)
     step = max(1, (crop.side - 2 * margin) // size)
     return np.ascontiguousarray(image[top:bottom:step, left:right:step, 1])
-
-
-def _window() -> NDArray[np.float32]:
-    return np.asarray(cv2.createHanningWindow((_PATCH, _PATCH), cv2.CV_32F), np.float32)

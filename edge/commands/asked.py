@@ -1,4 +1,4 @@
-"""What edge-capture is asked for: what cannot be is refused before anything is opened."""
+"""The arguments of edge-capture: invalid ones are refused before anything is opened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge.capture.archive.target import Target, read_target
 from edge.capture.archive.waiting import left_over
 from edge.commands.console import cli
 from edge.commands.console.endings import output_fails
-from edge.errors import EdgeError
+from edge.errors import EdgeError, reason_of
 
 
 class StrictnessName(str, Enum):
@@ -36,41 +36,41 @@ class Laterality(str, Enum):
 
 
 def check_source(source: str | None) -> str:
-    """The source, if one is given: an empty one is a variable of a script that nobody has set."""
+    """The source, if one is given: an empty one comes from an unset variable of a script."""
     if not source:
         raise typer.BadParameter("give a SOURCE, or --list to see the cameras here.")
     return source
 
 
 def check_out(out: Path) -> None:
-    """Refuse what can be no folder.
+    """Refuse what cannot be a folder.
 
     Raises:
-        EdgeError: it is another thing, a link to nowhere, or no name.
+        EdgeError: it is a file, a dangling link, or not a valid name.
     """
     try:
         if out.exists() and not out.is_dir():
-            problem = "it is no folder"
+            problem = "it is not a folder"
         elif out.is_symlink() and not out.exists():
             problem = f"it is a link to {out.readlink()}, which is not there"
         else:
             return
     except OSError as error:  # too long
-        problem = error.strerror or str(error)
+        problem = reason_of(error)
     raise EdgeError(f"{out} cannot hold a session ({problem}); give another folder with --out.")
 
 
 def check_dicom(
     dicom: bool, laterality: Laterality | None, wants_dicom: bool, hand_over: str | None, wants_it: bool
 ) -> None:
-    """Refuse what contradicts itself.
+    """Refuse options that contradict each other.
 
     Args:
         dicom: whether DICOM files are made.
-        laterality: of which eye.
-        wants_dicom: whether something is said that means nothing without ``dicom``.
-        hand_over: where to.
-        wants_it: whether something is said that means nothing without ``hand_over``.
+        laterality: which eye.
+        wants_dicom: whether another option is given that needs ``dicom``.
+        hand_over: where they are sent.
+        wants_it: whether another option is given that needs ``hand_over``.
     """
     if dicom and laterality is None:
         raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
@@ -83,7 +83,7 @@ def check_dicom(
 
 
 def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path) -> Target:
-    """Where DICOM files go, and with them what earlier sessions left, which may hold identities too."""
+    """Where DICOM files are sent, with those of earlier sessions, which may hold identities too."""
     secret = (images is not None and images.names_somebody) or left_over(out)
     try:
         return read_target(given, ca=ca, insecure=insecure, secret=secret)
@@ -92,7 +92,7 @@ def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None,
 
 
 def wish_of(mode: str | None) -> RequestedMode | None:
-    """The mode to ask a camera for."""
+    """The requested mode of a camera."""
     try:
         return None if mode is None else read_wish(mode)
     except ValueError as error:
@@ -101,9 +101,9 @@ def wish_of(mode: str | None) -> RequestedMode | None:
 
 @contextlib.contextmanager
 def left_unless_open() -> Iterator[None]:
-    """A session that is ended before its source is open ends at once.
+    """Exit at once where a session is interrupted before its source is open.
 
-    The thread that opens it may be in a driver or a library in C++, and the interpreter's own end would abort in it.
+    The opening thread may be in a driver or a C++ library, where a normal exit of the interpreter would abort.
     """
     try:
         yield

@@ -25,7 +25,7 @@ from edge.capture.service.signals import captures_on_signal, remember_shutter, s
 from edge.capture.service.watchdog import Watchdog
 from edge.capture.session.record import better
 from edge.capture.session.session import Session
-from edge.capture.shutter import Shutter
+from edge.capture.trigger import Shutter
 from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
@@ -89,7 +89,7 @@ def capture(
     ] = False,
     laterality: Annotated[asked.Laterality | None, typer.Option(help="Which eye: R or L.")] = None,
     study: Annotated[
-        Path | None, typer.Option(help="A YAML file with what DICOM shall say of patient, study and camera.")
+        Path | None, typer.Option(help="A YAML file with the patient, study and camera for DICOM.")
     ] = None,
     keep_dicom: Annotated[
         int, typer.Option(min=1, max=9, help="DICOM files of one capture; the best frame's alone without it.")
@@ -120,7 +120,7 @@ def capture(
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
-    """Parse, stream, and say what was made."""
+    """Grade frames until the source ends, and print what was written."""
     remember_shutter()
     if list_:
         show_cameras(json_lines)
@@ -144,13 +144,13 @@ def capture(
     target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
-        # Where nothing is kept and no page is shown, a session without a reader has no more sense.
-        teller = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None))
-        camera = open_camera(source, asked.wish_of(mode), teller.note, stop)
+        # Where nothing is kept and no page is shown, a session without a reader has no purpose.
+        reporter = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None))
+        camera = open_camera(source, asked.wish_of(mode), reporter.note, stop)
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
         source = without_secrets(source)
-        quality = closing.enter_context(FailoverModel.open(model, engine.value, threads, teller.note, field))
+        quality = closing.enter_context(FailoverModel.open(model, engine.value, threads, reporter.note, field))
         shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
         closing.enter_context(captures_on_signal(shutter.asked))
         if listen is not None:
@@ -159,13 +159,13 @@ def capture(
                 None if strictness is None else strictness.value,
                 shutter.set_strictness,
             )
-            teller.preview = closing.enter_context(page.open_preview(listen, counts, controls, teller.report))
+            reporter.preview = closing.enter_context(page.open_preview(listen, counts, controls, reporter.report))
         giving = None
         if target is not None and out is not None:
-            giving = closing.enter_context(contextlib.closing(HandOver(target, teller.report, teller.note)))
+            giving = closing.enter_context(contextlib.closing(HandOver(target, reporter.report, reporter.note)))
             giving.take_left_over(out)
         elif out is not None and left_over(out):
-            teller.note(f"DICOM files of earlier sessions in {out} wait to be handed over; --hand-over sends them")
+            reporter.note(f"DICOM files of earlier sessions in {out} wait to be handed over; --hand-over sends them")
         if out is not None:
             session = closing.enter_context(
                 Session(
@@ -175,15 +175,15 @@ def capture(
                     camera.fps,
                     video=not no_video,
                     wait=fast and not camera.live,
-                    report=teller.report,
-                    tell=teller.note,
-                    on_saved=teller.saved,
+                    report=reporter.report,
+                    tell=reporter.note,
+                    on_saved=reporter.saved,
                     study=images,
                     hand_over=giving,
                     keep_dicom=keep_dicom,
                 )
             )
-        line = closing.enter_context(LiveLine(cli.err, teller.words.post))
+        line = closing.enter_context(LiveLine(cli.err, reporter.words.post))
 
         def alive() -> None:
             counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, ReconnectingCamera) else 0
@@ -196,7 +196,7 @@ def capture(
             limits=Limits(frames, seconds),
             fast=fast,
             stop=stop,
-            report=teller.report,
+            report=reporter.report,
             beat=alive,
         )
         closing.callback(dog.stopping)
@@ -205,42 +205,42 @@ def capture(
         for graded in closing.enter_context(contextlib.closing(stream)):
             if better(graded, best):
                 best = graded
-            teller.graded(graded, best=best is graded)
+            reporter.graded(graded, best=best is graded)
             if session is not None:
                 session.keep(graded, best)
-                _shoot(shutter, session, graded, teller)
+                _shoot(shutter, session, graded, reporter)
             line.show(graded, counts)
-    if teller.unread and out is None and not web:  # as of any program in a pipe
+    if reporter.unread and out is None and not web:  # as any program in a pipe
         raise typer.Exit(1)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
-    _close(closing_words(counts, best, session), teller, json_lines, stop.is_set() and not camera.live)
+    _close(closing_words(counts, best, session), reporter, json_lines, stop.is_set() and not camera.live)
 
 
-def _close(words: list[str], teller: Reporter, json_lines: bool, interrupted: bool) -> None:
+def _close(words: list[str], reporter: Reporter, json_lines: bool, interrupted: bool) -> None:
     """The closing words and the exit code."""
-    code = 1 if teller.troubles else 130 if interrupted else 0
+    code = 1 if reporter.troubles else 130 if interrupted else 0
     for each in words:
         if json_lines:
-            teller.words.post(partial(cli.err.print, cli.one_line(each), markup=False))
+            reporter.words.post(partial(cli.err.print, cli.one_line(each), markup=False))
         else:
             cli.out.print(cli.one_line(each), markup=False)
-    if not teller.words.flush():
-        os._exit(code)  # everything is kept, and the interpreter would wait for that terminal for ever
+    if not reporter.words.flush():
+        os._exit(code)  # everything is saved, and the interpreter would wait for that terminal for ever
     raise typer.Exit(code)
 
 
-def _shoot(shutter: Shutter, session: Session, graded: Graded, teller: Reporter) -> None:
+def _shoot(shutter: Shutter, session: Session, graded: Graded, reporter: Reporter) -> None:
     """Keep a frame and its runners-up where this is the moment."""
     shot = shutter.update(graded)
     if shot is None:
         return
     fired, by = shot
-    teller.fired(fired.frames[0])
+    reporter.fired(fired.frames[0])
     try:
         session.capture(fired.frames, by, fired.eye)
     except EdgeError as problem:
-        teller.report(str(problem))
+        reporter.report(str(problem))
 
 
 if __name__ == "__main__":

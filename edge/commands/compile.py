@@ -18,7 +18,7 @@ from edge.commands.engine_facts import explained, facts_of, verified
 from edge.engines.cache import CURRENT, Built, cache_folder, sidecar
 from edge.engines.choose import Compiled, EnginePlan, compile_bundle, plan_bundle
 from edge.engines.tensorrt.builder import TARGETS
-from edge.errors import EdgeError
+from edge.errors import EdgeError, reason_of
 from edge.export import pipelines
 from edge.export.check import check_export
 from edge.files.output import check_output, is_stream, write_output
@@ -31,8 +31,8 @@ _HELP = """Build the engine of a model and keep it in the cache, where every oth
 Without --target the engine is for this machine. With it, TensorRT-RTX builds ahead of time for a family of NVIDIA
 GPUs, and no GPU is needed: sm75 is RTX 20, sm80 A100, sm86 RTX 30, sm89 RTX 40, sm120 RTX 50, sm121 DGX Spark.
 A Jetson Orin (sm87) is not among them: run edge-compile on the Orin itself, where TensorRT builds.
-The cache folder (EFIQA_CACHE, or ~/.cache/efiqa-edge) may be copied to the device. Before an engine is used it is held
-against the network that it was built from; one built ahead of time, when it is first loaded on its GPU.
+The cache folder (EFIQA_CACHE, or ~/.cache/efiqa-edge) may be copied to the device. Before an engine is used, it is
+compared with its network; one built ahead of time, when it is first loaded on its GPU.
 
 \b
 Examples:
@@ -65,9 +65,9 @@ Out = Annotated[
 ]
 
 Dla = Annotated[int | None, typer.Option(min=0, max=1, help="Run what it can take on this accelerator of a Jetson.")]
-PlanOnly = Annotated[bool, typer.Option("--plan", help="Say what would be built and what it needs; build nothing.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Report what would be built and what it needs; build nothing.")]
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Also say what the engine is made of, and where INT8 is lost.")
+    bool, typer.Option("--explain", help="Also report what the engine consists of, and where INT8 is lost.")
 ]
 
 Export = Annotated[
@@ -103,7 +103,7 @@ def compile_model(
     as_json: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
-    """Build, keep, tell."""
+    """Build, keep, and report."""
     if target != CURRENT and engine not in (cli.EngineName.auto, cli.EngineName.tensorrt_rtx):
         raise typer.BadParameter(f"only tensorrt_rtx builds for {target}; leave --engine out, or use --target current.")
     if dla is not None and (target != CURRENT or engine.value not in ("auto", "tensorrt")):
@@ -122,7 +122,7 @@ def compile_model(
         _export(bundle, export, program, as_json)
         return
     if plan:
-        _tell_plan(plan_bundle(bundle, engine.value, target, dla), bundle, as_json)
+        _print_plan(plan_bundle(bundle, engine.value, target, dla), bundle, as_json)
         return
     compiled = compile_bundle(bundle, engine.value, target, dla, explain)
     built = compiled.built
@@ -133,7 +133,7 @@ def compile_model(
     if as_json:
         print(json.dumps(facts_of(compiled, bundle.path, out), indent=1))
     else:
-        _tell(compiled, bundle.path, out)
+        _print_report(compiled, bundle.path, out)
 
 
 def _export(bundle: Bundle, folder: Path, program: Program, as_json: bool) -> None:
@@ -162,12 +162,10 @@ def _copy(built: Built, out: Path) -> None:
         if not is_stream(out):
             write_output(out.with_name(out.name + ".json"), sidecar(built.key, built.data))
     except OSError as error:
-        raise EdgeError(
-            f"{out} cannot be written ({error.strerror or error}): check the folder and its free space"
-        ) from error
+        raise EdgeError(f"{out} cannot be written ({reason_of(error)}): check the folder and its free space") from error
 
 
-def _tell(compiled: Compiled, model: Path, out: Path | None) -> None:
+def _print_report(compiled: Compiled, model: Path, out: Path | None) -> None:
     built = compiled.built
     target = "this machine" if built.key["target"] == CURRENT else built.key["target"]
     how = "from the cache" if built.cached else f"built in {built.seconds:.1f} s"
@@ -181,17 +179,18 @@ def _tell(compiled: Compiled, model: Path, out: Path | None) -> None:
     cli.out.print("\n".join(lines), markup=False)
 
 
-def _tell_plan(plans: list[EnginePlan], bundle: Bundle, as_json: bool) -> None:
+def _print_plan(plans: list[EnginePlan], bundle: Bundle, as_json: bool) -> None:
     """What would be built: the first engine without a reason against it."""
     chosen = next((plan for plan in plans if not plan.reason), None)
-    free = shutil.disk_usage(next(each for each in (cache_folder(), *cache_folder().parents) if each.exists())).free
+    cache = cache_folder()
+    free = shutil.disk_usage(next(each for each in (cache, *cache.parents) if each.exists())).free
     facts = {
         "model": str(bundle.path),
         "builds": None if chosen is None or chosen.cached else chosen.engine,
         "uses": None if chosen is None else chosen.engine,
         "needs_mib": round(4 * len(bundle.onnx) / 2**20, 1),
         "free_mib": free >> 20,
-        "cache": str(cache_folder()),
+        "cache": str(cache),
         "engines": [dataclasses.asdict(plan) for plan in plans],
     }
     if as_json:
@@ -203,7 +202,7 @@ def _tell_plan(plans: list[EnginePlan], bundle: Bundle, as_json: bool) -> None:
             if plan is not chosen and not plan.reason:
                 state = "would work too"
             lines.append(f"{plan.engine:<13} {state}")
-        lines.append(f"{cache_folder()}: {free >> 20} MiB free, up to {facts['needs_mib']} MiB needed")
+        lines.append(f"{cache}: {free >> 20} MiB free, up to {facts['needs_mib']} MiB needed")
         cli.out.print("\n".join(lines), markup=False)
     if chosen is None:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""edge-doctor: what works on this machine, and what to do about the rest."""
+"""edge-doctor: what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ Root = Annotated[Path, typer.Option(hidden=True, help="Where the files of the ma
 
 @app.command(help=_HELP)
 def doctor(quick: Quick = False, as_json: cli.Json = False, debug: cli.Debug = False, root: Root = Path("/")) -> None:
-    """Examine, tell, judge."""
+    """Run the checks, print what they find, and set the exit code."""
     findings: list[Finding] = []
     checks = examine(root, quick)
     while (finding := _next(checks)) is not None:
         findings.append(finding)
         if not as_json:
-            _tell(finding)
+            _print(finding)
     if as_json:
-        sound = _sound(findings, quick)
-        print(json.dumps({"ok": sound, "findings": [dataclasses.asdict(each) for each in findings]}, indent=1))
-    if not _sound(findings, quick):
+        listed = [dataclasses.asdict(each) for each in findings]
+        print(json.dumps({"ok": _passes(findings, quick), "findings": listed}, indent=1))
+    if not _passes(findings, quick):
         raise typer.Exit(1)
 
 
 def _next(checks: Iterator[Finding]) -> Finding | None:
-    """What the next check finds; the bar is gone before it is told, as both may be on one terminal."""
+    """What the next check finds; its bar is removed before that is printed, as both may be on one terminal."""
     with progress("checking"):
         return next(checks, None)
 
 
-def _tell(finding: Finding) -> None:
+def _print(finding: Finding) -> None:
     state = f"[{_COLOURS[finding.state]}]{finding.state:<8}[/]"
     cli.out.print(f"{state} {finding.name:<13} ", end="")
     cli.out.print(finding.found, markup=False)
@@ -64,7 +64,7 @@ def _tell(finding: Finding) -> None:
         cli.out.print(f"{'':<23}-> {finding.remedy}", markup=False)
 
 
-def _sound(findings: list[Finding], quick: bool) -> bool:
+def _passes(findings: list[Finding], quick: bool) -> bool:
     judged = findings if quick else [each for each in findings if each.name == "model"]
     return bool(judged) and all(each.state != "missing" for each in judged)
 

@@ -1,4 +1,4 @@
-"""What edge-compile says of an engine: facts for machines, lines for people."""
+"""What edge-compile reports about an engine: facts for programs, lines for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.engines.explain import Explanation
 
 
 def facts_of(compiled: Compiled, model: Path, out: Path | None) -> dict[str, Any]:
-    """Everything about it, as ``--json`` prints it."""
+    """Everything about an engine, as ``--json`` prints it."""
     built = compiled.built
     return {
         "model": str(model),
@@ -31,7 +31,7 @@ def facts_of(compiled: Compiled, model: Path, out: Path | None) -> dict[str, Any
 
 
 def explained(explanation: Explanation) -> list[str]:
-    """What it is made of."""
+    """What an engine consists of."""
     lines = [f"layers, by {explanation.source}:"]
     for layer in explanation.layers:
         more = f" and {len(layer.fused) - 1} more" if len(layer.fused) > 1 else ""
@@ -44,7 +44,7 @@ def explained(explanation: Explanation) -> list[str]:
 
 
 def verified(facts: dict[str, Any] | None) -> str:
-    """How it was held against its network."""
+    """How an engine was compared with its network."""
     if facts is None:
         return "not verified: that is done where it is first loaded"
     if facts["against"] == "onnx":
@@ -54,4 +54,4 @@ def verified(facts: dict[str, Any] | None) -> str:
         )
     if facts["against"] == "golden scores":
         return f"verified on {facts['frames']} golden frames: scores differ by up to {facts['score_max']:.4f}"
-    return "not verified: the bundle has nothing to hold it against"
+    return "not verified: the bundle has nothing to compare it with"

@@ -11,12 +11,13 @@ import typer
 from edge.capture.loop import Counts
 from edge.commands.console import cli
 from edge.errors import EdgeError
-from edge.preview.auth.auth import access_for, is_loopback
+from edge.preview.auth.auth import access_for
+from edge.preview.auth.source import is_loopback
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 
 Web = Annotated[bool, typer.Option("--web", help="Serve a page to look at, for a phone or tablet beside the camera.")]
-# What the documents call the page; whoever looks for an option of that name shall find it.
+# The documents call the page a preview, so an option of that name works too.
 Alias = Annotated[bool, typer.Option("--preview", hidden=True)]
 Host = Annotated[
     str | None,
@@ -60,19 +61,18 @@ def listen_of(
     """Where to serve; None where no page is wanted.
 
     Raises:
-        typer.BadParameter: something is said of a page that is not wanted, the network wants a token, or a better one,
-            certificate or key lacks the other, or a name is none; said before a model is loaded.
+        typer.BadParameter: options of the page are given without it, the network needs a token or a better one,
+            certificate or key is given alone, or a name is invalid; raised before a model is loaded.
     """
     if not web:
         if any(each is not None for each in (host, port, cert, key)) or public_names or proxies:
             raise typer.BadParameter(
                 "--host, --port, --cert, --key, --public-name and --proxy are for the page: add --web."
             )
-        return None  # a token may come from the environment, and means nothing here
-    plain = Listen()
+        return None  # a token may come from the environment, and is ignored here
     listen = Listen(
-        plain.host if host is None else host,
-        plain.port if port is None else port,
+        Listen.host if host is None else host,
+        Listen.port if port is None else port,
         token,
         cert,
         key,
@@ -89,15 +89,15 @@ def listen_of(
 
 
 def open_preview(listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> Preview:
-    """Serve the page and say where.
+    """Serve the page and print its address.
 
     Raises:
-        EdgeError: it cannot be served so.
+        EdgeError: it cannot be served.
     """
     preview = Preview(listen, counts, controls, report)
     cli.err.print(f"page: {preview.url}", markup=False)
     if listen.public_names:
         cli.err.print(f"page through the proxy: {', '.join(listen.public_names)}", markup=False)
     if preview.tls is None and not is_loopback(listen.host):
-        cli.err.print("note: without --cert and --key others on the network can read along what the page shows")
+        cli.err.print("note: without --cert and --key others on the network can read what the page shows")
     return preview

@@ -1,4 +1,4 @@
-"""How every command begins: Ctrl-C while its libraries load ends it, without a traceback of theirs."""
+"""How every command starts: Ctrl-C while its libraries load ends it without a traceback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Command:
 
     Attributes:
         module: has its ``main``, and is imported only when the command is called.
-        shutter: whether SIGUSR1 means something to it, which is remembered from the start.
+        shutter: whether it handles SIGUSR1, which is then recorded from the start.
     """
 
     module: str
@@ -39,7 +39,7 @@ class Command:
 
 
 def late(module: str, what: str, extra: str) -> Any:
-    """A module of ours whose libraries are heavy or come with an extra: ``--help`` is instant, and works without.
+    """Import a module of ours whose libraries are slow or optional: ``--help`` is then instant and works without them.
 
     Raises:
         EdgeError: a library is missing: ``what`` needs it, and it comes with ``extra``.
@@ -51,7 +51,7 @@ def late(module: str, what: str, extra: str) -> Any:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """At once: there is nothing to tidy up yet, and an extension that is loading would make another error of it."""
+    """Exit at once: there is nothing to clean up yet, and an extension that is loading would raise another error."""
     os.write(2, b"interrupted\n")
     os._exit(130)
 

@@ -1,4 +1,4 @@
-"""The whole check-up: every check in the order of what rests on what, and at last the model itself."""
+"""The whole check-up: every check after those it depends on, and finally the model itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.doctor.machine import check_cameras, check_machine, check_opencv, chec
 from edge.doctor.nvidia import check_builder, check_nvidia, has_gpu
 from edge.errors import EdgeError
 
-_SCORE = 0.05  # by how much INT8 on a sound engine may move the score of a golden frame
+_SCORE = 0.05  # by how much INT8 on a correct engine may change the score of a golden frame
 _FRAMES = 4
 
 
@@ -24,7 +24,7 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
 
     Args:
         root: below which the files of the machine lie; libraries are always those of this Python.
-        quick: leave out the last check, which runs the model that ships and builds its engine where there is none.
+        quick: skip the last check, which runs the shipped model and may have to build its engine.
     """
     jetson = is_jetson(root)
     gpu = jetson or has_gpu(root)
@@ -42,32 +42,28 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
 
 
 def check_model(gpu: bool) -> Finding:
-    """The model that ships, from the frame to the score, on the engine that ``auto`` takes.
+    """The shipped model, from the frame to the score, on the engine that ``auto`` selects.
 
     Args:
-        gpu: whether this machine has a GPU that ought to run it.
+        gpu: whether this machine has a GPU that should run it.
     """
-    # OpenCV may be missing, which has been said by now.
+    # Imported late: OpenCV may be missing, which was reported before.
     golden_frame = importlib.import_module("edge.phantom.golden").golden_frame
     frame = golden_frame(0)
     start = time.perf_counter()
     try:
         with edge.QualityModel.load() as model:
-            assessment = model.assess(frame)
+            model.assess(frame)
             first = time.perf_counter() - start
-            apart = [abs(assessment.score - model.manifest.golden[0].score)] if model.manifest.golden else []
-            apart += [
-                abs(model.assess(golden_frame(each.seed)).score - each.score)
-                for each in model.manifest.golden[1:_FRAMES]
-            ]
+            golden = model.manifest.golden[:_FRAMES]
+            apart = max((abs(model.assess(golden_frame(each.seed)).score - each.score) for each in golden), default=0.0)
             name = model.engine.name
     except EdgeError as error:
-        return missing("model", str(error), "mend what is missing above, then run edge-doctor again")
-    found = f"runs on {name}; first map after {first:.1f} s, golden scores within {max(apart, default=0):.3f}"
-    if max(apart, default=0) > _SCORE:
+        return missing("model", str(error), "fix what is missing above, then run edge-doctor again")
+    found = f"runs on {name}; first map after {first:.1f} s, golden scores within {apart:.3f}"
+    if apart > _SCORE:
         return missing("model", f"{found}, which is wrong", "edge-compile says more; update the engine's library")
     if gpu and name == "openvino":
-        return warning(
-            "model", f"{found}, though there is a GPU", "edge-compile says why the GPU's engines do not work"
-        )
+        remedy = "edge-compile says why the GPU's engines do not work"
+        return warning("model", f"{found}, though there is a GPU", remedy)
     return ok("model", found)

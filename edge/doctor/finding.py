@@ -1,4 +1,4 @@
-"""One line of a check-up, and how the checks read a machine."""
+"""One line of a check-up, and how the checks examine a machine."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Finding:
     """What one check found.
 
     Attributes:
-        name: of the thing, such as ``pycuda``.
+        name: of what was checked, such as ``pycuda``.
         state: ``ok``; ``warning``: works, but worse than it could; ``missing``: what needs it does not work.
-        found: what is there, or what is wrong.
-        remedy: the one thing to do; empty where ``state`` is ``ok``.
+        found: what was found, or what is wrong.
+        remedy: how to fix it; empty where ``state`` is ``ok``.
     """
 
     name: str
@@ -53,17 +53,17 @@ def text_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Tried:
-    """A Python expression tried in a process of its own: ``works``, and what it printed or why it failed."""
+    """Python code run in a process of its own: whether it works, and what it printed or why it failed."""
 
     works: bool
-    said: str
+    output: str
 
 
 def try_python(code: str, seconds: float = 60) -> Tried:
-    """Run a line of Python where a library that crashes takes nobody with it: wheels of another JetPack do.
+    """Run a line of Python in a process of its own: wheels built for another JetPack crash when they are imported.
 
     Args:
-        code: prints what is to be known.
+        code: prints the answer.
         seconds: after which it counts as failed.
     """
     try:
@@ -75,8 +75,27 @@ def try_python(code: str, seconds: float = 60) -> Tried:
     except OSError as error:
         return Tried(False, str(error))
     if done.returncode == 0:
-        said = done.stdout.strip().splitlines()[-1:]  # libraries print notes of their own before it
-        return Tried(True, " ".join(said))
+        last = done.stdout.strip().splitlines()[-1:]  # libraries print notes of their own before it
+        return Tried(True, " ".join(last))
     if done.returncode < 0:
         return Tried(False, f"it crashes (signal {-done.returncode})")
     return Tried(False, (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200])
+
+
+def library(name: str, module: str, tried: Tried, install: str, reinstall: str, lost: str = "") -> Finding:
+    """Whether a library loads: a warning where it is not installed, missing where it is but fails.
+
+    Args:
+        name: of the line.
+        module: its import name.
+        tried: code that imports it and prints its version.
+        install: the remedy where it is not installed.
+        reinstall: the remedy where it fails.
+        lost: what does not work without it, as the end of a sentence; empty where that is plain.
+    """
+    so = f", so {lost}" if lost else ""
+    if tried.works:
+        return ok(name, tried.output)
+    if f"No module named '{module}'" in tried.output:
+        return warning(name, f"not installed{so}", install)
+    return missing(name, f"it does not load ({tried.output}){so}", reinstall)

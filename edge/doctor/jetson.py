@@ -17,25 +17,25 @@ def is_jetson(root: Path) -> bool:
 
 
 def board(root: Path) -> str:
-    """What the firmware calls the board, as on a Jetson or a Raspberry Pi; empty where it does not say."""
+    """The board's name in the firmware, as on a Jetson or a Raspberry Pi; empty where there is none."""
     return text_of(root / "proc/device-tree/model")
 
 
 def release(root: Path) -> tuple[str, str] | None:
     """Jetson Linux as its release and revision, such as ("36", "4.3"); None on anything but a Jetson."""
-    said = re.search(r"R(\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", text_of(root / "etc/nv_tegra_release"))
-    return (said[1], said[2]) if said else None
+    match = re.search(r"R(\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", text_of(root / "etc/nv_tegra_release"))
+    return (match[1], match[2]) if match else None
 
 
 def power_modes(root: Path) -> tuple[str, dict[str, str]]:
-    """Number of the power mode in use, and the names of all modes; "" where it cannot be told.
+    """Number of the power mode in use, and the names of all modes; "" where it cannot be determined.
 
-    It is the mode that nvpmodel noted last, or the default of its configuration.
+    It is the mode that nvpmodel recorded last, or the default of its configuration.
     """
-    said = text_of(root / "etc/nvpmodel.conf")
+    config = text_of(root / "etc/nvpmodel.conf")
     noted = re.search(r"pmode:(\d+)", text_of(root / "var/lib/nvpmodel/status"))
-    number = noted or re.search(r"< *PM_CONFIG +DEFAULT=(\d+) *>", said)
-    return str(int(number[1])) if number else "", dict(re.findall(r"< *POWER_MODEL +ID=(\d+) +NAME=(\S+) *>", said))
+    number = noted or re.search(r"< *PM_CONFIG +DEFAULT=(\d+) *>", config)
+    return str(int(number[1])) if number else "", dict(re.findall(r"< *POWER_MODEL +ID=(\d+) +NAME=(\S+) *>", config))
 
 
 def check_jetson(root: Path) -> list[Finding]:
@@ -65,7 +65,7 @@ def _jetpack(root: Path) -> Finding:
 def _power(root: Path) -> Finding:
     number, modes = power_modes(root)
     if number not in modes:
-        return warning("power mode", "it cannot be told", "look at it: sudo nvpmodel -q")
+        return warning("power mode", "it cannot be determined", "check it: sudo nvpmodel -q")
     best = next((which for which, name in modes.items() if name.startswith("MAXN")), number)
     if number == best:
         return ok("power mode", modes[number])
@@ -77,7 +77,7 @@ def _power(root: Path) -> Finding:
 
 
 def _clocks(root: Path) -> Finding:
-    """The GPU's least and greatest clock: between frames of a camera it falls to the least."""
+    """The GPU's lowest and highest clock: between frames of a camera it falls to the lowest."""
     for folder in sorted((root / "sys/class/devfreq").glob("*")):
         if not re.search(r"gpu|ga10b|gv11b|gb10b|gp10b", folder.name):
             continue
@@ -91,4 +91,4 @@ def _clocks(root: Path) -> Finding:
             f"the GPU falls to {int(least) / 1e6:.0f} of {int(most) / 1e6:.0f} MHz between frames",
             "for steady times: sudo jetson_clocks (until the next start)",
         )
-    return warning("clocks", "the GPU's clocks cannot be read", "look at them: sudo jetson_clocks --show")
+    return warning("clocks", "the GPU's clocks cannot be read", "check them: sudo jetson_clocks --show")

@@ -10,11 +10,11 @@ import re
 import shutil
 from pathlib import Path
 
-from edge.doctor.finding import Finding, missing, ok, text_of, try_python, warning
+from edge.doctor.finding import Finding, library, missing, ok, text_of, try_python, warning
 from edge.engines.cache import cache_folder
 from edge.engines.keep import check_own_folder
 from edge.engines.quiet import QUIETLY
-from edge.errors import EdgeError
+from edge.errors import EdgeError, brief
 
 # Rules of thumb, not measurements: TensorRT takes one to two GiB while it builds, and an engine a few MiB.
 _MEMORY_MIB, _DISK_MIB = 2048, 512
@@ -48,7 +48,7 @@ def _memory(jetson: bool) -> Finding:
 
 
 def _disk() -> Finding:
-    """Where engines are kept: the folder itself, or the first one above it that exists."""
+    """Where engines are stored: the folder itself, or the first existing one above it."""
     try:
         folder = cache_folder()
         there = next(each for each in (folder, *folder.parents) if each.exists())
@@ -68,7 +68,7 @@ def _disk() -> Finding:
 def _frame_step() -> Finding:
     try:
         name = importlib.import_module("edge.frame.prepare").frame_step_name()
-    except Exception:  # without OpenCV, which gets a line of its own
+    except Exception:  # without OpenCV, which has a line of its own
         return missing("frame step", "needs OpenCV", "install OpenCV, see its line")
     if name == "native":
         return ok("frame step", "native (C++)")
@@ -78,37 +78,30 @@ def _frame_step() -> Finding:
 def check_opencv(jetson: bool) -> list[Finding]:
     """OpenCV, and whether pipelines (the CSI camera of a Jetson) can be opened."""
     packages = [name for name in _OPENCVS if _installed(name)]
+    keep_one = f"pip uninstall -y {' '.join(packages)}, then install one of them"
     try:
         import cv2
 
         found = f"{cv2.__version__} in {Path(str(cv2.__file__)).parent}"
-    except Exception as error:  # AttributeError: the folder is there, but another package took its files along
-        reason = " ".join(str(error).split())[:150]
-        remedy = 'pip install "efiqa-edge[cpu]"'
-        if packages:
-            remedy = f"pip uninstall -y {' '.join(packages)}, then install one of them"
-        return [missing("OpenCV", f"it does not load ({reason})", remedy)]
+    except Exception as error:  # AttributeError: the folder is there, but another package removed its files
+        remedy = keep_one if packages else 'pip install "efiqa-edge[cpu]"'
+        return [missing("OpenCV", f"it does not load ({brief(error)})", remedy)]
+    opencv = ok("OpenCV", found)
     if len(packages) > 1:
-        opencv = warning(
-            "OpenCV",
-            f"{found}: {' and '.join(packages)} overwrite each other",
-            f"pip uninstall -y {' '.join(packages)}, then install one of them",
-        )
-    else:
-        opencv = ok("OpenCV", found)
+        opencv = warning("OpenCV", f"{found}: {' and '.join(packages)} overwrite each other", keep_one)
     return [opencv, _gstreamer(str(cv2.getBuildInformation()), packages, jetson)]
 
 
 def _gstreamer(built: str, packages: list[str], jetson: bool) -> Finding:
     """Through OpenCV, or through GStreamer's own Python packages."""
-    said = re.search(r"GStreamer:\s+YES(?: \(([^)]+)\))?", built)
-    if said:
-        return ok("GStreamer", f"in OpenCV ({said[1] or 'version not told'})")
+    match = re.search(r"GStreamer:\s+YES(?: \(([^)]+)\))?", built)
+    if match:
+        return ok("GStreamer", f"in OpenCV ({match[1] or 'version unknown'})")
     own = try_python(
         "from edge.camera.gstreamer.bindings import load_gstreamer; print(load_gstreamer()[0].version_string())"
     )
     if own.works:
-        return ok("GStreamer", f"{own.said} by its own Python packages")
+        return ok("GStreamer", f"{own.output} by its own Python packages")
     if jetson and packages:
         return missing(
             "GStreamer",
@@ -133,7 +126,7 @@ def _installed(name: str) -> bool:
 def check_cameras(root: Path) -> Finding:
     """The cameras that this machine shows, and whether this user may read them."""
     if platform.system() != "Linux":
-        return ok("camera", "not told by this system: try edge-capture 0")
+        return ok("camera", "not listed by this system: try edge-capture 0")
     cameras = sorted(root.glob("dev/video*"))
     if not cameras:
         return warning("camera", "none at /dev/video*", "plug one in; or use a folder, a video, or demo")
@@ -145,12 +138,9 @@ def check_cameras(root: Path) -> Finding:
 
 def check_openvino() -> Finding:
     """The engine on the CPU."""
-    found = try_python(
+    tried = try_python(
         f"{QUIETLY}; import openvino as o; c = o.Core(); "
         "print(o.get_version().split('-')[0], '|', c.get_property('CPU', 'FULL_DEVICE_NAME'))"
     )
-    if found.works:
-        return ok("OpenVINO", found.said)
-    if "No module named 'openvino'" in found.said:
-        return warning("OpenVINO", "not installed", 'pip install "efiqa-edge[cpu]"')
-    return missing("OpenVINO", f"it does not start ({found.said})", "pip install --force-reinstall openvino")
+    install, reinstall = 'pip install "efiqa-edge[cpu]"', "pip install --force-reinstall openvino"
+    return library("OpenVINO", "openvino", tried, install, reinstall)

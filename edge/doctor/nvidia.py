@@ -6,23 +6,25 @@ import ctypes
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from edge.doctor.finding import Finding, Tried, missing, ok, text_of, try_python, warning
+from edge.doctor.finding import Finding, library, missing, ok, text_of, try_python, warning
 
-# A folder of its name, which an uninstalled wheel leaves behind, can be imported too, and has no file.
+# An uninstalled wheel leaves a folder of that name behind, which can be imported and has no __file__.
 _TENSORRT = (
     "import tensorrt as t; assert t.__file__, \"No module named 'tensorrt'\"; "
     "assert t.Builder(t.Logger(t.Logger.ERROR)); print(t.__version__, t.__file__)"
 )
-_RTX = "import tensorrt_rtx as t; assert t.Builder(t.Logger(t.Logger.ERROR)); print(t.__version__)"
+_RTX = (
+    "import tensorrt_rtx as t; assert t.Builder(t.Logger(t.Logger.ERROR)); "
+    "print(t.__version__, '(also builds ahead of time)')"
+)
 _PYCUDA = (
     "import pycuda, pycuda.driver as c; c.init(); d = c.Device(0); "
     "print(pycuda.VERSION_TEXT, '|', d.name(), '| compute capability %d.%d' % d.compute_capability())"
 )
 _OLDEST = 10  # of TensorRT
-Try = Callable[[str], Tried]
 
 
 def has_gpu(root: Path) -> bool:
@@ -33,33 +35,32 @@ def has_gpu(root: Path) -> bool:
     )
 
 
-def check_nvidia(root: Path, jetson: bool, trial: Try = try_python) -> Iterator[Finding]:
+def check_nvidia(root: Path, jetson: bool) -> Iterator[Finding]:
     """Driver, CUDA toolkit, pycuda, TensorRT and TensorRT-RTX.
 
     Args:
-        root: of the machine's files.
+        root: below which the files of the machine lie.
         jetson: JetPack brings TensorRT, so its absence has another remedy.
-        trial: runs a line of Python, see ``try_python``.
     """
     yield _driver(root, jetson)
     yield _toolkit(root, jetson)
-    yield _pycuda(trial)
-    yield _tensorrt(root, jetson, trial)
+    yield _pycuda()
+    yield _tensorrt(root, jetson)
     if not jetson:
-        yield _tensorrt_rtx(trial)
+        yield _tensorrt_rtx()
 
 
-def check_builder(trial: Try = try_python) -> list[Finding]:
-    """Without a GPU only TensorRT-RTX is of use, and only where somebody installed it: it builds ahead of time."""
-    found = trial("import tensorrt_rtx")
-    if not found.works and "No module named" in found.said:
+def check_builder() -> list[Finding]:
+    """Without a GPU only TensorRT-RTX is useful, and only where it is installed: it builds ahead of time."""
+    tried = try_python("import tensorrt_rtx")
+    if not tried.works and "No module named" in tried.output:
         return []
-    return [_tensorrt_rtx(trial)]
+    return [_tensorrt_rtx()]
 
 
 def _driver(root: Path, jetson: bool) -> Finding:
-    said = re.search(r"Kernel Module\D*?([\d.]+)", text_of(root / "proc/driver/nvidia/version"))
-    version = f"kernel module {said[1]}, " if said else ""
+    match = re.search(r"Kernel Module\D*?([\d.]+)", text_of(root / "proc/driver/nvidia/version"))
+    version = f"kernel module {match[1]}, " if match else ""
     try:
         library = ctypes.CDLL("libcuda.so.1")
         number = ctypes.c_int(0)
@@ -73,7 +74,7 @@ def _driver(root: Path, jetson: bool) -> Finding:
 
 
 def _toolkit(root: Path, jetson: bool) -> Finding:
-    """The toolkit is needed once: pycuda is built with it. Freshly flashed boards have it, but not on the PATH."""
+    """The toolkit is needed once, to build pycuda. Freshly flashed boards have it, but not on the PATH."""
     compiler = shutil.which("nvcc")
     if compiler is not None:
         return ok("CUDA toolkit", compiler)
@@ -82,51 +83,47 @@ def _toolkit(root: Path, jetson: bool) -> Finding:
         folder = "/" + hidden.parent.parent.relative_to(root).as_posix()
         return warning(
             "CUDA toolkit",
-            f"in {folder}, which the shell does not know, so pycuda does not build",
+            f"in {folder}, which is not on the PATH, so pycuda does not build",
             f"export PATH={folder}/bin:$PATH CPATH={folder}/include LIBRARY_PATH={folder}/lib64",
         )
     remedy = "sudo apt install nvidia-jetpack" if jetson else "install the CUDA toolkit"
     return warning("CUDA toolkit", "nvcc is not here, so pycuda cannot be built", remedy)
 
 
-def _pycuda(trial: Try) -> Finding:
-    found = trial(_PYCUDA)
+def _pycuda() -> Finding:
+    found = try_python(_PYCUDA)
     if found.works:
-        return ok("pycuda", found.said)
-    if "No module named 'pycuda'" in found.said:
+        return ok("pycuda", found.output)
+    if "No module named 'pycuda'" in found.output:
         return missing("pycuda", "not installed", "pip install pycuda (with the CUDA toolkit on the PATH)")
-    if "numpy" in found.said.lower() or "_ARRAY_API" in found.said:
-        return missing(
-            "pycuda", f"was built for another numpy ({found.said})", "pip install --force-reinstall --no-cache pycuda"
-        )
-    if "libcuda" in found.said:
-        return missing("pycuda", found.said, "install the driver first")
-    return missing("pycuda", found.said, "pip install --force-reinstall --no-cache pycuda, built for this CUDA")
+    reinstall = "pip install --force-reinstall --no-cache pycuda"
+    if "numpy" in found.output.lower() or "_ARRAY_API" in found.output:
+        return missing("pycuda", f"was built for another numpy ({found.output})", reinstall)
+    if "libcuda" in found.output:
+        return missing("pycuda", found.output, "install the driver first")
+    return missing("pycuda", found.output, f"{reinstall}, built for this CUDA")
 
 
-def _tensorrt(root: Path, jetson: bool, trial: Try) -> Finding:
-    """The bindings, the library below them, whether the two fit, and whether a builder starts."""
-    found = trial(_TENSORRT)
+def _tensorrt(root: Path, jetson: bool) -> Finding:
+    """The bindings, their library, whether the two match, and whether a builder starts."""
+    found = try_python(_TENSORRT)
     if found.works:
-        version = found.said.split()[0]
+        version = found.output.split()[0]
         if int(version.split(".")[0]) < _OLDEST:
-            return warning(
-                "TensorRT", f"{version}, older than {_OLDEST}", "flash JetPack 6" if jetson else "update TensorRT"
-            )
-        return ok("TensorRT", found.said)
-    if "No module named 'tensorrt'" not in found.said:
-        if "libnvinfer" in found.said:
-            remedy = (
-                "sudo apt install --reinstall nvidia-jetpack" if jetson else "pip install --force-reinstall tensorrt"
-            )
-            return missing("TensorRT", f"bindings without their library ({found.said})", remedy)
-        remedy = "check the driver" if jetson else "check the driver, then pip install --force-reinstall tensorrt"
-        return missing("TensorRT", f"it does not start ({found.said})", remedy)
-    return _tensorrt_unseen(root, jetson)
+            remedy = "flash JetPack 6" if jetson else "update TensorRT"
+            return warning("TensorRT", f"{version}, older than {_OLDEST}", remedy)
+        return ok("TensorRT", found.output)
+    if "No module named 'tensorrt'" in found.output:
+        return _tensorrt_unseen(root, jetson)
+    if "libnvinfer" in found.output:
+        remedy = "sudo apt install --reinstall nvidia-jetpack" if jetson else "pip install --force-reinstall tensorrt"
+        return missing("TensorRT", f"bindings without their library ({found.output})", remedy)
+    remedy = "check the driver" if jetson else "check the driver, then pip install --force-reinstall tensorrt"
+    return missing("TensorRT", f"it does not start ({found.output})", remedy)
 
 
 def _tensorrt_unseen(root: Path, jetson: bool) -> Finding:
-    """Python does not see TensorRT: outside the virtual environment, for another Python, or not there at all."""
+    """Python does not find TensorRT: outside the virtual environment, for another Python, or not installed."""
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     bindings = [
         path for path in root.glob("usr/lib/python3*/dist-packages/tensorrt*") if not path.name.endswith("-info")
@@ -138,13 +135,13 @@ def _tensorrt_unseen(root: Path, jetson: bool) -> Finding:
             return missing(
                 "TensorRT",
                 f"JetPack's is for {wanted}, and this is Python {ours}",
-                f"make the environment anew: {wanted} -m venv --system-site-packages .venv",
+                f"create the environment again: {wanted} -m venv --system-site-packages .venv",
             )
     if bindings:
         return missing(
             "TensorRT",
             "JetPack's is there, but this environment does not see it",
-            "make the environment anew: python3 -m venv --system-site-packages .venv",
+            "create the environment again: python3 -m venv --system-site-packages .venv",
         )
     if any(root.glob("usr/lib/*-linux-gnu/libnvinfer.so*")):
         return missing("TensorRT", "the library without its Python bindings", "sudo apt install python3-libnvinfer")
@@ -153,10 +150,6 @@ def _tensorrt_unseen(root: Path, jetson: bool) -> Finding:
     return warning("TensorRT", "not installed", 'use TensorRT-RTX in its place: pip install "efiqa-edge[rtx]"')
 
 
-def _tensorrt_rtx(trial: Try) -> Finding:
-    found = trial(_RTX)
-    if found.works:
-        return ok("TensorRT-RTX", f"{found.said} (also builds ahead of time)")
-    if "No module named 'tensorrt_rtx'" in found.said:
-        return warning("TensorRT-RTX", "not installed", 'pip install "efiqa-edge[rtx]"')
-    return missing("TensorRT-RTX", f"it does not start ({found.said})", "pip install --force-reinstall tensorrt-rtx")
+def _tensorrt_rtx() -> Finding:
+    install, reinstall = 'pip install "efiqa-edge[rtx]"', "pip install --force-reinstall tensorrt-rtx"
+    return library("TensorRT-RTX", "tensorrt_rtx", try_python(_RTX), install, reinstall)

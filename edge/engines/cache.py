@@ -1,6 +1,6 @@
-"""Built engines, kept between runs: one file per engine and a JSON beside it that says what it was built from.
+"""Built engines, kept between runs: one file per engine, and a JSON sidecar that describes what it was built from.
 
-An engine is used again only where everything that shaped it is the same and its bytes have not changed since.
+An engine is used again only where everything that affected it is the same and its bytes are unchanged.
 Runtimes themselves do not notice a flipped byte in an engine (OpenVINO loads it and computes nonsense).
 """
 
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.bundle.bundle import ONNX, Bundle
-from edge.engines.keep import make_own_folder, read_own, write_own
-from edge.engines.lock import alone
+from edge.engines.keep import alone, make_own_folder, read_own, write_own
 from edge.errors import EdgeError
 
 Key = dict[str, str]
 CURRENT = "current"  # the target of an engine that is for the machine it is built on
 Loaded = TypeVar("Loaded")
+_NOTE = ".verified.json"
 log = logging.getLogger(__name__)
 
 
@@ -33,9 +33,9 @@ class Built:
 
     Attributes:
         data: what the runtime loads.
-        path: the file in the cache; None where the cache could not take it.
-        cached: True where it was there already.
-        seconds: spent on building; 0.0 where it was there already.
+        path: the file in the cache; None where it could not be stored.
+        cached: True where it was in the cache.
+        seconds: spent on building; 0.0 where it was in the cache.
         key: what it was built from and for.
     """
 
@@ -73,7 +73,7 @@ def engine_key(
     capability: str = "",
     driver: str = "",
 ) -> Key:
-    """Everything that shapes an engine; a difference in any of it means another engine.
+    """Everything that affects an engine; a difference in any of it means another engine.
 
     Args:
         bundle: gives the hash of the network.
@@ -81,7 +81,7 @@ def engine_key(
         version: of the runtime.
         options: how it was built.
         target: ``CURRENT``, or the GPU family it was built ahead of time for.
-        device: of this machine, where the engine is bound to it; so with the next two.
+        device: of this machine, where the engine is bound to it; the same holds for the next two.
         capability: compute capability of the GPU.
         driver: version of the GPU's driver.
     """
@@ -101,8 +101,8 @@ def engine_key(
 def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
     """The engine of ``key``: from the cache, or built and put there.
 
-    A cache that cannot take the engine is worth a warning; the engine is there all the same. Where several processes
-    want the same engine, one builds it and the others wait for it.
+    Where the cache cannot store the engine, a warning is logged and the engine is used all the same. Where several
+    processes need the same engine, one builds it and the others wait for it.
 
     Args:
         key: see ``engine_key``.
@@ -117,21 +117,28 @@ def fetch(key: Key, build: Callable[[], bytes], fresh: bool = False) -> Built:
     with alone(lambda: _paths(key)[0].with_suffix(".lock")):
         if not fresh and (found := find(key)) is not None:
             return found
-        return _make(key, build)
+        start = time.perf_counter()
+        data = build()
+        seconds = time.perf_counter() - start
+        return Built(data, _keep(key, data), False, seconds, key)
 
 
-def _make(key: Key, build: Callable[[], bytes]) -> Built:
-    start = time.perf_counter()
-    data = build()
-    seconds = time.perf_counter() - start
-    path = None
+def _keep(key: Key, data: bytes) -> Path | None:
+    """Write an engine into the cache; None where the cache cannot take it.
+
+    The engine first: without a matching sidecar, nobody loads it.
+    """
     try:
-        path = _keep(key, data)
+        engine, beside = _paths(key)
+        make_own_folder(engine.parent)
+        write_own(engine, data)
+        write_own(beside, sidecar(key, data))
+        return engine
     except OSError as error:
         log.warning("the engine cannot be kept in %s (%s)", error.filename or "the cache", error.strerror)
     except EdgeError as error:
         log.warning("the engine cannot be kept: %s", error)
-    return Built(data, path, False, seconds, key)
+    return None
 
 
 def open_cached(
@@ -148,18 +155,20 @@ def open_cached(
     Returns:
         What ``load`` gave, and the engine it was given.
     """
-    built = fetch(key, build)
-    try:
-        return _opened(built, load, verify), built
-    except EdgeError as error:
-        if not built.cached:
-            raise
-        log.warning("the cached engine %s is built again: %s", built.path, error)
-    built = fetch(key, build, fresh=True)
-    return _opened(built, load, verify), built
+    fresh = False
+    while True:
+        built = fetch(key, build, fresh)
+        try:
+            return _opened(built, load, verify), built
+        except EdgeError as error:
+            if not built.cached:
+                raise
+            log.warning("the cached engine %s is built again: %s", built.path, error)
+            fresh = True
 
 
 def _opened(built: Built, load: Callable[[bytes], Loaded], verify: Callable[[Loaded, Built], None]) -> Loaded:
+    """Load and verify, in a frame of its own: an engine that fails is freed before the next one is built."""
     loaded = load(built.data)
     verify(loaded, built)
     return loaded
@@ -182,7 +191,7 @@ def find(key: Key) -> Built | None:
     try:
         engine, beside = _paths(key)
         description, data = read_own(beside), read_own(engine)
-    except (FileNotFoundError, NotADirectoryError, EdgeError):  # of the last it is told when the engine is to be kept
+    except (FileNotFoundError, NotADirectoryError, EdgeError):  # the last is reported when the engine is to be kept
         return None
     except OSError as error:
         log.warning("the engine cache cannot be read (%s)", error)
@@ -193,21 +202,12 @@ def find(key: Key) -> Built | None:
     return Built(data, engine, True, 0.0, key)
 
 
-def _keep(key: Key, data: bytes) -> Path:
-    """Engine first: without a sidecar that fits, nobody loads it."""
-    engine, beside = _paths(key)
-    make_own_folder(engine.parent)
-    write_own(engine, data)
-    write_own(beside, sidecar(key, data))
-    return engine
-
-
 def read_note(built: Built, device: Mapping[str, str]) -> dict[str, Any] | None:
-    """What ``write_note`` kept of this very engine on this very device; None where nothing was, or it is damaged."""
+    """What ``write_note`` stored about this engine on this device; None where there is nothing, or it is damaged."""
     if built.path is None:
         return None
     try:
-        note = json.loads(read_own(_note(built.path)))
+        note = json.loads(read_own(built.path.with_suffix(_NOTE)))
         if note["engine"] == hashlib.sha256(built.data).hexdigest() and note["device"] == dict(device):
             return dict(note["facts"])
     except (OSError, EdgeError, ValueError, LookupError, TypeError, RecursionError):
@@ -216,15 +216,11 @@ def read_note(built: Built, device: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def write_note(built: Built, device: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-    """Keep beside an engine that it was verified, and where: an engine of a family may be copied to another device."""
+    """Record that an engine was verified, and on which device: an engine of a family may be copied to another one."""
     if built.path is None:
         return
     note = {"engine": hashlib.sha256(built.data).hexdigest(), "device": dict(device), "facts": dict(facts)}
     try:
-        write_own(_note(built.path), json.dumps(note, indent=1, sort_keys=True).encode())
+        write_own(built.path.with_suffix(_NOTE), json.dumps(note, indent=1, sort_keys=True).encode())
     except OSError as error:
         log.warning("%s cannot be written (%s), so the engine is verified again", built.path, error.strerror)
-
-
-def _note(engine: Path) -> Path:
-    return engine.with_suffix(".verified.json")

@@ -1,8 +1,9 @@
-"""What all engines check alike, and the error of an engine that this machine does not have."""
+"""The checks that all engines share, and the error of an engine that this machine does not have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,21 @@ class UnavailableError(EdgeError):
     """The runtime, the driver or the device that an engine needs is not on this machine."""
 
 
-def half_installed(name: str, error: Exception) -> EdgeError:
-    """For a library that is there and does not load: worth a warning, unlike one that is not there."""
-    said = " ".join(str(error).split())[:200] or type(error).__name__
-    return EdgeError(f"{name} is there but does not load ({said}): edge-doctor says what to do")
+@contextmanager
+def loading(name: str, remedy: str) -> Iterator[None]:
+    """Load a runtime; a library that is installed but broken deserves a warning, unlike one that is missing.
+
+    Raises:
+        UnavailableError: it is not installed.
+        EdgeError: it is installed but does not load.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UnavailableError(f"{name} is not installed ({error}): {remedy}") from error
+    except Exception as error:  # a missing library, another Python, CUDA or numpy, or only its empty folder
+        message = " ".join(str(error).split())[:200] or type(error).__name__
+        raise EdgeError(f"{name} is installed but does not load ({message}): edge-doctor says what to do") from error
 
 
 def check_network(bundle: Bundle, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> None:
@@ -29,10 +41,10 @@ def check_network(bundle: Bundle, inputs: Sequence[Shape], outputs: Sequence[Sha
     Args:
         bundle: the bundle the network came from.
         inputs: shape of each, with -1 where a dimension is open.
-        outputs: so too.
+        outputs: likewise.
 
     Raises:
-        EdgeError: names the bundle, and what was found beside what the manifest says.
+        EdgeError: names the bundle, the shapes found and those in the manifest.
     """
     size, grid, maps = bundle.manifest.input_size, bundle.manifest.grid, bundle.manifest.maps
     wanted = [(1, 3, size, size)], [(1, len(maps), grid, grid)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, find
@@ -20,17 +19,16 @@ from edge.engines.verify import Facts
 from edge.errors import EdgeError
 
 log = logging.getLogger(__name__)
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """An engine that lies ready.
+    """An engine that is ready for use.
 
     Attributes:
         built: the engine.
-        verified: how it was held against its network; None for one built ahead of time, which is verified where it is
-            first loaded.
+        verified: how it was compared with its network; None for one built ahead of time, which is verified where it
+            is first loaded.
         passed_over: engines that ``auto`` would have preferred, and why each was not taken.
         explanation: what it is made of, where that was asked for.
     """
@@ -43,7 +41,7 @@ class Compiled:
 
 @dataclass(frozen=True)
 class EnginePlan:
-    """What would be done for one engine.
+    """What ``compile_bundle`` would do for one engine.
 
     Attributes:
         engine: its name.
@@ -74,7 +72,7 @@ def open_engine(bundle: Bundle, name: str = "auto", threads: int | None = None, 
         >>> open_engine(read_bundle(default_model()), "openvino", threads=2).name  # doctest: +SKIP
         'openvino'
     """
-    return _first(_with_dla(name, dla), _openers(bundle, threads, dla))[0]
+    return _first(_resolved(name, CURRENT, dla), bundle, threads, dla)[0]
 
 
 def compile_bundle(
@@ -87,17 +85,17 @@ def compile_bundle(
         name: one of ``ENGINES``, or ``auto`` for the first of them that works here.
         target: ``current``, or a GPU family of ``builder.TARGETS``, for which only TensorRT-RTX builds.
         dla: as for ``open_engine``.
-        explain: say what the engine is made of; one that cannot be loaded here is built anew for that.
+        explain: report what the engine consists of; one that cannot be loaded here is built again for that.
 
     Raises:
         EdgeError: as ``open_engine``.
     """
+    name = _resolved(name, target, dla)
     if target != CURRENT:
-        _only_rtx(_with_dla(name, dla), target)
-        said: list[str] | None = [] if explain else None
-        built = compile_tensorrt_rtx(bundle, target, said)
-        return Compiled(built, None, {}, explain_onnx(bundle, said) if said is not None else None)
-    engine, passed_over = _first(_with_dla(name, dla), _openers(bundle, None, dla))
+        lines: list[str] | None = [] if explain else None
+        built = compile_tensorrt_rtx(bundle, target, lines)
+        return Compiled(built, None, {}, None if lines is None else explain_onnx(bundle, lines))
+    engine, passed_over = _first(name, bundle, None, dla)
     try:
         explanation = None
         if explain:
@@ -109,21 +107,16 @@ def compile_bundle(
 
 
 def plan_bundle(bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: int | None = None) -> list[EnginePlan]:
-    """What ``compile_bundle`` would do, and nothing of it done: one plan for each engine that it would try.
+    """What ``compile_bundle`` would do, without doing it: one plan for each engine that it would try.
 
     The first without a reason is the one that would be built.
     """
-    name = _with_dla(name, dla)
-    if target != CURRENT:
-        _only_rtx(name, target)
-        name = "tensorrt_rtx"
+    name = _resolved(name, target, dla)
     keys: dict[str, Callable[[], Key]] = {
         "tensorrt": lambda: tensorrt_key(bundle, dla),
         "tensorrt_rtx": lambda: tensorrt_rtx_key(bundle, target),
         "openvino": lambda: openvino_key(bundle),
     }
-    if name not in (*keys, "auto"):
-        raise _no_such(name)
     plans = []
     for each in ENGINES if name == "auto" else (name,):
         try:
@@ -135,46 +128,40 @@ def plan_bundle(bundle: Bundle, name: str = "auto", target: str = CURRENT, dla: 
     return plans
 
 
-def _with_dla(name: str, dla: int | None) -> str:
-    """The engine, where an accelerator is asked for."""
-    if dla is not None and name not in ("auto", "tensorrt"):
-        raise EdgeError(f"only tensorrt runs on a DLA, not {name}: choose --engine tensorrt, or leave --dla out")
-    return name if dla is None else "tensorrt"
+def _resolved(name: str, target: str, dla: int | None) -> str:
+    """The name of an engine; for ``auto``, the only engine with an accelerator or this target, where one is given."""
+    if name not in ("auto", *ENGINES):
+        raise EdgeError(f"there is no engine '{name}': choose auto, {', '.join(ENGINES)}")
+    if dla is not None:
+        if name not in ("auto", "tensorrt"):
+            raise EdgeError(f"only tensorrt runs on a DLA, not {name}: choose --engine tensorrt, or leave --dla out")
+        name = "tensorrt"
+    if target != CURRENT:
+        if name not in ("auto", "tensorrt_rtx"):
+            raise EdgeError(
+                f"only tensorrt_rtx builds ahead of time for {target}, not {name}: choose --engine tensorrt_rtx"
+            )
+        name = "tensorrt_rtx"
+    return name
 
 
-def _openers(bundle: Bundle, threads: int | None, dla: int | None) -> dict[str, Callable[[], Engine]]:
-    return {
+def _first(name: str, bundle: Bundle, threads: int | None, dla: int | None) -> tuple[Engine, dict[str, str]]:
+    """The named engine, or for ``auto`` the first that works; and why those before it do not.
+
+    An engine that is not on this machine is skipped silently; one that is installed and fails deserves a warning,
+    because the next one is much slower.
+    """
+    openers: dict[str, Callable[[], Engine]] = {
         "tensorrt": lambda: open_tensorrt(bundle, dla),
         "tensorrt_rtx": lambda: open_tensorrt_rtx(bundle),
         "openvino": lambda: OpenVinoEngine(bundle, threads),
     }
-
-
-def _only_rtx(name: str, target: str) -> None:
-    if name not in ("auto", "tensorrt_rtx"):
-        raise EdgeError(
-            f"only tensorrt_rtx builds ahead of time for {target}, not {name}: choose --engine tensorrt_rtx"
-        )
-
-
-def _no_such(name: str) -> EdgeError:
-    return EdgeError(f"there is no engine '{name}': choose auto, {', '.join(ENGINES)}")
-
-
-def _first(name: str, ways: dict[str, Callable[[], Made]]) -> tuple[Made, dict[str, str]]:
-    """The named way, or for ``auto`` the first that works; and why those before it do not.
-
-    An engine that is not on this machine is passed over in silence; one that is there and fails is worth a warning,
-    because the next one is much slower.
-    """
-    if name in ways:
-        return ways[name](), {}
     if name != "auto":
-        raise _no_such(name)
+        return openers[name](), {}
     reasons: dict[str, str] = {}
     for each in ENGINES:
         try:
-            return ways[each](), reasons
+            return openers[each](), reasons
         except UnavailableError as error:
             reasons[each] = str(error)
         except EdgeError as error:
@@ -182,5 +169,5 @@ def _first(name: str, ways: dict[str, Callable[[], Made]]) -> tuple[Made, dict[s
                 raise
             reasons[each] = str(error)
             log.warning("%s fails and the next engine is tried: %s", each, error)
-    said = ". ".join(f"{each}: {reason}" for each, reason in reasons.items())
-    raise EdgeError(f"no engine works on this machine. {said}")
+    listed = ". ".join(f"{each}: {reason}" for each, reason in reasons.items())
+    raise EdgeError(f"no engine works on this machine. {listed}")

@@ -1,7 +1,7 @@
-"""What an engine is made of: layers, the precision each runs in, what was fused, and where INT8 was lost.
+"""What an engine consists of: layers, the precision each runs in, what was fused, and where INT8 was lost.
 
-Three sources: OpenVINO's own graph of what it runs, TensorRT's engine inspector, and, where an engine cannot be loaded
-(built ahead of time, without its GPU), the ONNX file and what the builder said.
+Three sources: OpenVINO's runtime graph, TensorRT's engine inspector, and, where an engine cannot be loaded (built
+ahead of time, without its GPU), the ONNX file and the builder's log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _INT8 = ("int8", "uint8")
 _HEAVY = ("Conv", "MatMul", "Gemm")  # where the time goes, in ONNX
 _SCALED = ("QuantizeLinear", "DequantizeLinear")
-_LOST = 1.5  # bytes a weight of an INT8 network above which it is not held in INT8
+_LOST = 1.5  # bytes per weight of an INT8 network, above which the weights are not stored as INT8
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EngineLayer:
     Attributes:
         name: as the runtime gives it.
         kind: such as ``convolution``; ``reformat`` where nothing but type or order of the data changes.
-        precision: what it computes in: ``int8``, ``float16``, ``float32``, or the runtime's own word.
+        precision: what it computes in: ``int8``, ``float16``, ``float32``, or the runtime's own name.
         heavy: a convolution or a product of matrices.
         fused: nodes of the network that it stands for.
     """
@@ -47,7 +47,7 @@ class EngineLayer:
 
 @dataclass(frozen=True)
 class Explanation:
-    """An engine, read.
+    """What an engine consists of.
 
     Attributes:
         source: where the layers come from.
@@ -62,32 +62,30 @@ class Explanation:
     warnings: tuple[str, ...]
 
 
-def explain_layers(
-    source: str, layers: Sequence[EngineLayer], bundle: Bundle, notes: Sequence[str] = ()
-) -> Explanation:
+def explain_layers(source: str, layers: Sequence[EngineLayer], bundle: Bundle) -> Explanation:
     """Judge the layers of an engine that was loaded."""
     reformats = sum(layer.kind == "reformat" for layer in layers)
     fused = sum(len(layer.fused) for layer in layers if len(layer.fused) > 1)
-    said = [f"{len(layers)} layers, {reformats} of them reformats; {fused} nodes in fused regions", *notes]
-    return Explanation(source, tuple(layers), tuple(said), tuple(_lost(layers, bundle)))
+    note = f"{len(layers)} layers, {reformats} of them reformats; {fused} nodes in fused regions"
+    return Explanation(source, tuple(layers), (note,), tuple(_lost(layers, bundle)))
 
 
-def explain_onnx(bundle: Bundle, said: Sequence[str] = ()) -> Explanation:
+def explain_onnx(bundle: Bundle, lines: Sequence[str] = ()) -> Explanation:
     """Judge a network that was built but cannot be loaded.
 
     Args:
         bundle: the model.
-        said: lines of the builder, see ``builder.build_engine``.
+        lines: the builder's log, see ``builder.build_engine``.
     """
     graph = parse_network(bundle.onnx).graph
     layers = from_onnx(graph)
     weights = sum(_weights(graph, node.input[1]) for node in graph.node if node.op_type in _HEAVY)
     notes = [f"{len(layers)} operations besides Q and DQ, {weights} weights"]
-    warnings = [*_lost(layers, bundle), *(line for line in said if line.startswith("warning: "))]
-    held = re.search(r"Total Weights Memory: (\d+) bytes", "\n".join(said))
-    if held and weights:
-        each = int(held[1]) / weights
-        notes.append(f"the builder holds {held[1]} bytes of weights: {each:.2f} bytes a weight")
+    warnings = [*_lost(layers, bundle), *(line for line in lines if line.startswith("warning: "))]
+    match = re.search(r"Total Weights Memory: (\d+) bytes", "\n".join(lines))
+    if match and weights:
+        each = int(match[1]) / weights
+        notes.append(f"the builder holds {match[1]} bytes of weights: {each:.2f} bytes a weight")
         if bundle.manifest.precision == "int8" and each > _LOST:
             warnings.append(f"INT8 was lost: {each:.2f} bytes a weight")
     return Explanation("the ONNX file and the builder's log", tuple(layers), tuple(notes), tuple(warnings))
@@ -143,17 +141,17 @@ def from_openvino(compiled: Any) -> list[EngineLayer]:
     """
     layers = []
     for op in compiled.get_runtime_model().get_ordered_ops():
-        told = {name: str(getattr(value, "value", value)) for name, value in op.get_rt_info().items()}
-        kind = told.get("layerType", "")
+        info = {name: str(getattr(value, "value", value)) for name, value in op.get_rt_info().items()}
+        kind = info.get("layerType", "")
         if kind in ("Const", "Input", "Output", "Result", ""):
             continue
-        precision = told.get("runtimePrecision", "")
+        precision = info.get("runtimePrecision", "")
         heavy = kind in ("Convolution", "FullyConnected", "MatMul")
-        names = tuple(each for each in told.get("originalLayersNames", "").split(",") if each)
+        names = tuple(each for each in info.get("originalLayersNames", "").split(",") if each)
         if kind == "Reorder":
             kind = "reformat"
-        said = _OPENVINO_TYPES.get(precision, precision)
-        layers.append(EngineLayer(op.get_friendly_name(), kind.lower(), said, heavy, names))
+        precision = _OPENVINO_TYPES.get(precision, precision)
+        layers.append(EngineLayer(op.get_friendly_name(), kind.lower(), precision, heavy, names))
     return layers
 
 
@@ -174,13 +172,14 @@ def from_inspector(text: str) -> list[EngineLayer]:
 
 
 def _inspected(each: Any) -> EngineLayer:
-    if isinstance(each, str):  # an engine built without details gives names alone
-        return EngineLayer(each, "not told", "not told", False, ())
+    if isinstance(each, str):  # an engine built without details gives only names
+        return EngineLayer(each, "unknown", "unknown", False, ())
     kind = str(each.get("LayerType", each.get("ParameterType", "")))
     parameters = f"{kind} {each.get('ParameterType', '')} {each.get('TacticName', '')}".lower()
     first: Any = next(iter(each.get("Inputs", [])), {})
-    said = str(first.get("Format/Datatype", first.get("Format", ""))).lower() if isinstance(first, dict) else ""
-    precision = next((ours for theirs, ours in _TENSORRT_TYPES.items() if theirs in said), said or "not told")
+    data_type = str(first.get("Format/Datatype", first.get("Format", ""))).lower() if isinstance(first, dict) else ""
+    known = (ours for theirs, ours in _TENSORRT_TYPES.items() if theirs in data_type)
+    precision = next(known, data_type or "unknown")
     names = tuple(re.findall(r"\[ONNX Layer: ([^\]]+)\]", str(each.get("Metadata", ""))))
     heavy = any(word in parameters for word in ("conv", "correlation", "gemm", "matrixmultiply", "matrix_multiply"))
     return EngineLayer(

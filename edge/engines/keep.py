@@ -1,22 +1,25 @@
-"""The folder of the engine cache, its user's alone: an engine is code, and who may write there runs it as that user."""
+"""The folder of the engine cache, private to its user: an engine is code that runs with the user's permissions."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.errors import EdgeError
 from edge.files.atomic import write_atomically
 
+log = logging.getLogger(__name__)
 _LARGEST = 4 << 30  # bytes of an engine
 _OPENED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_own_folder(folder: Path) -> None:
-    """Make the folder of the cache where it is missing, for its user alone.
+    """Create the folder of the cache where it is missing, private to its user.
 
     Raises:
         EdgeError: it is there and is not this user's, or others may write in it.
@@ -25,7 +28,7 @@ def make_own_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_own_folder(folder)
     if stat.S_IMODE(folder.stat().st_mode) != 0o700 and _is_mine(folder.stat()):
-        with contextlib.suppress(OSError):  # made by an older version of this program; nobody else may write in it
+        with contextlib.suppress(OSError):  # made by an older version; nobody else may write in it
             folder.chmod(0o700)
 
 
@@ -70,7 +73,7 @@ def read_own(path: Path) -> bytes:
 
 
 def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
-    """Open a file of the cache without waiting for anybody, and see then what it is; raises OSError as ``read_own``."""
+    """Open a file of the cache without blocking, then check what it is; raises OSError as ``read_own``."""
     file = os.open(path, flags | _OPENED | getattr(os, "O_BINARY", 0), mode)
     about = os.fstat(file)
     # A folder that is closed today may have been open when somebody wrote in a file that all may write.
@@ -82,8 +85,40 @@ def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def write_own(path: Path, data: bytes) -> None:
-    """Write a file of the cache, which nobody else may write, whatever the umask says; raises OSError."""
+    """Write a file of the cache that nobody else may write, whatever the umask is; raises OSError."""
     write_atomically(path, data)
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & _OTHERS_WRITE:  # until now the folder kept them out
         path.chmod(mode & ~_OTHERS_WRITE)
+
+
+@contextlib.contextmanager
+def alone(where: Callable[[], Path]) -> Iterator[None]:
+    """Hold a lock file, so that one process builds an engine and the others wait for it.
+
+    Where the folder cannot hold one, the work is done without it, and at worst twice.
+
+    Args:
+        where: the file, which is removed afterwards; may raise EdgeError where there is no folder for it.
+    """
+    from filelock import FileLock, Timeout  # takes 50 ms, and an engine from the cache needs none
+
+    held = None
+    with contextlib.suppress(OSError, EdgeError):  # a cache that cannot be written is reported when the engine is kept
+        path = where()
+        make_own_folder(path.parent)
+        # No soft lock where the disk knows no locks: its file would outlive a killed holder.
+        lock = FileLock(path, mode=0o600, fallback_to_soft=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            log.info("another process builds this engine; waiting for it")
+            lock.acquire()
+        held = lock
+    try:
+        yield
+    finally:
+        if held is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()  # while it is held: whoever waits for it sees that the file is gone, and creates another
+            held.release()

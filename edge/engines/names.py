@@ -1,4 +1,4 @@
-"""The names of the runtimes, as the distributions that bring them are named too."""
+"""The names of the runtimes, which are also those of their Python packages."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, engine_key, open_cached
-from edge.engines.checks import UnavailableError, check_network, check_tensor, half_installed
+from edge.engines.checks import check_network, check_tensor, loading
 from edge.engines.explain import EngineLayer, from_openvino
 from edge.engines.quiet import import_openvino
 from edge.engines.verify import Facts, verify
@@ -26,7 +26,7 @@ class OpenVinoEngine:
 
     Attributes:
         built: the engine as it lies in the cache.
-        verified: how it was held against its network, see ``edge.engines.verify``.
+        verified: how it was compared with its network, see ``edge.engines.verify``.
 
     Example:
         >>> engine = OpenVinoEngine(read_bundle(default_model()), threads=2)  # doctest: +SKIP
@@ -48,7 +48,7 @@ class OpenVinoEngine:
             raise EdgeError(f"{threads} threads cannot run a network: ask for at least 1")
         openvino, core = _start()
         self._config = dict(_CONFIG) if threads is None else {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
-        # With the latency hint one inference takes all threads, so a second request would only wait inside OpenVINO.
+        # With the latency hint one inference uses all threads, so a second request would only wait inside OpenVINO.
         self._lock = threading.Lock()
         self._request: Any = None
         self._model: Any = None
@@ -109,7 +109,7 @@ class OpenVinoEngine:
             return from_openvino(self._model)
 
     def close(self) -> None:
-        """Give the memory back; may be called twice."""
+        """Free the memory; may be called twice."""
         with self._lock:
             self._request = self._model = None
 
@@ -122,13 +122,10 @@ def openvino_key(bundle: Bundle) -> Key:
 
 def _start() -> tuple[Any, Any]:
     """The module and its core."""
-    try:
+    with loading("OpenVINO", 'pip install "efiqa-edge[cpu]"'):
         openvino = import_openvino()
-        return openvino, openvino.Core()
-    except ModuleNotFoundError as error:
-        raise UnavailableError('OpenVINO is not installed: pip install "efiqa-edge[cpu]"') from error
-    except Exception as error:  # a library of it is missing, or another numpy, or only its folder is left
-        raise half_installed("OpenVINO", error) from error
+        core = openvino.Core()
+    return openvino, core
 
 
 def _key(openvino: Any, core: Any, bundle: Bundle) -> Key:
@@ -161,7 +158,7 @@ def _shape(port: Any) -> tuple[int, ...]:
 
 
 def _reason(error: BaseException) -> str:
-    """OpenVINO's message without the places in its source that it starts with."""
+    """OpenVINO's message without the source locations at its start."""
     lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
-    return " ".join(said)[:300].rstrip(" .:") or type(error).__name__
+    useful = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return " ".join(useful)[:300].rstrip(" .:") or type(error).__name__

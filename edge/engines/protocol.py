@@ -24,7 +24,7 @@ class Engine(Protocol):
 
     @property
     def verified(self) -> dict[str, Any]:
-        """How it was held against its network, see ``edge.engines.verify``."""
+        """How it was compared with its network, see ``edge.engines.verify``."""
 
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 RGB (1, 3, S, S) -> the maps of the manifest, float32 (K, grid, grid) in [0, 1]."""
@@ -33,7 +33,7 @@ class Engine(Protocol):
         """Runtime, version, device and precision, for people and sidecars."""
 
     def layers(self) -> list[EngineLayer]:
-        """What the engine is made of, see ``edge.engines.explain``."""
+        """What the engine consists of, see ``edge.engines.explain``."""
 
     def close(self) -> None:
-        """Give memory and device back; may be called twice."""
+        """Free memory and device; may be called twice."""

@@ -1,9 +1,9 @@
-"""Before an engine may be used: does it compute the network that it was built from?
+"""A check before an engine is used: does it compute the network that it was built from?
 
 A builder can be wrong without saying so, and an engine built ahead of time meets its GPU for the first time when it is
-loaded. So every engine is run once on the golden frames of its bundle, beside the maps that a reference computed of the
-ONNX file on the workstation, and only one that agrees is used. That it agreed is kept beside it in the cache, with the
-device it agreed on.
+loaded. So every engine runs once on the golden frames of its bundle, and its maps are compared with those that a
+reference computed from the ONNX file on the workstation; only one that agrees is used. The result is stored beside it
+in the cache, with the name of the device.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def verify(engine: Engine, bundle: Bundle, built: Built) -> Facts:
     Args:
         engine: loaded.
         bundle: what it was built from.
-        built: the engine as it lies in the cache, beside which the outcome is kept.
+        built: the engine in the cache, beside which the result is stored.
 
     Returns:
         ``against`` (``onnx``, ``golden scores`` or ``nothing``), ``frames`` and the differences.
@@ -57,11 +57,11 @@ def verify(engine: Engine, bundle: Bundle, built: Built) -> Facts:
 
 def _against_maps(engine: Engine, bundle: Bundle) -> Facts:
     manifest, golden = bundle.manifest, unpack_golden(bundle.golden, bundle.manifest)
-    cells = np.ones((manifest.grid, manifest.grid), np.bool_)  # an engine computes the corners beside the field too
+    cells = np.ones((manifest.grid, manifest.grid), np.bool_)  # an engine computes the corners outside the field too
     maps, scores = [], []
     for frame, wanted in zip(golden.frames, golden.maps, strict=True):
         tensor = prepare(frame, Crop(0, 0, len(frame)), manifest.input_size, manifest.mean, manifest.std)
-        # A network that gives no numbers is refused when it is used; here it only has to be the same.
+        # A network that gives NaN is refused when it is used; here both only have to be the same.
         both = [np.nan_to_num(found.astype(np.float32), nan=-1) for found in (engine.infer(tensor), wanted)]
         if both[0].shape != both[1].shape:
             raise EdgeError(f"{engine.name} gives maps of shape {both[0].shape}, the network {both[1].shape}")
@@ -79,7 +79,7 @@ def _against_maps(engine: Engine, bundle: Bundle) -> Facts:
 
 
 def _against_scores(engine: Engine, bundle: Bundle) -> Facts:
-    """The second best, for a bundle of an older version: scores of the float network on frames drawn from a seed."""
+    """For a bundle of an older version: scores of the float network on frames drawn from a seed."""
     adds = f"edge-calibrate golden {bundle.path} -o FILE adds the maps that are missing in it"
     manifest, golden = bundle.manifest, bundle.manifest.golden[:_SCORED]
     if not golden:

@@ -1,1 +1,1 @@
-"""Files that are whole or not there, and files that a user names."""
+"""Atomic writes, and files that a user names."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 _MOST_NAME_BYTES = 80  # of a temporary name: file systems take 255, and count bytes
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)
 _listing = threading.Lock()
-_left: dict[Path, dict[str, list[Path]]] = {}  # by folder and stem, temporary files that lay there before we came
+_left: dict[Path, dict[str, list[Path]]] = {}  # by folder and stem, temporary files that earlier processes left
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False, like: os.stat_result | None = None) -> None:
     """Write a file under a temporary name in its own folder, flush it to the disk, then rename it.
 
-    A reader sees the old file or the new one, also after a power cut; a failed write leaves nothing behind, and what a
-    killed one of the same file left is removed. Whatever has the name is replaced, a link or a pipe too: what a user
-    names goes through ``edge.files.output``.
+    A reader sees the old file or the new one, also after a power cut; a failed write leaves nothing behind, and the
+    temporary files of killed writers of the same file are removed. Whatever has that name is replaced, also a link or a
+    pipe: files that a user names go through ``edge.files.output``.
 
     Args:
-        path: where it shall lie.
-        data: what shall be in it.
-        private: whether nobody but its owner may read it, whatever the umask says.
-        like: a file whose permissions, and where we may give them, owner and group it gets.
+        path: the file.
+        data: its content.
+        private: whether only its owner may read it, whatever the umask is.
+        like: a file whose permissions it gets, and whose owner and group where that is allowed.
 
     Raises:
         OSError: the folder is missing, read-only or full.
@@ -47,7 +47,7 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, like: os
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-    with contextlib.suppress(OSError):  # keeps the rename too, where the system can flush a folder
+    with contextlib.suppress(OSError):  # makes the rename durable too, where the system can flush a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -63,25 +63,25 @@ def _make_alike(descriptor: int, like: os.stat_result) -> None:
 
 
 def _create(folder: Path, stem: str, mode: int, held: contextlib.ExitStack) -> tuple[Path, int]:
-    """A temporary file, locked until ``held`` is left, so that it is told from what a killed writer left."""
+    """A temporary file, locked until ``held`` closes, to distinguish it from those that killed writers left."""
     while True:
         temporary = folder / f".{stem}.{secrets.token_hex(4)}.tmp"
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             if not _lock(descriptor):
                 return temporary, descriptor
-            held.callback(os.close, os.dup(descriptor))  # the lock is let go with the last of the two
+            held.callback(os.close, os.dup(descriptor))  # the lock ends when both are closed
         except KeyboardInterrupt:
             temporary.unlink(missing_ok=True)
             raise
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(descriptor), temporary.lstat()):
                 return temporary, descriptor
-        os.close(descriptor)  # somebody swept it away before it was locked
+        os.close(descriptor)  # another process removed it before it was locked
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether it is ours now; not where another process has it, or the file system has no locks."""
+    """Whether we hold the lock now; not where another process has it, or the file system has no locks."""
     try:
         import fcntl
 
@@ -92,7 +92,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _sweep(folder: Path, stem: str) -> None:
-    """Remove what killed writers left of a file. A folder is listed once: it may hold very many."""
+    """Remove the temporary files that killed writers of a file left. A folder is listed once: it may be very large."""
     where = Path(os.path.abspath(folder))  # noqa: PTH100 (a link stays one)
     with _listing:
         if where not in _left:

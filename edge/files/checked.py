@@ -1,4 +1,4 @@
-"""What a file holds, as a frozen dataclass of checked fields, or one sentence on the first field that is wrong."""
+"""The content of a file as a frozen dataclass of checked fields, or one sentence about the first wrong field."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _WANTED = {  # where pydantic speaks of Python
 
 
 def read_fields(kind: type[Checked], tree: object, where: str, remedy: str) -> Checked:
-    """A dataclass from what YAML or JSON yields, by its types and bounds: no text or bool is taken for a number.
+    """A dataclass from the data of YAML or JSON, checked by its types and bounds: no text or bool passes for a number.
 
-    Every field must be there, also one that has a default for those who make the dataclass.
+    Every field must be present, also one that has a default in the dataclass.
 
     Args:
-        kind: a dataclass; ``__pydantic_config__`` in it says what becomes of unknown fields.
+        kind: a dataclass; its ``__pydantic_config__`` decides about unknown fields.
         tree: of mappings, lists, texts, numbers, bools and None.
-        where: the file, as the sentence begins with it.
-        remedy: what to do, as the sentence ends with it.
+        where: the file, which starts the sentence.
+        remedy: what to do, which ends the sentence.
 
     Raises:
         EdgeError: the first field that is missing, unknown, of the wrong type or out of range.
@@ -42,10 +42,10 @@ def read_fields(kind: type[Checked], tree: object, where: str, remedy: str) -> C
 
 
 def _strict(schema: Any) -> Any:
-    """Without defaults, and strict where values lie: a list may still be a tuple, and a mapping a dataclass.
+    """Without defaults, and strict about scalars: a list may still become a tuple, and a mapping a dataclass.
 
-    ``strict=True`` would allow that from JSON alone, and pydantic then keeps a copy of its input for each error: a
-    hostile file fills the memory.
+    ``strict=True`` would allow that only from JSON, and pydantic then keeps a copy of its input for each error: a
+    hostile file would fill the memory.
     """
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
@@ -58,7 +58,7 @@ def _strict(schema: Any) -> Any:
 
 
 def checked(validator: SchemaValidator, tree: object, where: str, remedy: str) -> Any:
-    """What a validator makes of a tree; raises as ``read_fields``."""
+    """The result of a validator for a tree; raises as ``read_fields``."""
     try:
         return validator.validate_python(tree)
     except ValidationError as error:
@@ -66,7 +66,7 @@ def checked(validator: SchemaValidator, tree: object, where: str, remedy: str) -
 
 
 def _first_fault(error: ValidationError) -> str:
-    """The first field that is wrong, and how: in one line, short, without odd characters."""
+    """The first wrong field and its fault, in one short printable line."""
     first = error.errors(include_url=False)[0]
     way, kind = list(first["loc"]), first["type"]
     wanted = _WANTED.get(kind, "should" + first["msg"].partition("should")[2].partition(" after validation")[0])
@@ -95,6 +95,6 @@ def _path(way: Sequence[int | str]) -> str:
 
 
 def _name(part: int | str) -> str:
-    """A name in a file that anyone may have written."""
+    """A name from an untrusted file, safe to print."""
     name = str(part)
     return name if name.isprintable() and len(name) < 40 else ascii(name[:40])[:40]

@@ -1,4 +1,4 @@
-"""Small text files that a user names: a table of labels, what is known of a patient. A pipe is waited for, as usual."""
+"""Small text files that a user names: a table of labels, the data of a patient. Pipes are read to their end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _AT_ONCE = 1 << 16
 
 
 def read_given(path: Path, most_mib: int) -> bytes:
-    """All that is in a file, unless it is far more than such a file can hold: ``/dev/zero`` has no end.
+    """The content of a file, up to a limit: ``/dev/zero`` has no end.
 
     Args:
-        path: it; a pipe may be one, as of the shell's ``<(...)``.
-        most_mib: how large it may be.
+        path: the file; also a pipe, as of the shell's ``<(...)``.
+        most_mib: the limit.
 
     Raises:
         EdgeError: it is larger.

@@ -1,7 +1,7 @@
-"""Files that a user names, written where he means: through links, into pipes and devices, never over an input.
+"""Output files that a user names: written through links, into pipes and devices, never over an input.
 
-A regular file is replaced as a whole, and keeps its permissions; a link stays, and what it leads to is replaced. What
-is no regular file (a pipe, ``/dev/stdout``, a terminal) is written into.
+A regular file is replaced atomically and keeps its permissions; a link stays, and its target is replaced. Anything else
+(a pipe, ``/dev/stdout``, a terminal) is written to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, reason_of
 from edge.files.atomic import write_atomically
 
 _OWN_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+)(?:/task/[0-9]+)?)/fd/([0-9]+)")
@@ -23,28 +23,28 @@ _MOST_LINKS = 40  # as the kernel follows
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write what a command was asked for.
+    """Write an output of a command.
 
     Raises:
-        OSError: it cannot be written; a regular file is as it was then.
+        OSError: it cannot be written; a regular file is then unchanged.
     """
     descriptor = _descriptor(path)
     if descriptor is not None:
-        _into(os.dup(descriptor), data)  # a new one would begin at the start of a file that others have written to
+        _write_to(os.dup(descriptor), data)  # opened again, it would overwrite what others have written to it
         return
     mode = _mode(path)
     if mode is None:
-        write_atomically(_led_to(path), data)
+        write_atomically(_target_of(path), data)
     elif stat.S_ISREG(mode):
-        _replace(_led_to(path), data)
+        _replace(_target_of(path), data)
     elif stat.S_ISBLK(mode):
         raise OSError(errno.EPERM, "it is a disk")
-    else:  # of a folder this raises what it is
-        _into(os.open(path, os.O_WRONLY | os.O_NOCTTY), data)
+    else:  # for a folder this raises
+        _write_to(os.open(path, os.O_WRONLY | os.O_NOCTTY), data)
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a name leads to no file that could be replaced: a pipe, a device, our own standard output."""
+    """Whether a name means something that cannot be replaced: a pipe, a device, our own standard output."""
     with contextlib.suppress(OSError):
         mode = _mode(path)
         return _descriptor(path) is not None or (mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode))
@@ -52,12 +52,12 @@ def is_stream(path: Path) -> bool:
 
 
 def check_output(path: Path, what: str, inputs: Iterable[Path | None] = ()) -> None:
-    """Refuse before the work what could not be written after it, or would destroy what was given.
+    """Refuse, before the work, an output that could not be written after it or would overwrite an input.
 
     Args:
         path: the output.
-        what: what it is, as in "the CSV".
-        inputs: files that are read; None stands for one that was not given.
+        what: its role, such as "the CSV".
+        inputs: files that are read; None for one that was not given.
 
     Raises:
         EdgeError: it cannot be written there, or is one of the inputs.
@@ -65,9 +65,7 @@ def check_output(path: Path, what: str, inputs: Iterable[Path | None] = ()) -> N
     try:
         problem = _problem(path, {_identity(each) for each in inputs if each is not None} - {None})
     except (OSError, ValueError) as error:
-        raise EdgeError(
-            f"{path} cannot be {what} ({getattr(error, 'strerror', None) or error}): give another name."
-        ) from None
+        raise EdgeError(f"{path} cannot be {what} ({reason_of(error)}): give another name.") from None
     if problem:
         raise EdgeError(f"{path} cannot be {what}: {problem}.")
 
@@ -75,12 +73,12 @@ def check_output(path: Path, what: str, inputs: Iterable[Path | None] = ()) -> N
 def _problem(path: Path, inputs: set[tuple[int, int] | None]) -> str:
     descriptor = _descriptor(path)
     if descriptor is not None:
-        return "" if _takes(descriptor) else "nothing is open there to write into; give another name"
+        return "" if _is_writable(descriptor) else "nothing is open there to write into; give another name"
     mode = _mode(path)
     if mode is None or stat.S_ISREG(mode):
         if _identity(path) in inputs:
             return "it is an input, which would be lost; give another name"
-        target = _led_to(path)
+        target = _target_of(path)
         if not target.parent.is_dir():
             return f"there is no folder {target.parent}; make it first, or give another name"
         if not os.access(target.parent, os.W_OK):
@@ -94,7 +92,7 @@ def _problem(path: Path, inputs: set[tuple[int, int] | None]) -> str:
 
 
 def _mode(path: Path) -> int | None:
-    """Kind and permissions of what a name leads to; None where nothing is there."""
+    """Type and permissions of what a name means; None where it does not exist."""
     try:
         return path.stat().st_mode
     except FileNotFoundError:
@@ -110,14 +108,14 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _led_to(path: Path) -> Path:
-    """What a link leads to in the end, whether or not it is there."""
+def _target_of(path: Path) -> Path:
+    """The final target of a link, whether or not it exists."""
     return Path(os.path.realpath(path))
 
 
 def _descriptor(path: Path) -> int | None:
-    """Which of our own open files a name such as ``/dev/stdout`` means."""
-    at = Path(os.path.abspath(path))  # noqa: PTH100 (as it is named: resolving would follow it to the file behind)
+    """The descriptor of our own open file that a name such as ``/dev/stdout`` means."""
+    at = Path(os.path.abspath(path))  # noqa: PTH100 (not resolved: that would follow it to the file behind it)
     for _ in range(_MOST_LINKS):
         named = _OWN_DESCRIPTOR.fullmatch(str(at))
         if named is not None and _is_ours(at):
@@ -134,7 +132,7 @@ def _is_ours(at: Path) -> bool:
     return process in ("self", "thread-self", str(os.getpid()))
 
 
-def _takes(descriptor: int) -> bool:
+def _is_writable(descriptor: int) -> bool:
     """Whether one of our own open files is open for writing."""
     try:
         import fcntl
@@ -146,8 +144,8 @@ def _takes(descriptor: int) -> bool:
         return False
 
 
-def _into(descriptor: int, data: bytes) -> None:
-    """Write into something open, behind what we have printed there already, and close it."""
+def _write_to(descriptor: int, data: bytes) -> None:
+    """Write to an open descriptor, after what we have printed there already, and close it."""
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
@@ -160,7 +158,7 @@ def _into(descriptor: int, data: bytes) -> None:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    """Replace a regular file as a whole; a read-only one is left alone, though its folder would let us."""
+    """Replace a regular file atomically; a read-only one is left alone, although its folder would allow it."""
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     write_atomically(target, data, like=target.stat())

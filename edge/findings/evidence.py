@@ -185,7 +185,7 @@ def _lid(degradation: Cells, seen: NDArray[np.bool_], light: Photometry, lit: Ce
         degradation: map of the frame.
         seen: its field.
         light: of the same crop.
-        lit: the lost share of each cell of the field that is not for want of light.
+        lit: the lost share of each cell of the field, without what lack of light has taken.
     """
     sound = seen & (degradation < 0.4)
     nothing = np.zeros(int(seen.sum()), np.float32)

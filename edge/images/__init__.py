@@ -1,7 +1,7 @@
 """Image files of any kind, as upright 8-bit BGR frames; and which files a list of paths means.
 
-A file is decoded by Pillow in a process of its own, which is killed when it takes too long or too much memory: the
-decoders are C, hold the interpreter, and see whatever bytes a file has. ``reader`` is our side of that process,
+A file is decoded by Pillow in a separate process, which is killed when it takes too long or too much memory: the
+decoders are C code, block the interpreter, and get any bytes that a file has. ``reader`` is our side of that process,
 ``worker`` the other; the modules that ``worker`` loads (``decode`` and below) are never loaded here.
 """
 

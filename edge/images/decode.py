@@ -1,4 +1,4 @@
-"""From the name of a file to strips of upright 8-bit BGR: Pillow, and for each kind of file what Pillow lets pass."""
+"""From a file to strips of upright 8-bit BGR: Pillow, and for each kind of file the damage that Pillow ignores."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from edge.images.kinds import jpeg, png, pnm, small, tiff
 from edge.images.limits import RefusedError, check_size
 from edge.images.samples import Stored, flat_on_black
 
-# EPS and its kin start other programs, and most others are no photographs. MPO is read as the JPEG that it begins with.
+# EPS and similar formats start other programs, and most others are no photographs. MPO is read as its first JPEG.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "PPM", "JPEG2000", "AVIF")
-_STRIP = 16 << 20  # bytes sent at a time; a photograph of a screen's size is one strip
+_STRIP = 16 << 20  # bytes sent at a time; a photograph of screen size is one strip
 _HEAD = 1 << 12
 _VIDEO_BRANDS = (b"iso", b"mp4", b"m4v", b"qt ", b"avc", b"3g", b"dash")
 _TURNS = {
@@ -33,12 +33,12 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Image.MAX_IMAGE_PIXELS = None  # ``check_size`` says it in our words
+Image.MAX_IMAGE_PIXELS = None  # ``check_size`` reports it in our words
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is stored, and how it is to be turned."""
+    """A picture as it is stored, and its EXIF orientation."""
 
     stored: Stored
     orientation: int = 1
@@ -51,7 +51,7 @@ class Decoded:
         return (height, width) if self.orientation >= 5 else (width, height)
 
     def strips(self) -> Iterator[memoryview | bytes]:
-        """The upright rows as bytes BGR, some at a time: the whole would be in memory twice, or three times."""
+        """The upright rows as BGR bytes, strip by strip: all at once would need two or three times the memory."""
         stored, (width, height) = self.stored.picture, self.size
         rows = max(1, _STRIP // (3 * width))
         for top in range(0, height, rows):
@@ -71,31 +71,23 @@ class Decoded:
             box = (0, height - bottom, width, height - top)
         else:
             box = (0, top, width, bottom)
-        part = stored if box == (0, 0, width, height) else stored.crop(box)
-        part = flat_on_black(part)
+        part = flat_on_black(stored if box == (0, 0, width, height) else stored.crop(box))
         return part.transpose(_TURNS[self.orientation]) if self.orientation in _TURNS else part
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A file whose header has been read and found in bounds.
-
-    Attributes:
-        pixels: how many it has.
-        load: decodes them.
-    """
-
-    pixels: int
-    load: Callable[[], Decoded]
+Opened = tuple[int, Callable[[], Decoded]]  # the number of pixels, and what decodes them
 
 
 @contextlib.contextmanager
 def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
-    """Open a file; whatever goes wrong with it, here or while it is decoded, becomes a ``RefusedError``.
+    """Open a file and check its header; any error, here or while it is decoded, becomes a ``RefusedError``.
 
     Args:
         name: its absolute path.
         bits: how many of the 16 bits of a sample count; None for what the file says.
+
+    Yields:
+        The number of pixels, and a function that decodes them.
 
     Raises:
         RefusedError: it is not read.
@@ -104,7 +96,7 @@ def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
     kind = "file"
     try:
         with open(name, "rb") as file, warnings.catch_warnings():  # noqa: PTH123
-            warnings.simplefilter("ignore")  # what a warning means for a kind is asked there
+            warnings.simplefilter("ignore")  # each kind checks what its warnings mean
             head = file.read(_HEAD)
             file.seek(0)
             if head[128:132] == DICOM_MARK:
@@ -112,14 +104,15 @@ def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
                 yield _dicom(file)
             elif tiff.is_tiff(head):
                 kind = "TIFF"
-                yield _tiff(file, bits)
+                page = tiff.first_page(file)
+                yield page.pixels, lambda: Decoded(*tiff.load(page, file, bits))
             else:
                 image = _identify(file, head)
                 kind = image.format or kind
-                yield Opened(image.width * image.height, lambda: _load(image, file, bits))
+                yield image.width * image.height, lambda: _load(image, file, bits)
     except (RefusedError, MemoryError, BrokenPipeError):
         raise
-    except Exception as error:  # Pillow raises whatever its parsers meet: any of it means the file
+    except Exception as error:  # Pillow's parsers raise errors of any kind: all mean that the file is bad
         said = " ".join(str(error).encode("ascii", "replace").decode().split())[:120].rstrip(".: ")
         why = f" ({said})" if said else ""
         raise RefusedError(
@@ -154,8 +147,8 @@ def _identify(file: BinaryIO, head: bytes) -> Image.Image:
 
 
 def _is_video(head: bytes) -> bool:
-    """Whether a file begins as MP4 and MOV do, as Matroska and WebM, or as AVI."""
-    if head[4:8] == b"ftyp":  # as HEIC and AVIF do, which may be damaged
+    """Whether a file begins like MP4 and MOV, like Matroska and WebM, or like AVI."""
+    if head[4:8] == b"ftyp":  # so do HEIC and AVIF, which may be damaged
         return head[8:12].lower().startswith(_VIDEO_BRANDS)
     return head[:4] == b"\x1aE\xdf\xa3" or head[8:12] == b"AVI "
 
@@ -172,17 +165,12 @@ def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:
 
 
 def _all_of(file: BinaryIO) -> bytes:
-    """All bytes; Pillow goes on where it was."""
+    """All bytes; the position of the file, which Pillow uses, is restored."""
     at = file.tell()
     file.seek(0)
     data = file.read()
     file.seek(at)
     return data
-
-
-def _tiff(file: BinaryIO, bits: int | None) -> Opened:
-    page = tiff.first_page(file)
-    return Opened(page.pixels, lambda: Decoded(*tiff.load(page, file, bits)))
 
 
 def _dicom(file: BinaryIO) -> Opened:
@@ -192,11 +180,11 @@ def _dicom(file: BinaryIO) -> Opened:
         raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
     dicom = importlib.import_module("edge.images.kinds.dicom")
     dataset = dicom.header(file)
-    return Opened(int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset)))
+    return int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset))
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where the block is broken, as viewers do."""
+    """EXIF orientation, 1 to 8; 1 where the block is damaged, as in viewers."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except MemoryError:

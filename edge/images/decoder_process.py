@@ -1,4 +1,4 @@
-"""One process that decodes one file after the other, seen from the process that asks."""
+"""One decoder process, which decodes one file after the other, as seen from the process that uses it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from edge.images.limits import MOST_PIXELS, SECONDS, START_SECONDS, RefusedError
 
-# The modules are found where this process finds them, and nowhere else: not in a folder that happens to be the current
-# one, and whatever way this package was installed.
+# Modules are found where this process finds them, and nowhere else: not in the current folder, and however this package
+# was installed.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge.images.worker import main; main()"
-_PIPE = 1 << 20  # bytes; a photograph of a screen's size then passes in one or two turns
+_PIPE = 1 << 20  # bytes; a photograph of screen size then passes in one or two reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class Picture:
 
     Attributes:
         frame: uint8 BGR, shape (H, W, 3).
-        reaches: how many bits (10, 12 or 14) its brightest sample needs, where it has 16 and nobody has said how many
-            of them count; None otherwise.
+        reaches: how many bits (10, 12 or 14) its brightest sample needs, where samples have 16 and it is not specified
+            how many of them count; None otherwise.
     """
 
     frame: NDArray[np.uint8]
@@ -41,15 +41,15 @@ class Picture:
 
 
 class TooSlowError(Exception):
-    """A file took longer than it may, and its decoder was ended."""
+    """A file took too long to decode, and its decoder was ended."""
 
 
 class CrashedError(Exception):
-    """The decoder ended in the middle of a file."""
+    """The decoder ended while it decoded a file."""
 
 
 class GoneError(Exception):
-    """The decoder had ended before it was asked."""
+    """The decoder had ended before the request."""
 
 
 class DecoderProcess:
@@ -59,8 +59,12 @@ class DecoderProcess:
         root = str(Path(__file__).parents[2])
         paths = [path for path in sys.path if path]
         program = [sys.executable, "-I", "-c", _PROGRAM, *(paths if root in paths else [root, *paths])]
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each would take memory
-        # A session of its own: Ctrl-C at the terminal is for the process that asks.
+        environment = {
+            **os.environ,
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+        }  # threads take memory
+        # A session of its own, so that Ctrl-C at the terminal does not reach it.
         self._process = subprocess.Popen(
             program,
             stdin=subprocess.PIPE,
@@ -88,7 +92,7 @@ class DecoderProcess:
 
         Raises:
             RefusedError: the file is not read; the decoder goes on.
-            TooSlowError, CrashedError, GoneError: the decoder is of no more use.
+            TooSlowError, CrashedError, GoneError: the decoder cannot be used again.
         """
         self._start()
         deadline = time.monotonic() + SECONDS
@@ -109,22 +113,16 @@ class DecoderProcess:
             return self._frame(self._answer(deadline), deadline)
 
     def _start(self) -> None:
-        """Wait, the first time, until it has loaded what it needs."""
+        """Wait, the first time, until it has loaded its libraries."""
         if self._ready:
             return
         try:
-            answer = self._answer(time.monotonic() + START_SECONDS)
+            self._answer(time.monotonic() + START_SECONDS)
         except (CrashedError, TooSlowError):
             raise GoneError from None
-        if "refused" in answer:
-            self.usable = False
-            raise RefusedError(str(answer["refused"]))
         self._ready = True
 
     def _frame(self, answer: dict[str, Any], deadline: float) -> Picture:
-        if "refused" in answer:
-            self.usable = bool(answer.get("usable", True))
-            raise RefusedError(str(answer["refused"]))
         height, width = int(answer["height"]), int(answer["width"])
         if not 0 < height * width <= MOST_PIXELS:
             raise CrashedError
@@ -133,19 +131,22 @@ class DecoderProcess:
         return Picture(frame, answer.get("reaches"))
 
     def _answer(self, deadline: float) -> dict[str, Any]:
-        """A line of JSON; what follows it is not touched."""
-        line = bytearray(4)
-        self._fill(memoryview(line), deadline)
-        body = bytearray(min(int.from_bytes(line, "big"), 1 << 16))
+        """One answer, without the pixels that follow it; raises RefusedError where it refuses the file."""
+        length = bytearray(4)
+        self._fill(memoryview(length), deadline)
+        body = bytearray(min(int.from_bytes(length, "big"), 1 << 16))
         self._fill(memoryview(body), deadline)
         try:
             answer: dict[str, Any] = json.loads(body)
         except ValueError:
             raise CrashedError from None
+        if "refused" in answer:
+            self.usable = bool(answer.get("usable", True))
+            raise RefusedError(str(answer["refused"]))
         return answer
 
     def _fill(self, buffer: memoryview, deadline: float) -> None:
-        """Read so many bytes, whatever they take to come, up to the deadline."""
+        """Fill the buffer from the pipe, waiting up to the deadline."""
         try:
             pipe = self._answers.fileno()
             poll = select.poll()
@@ -170,14 +171,14 @@ class DecoderProcess:
                 self._process.wait()
 
     def close(self) -> None:
-        """End it and close its pipes; only for the thread that would read from them."""
+        """End it and close its pipes; only for the thread that reads from them."""
         self.kill()
         self._close_pipes()
 
     def forget(self) -> None:
-        """In a process forked from the one that started it: let go of it, so that it ends with its own parent."""
+        """In a forked process: drop it, so that it ends with the process that started it."""
         self.usable = False
-        self._process.returncode = 0  # nobody's child here
+        self._process.returncode = 0  # not a child of this process
         self._close_pipes()
 
     def _close_pipes(self) -> None:

@@ -1,4 +1,4 @@
-"""Which image files a list of paths means, and which photographs lie beside them that are not read."""
+"""Which image files a list of paths means, and which photographs among them cannot be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, one_line, reason_of
 
 log = logging.getLogger(__name__)
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
@@ -26,7 +26,7 @@ _READ = (
 )
 SUFFIXES = _OPTIONAL | frozenset(_READ.split())
 _RAW = ".3fr .arw .cr2 .cr3 .crw .dng .erf .gif .iiq .jxl .mef .mos .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f"
-UNREAD = (frozenset(_RAW.split()) | HEIF_SUFFIXES | DICOM_SUFFIXES) - SUFFIXES  # photographs all the same
+UNREAD = (frozenset(_RAW.split()) | HEIF_SUFFIXES | DICOM_SUFFIXES) - SUFFIXES  # photographs that are not read
 _OWN_PICTURES = (".map", ".overlay")  # what edge-grade and edge-capture write beside a frame is not a photograph
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"})
 # How files begin that are no DICOM but pictures too; the last is WebP, whose size stands in between.
@@ -35,7 +35,7 @@ _NO_SUFFIX = re.compile(r"(\.[0-9]*)?")  # the last number of a DICOM identifier
 
 
 def is_heif(head: bytes) -> bool:
-    """Whether a file that begins so is HEIC or its kin; AVIF is not."""
+    """Whether a file with these first bytes is HEIC or a relative; AVIF is not."""
     if head[4:8] != b"ftyp":
         return False
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(int.from_bytes(head[:4], "big"), 128), 4))}
@@ -47,7 +47,7 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
 
     A file is taken whatever its suffix. A folder is searched with its sub-folders, in sorted order, for files with a
     known suffix; hidden ones, links to folders, and the maps and overlays of earlier runs are passed over, and so are
-    sub-folders that cannot be listed (``lost+found``): the log tells of them, and ``unlisted``. A pattern
+    sub-folders that cannot be listed (``lost+found``), which are logged, see ``unlisted``. A pattern
     (``*``, ``?``, ``[...]``, ``**``) that no shell has expanded is expanded here. A missing file with the suffix of an
     image is kept, so that it fails alone when it is read.
 
@@ -55,7 +55,7 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
         EdgeError: a folder is missing, unreadable or without images, or a pattern matches none.
     """
     for folder, reason in unlisted(paths).items():
-        log.warning("%s is passed over: %s", printable(folder), reason)
+        log.warning("%s is passed over: %s", one_line(str(folder)), reason)
     return [image for path in paths for image in images_of(Path(path))]
 
 
@@ -64,7 +64,7 @@ def unlisted(paths: Sequence[Path | str]) -> dict[Path, str]:
     found: dict[Path, str] = {}
 
     def note(error: OSError) -> None:
-        found[Path(error.filename)] = f"it cannot be listed ({_reason(error)}): check its permissions."
+        found[Path(error.filename)] = f"it cannot be listed ({reason_of(error)}): check its permissions."
 
     for path in map(Path, paths):
         with contextlib.suppress(OSError, ValueError):
@@ -73,11 +73,6 @@ def unlisted(paths: Sequence[Path | str]) -> dict[Path, str]:
                     pass
                 found.pop(path, None)
     return found
-
-
-def printable(path: Path) -> str:
-    """A name for a log, which may go to a terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(path))
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ def passed_over(paths: Sequence[Path | str]) -> PassedOver:
 
 
 def remedy_of(unread: Sequence[Path]) -> str:
-    """What to do about photographs that are ``unread``, as the end of a sentence."""
+    """How to make ``unread`` photographs readable, as the end of a sentence."""
     suffixes = {path.suffix.lower() for path in unread}
     dicom = {suffix for suffix in suffixes if suffix in DICOM_SUFFIXES or _NO_SUFFIX.fullmatch(suffix)}
     extras = ["heic"] * bool(suffixes & HEIF_SUFFIXES) + ["dicom"] * bool(dicom)
@@ -121,9 +116,9 @@ def images_of(path: Path) -> list[Path]:
         if os.path.lexists(path):
             return [path]
     except (OSError, ValueError) as error:
-        raise EdgeError(f"{path} cannot be looked at ({_reason(error)}): check the path and its permissions.") from None
+        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check the path and its permissions.") from None
     if glob.has_magic(str(path)):
-        # ``**`` follows links to folders, round and round: each file counts once.
+        # ``**`` follows links to folders, also in circles: each file counts once.
         once = {os.path.realpath(hit): hit for hit in reversed(_hits(path)) if _is_photograph(hit)}
         found = sorted(once.values())
         if not found:
@@ -142,7 +137,7 @@ def _hits(pattern: Path) -> list[Path]:
 
 def _files_of(path: Path) -> Iterator[Path]:
     """Every file in a folder, or that a pattern matches."""
-    with contextlib.suppress(OSError, ValueError):  # told of by ``find_images``
+    with contextlib.suppress(OSError, ValueError):  # reported by ``find_images``
         if path.is_dir():
             yield from (Path(where, name) for where, names in _walk(path) for name in names)
         elif not os.path.lexists(path) and glob.has_magic(str(path)):
@@ -152,7 +147,7 @@ def _files_of(path: Path) -> Iterator[Path]:
 def _in_folder(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         if Path(error.filename) == folder:  # what lies below is passed over
-            raise EdgeError(f"{error.filename} cannot be listed ({_reason(error)}): check its permissions.")
+            raise EdgeError(f"{error.filename} cannot be listed ({reason_of(error)}): check its permissions.")
 
     for where, names in _walk(folder, fail):
         yield from (path for name in sorted(names) if _is_photograph(path := Path(where, name)))
@@ -190,7 +185,7 @@ def _unreadable(head: bytes) -> bool:
 
 
 def _looks_like(path: Path, kind: Callable[[bytes], bool]) -> bool:
-    """Whether the content of a file without a suffix is of a kind; no pipe is waited for."""
+    """Whether the first bytes of a file without a suffix are of a kind; pipes are not opened."""
     try:
         if not path.is_file():
             return False
@@ -198,7 +193,3 @@ def _looks_like(path: Path, kind: Callable[[bytes], bool]) -> bool:
             return kind(file.read(132))
     except OSError:
         return False
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

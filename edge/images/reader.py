@@ -1,8 +1,9 @@
-"""Our side of the decoders: a few processes, started when first needed and used again and again."""
+"""Our side of the decoders: a few processes, started when first needed and then reused."""
 
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import stat
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import EdgeError, InputError
+from edge.errors import EdgeError, InputError, reason_of
 from edge.images.decoder_process import CrashedError, DecoderProcess, GoneError, Picture, TooSlowError
 from edge.images.limits import BITS, MOST_BYTES, SECONDS, RefusedError
 
@@ -67,28 +68,23 @@ class ImageReader:
         return self.picture(path, bits).frame
 
     def picture(self, path: Path | str, bits: int | None = None) -> Picture:
-        """The same, and whether ``bits`` may be wanting."""
+        """The same, and whether ``bits`` may be missing."""
         if bits is not None and bits not in BITS:
             raise InputError(f"bits is {bits}, not one of {BITS}: give one of them, or None.")
         path = Path(path)
-        _check_file(path)
         try:
+            _check_file(path)
             with self._places:
                 return self._decoded(path, bits)
         except RefusedError as error:
-            raise EdgeError(f"{path} {error}.") from None
+            why = str(error)
         except MemoryError:
-            raise EdgeError(
-                f"{path} does not fit in the free memory: close other programs or save it smaller."
-            ) from None
+            why = "does not fit in the free memory: close other programs or save it smaller"
         except TooSlowError:
-            raise EdgeError(
-                f"{path} takes more than {SECONDS:g} seconds to decode: save it smaller or as PNG."
-            ) from None
+            why = f"takes more than {SECONDS:g} seconds to decode: save it smaller or as PNG"
         except CrashedError:
-            raise EdgeError(
-                f"{path} cannot be decoded: the decoder crashed, so it is damaged; save it again as PNG."
-            ) from None
+            why = "cannot be decoded: the decoder crashed, so it is damaged; save it again as PNG"
+        raise EdgeError(f"{path} {why}.")
 
     def _decoded(self, path: Path, bits: int | None) -> Picture:
         request = {"path": os.fsencode(path.absolute()).decode("latin-1"), "bits": bits}
@@ -99,7 +95,7 @@ class ImageReader:
             except RefusedError:
                 self._give_back(decoder)
                 raise
-            except GoneError:  # it had ended between two files: somebody was short of memory
+            except GoneError:  # it had ended between two files, as where memory is short
                 self._drop(decoder)
                 if self._closed:
                     raise RefusedError("was not read: reading has been stopped") from None
@@ -114,7 +110,7 @@ class ImageReader:
         raise AssertionError
 
     def start(self, processes: int) -> None:
-        """Start decoders ahead of the first file, which is then read the sooner."""
+        """Start decoders ahead of the first file, which is then read sooner."""
         for decoder in [self._take() for _ in range(processes)]:
             self._give_back(decoder)
 
@@ -163,26 +159,24 @@ class ImageReader:
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what is no file, before any bytes of it are asked for."""
+    """Refuse what is not a regular file of a readable size, before any of it is read."""
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):
-            raise EdgeError(f"{path} is a folder, not an image: give one of the files in it.")
+            raise RefusedError("is a folder, not an image: give one of the files in it")
         if not stat.S_ISREG(about.st_mode):
-            raise EdgeError(f"{path} is a device or a pipe, not an image file: save the picture to a file first.")
+            raise RefusedError("is a device or a pipe, not an image file: save the picture to a file first")
         if not os.access(path, os.R_OK):
-            raise EdgeError(f"{path} cannot be read (Permission denied): check its permissions and the disk.")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except FileNotFoundError:
-        raise EdgeError(f"{path} does not exist: check the path.") from None
+        raise RefusedError("does not exist: check the path") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        said = getattr(error, "strerror", None) or str(error)
-        raise EdgeError(f"{path} cannot be read ({said}): check its permissions and the disk.") from None
+        raise RefusedError(f"cannot be read ({reason_of(error)}): check its permissions and the disk") from None
     if about.st_size > MOST_BYTES:
-        raise EdgeError(
-            f"{path} has {about.st_size >> 20} MiB, more than the {MOST_BYTES >> 20} that are read: save it smaller."
-        )
+        mib = about.st_size >> 20
+        raise RefusedError(f"has {mib} MiB, more than the {MOST_BYTES >> 20} that are read: save it smaller")
     if not about.st_size:
-        raise EdgeError(f"{path} is empty (0 bytes): copy it again from its source.")
+        raise RefusedError("is empty (0 bytes): copy it again from its source")
 
 
 def _after_fork() -> None:

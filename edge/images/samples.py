@@ -33,8 +33,8 @@ class White:
 
     Attributes:
         full: the sample.
-        reaches: how many bits (10, 12 or 14) the brightest sample needs, where that is fewer than 16 and nobody has
-            said what is white; None otherwise.
+        reaches: how many bits (10, 12 or 14) the brightest sample needs, where that is fewer than 16 and white is not
+            specified; None otherwise.
     """
 
     full: int
@@ -42,7 +42,7 @@ class White:
 
 
 def flat_on_black(image: Image.Image) -> Image.Image:
-    """Any 8-bit picture as RGB; what is transparent is laid on black.
+    """Any 8-bit picture as RGB, composited on black where it is transparent.
 
     Raises:
         RefusedError: its samples are signed, floating-point, or wider than 16 bits, or its colours are unusual.
@@ -67,7 +67,7 @@ def eight_bits(part: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def look_up(table: NDArray[np.uint8], samples: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """What a table has for each of so many unsigned samples, of any shape."""
+    """The entries of a table for unsigned samples of any shape."""
     found = np.empty(samples.shape, np.uint8)
     rows = max(1, _BAND // max(1, samples[0].size))
     for top in range(0, len(samples), rows):
@@ -97,7 +97,7 @@ def picture_of(samples: NDArray[np.unsignedinteger], white: White, alpha: bool =
         return Stored(Image.frombytes("CMYK", shape[::-1], eight.tobytes()), white.reaches)
     if not alpha:
         return Stored(grey_to_bgr(eight[:, :, 0]) if eight.shape[2] == 1 else eight[:, :, ::-1], white.reaches)
-    # Writers who leave 12 bits at the lower end do so with alpha too, or write it whole.
+    # Programs that store 12 bits in the lower bits do so with alpha too, or scale it to 16 bits.
     opaque = to_eight(opacity, white.full if opacity.max() <= white.full else 65535)
     laid = np.dstack([np.broadcast_to(eight, (*shape, 3)), opaque])
     return Stored(Image.fromarray(laid), white.reaches)
@@ -109,7 +109,7 @@ def grey_to_bgr(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def white_of(samples: NDArray[np.generic], bits: int | None, claimed: int | None) -> White:
-    """Which 16-bit sample is white: never the brightest, only what somebody says.
+    """Which 16-bit sample is white: what the user or the file says, never the brightest sample.
 
     Args:
         samples: uint16, any shape.
@@ -126,6 +126,6 @@ def white_of(samples: NDArray[np.generic], bits: int | None, claimed: int | None
         return White((1 << bits) - 1)
     if claimed is not None and brightest <= claimed:
         return White(claimed)
-    # Up to 255 it is a picture without light, or one of 8 bits, for which there is no option.
+    # Up to 255 it is a picture without light, or of 8 bits, for which there is no option.
     fewer = (each for each in BITS if each < 16 and 255 < brightest < 1 << each)
     return White(65535, next(fewer, None))

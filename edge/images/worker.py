@@ -1,4 +1,4 @@
-"""The process that decodes: asked for one file after the other, held to so much time and memory.
+"""The decoder process: decodes one file after the other, with limits on time and memory.
 
 A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``. An answer on stdout is
 four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W, "reaches": N}``
@@ -20,47 +20,43 @@ from edge.images.limits import LARGE_PIXELS, LAST_SECONDS, MOST_MEMORY, RefusedE
 
 
 def main() -> None:
-    """Answer requests until stdin ends, as it does when the other process does."""
+    """Answer requests until stdin ends, which it does when the other process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", buffering=0)
     nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1)  # whatever a library prints is no answer
+    os.dup2(nothing, 1)  # so that no library prints into the answers
     try:
         # Here, so that a missing library is one sentence.
         decode = importlib.import_module("edge.images.decode")
     except ImportError as error:
-        _say(answers, {"refused": f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"})
+        words = f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"
+        _say(answers, {"refused": words, "usable": False})
         return
     _limit_memory()
     _say(answers, {"ready": True})
     while line := requests.readline():
         request = json.loads(line)
-        usable = True
         _alarm(LAST_SECONDS)
         try:
-            with decode.opened(request["path"].encode("latin-1"), request["bits"]) as picture:
-                if picture.pixels > LARGE_PIXELS:
+            with decode.opened(request["path"].encode("latin-1"), request["bits"]) as (pixels, load):
+                if pixels > LARGE_PIXELS:
                     _say(answers, {"large": True})
                     _alarm(0)
                     if not requests.readline():
                         return
                     _alarm(LAST_SECONDS)
-                decoded = picture.load()
-                _send(answers, decoded)
-                del decoded
+                _send(answers, load())
         except RefusedError as error:
             _say(answers, {"refused": str(error)})
         except MemoryError:
-            usable = False  # what is left of the memory may be in pieces
-            _say(answers, {"refused": "takes too much memory to decode: save it smaller or as PNG", "usable": usable})
-        if not usable:
-            return
+            _say(answers, {"refused": "takes too much memory to decode: save it smaller or as PNG", "usable": False})
+            return  # the remaining memory may be fragmented
         _alarm(0)
 
 
 def _send(answers: BinaryIO, decoded: Any) -> None:
     (width, height), strips = decoded.size, decoded.strips()
-    first = next(strips)  # whatever can go wrong does so before the answer begins
+    first = next(strips)  # errors are raised before the answer begins
     _say(answers, {"height": height, "width": width, "reaches": decoded.stored.reaches})
     _write(answers, first)
     for strip in strips:
@@ -79,12 +75,12 @@ def _write(answers: BinaryIO, data: bytes | memoryview) -> None:
 
 
 def _alarm(seconds: float) -> None:
-    """End this process after so long, by the kernel: the other one may have died, and no decoder can be interrupted."""
+    """Have the kernel end this process after a time: the other may have died, and decoders cannot be interrupted."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _limit_memory() -> None:
-    """No more address space than is taken by now and a decoder may take, and no image of a crash on the disk."""
+    """Limit the address space to what is in use now plus what a decoder may take, and write no core dumps."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # another system, or one that is stricter already
         import resource
 

@@ -1,4 +1,4 @@
-"""What spoils a fundus photograph. Every way changes the picture and says what it took (``edge.phantom.transfer``)."""
+"""What degrades a fundus photograph: every kind changes the picture and reports its loss, a ``Map`` of transfer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.field.find import Crop, Field, find_field
+from edge.field.resample import resize
 from edge.phantom.transfer import (
     Map,
     blur_transfer,
@@ -41,6 +42,11 @@ class _Scene:
     level: Map  # coarse; local brightness in green, grey values
     diameter: float  # of the field in pixels
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frame."""
+        return self.image.shape[1], self.image.shape[0]
+
 
 def degrade(
     image: NDArray[np.uint8],
@@ -50,7 +56,7 @@ def degrade(
     rng: np.random.Generator | None = None,
     field: Field | None = None,
 ) -> tuple[NDArray[np.uint8], Map]:
-    """Spoil a picture in one way.
+    """Degrade a picture in one way.
 
     Args:
         image: uint8 BGR, shape (H, W, 3).
@@ -58,37 +64,34 @@ def degrade(
         severity: in [0, 1]; 0 changes nothing, 1 leaves little.
         region: float32 (H, W) in [0, 1], where and how much; None for everywhere.
         rng: decides directions and places; None for always the same.
-        field: the field of view where it is known (a spoilt picture may hide it); found in the image otherwise.
+        field: the field of view where it is known (a degraded picture may hide it); found in the image otherwise.
 
     Returns:
-        The spoilt picture, uint8 (H, W, 3), and the transfer, float32 (H, W). The black border stays as it is.
+        The degraded picture, uint8 (H, W, 3), and the transfer, float32 (H, W). The black border stays as it is.
 
     Raises:
         ValueError: an unknown kind, or a severity outside [0, 1].
     """
     if kind not in KINDS or not 0 <= severity <= 1:
         raise ValueError(f"a degradation is one of {', '.join(KINDS)} with a severity in [0, 1], not {kind} {severity}")
-    height, width = image.shape[:2]
     if severity == 0:
-        return image.copy(), np.ones((height, width), np.float32)
+        return image.copy(), np.ones(image.shape[:2], np.float32)
     scene = _scene(image, field)
-    spoilt, coarse = _SPOILERS[kind](scene, severity, rng if rng is not None else np.random.default_rng(0))
-    transfer = _full(np.asarray(coarse, np.float32), (height, width))
+    degraded, coarse = _DEGRADERS[kind](scene, severity, rng if rng is not None else np.random.default_rng(0))
+    transfer = resize(np.atleast_2d(np.asarray(coarse, np.float32)), scene.size)
     weight = scene.inside if region is None else scene.inside * region
-    mixed = image + weight[:, :, None] * (spoilt - image)
+    mixed = image + weight[:, :, None] * (degraded - image)
     if region is not None:
         transfer = 1 - region * (1 - transfer)
     return np.rint(mixed.clip(0, 255)).astype(np.uint8), np.asarray(transfer.clip(0, 1), np.float32)
 
 
-def _blur(scene: _Scene, severity: float, _rng: np.random.Generator) -> tuple[Map, Map]:
+def _blur(scene: _Scene, severity: float, _rng: np.random.Generator) -> tuple[Map, float]:
     sigma = 0.035 * severity**1.5
-    return _within(scene, lambda p: blurred(p, sigma * scene.diameter)), np.full(
-        (1, 1), blur_transfer(sigma), np.float32
-    )
+    return _within(scene, lambda p: blurred(p, sigma * scene.diameter)), blur_transfer(sigma)
 
 
-def _motion(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map, Map]:
+def _motion(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map, float]:
     length, angle = 0.12 * severity**1.5, float(rng.uniform(0, np.pi))
     side = int(np.ceil(length * scene.diameter)) // 2 * 2 + 3
     kernel = np.zeros((side, side), np.float32)
@@ -96,7 +99,7 @@ def _motion(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[M
     ends = np.rint((side // 2 + np.stack([-reach, reach])) * 16).astype(int)
     cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), 1.0, 1, cv2.LINE_8, 4)
     smear = _within(scene, lambda p: np.asarray(cv2.filter2D(p, -1, kernel / kernel.sum()), np.float32))
-    return smear, np.full((1, 1), motion_transfer(length), np.float32)
+    return smear, motion_transfer(length)
 
 
 def _dark(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map, Map]:
@@ -123,13 +126,13 @@ def _haze(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map
 def _shadow(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map, Map]:
     light = 1 - shadow_cover(scene.x, scene.y, severity, float(rng.uniform(0, 2 * np.pi)))
     left = light_transfer(scene.level * light) / light_transfer(scene.level)
-    return scene.image * _full(light, scene.image.shape[:2])[:, :, None], left
+    return scene.image * resize(light, scene.size)[:, :, None], left
 
 
 def _reflex(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map, Map]:
     place = (float(rng.uniform(-0.5, 0.5)), float(rng.uniform(-0.5, 0.5)))
     cover = reflex_cover(scene.x, scene.y, severity, place, float(rng.uniform(0.1, 0.45)) * float(rng.random() < 0.6))
-    full = _full(cover, scene.image.shape[:2])[:, :, None]
+    full = resize(cover, scene.size)[:, :, None]
     return scene.image + full * (np.array([235, 240, 250], np.float32) - scene.image).clip(0), 1 - cover
 
 
@@ -150,9 +153,9 @@ def _lid(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map,
     lashes = np.asarray(cv2.GaussianBlur(lashes, (0, 0), 0.02 * scale), np.float32)
     cover = np.maximum(lid, lashes)
     shade = (1 - np.float32(0.4) * (edge - scene.y).clip(0, 1)) * (1 - np.float32(0.7) * lashes)
-    shape = scene.image.shape[:2]
-    skin = np.array([58, 76, 128], np.float32) * _full(np.asarray(shade, np.float32), shape)[:, :, None]
-    return np.asarray(scene.image + _full(cover, shape)[:, :, None] * (skin - scene.image), np.float32), 1 - cover
+    skin = np.array([58, 76, 128], np.float32) * resize(np.asarray(shade, np.float32), scene.size)[:, :, None]
+    covered = scene.image + resize(cover, scene.size)[:, :, None] * (skin - scene.image)
+    return np.asarray(covered, np.float32), 1 - cover
 
 
 def _noise(scene: _Scene, severity: float, rng: np.random.Generator) -> tuple[Map, Map]:
@@ -168,29 +171,20 @@ def _scene(image: NDArray[np.uint8], field: Field | None) -> _Scene:
     crop = Crop((width - max(height, width)) // 2, (height - max(height, width)) // 2, max(height, width))
     if field is not None:
         crop = field.crop
-        onto = np.array(
-            [[256 / crop.side, 0, -crop.x * 256 / crop.side], [0, 256 / crop.side, -crop.y * 256 / crop.side]]
-        )
+        onto = np.array([[256, 0, -crop.x * 256], [0, 256, -crop.y * 256]]) / crop.side
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        inside = np.asarray(cv2.warpAffine(field.mask, onto, (width, height), flags=flags), np.float32) / np.float32(
-            255
-        )
+        mask = cv2.warpAffine(field.mask, onto, (width, height), flags=flags)
+        inside = np.asarray(mask, np.float32) / np.float32(255)
     factor = max(1.0, max(height, width) / _COARSE)
     size = (max(2, round(width / factor)), max(2, round(height / factor)))
     across = (np.arange(size[0], dtype=np.float32) + 0.5) * np.float32(width / size[0])
     down = (np.arange(size[1], dtype=np.float32) + 0.5) * np.float32(height / size[1])
-    x, y = np.meshgrid((across - crop.x) / (crop.side / 2) - 1, (down - crop.y) / (crop.side / 2) - 1)
+    places = np.meshgrid((across - crop.x) / (crop.side / 2) - 1, (down - crop.y) / (crop.side / 2) - 1)
+    x, y = (np.asarray(place, np.float32) for place in places)
     share = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.float32)
     green = cv2.resize(np.ascontiguousarray(image[:, :, 1]), size, interpolation=cv2.INTER_AREA) * share
-    level = cv2.blur(green, (9, 9)) / np.maximum(cv2.blur(share, (9, 9)), 0.05)
-    return _Scene(
-        image,
-        inside,
-        np.asarray(x, np.float32),
-        np.asarray(y, np.float32),
-        np.asarray(np.maximum(level, 1), np.float32),
-        float(crop.side),
-    )
+    level = np.asarray(cv2.blur(green, (9, 9)) / np.maximum(cv2.blur(share, (9, 9)), 0.05), np.float32)
+    return _Scene(image, inside, x, y, np.maximum(level, 1), float(crop.side))
 
 
 def blurred(picture: Map, sigma: float) -> Map:
@@ -201,9 +195,8 @@ def blurred(picture: Map, sigma: float) -> Map:
     height, width = picture.shape[:2]
     if factor == 1:
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
-    size = (max(1, width // factor), max(1, height // factor))
-    small = cv2.GaussianBlur(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / factor)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    small = resize(picture, (max(1, width // factor), max(1, height // factor)))
+    return resize(np.asarray(cv2.GaussianBlur(small, (0, 0), sigma / factor), np.float32), (width, height))
 
 
 def _within(scene: _Scene, spread: Callable[[Map], Map]) -> Map:
@@ -214,19 +207,13 @@ def _within(scene: _Scene, spread: Callable[[Map], Map]) -> Map:
 
 def _grain(scene: _Scene, rng: np.random.Generator) -> Map:
     """Noise of unit strength with a fixed number of grains across the field; float32 (H, W, 3)."""
-    height, width = scene.image.shape[:2]
     factor = max(1.0, scene.diameter / _GRAIN)
-    size = (round(width / factor), round(height / factor))
-    coarse = rng.standard_normal((size[1], size[0], 3)).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    columns, rows = (round(side / factor) for side in scene.size)
+    return resize(rng.standard_normal((rows, columns, 3)).astype(np.float32), scene.size)
 
 
-def _full(coarse: Map, shape: tuple[int, int]) -> Map:
-    """A coarse map at full size."""
-    return np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-_SPOILERS: dict[str, Callable[[_Scene, float, np.random.Generator], tuple[Map, Map]]] = {
+_Degrader = Callable[[_Scene, float, np.random.Generator], tuple[Map, Map | float]]
+_DEGRADERS: dict[Kind, _Degrader] = {
     "blur": _blur,
     "motion": _motion,
     "dark": _dark,

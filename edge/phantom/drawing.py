@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.field.resample import resize
 from edge.phantom.vessels import Points, Vessel
 
 
@@ -37,9 +38,10 @@ def draw_vessels(
         _stroke(canvases["reflex"], pixels, wide * 0.3, np.where(wide > 4, shine, 0))
     covered = np.where(np.maximum(canvases["vein"], canvases["artery"]) > 0, np.uint8(255), np.uint8(0))
     soft = max(0.45, 0.008 * unit)
-    shares = [_shrink(canvas, size) for canvas in (covered, canvases["vein"], canvases["artery"], canvases["reflex"])]
-    vein, artery, reflex = (cv2.GaussianBlur(share, (0, 0), soft) for share in shares[1:])
-    return shares[0], np.asarray(1 - (1 - vein) * (1 - artery), np.float32), np.asarray(reflex, np.float32)
+    layers = (resize(canvas, (size, size)).astype(np.float32) for canvas in (covered, *canvases.values()))
+    share, *sharp = (layer / np.float32(255) for layer in layers)
+    vein, artery, reflex = (cv2.GaussianBlur(layer, (0, 0), soft) for layer in sharp)
+    return share, np.asarray(1 - (1 - vein) * (1 - artery), np.float32), np.asarray(reflex, np.float32)
 
 
 def _stroke(canvas: NDArray[np.uint8], pixels: Points, wide: NDArray[np.float64], depth: NDArray[np.float64]) -> None:
@@ -52,8 +54,3 @@ def _stroke(canvas: NDArray[np.uint8], pixels: Points, wide: NDArray[np.float64]
         if last > first and tones[first] > 0:
             run = fixed[first : last + 1].reshape(-1, 1, 2)
             cv2.polylines(canvas, [run], False, int(tones[first]), int(thick[first]), cv2.LINE_8, 4)
-
-
-def _shrink(canvas: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
-    small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / np.float32(255)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.random import default_rng
 from numpy.typing import NDArray
@@ -16,6 +18,11 @@ def golden_frame(seed: int) -> NDArray[np.uint8]:
     The same seed gives the same frame everywhere, to within a grey level or so. Scores of clean eyes alone would not
     tell a network that works from one that calls everything good.
     """
+    return _drawn(seed).copy()
+
+
+@functools.lru_cache(maxsize=32)  # a bundle has few seeds, and a calibration asks for each of them several times
+def _drawn(seed: int) -> NDArray[np.uint8]:
     frame = phantom_frame(seed)
     if seed % 2:
         kind = KINDS[seed // 2 % len(KINDS)]

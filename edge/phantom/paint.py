@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.phantom.transfer import smooth_step
+
 Picture = NDArray[np.float32]
 Place = tuple[float, float]
 
@@ -58,7 +60,7 @@ def disc(rng: np.random.Generator, colours: Picture, unit: float, centre: Place,
     halo = np.exp(-np.square(np.maximum(far - 0.5, 0)) / np.float32(2 * 0.3**2)) * np.float32(rng.uniform(0.06, 0.2))
     crescent = _edge(np.float32(rng.uniform(0.5, 0.58)) - np.hypot(across + 0.07, along), 0.02) * (1 - inside)
     ground = np.median(colours[::8, ::8].reshape(-1, 3), axis=0)
-    blue, green, red = (float(v) for v in ground)
+    blue, green, red = ground.tolist()
     brightest = min(1.2 * red + 35, 246)
     shares = np.array([min(0.2 + 0.85 * blue / red, 0.74), min(0.58 + 0.45 * green / red, 0.88), 1.0])
     pale = brightest * shares
@@ -122,14 +124,11 @@ def _spot(mark: Picture, x: float, y: float, size: float, turn: float) -> None:
 
 def _edge(inside: NDArray[np.floating], soft: float) -> Picture:
     """0 outside, 1 inside, a smooth step of the width ``soft`` between."""
-    step = np.clip(inside / np.float32(soft) * np.float32(0.5) + np.float32(0.5), 0, 1)
-    return np.asarray(step * step * (3 - 2 * step), np.float32)
+    return smooth_step(inside / np.float32(soft) * np.float32(0.5) + np.float32(0.5))
 
 
 def _offsets(size: int, unit: float, centre: Place) -> tuple[Picture, Picture]:
     """Distance from a place to the right and down, in disc diameters; both float32 (size, size)."""
     axis = np.arange(size, dtype=np.float32)
-    x, y = (axis - np.float32(centre[0])) / np.float32(unit), (axis - np.float32(centre[1])) / np.float32(unit)
-    return np.ascontiguousarray(np.broadcast_to(x[None, :], (size, size))), np.ascontiguousarray(
-        np.broadcast_to(y[:, None], (size, size))
-    )
+    x, y = np.meshgrid(*((axis - np.float32(at)) / np.float32(unit) for at in centre))
+    return x, y

@@ -74,7 +74,7 @@ def make_look(rng: np.random.Generator) -> Look:
     shapes: tuple[Shape, ...] = ("round", "round", "cut", "whole")
     shape = shapes[int(rng.integers(0, len(shapes)))]
     laterality: Laterality = "right" if rng.random() < 0.5 else "left"
-    b, g, r = (float(c) for c in colour)
+    b, g, r = colour.tolist()
     return Look((b, g, r), shape, laterality, radius, centre, float(rng.uniform(0.5, 0.65)))
 
 
@@ -100,16 +100,9 @@ def make_retina(seed: int, size: int) -> Retina:
     grain = np.random.default_rng((seed, 2)).standard_normal((size, size, 3)).astype(np.float32)
     grain = cv2.GaussianBlur(grain, (0, 0), 0.6) * 2.2
     image = np.clip(lit * soft[:, :, None] + grain * (0.35 + 0.65 * soft[:, :, None]), 0, 255)
+    image, inside = np.rint(image).astype(np.uint8), np.asarray(share * (field > 0), np.float32)
     disc_at, fovea_at = _place(look, (0.0, 0.0), middle, radius), _place(look, FOVEA, middle, radius)
-    return Retina(
-        np.rint(image).astype(np.uint8),
-        np.asarray(share * (field > 0), np.float32),
-        field,
-        disc_at,
-        radius / look.radius / 2,
-        fovea_at,
-        look.laterality,
-    )
+    return Retina(image, inside, field, disc_at, radius / look.radius / 2, fovea_at, look.laterality)
 
 
 def phantom_frame(seed: int) -> NDArray[np.uint8]:
@@ -141,17 +134,17 @@ def paint_fundus(
     rng = np.random.default_rng((seed, 3))
     unit = radius / look.radius
     mirror = look.laterality == "left"
-    origin = _place(look, (0.0, 0.0), (size - 1) / 2, radius)
+    middle = (size - 1) / 2
+    origin, fovea = (_place(look, point, middle, radius) for point in ((0.0, 0.0), FOVEA))
     tree = grow(rng, look.centre, look.radius * reach + 0.15)
     share, absorbed, reflex = draw_vessels(tree, size, unit, origin, mirror)
-    ground = _choroid(rng, size, unit, _place(look, FOVEA, (size - 1) / 2, radius))
-    colours = ground * np.array(look.colour, np.float32)
+    colours = _choroid(rng, size, unit, fovea) * np.array(look.colour, np.float32)
     sheen = cv2.resize(cv2.resize(absorbed, (96, 96), interpolation=cv2.INTER_AREA), (size, size))
     sheen = cv2.GaussianBlur(sheen, (0, 0), 0.2 * unit)
     colours *= 1 + float(rng.uniform(0.2, 0.9)) * sheen[:, :, None] * np.array([0.9, 0.7, 0.15], np.float32)
-    colours *= macula(rng, size, unit, _place(look, FOVEA, (size - 1) / 2, radius))
+    colours *= macula(rng, size, unit, fovea)
     colours = disc(rng, colours, unit, origin, mirror)
-    colours = lesions(rng, colours, unit, (size - 1) / 2, radius)
+    colours = lesions(rng, colours, unit, middle, radius)
     dark = look.depth * np.clip(absorbed - 0.30 * reflex, 0, 1)[:, :, None]
     colours *= 1 - dark * np.array([0.75, 1.0, 0.38], np.float32)
     return np.asarray(colours, np.float32), share
@@ -180,10 +173,8 @@ def _choroid(rng: np.random.Generator, size: int, unit: float, fovea: tuple[floa
 def _light(rng: np.random.Generator, size: int, radius: float) -> NDArray[np.float32]:
     """The camera's light: falls off towards the rim, and is a little off-centre."""
     offset = (np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)) / np.float32(radius)
-    x, y = (
-        offset[None, :] - np.float32(rng.uniform(-0.25, 0.25)),
-        offset[:, None] - np.float32(rng.uniform(-0.25, 0.25)),
-    )
+    x = offset[None, :] - np.float32(rng.uniform(-0.25, 0.25))
+    y = offset[:, None] - np.float32(rng.uniform(-0.25, 0.25))
     fall = np.float32(rng.uniform(0.1, 0.4))
     squares = x * x + y * y
     return np.asarray(1.1 - fall * squares * (0.6 + 0.4 * squares), np.float32).clip(0.35)

@@ -56,7 +56,7 @@ def write_script(rng: np.random.Generator, frames: int, fps: float, slow: bool =
     start = 0.6 * (1 - late * late * (3 - 2 * late))  # the retina comes into view off-centre
     way = rng.uniform(0, 2 * np.pi)
     episodes = {cause: np.zeros(frames) for cause in _LATER}
-    fixed = {name: np.zeros(frames) for name in ("shadow", "x", "y", "ring", "away")}
+    fixed = np.zeros((5, frames))  # what stays the same during an episode
     order = _shuffled(rng, _LATER if slow else _FIRST)
     lengths, mildest = ((1.2, 2.4), 0.6) if slow else ((0.7, 0.9), 0.75)
     now = arrival + 0.6
@@ -66,24 +66,17 @@ def write_script(rng: np.random.Generator, frames: int, fps: float, slow: bool =
         length = rng.uniform(*lengths)
         during = (times >= now) & (times < now + length)
         episodes[cause][during] = rng.uniform(mildest, 1.0) * _bump((times[during] - now) / length)
-        fixed["shadow"][during], fixed["away"][during] = rng.uniform(0, 2 * np.pi, 2)
-        fixed["x"][during], fixed["y"][during] = rng.uniform(-0.4, 0.4, 2)
-        fixed["ring"][during] = rng.uniform(0, 0.45)
+        fixed[:2, during] = rng.uniform(0, 2 * np.pi, (2, 1))
+        fixed[2:4, during] = rng.uniform(-0.4, 0.4, (2, 1))
+        fixed[4, during] = rng.uniform(0, 0.45)
         now += length
         order = order or _shuffled(rng, _LATER)
+    shadow_from, away, *reflex = fixed
     off = 0.6 * episodes["off_centre"]
-    return Script(
-        approach,
-        start * np.cos(way) + off * np.cos(fixed["away"]) + _tremor(rng, times, 0.05),
-        start * np.sin(way) + off * np.sin(fixed["away"]) + _tremor(rng, times, 0.05),
-        1 + _tremor(rng, times, 0.02),
-        _tremor(rng, times, 0.03),
-        episodes,
-        fixed["shadow"],
-        fixed["x"],
-        fixed["y"],
-        fixed["ring"],
-    )
+    x = start * np.cos(way) + off * np.cos(away) + _tremor(rng, times, 0.05)
+    y = start * np.sin(way) + off * np.sin(away) + _tremor(rng, times, 0.05)
+    zoom, turn = 1 + _tremor(rng, times, 0.02), _tremor(rng, times, 0.03)
+    return Script(approach, x, y, zoom, turn, episodes, shadow_from, *reflex)
 
 
 def _shuffled(rng: np.random.Generator, causes: tuple[Cause, ...]) -> list[Cause]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.field.find import Crop
+from edge.field.resample import resize
 from edge.phantom.paint import front_of_eye
 from edge.phantom.retina import make_look, paint_fundus
 from edge.phantom.script import Cause, write_script
@@ -106,14 +106,13 @@ class Sequence:
         elif retina.ndim != 3 or retina.shape[0] != retina.shape[1]:
             raise ValueError(f"the picture of a retina must be square, not {retina.shape}")
         else:
-            way = cv2.INTER_AREA if texture < retina.shape[0] else cv2.INTER_CUBIC
+            way = cv2.INTER_AREA if texture < len(retina) else cv2.INTER_CUBIC
             painted = np.asarray(cv2.resize(retina, (texture, texture), interpolation=way), np.uint8)
-        self._textures = _halved(painted, 4)
-        green = cv2.GaussianBlur(self._textures[3][:, :, 1].astype(np.float32), (0, 0), 2)
-        self._level = np.asarray(green, np.float32)
+        self._textures = [resize(painted, (texture // 2**halvings,) * 2) for halvings in range(4)]
+        green = np.asarray(cv2.GaussianBlur(self._textures[3][:, :, 1].astype(np.float32), (0, 0), 2), np.float32)
         # Beyond the field of a photograph there is nothing to be seen; a drawn retina has no end.
-        self._beyond = None if retina is None else np.asarray(self._level < _BLACK, np.float32)
-        self._level = np.maximum(self._level, _FAINT)
+        self._beyond = None if retina is None else np.asarray(green < _BLACK, np.float32)
+        self._level = np.maximum(green, _FAINT)
         axis = (np.arange(self._side // COARSE, dtype=np.float32) + np.float32(0.5)) * np.float32(COARSE / radius) - 1
         self._x, self._y = (np.asarray(a, np.float32) for a in np.meshgrid(axis, axis))
         squares = self._x**2 + self._y**2
@@ -222,18 +221,3 @@ class Sequence:
         top, left = round(self.crop.y / COARSE), round(self.crop.x / COARSE)
         whole[top : top + transfer.shape[0], left : left + transfer.shape[1]] = transfer
         return whole
-
-
-def sequence(
-    seed: int, frames: int = 300, fps: float = 30.0, width: int = 960, height: int = 720
-) -> Iterator[SequenceFrame]:
-    """The frames of a ``Sequence``, one after the other."""
-    scene = Sequence(seed, frames, fps, width, height)
-    return (scene.render(index) for index in range(frames))
-
-
-def _halved(texture: NDArray[np.uint8], levels: int) -> list[NDArray[np.uint8]]:
-    """The texture at full size, a half, a quarter, ..."""
-    side = texture.shape[0]
-    sizes = [side // 2**level for level in range(levels)]
-    return [np.asarray(cv2.resize(texture, (s, s), interpolation=cv2.INTER_AREA), np.uint8) for s in sizes]

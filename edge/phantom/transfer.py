@@ -1,6 +1,6 @@
 """How much of the anatomy survives a degradation, and the truth of a frame that follows.
 
-A vessel stands for the anatomy: a dark line of Gaussian profile, ``VESSEL`` wide, of a fifth of the local brightness.
+A vessel represents the anatomy: a dark line of Gaussian profile, ``VESSEL`` wide, of a fifth of the local brightness.
 *Transfer* is the share of its contrast that survives, in [0, 1]. Lengths are shares of the field's diameter; places
 are in field radii from the middle of the field, x to the right, y down.
 """

@@ -68,46 +68,37 @@ class _Trees:
     def __init__(self) -> None:
         self.branches: list[_Branch] = []
         self._size = 0
-        self._points = np.zeros((1024, 2))
-        self._ways = np.zeros((1024, 2))
-        self._owners = np.zeros((1024, 2), np.int64)  # branch, point on it
-        self._arteries = np.zeros(1024, np.bool_)
-        self._macular = np.zeros(1024, np.bool_)
-        self._late = np.zeros(1024)
+        # Rows: x, y, direction x, y, branch, point on it, artery, macular, how late it grew. Columns: points.
+        self._table = np.zeros((9, 1024))
 
     def add(self, branch: _Branch) -> None:
         count = len(branch.points)
-        while self._size + count > len(self._points):
-            self._points, self._ways = np.tile(self._points, (2, 1)), np.tile(self._ways, (2, 1))
-            self._owners, self._arteries = np.tile(self._owners, (2, 1)), np.tile(self._arteries, 2)
-            self._macular, self._late = np.tile(self._macular, 2), np.tile(self._late, 2)
-        new = slice(self._size, self._size + count)
-        self._points[new] = branch.points
-        self._ways[new] = _unit(np.gradient(branch.points, axis=0))
-        self._owners[new, 0] = len(self.branches)
-        self._owners[new, 1] = np.arange(count)
-        self._arteries[new] = branch.artery
-        self._macular[new] = branch.macular
-        self._late[new] = 1 + 0.15 * branch.generation
+        while self._size + count > self._table.shape[1]:
+            self._table = np.tile(self._table, 2)
+        new = self._table[:, self._size : self._size + count]
+        new[:2] = branch.points.T
+        new[2:4] = _unit(np.gradient(branch.points, axis=0)).T
+        new[4], new[5] = len(self.branches), np.arange(count)
+        new[6], new[7], new[8] = branch.artery, branch.macular, 1 + 0.15 * branch.generation
         self._size += count
         self.branches.append(branch)
 
     def reach(self, target: Points, rng: np.random.Generator) -> tuple[int, int]:
         """Where a branch to ``target`` leaves: which branch, which point on it."""
-        points, ways = self._points[: self._size], self._ways[: self._size]
-        x, y = target[0] - points[:, 0], target[1] - points[:, 1]
+        across, down, way_x, way_y, branches, places, artery, macular, late = self._table[:, : self._size]
+        x, y = target[0] - across, target[1] - down
         far = np.sqrt(x * x + y * y) + 1e-9
-        forwards = (x * ways[:, 0] + y * ways[:, 1]) / far
+        forwards = (x * way_x + y * way_y) / far
         cost = far * (1.3 - 0.8 * forwards) + 0.05
-        cost[points[:, 0] ** 2 + points[:, 1] ** 2 < 0.62**2] *= 3  # nothing branches on the disc itself
-        cost[self._arteries[: self._size]] *= rng.uniform(0.75, 1.33)  # both trees get their share
-        cost *= self._late[: self._size]  # early vessels sooner than the branches of branches
+        cost[across**2 + down**2 < 0.62**2] *= 3  # nothing branches on the disc itself
+        cost[artery > 0] *= rng.uniform(0.75, 1.33)  # both trees get their share
+        cost *= late  # early vessels sooner than the branches of branches
         if target[0] < -1.0:  # upper and lower half meet at the height of the fovea; no vessel supplies across
-            cost[(points[:, 1] - FOVEA[1]) * (target[1] - FOVEA[1]) < 0] *= 2.5
+            cost[(down - FOVEA[1]) * (target[1] - FOVEA[1]) < 0] *= 2.5
         if (target**2).sum() > _MACULAR**2:
-            cost[self._macular[: self._size]] *= 20  # beyond the fovea the arcades supply, never a vessel across it
+            cost[macular > 0] *= 20  # beyond the fovea the arcades supply, never a vessel across it
         best = int(np.argmin(cost))
-        return int(self._owners[best, 0]), int(self._owners[best, 1])
+        return int(branches[best]), int(places[best])
 
 
 def grow(rng: np.random.Generator, centre: tuple[float, float], radius: float, spacing: float = 0.18) -> list[Vessel]:

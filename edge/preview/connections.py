@@ -1,4 +1,4 @@
-"""The connections of the preview: how many there may be, and how they begin and end."""
+"""The connections of the preview: their limits, and how they are opened and closed."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ import threading
 
 from aiohttp import web
 
-from edge.preview.auth.known import Known
 from edge.preview.auth.middleware import HEADERS, refusal
-from edge.preview.auth.source import machine_of, source_of
+from edge.preview.auth.source import Known, machine_of, source_of
 from edge.preview.context import Context
 from edge.preview.routes import make_app
 
 MOST = 128
 MOST_PER_ADDRESS = 64  # one machine cannot lock out the others
-_FOR_KNOWN = 0.25  # of all places: many machines cannot lock out who has been let in
-_SILENT_S = 10  # a connection on which nothing is asked for so long is closed
+_FOR_KNOWN = 0.25  # of all connections: many machines cannot lock out authenticated clients
+_SILENT_S = 10  # an idle connection is closed after this
 _HANDSHAKE_S = 5
 _GOODBYE_S = 1.0
-_DEAF_MS = 20_000  # a client that takes nothing of what was sent for so long is gone, says the kernel
+_DEAF_MS = 20_000  # the kernel drops a client that acknowledges nothing for so long
 
 
 class Places:
-    """The connections that there are: each is its socket, and so is counted once, from its acceptance to its end."""
+    """The open connections, by their sockets: each is counted once, from its acceptance to its end."""
 
     def __init__(self, proxies: frozenset[str], known: Known) -> None:
         self._proxies, self._known = proxies, known
         self._held: dict[socket.socket, str] = {}
 
     def count(self) -> int:
-        """How many there are now."""
+        """The number of open connections."""
         return len(self._open())
 
     def take(self, client: socket.socket, address: str) -> bool:
-        """Whether there is room for one more; it keeps its place until its socket is closed."""
+        """Whether there is room for one more; it counts until its socket is closed."""
         held, source = self._open(), source_of(address, (), frozenset())
-        if source in self._proxies:  # which speaks for many machines
+        if source in self._proxies:  # it forwards many machines
             each = all_ = MOST
         elif source in self._known:
             each, all_ = MOST_PER_ADDRESS, MOST
@@ -65,7 +64,7 @@ async def serve(
     """Serve until the hub has ended.
 
     Args:
-        context: what is shown, and to whom.
+        context: of the session.
         tls: for HTTPS.
         listening: bound, listening, not blocking; left open.
         started: set once clients are served.
@@ -75,7 +74,7 @@ async def serve(
     await runner.setup()
     server = runner.server
     assert server is not None
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAF_MS)  # of all that it accepts
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAF_MS)  # inherited by all accepted connections
     accepting = asyncio.create_task(_accept(places, tls, listening, server))
     started.set()
     try:
@@ -91,12 +90,12 @@ async def serve(
 
 async def _accept(places: Places, tls: ssl.SSLContext | None, listening: socket.socket, server: web.Server) -> None:
     loop = asyncio.get_running_loop()
-    opening = set[asyncio.Task[None]]()  # TLS that is still being agreed on
+    opening = set[asyncio.Task[None]]()  # TLS handshakes in progress
     try:
         while True:
             try:
                 client, address = await loop.sock_accept(listening)
-            except OSError:  # no more files, or a client that left already
+            except OSError:  # no more file descriptors, or the client has left already
                 await asyncio.sleep(0.1)
                 continue
             if not places.take(client, address[0]):
@@ -135,13 +134,13 @@ class _Connection(web.RequestHandler):
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # addresses and cookies of clients are nobody's business
+            access_log=None,  # type: ignore[arg-type]  # keeps addresses and cookies of clients private
             logger=_silent(),
             keepalive_timeout=_SILENT_S,
             max_line_size=2048,
             max_field_size=4096,
             max_headers=64,
-            auto_decompress=False,  # a packed body may unfold to any size; ours are a few letters
+            auto_decompress=False,  # a compressed body may expand to any size; ours are short
         )
 
     def handle_error(
@@ -151,15 +150,15 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What is no request: aiohttp would repeat it, and tell its version, without our headers."""
-        answer = refusal(status, "this is no request that can be answered")
+        """Answer an invalid request: aiohttp would echo it, and reveal its version, without our headers."""
+        answer = refusal(status, "this is not a valid request")
         answer.headers.update(HEADERS)
         answer.force_close()
         return answer
 
 
 def _silent() -> logging.Logger:
-    """Garbage from the network would fill the console, and tell who looked; mistakes of ours are told by the routes."""
+    """Invalid requests would fill the console and reveal clients; the routes report our own errors."""
     for name in ("aiohttp.web", "aiohttp.server", "aiohttp.websocket", "aiohttp.internal"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logger = logging.getLogger("edge.preview")

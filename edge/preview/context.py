@@ -1,25 +1,35 @@
-"""What the answers of the preview are made of, handed down so that nothing below knows the server itself."""
+"""The state that the answers of the preview are made of, passed down so that nothing below depends on the server."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from edge.capture.loop import Counts, Graded
 from edge.capture.trigger import Strictness
+from edge.guidance.hint import Hint
 from edge.preview.auth.auth import Access
-from edge.preview.auth.known import Known
-from edge.preview.hub import Hub
-from edge.preview.renderer import Renderer
+from edge.preview.auth.source import Known
+from edge.preview.renderer import Kind, RenderedFrame, Renderer
+
+_MOST_CAPTURES = 24  # in memory, as JPEGs, the latest ones
+_MOST_HISTORY = 300
+_HISTORY_EVERY_S = 0.1
+_MOST_AGES = 20_000
 
 
 @dataclass(frozen=True)
 class Controls:
-    """What the page may do to the session. All of it is called on the server's thread and must return at once.
+    """What the page may do to the session. All functions are called on the server's thread and must return at once.
 
     Attributes:
-        trigger: keep a frame now; None where the session keeps none.
-        strictness: the level at the start, or None where the session has no automatic capture.
+        trigger: keep a frame now; None if the session saves nothing.
+        strictness: the level at the start, or None without automatic capture.
         set_strictness: change it.
     """
 
@@ -29,22 +39,92 @@ class Controls:
 
 
 @dataclass(frozen=True)
+class Capture:
+    """A kept frame as the page shows it."""
+
+    number: int  # counts the captures of a session from 1
+    grade: dict[str, Any]  # see ``edge.preview.state.grade_of``
+    overlay: bytes  # JPEG
+    plain: bytes  # JPEG
+
+
+class Hub:
+    """What clients wait for: the newest of everything. It belongs to the server's thread; only that one touches it."""
+
+    def __init__(self) -> None:
+        self.frames = 0  # published so far
+        self.newest: Graded | None = None  # the last of them
+        self.published_at = 0.0  # when it came, by ``time.monotonic``
+        self.hints = 0  # how often the hint has changed
+        self.pictures: dict[Kind, RenderedFrame] = {}
+        self.ages_s: deque[float] = deque(maxlen=_MOST_AGES)  # age of pictures when they were sent
+        self.captures: deque[Capture] = deque(maxlen=_MOST_CAPTURES)
+        self.captured = 0
+        self.notes: deque[tuple[int, str]] = deque(maxlen=8)  # numbered, so that each client gets each once
+        self.history: deque[tuple[float, float]] = deque(maxlen=_MOST_HISTORY)  # seconds of the source, score
+        self.strictness: str | None = None
+        self.ended = False
+        self._hint: Hint | None = None
+        self._changed = asyncio.Event()
+
+    def news(self) -> None:
+        """Wake all who wait."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for news, but at most so many seconds."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+    def frame(self, number: int, graded: Graded) -> None:
+        """Add a newer graded frame."""
+        t, score = graded.t, graded.assessment.score
+        self.frames, self.newest, self.published_at = number, graded, time.monotonic()
+        if graded.hint != self._hint:
+            self._hint = graded.hint
+            self.hints += 1
+        if not self.history or t < self.history[-1][0] or t - self.history[-1][0] >= _HISTORY_EVERY_S:
+            self.history.append((round(t, 2), round(score, 3)))
+        self.news()
+
+    def picture(self, kind: Kind, picture: RenderedFrame) -> None:
+        """Add a newer picture."""
+        self.pictures[kind] = picture
+        self.news()
+
+    def capture(self, grade: dict[str, Any], overlay: bytes, plain: bytes) -> None:
+        """Add a kept frame."""
+        self.captured += 1
+        self.captures.append(Capture(self.captured, grade, overlay, plain))
+        self.news()
+
+    def note(self, sentence: str) -> None:
+        """Add a message for the operator."""
+        self.notes.append((self.notes[-1][0] + 1 if self.notes else 1, sentence))
+        self.news()
+
+    def end(self) -> None:
+        """End the session."""
+        self.ended = True
+        self.news()
+
+
+@dataclass(frozen=True)
 class Context:
     """One session and its page.
 
     Attributes:
-        access: who may ask what.
+        access: the access rules.
         counts: of the session; read, never written.
         controls: what the page may do.
         hub: what clients wait for.
-        painter: draws what they look at.
-        session: differs for each start of the server.
+        painter: draws the pictures.
+        session: an ID, new for each start of the server.
         port: the one it listens on.
         encrypted: whether it speaks TLS itself.
-        newest: the frame published last.
-        published_at: when that was, by ``time.monotonic``.
-        trouble: told one sentence per kind of failure.
-        known: from where the right token came.
+        trouble: called with one sentence per kind of failure.
+        known: addresses that sent the right token.
     """
 
     access: Access
@@ -55,7 +135,5 @@ class Context:
     session: str
     port: int
     encrypted: bool
-    newest: Callable[[], Graded | None]
-    published_at: Callable[[], float]
     trouble: Callable[[str], None]
     known: Known = field(default_factory=Known)

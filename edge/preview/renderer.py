@@ -1,10 +1,7 @@
-"""The thread that draws what the page shows: the newest frame, once for all clients, while one of them looks."""
+"""The thread that draws the newest frame, once for all clients, while one of them watches."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -14,17 +11,18 @@ from typing import Literal
 
 import cv2
 
+from edge.capture.background import give_way
 from edge.capture.loop import Graded
 from edge.errors import first_line
 from edge.overlay import draw_overlay, reduced
 
 Kind = Literal["overlay", "plain"]
 
-_WIDEST = 960  # pixels: as many as a phone has
+_WIDEST = 960  # pixels, as on a phone
 _QUALITY = 80
 _FASTEST_S = 1 / 20  # between two pictures
-_SHARE = 0.25  # of a core: where drawing takes longer, pictures come less often, and grading keeps its pace
-_STILL_S = 0.25  # no newer frame for so long: the one at hand is drawn after all
+_SHARE = 0.25  # of a core: if drawing takes longer, pictures come less often, so that grading is not slowed down
+_STILL_S = 0.25  # without a newer frame for so long, the current one is drawn
 _GOODBYE_S = 5.0
 _MOST_WAITING = 4  # kept frames that wait to be drawn; each is a full frame in memory
 
@@ -33,18 +31,18 @@ _MOST_WAITING = 4  # kept frames that wait to be drawn; each is a full frame in 
 class RenderedFrame:
     """A JPEG of one frame."""
 
-    number: int  # of the frame, as the preview counts them
+    number: int  # of the frame, as counted by the preview
     taken: float  # when the frame was taken or due, by ``time.monotonic``
     jpeg: bytes
 
 
 class Renderer:
-    """Draws on a thread of its own; every call returns at once.
+    """Draws on its own thread; every call returns at once.
 
     Args:
         show: called on the painter's thread with each picture of the stream.
         keep: called on the painter's thread with a kept frame, its picture under the map and its plain one.
-        report: told one sentence per frame that could not be drawn.
+        report: called with one sentence per frame that could not be drawn.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class Renderer:
         self._show, self._keep, self._report = show, keep, report
         self._changed = threading.Condition()
         self._newest: tuple[int, Graded] | None = None
-        self._lain = 0  # frames up to this number have lain here for up to a period: the next one is newer
+        self._lain = 0  # frames up to this number may be old: wait for the next one
         self._wanted: set[Kind] = set()
         self._kept: deque[Graded] = deque(maxlen=_MOST_WAITING)
         self._closing = False
@@ -66,14 +64,14 @@ class Renderer:
         self._thread.start()
 
     def newest(self, number: int, graded: Graded) -> None:
-        """A newer frame is there."""
+        """Pass a newer frame."""
         with self._changed:
             self._newest = number, graded
             if self._wanted:
                 self._changed.notify()
 
     def want(self, kind: Kind) -> None:
-        """Somebody waits for a picture that is newer than the last one drawn."""
+        """Request a picture that is newer than the last one drawn."""
         with self._changed:
             if not self._wanted:
                 self._pass_over()
@@ -94,10 +92,7 @@ class Renderer:
         self._thread.join(_GOODBYE_S)
 
     def _work(self) -> None:
-        if sys.platform == "linux":
-            # Linux counts niceness by thread: where cores are short, the preview waits, not grading.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        give_way()
         while self._wait():
             began = time.monotonic()
             try:
@@ -139,7 +134,7 @@ class Renderer:
             self.drawn += 1
 
     def _fresh(self) -> list[Kind]:
-        """The kinds that are waited for and would be news."""
+        """The requested kinds for which there is a newer frame."""
         if self._newest is None:
             return []
         number = self._newest[0]

@@ -1,4 +1,4 @@
-"""What the preview answers; ``docs/preview.md`` is the description for those who call it."""
+"""The routes of the preview; ``docs/preview.md`` describes them for clients."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _PAGE = {
     "/page.js": ("page.js", "text/javascript"),
     "/words.json": ("words.json", "application/json"),
 }
-_OPEN = frozenset({*_PAGE, "/login", "/healthz"})  # nothing of a patient or a session is in them
+_OPEN = frozenset({*_PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
 _LONGEST_BODY = 1024  # bytes
 _BODY_S = 3.0
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 
 
 def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
-    """All routes, behind the one gate.
+    """All routes, behind one gate.
 
     Args:
         context: of the session.
-        clients: how many connections there are.
+        clients: returns the number of connections.
     """
     gate = Gate(context, _OPEN)
     app = web.Application(middlewares=[gate.middleware()], client_max_size=_LONGEST_BODY)
@@ -74,14 +74,14 @@ class Routes:
         self._context, self._gate, self._clients, self._hub = context, gate, clients, context.hub
 
     async def login(self, request: web.Request) -> web.StreamResponse:
-        """The token for a cookie that neither scripts nor other sites can use."""
+        """Exchange the token for a cookie that neither scripts nor other sites can use."""
         token = (await _body(request)).get("token")
         access = self._context.access
         given = token if isinstance(token, str) else None
         if access.token is not None and not await self._gate.right(request, lambda: access.right_token(given)):
             return refusal(401, "this is not the token")
         answer = web.json_response({"ok": True})
-        # A proxy may speak TLS for us, which the page's own address tells.
+        # A proxy may speak TLS for us; then the page's origin shows it.
         secure = self._context.encrypted or request.headers.get("Origin", "").startswith("https://")
         answer.set_cookie(
             cookie_name(self._context), access.cookie, httponly=True, samesite="Strict", secure=secure, path="/"
@@ -90,15 +90,14 @@ class Routes:
 
     async def healthz(self, request: web.Request) -> web.StreamResponse:
         """200 while frames are graded, 503 otherwise."""
-        since = time.monotonic() - self._context.published_at()
-        started = self._context.newest() is not None
-        status = "ok" if started and since < _STALE_S else "stalled" if started else "starting"
+        since = time.monotonic() - self._hub.published_at
+        status = "starting" if self._hub.newest is None else "ok" if since < _STALE_S else "stalled"
         return web.json_response({"status": status}, status=200 if status == "ok" else 503)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Prometheus."""
+        """Metrics for Prometheus."""
         hub = self._hub
-        text = metrics(self._context.counts, self._context.newest(), hub.captured, self._clients(), hub.ages_s)
+        text = metrics(self._context.counts, hub.newest, hub.captured, self._clients(), hub.ages_s)
         return web.Response(body=text.encode(), headers={"Content-Type": PROMETHEUS})
 
     async def captures(self, request: web.Request) -> web.StreamResponse:
@@ -106,7 +105,7 @@ class Routes:
         return web.json_response({"captures": listed(self._hub.captures)})
 
     async def capture(self, request: web.Request) -> web.StreamResponse:
-        """The picture of one."""
+        """The picture of one capture."""
         number, kind = int(request.match_info["number"]), request.match_info["kind"]
         for each in self._hub.captures:
             if each.number == number:
@@ -138,12 +137,11 @@ class Routes:
 async def _body(request: web.Request) -> dict[str, Any]:
     """The JSON object of a request; an empty body is an empty object."""
     try:
-        data = await asyncio.wait_for(request.read(), _BODY_S)
-        body = json.loads(data or b"{}")
+        body = json.loads(await asyncio.wait_for(request.read(), _BODY_S) or b"{}")
     except asyncio.TimeoutError as error:
         raise web.HTTPRequestTimeout from error
-    except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(text="the body must be a JSON object\n") from error
+    except (ValueError, RecursionError):
+        body = None
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="the body must be a JSON object\n")
     return body

@@ -9,22 +9,19 @@ import secrets
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from edge.capture.loop import Counts, Graded
 from edge.errors import EdgeError, first_line
 from edge.preview.auth.auth import access_for
-from edge.preview.context import Context, Controls
-from edge.preview.hub import Hub
+from edge.preview.context import Context, Controls, Hub
 from edge.preview.renderer import Kind, RenderedFrame, Renderer
 from edge.preview.state import grade_of
 
-_GOODBYE_S = 5.0  # a thread that hangs is left behind after this
-_KERNEL_BYTES = 256 << 10  # what waits for a client that does not read: about two pictures
+_GOODBYE_S = 5.0  # a thread that hangs is abandoned after this
+_KERNEL_BYTES = 256 << 10  # send buffer of a client that does not read: about two pictures
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,9 @@ class Listen:
     """Where the page is served, and to whom.
 
     Attributes:
-        host: an address or name of this machine; anything but loopback wants a token.
-        port: 0 takes a free one.
-        token: what a client must know.
+        host: an address or name of this machine; any except loopback requires a token.
+        port: 0 for a free one.
+        token: of the clients.
         cert, key: PEM files, for HTTPS.
         public_names: how browsers call it through a proxy, ``HOST`` or ``HOST:PORT``.
         proxies: addresses of proxies whose X-Forwarded-For is believed.
@@ -50,7 +47,7 @@ class Listen:
 
 
 class Preview:
-    """The page beside the camera. ``publish``, ``captured`` and ``tell`` return at once, whatever the clients do.
+    """The preview page. ``publish``, ``captured`` and ``tell`` return at once, whatever the clients do.
 
     Attributes:
         url: what to open.
@@ -58,13 +55,13 @@ class Preview:
     """
 
     def __init__(self, listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> None:
-        """Start to serve.
+        """Start the server.
 
         Args:
-            listen: where, and to whom.
+            listen: where to serve, and to whom.
             counts: of the session; read, never written.
             controls: what the page may do.
-            report: told one sentence, once, per kind of trouble.
+            report: called with one sentence, once, per kind of trouble.
 
         Raises:
             EdgeError: aiohttp is missing, the address is taken or is not this machine's, a network address has no
@@ -75,14 +72,13 @@ class Preview:
         except ImportError as error:
             raise EdgeError('the preview page needs aiohttp; install it with: pip install "efiqa-edge[web]"') from error
         access = access_for(listen.host, listen.token, listen.public_names, listen.proxies)
-        self.published_at = 0.0  # time.monotonic of the newest frame
         self.tls = _tls_of(listen)
         self._socket = _listen_on(listen)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"{'https' if self.tls else 'http'}://{_shown(listen.host)}:{self.port}/"
         self.hub = Hub()
         self.hub.strictness = controls.strictness
-        self._report, self._told = report, set[str]()
+        self._report, self._reported = report, set[str]()
         self._numbered: tuple[int, Graded] | None = None  # the newest frame, numbered from 1
         self._woken = False
         self._loop = asyncio.new_event_loop()
@@ -96,8 +92,6 @@ class Preview:
             session=secrets.token_hex(4),
             port=self.port,
             encrypted=self.tls is not None,
-            newest=lambda: self.newest,
-            published_at=lambda: self.published_at,
             trouble=self.trouble,
         )
         started = threading.Event()
@@ -108,11 +102,10 @@ class Preview:
     def publish(self, graded: Graded) -> None:
         """Show a frame; the newest one wins."""
         number = self.published + 1
-        # At once: the server's thread must never see one frame under another's number.
+        # One assignment: the server's thread must never see a frame with the number of another.
         self._numbered = number, graded
-        self.published_at = time.monotonic()
         self.painter.newest(number, graded)
-        if not self._woken:  # one call waits at most, however busy the server is
+        if not self._woken:  # at most one call waits, however busy the server is
             self._woken = True
             self._call(self._wake)
 
@@ -121,27 +114,22 @@ class Preview:
         """How many frames were published."""
         return 0 if self._numbered is None else self._numbered[0]
 
-    @property
-    def newest(self) -> Graded | None:
-        """The frame published last."""
-        return None if self._numbered is None else self._numbered[1]
-
     def captured(self, graded: Graded) -> None:
         """Show a frame among those that were kept."""
         self.painter.keep(graded)
 
     def tell(self, sentence: str) -> None:
-        """Say something to the operator: the camera is unplugged, the disk is full."""
+        """Show a message to the operator: the camera is unplugged, the disk is full."""
         self._call(lambda: self.hub.note(sentence))
 
     def trouble(self, sentence: str) -> None:
         """Report a failure of the preview itself, once."""
-        if sentence not in self._told:
-            self._told.add(sentence)
+        if sentence not in self._reported:
+            self._reported.add(sentence)
             self._report(sentence)
 
     def close(self) -> None:
-        """Say good-bye to the clients and end; may be called twice, and from any thread."""
+        """Tell the clients that the session has ended, and stop; may be called twice, and from any thread."""
         self.painter.close()
         self._call(self.hub.end)
         self._thread.join(_GOODBYE_S)
@@ -149,9 +137,7 @@ class Preview:
     def __enter__(self) -> Preview:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def _call(self, step: Callable[[], object]) -> None:
@@ -171,7 +157,7 @@ class Preview:
 
     def _serve(self, started: threading.Event) -> None:
         """The server's thread."""
-        serve = importlib.import_module("edge.preview.connections").serve  # wants aiohttp, which may be missing
+        serve = importlib.import_module("edge.preview.connections").serve  # needs aiohttp, which may be missing
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(serve(self._context, self.tls, self._socket, started))
@@ -187,7 +173,7 @@ def _listen_on(listen: Listen) -> socket.socket:
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     try:
         made = socket.create_server((listen.host, listen.port), family=family)
-    except (OSError, OverflowError, TypeError) as error:  # the last: a name with letters that no name may have
+    except (OSError, OverflowError, TypeError) as error:  # TypeError: a name with impossible characters
         reason = getattr(error, "strerror", None) or str(error)
         raise EdgeError(
             f"the preview cannot listen on {listen.host}, port {listen.port} ({reason}); "
@@ -206,19 +192,19 @@ def _tls_of(listen: Listen) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # A key with a password would ask for it on the terminal: the empty one given here fails instead.
+        # A key with a password would prompt for it on the terminal: the empty password fails instead.
         context.load_cert_chain(listen.cert, listen.key, password="")
     except (OSError, ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         raise EdgeError(
-            f"{listen.cert} and {listen.key} are no certificate with its key ({reason}); give two PEM files, "
+            f"{listen.cert} and {listen.key} are not a certificate with its key ({reason}); give two PEM files, "
             "the key without a password."
         ) from error
     return context
 
 
 def _shown(host: str) -> str:
-    """The address to open: of all addresses the one that leads to the network."""
+    """The address to open: for a server on all addresses the one in the network."""
     if host in ("0.0.0.0", "::"):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
             probe.connect(("192.0.2.1", 9))  # an address for documentation; connecting sends nothing

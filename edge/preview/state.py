@@ -1,27 +1,27 @@
-"""What the page and machines are told, as plain JSON; nothing in it says whose eye it is."""
+"""The state of a session as plain JSON and Prometheus metrics; nothing in it identifies the patient."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, get_args
 
 import numpy as np
 
+from edge.assessment import Verdict
 from edge.capture.loop import Counts, Graded
 from edge.guidance.hint import Hint
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-_VERDICTS = ("good", "usable", "reject", "no_fundus")
 
 
 def frame_state(number: int, graded: Graded, counts: Counts, language: str = "en") -> dict[str, Any]:
-    """The newest frame and what happened to all before it.
+    """The newest frame and the counts of all frames.
 
     Args:
-        number: of the frame, as the preview counts them.
+        number: of the frame, as counted by the preview.
         graded: the frame.
         counts: of the session.
-        language: of the hint; English where there is no such language.
+        language: of the hint; English if there is no such language.
     """
     return {
         "number": number,
@@ -59,7 +59,7 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages
         newest: the newest graded frame, or None before the first.
         kept: captures so far.
         clients: connections to the preview.
-        ages_s: seconds from a frame to its picture's being sent, of the latest pictures.
+        ages_s: seconds from taking a frame to sending its picture, for the latest pictures.
     """
     lines = [
         *_metric("efiqa_frames_seen_total", "counter", "Frames that the source gave.", counts.seen),
@@ -69,22 +69,25 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages
         *_metric("efiqa_camera_lost_total", "counter", "Times that the camera was lost.", counts.lost),
         *_metric("efiqa_captures_total", "counter", "Captures that were kept.", kept),
         *_metric("efiqa_preview_clients", "gauge", "Connections to the preview page.", clients),
-        "# HELP efiqa_latency_seconds From the frame taken to its assessment, over the last 20000 frames.",
-        "# TYPE efiqa_latency_seconds summary",
-        *(f'efiqa_latency_seconds{{quantile="{p / 100}"}} {counts.latency(p) / 1000:.6f}' for p in (50, 99)),
+        *_metric(
+            "efiqa_latency_seconds",
+            "summary",
+            "From the frame taken to its assessment, over the last 20000 frames.",
+            {f'{{quantile="{p / 100}"}}': counts.latency(p) / 1000 for p in (50, 99)},
+        ),
     ]
     if ages_s:
-        lines += ["# HELP efiqa_preview_age_seconds From the frame taken to its picture sent to a client."]
-        lines += ["# TYPE efiqa_preview_age_seconds summary"]
-        lines += [
-            f'efiqa_preview_age_seconds{{quantile="{q}"}} {np.quantile(list(ages_s), q):.6f}' for q in (0.5, 0.99, 1)
-        ]
+        ages = {f'{{quantile="{q}"}}': float(np.quantile(list(ages_s), q)) for q in (0.5, 0.99, 1)}
+        text = "From the frame taken to its picture sent to a client."
+        lines += _metric("efiqa_preview_age_seconds", "summary", text, ages)
     if newest is not None:
+        verdicts = {f'{{verdict="{v}"}}': int(v == newest.assessment.verdict) for v in get_args(Verdict)}
         lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
-        lines += ["# HELP efiqa_verdict 1 for the verdict of the newest frame.", "# TYPE efiqa_verdict gauge"]
-        lines += [f'efiqa_verdict{{verdict="{v}"}} {int(v == newest.assessment.verdict)}' for v in _VERDICTS]
+        lines += _metric("efiqa_verdict", "gauge", "1 for the verdict of the newest frame.", verdicts)
     return "\n".join(lines) + "\n"
 
 
-def _metric(name: str, kind: str, text: str, value: float) -> list[str]:
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value:g}"]
+def _metric(name: str, kind: str, text: str, value: float | Mapping[str, float]) -> list[str]:
+    """One metric: a value, or several by their label."""
+    samples = value if isinstance(value, Mapping) else {"": value}
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *(f"{name}{each} {samples[each]}" for each in samples)]

@@ -1,4 +1,4 @@
-"""What the preview sends on and on: words as server-sent events, pictures over a WebSocket."""
+"""The streams of the preview: its state as server-sent events, pictures over a WebSocket."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from aiohttp import WSMsgType, web
 
 from edge.guidance.hint import languages
 from edge.preview.auth.middleware import let_go
-from edge.preview.context import Context
-from edge.preview.hub import Capture
+from edge.preview.context import Capture, Context
 from edge.preview.renderer import Kind, RenderedFrame
 from edge.preview.state import frame_state
 
-_SLOW_S = 5.0  # a client that does not take what it asked for within this is let go
-_BEAT_S = 5.0  # between two signs of life where nothing happens
+_SLOW_S = 5.0  # a client that does not accept its data within this is disconnected
+_BEAT_S = 5.0  # between two keep-alives while nothing happens
 _CALM_S = 0.1
 
 
 class Streams:
-    """The answers that last as long as somebody looks."""
+    """The answers that last as long as a client watches."""
 
     def __init__(self, context: Context) -> None:
         self._context, self._hub = context, context.hub
-        self._frames: dict[str, tuple[int, bytes]] = {}  # by language: the last event made, and of which frame
+        self._frames: dict[str, tuple[int, bytes]] = {}  # by language: number and event of the last frame
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: session, frame, captures, note, end."""
@@ -36,13 +35,13 @@ class Streams:
         await answer.prepare(request)
         language = request.query.get("language", "en")
         language = language if language in languages() else "en"
-        hub, told_session, frames, hints, captured, note = self._hub, None, 0, 0, -1, 0
+        hub, sent_session, frames, hints, captured, note = self._hub, None, 0, 0, -1, 0
         with _letting_go(request):
             while True:
                 began, events = time.monotonic(), []
                 session = self._session()
-                if session != told_session:
-                    told_session = session
+                if session != sent_session:
+                    sent_session = session
                     events.append(_event("session", {**session, "history": list(hub.history)}))
                 if hub.captured != captured:
                     captured = hub.captured
@@ -60,7 +59,7 @@ class Streams:
                 await asyncio.wait_for(answer.write(data), _SLOW_S)
                 if hub.ended:
                     break
-                # A new hint is told at once, all else at a calm pace, which many clients together can bear too.
+                # A new hint is sent at once, everything else at a limited rate, which also suits many clients.
                 while (left := began + _CALM_S - time.monotonic()) > 0 and hub.hints == hints and not hub.ended:
                     await hub.wait(left)
                 if hub.frames == frames:
@@ -68,11 +67,11 @@ class Streams:
         return answer
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """A WebSocket on which a client asks for one picture after the other: ``overlay`` or ``plain``.
+        """A WebSocket on which a client requests one picture after another: ``overlay`` or ``plain``.
 
-        It is sent the newest frame as a JPEG once there is one that it has not seen, so nothing ever queues up.
+        It gets the newest frame as a JPEG once there is one that it has not seen, so nothing ever queues up.
         """
-        # A client that asks and does not read answers no ping either.
+        # A client that does not read does not answer a ping either.
         socket = web.WebSocketResponse(heartbeat=2 * _SLOW_S, compress=False, max_msg_size=64, timeout=1.0)
         await socket.prepare(request)
         seen = 0
@@ -89,7 +88,7 @@ class Streams:
         return socket
 
     async def _next(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> RenderedFrame | None:
-        """The next picture; one that comes more than two periods late is passed over, once, for the one after it."""
+        """The next picture; one that is more than two periods late is skipped, once, for the one after it."""
         fps = self._context.counts.fps
         picture = await self._newer(kind, seen, socket)
         if picture is not None and fps > 0 and time.monotonic() - picture.taken > 2 / fps:
@@ -97,8 +96,8 @@ class Streams:
         return picture
 
     async def _newer(self, kind: Kind, seen: int, socket: web.WebSocketResponse) -> RenderedFrame | None:
-        """Wait for a picture of a newer frame; None once there will be none, or nobody to send it to."""
-        wanted = max(seen + 1, self._hub.frames)  # an older one lies there from when somebody last looked
+        """Wait for a picture of a newer frame; None once the session has ended or the client has left."""
+        wanted = max(seen + 1, self._hub.frames)  # an older picture may be left from an earlier request
         while (picture := self._hub.pictures.get(kind)) is None or picture.number < wanted:
             if self._hub.ended or socket.closed:
                 return None
@@ -107,7 +106,7 @@ class Streams:
         return picture
 
     def _frame(self, language: str) -> bytes:
-        """The event of the newest frame, made once for all who read that language."""
+        """The event of the newest frame, created once for all clients of that language."""
         number = self._hub.frames
         made = self._frames.get(language)
         if made is None or made[0] != number:
@@ -126,18 +125,20 @@ class Streams:
 
 
 def listed(captures: Iterable[Capture]) -> list[dict[str, Any]]:
-    """Captures as programs are told of them."""
-    return [_listing(each) for each in captures]
-
-
-def _listing(capture: Capture) -> dict[str, Any]:
-    path = f"/captures/{capture.number}"
-    return {"number": capture.number, **capture.grade, "overlay": f"{path}.overlay.jpg", "plain": f"{path}.plain.jpg"}
+    """Captures as JSON."""
+    return [
+        {
+            "number": each.number,
+            **each.grade,
+            **{kind: f"/captures/{each.number}.{kind}.jpg" for kind in ("overlay", "plain")},
+        }
+        for each in captures
+    ]
 
 
 @contextlib.contextmanager
 def _letting_go(request: web.Request) -> Iterator[None]:
-    """A client that left, or does not read."""
+    """Disconnect a client that does not read, and ignore one that has left."""
     try:
         yield
     except asyncio.TimeoutError:

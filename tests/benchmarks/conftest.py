@@ -23,7 +23,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], NDArray[np.uint8]]
 
 
 class Clock:
-    """Time that passes where somebody sleeps, and by a hair with every look: a busy machine does not disturb it."""
+    """Time that passes only in sleep, and by a nanosecond with every look: a busy machine does not disturb it."""
 
     def __init__(self) -> None:
         self._ns = 0

@@ -19,6 +19,7 @@ pytest.importorskip("openvino")
 from calibration import bundle as bundles
 from calibration import comparison
 from calibration.int8.finetune import STEPS
+from calibration.manifest import POOLING
 from calibration.site.thresholds import fit_thresholds
 from edge.bundle.bundle import read_bundle
 from edge.bundle.manifest import MAPS, REGIONS
@@ -52,7 +53,7 @@ def report(
         patch.setattr(bundles, "HELD_FRAMES", 6)
         target = tmp_path_factory.mktemp("bundle") / "model.efiqa"
         # A student of a few steps has maps that no rounding leaves alone.
-        # Entropy takes longer than all the rest, and is held by test_search.
+        # Entropy takes longer than all the rest; test_search tests it.
         methods = ("max", "percentile", "mse")
         return bundles.make_bundle(
             tiny_run.run,
@@ -65,7 +66,7 @@ def report(
         )
 
 
-def test_the_bundle_opens_and_says_what_it_is(report: bundles.BundleReport) -> None:
+def test_the_bundle_opens_and_describes_itself(report: bundles.BundleReport) -> None:
     with QualityModel.load(report.path, "openvino") as model:
         assert model.manifest == report.manifest
         assert model.engine.verified["against"] == "onnx"
@@ -74,7 +75,7 @@ def test_the_bundle_opens_and_says_what_it_is(report: bundles.BundleReport) -> N
         assert "graded (16)" in model.manifest.thresholds_from
         alone = len(model.manifest.maps) == 1
         assert model.manifest.maps == (MAPS[:1] if alone else MAPS)
-        assert model.manifest.pooling == (dict.fromkeys(REGIONS, 1.0) if alone else bundles.POOLING)
+        assert model.manifest.pooling == (dict.fromkeys(REGIONS, 1.0) if alone else POOLING)
         assert list(model.assess(phantom_frame(0)).regions) == ([] if alone else ["disc", "macula"])
         for golden in model.manifest.golden:
             assert model.assess(golden_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
@@ -89,12 +90,12 @@ def test_float_and_int8_are_compared(report: bundles.BundleReport, tiny_run: Any
     change = report.auroc_differences["graded"]["good/reject"]
     assert change.value == pytest.approx(after - before)
     assert change.low <= change.value <= change.high
-    told = json.loads((tiny_run.run / "calibration" / "parity.json").read_text())["AUROC, INT8 less float"]
-    assert told["graded"]["good/reject"].keys() == {"value", "low", "high"}
+    written = json.loads((tiny_run.run / "calibration" / "parity.json").read_text())["AUROC, INT8 less float"]
+    assert written["graded"]["good/reject"].keys() == {"value", "low", "high"}
     assert "AUROC graded good/reject: INT8 less float32" in (tiny_run.run / "calibration" / "parity.md").read_text()
 
 
-def test_what_was_tried_is_told_and_written_down(report: bundles.BundleReport, tiny_run: Any) -> None:
+def test_the_trials_are_reported_and_written_to_files(report: bundles.BundleReport, tiny_run: Any) -> None:
     assert set(report.trials) == {"max", "percentile", "mse", "fine-tuned"}
     assert report.trials[report.method] == min(report.trials.values())
     folder = tiny_run.run / "calibration"
@@ -107,9 +108,7 @@ def test_what_was_tried_is_told_and_written_down(report: bundles.BundleReport, t
         assert cv2.imread(str(folder / name)) is not None
 
 
-def test_the_gate_lets_nothing_through_that_moved(
-    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gate_fails_where_the_map_moved(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "CALIBRATION_FRAMES", 4)
     monkeypatch.setattr(bundles, "HELD_FRAMES", 4)
     target = tmp_path / "model.efiqa"
@@ -160,7 +159,7 @@ def test_what_judges_the_ranges_is_not_what_they_were_chosen_on(tiny_run: Any) -
     assert list(choose_frames(tiny_run.data, recipe, 100, everything)) == []
 
 
-def test_the_command_offers_the_methods_that_there_are() -> None:
+def test_the_command_offers_every_method() -> None:
     from calibration import commands
     from calibration.int8 import quantize
 

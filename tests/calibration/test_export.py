@@ -78,7 +78,7 @@ def test_every_convolution_reads_int8_and_weights_are_stored_in_one_byte(network
 
 
 def test_the_engine_computes_what_the_fake_quantized_network_does(network: Deployed) -> None:
-    """A concatenation of branches of different scale once came out of the engine 0.06 off, with no word of it."""
+    """A concatenation of branches of different scale once came out of the engine 0.06 off, without a message."""
     quantized = quantize(network, frames(4))
     model = to_onnx(quantized, SIZE)
     for image in frames(3):
@@ -87,7 +87,7 @@ def test_the_engine_computes_what_the_fake_quantized_network_does(network: Deplo
         assert np.abs(run(model, image) - expected).mean() < 0.01
 
 
-def test_maps_are_told_by_their_number() -> None:
+def test_maps_are_named_by_their_number() -> None:
     assert maps_of(torch.nn.Conv2d(3, 1, 8, 8), SIZE) == (("degradation",), SIZE // 8)
     assert maps_of(torch.nn.Conv2d(3, 3, 16, 16), SIZE) == (("degradation", "disc", "macula"), SIZE // 16)
     with pytest.raises(

@@ -112,7 +112,7 @@ def test_an_identity_is_told_right_or_refused_in_one_sentence(
         judge(data)
         assert "\ud800" not in name  # which no file can hold
         return
-    assert told.startswith(f"{path}: {field} has not the form or length")
+    assert told.startswith(f"{path}: {field} does not have the form or length")
     assert len(name) < 3 or name not in told.replace(str(path), "")
 
 

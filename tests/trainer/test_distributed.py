@@ -22,7 +22,7 @@ import yaml
 from torch import Tensor, nn
 
 from edge.commands.console.cli import err, quiet
-from edge.commands.console.work import heard
+from edge.commands.console.work import shown_on
 from edge.errors import EdgeError
 from trainer.commands import app
 from trainer.loop.processes import follows, joined, rank, share_of, world
@@ -95,7 +95,7 @@ def work(folder: Path, task: str) -> None:
             os.kill(os.getpid(), 9)
         return plain_loss(model, some)
 
-    with quiet(follows()), heard(err), joined():
+    with quiet(follows()), shown_on(err), joined():
         assert world() == 2
         if task.startswith("key"):
             finished(folder, task)

@@ -87,7 +87,7 @@ def test_numbers_that_no_training_can_work_with_are_named(tmp_path: Path, part: 
     (said[part] if part else said)[name] = value
     path = tmp_path / "bad.yaml"
     path.write_text(yaml.safe_dump(said))
-    with pytest.raises(EdgeError, match=rf"{name}.*mend"):
+    with pytest.raises(EdgeError, match=rf"{name}.*(fix|lower)"):
         load_recipe(str(path))
 
 

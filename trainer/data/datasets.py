@@ -91,7 +91,7 @@ def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph
     if not found:
         named = f" (now {', '.join(exclude)})" if exclude else ""
         raise EdgeError(
-            f"{data} holds no photograph to train on: put some there, or mend the recipe's exclude list{named}."
+            f"{data} holds no photograph to train on: put some there, or fix the recipe's exclude list{named}."
         )
     return found
 
@@ -176,6 +176,17 @@ def load_squares(
     return squares
 
 
+def load_at_sizes(
+    photographs: Sequence[Photograph], sides: Sequence[int], what: str
+) -> Iterator[tuple[Square | None, ...] | None]:
+    """Each photograph at several sizes (see ``load_square``); None where it cannot be read, and the log names it."""
+
+    def read(photograph: Photograph) -> tuple[Square | None, ...]:
+        return tuple(load_square(photograph, side) for side in sides)
+
+    return in_threads(or_left_out(read), photographs, what)
+
+
 def or_left_out(work: Callable[[Item], Result | None]) -> Callable[[Item], Result | None]:
     """The same work; what cannot be read is named in the log and yields None."""
 
@@ -191,10 +202,5 @@ def or_left_out(work: Callable[[Item], Result | None]) -> Callable[[Item], Resul
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str, threads: int = 4) -> Iterator[Result]:
     """Results in the order of the items, with progress; only a few are ahead of whoever reads them."""
-    return followed(_ahead(work, items, threads), what, len(items))
-
-
-def _ahead(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
     with ThreadPoolExecutor(threads) as pool, closing(ahead(pool, work, items, 2 * threads + 1)) as results:
-        for result in results:
-            yield result.result()
+        yield from followed((result.result() for result in results), what, len(items))

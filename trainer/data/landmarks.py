@@ -56,7 +56,7 @@ def read_discs(table: Path) -> dict[Path, tuple[float, float, float]]:
             found[table.parent / path] = place
         return found
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError, ValueError) as error:
-        raise EdgeError(f"{table} cannot be read as {','.join(_COLUMNS)} ({error}): mend it, or remove it.") from error
+        raise EdgeError(f"{table} cannot be read as {','.join(_COLUMNS)} ({error}): fix it, or remove it.") from error
 
 
 def landmarks_of(disc: tuple[float, float, float], middle: float) -> Landmarks | None:

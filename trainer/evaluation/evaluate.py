@@ -6,6 +6,7 @@ Labels are used here and nowhere before.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,14 @@ import numpy as np
 from edge.errors import EdgeError
 from edge.metrics.classification import spearman
 from edge.metrics.parity import map_difference
-from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
+from trainer.data.datasets import find_photographs, load_at_sizes
 from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
 from trainer.evaluation.maps import quality
-from trainer.evaluation.maps_beside_truth import save_maps
-from trainer.evaluation.predictors import MapMaker, resized
-from trainer.evaluation.run_predictors import makers, pooled
+from trainer.evaluation.predictors import MapMaker, makers, on_grid, pooled, resized
 from trainer.evaluation.truth.eyes import phantom_eyes, photograph_eyes, sequence_eyes
 from trainer.evaluation.truth.frames import TrueFrame, played, spoiled, swept
 from trainer.loop import runs
+from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.steps.distill import load_student, predict
 from trainer.steps.pseudo_labels import to_grid
@@ -87,9 +87,28 @@ def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path], folder: Path
     shown = {name: ways[name] for name in ways if name.startswith("adapter") or name == "float student"}
     result = {}
     for name, (frames, sweep) in true_frames(good).items():
-        result[name] = {way: quality(maps_of, frames, sweep).as_dict() for way, maps_of in ways.items()}
-        save_maps(folder / f"{name}.png", shown, frames)
+        result[name] = {way: asdict(quality(maps_of, frames, sweep)) for way, maps_of in ways.items()}
+        _save_maps(folder / f"{name}.png", shown, frames)
     return result
+
+
+def _save_maps(path: Path, ways: dict[str, MapMaker], frames: Sequence[TrueFrame], rows: int = 8) -> None:
+    """One row for each of some frames, evenly chosen: the frame, its truth, and the map of every maker.
+
+    Args:
+        path: of the PNG.
+        ways: makers by name.
+        frames: whose truth is known.
+        rows: at most so many.
+    """
+    chosen = [frames[n] for n in np.unique(np.linspace(0, len(frames) - 1, rows).astype(int))]
+    maps = [on_grid(maps_of([frame.square for frame in chosen])) for maps_of in ways.values()]
+    sheet = []
+    for n, frame in enumerate(chosen):
+        picture = resized(frame.square, 256).picture
+        layers = (frame.truth, *(of_way[n] for of_way in maps))
+        sheet.append((picture, *(tint(picture, layer * frame.counted) for layer in layers)))
+    save_sheet(path, sheet, ("frame", "truth", *ways))
 
 
 def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
@@ -102,12 +121,8 @@ def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
         ``score_spearman``.
     """
     sides = (recipe.side, recipe.distill.size)
-
-    def read(photograph: Photograph) -> tuple[Square | None, ...]:
-        return tuple(load_square(photograph, side) for side in sides)
-
-    read_pairs = in_threads(or_left_out(read), find_photographs(data), "fidelity: reading")
-    pairs = [pair for pair in read_pairs if pair is not None and pair[0] is not None]
+    read = load_at_sizes(find_photographs(data), sides, "fidelity: reading")
+    pairs = [pair for pair in read if pair is not None and pair[0] is not None]
     pairs += [tuple(resized(frame.square, side) for side in sides) for frame in spoiled(phantom_eyes())]
     squares, small = ([square for square in some if square is not None] for some in zip(*pairs, strict=True))
     teacher, student = load_teacher(recipe, out), load_student(out)

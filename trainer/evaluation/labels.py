@@ -14,16 +14,15 @@ from edge.errors import EdgeError
 from edge.frame.sharpness import sharpness
 from edge.metrics.labels import QUALITY_FOLDERS, Quality, Ratings, has_both_classes, labels_from_folders, read_truth
 from edge.metrics.protocol import Labelled, rank
-from edge.metrics.protocol import evaluate as hold_against_labels
-from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
+from edge.metrics.protocol import evaluate as compare_with_labels
+from trainer.data.datasets import Photograph, Square, find_photographs, load_at_sizes
 from trainer.evaluation.mistakes import save_mistakes
-from trainer.evaluation.predictors import MapMaker
-from trainer.evaluation.run_predictors import STUDENTS, pooled
+from trainer.evaluation.predictors import STUDENTS, MapMaker, pooled
 from trainer.recipe import Recipe
 from trainer.steps.vessels import load_segmenter, segment
 
 Scores = NDArray[np.float64]
-_SIDE = 384  # pixels across the field on which photographs are held, as those of known truth
+_SIDE = 384  # pixels across the field at which photographs are evaluated, as those of known truth
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ def find_labelled(data: Path) -> list[LabelledSet]:
             named = [p.path for p in find_photographs(good.parent) if p.path.parent in folders]
             found.append((good.parent, labels_from_folders(named) or {}))
     for table in sorted(data.rglob("labels.csv")):
-        said = read_truth(table)
-        if isinstance(said, dict):  # ratings rank photographs and say of none that it is good
-            found.append((table.parent, said))
+        truth = read_truth(table)
+        if isinstance(truth, dict):  # ratings rank photographs and call none of them good
+            found.append((table.parent, truth))
     return [
         LabelledSet(_name(folder, data), list(labels), list(labels.values()))
         for folder, labels in found
@@ -67,7 +66,7 @@ def find_rated(data: Path) -> dict[str, Ratings]:
         EdgeError: a labels.csv is damaged.
     """
     tables = {_name(table.parent, data): read_truth(table) for table in sorted(data.rglob("labels.csv"))}
-    return {name: said for name, said in tables.items() if isinstance(said, Ratings)}
+    return {name: truth for name, truth in tables.items() if isinstance(truth, Ratings)}
 
 
 def _name(folder: Path, data: Path) -> str:
@@ -83,17 +82,16 @@ def against_labels(
     What the last of the ways gets most wrong is drawn into ``out``/evaluation/mistaken-SET.png.
     """
     read, found, squares = _scores(labelled.name, labelled.paths, ways, recipe, out)
-    qualities = [said for said, there in zip(labelled.qualities, read, strict=True) if there]
+    qualities = [quality for quality, there in zip(labelled.qualities, read, strict=True) if there]
     last = list(ways)[-1]
     sheet = out / "evaluation" / f"mistaken-{labelled.name.replace('/', '-')}.png"
     save_mistakes(sheet, squares, qualities, found[last], ways[last])
-    return {
-        # The verdict is of no account here: a map has no thresholds.
-        name: hold_against_labels(
-            [Labelled(q, float(s), "good") for q, s in zip(qualities, scores, strict=True)]
-        ).as_dict()["tasks"]
+    # The verdict does not count here: a map has no thresholds.
+    rows = {
+        name: [Labelled(q, float(s), "good") for q, s in zip(qualities, scores, strict=True)]
         for name, scores in found.items()
     }
+    return {name: compare_with_labels(row).as_dict()["tasks"] for name, row in rows.items()}
 
 
 def against_ratings(
@@ -110,14 +108,10 @@ def _scores(
 ) -> tuple[list[bool], dict[str, Scores], list[Square | None]]:
     """Which photographs could be read; what every scorer gives those, 0 without a field; as students see them."""
     sides = (_SIDE, recipe.distill.size)  # the student's own size, as the device cuts it: once resampled
-
-    def read(photograph: Photograph) -> tuple[Square | None, ...]:
-        return tuple(load_square(photograph, side) for side in sides)
-
-    pairs = list(in_threads(or_left_out(read), [Photograph(path, None) for path in paths], f"reading {what}"))
+    pairs = list(load_at_sizes([Photograph(path, None) for path in paths], sides, f"reading {what}"))
     here = [pair for pair in pairs if pair is not None]
     if not any(square for pair in here for square in pair):
-        raise EdgeError(f"none of the photographs of {what} shows a field of view: mend them, or remove their labels.")
+        raise EdgeError(f"none of the photographs of {what} shows a field of view: fix them, or remove their labels.")
     shown, for_student = ([square for square in some if square is not None] for some in zip(*here, strict=True))
     found = {
         name: pooled(maps_of(squares := for_student if name in STUDENTS else shown), squares)

@@ -23,7 +23,7 @@ def write_report(result: dict[str, Any], folder: Path) -> None:
 
 
 def put_into(page: Path, result: dict[str, Any], folder: Path) -> None:
-    """Replace what stands between the two evaluation marks of a Markdown page, and its picture pictures/maps.jpg.
+    """Replace the text between the two evaluation marks of a Markdown page, and its picture pictures/maps.jpg.
 
     Args:
         page: to be changed.

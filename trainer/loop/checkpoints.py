@@ -1,4 +1,4 @@
-"""What is written into a run folder, by process 0 alone: files, and the checkpoint of a training under way."""
+"""Files in a run folder, written by process 0 alone, and the checkpoint of a training in progress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,7 +26,7 @@ from trainer.loop.processes import by_first
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; folders on the way are made. All processes call it, the first one writes.
+    """Write a file atomically, with its parent folders. All processes call it, process 0 writes.
 
     Raises:
         EdgeError: the disk is full, or the folder cannot be written to; in all processes alike.
@@ -34,7 +35,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def write_tensors(path: Path, arrays: Mapping[str, NDArray[np.generic]], key: str) -> None:
-    """Arrays too large to be held twice, straight into a safetensors file, whole or not at all; process 0 writes.
+    """Write arrays too large to be held twice straight into a safetensors file, atomically; process 0 writes.
 
     Raises:
         EdgeError: the disk is full, or the folder cannot be written to.
@@ -42,18 +43,12 @@ def write_tensors(path: Path, arrays: Mapping[str, NDArray[np.generic]], key: st
 
     def work() -> None:
         temporary = path.with_name(f".{path.name}.tmp")
-        try:
+        with removed_on_failure(temporary), disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(dict(arrays), temporary, {"key": key})
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
-        except KeyboardInterrupt:
-            temporary.unlink(missing_ok=True)
-            raise
-        except (OSError, SafetensorError) as error:
-            temporary.unlink(missing_ok=True)
-            raise EdgeError(f"{path} cannot be written ({error}): free some space or choose another folder.") from error
 
     by_first(work)
 
@@ -100,7 +95,7 @@ def remove(path: Path) -> None:
 def write_checkpoint(
     path: Path, key: str, step: int, losses: Sequence[float], model: nn.Module, optimizer: Optimizer
 ) -> None:
-    """Write a training under way; one that could not be gone on from never takes the place of the last good one.
+    """Save a training in progress; a state that cannot be resumed never replaces the last good one.
 
     Args:
         path: of the checkpoint.
@@ -125,7 +120,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path, key: str, model: nn.Module, optimizer: Optimizer) -> tuple[int, list[float]] | None:
-    """Take up the training that process 0 finds, in all processes: steps done and their losses; None without one.
+    """Resume the training that process 0 finds, in all processes: steps done and their losses; None without one.
 
     Raises:
         EdgeError: the checkpoint is damaged, or was made from other things; it is left as it is.
@@ -138,7 +133,7 @@ def read_checkpoint(path: Path, key: str, model: nn.Module, optimizer: Optimizer
         model.load_state_dict(weights)
         optimizer.load_state_dict(adam)
     except (RuntimeError, ValueError) as error:
-        raise EdgeError(f"{path} is of another network: remove it to start this training afresh.") from error
+        raise EdgeError(f"{path} is of another network: remove it to start this training again.") from error
     return step, losses
 
 
@@ -158,13 +153,34 @@ def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    try:
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_output(path, data)
-    except OSError as error:
-        raise EdgeError(
-            f"{path} cannot be written ({error.strerror}): free some space or choose another folder."
-        ) from error
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Report in one sentence what the disk refuses.
+
+    Raises:
+        EdgeError: in place of an error of the disk.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EdgeError(f"{path} cannot be written ({reason}): free some space or choose another folder.") from error
+
+
+@contextmanager
+def removed_on_failure(temporary: Path) -> Iterator[None]:
+    """Leave nothing of a temporary file where the work fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _read(path: Path, key: str) -> tuple[int, list[float], dict[str, Any], dict[str, Any]]:
@@ -177,11 +193,11 @@ def _read(path: Path, key: str) -> tuple[int, list[float], dict[str, Any], dict[
         stored = torch.load(data, map_location="cpu", weights_only=True)
         of, found = stored["key"], (stored["step"], stored["losses"], stored["model"], stored["optimizer"])
     except Exception as error:  # what torch raises depends on what is in a stranger's file
-        # Not by torch's own words: they advise to load it without weights_only.
+        # Not in torch's own words: they advise to load it without weights_only.
         reason = "it is no checkpoint" if isinstance(error, UnpicklingError) else first_line(error).rstrip(".")
-        raise EdgeError(f"{path} is damaged ({reason}): remove it to start this training afresh.") from error
+        raise EdgeError(f"{path} is damaged ({reason}): remove it to start this training again.") from error
     if of != key:
         raise EdgeError(
-            f"{path} belongs to another recipe or other photographs: use another --out, or remove it to start afresh."
+            f"{path} belongs to another recipe or other photographs: use another --out, or remove it to start again."
         )
     return found

@@ -49,7 +49,7 @@ def follows() -> bool:
 def joined() -> Iterator[None]:
     """Join the other processes of torchrun, over NCCL where there is CUDA, else over gloo; nothing without torchrun.
 
-    An error that all of them meet is said once on each machine.
+    An error that all of them meet is reported once on each machine.
 
     Raises:
         EdgeError: a machine has fewer GPUs than processes, or another process has ended.
@@ -67,7 +67,7 @@ def joined() -> Iterator[None]:
             dist.destroy_process_group()  # gloo's threads must not outlive it, as above
         if isinstance(error, dist.DistError) or "by peer" in str(error):
             raise EdgeError(
-                "another process of this training has ended: see what it said, then start again to resume."
+                "another process of this training has ended: see its error, then start again to resume."
             ) from error
         raise
     dist.destroy_process_group()
@@ -120,22 +120,22 @@ def by_first(work: Callable[[], Result]) -> Result:
     """
     if world() == 1:
         return work()
-    said: list[Any] = [None, None]
+    answer: list[Any] = [None, None]
     if rank() == 0:
         try:
-            said[0] = work()
+            answer[0] = work()
         except EdgeError as error:
-            said[1] = str(error)
-    dist.broadcast_object_list(said, 0)
-    if said[1] is not None:
-        raise EdgeError(said[1])
-    result: Result = said[0]
+            answer[1] = str(error)
+    dist.broadcast_object_list(answer, 0)
+    if answer[1] is not None:
+        raise EdgeError(answer[1])
+    result: Result = answer[0]
     return result
 
 
-def same_everywhere(said: str) -> bool:
+def same_everywhere(answer: str) -> bool:
     """Whether all processes say the same."""
-    everyone = [said] * world()
+    everyone = [answer] * world()
     if world() > 1:
-        dist.all_gather_object(everyone, said)
+        dist.all_gather_object(everyone, answer)
     return len(set(everyone)) == 1

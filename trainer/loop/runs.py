@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from edge.errors import EdgeError
 from trainer.data.datasets import Photograph
 from trainer.loop.checkpoints import check_finite, remove, write
 from trainer.loop.processes import by_first, same_everywhere
-from trainer.loop.training import place
+from trainer.loop.training import Net, place
 from trainer.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
 _CODE = 1  # to be raised where a change of the code changes what a step yields: no older step is then taken for it
@@ -27,14 +30,10 @@ _CODE = 1  # to be raised where a change of the code changes what a step yields:
 
 def key_of(*things: object) -> str:
     """What a step depends on, as a short hash: settings, names of photographs, the key of the step before."""
-    said = json.dumps(
-        [_CODE]
-        + [
-            dataclasses.asdict(t) if dataclasses.is_dataclass(t) and not isinstance(t, type) else str(t) for t in things
-        ],
-        sort_keys=True,
+    plain = (
+        dataclasses.asdict(t) if dataclasses.is_dataclass(t) and not isinstance(t, type) else str(t) for t in things
     )
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([_CODE, *plain], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def step_folder(out: Path, step: str, recipe: Recipe) -> Path:
@@ -51,8 +50,8 @@ def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[s
             yield f"{photograph.path.relative_to(data)} disc {photograph.disc}"
 
 
-def finished(folder: Path, key: str) -> bool:
-    """Whether a step stands finished in its folder, made from the same things; process 0 decides for all.
+def finished(folder: Path, key: str, step: str = "") -> bool:
+    """Whether a folder holds a finished step with the same key; process 0 decides for all, and logs a named ``step``.
 
     Raises:
         EdgeError: its weights are damaged or were made from other things, which are not overwritten; or the processes
@@ -70,8 +69,10 @@ def finished(folder: Path, key: str) -> bool:
         if _read_weights(folder)[0].get("key") != key:
             raise EdgeError(
                 f"{folder} holds a finished step of another recipe, other photographs or an older version: choose "
-                "another --out, name the run's own --recipe, or remove that folder to train it anew."
+                "another --out, name the run's own --recipe, or remove that folder to train it again."
             )
+        if step:
+            log.info("%s: finished already", step)
         return True
 
     return by_first(work)
@@ -108,13 +109,14 @@ def finish(folder: Path, model: nn.Module, recipe: Recipe, key: str, metrics: di
     """
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     check_finite(folder / WEIGHTS, tensors)
-    write(folder / "config.yaml", yaml.safe_dump(_plain(dataclasses.asdict(recipe)), sort_keys=False).encode())
+    plain = json.loads(json.dumps(dataclasses.asdict(recipe)))  # tuples as lists, for YAML
+    write(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False).encode())
     write(folder / "metrics.json", (json.dumps(metrics, indent=1) + "\n").encode())
     write(folder / WEIGHTS, save(tensors, {"key": key, **more}))
     remove(folder / "training.pt")
 
 
-def load(folder: Path, model: nn.Module) -> nn.Module:
+def load(folder: Path, model: Net) -> Net:
     """The weights of a finished step, in evaluation mode, on ``device()``; process 0 reads for all.
 
     Raises:
@@ -142,10 +144,3 @@ def _read_weights(folder: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             return dict(stored.metadata() or {}), {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise EdgeError(f"{path} is damaged ({error}): remove it and train this step again.") from error
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, for YAML."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from edge.ahead import ahead
 from edge.errors import EdgeError
-from edge.progress import progress
+from edge.progress import followed, progress
 from trainer.loop.checkpoints import read_checkpoint, write_checkpoint
 from trainer.loop.processes import average, by_first, local_rank, share_of
 
@@ -53,12 +53,44 @@ def place(model: Net) -> Net:
     return placed
 
 
+def infer(
+    network: Callable[[Tensor], Tensor],
+    items: Sequence[Any] | NDArray[Any],
+    prepare: Callable[[Any], NDArray[np.float32]],
+    batch: int,
+    half: bool = False,
+    what: str = "",
+) -> NDArray[np.float32]:
+    """Outputs of a network on ``device()``, without gradients, float32.
+
+    Args:
+        network: a batch of inputs -> a batch of outputs.
+        items: pictures, maps or features.
+        prepare: items of one batch -> float32 inputs (N, C, H, W).
+        batch: items at a time.
+        half: compute in bfloat16 where that is accurate enough.
+        what: label of the progress bar; no bar without one.
+    """
+    found = []
+    starts = range(0, len(items), batch)
+    for start in followed(starts, what, len(starts)) if what else starts:
+        inputs = torch.from_numpy(prepare(items[start : start + batch]))
+        with torch.no_grad(), torch.autocast(device().type, torch.bfloat16, enabled=half):
+            found.append(network(inputs.to(device())).float().cpu().numpy())
+    return np.concatenate(found)
+
+
+def mean_over(values: Tensor, counted: Tensor) -> Tensor:
+    """Mean of what counts, 0 where nothing does; ``counted`` is 0 or 1."""
+    return (values * counted).sum() / counted.sum().clamp(min=1)
+
+
 def train(
-    model: nn.Module,
+    model: Net,
     schedule: Schedule,
     checkpoint: Path,
     make_sample: Callable[[Generator, float, float], Sample],
-    loss_of: Callable[[nn.Module, Batch], Tensor],
+    loss_of: Callable[[Net, Batch], Tensor],
     what: str,
 ) -> list[float]:
     """Train a model in place, from its checkpoint if there is one.
@@ -73,7 +105,7 @@ def train(
         make_sample: builds one sample, a tuple of arrays, from random numbers, the share of the steps done, and its
             place in the batch, from 0 to below 1; runs in a thread.
         loss_of: scalar loss of a batch: the samples' arrays stacked, float32, on ``device()``.
-        what: words for the progress.
+        what: label of the progress bar.
 
     Returns:
         The mean loss of every stretch of ``schedule.every`` steps, over all processes.
@@ -102,7 +134,10 @@ def train(
             if (number + 1) % schedule.every == 0 or number + 1 == schedule.steps:
                 losses.append(float(np.mean(recent)))
                 recent = []
-                _save(model, optimizer, schedule, checkpoint, number + 1, losses)
+                # Gradients are the same in all processes and so are weights, but each has seen other samples: the
+                # running statistics of batch norm differ until they are averaged. They play no part in training.
+                average([b for b in model.buffers() if b.is_floating_point()])
+                write_checkpoint(checkpoint, schedule.key, number + 1, losses, model, optimizer)
             tick(number + 1, recent[-1] if recent else losses[-1])
     model.eval()
     return losses
@@ -150,15 +185,6 @@ def _batches(
     with ThreadPoolExecutor(2) as pool, closing(ahead(pool, make, steps, 3)) as batches:
         for number, batch in zip(steps, batches, strict=True):
             yield number, tuple(layer.to(device()) for layer in batch.result())
-
-
-def _save(
-    model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule, path: Path, step: int, losses: list[float]
-) -> None:
-    # Gradients are the same in all processes and so are weights, but each has seen other samples: the running
-    # statistics of batch norm differ until they are averaged. They play no part in training.
-    average([b for b in model.buffers() if b.is_floating_point()])
-    write_checkpoint(path, schedule.key, step, losses, model, optimizer)
 
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, key: str, path: Path) -> tuple[int, list[float]]:

@@ -65,7 +65,7 @@ def _load(name: str, local: bool) -> tuple[nn.Module, list[str]]:
 
     config = AutoConfig.from_pretrained(name, local_files_only=local, trust_remote_code=False)
     if config.model_type not in _KINDS:
-        raise ValueError(f"it is of the kind {config.model_type}, not one of {', '.join(_KINDS)}")
+        raise ValueError(f"its kind is {config.model_type}, not one of {', '.join(_KINDS)}")
     if len(np.unique(config.patch_size)) != 1:
         raise ValueError(f"its patches are not square but {config.patch_size}")
     net, info = AutoModel.from_pretrained(
@@ -95,7 +95,7 @@ def _refusal(name: str, error: BaseException) -> EdgeError:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing of transformers on the user's screen but the bar of a download, on a terminal; afterwards as before."""
+    """Silence transformers but for the download bar on a terminal; restore its settings afterwards."""
     hub: Any = importlib.import_module("huggingface_hub.utils")
     words: Any = importlib.import_module("transformers.utils.logging")
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]

@@ -118,13 +118,8 @@ class Adapter(nn.Module):
         self.scale: Tensor
         self.register_buffer("mean", mean[None, :, None, None])
         self.register_buffer("scale", scale[None, :, None, None])
-        hidden = [
-            nn.Conv2d(channels, 128, 1, bias=False),
-            nn.BatchNorm2d(128),
-            nn.ReLU(),
-            conv(128, 128),
-            conv(128, 128),
-        ]
+        first = (nn.Conv2d(channels, 128, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU())
+        hidden = (*first, conv(128, 128), conv(128, 128))
         self.last = nn.Conv2d(128 if convolutional else channels, 1, 1)
         self.hidden = nn.Sequential(*(hidden if convolutional else ()))
 

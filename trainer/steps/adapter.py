@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from edge.errors import EdgeError
 from trainer.data.datasets import Square
 from trainer.loop import runs
-from trainer.loop.training import Batch, Sample, Schedule, place, train
+from trainer.loop.training import Batch, Sample, Schedule, mean_over, place, train
 from trainer.networks.backbone import Backbone, load_backbone
 from trainer.networks.published import import_linear
 from trainer.networks.students import Adapter
@@ -53,6 +53,11 @@ class AdapterTrainingSet:
     targets: NDArray[np.float32]
     counted: NDArray[np.bool_]
 
+    @property
+    def share(self) -> float:
+        """Of the patches that count: degraded ones."""
+        return float(self.targets[self.counted].mean())
+
     def sample(self, rng: Generator) -> Sample:
         n = int(rng.integers(len(self.targets)))
         return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
@@ -76,10 +81,10 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
     if unknown or settings.teacher not in settings.kinds:
         raise EdgeError(
             f"the recipe's adapter.kinds are some of {', '.join(KINDS)}, and its teacher is one of those kinds, "
-            f"not {unknown[0] if unknown else settings.teacher}: mend the recipe."
+            f"not {unknown[0] if unknown else settings.teacher}: fix the recipe."
         )
     keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
-    wanted = [kind for kind in settings.kinds if not _stands(out / "adapter" / kind, keys[kind])]
+    wanted = [kind for kind in settings.kinds if not _is_finished(out / "adapter" / kind, keys[kind])]
     if not wanted:
         log.info("adapter: finished already")
         return
@@ -89,18 +94,18 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
     backbone = load_backbone(settings.backbone)
     features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
     real = AdapterTrainingSet(features, *pseudo_labels(recipe, missed, features.shape[-1]))
-    if not 0 < real.targets[real.counted].mean() < 1:
+    if not 0 < real.share < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
     spoiled = frames_with_truth(recipe, data, out, backbone, read) if "paired" in wanted else None
     for kind in wanted:
         adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
         teacher = Teacher(backbone, adapter, settings.size)
         _save_picture(out / "adapter" / kind / f"{kind}.png", squares, missed[0], real, teacher)
-        metrics = {"photographs": len(squares), "positive_share": _share(real), "losses": losses}
+        metrics = {"photographs": len(squares), "positive_share": real.share, "losses": losses}
         runs.finish(out / "adapter" / kind, adapter, recipe, keys[kind], metrics, channels=str(backbone.channels))
 
 
-def _stands(folder: Path, key: str) -> bool:
+def _is_finished(folder: Path, key: str) -> bool:
     """Whether an adapter needs no training: it is finished, or was imported in place of one."""
     if (folder / runs.WEIGHTS).is_file() and "imported" in runs.read_metadata(folder):
         return True
@@ -150,27 +155,18 @@ def frames_with_truth(
     frames = make_frames(recipe, data, out, read)
     known = np.flatnonzero(frames.has_truth)
     features = features_of_frames(recipe, data, out, backbone, frames)[known]
-    truth, fields = (
-        to_grid(layer[known].astype(np.float32), features.shape[-1]) for layer in (frames.truth, frames.fields)
-    )
+    layers = (layer[known].astype(np.float32) for layer in (frames.truth, frames.fields))
+    truth, fields = (to_grid(layer, features.shape[-1]) for layer in layers)
     return AdapterTrainingSet(features, truth, fields >= 0.5)
-
-
-def _share(taught: AdapterTrainingSet) -> float:
-    return float(taught.targets[taught.counted].mean())
 
 
 def _fit(
     kind: str, real: AdapterTrainingSet, spoiled: AdapterTrainingSet | None, recipe: Recipe, folder: Path, key: str
 ) -> tuple[nn.Module, list[float]]:
     torch.manual_seed(recipe.seed)
-    settings, share = recipe.adapter, _share(real)
-    balance = (1 - share) / share
-    model = place(
-        Adapter(
-            real.features.shape[1], convolutional=kind != "linear", like=real.features[:: len(real.features) // 200 + 1]
-        )
-    )
+    settings, balance = recipe.adapter, (1 - real.share) / real.share
+    some = real.features[:: len(real.features) // 200 + 1]
+    model = place(Adapter(real.features.shape[1], convolutional=kind != "linear", like=some))
     losses_of: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
         "linear": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
         "cnn": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
@@ -197,23 +193,18 @@ def _fit(
 def _cross_entropy(model: nn.Module, batch: Batch, balance: Tensor) -> Tensor:
     """Over the patches that count, degraded ones weighted by ``balance``; targets may be soft."""
     features, targets, counted, _ = batch
-    each = F.binary_cross_entropy_with_logits(
-        model(features).float(), targets, pos_weight=balance.to(targets.device), reduction="none"
-    )
-    return (each * counted).sum() / counted.sum().clamp(min=1)
+    weight, logits = balance.to(targets.device), model(features).float()
+    each = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight, reduction="none")
+    return mean_over(each, counted)
 
 
 def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Tensor:
     """Non-negative risk (EFIQA-CP): pi E_P[softplus(-z)] + max(0, E_U[softplus(z)] - pi E_P[softplus(z)])."""
     features, targets, counted, _ = batch
     logits = model(features).float()
-    degraded, unknown = targets * counted, (1 - targets) * counted
-
-    def mean(values: Tensor, over: Tensor) -> Tensor:
-        return (values * over).sum() / over.sum().clamp(min=1)
-
-    missed = positives * mean(F.softplus(-logits), degraded)
-    return missed + (mean(F.softplus(logits), unknown) - positives * mean(F.softplus(logits), degraded)).clamp(min=0)
+    degraded, unknown, risk = targets * counted, (1 - targets) * counted, F.softplus(logits)
+    missed = positives * mean_over(F.softplus(-logits), degraded)
+    return missed + (mean_over(risk, unknown) - positives * mean_over(risk, degraded)).clamp(min=0)
 
 
 def _save_picture(

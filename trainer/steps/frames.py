@@ -79,12 +79,11 @@ def make_frames(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -
     """
     path = out / "frames" / "frames.safetensors"
     key = frames_key(recipe, data, out)
-    stored = by_first(lambda: tensors_key(path) == key)
-    if not stored:
-        check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before the work of half an hour
-    frames = Frames(**read_tensors(path)) if stored else _make(recipe, data, out, read)
-    if not stored:
-        write_tensors(path, {name: getattr(frames, name) for name in Frames.__dataclass_fields__}, key)
+    if by_first(lambda: tensors_key(path) == key):
+        return Frames(**read_tensors(path))
+    check_room(path, int(recipe.frames.number * _BYTES_A_PIXEL * recipe.side**2))  # before half an hour of work
+    frames = _make(recipe, data, out, read)
+    write_tensors(path, vars(frames), key)
     return frames
 
 
@@ -100,7 +99,7 @@ def _make(recipe: Recipe, data: Path, out: Path, read: Read) -> Frames:
     squares = [*photographs.squares, *eyes]
     vessels = np.concatenate([photographs.vessels, np.rint(found * 255).astype(np.uint8)])
     whole = [*photographs.most_complete(settings.whole_share), *range(len(photographs.squares), len(squares))]
-    frames = _empty_frames(settings.number, recipe.side)
+    frames = empty_frames(settings.number, recipe.side)
 
     def make(start: int) -> None:
         """A few frames at a time, so that the segmenter sees them in one batch."""
@@ -115,7 +114,8 @@ def _make(recipe: Recipe, data: Path, out: Path, read: Read) -> Frames:
     return frames
 
 
-def _empty_frames(number: int, side: int) -> Frames:
+def empty_frames(number: int, side: int) -> Frames:
+    """Frames to be filled: nothing is known of them yet."""
     grid = side // 8
     return Frames(
         np.empty((number, side, side, 3), np.uint8),
@@ -129,12 +129,7 @@ def _empty_frames(number: int, side: int) -> Frames:
 
 
 def _view(
-    n: int,
-    squares: Sequence[Square],
-    vessels: NDArray[np.uint8],
-    whole: Sequence[int],
-    recipe: Recipe,
-    frames: Frames,
+    n: int, squares: Sequence[Square], vessels: NDArray[np.uint8], whole: Sequence[int], recipe: Recipe, frames: Frames
 ) -> FrameView:
     """A view of a random photograph.
 

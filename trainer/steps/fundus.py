@@ -31,16 +31,8 @@ from edge.score import score_of
 from trainer.synthesis.degrade import random_mask, spoil
 from trainer.synthesis.outside import outside
 
-EVALUATION = (
-    "drimdb",
-    "labelled",
-    "les-av",
-    "eyeq",
-    "smartphone",
-    "vessels",
-    "fov",
-    "test",
-)  # folders that never train
+# Folders that never train.
+EVALUATION = ("drimdb", "labelled", "les-av", "eyeq", "smartphone", "vessels", "fov", "test")
 _WIDTHS = (CHANNELS, 24, 32, 48)
 _STEPS, _BATCH = 5000, 48  # of each kind
 _DRAWN = 2400  # pictures of ``outside``

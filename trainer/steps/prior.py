@@ -6,9 +6,9 @@ unmasked map of any photograph, it then wants to add vessels where anatomy is no
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,14 +19,12 @@ from torch import Tensor, nn
 
 from trainer.data.datasets import Square, find_photographs, is_held_out, load_squares
 from trainer.loop import runs
-from trainer.loop.training import Batch, Sample, Schedule, device, place, train
+from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
 from trainer.networks.students import Prior
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import PriorRecipe, Recipe
 from trainer.steps.vessel_maps import Read, Segmented, key_of_photographs, phantoms, segmented
 from trainer.synthesis import augment
-
-log = logging.getLogger(__name__)
 
 Map = NDArray[np.float32]
 _SHOWN = 0.02  # |f| above this is drawn as anomalous (the authors' threshold)
@@ -45,33 +43,29 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
     """
     settings, folder = recipe.prior, out / "prior"
     key = runs.key_of(recipe.seed, settings, recipe.vessels.holdout_every, key_of_photographs(recipe, data, out, maps))
-    if runs.finished(folder, key):
-        log.info("prior: finished already")
+    if runs.finished(folder, key, "prior"):
         return
     photographs = read(recipe, data, out, maps)
     drawn = [p for p in find_photographs(data, recipe.exclude) if p.vessels]
     kept = {p.path for p in drawn if is_held_out(p, drawn, recipe.vessels.holdout_every)}
     complete = photographs.most_complete(settings.whole_share)
     whole = [n for n in complete if photographs.squares[n].path not in kept]  # nor our own map of the same eye
-    learned = [_binary_map(photographs, n, settings.size) for n in whole]
     by_hand = load_squares(drawn, recipe.side, "prior: reading drawn maps") if drawn else []
     held_out = [_of_square(s, settings.size) for s in by_hand if s.path in kept]
-    learned += [_of_square(s, settings.size) for s in by_hand if s.path not in kept]
-    learned += [_of_square(s, settings.size) for s in phantoms(settings.phantoms, recipe.side)]
+    exact = [*(s for s in by_hand if s.path not in kept), *phantoms(settings.phantoms, recipe.side)]
+    learned = [_binary_map(photographs, n, settings.size) for n in whole]
+    learned += [_of_square(s, settings.size) for s in exact]
     torch.manual_seed(recipe.seed)
     model = place(Prior(settings.base, settings.unshuffle))
-    losses = train(
-        model,
-        Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
-        folder / "training.pt",
-        lambda rng, progress, _: _sample(learned, settings, rng, progress),
-        _loss,
-        "prior",
-    )
+    schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
+
+    def sample(rng: Generator, progress: float, _at: float) -> Sample:
+        return _sample(learned, settings, rng, progress)
+
+    losses = train(model, schedule, folder / "training.pt", sample, _loss, "prior")
     others = sorted(set(range(len(photographs.squares))) - set(whole))
-    _save_picture(
-        folder / "prior.png", model, photographs, [*whole[:3], *others[:: max(1, len(others) // 5)][:5]], settings
-    )
+    shown = [*whole[:3], *others[:: max(1, len(others) // 5)][:5]]
+    _save_picture(folder / "prior.png", model, photographs, shown, settings)
     metrics = {"maps": len(learned), "losses": losses}
     if held_out:
         metrics["held_out"] = properties(model, held_out, recipe.adapter.anomaly)
@@ -99,7 +93,7 @@ def _save_picture(
     save_sheet(path, rows, ("photograph", "vessels found", "vessels missed |f|", "anomalous"))
 
 
-def load_prior(out: Path, recipe: Recipe) -> nn.Module:
+def load_prior(out: Path, recipe: Recipe) -> Prior:
     """The prior of a run."""
     return runs.load(out / "prior", Prior(recipe.prior.base, recipe.prior.unshuffle))
 
@@ -121,14 +115,25 @@ def binarise(vessels: Map, field: NDArray[np.bool_], size: int) -> tuple[Map, Ma
     return ((small > 0.5) & inside).astype(np.float32), counted.astype(np.float32)
 
 
-def anomaly(model: nn.Module, vessels: Sequence[NDArray[np.float32]], batch: int = 16) -> NDArray[np.float32]:
-    """A = |f(S)| of unmasked binary maps (S, S): float32 (N, S, S)."""
-    found = []
-    for start in range(0, len(vessels), batch):
-        some = torch.from_numpy(np.stack(vessels[start : start + batch]))[:, None].to(device())
-        with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):
-            found.append(model(some.contiguous(memory_format=torch.channels_last)).float().abs()[:, 0].cpu().numpy())
-    return np.concatenate(found)
+def anomaly(
+    model: nn.Module, maps: Sequence[Any] | NDArray[Any], read: Callable[[Any], Map] = np.asarray, what: str = ""
+) -> NDArray[np.float32]:
+    """A = |f(S)| of unmasked binary maps (S, S): float32 (N, S, S).
+
+    Args:
+        model: a ``Prior``.
+        maps: N of them, or what ``read`` makes one of.
+        read: one item -> float32 (S, S).
+        what: label of the progress bar; no bar without one.
+    """
+
+    def prepare(some: Sequence[Any]) -> NDArray[np.float32]:
+        return np.stack([read(each) for each in some])[:, None]
+
+    def strength(some: Tensor) -> Tensor:
+        return torch.abs(model(some.contiguous(memory_format=torch.channels_last)).float())[:, 0]
+
+    return infer(strength, maps, prepare, 16, True, what)
 
 
 def _sample(maps: Sequence[tuple[Map, Map]], settings: PriorRecipe, rng: Generator, progress: float) -> Sample:
@@ -147,9 +152,7 @@ def _cells(size: int, rng: Generator, least: float) -> NDArray[np.float32]:
     """The mask M: cells of a K x K grid, K in [4, 32], each dropped with a probability drawn from [least, 1]."""
     cells = int(rng.integers(4, 33))
     kept = rng.random((cells, cells)) >= rng.uniform(least, 1.0)
-    return np.asarray(
-        cv2.resize(kept.astype(np.float32), (size, size), interpolation=cv2.INTER_NEAREST), dtype=np.float32
-    )
+    return np.asarray(cv2.resize(kept.astype(np.float32), (size, size), interpolation=cv2.INTER_NEAREST), np.float32)
 
 
 def _circle(size: int, rng: Generator) -> NDArray[np.float32]:
@@ -165,8 +168,7 @@ def _loss(model: nn.Module, batch: Batch) -> Tensor:
     """MSE on purpose: the expectation of what is missing, not one plausible guess; borders do not count."""
     masked, whole, counted = batch
     rebuilt = masked + model(masked.contiguous(memory_format=torch.channels_last)).float()
-    error: Tensor = ((rebuilt - whole) ** 2 * counted).sum() / counted.sum().clamp(min=1)
-    return error
+    return mean_over((rebuilt - whole) ** 2, counted)
 
 
 def properties(model: nn.Module, maps: Sequence[tuple[Map, Map]], threshold: float, seed: int = 0) -> dict[str, float]:
@@ -177,17 +179,17 @@ def properties(model: nn.Module, maps: Sequence[tuple[Map, Map]], threshold: flo
         the threshold; and ``erased_iou`` between a sector of 90 to 180 degrees that was erased and what is above.
     """
     rng = np.random.default_rng(seed)
-    vessels, fields = [v for v, _ in maps], [f > 0 for _, f in maps]
-    sectors = [_sector(v.shape[0], rng) for v in vessels]
-    erased = anomaly(model, [(v * ~s).astype(np.float32) for v, s in zip(vessels, sectors, strict=True)]) > threshold
-    empty, intact = (anomaly(model, some) > threshold for some in ([np.zeros_like(v) for v in vessels], vessels))
+    vessels, fields = (np.stack(layers) for layers in zip(*maps, strict=True))
+    sectors = np.stack([_sector(v.shape[0], rng) for v in vessels])
+    shown = (vessels * ~sectors, np.zeros_like(vessels), vessels)
+    erased, empty, intact = (list(anomaly(model, some) > threshold) for some in shown)
+    inside = [f > 0 for f in fields]
+    overlaps = [(a & s)[f].sum() / (a | s)[f].sum() for a, s, f in zip(erased, sectors, inside, strict=True)]
     return {
         "maps": len(maps),
-        "empty_anomalous": float(np.mean([a[f].mean() for a, f in zip(empty, fields, strict=True)])),
-        "intact_anomalous": float(np.mean([a[f].mean() for a, f in zip(intact, fields, strict=True)])),
-        "erased_iou": float(
-            np.mean([(a & s)[f].sum() / (a | s)[f].sum() for a, s, f in zip(erased, sectors, fields, strict=True)])
-        ),
+        "empty_anomalous": float(np.mean([a[f].mean() for a, f in zip(empty, inside, strict=True)])),
+        "intact_anomalous": float(np.mean([a[f].mean() for a, f in zip(intact, inside, strict=True)])),
+        "erased_iou": float(np.mean(overlaps)),
     }
 
 

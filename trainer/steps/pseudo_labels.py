@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.field.resample import resize
-from edge.progress import followed
 from trainer.data.datasets import Square
 from trainer.recipe import Recipe
 from trainer.steps.prior import anomaly, binarise, load_prior
-
-_AT_ONCE = 32
 
 
 def prior_maps(
@@ -31,14 +28,16 @@ def prior_maps(
     Returns:
         |f|, float32 (N, size, size), and where it counts, bool, the same shape.
     """
-    prior, found, counted = load_prior(out, recipe), [], []
-    starts = range(0, len(squares), _AT_ONCE)
-    for start in followed(starts, "what the prior misses", len(starts)):
-        some = zip(squares[start : start + _AT_ONCE], vessels[start : start + _AT_ONCE], strict=True)
-        binary = [binarise(v / np.float32(255), s.field, recipe.prior.size) for s, v in some]
-        found.append(anomaly(prior, [v for v, _ in binary]))
-        counted += [f > 0 for _, f in binary]
-    return np.concatenate(found), np.stack(counted)
+    counted = []
+
+    def read(pair: tuple[Square, NDArray[np.uint8]]) -> NDArray[np.float32]:
+        square, found = pair
+        binary, inside = binarise(found.astype(np.float32) / np.float32(255), square.field, recipe.prior.size)
+        counted.append(inside > 0)
+        return binary
+
+    pairs = list(zip(squares, vessels, strict=True))
+    return anomaly(load_prior(out, recipe), pairs, read, "what the prior misses"), np.stack(counted)
 
 
 def pseudo_labels(

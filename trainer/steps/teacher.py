@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.loop import runs
-from trainer.loop.training import device
+from trainer.loop.training import infer
 from trainer.networks.backbone import Backbone, extract, load_backbone
 from trainer.networks.features import cached_features
 from trainer.networks.students import Adapter
@@ -34,14 +34,11 @@ class Teacher:
         """Degradation maps of pictures of the field: float32 (N, g, g) in [0, 1]."""
         return self.of_features(extract(self.backbone, pictures, self.size))
 
-    def of_features(self, features: NDArray[Any], batch: int = 64) -> NDArray[np.float32]:
+    def of_features(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """The same from features (N, C, g, g)."""
-        found = []
-        for start in range(0, len(features), batch):
-            some = torch.from_numpy(np.asarray(features[start : start + batch], np.float32)).to(device())
-            with torch.no_grad():
-                found.append(torch.sigmoid(self.adapter(some))[:, 0].cpu().numpy().astype(np.float32))
-        return np.concatenate(found)
+        return infer(
+            lambda some: torch.sigmoid(self.adapter(some))[:, 0], features, lambda some: some.astype(np.float32), 64
+        )
 
 
 def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:

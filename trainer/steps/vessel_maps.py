@@ -68,15 +68,14 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     photographs = find_photographs(data, recipe.exclude)
     if maps is not None:
         squares = load_squares(_with_maps(photographs, data, maps), recipe.side)
-        return Segmented(
-            squares, np.stack([np.rint(s.vessels * 255) for s in squares if s.vessels is not None]).astype(np.uint8)
-        )
-    squares = load_squares(photographs, recipe.side)
-    found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
+        found = np.stack([s.vessels for s in squares if s.vessels is not None])
+    else:
+        squares = load_squares(photographs, recipe.side)
+        found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
     return Segmented(squares, np.rint(found * 255).astype(np.uint8))
 
 
-Read = Callable[[Recipe, Path, Path, Path | None], Segmented]  # ``segmented``, or what remembers its last answer
+Read = Callable[[Recipe, Path, Path, Path | None], Segmented]  # ``segmented``, or what keeps its last answer
 
 
 def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> list[Photograph]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge.errors import EdgeError
-from edge.frame.prepare import normalise
-from edge.progress import followed
-from trainer.data.datasets import (
-    Photograph,
-    Square,
-    find_photographs,
-    is_held_out,
-    load_square,
-    load_squares,
-    or_left_out,
-    set_name,
-)
+from edge.field.find import find_field
+from edge.frame.prepare import cut, normalise
+from edge.images import read_image
+from edge.metrics.classification import f1, sensitivity, specificity
+from trainer.data import datasets
+from trainer.data.datasets import Photograph, Square, find_photographs, load_square, or_left_out, set_name
 from trainer.loop import runs
-from trainer.loop.training import Batch, Sample, Schedule, device, place, train
+from trainer.loop.training import Batch, Sample, Schedule, infer, place, train
 from trainer.networks.students import Segmenter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.vessel_accuracy import measure
 from trainer.synthesis import augment
-
-log = logging.getLogger(__name__)
 
 Layers = list[NDArray[Any]]
 
@@ -55,25 +46,21 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
             "see docs/data.md for public sets."
         )
     key = runs.key_of(recipe.seed, recipe.side, recipe.mean, recipe.std, settings, *runs.names_and_sizes(data, drawn))
-    if runs.finished(folder, key):
-        log.info("vessels: finished already")
+    if runs.finished(folder, key, "vessels"):
         return
-    kept = [p for p in drawn if is_held_out(p, drawn, settings.holdout_every)]
+    kept = [p for p in drawn if datasets.is_held_out(p, drawn, settings.holdout_every)]
     if len(kept) == len(drawn):
         raise EdgeError(
             "holdout_every keeps every annotated photograph from the training: set it to 0, or to 2 or more."
         )
-    squares = load_squares([p for p in drawn if p not in kept], settings.field, "vessels: reading", enlarge=False)
-    taught = _by_set(squares)
+    taught = [p for p in drawn if p not in kept]
+    squares = datasets.load_squares(taught, settings.field, "vessels: reading", enlarge=False)
+    sets = _by_set(squares)
     torch.manual_seed(recipe.seed)
     model = place(Segmenter())
+    schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
     losses = train(
-        model,
-        Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key),
-        folder / "training.pt",
-        lambda rng, _, __: _sample(taught, recipe, rng),
-        _loss,
-        "vessels",
+        model, schedule, folder / "training.pt", lambda rng, *_: _sample(sets, recipe, rng), _loss, "vessels"
     )
     tested = [*kept, *(p for p in find_photographs(data) if p.vessels and p not in drawn)]
     held_out = measure(lambda picture: segment(model, [picture], recipe)[0], tested, settings.field)
@@ -81,11 +68,8 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     learned = {square.path for square in squares}
     shown = _readable(tested, recipe.side) or _readable([p for p in drawn if p.path in learned], recipe.side)
     maps = segment(model, [s.picture for s in shown], recipe)
-    save_sheet(
-        folder / "vessels.png",
-        [(s.picture, tint(s.picture, s.vessels), tint(s.picture, m)) for s, m in zip(shown, maps, strict=True)],
-        ("photograph", "drawn by hand", "found"),
-    )
+    rows = [(s.picture, tint(s.picture, s.vessels), tint(s.picture, m)) for s, m in zip(shown, maps, strict=True)]
+    save_sheet(folder / "vessels.png", rows, ("photograph", "drawn by hand", "found"))
     runs.finish(folder, model, recipe, key, metrics)
 
 
@@ -99,32 +83,29 @@ def segment(
         pictures: uint8 BGR (S, S, 3), field of view as large as in training.
         recipe: for the normalisation.
         batch: pictures at a time.
-        what: words for a progress bar; none without.
+        what: label of the progress bar; no bar without one.
 
     Returns:
         float32 (N, S, S) in [0, 1].
     """
-    found = []
-    starts: Iterable[int] = range(0, len(pictures), batch)
-    for start in followed(starts, what, -(-len(pictures) // batch)) if what else starts:
-        some = np.concatenate([normalise(p, recipe.mean, recipe.std) for p in pictures[start : start + batch]])
-        images = torch.from_numpy(some).to(device(), memory_format=torch.channels_last)
-        with torch.no_grad(), torch.autocast(device().type, torch.bfloat16):
-            found.append(torch.sigmoid(model(images).float())[:, 0].cpu().numpy())
-    return np.concatenate(found)
+
+    def prepare(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.concatenate([normalise(picture, recipe.mean, recipe.std) for picture in some])
+
+    def probability(images: Tensor) -> Tensor:
+        return torch.sigmoid(model(images.contiguous(memory_format=torch.channels_last)).float())[:, 0]
+
+    return infer(probability, pictures, prepare, batch, True, what)
 
 
 def _readable(photographs: Sequence[Photograph], side: int, most: int = 8) -> list[Square]:
     """Some of them, evenly chosen, without those that cannot be read."""
     some = photographs[:: max(1, len(photographs) // most)][:most]
-
-    def read(photograph: Photograph) -> Square | None:
-        return load_square(photograph, side)
-
-    return [square for square in map(or_left_out(read), some) if square is not None]
+    read = map(or_left_out(functools.partial(load_square, size=side)), some)
+    return [square for square in read if square is not None]
 
 
-def load_segmenter(out: Path) -> nn.Module:
+def load_segmenter(out: Path) -> Segmenter:
     """The segmenter of a run."""
     return runs.load(out / "vessels", Segmenter())
 
@@ -170,3 +151,48 @@ def _loss(model: nn.Module, batch: Batch) -> Tensor:
     found = torch.sigmoid(logits)
     dice = (2 * (found * targets).sum() + 1) / (found.sum() + targets.sum() + 1)
     return F.binary_cross_entropy_with_logits(logits, targets) + 1 - dice
+
+
+def measure(
+    find_vessels: Callable[[NDArray[np.uint8]], NDArray[np.float32]], photographs: Sequence[Photograph], size: int
+) -> dict[str, dict[str, float]]:
+    """Accuracy on photographs with a hand-drawn map, at the resolution in which the map is stored.
+
+    Args:
+        find_vessels: uint8 BGR (S, S, 3), the field of view, S a multiple of 16 -> vessel probability (S, S).
+        photographs: a file that cannot be read is left out, and the log names it.
+        size: S at most; a smaller field is not enlarged.
+
+    Returns:
+        ``{set: {"photographs", "dice", "sensitivity", "specificity"}}``: means over the photographs of a set, inside
+        the field of view, probability cut at one half.
+    """
+    metrics = {"dice": f1, "sensitivity": sensitivity, "specificity": specificity}
+    of_sets: dict[str, list[list[float]]] = {}
+
+    def read(photograph: Photograph) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]] | None:
+        square = load_square(photograph, size, enlarge=False)
+        return None if square is None else (square.picture, *_drawn(photograph))
+
+    seen = datasets.in_threads(or_left_out(read), photographs, "vessels: measuring")
+    for photograph, layers in zip(photographs, seen, strict=True):
+        if layers is not None:
+            picture, drawn, field = layers
+            found = cv2.resize(find_vessels(picture), drawn.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+            rates = [metric(found[field], drawn[field]) for metric in metrics.values()]
+            of_sets.setdefault(set_name(photograph.path), []).append(rates)
+    return {
+        name: {"photographs": len(rates), **dict(zip(metrics, np.mean(rates, axis=0).tolist(), strict=True))}
+        for name, rates in of_sets.items()
+    }
+
+
+def _drawn(photograph: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The drawn map and the field over the crop, both at the resolution of the file."""
+    field = find_field(read_image(photograph.path))
+    assert photograph.vessels is not None
+    assert field is not None
+    side = field.crop.side
+    inside = cv2.resize(field.mask, (side, side), interpolation=cv2.INTER_LINEAR) >= 128
+    drawn = cut(datasets.as_mask(read_image(photograph.vessels)), field.crop, side)
+    return drawn.max(axis=2) >= 128, inside

@@ -67,9 +67,8 @@ def add_noise(picture: Picture, rng: Generator, strongest: float = 9.0) -> Pictu
     """Sensor noise, white or in blotches of two pixels, of up to ``strongest`` grey levels."""
     side = picture.shape[0]
     grain = int(rng.integers(1, 3))
-    small = rng.standard_normal((side // grain, side // grain, 3), dtype=np.float32) * np.float32(
-        rng.uniform(0.5, strongest)
-    )
+    small = rng.standard_normal((side // grain, side // grain, 3), dtype=np.float32)
+    small *= np.float32(rng.uniform(0.5, strongest))
     noise = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(picture + noise, 0, 255), dtype=np.uint8)
 
@@ -107,9 +106,8 @@ def without_anatomy(picture: Picture, rng: Generator) -> Picture:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(7, 25)), dtype=np.uint8)
     elif way < 0.6:
         flat = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
-        light = cv2.resize(
-            rng.uniform(0.4, 1.2, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
-        )
+        coarse = rng.uniform(0.4, 1.2, (3, 3)).astype(np.float32)
+        light = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
         picture = np.clip(flat * light[:, :, None], 0, 255).astype(np.uint8)
     elif way < 0.75:
         bright = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(4, 12)), dtype=np.float32)

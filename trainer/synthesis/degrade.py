@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from edge.phantom.transfer import smooth_step
 from trainer.synthesis import augment
 
 Floats = NDArray[np.float32]
@@ -49,17 +50,15 @@ def random_mask(side: int, rng: Generator) -> Floats:
         return np.ones((side, side), np.float32)
     if shape in (1, 5):
         cells = int(rng.integers(2, 5)) if shape == 1 else int(rng.integers(5, 10))
-        noise = cv2.resize(
-            rng.standard_normal((cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
-        )
+        coarse = rng.standard_normal((cells, cells)).astype(np.float32)
+        noise = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
         return _smooth_step(noise - rng.uniform(-0.5, 0.7), 0.25)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side - 0.5
     angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.01, 0.08)
     if shape == 2:
         reach = rng.uniform(0.1, 0.75)
-        return _smooth_step(
-            np.hypot(x + reach * np.cos(angle), y + reach * np.sin(angle)) - rng.uniform(0.35, 0.55), soft
-        )
+        far = np.hypot(x + reach * np.cos(angle), y + reach * np.sin(angle))
+        return _smooth_step(far - rng.uniform(0.35, 0.55), soft)
     if shape == 3:
         return _smooth_step(np.hypot(x, y) - rng.uniform(0.2, 0.45), soft)
     away = rng.uniform(0, 0.4)
@@ -68,14 +67,12 @@ def random_mask(side: int, rng: Generator) -> Floats:
 
 def _smooth_step(signed: NDArray[np.floating], soft: float) -> Floats:
     """0 below -soft, 1 above soft, smooth between."""
-    t = np.clip(signed / (2 * soft) + 0.5, 0, 1)
-    return np.asarray((t * t * (3 - 2 * t)), dtype=np.float32)
+    return smooth_step(signed / (2 * soft) + 0.5)
 
 
 def _blur(picture: Floats, rng: Generator, strength: float) -> Floats:
-    return np.asarray(
-        cv2.GaussianBlur(picture, (0, 0), 0.3 + strength**1.5 * 0.045 * picture.shape[0]), dtype=np.float32
-    )
+    sigma = 0.3 + strength**1.5 * 0.045 * picture.shape[0]
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.float32)
 
 
 def _motion(picture: Floats, rng: Generator, strength: float) -> Floats:
@@ -124,18 +121,16 @@ def _specks(picture: Floats, rng: Generator, strength: float) -> Floats:
     side = picture.shape[0]
     cover = np.zeros((side, side), np.float32)
     for _ in range(int(5 + 60 * strength)):
-        cv2.circle(
-            cover, tuple(int(v) for v in rng.integers(0, side, 2)), int(rng.integers(1, max(2, side // 40))), 1.0, -1
-        )
+        middle, radius = rng.integers(0, side, 2).tolist(), int(rng.integers(1, max(2, side // 40)))
+        cv2.circle(cover, middle, radius, 1.0, -1)
     share = cv2.GaussianBlur(cover, (0, 0), 1.2)[:, :, None]
     return np.asarray((picture * (1 - share) + np.float32(rng.choice([20.0, 240.0])) * share), dtype=np.float32)
 
 
 def _noise(picture: Floats, rng: Generator, strength: float) -> Floats:
     noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(5 + 50 * strength)
-    return np.asarray(
-        np.clip(picture + cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.4, 1.2)), 0, 255), dtype=np.float32
-    )
+    grain = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.4, 1.2))
+    return np.asarray(np.clip(picture + grain, 0, 255), dtype=np.float32)
 
 
 CAUSES: tuple[Callable[[Floats, Generator, float], Floats], ...] = (

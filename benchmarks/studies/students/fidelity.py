@@ -1,4 +1,4 @@
-"""How near a student's maps are to its teacher's, and to a truth that is known, on frames that nobody labelled."""
+"""How near a student's maps are to its teacher's, and to a known truth, on frames without labels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.studies.students.result import StudentFigures
+from calibration.frames import evenly
 from edge.errors import EdgeError
 from edge.metrics.classification import spearman
 from edge.metrics.parity import map_difference
-from trainer.data.datasets import Photograph, Square, find_photographs, load_squares
+from trainer.data.datasets import Square, find_photographs, load_squares
 from trainer.evaluation.maps import quality
-from trainer.evaluation.run_predictors import pooled
+from trainer.evaluation.predictors import pooled
 from trainer.evaluation.truth.eyes import phantom_eyes
 from trainer.evaluation.truth.frames import SIDE, TrueFrame, spoiled
 from trainer.loop import runs
@@ -33,10 +34,10 @@ class FidelityEvidence:
 
     Attributes:
         squares: N of them: photographs first, then the pictures of ``spoiled``.
-        taught: bool (N,): photographs that students learn from. Folders that the recipe excludes teach nobody, and
-            neither do the seeds of the synthetic eyes.
+        taught: bool (N,): photographs that students learn from; neither those of folders that the recipe excludes, nor
+            synthetic eyes.
         spoiled: frames of held-out synthetic eyes, whose truth is known.
-        teacher: float32 (N, g, g), what the teacher says of each.
+        teacher: float32 (N, g, g), the teacher's map of each.
     """
 
     squares: Sequence[Square]
@@ -45,30 +46,20 @@ class FidelityEvidence:
     teacher: Maps
 
 
-def choose_photographs(data: Path, number: int) -> list[Photograph]:
-    """So many of all photographs below a folder, evenly spread, excluded folders among them; labels are not read.
-
-    Raises:
-        EdgeError: the folder is missing or holds no photograph.
-    """
-    found = find_photographs(data)
-    return [found[n] for n in np.unique(np.linspace(0, len(found) - 1, min(number, len(found))).astype(int))]
-
-
 def key_of_evidence(recipe: Recipe, data: Path, photographs: int, phantoms: int) -> str:
-    """What ``gather`` depends on beside the teacher; no photograph is read."""
-    files = runs.names_and_sizes(data, choose_photographs(data, photographs))
+    """What ``gather`` depends on apart from the teacher; no photograph is read."""
+    files = runs.names_and_sizes(data, evenly(find_photographs(data), photographs))
     return runs.key_of(recipe.exclude, phantoms, *files)
 
 
 def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: int) -> FidelityEvidence:
-    """Read photographs, draw and spoil synthetic eyes, and ask the teacher about all of them.
+    """Read photographs, draw and spoil synthetic eyes, and run the teacher on all of them.
 
     Args:
         recipe: of the run.
         data: folder of photographs.
         out: run folder with the teacher.
-        photographs: at most so many.
+        photographs: how many at most.
         phantoms: synthetic eyes; each is measured as it is and spoiled in every way.
 
     Raises:
@@ -77,16 +68,16 @@ def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: in
     teacher = load_teacher(recipe, out)
     teaching = {photograph.path for photograph in find_photographs(data, recipe.exclude)}
     frames = spoiled(phantom_eyes(phantoms))
-    squares = [*load_squares(choose_photographs(data, photographs), SIDE), *(frame.square for frame in frames)]
+    squares = [*load_squares(evenly(find_photographs(data), photographs), SIDE), *(frame.square for frame in frames)]
     taught = np.array([square.path in teaching for square in squares])
     return FidelityEvidence(squares, taught, frames, teacher.maps([square.picture for square in squares]))
 
 
-def hold(maps: Maps, evidence: FidelityEvidence) -> StudentFigures:
-    """A student's maps of the evidence, float32 (N, g, g) on a grid of its own, against teacher and truth.
+def measure_fidelity(maps: Maps, evidence: FidelityEvidence) -> StudentFigures:
+    """Compare a student's maps of the evidence, float32 (N, g, g) on its own grid, with teacher and truth.
 
     Raises:
-        EdgeError: a map holds no number, or the synthetic eyes show nothing lost or nothing whole.
+        EdgeError: a map holds NaN, or the synthetic eyes show nothing lost or nothing whole.
     """
     ours, theirs = maps.shape[-1], evidence.teacher.shape[-1]
     apart, unseen, taught = _apart(maps, evidence, theirs), ~evidence.taught, evidence.taught

@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 import edge
 from benchmarks.machine.machine import Machine, describe_machine, load_average
 from benchmarks.run.latency import summarise, warm_up
-from benchmarks.studies.students.fidelity import FidelityEvidence, gather, hold, key_of_evidence
+from benchmarks.studies.students.fidelity import FidelityEvidence, gather, key_of_evidence, measure_fidelity
 from benchmarks.studies.students.result import StudentFigures, StudentPlan, StudentRow
-from calibration.bundle import CALIBRATION_FRAMES, POOLING
+from calibration.bundle import CALIBRATION_FRAMES
 from calibration.export import Deployed, maps_of, to_onnx
 from calibration.frames import choose_frames, tensors
-from calibration.golden import make_golden
+from calibration.golden import write_with_golden
 from calibration.int8.quantize import quantize
-from calibration.site.thresholds import UNFITTED
+from calibration.manifest import new_manifest
 from calibration.timing import Turn, milliseconds, take_turns
-from edge.bundle.bundle import Manifest, write_bundle
 from edge.frame.prepare import normalise
 from edge.model import QualityModel
 from trainer.evaluation.predictors import bundle_maps
@@ -43,9 +42,10 @@ BLOCKS = 20  # turns of all students
 _BLOCK, _COLD = 20, 5  # inferences of a turn that are counted, after those that are not
 log = logging.getLogger(__name__)
 
+Figures = tuple[StudentFigures, StudentFigures]  # of INT8 and of float32
 _LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
 _BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
-_SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on beside the weights
+_SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on apart from the weights
 
 
 def recipe_of(recipe: Recipe, plan: StudentPlan, steps: int) -> Recipe:
@@ -69,7 +69,7 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
         out: run folder.
 
     Raises:
-        EdgeError: a step before is missing, or a checkpoint is of other things.
+        EdgeError: an earlier step is missing, or a checkpoint was made from other things.
     """
     keys = {plan: runs.key_of(student_key(recipe_of(recipe, plan, steps), data, out), _LESSONS) for plan in plans}
     wanted = [plan for plan in plans if not runs.finished(folder_of(out, plan), keys[plan])]
@@ -89,7 +89,7 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
 
 def measure_students(
     recipe: Recipe, plans: Sequence[StudentPlan], data: Path, out: Path, photographs: int, eyes: int
-) -> dict[StudentPlan, tuple[StudentFigures, StudentFigures]]:
+) -> dict[StudentPlan, Figures]:
     """INT8 bundles of trained students, and figures of INT8 and float32; what was measured before is read.
 
     Args:
@@ -97,11 +97,11 @@ def measure_students(
         plans: trained students.
         data: folder of photographs.
         out: run folder.
-        photographs: to measure on, at most so many.
+        photographs: how many to measure on at most.
         eyes: synthetic ones to measure on.
 
     Raises:
-        EdgeError: see ``gather``, ``hold`` and ``calibration.int8.quantize``.
+        EdgeError: see ``gather``, ``measure_fidelity`` and ``calibration.int8.quantize``.
     """
     what = key_of_evidence(recipe, data, photographs, eyes)
     versions = [edge.__version__, *(importlib.metadata.version(name) for name in _SOFTWARE)]
@@ -115,14 +115,14 @@ def measure_students(
             evidence = evidence or gather(recipe, data, out, photographs, eyes)
             log.info("students: measuring %s", plan.name)
             figures = _measure(recipe_of(recipe, plan, recipe.distill.steps), plan, data, folder, evidence)
-            said = {"key": key, "int8": asdict(figures[0]), "float32": asdict(figures[1])}
-            write(folder / _MEASURED, (json.dumps(said, indent=1) + "\n").encode())
+            stored = {"key": key, "int8": asdict(figures[0]), "float32": asdict(figures[1])}
+            write(folder / _MEASURED, (json.dumps(stored, indent=1) + "\n").encode())
         found[plan] = figures
     return found
 
 
 def time_students(
-    figures: dict[StudentPlan, tuple[StudentFigures, StudentFigures]], recipe: Recipe, out: Path, threads: int | None
+    figures: dict[StudentPlan, Figures], recipe: Recipe, out: Path, threads: int | None
 ) -> tuple[list[StudentRow], Machine]:
     """Time the inference of all students as INT8 on OpenVINO, A B C A B C, so that a drift of the machine hits all.
 
@@ -152,20 +152,18 @@ def time_students(
     return rows, machine
 
 
-def _measured(folder: Path, key: str) -> tuple[StudentFigures, StudentFigures] | None:
+def _measured(folder: Path, key: str) -> Figures | None:
     """Figures of INT8 and float32 from an earlier run; None where there are none, or other things were measured."""
     try:
-        said = json.loads((folder / _MEASURED).read_text(encoding="utf-8"))
-        if said["key"] != key or not (folder / _BUNDLE).is_file():
-            return None
-        return StudentFigures(**said["int8"]), StudentFigures(**said["float32"])
-    except (OSError, ValueError, LookupError, TypeError):  # whatever is wrong with it: measured again
-        return None
+        stored = json.loads((folder / _MEASURED).read_text(encoding="utf-8"))
+        if stored["key"] == key and (folder / _BUNDLE).is_file():
+            return StudentFigures(**stored["int8"]), StudentFigures(**stored["float32"])
+    except (OSError, ValueError, LookupError, TypeError):  # a damaged file: measured again
+        pass
+    return None
 
 
-def _measure(
-    recipe: Recipe, plan: StudentPlan, data: Path, folder: Path, evidence: FidelityEvidence
-) -> tuple[StudentFigures, StudentFigures]:
+def _measure(recipe: Recipe, plan: StudentPlan, data: Path, folder: Path, evidence: FidelityEvidence) -> Figures:
     """Write the INT8 bundle of a student; figures of its maps, and of those before quantization."""
     student = runs.load(folder, Student(plan.stride))
     assert isinstance(student, Student)
@@ -173,26 +171,12 @@ def _measure(
     network = Deployed(student)
     quantized = quantize(network, tensors(choose_frames(data, recipe, CALIBRATION_FRAMES), recipe))
     maps, grid = maps_of(network, plan.size)
-    manifest = Manifest(
-        name=f"student {plan.name}",
-        precision="int8",
-        input_size=plan.size,
-        grid=grid,
-        maps=maps,
-        mean=recipe.mean,
-        std=recipe.std,
-        pooling=POOLING,
-        thresholds=UNFITTED,
-        thresholds_from="not fitted: made to be compared with others, not to be shipped",
-        metrics={},
-        trained_on=(),
-        golden=(),
-        made_with={name: importlib.metadata.version(name) for name in _SOFTWARE},
-    )
-    onnx = to_onnx(quantized, plan.size)
-    write_bundle(folder / _BUNDLE, manifest, onnx, make_golden(manifest, onnx))
+    unfitted = "not fitted: made to be compared with others, not to be shipped"
+    manifest = new_manifest(f"student {plan.name}", recipe, maps, grid, unfitted, software=_SOFTWARE)
+    write_with_golden(folder / _BUNDLE, manifest, to_onnx(quantized, plan.size))
     with QualityModel.load(folder / _BUNDLE, "openvino") as model:
-        return hold(bundle_maps(model)(evidence.squares), evidence), hold(exact, evidence)
+        int8_maps = bundle_maps(model)(evidence.squares)
+    return measure_fidelity(int8_maps, evidence), measure_fidelity(exact, evidence)
 
 
 def _inputs(size: int, recipe: Recipe) -> list[NDArray[np.float32]]:

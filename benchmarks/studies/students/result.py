@@ -1,4 +1,4 @@
-"""Students beside each other: what was measured of each, which one is the knee, and the table. Needs no torch."""
+"""Students compared: what was measured of each, which one is the knee, and the table. Needs no torch."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class StudentFigures:
         unseen: frames that no student learned from: photographs of excluded folders, and held-out synthetic eyes.
         taught: photographs that the students learned from.
         map_mae: distance from the teacher's maps over the unseen frames, mean of the frames' means inside the field, on
-            the teacher's grid: one yardstick for students of all grids.
-        map_mae_coarser: the same on the coarser of both grids, as ``edge-train evaluate`` says it.
+            the teacher's grid: comparable between students of all grids.
+        map_mae_coarser: the same on the coarser of both grids, as ``edge-train evaluate`` reports it.
         map_mae_taught: ``map_mae`` over the photographs that taught; None without any.
         score_spearman: rank correlation with the teacher's scores over the unseen frames; None where all are the same.
         phantom_auroc: over cells of spoiled synthetic eyes, lost against whole; the truth is exact.
@@ -121,38 +121,26 @@ def knee(rows: Sequence[StudentRow]) -> StudentRow | None:
 def to_markdown(rows: Sequence[StudentRow]) -> str:
     """The table and the choice, for people and pages."""
     chosen, first = knee(rows), rows[0].int8
-    heads = (
-        "student",
-        "map grid",
-        "bundle, MiB",
-        "inference p50/p90, ms",
-        "map MAE",
-        "map MAE, float32",
-        "map MAE, coarser grid",
-        "map MAE, taught",
-        "score Spearman",
-        "AUROC on phantoms",
-        "AUROC, float32",
-    )
     cells = [
-        (
-            f"**{row.plan.name}**" if row is chosen else row.plan.name,
-            str(row.plan.grid),
-            f"{row.mib:.2f}",
-            f"{row.ms:.2f}/{_shown(row.inference.p90_ms, 2)}",
-            _shown(row.int8.map_mae),
-            _shown(row.float32.map_mae),
-            _shown(row.int8.map_mae_coarser),
-            _shown(row.int8.map_mae_taught),
-            _shown(row.int8.score_spearman),
-            _shown(row.int8.phantom_auroc),
-            _shown(row.float32.phantom_auroc),
-        )
+        {
+            "student": f"**{row.plan.name}**" if row is chosen else row.plan.name,
+            "map grid": str(row.plan.grid),
+            "bundle, MiB": f"{row.mib:.2f}",
+            "inference p50/p90, ms": f"{row.ms:.2f}/{_shown(row.inference.p90_ms, 2)}",
+            "map MAE": _shown(row.int8.map_mae),
+            "map MAE, float32": _shown(row.float32.map_mae),
+            "map MAE, coarser grid": _shown(row.int8.map_mae_coarser),
+            "map MAE, taught": _shown(row.int8.map_mae_taught),
+            "score Spearman": _shown(row.int8.score_spearman),
+            "AUROC on phantoms": _shown(row.int8.phantom_auroc),
+            "AUROC, float32": _shown(row.float32.phantom_auroc),
+        }
         for row in rows
     ]
-    said_of = f"The knee is {chosen.plan.name}" if chosen else "No student is the knee"
+    table = markdown_table(list(cells[0]), [list(row.values()) for row in cells])
+    verdict = f"The knee is {chosen.plan.name}" if chosen else "No student is the knee"
     frames = f"{first.unseen} frames that none of them learned from, and {first.taught} photographs that taught them"
-    return "\n".join([markdown_table(heads, cells), "", f"As INT8, on {frames}.", f"{said_of}: {RULE}."])
+    return "\n".join([table, "", f"As INT8, on {frames}.", f"{verdict}: {RULE}."])
 
 
 def _shown(figure: float | None, digits: int = 4) -> str:

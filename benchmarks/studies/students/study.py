@@ -14,16 +14,16 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.machine.machine import Machine
-from benchmarks.studies.students.picture import Dot, draw
 from benchmarks.studies.students.result import RULE, StudentRow, knee, parse_sizes, to_markdown
 from edge.commands.console.cli import Debug, Json, err, main_of, new_app
 from edge.commands.start import late
+from trainer.charts import new_chart, to_png
 from trainer.pages import check_report
 from trainer.recipe import load_recipe
 
 app = new_app("Train students of several sizes on the same lessons, and find the knee.")
 
+WIDTH, HEIGHT = 960, 560  # pixels of the picture
 SIZES = "224x16,256x8,320x8,384x8"
 
 
@@ -42,9 +42,9 @@ def students(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train one student for each size, and hold fidelity to the teacher against milliseconds. No label is read.
+    """Train one student for each size, and compare fidelity to the teacher with milliseconds. No label is read.
 
-    What stands finished in OUT/students is not repeated, but all students are timed again, in turns.
+    Finished students in OUT/students are not repeated, but all students are timed again, in turns.
 
     Example: python -m benchmarks.studies.students.study --recipe default --data photographs --out runs/mine --steps 500
     """
@@ -55,39 +55,47 @@ def students(
     measure.train_students(loaded, plans, steps, data, run_folder)
     figures = measure.measure_students(loaded, plans, data, run_folder, photographs, phantoms)
     rows, machine = measure.time_students(figures, loaded, run_folder, threads)
-    text = _to_json(rows, machine, loaded.name, steps)
-    typer.echo(text if as_json else to_markdown(rows))
-    folder = run_folder / "students"
-    _save(folder, text, rows, machine)
-    err.print(f"written: students.json and students.png in {folder}", markup=False)
-
-
-def _to_json(rows: Sequence[StudentRow], machine: Machine, recipe: str, steps: int) -> str:
-    chosen = knee(rows)
-    said = {
+    chosen, folder = knee(rows), run_folder / "students"
+    report = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "recipe": recipe,
+        "recipe": loaded.name,
         "steps": steps,
         "rule": RULE,
         "knee": chosen.plan.name if chosen else None,
         "students": [row.as_dict() for row in rows],
         "machine": asdict(machine),
     }
-    return json.dumps(said, indent=2, allow_nan=False)
-
-
-def _save(folder: Path, text: str, rows: Sequence[StudentRow], machine: Machine) -> None:
-    chosen = knee(rows)
-    dots = [Dot(row.plan.name, row.ms, 1 - row.int8.map_mae, row is chosen) for row in rows]
-    picture = draw(
-        dots,
-        "Students as INT8: fidelity against time" + (f" (ringed: the knee, {chosen.plan.name})" if chosen else ""),
-        f"inference, ms, median, OpenVINO, {machine.threads} CPU threads",
-        "fidelity: 1 - map MAE to the teacher, on frames that none of them learned from",
-    )
+    text = json.dumps(report, indent=2, allow_nan=False)
+    typer.echo(text if as_json else to_markdown(rows))
     write = late("trainer.loop.checkpoints", "comparing students", "train,cpu").write
     write(folder / "students.json", (text + "\n").encode())
-    write(folder / "students.png", picture)
+    write(folder / "students.png", draw(rows, chosen, machine.threads))
+    err.print(f"written: students.json and students.png in {folder}", markup=False)
+
+
+def draw(rows: Sequence[StudentRow], chosen: StudentRow | None, threads: int) -> bytes:
+    """Fidelity over milliseconds as PNG, a dot for each student; the names are beside the plot and cover no dot.
+
+    Args:
+        rows: at least one.
+        chosen: the one to ring.
+        threads: that the milliseconds were measured on.
+    """
+    figure, axes = new_chart(WIDTH, HEIGHT)
+    knee_title = f" (ringed: the knee, {chosen.plan.name})" if chosen else ""
+    figure.suptitle(f"Students as INT8: fidelity against time{knee_title}", x=0.01, ha="left", weight="bold")
+    fidelity = "fidelity: 1 - map MAE to the teacher, on frames that none of them learned from"
+    axes.set_title(fidelity, loc="left", fontsize="medium")  # above its axis, so that it is horizontal
+    for number, row in enumerate(rows):
+        ring = {"markeredgecolor": "black", "markersize": 15} if row is chosen else {"markersize": 9}
+        axes.plot(row.ms, 1 - row.int8.map_mae, "o", color=f"C{number}", label=row.plan.name, **ring)
+    axes.margins(0.15, 0.2)
+    axes.set(xlabel=f"inference, ms, median, OpenVINO, {threads} CPU threads", xlim=(0, None))
+    axes.ticklabel_format(useOffset=False)
+    axes.grid(color="#e1e1e1")
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside right upper", frameon=False, labelspacing=1)
+    return to_png(figure)
 
 
 if __name__ == "__main__":

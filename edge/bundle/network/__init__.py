@@ -1,1 +1,1 @@
-"""The network of a bundle as a stranger's file: what it may hold, how large it may be, and what it computes."""
+"""The network of a bundle as untrusted input: what it may hold, how large it may be, and what it computes."""

@@ -1,7 +1,7 @@
-"""How much of an ONNX file is not weights, counted before it is parsed: two bytes of it can become two hundred then.
+"""The size of an ONNX file without its weights, checked before parsing, which can turn two bytes into two hundred.
 
-Only the nesting of a protocol buffer is followed here, and only to what may hold weights; what the fields mean is the
-onnx package's business. The numbers are those of onnx.proto.
+This follows only the nesting of the protocol buffer, down to fields that may hold weights; the onnx package interprets
+them later. The numbers are those of onnx.proto.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _INSIDE = {
     "model": {7: "graph"}, "graph": {1: "node", 5: "tensor"}, "node": {5: "attribute"}, "attribute": {5: "tensor"},
 }  # fmt: skip
-_WEIGHTS = (4, 9, 10)  # fields of a tensor that parsing does not blow up: floats, raw bytes, doubles
+_WEIGHTS = (4, 9, 10)  # fields of a tensor that do not grow when parsed: floats, raw bytes, doubles
 
 
 class _Count:
@@ -24,7 +24,7 @@ class _Count:
         self.data, self.beside = data, 0
 
     def walk(self, place: int, end: int, message: str) -> None:
-        """Count the fields of a message that lies between two places."""
+        """Count the fields of a message between two offsets."""
         inside = _INSIDE.get(message, {})
         while place < end:
             start = place
@@ -53,7 +53,7 @@ class _Count:
             place += size
 
     def varint(self, place: int, end: int) -> tuple[int, int]:
-        """A number of up to ten bytes, and the place behind it."""
+        """A number of up to ten bytes, and the offset after it."""
         value = 0
         for shift in range(0, 70, 7):
             if place >= end:
@@ -67,9 +67,9 @@ class _Count:
 
 
 def check_parts(data: bytes) -> None:
-    """Refuse bytes that would take many times their own size to parse.
+    """Refuse data that could grow to many times its size when parsed.
 
     Raises:
-        EdgeError: they would, or are no protocol buffer.
+        EdgeError: it could, or is not a protocol buffer.
     """
     _Count(data).walk(0, len(data), "model")

@@ -1,13 +1,13 @@
-"""Whether what a node reads fits together, where the onnx package's shape inference does not look.
+"""Whether the inputs of a node fit together, where the onnx package's shape inference does not check.
 
-Runtimes believe that it does: with a slope for more channels than there are, OpenVINO reads and writes beyond its
-tensors.
+Runtimes rely on it: with a slope for more channels than the input has, OpenVINO reads and writes beyond its tensors.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ def check_operands(node: Any, inputs: Sequence[Shape | None], output: Shape) -> 
 
     Args:
         node: of an operator that a bundle may hold.
-        inputs: their shapes; None for one that is left out.
-        output: shape of the first one.
+        inputs: their shapes; None for one that is omitted.
+        output: shape of the first output.
 
     Raises:
         EdgeError: they do not.
@@ -34,21 +34,21 @@ def check_operands(node: Any, inputs: Sequence[Shape | None], output: Shape) -> 
     settings = {each.name: each for each in node.attribute}
     try:
         fits = check(settings, inputs, output)
-    except (LookupError, TypeError, ValueError):  # an input that is not there, or without the sides that it must have
+    except (LookupError, TypeError, ValueError):  # a missing input, or one with too few dimensions
         fits = False
     if not fits:
         raise EdgeError(f"the network gives {node.op_type} tensors that do not fit together")
 
 
 def check_scale(kind: str, tensor: Any) -> None:
-    """Refuse a scale of rounded numbers that is none: what runtimes make of it differs from one to the next.
+    """Refuse an invalid quantization scale, which runtimes interpret differently.
 
     Args:
         kind: QuantizeLinear, which divides by it, or DequantizeLinear.
         tensor: the scale.
 
     Raises:
-        EdgeError: it is not positive, or no number.
+        EdgeError: it is not a positive finite number.
     """
     from onnx import numpy_helper
 
@@ -58,7 +58,7 @@ def check_scale(kind: str, tensor: Any) -> None:
 
 
 def _broadcasts(small: Shape, large: Shape) -> bool:
-    """Whether a tensor can be repeated to the shape of another one, as it is."""
+    """Whether a tensor broadcasts to the shape of another one, and not the other way round."""
     padded = (1,) * (len(large) - len(small)) + small
     return len(padded) == len(large) and all(a in (1, b) for a, b in zip(padded, large, strict=True))
 
@@ -71,7 +71,7 @@ def _axis(settings: dict[str, Any], name: str, otherwise: int, rank: int) -> int
 
 
 def _scaled(settings: dict[str, Any], inputs: Sequence[Any], output: Shape) -> bool:
-    """One scale for all, or one for each step along an axis; and a zero point of the same shape."""
+    """One scale for all, or one for each index along an axis; and a zero point of the same shape."""
     x, scale, *zero = inputs
     if "block_size" in settings and settings["block_size"].i:
         return False
@@ -80,26 +80,17 @@ def _scaled(settings: dict[str, Any], inputs: Sequence[Any], output: Shape) -> b
     return scale in ((), (1,)) or scale == (x[_axis(settings, "axis", 1, len(x))],)
 
 
-def _convolved(settings: dict[str, Any], inputs: Sequence[Any], output: Shape) -> bool:
-    (x, weights, *bias), group = inputs, _group(settings)
-    if any(each is not None and each != (weights[0],) for each in bias):
+def _convolved(settings: dict[str, Any], inputs: Sequence[Any], output: Shape, transposed: bool = False) -> bool:
+    x, weights, *bias = inputs
+    group = int(settings["group"].i) if "group" in settings else 1
+    read, made = weights[1] * group, weights[0]
+    if transposed:
+        read, made = made, read
+    if any(each is not None and each != (made,) for each in bias):
         return False
     kernel = tuple(settings["kernel_shape"].ints) if "kernel_shape" in settings else weights[2:]
-    fit = x[1] == weights[1] * group and weights[0] % group == 0 and output[1] == weights[0]
+    fit = x[1] == read and weights[0] % group == 0 and output[1] == made
     return len(x) == len(weights) >= 3 and kernel == weights[2:] and fit
-
-
-def _convolved_back(settings: dict[str, Any], inputs: Sequence[Any], output: Shape) -> bool:
-    (x, weights, *bias), group = inputs, _group(settings)
-    if any(each is not None and each != (weights[1] * group,) for each in bias):
-        return False
-    kernel = tuple(settings["kernel_shape"].ints) if "kernel_shape" in settings else weights[2:]
-    fit = x[1] == weights[0] and weights[0] % group == 0 and output[1] == weights[1] * group
-    return len(x) == len(weights) >= 3 and kernel == weights[2:] and fit
-
-
-def _group(settings: dict[str, Any]) -> int:
-    return int(settings["group"].i) if "group" in settings else 1
 
 
 def _multiplied(settings: dict[str, Any], inputs: Sequence[Any], output: Shape) -> bool:
@@ -145,7 +136,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], Sequence[Any], Shape], bool]] = {
     "DequantizeLinear": _scaled,
     "PRelu": lambda settings, inputs, output: _broadcasts(inputs[1], inputs[0]),
     "Conv": _convolved,
-    "ConvTranspose": _convolved_back,
+    "ConvTranspose": partial(_convolved, transposed=True),
     "Gemm": _multiplied,
     "BatchNormalization": _normal_by_channel,
     "LayerNormalization": _normal_by_layer,

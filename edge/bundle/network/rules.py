@@ -1,7 +1,7 @@
-"""What the network of a bundle may hold: a list of operators on tensors in the file itself, and nothing else.
+"""What the network of a bundle may hold: listed operators on tensors in the file itself, and nothing else.
 
-No loops or branches, for a loop need not end; no weights in other files, for nothing hashes these; no operators of
-somebody's own; no field that the onnx package does not know, for a runtime may know it.
+No loops or branches, as a loop need not end; no weights in other files, as these are not hashed; no custom operators;
+no field that the onnx package does not know, as a runtime may know it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FURTHEST = 8192  # pixels, for each of these
 _SIZES = {"FLOAT": 4, "UINT8": 1, "INT8": 1, "INT32": 4, "INT64": 8, "BOOL": 1, "FLOAT16": 2, "DOUBLE": 8}
 _DATA = "raw_data", "float_data", "int32_data", "int64_data", "double_data"
 _SETTINGS = {"FLOAT": "f", "INT": "i", "STRING": "s", "TENSOR": "t", "FLOATS": "floats", "INTS": "ints"}
-# One that it does not know leaves OpenVINO with half a graph, and some of what comes behind it then ends the program.
+# An unknown word leaves OpenVINO with half a graph, and some nodes after it then end the program.
 _WORDS = {
     "approximate": {"none", "tanh"},
     "auto_pad": {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"},
@@ -48,24 +48,24 @@ _WORDS = {
     "Pad mode": {"constant", "reflect", "edge", "wrap"},
     "Resize mode": {"nearest", "linear", "cubic"},
 }  # fmt: skip
-_LONGEST_NAME = 1000  # letters; exporters write the path through all modules
-_TOLD = {"name", "doc_string", "metadata_props"}
+_LONGEST_NAME = 1000  # characters; exporters write the path through all modules
+_TEXTS = {"name", "doc_string", "metadata_props"}
 _KNOWN = {
     "ModelProto": {"ir_version", "opset_import", "producer_name", "producer_version", "domain", "model_version",
                    "doc_string", "graph", "metadata_props"},
-    "GraphProto": {"node", "initializer", "input", "output", "value_info", *_TOLD},
-    "NodeProto": {"input", "output", "op_type", "domain", "attribute", *_TOLD},
+    "GraphProto": {"node", "initializer", "input", "output", "value_info", *_TEXTS},
+    "NodeProto": {"input", "output", "op_type", "domain", "attribute", *_TEXTS},
     "AttributeProto": {"name", "type", "doc_string", *_SETTINGS.values()},
-    "ValueInfoProto": {"type", *_TOLD},
-    "TensorProto": {"dims", "data_type", "data_location", *_DATA, *_TOLD},
+    "ValueInfoProto": {"type", *_TEXTS},
+    "TensorProto": {"dims", "data_type", "data_location", *_DATA, *_TEXTS},
 }  # fmt: skip
 
 
 def parse_network(data: bytes) -> onnx.ModelProto:
-    """An ONNX file, parsed and held against the rules; its shapes are ``shapes.measure``'s to check.
+    """Parse an ONNX file and check it against the rules; ``shapes.measure`` checks its shapes.
 
     Raises:
-        EdgeError: it is no ONNX, or holds something that it may not.
+        EdgeError: it is not ONNX, or holds something that is not allowed.
     """
     check_parts(data)
     import onnx  # late: a command that needs no model starts sooner
@@ -122,7 +122,7 @@ def _only_known(message: Any) -> None:
             raise EdgeError(f"the network has {field.name} in it, which a bundle may not hold")
         if field.type == field.TYPE_STRING:  # protobuf gives bytes where it is no UTF-8
             values = [value] if isinstance(value, (str, bytes)) else value
-            # Names go into the settings of other programs, a line each; only what is meant to be read has lines.
+            # Names go into the settings of other programs, one per line; only doc_string may have several lines.
             if not all(isinstance(each, str) and (field.name == "doc_string" or _is_name(each)) for each in values):
                 raise EdgeError("the network has a name in it that is no plain text: it is damaged")
 
@@ -135,8 +135,8 @@ def _check_opset(model: onnx.ModelProto) -> None:
     opsets = [(each.domain, each.version) for each in model.opset_import]
     low, high = _OPSETS
     if len(opsets) != 1 or opsets[0][0] not in _DOMAINS or not low <= opsets[0][1] <= high:
-        told = ", ".join(f"{domain[:40] or 'ai.onnx'} {version}" for domain, version in opsets[:4])
-        raise EdgeError(f"the network uses the operators of {told or 'no opset'}, not ai.onnx {low} to {high} alone")
+        found = ", ".join(f"{domain[:40] or 'ai.onnx'} {version}" for domain, version in opsets[:4])
+        raise EdgeError(f"the network uses the operators of {found or 'no opset'}, not ai.onnx {low} to {high} alone")
 
 
 def _check_node(onnx: Any, node: Any) -> None:
@@ -148,7 +148,7 @@ def _check_node(onnx: Any, node: Any) -> None:
     if len(node.input) > _MOST_INPUTS or len(node.output) > _MOST_INPUTS:
         raise EdgeError(f"the network has a node of type {kind} with more than {_MOST_INPUTS} inputs or outputs")
     settings = {attribute.name: attribute for attribute in node.attribute}
-    # The onnx package writes a shape for each of these, into a list for each of those.
+    # The onnx package writes one shape per part into a list with one entry per output.
     if kind == "Split" and "num_outputs" in settings and settings["num_outputs"].i != len(node.output):
         raise EdgeError("the network has a Split into another number of parts than it has names for")
     if len(settings) != len(node.attribute):
@@ -178,7 +178,7 @@ def _words_of(kind: str, name: str) -> set[str]:
 
 
 def _check_numbers(kind: str, name: str, numbers: list[int]) -> None:
-    """Settings that runtimes divide by, or make memory of, without looking."""
+    """Settings that runtimes divide by, or allocate memory for, without a check."""
     least, most = -LARGEST_NUMBER, LARGEST_NUMBER
     if name in _COUNTS:
         least, most = _COUNTS[name], _FURTHEST
@@ -188,23 +188,18 @@ def _check_numbers(kind: str, name: str, numbers: list[int]) -> None:
 
 
 def _check_tensor(onnx: Any, tensor: Any) -> None:
-    """A constant: whole, and in the file itself."""
+    """A constant: complete, and in the file itself."""
     if tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data:
         raise EdgeError(f"the weights {_plain(tensor.name)} of the network are not in the bundle itself")
     _only_known(tensor)
     if len(tensor.dims) > MOST_RANK or not all(0 <= side < LARGEST_NUMBER for side in tensor.dims):
         raise EdgeError(f"the tensor {_plain(tensor.name)} of the network has a shape that cannot be")
     each, count = size_of(tensor.data_type), math.prod(tensor.dims)
-    held = [name for name in _DATA if getattr(tensor, name)]
-    found = {"raw_data": len(tensor.raw_data) / each}
-    if len(held) > 1 or (count and not held) or (held and found.get(held[0], _length(tensor, held[0])) != count):
+    held = [len(getattr(tensor, name)) / (each if name == "raw_data" else 1) for name in _DATA]
+    if [length for length in held if length] != [count] * bool(count):  # in one field alone, and all of it
         raise EdgeError(f"the tensor {_plain(tensor.name)} of the network is not of the size that it says")
 
 
-def _length(tensor: Any, field: str) -> int:
-    return len(getattr(tensor, field))
-
-
 def _plain(name: str) -> str:
-    """A stranger's name, as a sentence can take it."""
+    """An untrusted name, safe to quote in a sentence."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)[:60] or "without a name"

@@ -1,4 +1,4 @@
-"""What a network computes: every shape in it, how many operations that takes, and how much memory."""
+"""The cost of a network: every shape in it, its operations and its memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.bundle.network.operands import check_operands, check_scale
+from edge.bundle.network.operands import Shape, check_operands, check_scale
 from edge.bundle.network.rules import LARGEST_NUMBER, MOST_RANK, parse_network, size_of
 from edge.errors import EdgeError, brief
 
@@ -15,18 +15,17 @@ if TYPE_CHECKING:
     import onnx
 
 MOST_OPERATIONS = 2 * 10**12  # of a frame: the largest foundation model; a student needs a ten-thousandth
-MOST_MEMORY = 2 << 30  # bytes of tensors that are there at one time
-_WEIGHT = 32  # products in the time of one element of all else: a power takes a hundred, a sum waits for the memory
-_OF_CONSTANTS = 64 << 20  # bytes that may be made of constants alone, besides what weights are unpacked to
-_UNPACKED = 16  # bytes for each byte of the file: INT8 to float32, and that turned around
+MOST_MEMORY = 2 << 30  # bytes of tensors that exist at one time
+_WEIGHT = 32  # products in the time of one element of other nodes: a power takes a hundred, a sum waits for memory
+_OF_CONSTANTS = 64 << 20  # bytes that may be computed from constants alone, besides unpacked weights
+_UNPACKED = 16  # bytes per byte of the file: INT8 to float32, and its transpose
 MULTIPLIES = ("Conv", "ConvTranspose", "MatMul", "Gemm")
-_BY_HEART = 1 << 16  # bytes; what is larger is weights, which no shape depends on
-Shape = tuple[int, ...]
+_MOST_KNOWN = 1 << 16  # bytes; larger tensors are weights, which no shape depends on
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one frame: multiply-adds, with all else weighed by the time that it takes, and bytes at the most."""
+    """Of one frame: multiply-adds, with other operations weighted by their time, and the peak of memory in bytes."""
 
     operations: int
     memory: int
@@ -36,7 +35,7 @@ def check_network(data: bytes) -> None:
     """Refuse the network of a bundle that a runtime should not see.
 
     Raises:
-        EdgeError: it holds what it may not, has open shapes, or takes too long or too much.
+        EdgeError: it breaks the rules, has dynamic shapes, or needs too much time or memory.
     """
     cost = measure(parse_network(data), len(data))
     if cost.operations > MOST_OPERATIONS:
@@ -46,18 +45,18 @@ def check_network(data: bytes) -> None:
 
 
 def measure(model: onnx.ModelProto, size: int) -> Cost:
-    """What a network of one input and one output takes.
+    """The cost of a network with one input and one output.
 
     Args:
         model: from ``parse_network``.
         size: of its file, in bytes.
 
     Raises:
-        EdgeError: it is not sound ONNX, has other inputs and outputs, or shapes that are open.
+        EdgeError: it is not valid ONNX, has other inputs or outputs, or dynamic shapes.
     """
     try:
         return _measure(model.graph, _shapes(model), size)
-    except (LookupError, ValueError) as error:  # a node without what every node of its kind has
+    except (LookupError, ValueError) as error:  # a node without what its operator requires
         raise EdgeError(f"the network is not sound ONNX ({type(error).__name__})") from error
 
 
@@ -78,10 +77,10 @@ def _measure(graph: Any, shapes: dict[str, tuple[Shape, int]], size: int) -> Cos
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
-    """Shape and bytes an element of every tensor, by name; none of what the file says of them is believed.
+    """Shape and bytes per element of every tensor, by name; nothing that the file says about them is trusted.
 
-    Node by node, so that a shape that cannot be is met before the next node: the onnx package's rules for some
-    operators end the program there.
+    Node by node, so that an invalid shape is found before the next node: for some operators, the onnx package would
+    otherwise end the program there.
     """
     import onnx
 
@@ -106,7 +105,7 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
                 check_scale(node.op_type, data[node.input[1]])
     except EdgeError:
         raise
-    except Exception as error:  # of many kinds, with no class in common
+    except Exception as error:  # of many kinds, without a common class
         raise EdgeError(f"the network is not sound ONNX ({brief(error)})") from error
     for value in graph.output:
         if found.get(value.name) != _static(value.name, value.type, False):
@@ -115,7 +114,7 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, int]]:
 
 
 def _made_by(node: Any, opset: int, types: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Types of the outputs of one node; what is known of their values goes into ``data``."""
+    """Types of the outputs of one node; known values are added to ``data``."""
     import onnx
 
     schema = onnx.defs.get_schema(node.op_type, opset, "")
@@ -133,12 +132,12 @@ def _made_by(node: Any, opset: int, types: dict[str, Any], data: dict[str, Any])
 
 
 def _is_small(tensor: Any) -> bool:
-    """Whether its values are known where it is used: each node that reads it gets a copy of them then."""
-    return bool(math.prod(tensor.dims) * size_of(tensor.data_type) <= _BY_HEART)
+    """Whether its values are passed to shape inference, which copies them for each node that reads them."""
+    return bool(math.prod(tensor.dims) * size_of(tensor.data_type) <= _MOST_KNOWN)
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """For the checker, which copies all of it; what is said of weights has been looked at."""
+    """A copy for the checker, which copies everything; the weights have been checked before."""
     import onnx
 
     light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
@@ -156,19 +155,19 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _static(name: str, kind: Any, empty: bool) -> tuple[Shape, int]:
-    """Shape and bytes an element of one tensor; ``empty`` where it may hold nothing, as a constant may."""
+    """Shape and bytes per element of one tensor; ``empty`` where it may hold nothing, as a constant may."""
     tensor = kind.tensor_type
     if kind.WhichOneof("value") != "tensor_type" or not tensor.HasField("shape"):
         raise EdgeError(f"the shape of {name[:60]!r} in the network is not known beforehand")
     sides = tuple(side.dim_value if side.HasField("dim_value") else -1 for side in tensor.shape.dim)
     least = 0 if empty else 1
     if len(sides) > MOST_RANK or not all(least <= side < LARGEST_NUMBER for side in sides):
-        raise EdgeError(f"the shape of {name[:60]!r} in the network is {_told(sides)}: all sides must be given")
+        raise EdgeError(f"the shape of {name[:60]!r} in the network is {_listed(sides)}: all sides must be given")
     return sides, size_of(tensor.elem_type)
 
 
 def _operations(node: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
-    """Products of convolutions and matrices, and elements read and written; of the rest these alone, weighed."""
+    """Products of convolutions and matrices, plus elements read and written; for other nodes only these, weighted."""
     inputs: list[Shape] = [shapes[name][0] if name else () for name in node.input]
     (out, *_) = [shapes[name][0] for name in node.output if name] or [()]
     elements = math.prod(out)
@@ -192,7 +191,7 @@ def products(node: onnx.NodeProto, inputs: Sequence[Shape], out: Shape) -> int:
 
 
 def _most_at_once(graph: Any, shapes: dict[str, tuple[Shape, int]]) -> int:
-    """Bytes of the tensors that are there when it is most, each let go of after its last use."""
+    """Peak bytes of the tensors that exist at one time, each freed after its last use."""
     last = {name: step for step, node in enumerate(graph.node) for name in (*node.output, *node.input)}
     there = {value.name for value in graph.input} & last.keys()
     now = most = sum(_bytes(shapes, there))
@@ -211,5 +210,5 @@ def _bytes(shapes: dict[str, tuple[Shape, int]], names: Iterable[str]) -> list[i
     return [math.prod(shapes[name][0]) * shapes[name][1] for name in names if name]
 
 
-def _told(sides: Shape) -> str:
+def _listed(sides: Shape) -> str:
     return " x ".join("open" if side == -1 else str(side) for side in sides) or "none"

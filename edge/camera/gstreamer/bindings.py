@@ -1,7 +1,7 @@
-"""GStreamer's own Python bindings, also from an environment that does not see the system's packages.
+"""GStreamer's own Python bindings, also from a virtual environment without the system's packages.
 
-PyGObject has no wheels: where it is, it came with the system (Debian and JetPack: python3-gi), and a virtual
-environment hides it. A Python of the same version can use it from where it lies all the same.
+PyGObject has no wheels: it comes with the system (Debian and JetPack: python3-gi), and a virtual environment hides it.
+A Python of the same version can still load it from the system's folder.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def load_gstreamer() -> tuple[Any, Any]:
         The modules ``Gst`` and ``GstVideo``.
 
     Raises:
-        EdgeError: the bindings or GStreamer are not here, or belong to another Python.
+        EdgeError: the bindings or GStreamer are missing, or belong to another Python.
     """
     try:
         gi = _bindings()
@@ -37,7 +37,7 @@ def load_gstreamer() -> tuple[Any, Any]:
             gi.require_version(name, "1.0")
         from gi.repository import Gst, GstApp, GstVideo
 
-        del GstApp  # imported for what it does: it gives the sink its methods
+        del GstApp  # imported for its side effect: it gives the sink its methods
     except (ImportError, ValueError) as error:
         raise EdgeError(f"GStreamer cannot be reached from this Python ({_reason(error)}): {REMEDY}.") from error
     if not Gst.is_initialized():
@@ -46,8 +46,8 @@ def load_gstreamer() -> tuple[Any, Any]:
 
 
 def _bindings() -> Any:
-    # GStreamer brings libunwind for everybody to see, and a C++ exception raised through that one ends the process:
-    # OpenVINO, loaded later, uses exceptions. The compiler's own unwinder must be found first.
+    # GStreamer loads libunwind globally, and a C++ exception raised through it ends the process: OpenVINO, loaded
+    # later, uses exceptions. The compiler's own unwinder must be found first.
     with contextlib.suppress(OSError):
         ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
     try:
@@ -60,7 +60,7 @@ def _bindings() -> Any:
 
 
 def _from(folder: Path) -> Any:
-    """The package that lies there, and nothing else of its neighbours."""
+    """Load the package in this folder, without making its neighbours importable."""
     spec = importlib.util.spec_from_file_location(
         "gi", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
@@ -78,7 +78,7 @@ def _from(folder: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    said = first_line(error)
-    if "_gi" in said:
+    text = first_line(error)
+    if "_gi" in text:
         return f"the system's PyGObject is not made for Python {sys.version_info.major}.{sys.version_info.minor}"
-    return said
+    return text

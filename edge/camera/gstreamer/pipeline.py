@@ -9,28 +9,28 @@ from typing import Any
 
 from edge.camera.address import without_secrets
 from edge.camera.gstreamer.bindings import load_gstreamer
-from edge.camera.gstreamer.samples import TAKEN, Samples
+from edge.camera.gstreamer.samples import TAKEN, Samples, is_decoder
 from edge.camera.local.device import RequestedMode
 from edge.camera.patience import Patience
 from edge.camera.protocol import Frame
 from edge.errors import EdgeError
 
 _OPEN_S = 10.0  # a network camera or an image sensor takes seconds until its first frame
-_OLDEST_S = 10.0  # a timestamp older than that is none
+_OLDEST_S = 10.0  # an older timestamp is invalid
 
-# Only the newest frame waits, as it came; a recording is told to wait for its reader instead.
+# Only the newest frame waits, undecoded; a recording waits for its reader instead.
 _SINK = "appsink name=efiqa drop=true max-buffers=1 sync=false enable-last-sample=false"
-# GStreamer's decoder of JPEG paints over what is missing without a word: at the end of a pipeline ours takes its place.
+# GStreamer's JPEG decoder silently conceals what is missing: at the end of a pipeline ours replaces it.
 _JPEGDEC = re.compile(r"!\s*jpegdec\s*(!\s*videoconvert\s*)?$")
 
 
 class GStreamerCamera:
-    """What a pipeline gives, frame by frame.
+    """The frames of a pipeline.
 
     Attributes:
-        live: whether the pipeline has a live source; a file in it is read like any recording.
-        missed: frames of a live source that came while nobody read, and made way for newer ones; and damaged ones.
-        damaged: frames that came damaged, or whose decoder could make nothing of them.
+        live: whether the pipeline has a live source; one that reads a file is a recording.
+        missed: frames of a live source that newer ones replaced before they were read; and damaged ones.
+        damaged: frames that arrived damaged, or that the decoder could not decode.
     """
 
     def __init__(self, pipeline: str) -> None:
@@ -40,7 +40,7 @@ class GStreamerCamera:
             pipeline: as for ``gst-launch-1.0``, without a sink: ``v4l2src device=/dev/video0 ! videoconvert``.
 
         Raises:
-            EdgeError: there is no GStreamer here, the pipeline is wrong, or no frame comes within ten seconds.
+            EdgeError: GStreamer is missing, the pipeline is wrong, or no frame comes within ten seconds.
         """
         self._gst, video = load_gstreamer()
         gst = self._gst
@@ -57,13 +57,13 @@ class GStreamerCamera:
         self._held: Any = None
         try:
             self._pipeline = gst.parse_launch(f"{_JPEGDEC.sub('', pipeline.rstrip())} ! {_SINK}")
-        except Exception as error:  # GLib.Error, known only once GStreamer is
-            if _said(error).endswith('"nvarguscamerasrc"'):
+        except Exception as error:  # GLib.Error, which exists only once GStreamer is loaded
+            if _message(error).endswith('"nvarguscamerasrc"'):
                 raise EdgeError(
                     "GStreamer has no nvarguscamerasrc here, which reads the image sensor of a Jetson: "
                     "install JetPack's multimedia packages there, or give another camera (edge-capture --list)."
                 ) from error
-            raise EdgeError(f"{self._shown} is wrong ({_said(error)}); try it with gst-launch-1.0.") from error
+            raise EdgeError(f"{self._shown} is wrong ({_message(error)}); try it with gst-launch-1.0.") from error
         self._sink = self._pipeline.get_by_name("efiqa")
         self._sink.set_property("caps", gst.Caps.from_string(TAKEN))
         self._sink.get_static_pad("sink").add_probe(gst.PadProbeType.BUFFER, self._count)
@@ -92,11 +92,11 @@ class GStreamerCamera:
         return self._samples.format
 
     def read(self) -> Frame | None:
-        """The next whole frame of a recording; of a live source the newest one, waited for.
+        """Wait for the next intact frame of a recording, or the newest one of a live source.
 
         Raises:
-            EdgeError: a live source gives nothing for a second, the pipeline failed, a frame is cut short or too
-                large, or a recording that ended had damaged frames.
+            EdgeError: a live source times out, the pipeline failed, a frame is truncated or too large, or a recording
+                that ended had damaged frames.
         """
         began = time.monotonic()
         while self._hold():
@@ -106,7 +106,7 @@ class GStreamerCamera:
             self._next = index + 1
             try:
                 image = self._samples.picture(sample)
-            except EdgeError:  # too large from here on
+            except EdgeError:  # its frames are too large from now on
                 self._closed = True
                 raise
             except ValueError as error:
@@ -117,17 +117,17 @@ class GStreamerCamera:
             if self.live and time.monotonic() - began > self._patience.seconds:
                 self._closed = True
                 raise EdgeError(f"{self._shown} gives only damaged frames: check cable and network.")
-        self._tell_damage()
+        self._report_damage()
         return None
 
     def skip(self) -> bool:
-        """Pass over the next frame without making it a picture.
+        """Skip the next frame without decoding it.
 
         Raises:
             EdgeError: as ``read`` does.
         """
         if not self._hold():
-            self._tell_damage()
+            self._report_damage()
             return False
         self._next = self._number(self._held) + 1
         self._held = None
@@ -153,31 +153,30 @@ class GStreamerCamera:
             sample = self._sink.try_pull_sample(int(0.1 * gst.SECOND))
             if sample is not None:
                 return sample
-            self._hear()
+            self._handle_messages()
             if self._sink.is_eos():
                 return None
             if time.monotonic() > until:
                 raise EdgeError(f"{self._shown} gives no frames; try it with gst-launch-1.0.")
         return None
 
-    def _hear(self) -> None:
-        """What elements say: one that failed ends the pipeline, a decoder that warns has lost a frame."""
+    def _handle_messages(self) -> None:
+        """Handle messages of elements: an error ends the pipeline, a warning of a decoder is a lost frame."""
         kinds = self._gst.MessageType
         while (message := self._pipeline.get_bus().pop_filtered(kinds.ERROR | kinds.WARNING)) is not None:
             if message.type == kinds.ERROR:
                 error, _ = message.parse_error()
                 self._closed = True
-                raise EdgeError(f"{self._shown} failed ({_said(error)}); try it with gst-launch-1.0.")
-            made_by = message.src.get_factory() if hasattr(message.src, "get_factory") else None
-            if made_by is not None and "Decoder" in (made_by.get_metadata("klass") or ""):
+                raise EdgeError(f"{self._shown} failed ({_message(error)}); try it with gst-launch-1.0.")
+            if is_decoder(message.src):
                 self._lose_one()
 
     def _lose_one(self) -> None:
         self.damaged += 1
         self.missed += 1
 
-    def _tell_damage(self) -> None:
-        """Of a recording, once, at its end."""
+    def _report_damage(self) -> None:
+        """Report the damaged frames of a recording, once, at its end."""
         if not self.live and self.damaged and not self._closed:
             self._closed = True
             raise EdgeError(
@@ -186,7 +185,7 @@ class GStreamerCamera:
             )
 
     def _count(self, _pad: Any, info: Any) -> Any:
-        """Called in GStreamer's thread for every frame that comes to the sink."""
+        """Called in GStreamer's thread for every frame that reaches the sink."""
         self._numbers.append((info.get_buffer().pts, self._arrived))
         self._arrived += 1
         return self._gst.PadProbeReturn.OK
@@ -199,7 +198,7 @@ class GStreamerCamera:
         return max((number for time_, number in tuple(self._numbers) if time_ == pts), default=self._next)
 
     def _timestamp(self, sample: Any, index: int) -> float:
-        """When a live frame was taken by the clock of ``time.monotonic``; when one of a recording is due."""
+        """When a live frame was taken, by ``time.monotonic``; when one of a recording is due."""
         now = time.monotonic()
         pts = sample.get_buffer().pts
         running = sample.get_segment().to_running_time(self._gst.Format.TIME, pts)
@@ -211,10 +210,10 @@ class GStreamerCamera:
         return self._start + due
 
 
-def _said(error: Any) -> str:
-    """The first line of what GStreamer says, without its final stop."""
-    said = str(getattr(error, "message", error)).strip().splitlines() or ["no reason given"]
-    return without_secrets(said[0].rstrip("."))
+def _message(error: Any) -> str:
+    """The first line of an error of GStreamer, without its final full stop."""
+    lines = str(getattr(error, "message", error)).strip().splitlines() or ["no reason given"]
+    return without_secrets(lines[0].rstrip("."))
 
 
 def pipeline_of_sensor(number: int, wish: RequestedMode | None) -> str:

@@ -1,4 +1,4 @@
-"""From the samples of a GStreamer sink to pictures."""
+"""Convert the samples of a GStreamer sink to pictures."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TAKEN = f"video/x-raw, format=(string){{ {', '.join(FORMATS)} }}; image/jpeg"
 
 
 class Samples:
-    """Makes pictures of samples, each by the caps that it came with.
+    """Converts samples to pictures, each by its caps.
 
     Attributes:
-        fps: frames per second; 30.0 where nobody says.
-        format: what the newest look like, for a person.
+        fps: frames per second; 30.0 if unknown.
+        format: of the newest samples, in words.
     """
 
     def __init__(self, gst: Any, video: Any, shown: str) -> None:
@@ -31,7 +31,7 @@ class Samples:
         Args:
             gst: the module ``Gst``.
             video: the module ``GstVideo``.
-            shown: the name of the source, for errors.
+            shown: the name of the source, for error messages.
         """
         self._gst, self._video, self._shown = gst, video, shown
         self.fps = 30.0
@@ -40,16 +40,13 @@ class Samples:
         self._caps: Any = None
         self._info: Any = None
         self._jpeg = Counter(JPEG)
-        self._decoder = Counter(None)  # of another one in the pipeline
+        self._decoder = Counter(None)  # of another decoder in the pipeline
 
     def watch(self, pipeline: Any) -> None:
-        """Count what goes into the decoder of a pipeline that has begun to give frames."""
+        """Count what goes into the decoder of a pipeline that has started to deliver frames."""
         elements = pipeline.iterate_recurse()
         while (found := elements.next())[0] == self._gst.IteratorResult.OK:
-            made_by = found[1].get_factory()
-            if made_by is None or "Decoder" not in (made_by.get_metadata("klass") or "").split("/"):
-                continue
-            pad = found[1].get_static_pad("sink")
+            pad: Any = found[1].get_static_pad("sink") if is_decoder(found[1]) else None
             caps = None if pad is None else pad.get_current_caps()
             method = None if caps is None else method_of_caps(caps.get_structure(0))
             if method is not None:
@@ -67,11 +64,11 @@ class Samples:
         return self._gst.PadProbeReturn.OK
 
     def picture(self, sample: Any) -> NDArray[np.uint8] | None:
-        """The picture of a frame; None where it came damaged.
+        """The picture of a frame; None if it is damaged.
 
         Raises:
-            ValueError: it cannot be read from where it lies, or is cut short.
-            EdgeError: it is none, or has too many pixels.
+            ValueError: its memory cannot be read, or it is truncated.
+            EdgeError: it is not a picture, or has too many pixels.
         """
         caps, buffer = sample.get_caps(), sample.get_buffer()
         self.meet(caps)
@@ -79,7 +76,7 @@ class Samples:
             return None
         mapped, memory = buffer.map(self._gst.MapFlags.READ)
         if not mapped:
-            raise ValueError("a frame cannot be read from where it lies; add nvvidconv or videoconvert to the pipeline")
+            raise ValueError("the memory of a frame cannot be read; add nvvidconv or videoconvert to the pipeline")
         try:
             if self._info is None:
                 self._jpeg.came(len(memory.data))
@@ -91,24 +88,24 @@ class Samples:
         return None if image is None else with_square_pixels(self._shown, image, self._aspect)
 
     def meet(self, caps: Any) -> None:
-        """Learn how frames look; a source may change that in mid-stream.
+        """Take over the format of new frames; a source may change it in mid-stream.
 
         Raises:
-            EdgeError: nobody says that they are pictures, or they have too many pixels.
+            EdgeError: they have no declared format, or too many pixels.
         """
-        if caps is None:  # an element that says nothing of what it gives is let through
+        if caps is None:  # GStreamer lets elements without caps through
             raise EdgeError(
-                f"{self._shown} does not say what it gives: add what makes pictures of it, such as decodebin ! "
+                f"{self._shown} does not declare its format: add a decoder, such as decodebin ! "
                 "videoconvert, at its end."
             )
         if self._caps is not None and caps.is_equal(self._caps):
             return
-        told = caps.get_structure(0)
-        jpeg = told.get_name() == "image/jpeg"
+        structure = caps.get_structure(0)
+        jpeg = structure.get_name() == "image/jpeg"
         self._caps = caps
         self._info = None if jpeg else self._video.VideoInfo.new_from_caps(caps)
-        width, height = told.get_int("width").value, told.get_int("height").value
-        rate, aspect = (told.get_fraction(name) for name in ("framerate", "pixel-aspect-ratio"))
+        width, height = structure.get_int("width").value, structure.get_int("height").value
+        rate, aspect = (structure.get_fraction(name) for name in ("framerate", "pixel-aspect-ratio"))
         self._aspect = aspect[1] / aspect[2] if aspect[0] and aspect[2] else 1.0
         if rate[0] and rate[1] > 0 and rate[2] > 0:
             self.fps = rate[1] / rate[2]
@@ -116,11 +113,11 @@ class Samples:
         check_size(self._shown, width, height)
 
     def _layout(self, buffer: Any) -> PixelLayout:
-        """Cameras pad their rows, and say so in the buffer rather than in the caps."""
+        """Cameras pad their rows; the padding is in the metadata of the buffer rather than in the caps."""
         info = self._info
-        told = self._video.buffer_get_video_meta(buffer)
-        where = told if told is not None else info
-        planes = told.n_planes if told is not None else info.finfo.n_planes
+        meta = self._video.buffer_get_video_meta(buffer)
+        where = meta if meta is not None else info
+        planes = meta.n_planes if meta is not None else info.finfo.n_planes
         return PixelLayout(
             info.finfo.name,
             info.width,
@@ -132,7 +129,13 @@ class Samples:
         )
 
 
-# As FFmpeg calls them; what is not here and no lossless kind is taken for lossy, under its own name.
+def is_decoder(element: Any) -> bool:
+    """Whether an element, or any other source of messages, is a decoder."""
+    made_by = element.get_factory() if hasattr(element, "get_factory") else None
+    return made_by is not None and "Decoder" in (made_by.get_metadata("klass") or "").split("/")
+
+
+# Names of FFmpeg; any other format that is not lossless counts as lossy, under its own name.
 _CODECS = {
     "image/jpeg": "mjpeg",
     "image/jp2": "jpeg2000",
@@ -144,12 +147,12 @@ _CODECS = {
 _LOSSLESS = ("image/png", "image/bmp", "image/tiff", "image/gif", "video/x-ffv", "video/x-huffyuv", "image/x-portable")
 
 
-def method_of_caps(told: Any) -> str | None:
-    """How what goes into a decoder was compressed; None where it lost nothing, or is no picture."""
-    kind = told.get_name()
+def method_of_caps(structure: Any) -> str | None:
+    """The lossy compression of a decoder's input; None if it is lossless, or no picture."""
+    kind = structure.get_name()
     if not kind.startswith(("image/", "video/")) or kind.startswith((*_LOSSLESS, "video/x-raw")):
         return None
     if kind == "video/mpeg":
-        version = told.get_int("mpegversion").value
+        version = structure.get_int("mpegversion").value
         return method_of_codec("mpeg4" if version == 4 else f"mpeg{version}video", True)
     return method_of_codec(_CODECS.get(kind, kind.partition("/")[2].removeprefix("x-")), True)

@@ -1,4 +1,4 @@
-"""One frame of a camera that sends JPEG: a picture, or known to be damaged."""
+"""Strict decoding of the JPEG frames of a camera."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from edge.images.kinds.jpeg import strictly
 def whole_jpeg(name: str, data: bytes | bytearray | memoryview | NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Decode a JPEG strictly.
 
-    A decoder paints over what is missing, with grey or with what another moment left there, and says so in a warning;
-    OpenCV and FFmpeg keep that to themselves.
+    A decoder fills what is missing with grey or with old data, and only warns; OpenCV and FFmpeg hide that warning.
 
     Args:
-        name: of its source, for an error.
+        name: of its source, for error messages.
         data: from its first marker on.
 
     Returns:
-        uint8 BGR (H, W, 3); None where it is cut off or damaged.
+        uint8 BGR (H, W, 3); None if it is truncated or damaged.
 
     Raises:
         TooLargeError: it has too many pixels.

@@ -1,4 +1,4 @@
-"""From a camera's own pixel formats to BGR, in one step and without a copy before it."""
+"""Convert a camera's pixel formats to BGR in one step, without an extra copy."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FORMATS = ("NV12", "BGR", "I420", "YUY2", "BGRx", "GRAY8")  # in the order in which we like them
+FORMATS = ("NV12", "BGR", "I420", "YUY2", "BGRx", "GRAY8")  # in order of preference
 
-# What the planes hold, where they are not video's usual BT.601 with values from 16 to 235.
+# Conversions of planes that are not BT.601 with values from 16 to 235, the usual in video.
 _LUMA = np.clip(np.rint(16 + np.arange(256) * 219 / 255), 0, 255).astype(np.uint8)
 _CHROMA = np.clip(np.rint(128 + (np.arange(256) - 128.0) * 224 / 255), 0, 255).astype(np.uint8)
 _Y601 = np.array([[1, 1.772, 0], [1, -0.344136, -0.714136], [1, 0, 1.402]])  # rows B, G, R; columns Y, Cb, Cr
 _Y709 = np.array([[1, 1.8556, 0], [1, -0.187324, -0.468124], [1, 0, 1.5748]])
-_AS_601 = np.linalg.inv(_Y601) @ _Y709  # HD's luma and colours, told so that BT.601 makes the right colours of them
+_AS_601 = np.linalg.inv(_Y601) @ _Y709  # converts BT.709 so that BT.601 decodes it to the right colours
 _CHROMA_AS_601 = np.column_stack([_AS_601[1:, 1:], 128 * (1 - _AS_601[1:, 1:].sum(axis=1))])
 _LUMA_SHARE = _AS_601[:1, 1:] * 219 / 224
 _LUMA_AS_601 = np.column_stack([_LUMA_SHARE, 128 * (1 - _LUMA_SHARE.sum(axis=1))])
@@ -23,15 +23,15 @@ _LUMA_AS_601 = np.column_stack([_LUMA_SHARE, 128 * (1 - _LUMA_SHARE.sum(axis=1))
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """How a frame lies in memory.
+    """The memory layout of a frame.
 
     Attributes:
         pixels: one of ``FORMATS``.
         width, height: in pixels; both even where colour is at half resolution.
-        offsets: where each plane begins, in bytes.
+        offsets: start of each plane, in bytes.
         strides: bytes from one row of a plane to the next.
-        full_range: luma from 0 to 255, as in JPEG, not from 16 to 235, as in video.
-        bt709: colours as in HD video, not as in BT.601.
+        full_range: luma from 0 to 255, as in JPEG, instead of 16 to 235, as in video.
+        bt709: colours of HD video instead of BT.601.
     """
 
     pixels: str
@@ -44,10 +44,10 @@ class PixelLayout:
 
 
 def to_bgr(data: memoryview | bytes, layout: PixelLayout) -> NDArray[np.uint8]:
-    """A picture of its own, uint8 BGR (H, W, 3), from a frame in memory that is only borrowed.
+    """Copy a frame from borrowed memory to a picture, uint8 BGR (H, W, 3).
 
     Raises:
-        ValueError: the format is none of ``FORMATS``, or the memory is shorter than the layout says.
+        ValueError: the format is none of ``FORMATS``, or the memory is shorter than the layout requires.
     """
     make = _MAKERS.get(layout.pixels)
     if make is None:
@@ -61,7 +61,7 @@ def _plane(data: NDArray[np.uint8], layout: PixelLayout, number: int, shape: tup
     begin, stride = layout.offsets[number], layout.strides[number]
     row = int(np.prod(shape[1:]))
     if stride < row or len(data) < begin + (shape[0] - 1) * stride + row:
-        raise ValueError(f"a frame of {layout.width}x{layout.height} {layout.pixels} came cut short")
+        raise ValueError(f"a frame of {layout.width}x{layout.height} {layout.pixels} was truncated")
     steps = (stride, *np.cumprod((1, *shape[:1:-1]))[::-1].tolist()) if len(shape) > 2 else (stride, 1)
     return np.lib.stride_tricks.as_strided(data[begin:], shape, steps, writeable=False)
 
@@ -83,7 +83,7 @@ def _i420(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
 
 def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     height, width = luma.shape
-    if height % 2 or width % 2:  # OpenCV wants even sizes; the last row or column is doubled and cut off again
+    if height % 2 or width % 2:  # OpenCV requires even sizes; the last row or column is doubled and cut off again
         luma = np.pad(luma, ((0, height % 2), (0, width % 2)), "edge")
     if layout.full_range:
         luma, chroma = np.asarray(cv2.LUT(luma, _LUMA)), np.asarray(cv2.LUT(chroma, _CHROMA))
@@ -97,7 +97,7 @@ def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: Pix
 
 def _yuy2(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     packed = _plane(data, layout, 0, (layout.height, layout.width // 2 * 2, 2))
-    if layout.bt709 or layout.full_range:  # rare, so the way round: as planes, with colour at half height too
+    if layout.bt709 or layout.full_range:  # rare, so the slower way: as planes, with chroma at half height too
         pairs = packed.reshape(layout.height, -1, 4)[: layout.height // 2 * 2]
         chroma = np.ascontiguousarray(pairs[::2, :, 1::2])
         return _from_planes(np.ascontiguousarray(packed[: layout.height // 2 * 2, :, 0]), chroma, layout)

@@ -1,4 +1,4 @@
-"""The cameras that Linux knows: which there are, what they offer, and which one is the one that was here before."""
+"""The video devices of Linux: list them, their modes, and find one again after it was replugged."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 SYSTEM = Path("/sys/class/video4linux")
-_CAPTURE, _META = 0x1, 0x00800000  # what a node can do; one UVC camera has a second node that gives no pictures
+_CAPTURE, _META = 0x1, 0x00800000  # capabilities of a node; a UVC camera has a second node without pictures
 _PER_DEVICE = 0x80000000
-# ioctl numbers of linux/videodev2.h: direction, size of the structure, 'V', number
+# ioctl numbers of linux/videodev2.h: direction, size of the structure (14 bits), 'V', number
 QUERYCAP, ENUM_FMT, ENUM_SIZES, ENUM_RATES = 0x80685600, 0xC0405602, 0xC02C564A, 0xC034564B
-_MOST = 200  # entries of a list that a broken driver may never end
-_CSI_DRIVER = "tegra-video"  # a Jetson's image sensors: raw pictures, to be taken through nvarguscamerasrc
+_MOST = 200  # entries of a list: a broken driver may never end it
+_CSI_DRIVER = "tegra-video"  # a Jetson's image sensors: raw pictures, to be read through nvarguscamerasrc
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class VideoNode:
 
     Attributes:
         path: ``/dev/video0``; changes when it is plugged in again.
-        name: what its maker calls it.
-        port: where it is plugged in, as a folder of the system.
-        serial: vendor, product and serial number of a USB device; empty where it is none.
-        place: tells apart the nodes of one camera.
+        name: as given by its maker.
+        port: where it is plugged in, as a sysfs folder.
+        serial: vendor, product and serial number of a USB device; else empty.
+        place: index of the node among those of one camera.
     """
 
     path: str
@@ -41,7 +42,7 @@ class VideoNode:
 
 @dataclass(frozen=True)
 class Mode:
-    """One way a camera can give pictures; ``fps`` is 0.0 where it does not say."""
+    """A mode of a camera; ``fps`` is 0.0 if unknown."""
 
     pixels: str
     width: int
@@ -55,7 +56,7 @@ class Mode:
 
 @dataclass(frozen=True)
 class Listed:
-    """A camera, how to name it to ``edge-capture``, and what it offers; ``trouble`` says why that is not known."""
+    """A camera, its name for ``edge-capture``, and its modes; ``trouble`` says why they are unknown."""
 
     node: VideoNode
     source: str
@@ -67,13 +68,13 @@ def nodes(system: Path = SYSTEM) -> list[VideoNode]:
     """All video nodes, in the order of their numbers."""
     found = []
     for folder in system.iterdir() if system.is_dir() else ():
-        with contextlib.suppress(OSError):  # unplugged while we look
+        with contextlib.suppress(OSError):  # unplugged in the meantime
             found.append(_node(folder))
     return sorted(found, key=lambda node: [int(piece) for piece in re.findall(r"\d+", node.path)])
 
 
 def node_of(path: str, system: Path = SYSTEM) -> VideoNode:
-    """What is known of a node by its path, also by one of the links in ``/dev/v4l``."""
+    """The node at a path, which may be one of the links in ``/dev/v4l``."""
     real = os.path.realpath(path)
     with contextlib.suppress(OSError):
         return _node(system / Path(real).name)
@@ -81,10 +82,10 @@ def node_of(path: str, system: Path = SYSTEM) -> VideoNode:
 
 
 def find_again(known: VideoNode, system: Path = SYSTEM) -> VideoNode | None:
-    """The camera that was here before, whatever its number is now; None while it is not there.
+    """The same camera under its current number; None while it is not there.
 
-    The same device counts first, then whatever sits in its port, then one of the same name, unless serial numbers tell
-    that it is another.
+    The same serial number counts first, then the same port, then the same name, unless serial numbers show that it is
+    another camera.
     """
     here = [node for node in nodes(system) if node.place == known.place]
     if not here and not system.is_dir():
@@ -101,7 +102,7 @@ def find_again(known: VideoNode, system: Path = SYSTEM) -> VideoNode | None:
 
 
 def list_cameras(system: Path = SYSTEM) -> list[Listed]:
-    """Every camera that gives pictures, with its modes."""
+    """Every camera that delivers pictures, with its modes."""
     found: list[Listed] = []
     sensors = 0
     for node in nodes(system):
@@ -130,12 +131,12 @@ def _usb(port: Path) -> str:
     for folder in (port, port.parent):
         if (folder / "idVendor").exists():
             files = [folder / each for each in ("idVendor", "idProduct", "serial")]
-            said = [file.read_text(errors="replace").strip() for file in files if file.exists()]
-            return ":".join(said) if len(said) == 3 else ""  # without a serial number two cameras look alike
+            values = [file.read_text(errors="replace").strip() for file in files if file.exists()]
+            return ":".join(values) if len(values) == 3 else ""  # without a serial number it identifies no camera
     return ""
 
 
-def _ask(device: int, number: int, request: bytearray) -> bool:
+def _ask(device: BinaryIO, number: int, request: bytearray) -> bool:
     """One ioctl that fills a request; False at the end of a list."""
     import fcntl  # not on Windows
 
@@ -148,18 +149,27 @@ def _ask(device: int, number: int, request: bytearray) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[int]:
-    device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        yield device
-    finally:
-        os.close(device)
+def _request(number: int) -> bytearray:
+    return bytearray(number >> 16 & 0x3FFF)
+
+
+def _entries(device: BinaryIO, number: int, *asked: int) -> Iterator[bytearray]:
+    """The entries of one of the driver's lists, each a filled request."""
+    for index in range(_MOST):
+        request = _request(number)
+        struct.pack_into(f"={1 + len(asked)}I", request, 0, index, *asked)
+        if not _ask(device, number, request):
+            return
+        yield request
+
+
+def _opened(path: str) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_NONBLOCK), "rb", buffering=0)
 
 
 def _capabilities(path: str) -> tuple[str, bool]:
-    """A node's driver, and whether it gives pictures."""
-    request = bytearray(104)
+    """A node's driver, and whether it delivers pictures."""
+    request = _request(QUERYCAP)
     with _opened(path) as device:
         if not _ask(device, QUERYCAP, request):
             return "", False
@@ -170,23 +180,15 @@ def _capabilities(path: str) -> tuple[str, bool]:
 
 def _modes(path: str) -> Iterator[Mode]:
     with _opened(path) as device:
-        for number in range(_MOST):
-            request = bytearray(64)
-            struct.pack_into("=II", request, 0, number, 1)
-            if not _ask(device, ENUM_FMT, request):
-                return
-            (pixels,) = struct.unpack_from("=I", request, 44)
+        for entry in _entries(device, ENUM_FMT, 1):
+            (pixels,) = struct.unpack_from("=I", entry, 44)
             for width, height in _sizes(device, pixels):
-                yield Mode(_letters(pixels), width, height, _fastest(device, pixels, width, height))
+                yield Mode(pixel_name(pixels), width, height, _fastest(device, pixels, width, height))
 
 
-def _sizes(device: int, pixels: int) -> Iterator[tuple[int, int]]:
-    for number in range(_MOST):
-        request = bytearray(44)
-        struct.pack_into("=II", request, 0, number, pixels)
-        if not _ask(device, ENUM_SIZES, request):
-            return
-        kind, *numbers = struct.unpack_from("=7I", request, 8)
+def _sizes(device: BinaryIO, pixels: int) -> Iterator[tuple[int, int]]:
+    for entry in _entries(device, ENUM_SIZES, pixels):
+        kind, *numbers = struct.unpack_from("=7I", entry, 8)
         if kind == 1:
             yield numbers[0], numbers[1]
         else:  # any size between the smallest and the largest
@@ -194,20 +196,17 @@ def _sizes(device: int, pixels: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def _fastest(device: int, pixels: int, width: int, height: int) -> float:
-    """Frames per second of the shortest interval; 0.0 where none is said."""
+def _fastest(device: BinaryIO, pixels: int, width: int, height: int) -> float:
+    """Frames per second of the shortest interval; 0.0 if unknown."""
     best = 0.0
-    for number in range(_MOST):
-        request = bytearray(52)
-        struct.pack_into("=4I", request, 0, number, pixels, width, height)
-        if not _ask(device, ENUM_RATES, request):
-            break
-        kind, above, below = struct.unpack_from("=3I", request, 16)
+    for entry in _entries(device, ENUM_RATES, pixels, width, height):
+        kind, above, below = struct.unpack_from("=3I", entry, 16)
         best = max(best, below / above if above else 0.0)
         if kind != 1:
             break
     return round(best, 3)
 
 
-def _letters(pixels: int) -> str:
+def pixel_name(pixels: int) -> str:
+    """The four letters of a pixel format: ``MJPG``."""
     return pixels.to_bytes(4, "little").decode("ascii", "replace").strip()

@@ -1,6 +1,6 @@
-"""How long a video file says it is: a recording that was cut off is shorter.
+"""The file length that a video's headers promise: a truncated recording is shorter.
 
-FFmpeg decodes a cut file without complaint, and may even fill the missing part of its last picture with grey.
+FFmpeg decodes a truncated file without complaint, and may even fill the missing part of its last picture with grey.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _HEADER = 32  # bytes that hold the fields read below
-_MOST_BOXES = 100_000  # a broken file must not keep us busy
+_MOST_BOXES = 100_000  # bounds the work on a corrupt file
 
 
 def is_cut_off(path: Path) -> bool:
@@ -25,10 +25,10 @@ def promised_length(file: BinaryIO, length: int) -> int | None:
 
     Args:
         file: open for reading, at any position.
-        length: bytes that there are.
+        length: actual bytes.
 
     Returns:
-        The promised length, or None where the format is another or leaves its length open.
+        The promised length, or None if the format is unknown or leaves its length open.
     """
     head = _at(file, 0)
     if head[:4] == b"RIFF":
@@ -53,11 +53,11 @@ def _riff(file: BinaryIO, length: int) -> int | None:
         if head[:4] != b"RIFF" or len(head) < 8:
             return end
         size = int.from_bytes(head[4:8], "little")
-        if size in (0, 0xFFFFFFFF):  # written to a pipe: the length was never filled in
+        if size in (0, 0xFFFFFFFF):  # written to a pipe: the length is unknown
             return None
         end += 8 + size + size % 2
         if end >= length:
-            # The byte that evens out the last chunk is often left away.
+            # The padding byte of the last chunk is often missing.
             return end - size % 2
     return None
 
@@ -92,7 +92,7 @@ def _matroska(file: BinaryIO, head: bytes) -> int | None:
 
 
 def _element_size(data: bytes) -> tuple[int, int] | None:
-    """An EBML length: how many bytes it takes, and its value; None where it is unknown or broken."""
+    """An EBML length: its size in bytes, and its value; None if it is unknown or invalid."""
     if not data or not data[0]:
         return None
     width = 9 - data[0].bit_length()

@@ -1,7 +1,7 @@
-"""What FFmpeg says while it works for one thread, and nothing of that on anybody's terminal.
+"""Capture FFmpeg's log messages for one thread, and keep them off the terminal.
 
-FFmpeg has one log for all threads: a film is written while a recording is read. PyAV's own way back to silence
-(level None) would hit a message of another thread that is under way; silence here is the level of panic.
+FFmpeg has one log for all threads: a video is written while a recording is read. PyAV's own way to silence it
+(level None) is not safe while another thread logs; here silence is the level PANIC.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from collections.abc import Iterator
 from typing import Any
 
 _changing = threading.Lock()
-_wanted: Counter[int] = Counter()  # levels, by how many threads listen at them
-logging.getLogger("libav").addHandler(logging.NullHandler())  # what another thread's work says meanwhile
+_wanted: Counter[int] = Counter()  # how many threads listen at each level
+logging.getLogger("libav").addHandler(logging.NullHandler())  # messages of other threads' work
 logging.getLogger("libav").propagate = False
 
 
 @contextlib.contextmanager
-def ffmpeg_says(av: Any, level: int) -> Iterator[list[tuple[int, str, str]]]:
-    """What FFmpeg writes to its log in this thread meanwhile, as level, who and what.
+def ffmpeg_messages(av: Any, level: int) -> Iterator[list[tuple[int, str, str]]]:
+    """Collect what FFmpeg logs in this thread, as level, component and text.
 
     Args:
         av: the module.
-        level: of PyAV's, up to which to listen.
+        level: the PyAV log level up to which to collect.
     """
     _listen(av, level, 1)
     try:
-        with av.logging.Capture() as said:
-            yield said
+        with av.logging.Capture() as messages:
+            yield messages
     finally:
         _listen(av, level, -1)
 

@@ -1,4 +1,4 @@
-"""Whether a source threw something away before we saw it, as DICOM wants it told: by what method, and how much."""
+"""Whether a source was compressed with loss, as DICOM records it: the method and the ratio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 JPEG = "ISO_10918_1"
 _JPEG2000, _JPEG_LS, _MPEG2, _H264, _HEVC = "ISO_15444_1", "ISO_14495_1", "ISO_13818_2", "ISO_14496_10", "ISO_23008_2"
-# DICOM's own terms, as far as it has one; others are allowed.
+# DICOM's defined terms; others are allowed.
 _OF_CODECS = {
     "mjpeg": JPEG,
     "jpeg": JPEG,
@@ -29,11 +29,11 @@ _HEAD = 1 << 16
 
 @dataclass(frozen=True)
 class Lossy:
-    """How a picture was compressed.
+    """How a picture was compressed with loss.
 
     Attributes:
-        method: a term of DICOM (0028,2114); empty where it is not known.
-        ratio: of bytes before and behind it.
+        method: a term of DICOM (0028,2114); empty if unknown.
+        ratio: bytes before compression by bytes after it.
     """
 
     method: str
@@ -41,38 +41,38 @@ class Lossy:
 
 
 class Counter:
-    """The compression of a source whose frames are counted; a mean, for a decoder does not say what came of what."""
+    """The mean compression of a source: a decoder does not say which packet a frame came from."""
 
     def __init__(self, method: str | None) -> None:
         """Set up.
 
         Args:
-            method: a term of DICOM; None for a source that loses nothing.
+            method: a term of DICOM; None for a lossless source.
         """
         self.method = method
         self._bytes = self._frames = 0
 
     def came(self, size: int) -> None:
-        """A compressed frame of so many bytes."""
+        """Count a compressed frame of so many bytes."""
         self._bytes, self._frames = self._bytes + size, self._frames + 1
 
     def lossy(self, picture_bytes: int) -> Lossy | None:
-        """Of a picture of so many bytes, uncompressed."""
+        """The compression of a picture of so many bytes, uncompressed."""
         if self.method is None:
             return None
         return Lossy(self.method, picture_bytes * self._frames / self._bytes if self._bytes else 1.0)
 
 
 def method_of_codec(name: str, lossy: bool) -> str | None:
-    """What a codec of FFmpeg does; one that can do both is taken for lossy, which is the side to err on."""
+    """The method of an FFmpeg codec; one that can do both counts as lossy, which is the safe side."""
     return _OF_CODECS.get(name, re.sub(r"[^A-Z0-9_]", "_", name.upper())[:16]) if lossy else None
 
 
 def lossy_file(path: Path, picture_bytes: int) -> Lossy | None:
-    """Of a photograph, by what is in the file; None where it is gone by now, or cannot be read any more.
+    """The compression of an image file, by its content; None if it is lossless or cannot be read any more.
 
     Args:
-        path: it.
+        path: of the file.
         picture_bytes: of its picture, uncompressed.
     """
     try:
@@ -92,7 +92,7 @@ def _method_of_file(head: bytes) -> str | None:
     if head[4:8] == b"ftyp":
         return "AV1" if b"avi" in head[8:64] else _HEVC
     if head[:4] == b"\xff\x4f\xff\x51" or head[4:8] == b"jP  ":
-        at = head.find(b"\xff\x52")  # whose last but one field says which wavelet: 1 loses nothing
+        at = head.find(b"\xff\x52")  # its last but one field is the wavelet: 1 is lossless
         return None if at >= 0 and head[at + 13 : at + 14] == b"\x01" else _JPEG2000
     if head[128:132] == b"DICM":
         return _method_of_dicom(head)
@@ -104,8 +104,8 @@ def _method_of_dicom(head: bytes) -> str | None:
         return _OF_SYNTAXES[syntax[1]]
     if not re.search(rb"\x28\x00\x10\x21(CS\x02\x00|\x02\x00\x00\x00)01", head):
         return None
-    told = re.search(rb"\x28\x00\x14\x21(?:CS..|....)([A-Z0-9_]{1,16})", head, re.DOTALL)
-    return told[1].decode() if told else ""
+    found = re.search(rb"\x28\x00\x14\x21(?:CS..|....)([A-Z0-9_]{1,16})", head, re.DOTALL)
+    return found[1].decode() if found else ""
 
 
 def _method_of_tiff(head: bytes) -> str | None:
@@ -119,6 +119,6 @@ def _method_of_tiff(head: bytes) -> str | None:
             tag, _, _, value = struct.unpack_from(f"{order}HHIH", head, at + 2 + 12 * entry)
             if tag == 259:
                 return _OF_TIFF.get(value)
-    except struct.error:  # the directory lies further behind
+    except struct.error:  # the directory lies further on
         pass
     return None

@@ -16,14 +16,14 @@ _OPEN_S = 10.0
 class NetworkCamera(LiveSource):
     """RTSP, RTP, MJPEG over HTTP, and whatever else FFmpeg can open by an address.
 
-    A frame's time is when it came here: FFmpeg does not say when the camera took it.
+    A frame's timestamp is its time of arrival: FFmpeg does not give the time of exposure.
     """
 
     def __init__(self, address: str) -> None:
         """Connect and wait for the first frame, at most ten seconds.
 
         Raises:
-            EdgeError: nobody answers there, what comes is no video, or its pictures are too large.
+            EdgeError: nothing answers there, it sends no video, or its pictures are too large.
         """
         shown = without_secrets(address)
         super().__init__(f"{shown} broke off: check network and camera.")
@@ -35,10 +35,9 @@ class NetworkCamera(LiveSource):
             raise silent from error
         self._compression = self._stream.compression
         self.fps = self._stream.fps
-        self.odd_pixels = self._stream.odd_pixels  # see there
+        self.odd_pixels = self._stream.odd_pixels
         self.format = format_of(self._stream.width, self._stream.height, self.fps)
         self._pictures = self._stream.pictures()
-        self._held: Picture | None = None  # a frame that was not given yet
         self._held = self._next()
         if self._held is None:
             self.close()
@@ -46,15 +45,11 @@ class NetworkCamera(LiveSource):
 
     def close(self) -> None:
         self._ended = True
-        self._held = None
         self._pictures.close()
         self._stream.close()
 
     def _next(self) -> Picture | None:
-        held, self._held = self._held, None
-        if held is not None:
-            return held
         try:
             return next(self._pictures, None)
-        except (OSError, ValueError):  # what PyAV's errors are
+        except (OSError, ValueError):  # PyAV's errors are subclasses
             return None

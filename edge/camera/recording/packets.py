@@ -1,6 +1,6 @@
-"""The packets of a video, past the places where a file makes no sense.
+"""The packets of a video, beyond corrupt places in the file.
 
-FFmpeg stops at some of them as if the file were over, and jumps over others without a word to its caller.
+FFmpeg stops at some of them as if the file had ended, and silently skips others.
 """
 
 from __future__ import annotations
@@ -8,47 +8,46 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from edge.camera.recording.ffmpeg_log import ffmpeg_says
+from edge.camera.recording.ffmpeg_log import ffmpeg_messages
 from edge.errors import first_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-_MOST_TROUBLES = 100  # in a row: reading on leads nowhere
-_FIRST_LEAP_S, _LONGEST_LEAP_S = 0.1, 600.0  # how far behind a broken place to look for more; doubled
+_MOST_TROUBLES = 100  # in a row: reading on is pointless
+_FIRST_LEAP_S, _LONGEST_LEAP_S = 0.1, 600.0  # how far beyond a corrupt place to look for more; doubled
 _WORTH_A_LOOK_S = 0.5  # of a promised duration
-_WARY = 16  # packets that FFmpeg may hold back to put their times in order
-_MOST_LOST = 100_000  # frames between two packets; a time that says more is itself broken
+_WARY = 16  # packets that FFmpeg may hold back to reorder their timestamps
+_MOST_LOST = 100_000  # frames between two packets; a larger gap is a corrupt timestamp
 
 
 class Packets:
-    """Takes one packet after the other.
+    """Reads one packet after another.
 
     Attributes:
-        lost: frames that are known to be missing before the packet that was given last, or, after the last one, at the
-            end.
-        trouble: what is said again and again where nothing more can be read; empty while something can, and at the end.
+        lost: frames known to be missing before the latest packet, or, after the last one, at the end.
+        trouble: the repeated error if nothing more can be read; else empty.
     """
 
     def __init__(
         self, av: Any, container: InputContainer, stream: Any, fps: float, promised: int | None, live: bool
     ) -> None:
-        """Begin.
+        """Set up.
 
         Args:
             av: the module.
-            container: open.
-            stream: its video.
-            fps: 0.0 where it is not known.
-            promised: how many frames there should be; 0 where nobody says, None where not even the end is as it was.
-            live: there is nothing to look for behind an error, and that of a network is the caller's.
+            container: the open file or stream.
+            stream: its video stream.
+            fps: 0.0 if unknown.
+            promised: how many frames there should be; 0 if unknown, None for a truncated file or a live source.
+            live: do not seek beyond an error, and raise those of the network.
         """
         self._av, self._container, self._stream, self._live = av, container, stream, live
         self._step = 1 / (fps * float(stream.time_base)) if fps > 0 and stream.time_base else 0.0
         self._promised, self._came = promised, 0
         self._last: int | None = None  # decoding time of the last packet
-        self._wary = 0  # packets for which a leap in time means that some are missing; else a source is just irregular
+        self._wary = 0  # packets for which a jump in time means that some are missing; else a source is just irregular
         self.lost = 0
         self.trouble = ""
 
@@ -56,7 +55,7 @@ class Packets:
         """The next packet, which may be empty; None after the last one.
 
         Raises:
-            OSError: the network broke off.
+            OSError: the network connection broke.
         """
         packet, spoken = self._read()
         leapt = packet is None and not self._live and self._promises_more()
@@ -73,21 +72,21 @@ class Packets:
         return packet
 
     def _read(self) -> tuple[Packet[Any] | None, bool]:
-        """A packet, and whether FFmpeg had to say something before it."""
+        """A packet, and whether FFmpeg logged a problem before it."""
         spoken, why = False, ""
         for _ in range(_MOST_TROUBLES):
             try:
-                with ffmpeg_says(self._av, self._av.logging.WARNING) as said:
+                with ffmpeg_messages(self._av, self._av.logging.WARNING) as messages:
                     packet = next(self._container.demux(self._stream), None)
             except EOFError:
                 return None, spoken
             except self._av.error.FFmpegError as error:
                 if self._live and not isinstance(error, self._av.error.InvalidDataError):
-                    raise OSError(first_line(error)) from error  # some, as of its time-out, are none by themselves
-                spoken, why = True, first_line(error)  # reading on finds the next place that makes sense
+                    raise OSError(first_line(error)) from error  # some, as of its timeout, are no OSError
+                spoken, why = True, first_line(error)  # reading on finds the next intact place
                 continue
-            spoken = spoken or bool(said)
-            # The last of all is empty too, and alone has no time.
+            spoken = spoken or bool(messages)
+            # The very last one is empty too, and the only one without a time.
             over = packet is None or (not packet.size and packet.dts is None and packet.pts is None)
             return (None if over else packet), spoken
         self.trouble = why
@@ -97,7 +96,7 @@ class Packets:
         return self._came < self._promised if self._promised else self._left_s() > _WORTH_A_LOOK_S
 
     def _left_s(self) -> float:
-        """Seconds between the last packet and the end that the file gives; 0.0 where it gives none."""
+        """Seconds between the last packet and the end of the file by its header; 0.0 if that gives none."""
         if self._container.duration is None or self._last is None:
             return 0.0
         end = ((self._container.start_time or 0) + self._container.duration) / self._av.time_base
@@ -105,7 +104,7 @@ class Packets:
         return float(max(0.0, end - (self._last + self._step) * base))
 
     def _behind_what_is_broken(self) -> Packet[Any] | None:
-        """The first packet that can be read later than the last one; None where there is none."""
+        """The first readable packet later than the last one; None if there is none."""
         base = float(self._stream.time_base)
         last = self._stream.start_time or 0 if self._last is None else self._last
         leap = _FIRST_LEAP_S

@@ -1,11 +1,11 @@
-"""Files and addresses through FFmpeg, by PyAV: OpenCV's FFmpeg does not tell a damaged frame from a whole one."""
+"""Files and addresses through FFmpeg, by PyAV: OpenCV's FFmpeg does not report damaged frames."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from edge.camera.recording.ffmpeg_log import ffmpeg_says
+from edge.camera.recording.ffmpeg_log import ffmpeg_messages
 from edge.camera.recording.lossy import Counter, method_of_codec
 from edge.camera.recording.packets import Packets
 from edge.camera.recording.whole_frames import Picture, WholeFrames, damaged
@@ -15,14 +15,14 @@ from edge.errors import EdgeError, first_line
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-_SLOWEST, _FASTEST = 1.0, 240.0  # a container that claims more has no honest frame rate
+_SLOWEST, _FASTEST = 1.0, 240.0  # a frame rate beyond these is an error of the container
 
 
 def load_av() -> Any:
     """PyAV.
 
     Raises:
-        EdgeError: it is not here, or does not load.
+        EdgeError: it is not installed, or does not load.
     """
     try:
         import av
@@ -38,10 +38,10 @@ class Stream:
     """The video in a file or behind an address.
 
     Attributes:
-        fps: frames per second; 0.0 where it does not say.
+        fps: frames per second; 0.0 if unknown.
         width, height: of a frame with square pixels, before it is turned upright.
-        compression: what it lost.
-        odd_pixels: what it says of the width of a pixel by its height where that is not believed; else 0.0.
+        compression: its lossy compression.
+        odd_pixels: its pixel aspect ratio if that is implausible and ignored; else 0.0.
     """
 
     def __init__(
@@ -55,20 +55,20 @@ class Stream:
         """Open it and find its video.
 
         Args:
-            name: what the user may see of the address.
+            name: the address without secrets, for messages.
             address: a path, or an address with all its secrets.
-            timeout: of a live source, seconds to open it, and to wait for its next packet, asked anew for each; None
-                for a recording, as long as it takes.
-            options: of FFmpeg, for what reads the container.
-            cut_off: a file of which the end is missing, and with it what it promised.
+            timeout: for a live source, seconds to open it, and to wait for its next packet, evaluated for each; None
+                for a recording, which may take any time.
+            options: of FFmpeg's demuxer.
+            cut_off: whether the end of the file is missing.
 
         Raises:
             EdgeError: PyAV is missing, or its frames are too large.
-            ValueError: there is no video in it, or it cannot be opened at all.
+            ValueError: there is no video in it, or it cannot be opened.
         """
         av = load_av()
         try:
-            with ffmpeg_says(av, av.logging.ERROR) as said:
+            with ffmpeg_messages(av, av.logging.ERROR) as messages:
                 self._container: InputContainer = av.open(address, timeout=timeout, options=options or {})
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise ValueError(first_line(error)) from error
@@ -81,7 +81,7 @@ class Stream:
             codec = self._stream.codec_context.codec
             self.compression = Counter(method_of_codec(codec.canonical_name, codec.lossy))
             live = timeout is not None
-            promised = None if live or cut_off else _promised(self._stream, bool(said))
+            promised = None if live or cut_off else _promised(self._stream, bool(messages))
             self._packets = Packets(av, self._container, self._stream, self.fps, promised, live)
         except BaseException:
             self._container.close()
@@ -93,23 +93,23 @@ class Stream:
         self.fps = claimed if _SLOWEST <= claimed <= _FASTEST else 0.0
         width, self.height = stream.codec_context.width, stream.codec_context.height
         check_size(name, width, self.height)
-        said = float(stream.sample_aspect_ratio or 1)
-        self.odd_pixels = said if sane_aspect(said) != said else 0.0
-        self.width = round(width * sane_aspect(said))
+        aspect = float(stream.sample_aspect_ratio or 1)
+        self.odd_pixels = aspect if sane_aspect(aspect) != aspect else 0.0
+        self.width = round(width * sane_aspect(aspect))
         check_size(name, self.width, self.height)
 
     @property
     def trouble(self) -> str:
-        """Why it could not be read to its end; empty where it could, or may yet be."""
+        """Why it could not be read to its end; empty if it could, or is still being read."""
         return self._packets.trouble
 
     def pictures(self) -> Generator[Picture, None, None]:
-        """Its frames in the order they are shown, each yet to be made a picture.
+        """Its frames in presentation order, each a function that decodes it.
 
-        What makes no sense is passed over; a frame that is known to be missing is a damaged one.
+        Corrupt data is skipped; a frame known to be missing counts as damaged.
 
         Raises:
-            OSError: the network broke off.
+            OSError: the network connection broke.
         """
         while (packet := self._packets.next()) is not None:
             yield from self._frames.miss(self._packets.lost)
@@ -123,9 +123,9 @@ class Stream:
 
 
 def _promised(stream: Any, index_broken: bool) -> int:
-    """How many frames a file says it holds; 0 where it does not say.
+    """How many frames a file should hold by its metadata; 0 if unknown.
 
-    What was cut away with an editor is counted in its header, and left out of its index.
+    Frames that an editor cut away are counted in the header but missing in the index.
     """
     indexed = len(stream.index_entries)
     return int(stream.frames if index_broken or not indexed else min(stream.frames, indexed))

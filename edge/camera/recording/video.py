@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.camera.protocol import Frame, format_of
 from edge.camera.recording.container import is_cut_off
 from edge.camera.recording.stream import Stream
 from edge.camera.recording.whole_frames import Picture
 from edge.errors import EdgeError
 
-DEFAULT_FPS = 30.0
+_DEFAULT_FPS = 30.0
 
 
 class VideoCamera:
-    """A recording, frame by frame; damaged ones are left out and counted, and told of at its end.
+    """A recording, frame by frame; damaged ones are left out, counted, and reported at its end.
 
-    One frame is always held back, decoded but not yet made a picture: the last one of a file that was cut off may be
-    half a picture, and is not given out.
+    One frame is always held back, not yet converted: the last one of a truncated file may be half a picture, and is
+    not returned.
 
     Attributes:
         missed: damaged frames so far.
@@ -34,10 +31,10 @@ class VideoCamera:
         """Open a video.
 
         Raises:
-            EdgeError: the file is not a video, not one whole picture is in it, or its pictures are too large.
+            EdgeError: the file is not a video, holds no intact picture, or its pictures are too large.
         """
         self._name = str(path)
-        self._cut_off = path.is_file() and is_cut_off(path)  # a pipe would wait for somebody to write
+        self._cut_off = path.is_file() and is_cut_off(path)  # reading a pipe here would block
         self.missed = 0
         self._next = 0
         self._start = 0.0
@@ -46,7 +43,7 @@ class VideoCamera:
             self._stream = Stream(self._name, self._name, cut_off=self._cut_off)
         except ValueError as error:
             raise self._no_video() from error
-        self.fps = self._stream.fps or DEFAULT_FPS
+        self.fps = self._stream.fps or _DEFAULT_FPS
         self.odd_pixels = self._stream.odd_pixels
         self.format = format_of(self._stream.width, self._stream.height, self.fps)
         self._pictures = self._stream.pictures()
@@ -59,7 +56,11 @@ class VideoCamera:
             EdgeError: the recording ends in the middle of a frame, had damaged frames, or its pictures grew too large.
         """
         while (picture := self._held) is not None:
-            image = self._made(picture)
+            try:
+                image = picture()
+            except EdgeError:  # its frames are too large from now on
+                self.close()
+                raise
             self.skip()
             index = self._next - 1
             if image is None:
@@ -68,17 +69,17 @@ class VideoCamera:
             self._start = self._start or time.monotonic() - index / self.fps
             lossy = self._stream.compression.lossy(image.nbytes)
             return Frame(image, index, self._start + index / self.fps, lossy=lossy)
-        self._tell_damage()
+        self._report_damage()
         return None
 
     def skip(self) -> bool:
-        """Decode the next frame without making it a picture.
+        """Advance to the next frame without converting it to a picture.
 
         Raises:
             EdgeError: as ``read`` does.
         """
         if self._held is None:
-            self._tell_damage()
+            self._report_damage()
             return False
         self._held = next(self._pictures, None)
         if self._held is None and self._cut_off:
@@ -96,25 +97,18 @@ class VideoCamera:
         self._pictures.close()
         self._stream.close()
 
-    def _tell_damage(self) -> None:
+    def _report_damage(self) -> None:
         """Once, at the end."""
         if self._ended or not (self.missed or self._stream.trouble):
             return
         self._ended = True
         lost = [f"{self.missed} of its {self._next} frames were left out"] if self.missed else []
         if self._stream.trouble:
-            lost.append(f"nothing makes sense behind its first {self._next} frames ({self._stream.trouble})")
+            lost.append(f"nothing can be read after its first {self._next} frames ({self._stream.trouble})")
         raise EdgeError(f"{self._name} is damaged: {', and '.join(lost)}; copy it again if the original is whole.")
 
-    def _made(self, picture: Picture) -> NDArray[np.uint8] | None:
-        try:
-            return picture()
-        except EdgeError:  # too large from here on: there is no use in going on
-            self.close()
-            raise
-
     def _first(self) -> Picture:
-        """The first frame of which a picture can be made, so that one that holds none is refused at once."""
+        """The first frame that can be decoded, so that a file without one is refused at once."""
         try:
             for picture in self._pictures:
                 if picture() is not None:

@@ -1,9 +1,9 @@
-"""Which frames of a video are whole: a decoder paints over what it misses, and tells of it in ways that differ.
+"""Which frames of a video are intact: a decoder conceals what is missing, and each codec reports that differently.
 
-JPEG is decoded by a library that makes a warning an error. FFmpeg's decoders of H.264 and its elders mark each frame
-that they painted over, and write to their log what they miss: a frame that went missing as a whole shows only there.
-That of HEVC marks none, but refuses packets with an error where it is told to. What is predicted from a damaged frame
-is damaged too, until a key frame begins anew. VP8 and VP9 have no means to notice anything.
+JPEG is decoded by a library that turns warnings into errors. FFmpeg's decoders of H.264 and older codecs mark each
+frame that they concealed, and log what is missing: a frame that is missing as a whole shows only there. That of HEVC
+marks none, but can be set to refuse damaged packets with an error. Frames predicted from a damaged one are damaged too,
+until the next key frame. VP8 and VP9 cannot detect damage.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.local.jpeg import whole_jpeg
-from edge.camera.recording.ffmpeg_log import ffmpeg_says
+from edge.camera.recording.ffmpeg_log import ffmpeg_messages
 from edge.camera.shape import check_size, with_square_pixels
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.packet import Packet
 
-Picture = Callable[[], "NDArray[np.uint8] | None"]  # makes the picture of a frame; None where that is damaged
-# What libavcodec writes to its log when it decodes a packet that is damaged, or before which one is missing. Of a frame
-# that is marked we would hear only when it is shown, and those predicted from it may be shown before.
-_REORDERED = 64  # packets; no decoder holds more of them back
+Picture = Callable[[], "NDArray[np.uint8] | None"]  # decodes a frame; returns None if it is damaged
+# What libavcodec logs when it decodes a packet that is damaged, or follows a missing one. The mark of a frame comes
+# only when it is output, and those predicted from it may be output before.
+_REORDERED = 64  # packets; no decoder holds back more
 _FAULTS = ("frame num gap", "missing reference", "reference picture missing", "error while decoding", "concealing")
 
 
 class WholeFrames:
-    """From the packets of one video stream to its frames, and which of them are damaged."""
+    """Decodes the packets of one video stream and decides which frames are damaged."""
 
     def __init__(self, av: Any, name: str, stream: Any) -> None:
-        """Prepare a decoder on one thread: the other core belongs to inference, and each thread holds pictures.
+        """Prepare a decoder on one thread: the other cores belong to inference, and each thread would hold pictures.
 
         Args:
             av: the module.
-            name: of the source, for errors.
-            stream: what the packets will be of.
+            name: of the source, for error messages.
+            stream: the video stream of the packets.
         """
         self._av, self._name, self._stream = av, name, stream
-        av.logging.set_skip_repeated(False)  # else the second of two faults alike would not be heard of
+        av.logging.set_skip_repeated(False)  # else a repeated fault would not be logged
         self._codec = stream.codec_context
         self._codec.thread_count = 1
-        if self._codec.name in ("hevc", "mjpeg"):  # that of JPEG for what is not one JPEG a packet
+        if self._codec.name in ("hevc", "mjpeg"):  # MJPEG only if a packet is not exactly one JPEG
             self._codec.options = {"err_detect": "explode"}
         self._strict: bool | None = None if self._codec.name == "mjpeg" else False  # None: not known yet
         self._rotation = 0
         self._spoilt = False
-        self._spoilt_by = -1  # the newest packet that was
+        self._spoilt_by = -1  # the newest packet that was damaged
         self._taken = self._given = 0  # packets, pictures
-        self._shown_less = 0  # packets of which no picture was made, as far as nothing was damaged
-        # Numbers of the newest packets, by when they are shown: a file that was put together of several begins anew.
+        self._shown_less = 0  # packets that gave no picture although nothing was damaged
+        # Numbers of the newest packets, by presentation time: in a file that was concatenated the times start again.
         self._numbers: deque[tuple[int | None, int]] = deque(maxlen=_REORDERED)
 
     def take(self, packet: Packet[Any]) -> list[Picture]:
         """The frames that come out with one packet, oldest first."""
-        if not packet.size:  # to a decoder the end of everything; to us a frame that is missing
+        if not packet.size:  # it would end the decoder; here it is a missing frame
             return self.miss(1)
         self._numbers.append((packet.pts, self._taken))
         self._taken += 1
@@ -81,7 +81,7 @@ class WholeFrames:
         return [*found, damaged] if fault and not frames else found
 
     def miss(self, frames: int) -> list[Picture]:
-        """Frames that never came: what is predicted from them is damaged too."""
+        """Count missing frames: those predicted from them are damaged too."""
         if frames:
             self._spoilt = True
         self._taken, self._given = self._taken + frames, self._given + frames
@@ -97,14 +97,14 @@ class WholeFrames:
     def _decode(self, packet: Packet[Any] | None) -> tuple[list[VideoFrame], bool]:
         """Frames, and whether something was lost before or in this packet."""
         try:
-            with ffmpeg_says(self._av, self._av.logging.DEBUG) as said:
+            with ffmpeg_messages(self._av, self._av.logging.DEBUG) as messages:
                 frames = self._codec.decode(packet)
         except EOFError:
             return [], False
         except self._av.error.FFmpegError:
             return [], True
         lost = packet is not None and packet.is_corrupt
-        return frames, lost or any(fault in line.lower() for _, _, line in said for fault in _FAULTS)
+        return frames, lost or any(fault in line.lower() for _, _, line in messages for fault in _FAULTS)
 
     def _judged(self, frames: list[VideoFrame]) -> list[Picture]:
         found: list[Picture] = []
@@ -119,12 +119,12 @@ class WholeFrames:
         return found
 
     def _number(self, frame: VideoFrame) -> int:
-        """Of the packet that a frame came in, as well as can be told."""
+        """The number of the packet that a frame came in, as far as known."""
         at = frame.pts if frame.pts is not None else frame.dts
         return next((number for pts, number in reversed(self._numbers) if pts == at), self._taken - 1)
 
     def _swallowed(self, number: int, given: int) -> list[Picture]:
-        """At a key frame: what a decoder that lost its way has kept to itself before it."""
+        """At a key frame: the frames before it that a decoder dropped because of damage."""
         less = number - given
         if self._spoilt:
             return [damaged] * (less - self._shown_less)
@@ -136,9 +136,9 @@ class WholeFrames:
         self._spoilt_by = max(self._spoilt_by, number)
 
     def _is_one_jpeg(self, packet: Packet[Any]) -> bool | None:
-        """Whether packets can be decoded strictly: two fields in one packet are beyond a decoder of JPEG.
+        """Whether packets can be decoded strictly: a JPEG decoder cannot handle two fields in one packet.
 
-        None where this one is damaged: the next one will tell.
+        None if this one is damaged: the next one decides.
         """
         frames, _ = self._decode(packet)
         image = whole_jpeg(self._name, bytes(packet))
@@ -164,4 +164,4 @@ class WholeFrames:
 
 
 def damaged() -> None:
-    """The picture of a frame that must not be shown."""
+    """Decode a damaged frame: it has no picture."""

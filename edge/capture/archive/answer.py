@@ -1,6 +1,6 @@
-"""Whether what a DICOMweb server answers means that a file is stored (PS3.18, Store Instances Response).
+"""Decide from the answer of a DICOMweb server whether a file is stored (PS3.18, Store Instances Response).
 
-Nothing that the server wrote is ever shown: its bytes may be meant for the operator's terminal.
+Nothing that the server wrote is ever shown: its bytes may attack the operator's terminal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FAILED_IN_XML, _STORED_IN_XML = (
 _DUPLICATE = 0x0111
 _REASONS = {
     0x0110: "processing failure",
-    0x0122: "it stores no such images",
+    0x0122: "it does not store such images",
     0x0124: "not authorised",
     0xA700: "out of resources",
 }
@@ -27,64 +27,64 @@ _STATUSES = {
     403: "user or token may not store there",
     404: "there is no DICOMweb server at this path",
     405: "there is no DICOMweb server at this path",
-    409: "it will not have the file",
-    413: "the file is larger than it takes",
-    415: "it takes no such files",
-    429: "it is asked too often",
-    500: "something fails in it",
-    502: "what stands before it cannot reach it",
-    503: "it has no time or is being started",
-    504: "what stands before it cannot reach it",
+    409: "it rejects the file",
+    413: "the file is larger than it accepts",
+    415: "it does not accept such files",
+    429: "it gets too many requests",
+    500: "it has an internal error",
+    502: "its gateway cannot reach it",
+    503: "it is overloaded or starting",
+    504: "its gateway cannot reach it",
     507: "it is full",
 }
 
 
 class ArchiveRefusedError(Exception):
-    """The server answered, and the file is not stored, as far as one can understand it; fit to be shown."""
+    """The server's answer does not mean that the file is stored; the message may be shown."""
 
 
-def check_answer(status: int, headers: Mapping[str, str], said: bytes, uid: str | None) -> None:
-    """Hold an answer against what was asked.
+def check_answer(status: int, headers: Mapping[str, str], body: bytes, uid: str | None) -> None:
+    """Check that an answer confirms the file that was sent.
 
     Args:
         status: of HTTP.
-        headers: of the answer; any spelling of their names must do.
-        said: its body.
-        uid: of the instance that was sent, where it is known.
+        headers: of the answer; case-insensitive.
+        body: of the answer.
+        uid: of the instance that was sent, if known.
 
     Raises:
-        RefusedError: the file is not stored.
+        ArchiveRefusedError: the file is not stored.
     """
-    told = _module_of(said)
-    if failed := _of(uid, _items(told, _FAILED)):
+    data = _module_of(body)
+    if failed := _of(uid, _items(data, _FAILED)):
         reason = _first(failed[0], _REASON)
         if reason == _DUPLICATE and (status == 409 or 200 <= status < 300):
-            return  # it was stored the last time, and the answer was lost
+            return  # it was stored before, and that answer was lost
         raise ArchiveRefusedError(f"it refuses the file{_words_of(reason)}")
     if 300 <= status < 400:
-        raise ArchiveRefusedError(f"it answers {status}, which points elsewhere: give the address that it moved to")
+        raise ArchiveRefusedError(f"it answers {status}, which redirects: give the address that it moved to")
     if not 200 <= status < 300:
         raise ArchiveRefusedError(f"it answers {status}" + (f": {_STATUSES[status]}" if status in _STATUSES else ""))
     if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ArchiveRefusedError("its answer is compressed, which nobody asked for")
-    if _FAILED_IN_XML.search(said):
+        raise ArchiveRefusedError("its answer is compressed, which was not requested")
+    if _FAILED_IN_XML.search(body):
         raise ArchiveRefusedError("it refuses the file")
-    if said.lstrip()[:5].lower() in (b"<!doc", b"<html") or "text/html" in headers.get("Content-Type", "").lower():
+    if body.lstrip()[:5].lower() in (b"<!doc", b"<html") or "text/html" in headers.get("Content-Type", "").lower():
         raise ArchiveRefusedError(f"it answers {status} with a web page, as a proxy or a login does: check the address")
-    if not _of(uid, _items(told, _STORED)) and not _stored_in_xml(said, uid):
-        # Whatever else answers at an address says 200 too.
+    if not _of(uid, _items(data, _STORED)) and not _stored_in_xml(body, uid):
+        # Any other web server may answer 200 too.
         raise ArchiveRefusedError(f"it answers {status}, but does not say that it stored the file: check the address")
 
 
 def _of(uid: str | None, items: list[Any]) -> list[Any]:
-    """Those that speak of the instance that was sent."""
+    """Those that refer to the instance that was sent."""
     return [item for item in items if uid is None or str(_first(item, _NAMED)).rstrip("\0 ") == uid]
 
 
-def _stored_in_xml(said: bytes, uid: str | None) -> bool:
-    stored = _STORED_IN_XML.search(said)
+def _stored_in_xml(body: bytes, uid: str | None) -> bool:
+    stored = _STORED_IN_XML.search(body)
     return stored is not None and (
-        uid is None or re.search(rb">\s*%b[\s\0]*<" % re.escape(uid.encode()), said[stored.end() :]) is not None
+        uid is None or re.search(rb">\s*%b[\s\0]*<" % re.escape(uid.encode()), body[stored.end() :]) is not None
     )
 
 
@@ -94,18 +94,18 @@ def _words_of(reason: object) -> str:
     return f" with reason {reason:04X}H" + (f": {_REASONS[reason]}" if reason in _REASONS else "")
 
 
-def _module_of(said: bytes) -> object:
-    """What JSON an answer holds; None for none. Some servers put the one data set into a list."""
+def _module_of(body: bytes) -> object:
+    """The JSON data set of an answer; None if there is none. Some servers put it into a list."""
     try:
-        told: object = json.loads(said)
+        data: object = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return told[0] if isinstance(told, list) and told else told
+    return data[0] if isinstance(data, list) and data else data
 
 
-def _items(told: object, tag: str) -> list[Any]:
-    """The values of an attribute in DICOM's JSON; none where it is not there, or not of this form."""
-    found = told.get(tag) if isinstance(told, dict) else None
+def _items(data: object, tag: str) -> list[Any]:
+    """The values of an attribute in DICOM's JSON; none if it is missing or malformed."""
+    found = data.get(tag) if isinstance(data, dict) else None
     value = found.get("Value") if isinstance(found, dict) else None
     return value if isinstance(value, list) else []
 

@@ -1,6 +1,6 @@
-"""A captured frame as DICOM: Ophthalmic Photography 8 Bit Image, with the quality where DICOM keeps such things.
+"""A captured frame as DICOM: Ophthalmic Photography 8 Bit Image, with the quality as acquisition context.
 
-Nothing of a patient is in it unless the user passed it in, by a file: see ``study_file``.
+It holds no patient data except that from the user's file: see ``study_file``.
 """
 
 from __future__ import annotations
@@ -13,21 +13,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 import edge
-from edge.capture.archive.dicom_image import code, draw, say_quality
+from edge.assessment import Verdict
+from edge.camera.protocol import Frame
 from edge.capture.archive.study_file import import_pydicom, read_study
 from edge.capture.loop import Graded
 
 Laterality = Literal["R", "L"]
 
-_STEP_S = 2.0  # a clock that is told another time by so much was set; less is how it is kept right
+_USABLE: dict[Verdict, tuple[str, str]] = {
+    "good": ("111237", "Usable - Meets the quality control standard"),
+    "usable": ("111236", "Usable - Does not meet the quality control standard"),
+    "reject": ("111235", "Unusable - Quality renders image unusable"),
+    "no_fundus": ("111235", "Unusable - Quality renders image unusable"),
+}
+_STEP_S = 2.0  # a larger step means that the clock was set; less is ordinary synchronisation
 _OF_THE_CAMERA = {"InstitutionName", "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "PixelSpacing"}
 
 
 class Beginning:
-    """When a study began, by what the system's clock is known to have said then.
+    """When a study began, by the system's clock.
 
-    A board without a battery learns the time in mid-session; until the clock steps, all images have the same.
+    A board without a battery learns the time in mid-session; until the clock steps, all images have the same value.
     """
 
     def __init__(self) -> None:
@@ -35,7 +44,7 @@ class Beginning:
         self._epoch: float | None = None
 
     def by(self, epoch: float) -> datetime.datetime:
-        """Date and time; see ``Graded.epoch``."""
+        """Date and time of the beginning, by an ``epoch`` as in ``Graded``."""
         if self._epoch is None or abs(epoch - self._epoch) > _STEP_S:
             self._epoch = epoch
         return datetime.datetime.fromtimestamp(self._at + self._epoch, datetime.timezone.utc).astimezone()
@@ -47,34 +56,34 @@ class Study:
 
     Attributes:
         laterality: right or left eye.
-        said: by the user, as DICOM's attributes; its repr shows nothing of it.
+        attributes: DICOM attributes from the user; hidden in the repr.
         study_uid, series_uid: of this session.
-        began: tells date and time of the study, one for all its images as long as nobody sets the clock; None where the
-            file names a study that is there.
+        began: date and time of the study, the same for all its images unless the clock is set; None if the file names
+            an existing study.
     """
 
     laterality: Laterality
-    said: Mapping[str, str] = field(repr=False)
+    attributes: Mapping[str, str] = field(repr=False)
     study_uid: str
     series_uid: str
     began: Beginning | None
 
     @property
     def names_somebody(self) -> bool:
-        """Whether an image leads to a person, by itself or with the help of the archive."""
-        return any(value for name, value in self.said.items() if name not in _OF_THE_CAMERA)
+        """Whether an image identifies a person, by itself or through the archive."""
+        return any(value for name, value in self.attributes.items() if name not in _OF_THE_CAMERA)
 
 
 def begin_study(laterality: Laterality, file: Path | None) -> Study:
-    """Begin a study, or a new series of the study that the file names.
+    """Start a study, or a new series of the study that the file names.
 
     Raises:
-        EdgeError: pydicom is missing; the file cannot be read, holds a field of another name, or one of wrong form.
+        EdgeError: pydicom is missing; the file cannot be read, holds a field of another name, or one with a wrong form.
     """
     uid = import_pydicom().uid.generate_uid
-    said = {} if file is None else read_study(file)
-    known = said.get("StudyInstanceUID")
-    return Study(laterality, said, known or str(uid()), str(uid()), None if known else Beginning())
+    attributes = {} if file is None else read_study(file)
+    known = attributes.get("StudyInstanceUID")
+    return Study(laterality, attributes, known or str(uid()), str(uid()), None if known else Beginning())
 
 
 def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number: int) -> bytes:
@@ -82,21 +91,21 @@ def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number
 
     Args:
         graded: the frame.
-        sidecar: as for ``STEM.json``: when it was taken, what graded it.
-        study: what it belongs to.
+        sidecar: the content of ``STEM.json``.
+        study: of the image.
         number: of the image in its series, from 1.
     """
     pydicom = import_pydicom()
     image = pydicom.Dataset()
     taken = datetime.datetime.fromisoformat(sidecar["frame"]["taken"]).astimezone()
-    _say_who(image, study)
-    _say_when(image, None if study.began is None else study.began.by(graded.epoch), taken, number)
+    _add_patient(image, study)
+    _add_times(image, None if study.began is None else study.began.by(graded.epoch), taken, number)
     image.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
     image.SOPInstanceUID = pydicom.uid.generate_uid()
     image.SeriesInstanceUID = study.series_uid
-    _say_how(image, study)
-    say_quality(image, graded, sidecar)
-    draw(image, graded.frame)
+    _add_acquisition(image, study)
+    _add_quality(image, graded, sidecar)
+    _add_pixels(image, graded.frame)
     image.file_meta = pydicom.dataset.FileMetaDataset()
     image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     file = io.BytesIO()
@@ -104,18 +113,18 @@ def dicom_bytes(graded: Graded, sidecar: Mapping[str, Any], study: Study, number
     return file.getvalue()
 
 
-def _say_who(image: Any, study: Study) -> None:
-    # These must be there, and may be empty. How the camera was held nobody knows, nor whether it turns its picture.
+def _add_patient(image: Any, study: Study) -> None:
+    # These are required, and may be empty. The orientation of the camera and of its picture is unknown.
     for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
         setattr(image, name, "")
     image.ReferringPhysicianName, image.PatientOrientation = "", ""
     image.Manufacturer, image.ManufacturerModelName = "unknown", "unknown"
-    for name, value in study.said.items():
+    for name, value in study.attributes.items():
         setattr(image, name, value.split("\\") if name == "PixelSpacing" else value)
     image.StudyInstanceUID = study.study_uid
 
 
-def _say_when(image: Any, began: datetime.datetime | None, taken: datetime.datetime, number: int) -> None:
+def _add_times(image: Any, began: datetime.datetime | None, taken: datetime.datetime, number: int) -> None:
     image.SpecificCharacterSet = "ISO_IR 192"
     image.StudyDate, image.StudyTime = ("", "") if began is None else _day_and_time(began)
     image.ContentDate, image.ContentTime = _day_and_time(taken)
@@ -130,16 +139,59 @@ def _day_and_time(moment: datetime.datetime) -> tuple[str, str]:
     return moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
 
 
-def _say_how(image: Any, study: Study) -> None:
+def _add_acquisition(image: Any, study: Study) -> None:
     image.Modality = "OP"
     image.ImageType = ["ORIGINAL", "PRIMARY"]
     image.ImageLaterality = study.laterality
     image.SoftwareVersions = f"efiqa-edge {edge.__version__}"
-    image.AnatomicRegionSequence = [code("5665001", "SCT", "Retina")]
-    image.AcquisitionDeviceTypeCodeSequence = [code("409898007", "SCT", "Fundus Camera")]
+    image.AnatomicRegionSequence = [_code("5665001", "SCT", "Retina")]
+    image.AcquisitionDeviceTypeCodeSequence = [_code("409898007", "SCT", "Fundus Camera")]
     for name in ("PatientEyeMovementCommanded", "HorizontalFieldOfView", "DetectorType", "PupilDilated"):
         setattr(image, name, None)
     for name in ("EmmetropicMagnification", "IntraOcularPressure", "RefractiveStateSequence"):
         setattr(image, name, None)
     for name in ("IlluminationType", "LightPathFilterTypeStack", "ImagePathFilterTypeStack", "Lenses"):
         setattr(image, f"{name}CodeSequence", [])
+
+
+def _add_quality(image: Any, graded: Graded, sidecar: Mapping[str, Any]) -> None:
+    """Add score, verdict and their algorithm as acquisition context."""
+    score = _context("111029", "Image Quality Rating", "NUMERIC")
+    verdict = _context("111050", "Quality Assessment", "CODE")
+    maker = _context("111001", "Algorithm Name", "TEXT")
+    score.NumericValue = f"{graded.assessment.score:.4f}"
+    score.MeasurementUnitsCodeSequence = [_code("1", "UCUM", "no units")]
+    number, meaning = _USABLE[graded.assessment.verdict]
+    verdict.ConceptCodeSequence = [_code(number, "DCM", meaning)]
+    model = sidecar["model"]
+    maker.TextValue = f"efiqa-edge {edge.__version__}, {model['name']} {model['sha256']}, {graded.assessment.verdict}"
+    image.AcquisitionContextSequence = [score, verdict, maker]
+
+
+def _add_pixels(image: Any, frame: Frame) -> None:
+    """Add the pixels and their earlier lossy compression."""
+    picture = np.ascontiguousarray(frame.image[:, :, ::-1])
+    image.Rows, image.Columns = picture.shape[:2]
+    image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 8, 8, 7, 0
+    image.LossyImageCompression, image.BurnedInAnnotation = "00" if frame.lossy is None else "01", "NO"
+    if frame.lossy is not None:
+        image.LossyImageCompressionRatio = f"{max(frame.lossy.ratio, 0.01):.6g}"
+        image.LossyImageCompressionMethod = frame.lossy.method or "UNKNOWN"  # required here
+    image.NumberOfFrames = 1
+    image.FrameIncrementPointer, image.FrameTimeVector = 0x00181065, [0]
+    image.PixelData = picture.tobytes() + b"\0" * (picture.size % 2)
+
+
+def _context(value: str, meaning: str, kind: str) -> Any:
+    item = import_pydicom().Dataset()
+    item.ValueType = kind
+    item.ConceptNameCodeSequence = [_code(value, "DCM", meaning)]
+    return item
+
+
+def _code(value: str, scheme: str, meaning: str) -> Any:
+    """A coded entry."""
+    item = import_pydicom().Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item

@@ -1,7 +1,7 @@
-"""Handing DICOM files over on a thread that stalls nobody.
+"""Deliver DICOM files on a separate thread.
 
-Whatever goes wrong is tried again with growing pauses until the file's deadline, or the end of the session. What was
-not delivered by then stays in the session's folder, marked, and the next session with the same ``--out`` goes on
+A failed delivery is retried with growing pauses until the file's deadline, or the end of the session. A file that was
+not delivered by then stays in the session's folder, marked, and the next session with the same ``--out`` continues
 with it.
 """
 
@@ -21,24 +21,24 @@ from edge.errors import first_line
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
-_DEADLINE_S = 12 * 3600.0  # of one file, all tries together: an archive may be away for a night
-_TRY_S, _SLOWEST_BYTES_S = 60.0, 128 << 10  # of one try: a minute, and what a file takes at a megabit a second
-_LAST_S = 30.0  # for all that is left at the end of a session
-_UNTOLD_S = 2.0  # of these, before it is said that they pass
-_GOODBYE_S = 2.0  # then a thread that hangs is left behind
+_DEADLINE_S = 12 * 3600.0  # of one file, all tries together: an archive may be down for a night
+_TRY_S, _SLOWEST_BYTES_S = 60.0, 128 << 10  # of one try: a minute, plus the time of the file at a megabit a second
+_LAST_S = 30.0  # for all remaining files at the end of a session
+_QUIET_S = 2.0  # of these, before the wait is reported
+_GOODBYE_S = 2.0  # then a thread that hangs is abandoned
 
 
 @dataclass
-class _Errand:
+class _Delivery:
     file: Path
     deadline: float
-    pause: float  # behind the next try that fails
+    pause: float  # after the next failed try
     due: float = 0.0  # the next try
     failed: bool = False
 
 
 class HandOver:
-    """Takes finished files in the order in which they come; one that fails goes behind the others.
+    """Delivers files in the order of their arrival; one that fails goes behind the others.
 
     Attributes:
         delivered: how many arrived.
@@ -48,16 +48,16 @@ class HandOver:
         """Start.
 
         Args:
-            target: where files go.
-            report: told one sentence of what is lost to this session.
-            tell: told one sentence when the target stops taking files, and one when it takes them again.
+            target: of the files.
+            report: called with one sentence about files that this session will not deliver.
+            tell: called with one sentence when the target stops taking files, and one when it takes them again.
         """
-        self._target, self._report, self._tell = target, _unharmed(report), _unharmed(tell)
+        self._target, self._report, self._tell = target, _guarded(report), _guarded(tell)
         self.delivered = 0
         self._folders = Folders()
-        self._errands: list[_Errand] = []
+        self._deliveries: list[_Delivery] = []
         self._late: list[Path] = []  # beyond their deadline
-        self._why = ""  # of the newest failure, until all that failed has arrived
+        self._why = ""  # the latest failure, until all failed files have arrived
         self._since = 0.0
         self._changed = threading.Condition()
         self._end: float | None = None
@@ -65,12 +65,12 @@ class HandOver:
         self._thread.start()
 
     def take(self, file: Path) -> None:
-        """Hand a file over as soon as may be; returns at once."""
+        """Deliver a file as soon as possible; returns at once."""
         self._folders.hold(file.parent)
         self._add([file])
 
     def take_left_over(self, out: Path) -> None:
-        """Hand over what earlier sessions with this ``--out`` could not; they are told of in one note."""
+        """Deliver the remaining files of earlier sessions with this ``--out``; one note reports them."""
         files = self._folders.left_over(out)
         if files:
             self._tell(
@@ -80,21 +80,21 @@ class HandOver:
             self._add(files)
 
     def close(self) -> None:
-        """Try again what is left, for half a minute at most, and say what stays behind."""
+        """Retry the remaining files for at most half a minute, and report what is left."""
         with self._changed:
             self._end = time.monotonic() + _LAST_S
-            for errand in self._errands:
-                errand.due, errand.pause = 0.0, _FIRST_PAUSE_S
-            waiting = bool(self._errands)
+            for delivery in self._deliveries:
+                delivery.due, delivery.pause = 0.0, _FIRST_PAUSE_S
+            waiting = bool(self._deliveries)
             self._changed.notify_all()
         if waiting and self._why:
             self._tell(f"{self._target.shown} still does not take DICOM files: trying for {_LAST_S:.0f} s more.")
         elif waiting:
-            self._thread.join(_UNTOLD_S)
-            self._tell_of_the_wait()
+            self._thread.join(_QUIET_S)
+            self._report_the_wait()
         self._thread.join(_LAST_S + _GOODBYE_S)
         with self._changed:
-            left = [*self._late, *(errand.file for errand in self._errands)]
+            left = [*self._late, *(delivery.file for delivery in self._deliveries)]
         self._folders.release()
         if left:
             why = f" ({self._why})" if self._why else ""
@@ -102,61 +102,61 @@ class HandOver:
             where = folders[0] if len(folders) == 1 else f"{len(folders)} folders of sessions"
             self._report(
                 f"{_files(len(left))} could not be handed over to {self._target.shown}{why}; in {where} "
-                "the next session with the same --out and --hand-over finds what is left."
+                "the next session with the same --out and --hand-over delivers what is left."
             )
 
-    def _tell_of_the_wait(self) -> None:
-        """Nobody shall sit before a silent terminal, as with a server that takes its time and refuses nothing."""
+    def _report_the_wait(self) -> None:
+        """Report the wait for a server that is slow but refuses nothing: a silent terminal looks like a hang."""
         with self._changed:
-            left, told = len(self._errands), bool(self._why)
-        if left and not told and self._thread.is_alive():
+            left, reported = len(self._deliveries), bool(self._why)
+        if left and not reported and self._thread.is_alive():
             verb = "is" if left == 1 else "are"
-            more = f"{_LAST_S - _UNTOLD_S:.0f} s more at most"
+            more = f"{_LAST_S - _QUIET_S:.0f} s more at most"
             self._tell(f"{_files(left)} {verb} still on the way to {self._target.shown}: waiting for {more}.")
 
     def _add(self, files: Iterable[Path]) -> None:
         with self._changed:
-            self._errands += [_Errand(file, time.monotonic() + _DEADLINE_S, _FIRST_PAUSE_S) for file in files]
+            self._deliveries += [_Delivery(file, time.monotonic() + _DEADLINE_S, _FIRST_PAUSE_S) for file in files]
             self._changed.notify_all()
 
     def _work(self) -> None:
-        while (errand := self._next()) is not None:
+        while (delivery := self._next()) is not None:
             try:
-                self._target.send(errand.file, self._until(errand))
-            except Exception as error:  # a thread that dies would deliver nothing any more
-                log.debug("%s was not delivered", errand.file.name, exc_info=True)
-                self._failed(errand, error)
+                self._target.send(delivery.file, self._until(delivery))
+            except Exception as error:  # a dead thread would deliver nothing more
+                log.debug("%s was not delivered", delivery.file.name, exc_info=True)
+                self._failed(delivery, error)
             else:
-                self._arrived(errand)
+                self._arrived(delivery)
 
-    def _next(self) -> _Errand | None:
-        """Wait for the next try; None once the session has ended and nothing is left, or no time."""
+    def _next(self) -> _Delivery | None:
+        """Wait for the next try; None once the session has ended and no file or no time is left."""
         with self._changed:
             while True:
                 now = time.monotonic()
-                if self._end is not None and (not self._errands or now >= self._end):
+                if self._end is not None and (not self._deliveries or now >= self._end):
                     return None
-                errand = min(self._errands, key=lambda each: each.due, default=None)  # of equals the first
-                if errand is not None and errand.due <= now:
-                    return errand
-                moments = [] if errand is None else [errand.due]
+                delivery = min(self._deliveries, key=lambda each: each.due, default=None)  # of equals the first
+                if delivery is not None and delivery.due <= now:
+                    return delivery
+                moments = [] if delivery is None else [delivery.due]
                 moments += [] if self._end is None else [self._end]
                 self._changed.wait(min(moments) - now if moments else None)
 
-    def _until(self, errand: _Errand) -> Callable[[], float]:
-        """When to give a try up: asked along the way, for the session may end meanwhile."""
+    def _until(self, delivery: _Delivery) -> Callable[[], float]:
+        """When to abandon a try: called repeatedly, because the session may end in the meantime."""
         try:
-            size = errand.file.stat().st_size
+            size = delivery.file.stat().st_size
         except OSError:
             size = 0
-        limit = min(errand.deadline, time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S)
+        limit = min(delivery.deadline, time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S)
         return lambda: limit if self._end is None else min(limit, self._end)
 
-    def _arrived(self, errand: _Errand) -> None:
-        _unmark(errand.file)
+    def _arrived(self, delivery: _Delivery) -> None:
+        _unmark(delivery.file)
         with self._changed:
-            self._errands.remove(errand)
-            over = bool(self._why) and not any(each.failed for each in self._errands)
+            self._deliveries.remove(delivery)
+            over = bool(self._why) and not any(each.failed for each in self._deliveries)
             seconds = time.monotonic() - self._since
             if over:
                 self._why = ""
@@ -164,50 +164,50 @@ class HandOver:
         if over:
             self._tell(f"{self._target.shown} takes DICOM files again, after {seconds:.0f} s.")
 
-    def _failed(self, errand: _Errand, error: Exception) -> None:
-        if isinstance(error, FileNotFoundError) and not errand.file.exists():
+    def _failed(self, delivery: _Delivery, error: Exception) -> None:
+        if isinstance(error, FileNotFoundError) and not delivery.file.exists():
             with self._changed:
-                self._errands.remove(errand)
-            _unmark(errand.file)
-            self._report(f"{errand.file} was taken away before it was handed over to {self._target.shown}.")
+                self._deliveries.remove(delivery)
+            _unmark(delivery.file)
+            self._report(f"{delivery.file} was removed before it was handed over to {self._target.shown}.")
             return
-        why = _words_of(error)
+        why = _reason_of(error)
         now = time.monotonic()
         with self._changed:
             begins, self._why = not self._why, why
             self._since = now if begins else self._since
             trying = "until it does" if self._end is None else f"for {max(0.0, self._end - now):.0f} s more"
-            late = now >= errand.deadline
+            late = now >= delivery.deadline
             if late:
-                self._errands.remove(errand)
-                self._late.append(errand.file)
-            errand.failed, errand.due = True, now + errand.pause
-            errand.pause = min(2 * errand.pause, _LONGEST_PAUSE_S)
+                self._deliveries.remove(delivery)
+                self._late.append(delivery.file)
+            delivery.failed, delivery.due = True, now + delivery.pause
+            delivery.pause = min(2 * delivery.pause, _LONGEST_PAUSE_S)
         if begins:
             self._tell(f"{self._target.shown} does not take DICOM files ({why}): trying again {trying}.")
         if late:
             self._report(
-                f"{errand.file} was not handed over to {self._target.shown} within {_DEADLINE_S / 3600:.0f} hours "
-                f"({why}): it stays, and the next session with the same --out and --hand-over goes on with it."
+                f"{delivery.file} was not handed over to {self._target.shown} within {_DEADLINE_S / 3600:.0f} hours "
+                f"({why}): it stays, and the next session with the same --out and --hand-over continues with it."
             )
 
 
-def _unharmed(say: Callable[[str], None]) -> Callable[[str], None]:
-    """To say something where perhaps nobody can be told any more: files go on without that."""
+def _guarded(say: Callable[[str], None]) -> Callable[[str], None]:
+    """A message function that never raises: deliveries go on even if their reader has gone."""
 
-    def unharmed(sentence: str) -> None:
+    def guarded(sentence: str) -> None:
         try:
             say(sentence)
         except Exception:
-            log.debug("could not be told: %s", sentence, exc_info=True)
+            log.debug("could not report: %s", sentence, exc_info=True)
 
-    return unharmed
+    return guarded
 
 
 def _unmark(file: Path) -> None:
     try:
         mark_of(file).unlink(missing_ok=True)
-    except OSError as error:  # then it is delivered once more
+    except OSError as error:  # then it is delivered again
         log.debug("the mark of %s stays: %s", file.name, error)
 
 
@@ -215,8 +215,8 @@ def _files(number: int) -> str:
     return "1 DICOM file" if number == 1 else f"{number} DICOM files"
 
 
-def _words_of(error: Exception) -> str:
-    """What went wrong; of what nobody foresaw only the kind, for its text may quote the server."""
+def _reason_of(error: Exception) -> str:
+    """The reason of a failure; for an unexpected error only its type, because its text may quote the server."""
     if not isinstance(error, (OSError, ArchiveRefusedError)):
         return f"{type(error).__name__}"
     return str(getattr(error, "strerror", None) or first_line(error)).rstrip(".")

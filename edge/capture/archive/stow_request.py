@@ -1,7 +1,7 @@
-"""A DICOM file to a DICOMweb server (STOW-RS), in bounded time whatever the server does.
+"""Send a DICOM file to a DICOMweb server (STOW-RS), in bounded time whatever the server does.
 
-aiohttp does the talking: everything from the name to the last byte of the answer can be given up at one moment, it
-bounds what it reads of headers, and it neither follows a redirection nor unpacks an answer where it is told not to.
+With aiohttp everything from name resolution to the last byte of the answer has one deadline, the size of headers is
+bounded, and redirection and decompression can be turned off.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +28,7 @@ from pydicom.filereader import read_file_meta_info
 from edge.capture.archive.answer import ArchiveRefusedError, check_answer
 
 _T = TypeVar("_T")
-_LOOK_S = 0.25  # how soon it is seen that a deadline came nearer
+_LOOK_S = 0.25  # how soon an earlier deadline is noticed
 _LONGEST_ANSWER = 1 << 20  # bytes
 
 
@@ -49,19 +50,19 @@ class StowTarget:
         """Store a file.
 
         Args:
-            file: it.
-            until: when to give up, by ``time.monotonic``; asked again and again, for it may come nearer.
+            file: to send.
+            until: the deadline by ``time.monotonic``; called repeatedly, because it may become earlier.
 
         Raises:
-            OSError: the file cannot be read; the server cannot be reached, breaks off, or is not done by then.
-            RefusedError: the server does not store it, or says nothing that can be understood.
+            OSError: the file cannot be read; the server cannot be reached, closes the connection, or is too slow.
+            ArchiveRefusedError: the server does not store it, or its answer is not valid.
         """
         data = file.read_bytes()
         try:
-            status, headers, said = asyncio.run(_within(until, self._post(data)))
+            status, headers, received = asyncio.run(_within(until, self._post(data)))
         except aiohttp.ClientError as error:
             raise _plain(error) from error
-        check_answer(status, headers, said, _uid_of(file))
+        check_answer(status, headers, received, _uid_of(file))
 
     async def _post(self, data: bytes) -> tuple[int, dict[str, str], bytes]:
         boundary = secrets.token_hex(16)
@@ -79,23 +80,23 @@ class StowTarget:
             aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(),  # ours counts
+                timeout=aiohttp.ClientTimeout(),  # our own deadline applies
                 auto_decompress=False,
             ) as session,
             # A redirection would carry file and token elsewhere.
             session.post(f"{self.shown}/studies", data=body, headers=headers, allow_redirects=False) as answer,
         ):
-            said = b""
+            received = b""
             async for piece in answer.content.iter_chunked(1 << 16):
-                said += piece
-                if len(said) > _LONGEST_ANSWER:
+                received += piece
+                if len(received) > _LONGEST_ANSWER:
                     raise ArchiveRefusedError(f"it answers {answer.status}, and the answer does not end")
             named = ("Content-Type", "Content-Encoding")
-            return answer.status, {name: answer.headers[name] for name in named if name in answer.headers}, said
+            return answer.status, {name: answer.headers[name] for name in named if name in answer.headers}, received
 
 
 def _uid_of(file: Path) -> str | None:
-    """Of the instance in a file; None where it is none, which is the server's to judge."""
+    """The UID of the instance in a file; None if it is not valid DICOM, which the server decides."""
     try:
         return str(read_file_meta_info(file).MediaStorageSOPInstanceUID)
     except Exception:
@@ -103,25 +104,29 @@ def _uid_of(file: Path) -> str | None:
 
 
 def _plain(error: aiohttp.ClientError) -> Exception:
-    """What went wrong, in our words: those of the library quote what the server sent."""
+    """The error in our own words: those of the library quote what the server sent."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         why = getattr(error.certificate_error, "verify_message", "") or "it is wrong"
         return OSError(f"its certificate is not trusted: {why.rstrip('.')}")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return OSError("its name is not known here")
+        return OSError("its name cannot be resolved")
     if isinstance(error, aiohttp.ClientSSLError):
-        return OSError("it does not speak TLS as we do: is it http:// instead of https://?")
+        return OSError("the TLS handshake failed: is it http:// instead of https://?")
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return OSError("it hangs up without an answer")
+        return OSError("it closes the connection without an answer")
     if isinstance(error, aiohttp.ClientOSError):
-        return OSError(os.strerror(error.errno)) if error.errno and error.errno > 0 else OSError("it hangs up")
+        return (
+            OSError(os.strerror(error.errno))
+            if error.errno and error.errno > 0
+            else OSError("it closes the connection")
+        )
     if isinstance(error, aiohttp.ClientPayloadError):
-        return OSError("its answer breaks off")
+        return OSError("its answer is incomplete")
     return ArchiveRefusedError("its answer is not HTTP")
 
 
 async def _within(until: Callable[[], float], work: Coroutine[object, object, _T]) -> _T:
-    """Wait for something as long as it may take.
+    """Wait for a result until the deadline.
 
     Raises:
         TimeoutError: it took longer.
@@ -137,28 +142,25 @@ async def _within(until: Callable[[], float], work: Coroutine[object, object, _T
 
 
 class _Resolver(AbstractResolver):
-    """Looks a name up on a thread that nobody waits for: one of asyncio's own would keep the program from ending."""
+    """Resolves a name on a daemon thread: one of asyncio's own threads would keep the program from ending."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[list[ResolveResult]] = loop.create_future()
+        found: Future[list[ResolveResult]] = Future()
 
         def look_up() -> None:
-            result: list[ResolveResult] | OSError
-            try:
-                result = _addresses(host, port, family)
-            except (OSError, UnicodeError) as error:
-                result = OSError(str(error))
-            with contextlib.suppress(RuntimeError):  # nobody waits any more
-                loop.call_soon_threadsafe(_settle, found, result)
+            with contextlib.suppress(InvalidStateError):  # cancelled in the meantime
+                try:
+                    found.set_result(_addresses(host, port, family))
+                except (OSError, UnicodeError) as error:
+                    found.set_exception(OSError(str(error)))
 
         threading.Thread(target=look_up, name="look-up", daemon=True).start()
-        return await found
+        return await asyncio.wrap_future(found)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
 
 def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
@@ -168,12 +170,3 @@ def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Resol
         )
         for kind, _, proto, _, address in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     ]
-
-
-def _settle(future: asyncio.Future[list[ResolveResult]], result: list[ResolveResult] | OSError) -> None:
-    if future.done():
-        return
-    if isinstance(result, OSError):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

@@ -1,6 +1,6 @@
-"""What the user says of patient, study and camera, in a file: an argument could be seen by everybody on the machine.
+"""Patient, study and camera data from the user's file: arguments would be visible to every user of the machine.
 
-Nothing that the file holds is ever printed, not even where it is wrong; names of fields are.
+Values in the file are never printed, not even wrong ones; names of fields are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 from edge.errors import EdgeError
 from edge.files.given import read_given
 
-# What the file may say, and the attribute that it becomes.
+# The fields of the file, and their DICOM attributes.
 FIELDS = {
     "patient_id": "PatientID",
     "patient_name": "PatientName",
@@ -33,55 +33,54 @@ FIELDS = {
     "serial_number": "DeviceSerialNumber",
     "pixel_spacing": "PixelSpacing",
 }
-_MOST_BYTES = {"PN": 64, "LO": 64, "SH": 16}
-_SHAPES = {
-    "birth_date": r"[0-9]{8}",
-    "sex": r"[MFO]",
-    "study_uid": r"(?=.{1,64}$)[0-2](\.(0|[1-9][0-9]*))+",
-    "pixel_spacing": r"[0-9]*\.?[0-9]+(\\[0-9]*\.?[0-9]+)?",
-}
+# The form of some fields: a pattern, and the same in words.
 _FORMS = {
-    "birth_date": "a date, YYYY-MM-DD",
-    "sex": "M, F or O",
-    "study_uid": "a UID of digits and dots, at most 64",
-    "pixel_spacing": "millimetres such as 0.0061, in at most 16 characters",
+    "birth_date": (r"[0-9]{8}", "a date, YYYY-MM-DD"),
+    "sex": (r"[MFO]", "M, F or O"),
+    "study_uid": (r"(?=.{1,64}$)[0-2](\.(0|[1-9][0-9]*))+", "a UID of digits and dots, at most 64"),
+    "pixel_spacing": (
+        r"[0-9]*\.?[0-9]+(\\[0-9]*\.?[0-9]+)?",
+        "millimetres such as 0.0061, in at most 16 characters",
+    ),
 }
-_FORMS_OF_KINDS = {
-    "PN": "a name such as Doe^Jane in one line, without backslash, of at most 64 bytes",
-    "LO": "one line without backslash of at most 64 bytes",
-    "SH": "one line without backslash of at most 16 bytes",
+# That of all others by DICOM's value representation: the largest number of bytes, and the form in words.
+_TEXTS = {
+    "PN": (64, "a name such as Doe^Jane in one line, without backslash, of at most 64 bytes"),
+    "LO": (64, "one line without backslash of at most 64 bytes"),
+    "SH": (16, "one line without backslash of at most 16 bytes"),
 }
-_MAY_BE_NAMED = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")  # others may be what a line without its name holds
+_ONE_LINE = r"[^\\\x00-\x1f\x7f-\x9f\ud800-\udfff]*"
+_MAY_BE_NAMED = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")  # any other may be a value whose name is missing
 
 
 def read_study(file: Path) -> dict[str, str]:
-    """The fields of a file as DICOM's attributes, checked.
+    """Read and check a file; returns its fields as DICOM attributes.
 
     Raises:
-        EdgeError: it cannot be read, holds a field of another name, or one of wrong form; never what a field holds.
+        EdgeError: it cannot be read, or a field has an unknown name or a wrong form; the message never holds a value.
     """
     try:
-        # Everything stays text: patient 00123 is not patient 83.
+        # Everything stays text: patient 00123 must not become 83.
         data = yaml.load(read_given(file, 1).decode("utf-8"), Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not YAML"
         raise EdgeError(f"{file} cannot be read ({why}); it holds lines such as patient_id: ...") from None
     if not isinstance(data, dict):
         raise EdgeError(f"{file} holds no fields; it holds lines such as patient_id: ...")
-    said = {}
+    attributes = {}
     for number, (name, value) in enumerate(data.items(), 1):
         if name not in FIELDS:
             raise EdgeError(f"{file}: {_unknown(name, number)}")
         text = value.replace("-", "") if name == "birth_date" and isinstance(value, str) else value
         if not (isinstance(text, str) and _is_right(name, text)):
-            form = _FORMS.get(name) or _FORMS_OF_KINDS[_kind_of(name)]
-            raise EdgeError(f"{file}: {name} has not the form or length that DICOM wants: {form}.")
-        said[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
-    return said
+            _, form = _FORMS.get(name) or _TEXTS[_kind_of(name)]
+            raise EdgeError(f"{file}: {name} does not have the form or length that DICOM requires: {form}.")
+        attributes[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
+    return attributes
 
 
 def _unknown(name: Any, number: int) -> str:
-    """What to do about a field that is none; its name is shown only where it is one rather than a value."""
+    """The error for an unknown field; its name is shown only if it looks like a name rather than a value."""
     shown = name if isinstance(name, str) and _MAY_BE_NAMED.fullmatch(name) else f"field number {number}"
     known = {_letters(each): field for field, keyword in FIELDS.items() for each in (keyword, field)}
     near = difflib.get_close_matches(_letters(shown), known, n=1, cutoff=0.75)
@@ -99,12 +98,13 @@ def _kind_of(name: str) -> str:
 
 
 def _is_right(name: str, text: str) -> bool:
-    """Whether a field has its form. What is wrong must not come to pydicom later: its warnings show the value."""
+    """Whether a field has the right form. A wrong one must not reach pydicom later: its warnings show the value."""
     pydicom, representation = import_pydicom(), _kind_of(name)
-    if not re.fullmatch(_SHAPES.get(name, r"[^\\\x00-\x1f\x7f-\x9f\ud800-\udfff]*"), text):
+    pattern, _ = _FORMS.get(name, (_ONE_LINE, ""))
+    if not re.fullmatch(pattern, text):
         return False
-    # The standard counts characters, but programs of our time still count bytes, and cut or refuse.
-    longest = _MOST_BYTES.get(representation)
+    # The standard counts characters, but many programs count bytes, and truncate or refuse.
+    longest, _ = _TEXTS.get(representation, (None, ""))
     groups = text.split("=") if representation == "PN" else [text]
     if longest is not None and any(len(group.encode()) > longest for group in groups):
         return False
@@ -121,7 +121,7 @@ def _is_right(name: str, text: str) -> bool:
 
 
 def import_pydicom() -> Any:
-    """pydicom, with all that is used of it; raises EdgeError where it is missing."""
+    """Import pydicom with the submodules used here; raises EdgeError if it is missing."""
     try:
         import pydicom
         import pydicom.config

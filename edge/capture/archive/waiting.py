@@ -1,8 +1,7 @@
-"""Which DICOM files wait to be delivered, in a way that outlives a session.
+"""Marks of DICOM files that wait to be delivered; they outlive a session.
 
-``.STEM.dcm.waiting`` beside a DICOM file says that it is to be handed over; it goes once the file was. A session holds
-a lock on ``.handing-over`` in the folder while it is at it, so that another one with the same ``--out`` leaves its
-files alone.
+``.STEM.dcm.waiting`` marks a DICOM file to be handed over; it is removed once the file was. Meanwhile a session holds
+a lock on ``.handing-over`` in the folder, so that another one with the same ``--out`` leaves its files alone.
 """
 
 from __future__ import annotations
@@ -15,23 +14,23 @@ _LOCK, _MARKS = ".handing-over", ".*.dcm.waiting"
 
 
 def mark_of(file: Path) -> Path:
-    """What lies beside a DICOM file that waits."""
+    """The mark beside a DICOM file that waits."""
     return file.with_name(f".{file.name}.waiting")
 
 
 def left_over(wanted: Path) -> bool:
-    """Whether a file of an earlier session with this ``--out`` still waits, whoever has it in his care."""
+    """Whether a file of an earlier session with this ``--out`` still waits, locked or not."""
     return any(any(folder.glob(_MARKS)) for folder in _sessions(wanted))
 
 
 class Folders:
-    """The folders whose files a hand-over has in its care; of no use to two at once."""
+    """The folders whose files one hand-over delivers; it locks them."""
 
     def __init__(self) -> None:
         self._locks: dict[Path, int] = {}
 
     def hold(self, folder: Path) -> bool:
-        """Take a folder; False where another session has it. Where a file system has no locks, it is ours."""
+        """Lock a folder; False if another session has it. Without locks in the file system it is ours."""
         if folder in self._locks:
             return True
         try:
@@ -52,7 +51,7 @@ class Folders:
         return True
 
     def left_over(self, wanted: Path) -> list[Path]:
-        """The files of earlier sessions with this ``--out`` that still wait, oldest session first; they are held."""
+        """Lock and list the waiting files of earlier sessions with this ``--out``, oldest session first."""
         found: list[Path] = []
         for folder in _sessions(wanted):
             marks = sorted(folder.glob(_MARKS))
@@ -61,16 +60,16 @@ class Folders:
         return found
 
     def release(self) -> None:
-        """Give all folders back."""
+        """Unlock all folders."""
         for folder, lock in self._locks.items():
             with contextlib.suppress(OSError):
-                (folder / _LOCK).unlink(missing_ok=True)  # before it is free: the next one makes its own
+                (folder / _LOCK).unlink(missing_ok=True)  # before it is unlocked: the next session creates its own
             os.close(lock)
         self._locks.clear()
 
 
 def _file_of(mark: Path) -> Path | None:
-    """The file that waits; None where a session was killed before it wrote it, or somebody took it away."""
+    """The file of a mark; None if a session was killed before it wrote it, or it was removed."""
     file = mark.with_name(mark.name[1:].removesuffix(".waiting"))
     if file.is_file() and not file.is_symlink():
         return file

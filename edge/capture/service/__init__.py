@@ -1,1 +1,1 @@
-"""What the operating system asks of a session, and is told."""
+"""Signals of the operating system, and reports to its service manager."""

@@ -1,6 +1,6 @@
-"""What a running session hears from outside: Ctrl-C, a service manager, a terminal that closes, a pedal.
+"""The signals of a running session: from Ctrl-C, a service manager, a terminal that closes, a pedal.
 
-Imports nothing of ours: a command asks for ``remember_shutter`` before it loads its libraries.
+Imports none of our modules: a command calls ``remember_shutter`` before it loads its libraries.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-_ONE_PRESS_S = 1.0  # `timeout` signals twice, a terminal that closes too: that is nobody in a hurry
-_early = threading.Event()  # somebody pressed before there was a session
+_ONE_PRESS_S = 1.0  # `timeout` and a terminal that closes signal twice: that is not a second press
+_early = threading.Event()  # SIGUSR1 came before the session
 
 
 def remember_shutter() -> None:
-    """From now on SIGUSR1 ends nothing: before a session runs it is remembered, after it has ended it means nothing."""
+    """From now on SIGUSR1 does not end the process: before a session it is remembered, after it ignored."""
     if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, lambda number, frame: _early.set())
 
 
 @contextlib.contextmanager
 def captures_on_signal(asked: threading.Event) -> Iterator[None]:
-    """SIGUSR1 keeps a frame: for a script, a pedal or a button on a pin; so does one that was remembered."""
+    """SIGUSR1 keeps a frame: for a script, a pedal or a button on a pin; so does a remembered one."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGUSR1"):
         yield
         return
@@ -40,10 +40,10 @@ def captures_on_signal(asked: threading.Event) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM and SIGHUP set, so that a session ends with its files whole.
+    """An event that Ctrl-C, SIGTERM and SIGHUP set, so that a session ends with complete files.
 
-    A second Ctrl-C or SIGTERM, a second later or more, ends it at once. SIGHUP is not heeded where it is ignored, as by
-    nohup, and never a second time: whoever closes a terminal sends it more than once.
+    A second Ctrl-C or SIGTERM, a second later or more, ends it at once. SIGHUP has no effect if it is ignored, as by
+    nohup, nor a second time: a terminal that closes sends it more than once.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():

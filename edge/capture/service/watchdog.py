@@ -1,4 +1,4 @@
-"""Telling systemd that the session runs: ready, alive, and what it does; nothing where systemd does not ask."""
+"""Notify systemd that the session is ready and alive, and of its status; does nothing without systemd."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import time
 
 
 class Watchdog:
-    """Speaks to the service manager over the socket that it names in ``NOTIFY_SOCKET``.
+    """Notifies the service manager over the socket in ``NOTIFY_SOCKET``.
 
-    A beat means that frames are graded, or that the grading side waits for a camera that is being opened again; one
-    that hangs in an engine beats no more, and systemd starts it anew.
+    A beat means that frames are graded, or that the grading thread waits for a camera that is being reopened; if it
+    hangs in an engine, the beats stop, and systemd restarts the session.
     """
 
     def __init__(self) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "")
         asked = os.environ.get("WATCHDOG_USEC", "")
         meant = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        # Twice as often as asked for, as systemd's manual says.
+        # Twice as often as required, as systemd's manual recommends.
         self._every_s = int(asked) / 2e6 if asked.isdigit() and meant else 0.0
         self._last = 0.0
         self._ready = False
 
     def beat(self, status: str = "") -> None:
-        """Say that all is well; costs nothing where nobody asked, and little where it is called for every frame."""
+        """Report that all is well; cheap enough to be called for every frame."""
         now = time.monotonic()
         if not self._address or now - self._last < (self._every_s or 5.0) / 2:
             return
@@ -37,7 +37,7 @@ class Watchdog:
         self._send("\n".join(words))
 
     def stopping(self) -> None:
-        """Say that the session ends, so that its last files may take their time."""
+        """Report that the session ends, so that its last files may take some time."""
         if self._address:
             self._send("STOPPING=1")
 
@@ -46,5 +46,5 @@ class Watchdog:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as speaking:
                 speaking.sendto(text.encode(), name)
-        except OSError:  # a manager that does not listen is no reason to stop
+        except OSError:  # the session continues without its manager
             return

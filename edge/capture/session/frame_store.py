@@ -1,4 +1,4 @@
-"""Which frames of a session are kept, and as what: the captured ones, or else the best one, also as DICOM."""
+"""Which frames of a session are saved: the captured ones, or else the best one, also as DICOM."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edge.capture.archive.dicom import Study, dicom_bytes
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import mark_of
 from edge.capture.loop import Graded
-from edge.capture.session.storage import BestFrame, save_frame, stem_of, write_set
+from edge.capture.session.storage import remove_frame, save_frame, stem_of, write_set
 
 
 class FrameStore:
-    """Writes frames into a folder. Belongs to the writer's thread; what fails may be tried again.
+    """Writes frames into a folder. Used by the writer's thread only; a step that fails may be repeated.
 
     Attributes:
         captured: the pictures of captured frames, in the order they were saved.
@@ -27,40 +27,39 @@ class FrameStore:
         describe: Callable[[Graded], dict[str, Any]],
         study: Study | None,
         hand_over: HandOver | None,
-        keep_dicom: int = 1,
+        keep_dicom: int,
     ) -> None:
         """Set up; see ``Session``.
 
         Args:
-            folder: where everything lies.
+            folder: of the session.
             describe: makes the sidecar of a frame.
-            study: makes DICOM files of captured frames; where there was none, of the best one at the end.
-            hand_over: takes these files.
-            keep_dicom: how many of one capture, the best ones first.
+            study: makes DICOM files of captured frames; if there was none, of the best one at the end.
+            hand_over: delivers these files.
+            keep_dicom: DICOM files per capture, the best frames first.
         """
         self._folder, self._describe = folder, describe
         self._study, self._hand_over, self._keep_dicom = study, hand_over, keep_dicom
-        self._images: set[str] = set()  # stems that lie there as DICOM
-        self._frame = BestFrame(folder)
+        self._images: set[str] = set()  # stems that are saved as DICOM
         self.captured: list[Path] = []
         self.best: Graded | None = None
 
-    def capture(self, graded: Graded, told: dict[str, Any]) -> Path:
-        """Keep a captured frame; one that is kept already, as when a hand asks twice in a moment, stays as it is.
+    def capture(self, graded: Graded, details: dict[str, Any]) -> Path:
+        """Save a captured frame; one that is saved already, as when two captures follow at once, stays as it is.
 
         Args:
             graded: the frame.
-            told: of the capture, for the sidecar.
+            details: of the capture, for the sidecar.
 
         Returns:
-            Where its picture is.
+            The path of its picture.
 
         Raises:
             OSError: it could not be written; then nothing new is left of it.
         """
         picture = self._folder / f"{stem_of(graded)}.png"
-        sidecar = {**self._describe(graded), "capture": told}
-        wanted = told["rank"] <= self._keep_dicom and stem_of(graded) not in self._images
+        sidecar = {**self._describe(graded), "capture": details}
+        wanted = details["rank"] <= self._keep_dicom and stem_of(graded) not in self._images
         dicom = self._dicom(graded, sidecar) if wanted else {}
         if picture not in self.captured:
             save_frame(self._folder, graded, sidecar, dicom)
@@ -71,25 +70,28 @@ class FrameStore:
         return picture
 
     def keep_best(self, best: Graded) -> None:
-        """Keep a frame instead of the best one so far.
+        """Keep a frame instead of the best one so far, which is removed once the new one is complete on disk.
 
         Raises:
             OSError: it could not be written; the old one is still there.
         """
-        self._frame.save(best, self._describe(best))
-        self.best = best
+        save_frame(self._folder, best, self._describe(best), {})
+        older, self.best = self.best, best
+        if older is not None and stem_of(older) != stem_of(best):
+            remove_frame(self._folder, older)
 
     def give_best_up(self) -> None:
-        """From now on the captured frames are what is kept.
+        """Remove the best frame: from now on the captured frames are kept instead.
 
         Raises:
             OSError: the best frame so far could not be removed.
         """
-        self._frame.give_up(keeping={path.stem for path in self.captured})
-        self.best = None
+        older, self.best = self.best, None
+        if older is not None and stem_of(older) not in {path.stem for path in self.captured}:
+            remove_frame(self._folder, older)
 
     def finish(self) -> None:
-        """The best frame as DICOM, where nothing was captured.
+        """Save the best frame as DICOM if nothing was captured.
 
         Raises:
             OSError: it could not be written.
@@ -101,7 +103,7 @@ class FrameStore:
         self._give(self.best, dicom)
 
     def _dicom(self, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
-        """The DICOM file of a frame, and before it the mark that it is to be handed over."""
+        """The DICOM file of a frame, preceded by the mark that it is to be handed over."""
         if self._study is None:
             return {}
         file = self._folder / f"{stem_of(graded)}.dcm"

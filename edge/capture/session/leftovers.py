@@ -1,7 +1,7 @@
-"""What a killed session left half done: found at the next start with the same ``--out``, and finished or removed.
+"""Repair what a killed session left: at the next start with the same ``--out`` its files are finished or removed.
 
-A session holds a lock on ``.recording`` in its folder until it has ended. A folder with that file and nobody's lock on
-it is one of a session that was killed; any other is left alone, and so is every file that no session writes.
+A session locks ``.recording`` in its folder until it has ended. A folder with that file but without the lock belongs to
+a session that was killed; any other folder is left alone, and so is every file that no session writes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MARK = ".recording"
 _PART = f".{Path(VIDEO).stem}.part{Path(VIDEO).suffix}"
 _KINDS = ("png", "map.png", "overlay.jpg", "dcm")
 _PIECE = re.compile(rf"(frame-[0-9]{{6,}})\.({'|'.join(map(re.escape, _KINDS))})")
-# Of a frame's files, of their marks for the archive, and of the mark of the session itself.
+# Temporary names of a frame's files, of their marks for the archive, and of the mark of the session itself.
 _TEMPORARY = re.compile(r"\.(\.?frame-[0-9]{6,}\.[a-z.]+|recording)\.[0-9a-f]{8}\.tmp")
 
 
 class Recording:
-    """The sign that a session is at work in its folder."""
+    """The mark that a session is running in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _MARK
@@ -34,7 +34,7 @@ class Recording:
             self._take()
 
     def _take(self) -> None:
-        """Under another name until it is locked: what has its name and no lock is of a dead session."""
+        """Use another name until it is locked: an unlocked ``.recording`` belongs to a dead session."""
         import fcntl
 
         temporary = self._path.with_name(f"{_MARK}.{os.urandom(4).hex()}.tmp")
@@ -50,7 +50,7 @@ class Recording:
         self._lock = lock
 
     def end(self) -> None:
-        """Everything is written."""
+        """Remove the mark: everything is written."""
         if self._lock is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -58,31 +58,31 @@ class Recording:
             self._lock = None
 
 
-def mend(wanted: Path) -> str:
+def repair(wanted: Path) -> str:
     """Finish or remove what killed sessions with this ``--out`` left.
 
     Returns:
-        One sentence that says so; empty where there was nothing.
+        One sentence about it; empty if there was nothing.
     """
-    folders, films, removed = [], 0, 0
+    folders, videos, removed = [], 0, 0
     for folder in _sessions(wanted):
         with _dead(folder) as dead:
             if not dead:
                 continue
             try:
-                film, pieces = _finish_film(folder), _remove_pieces(folder)
+                video, pieces = _finish_video(folder), _remove_pieces(folder)
                 _cut_lines(folder / LINES)
                 (folder / _MARK).unlink(missing_ok=True)
             except OSError:  # a full or read-only disk: the next start tries again
                 continue
             folders.append(folder)
-            films, removed = films + film, removed + pieces
+            videos, removed = videos + video, removed + pieces
     if not folders:
         return ""
     who = f"the session in {folders[0]} was" if len(folders) == 1 else f"{len(folders)} sessions in {wanted} were"
-    done = ["its film is finished" if len(folders) == 1 else f"{films} films are finished"] * bool(films)
+    done = ["its video is finished" if len(folders) == 1 else f"{videos} videos are finished"] * bool(videos)
     done += [f"{removed} half-written file{'s are' if removed > 1 else ' is'} removed"] * bool(removed)
-    return f"{who} killed: {', '.join(done) or 'nothing of it is half-written'}; what was kept before is whole."
+    return f"{who} killed: {', '.join(done) or 'no file was left half-written'}; all other files are complete."
 
 
 def _sessions(wanted: Path) -> list[Path]:
@@ -97,7 +97,7 @@ def _sessions(wanted: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _dead(folder: Path) -> Iterator[bool]:
-    """Whether the session of a folder is dead and the folder ours to mend; nobody else mends it meanwhile."""
+    """Whether the session of a folder is dead and this process may repair it; it is locked meanwhile."""
     try:
         import fcntl
 
@@ -107,15 +107,15 @@ def _dead(folder: Path) -> Iterator[bool]:
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield os.path.samestat(os.fstat(lock), (folder / _MARK).lstat())  # not mended by another one just now
-    except OSError:  # it lives, or nobody can tell
+        yield os.path.samestat(os.fstat(lock), (folder / _MARK).lstat())  # not repaired by another process just now
+    except OSError:  # it is alive, or that is unknown
         yield False
     finally:
         os.close(lock)
 
 
-def _finish_film(folder: Path) -> bool:
-    """A film plays up to its last second as it lies there; False where there is none, or none to see."""
+def _finish_video(folder: Path) -> bool:
+    """Rename an unfinished video, which plays up to its last second; False if it shows nothing."""
     part = folder / _PART
     if not part.is_file() or part.is_symlink():
         return False
@@ -126,18 +126,18 @@ def _finish_film(folder: Path) -> bool:
     return False
 
 
-def _shows_something(film: Path) -> bool:
+def _shows_something(video: Path) -> bool:
     try:
-        with load_av().open(str(film)) as container:
+        with load_av().open(str(video)) as container:
             return next(container.decode(video=0), None) is not None
-    except Exception:  # a head without a picture, or half a head
+    except Exception:  # a header without a picture, or half a header
         return False
 
 
 def _remove_pieces(folder: Path) -> int:
-    """Remove files under their temporary names, and of sets those that lack the sidecar, which comes last.
+    """Remove temporary files, and the files of sets without the sidecar, which comes last.
 
-    A DICOM file that waits for the archive is whole, and stays: the hand-over has it in its care.
+    A DICOM file that waits for the archive is complete, and stays: the hand-over delivers it.
     """
     removed = 0
     for path in sorted(folder.iterdir()):
@@ -150,7 +150,7 @@ def _remove_pieces(folder: Path) -> int:
 
 
 def _cut_lines(path: Path) -> None:
-    """Cut off the line in which the writer was killed."""
+    """Cut off an incomplete last line."""
     if not path.is_file() or path.is_symlink():
         return
     with path.open("rb+") as file:

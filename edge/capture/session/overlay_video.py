@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import queue
 import threading
-from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -22,21 +24,21 @@ from edge.overlay import draw_overlay, reduced
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
-_LARGEST = 1280  # pixels on a side; encoding a larger one would take the core that grades
+_LARGEST = 1280  # pixels on a side; encoding a larger one would slow grading down
 _QUEUE = 8  # frames that wait to be drawn; each is a full one in memory
 _TICKS = 1000  # of a second: the clock of WebM
 _BITS_PER_S = 4_000_000
-# As fast as VP8 can, one picture out for one in, and no picture worse than one can look at.
+# The fastest settings of VP8, one picture out for one in, at an acceptable quality.
 _ENCODER = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0", "crf": "12", "g": "60"}
-# What was written plays up to its last second, also where nobody came to finish it.
+# An unfinished file plays up to its last second.
 _CONTAINER = {"cluster_time_limit": "1000", "flush_packets": "1"}
 
 
 class OverlayVideo:
-    """``session.webm`` in the making, under a temporary name until it is whole.
+    """Writes ``session.webm``, under a temporary name until it is complete.
 
     Each frame is shown from its own time on the source's clock until that of the next one. Frames are drawn and encoded
-    on a thread of its own; what comes while too many wait is left out, and shows as a longer still.
+    on a separate thread; while too many wait, further ones are left out, and the frame before is shown longer.
 
     Attributes:
         undrawn: frames left out.
@@ -46,82 +48,70 @@ class OverlayVideo:
         """Set up; the file is made with the first frame.
 
         Args:
-            path: where the whole film shall be.
-            fps: of the source; 0.0 where it is not known. Only says how long the last frame is shown.
-            failed: told, from the film's thread, what ended it before its time; nothing is left of it then.
+            path: of the complete video.
+            fps: of the source; 0.0 if unknown. Only decides how long the last frame is shown.
+            failed: called, from the video's thread, with the error that ended it; its file is removed then.
         """
         self._path = path
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         self._step = max(1, round(_TICKS / fps)) if fps > 0 else _TICKS // 30
         self._failed = failed
         self.undrawn = 0
-        self._changed = threading.Condition()
-        self._waiting: deque[Graded] = deque()
-        self._closing = self._given_up = False
+        self._waiting: queue.Queue[Graded | None] = queue.Queue(_QUEUE)  # None ends it
+        self._given_up = False
         self._container: OutputContainer | None = None
         self._stream: Any = None
         self._last = -1  # ticks
-        self._thread = threading.Thread(target=self._work, name="film", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="overlay video", daemon=True)
         self._thread.start()
 
     def add(self, graded: Graded, wait: bool = False) -> None:
         """Take a frame, unless too many wait already; with ``wait``, once there is room."""
-        with self._changed:
-            if wait:
-                self._changed.wait_for(lambda: len(self._waiting) < _QUEUE or self._given_up)
-            if self._given_up:
-                return
-            if len(self._waiting) < _QUEUE:
-                self._waiting.append(graded)
-                self._changed.notify_all()
-            else:
-                self.undrawn += 1
+        if self._given_up:
+            return
+        try:
+            self._waiting.put(graded, block=wait)
+        except queue.Full:
+            self.undrawn += 1
 
     def discard(self) -> bool:
-        """Give the film up, so that nothing is left of it; False where that was done before, and made no room."""
-        with self._changed:
-            given_up, self._given_up = self._given_up, True
-            self._changed.notify_all()
-        self._thread.join()
-        return not given_up
+        """Abandon the video and remove its file; False if that was done before, and freed no space."""
+        if self._given_up:
+            return False
+        self._given_up = True
+        self.close()
+        return True
 
     def close(self) -> None:
-        """Draw what waits, finish the file and give it its name."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        """Draw the waiting frames, finish the file and rename it."""
+        self._waiting.put(None)
         self._thread.join()
 
     def _work(self) -> None:
         give_way()
-        try:
-            while (graded := self._next()) is not None:
-                self._draw(graded)
-            if not self._given_up:
-                self._finish()
-        except Exception as error:
-            with self._changed:
-                self._given_up = True
-                self._changed.notify_all()
+        while (graded := self._waiting.get()) is not None:
+            self._try(functools.partial(self._draw, graded))
+        self._try(self._finish)
+        if self._given_up:
             self._remove()
-            self._failed(error)
-        else:
-            if self._given_up:
-                self._remove()
 
-    def _next(self) -> Graded | None:
-        """Wait for a frame; None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing or self._given_up)
-            if self._given_up or not self._waiting:
-                return None
-            graded = self._waiting.popleft()
-            self._changed.notify_all()
-            return graded
+    def _try(self, step: Callable[[], None]) -> None:
+        """Run one step unless the video was abandoned; later frames are dropped, so that no caller blocks."""
+        if self._given_up:
+            return
+        try:
+            step()
+        except Exception as error:
+            self._given_up = True
+            # The thread must survive these two and drain the queue, or ``close`` would hang.
+            with contextlib.suppress(Exception):
+                self._remove()
+            with contextlib.suppress(Exception):
+                self._failed(error)
 
     def _draw(self, graded: Graded) -> None:
         now = round(graded.t * _TICKS)
-        if now <= self._last:  # faster than the clock of the container can tell
+        if now <= self._last:  # faster than the clock of the container
             return
         self._last = now
         small, assessment = reduced(graded.frame.image, graded.assessment, _LARGEST)
@@ -144,7 +134,7 @@ class OverlayVideo:
 
     def _mux(self, frame: Any) -> None:
         for packet in self._stream.encode(frame):
-            packet.duration = self._step  # of the last one: how long the film is
+            packet.duration = self._step  # that of the last one decides the length of the video
             self._container.mux(packet)  # type: ignore[union-attr]
 
     def _finish(self) -> None:
@@ -159,23 +149,21 @@ class OverlayVideo:
 
     def _remove(self) -> None:
         container, self._container = self._container, None
-        try:
-            if container is not None:
+        if container is not None:
+            with contextlib.suppress(Exception):  # on a full disk it cannot be finished, and need not be
                 container.close()
-        except Exception:  # on a full disk it cannot be finished, and need not be
-            pass
         self._part.unlink(missing_ok=True)
 
 
 def _canvas(picture: NDArray[np.uint8]) -> tuple[int, int]:
-    """Width and height of the film whose first picture this is: even, and not too large."""
+    """Width and height of the video by its first picture: even, and not too large."""
     height, width = picture.shape[:2]
     scale = min(1.0, _LARGEST / max(width, height))
     return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
 
 
 def _fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture of any shape on a canvas of the film's size, black around it."""
+    """A picture of any shape on a canvas of the video's size, with black borders."""
     width, height = size
     if picture.shape[0] // 2 * 2 == height and picture.shape[1] // 2 * 2 == width:
         return np.ascontiguousarray(picture[:height, :width])

@@ -1,4 +1,4 @@
-"""What is written of one graded frame, and which frame is worth keeping."""
+"""The records of one graded frame, and the choice of the best frame."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge.model import QualityModel
 
 
 def line_of(graded: Graded) -> str:
-    """What ``session.jsonl`` and ``--json`` say of one frame: a JSON object on one line."""
+    """The line of one frame in ``session.jsonl`` and ``--json``: a JSON object."""
     assessment = graded.assessment
     return json.dumps(
         {
@@ -49,12 +49,12 @@ def better(new: Graded, kept: Graded | None) -> bool:
 
 
 def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, Any]:
-    """What ``STEM.json`` says: everything that it takes to come to the same verdict again.
+    """The content of ``STEM.json``: everything needed to reproduce the verdict.
 
     Args:
         graded: the frame.
         model: what graded it.
-        source: what the user called the source.
+        source: the source as given by the user.
     """
     assessment, manifest = graded.assessment, model.manifest
     taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)

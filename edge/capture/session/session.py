@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from edge.capture.archive.dicom import Study
@@ -15,12 +14,11 @@ from edge.capture.archive.stow import HandOver
 from edge.capture.background import give_way
 from edge.capture.loop import Graded
 from edge.capture.session.frame_store import FrameStore
-from edge.capture.session.leftovers import Recording, mend
-from edge.capture.session.lines import WaitingLines
+from edge.capture.session.leftovers import Recording, repair
 from edge.capture.session.overlay_video import OverlayVideo
 from edge.capture.session.record import line_of, sidecar_of
-from edge.capture.session.storage import LINES, VIDEO, claim_folder, is_full
-from edge.capture.session.troubles import DiskGauge, Troubles
+from edge.capture.session.storage import LINES, VIDEO, LineFile, claim_folder, is_full
+from edge.capture.session.troubles import Troubles
 from edge.errors import EdgeError, first_line
 from edge.model import QualityModel
 
@@ -32,8 +30,8 @@ class Session:
     """A folder that fills while frames are graded: lines, the best frame, the overlay video.
 
     Attributes:
-        folder: where everything lies; see ``edge.capture.session.storage``.
-        files: what lies in the folder, after ``close``.
+        folder: of its files; see ``edge.capture.session.storage``.
+        files: the files in the folder, after ``close``.
     """
 
     def __init__(
@@ -52,45 +50,44 @@ class Session:
         hand_over: HandOver | None = None,
         keep_dicom: int = 1,
     ) -> None:
-        """Claim a folder and start writing.
+        """Create a folder and start writing.
 
         Args:
-            wanted: the folder asked for.
-            model: told of in the sidecar.
-            source: what the user called it.
-            fps: of the source; 0.0 where it is not known.
+            wanted: the requested folder.
+            model: for the sidecar.
+            source: as given by the user.
+            fps: of the source; 0.0 if unknown.
             video: whether to make the overlay video.
-            wait: make the caller wait rather than leave a frame out of the video.
-            report: told one sentence, once, per kind of trouble.
-            tell: told one sentence when the disk runs low, from the writer's thread.
-            on_saved: told each captured frame, and where its picture is, once all its files are safe on disk, from the
-                writer's thread.
-            study: makes a DICOM file of each captured frame; where there was none, of the best one at the end.
-            hand_over: takes these files.
-            keep_dicom: how many DICOM files of one capture, the best frames first.
+            wait: block the caller instead of leaving a frame out of the video.
+            report: called with one sentence, once, per kind of trouble.
+            tell: called with one sentence when the disk runs low, from the writer's thread.
+            on_saved: called from the writer's thread with the picture's path and each captured frame, once all its
+                files are safe on disk.
+            study: makes a DICOM file of each captured frame; if there was none, of the best one at the end.
+            hand_over: delivers these files.
+            keep_dicom: DICOM files per capture, the best frames first.
 
         Raises:
-            EdgeError: the folder cannot be made.
+            EdgeError: the folder cannot be created.
         """
-        mended = mend(wanted)
-        if mended:
-            tell(mended)
+        repaired = repair(wanted)
+        if repaired:
+            tell(repaired)
         self.folder = claim_folder(wanted)
         self._recording = Recording(self.folder)
         self.files: list[Path] = []
         self._on_saved, self._wait = on_saved, wait
-        self._troubles = Troubles(self.folder, report)
-        self._gauge = DiskGauge(self.folder, tell)
+        self._troubles = Troubles(self.folder, report, tell)
         self._keeper = FrameStore(
             self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over, keep_dicom
         )
-        self._lines = WaitingLines(self.folder / LINES)
-        self._film = OverlayVideo(self.folder / VIDEO, fps, self._troubles.tell) if video else None
+        self._lines = LineFile(self.folder / LINES)
+        self._video = OverlayVideo(self.folder / VIDEO, fps, self._troubles.report) if video else None
         self._changed = threading.Condition()
         self._best: Graded | None = None
-        self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # what waits to be saved, with its rank
+        self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # that wait to be saved, with their rank
         self._shots = self._refused = 0
-        self._waited = 0  # how many of them the disk has refused,
+        self._refused_waiting = 0  # how many of those the disk has refused,
         self._refusal: Exception | None = None  # and why
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
@@ -111,17 +108,17 @@ class Session:
 
     @property
     def lost(self) -> int:
-        """Captures, runners-up included, that were refused, or after ``close`` those still not whole on disk."""
-        waiting = {told["shot"] for _, told in self._captures} if self._closing else set()
+        """Captures, runners-up included, that were refused, or after ``close`` are not complete on disk."""
+        waiting = {details["shot"] for _, details in self._captures} if self._closing else set()
         return self._refused + len(waiting)
 
     @property
     def undrawn(self) -> int:
-        """Graded frames left out of the video, because drawing was late."""
-        return self._film.undrawn if self._film is not None else 0
+        """Graded frames left out of the video because drawing was too slow."""
+        return self._video.undrawn if self._video is not None else 0
 
     def keep(self, graded: Graded, best: Graded | None) -> None:
-        """Take a graded frame; when drawing is late it is not in the video, but its line and the best frame are kept.
+        """Take a graded frame; when drawing is too slow, only the video lacks it.
 
         Args:
             graded: the frame.
@@ -131,21 +128,21 @@ class Session:
         with self._changed:
             self._best = best
             self._changed.notify_all()
-        if self._film is not None:
-            self._film.add(graded, wait=self._wait)
+        if self._video is not None:
+            self._video.add(graded, wait=self._wait)
 
     def capture(self, burst: Sequence[Graded], by: str = "hand", eye: int = 1) -> None:
-        """Keep what a trigger fired on, each frame as a set of its own; returns at once, the writer does the work.
+        """Save a capture, each frame as a set of its own; returns at once, the writer does the work.
 
-        From the first capture on the session keeps these, and the best frame of the session no longer.
+        From the first capture on the session keeps captures instead of its best frame.
 
         Args:
             burst: the best frame first, then its runner-ups.
             by: what fired, for the sidecar: ``hand`` or ``auto``.
-            eye: of which eye of the session it is, counted from 1.
+            eye: number of the eye in the session, counted from 1.
 
         Raises:
-            EdgeError: the disk has taken nothing for so long that there is no room left to wait in.
+            EdgeError: too many captures wait for the disk already.
         """
         with self._changed:
             if len(self._captures) + len(burst) > _MOST_CAPTURES:
@@ -156,12 +153,12 @@ class Session:
                 )
             self._shots += 1
             for rank, graded in enumerate(burst, 1):
-                told = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by, "eye": eye}
-                self._captures.append((graded, told))
+                details = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by, "eye": eye}
+                self._captures.append((graded, details))
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Write what is still to be written and wait for it."""
+        """Write everything that still waits, and end."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -169,7 +166,7 @@ class Session:
         self._lines.close()
         self._troubles.went_well(self._list)
         self._recording.end()
-        self._troubles.tell_lost(self.lost, self._refusal)
+        self._troubles.report_lost(self.lost, self._refusal)
 
     def _list(self) -> None:
         self.files = sorted(p for p in self.folder.iterdir() if not p.name.startswith(".") and p.is_file())
@@ -177,9 +174,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def _work(self) -> None:
@@ -192,55 +187,55 @@ class Session:
                 left = max(0.0, due - time.monotonic())
                 self._changed.wait_for(lambda: self._new_captures() or self._closing, timeout=left)
                 ending = self._closing
-            # A captured frame comes before everything else: it is what the session is for.
+            # A captured frame comes before everything else: it is the purpose of the session.
             if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
                 refusal = self._kept(self._save_captures, self._make_room)
-                self._waited = 0 if refusal is None else len(self._captures)
+                self._refused_waiting = 0 if refusal is None else len(self._captures)
                 self._refusal = refusal or self._refusal
             if ending or time.monotonic() >= due:
                 self._kept(self._lines.save)
                 self._kept(self._save_best)
-                self._troubles.went_well(self._gauge.look)
+                self._troubles.went_well(self._troubles.warn_if_low)
                 due = time.monotonic() + _SAVE_EVERY_S
         if not self._shots:
             self._troubles.went_well(self._keeper.finish)
-        if self._film is not None:
-            self._film.close()
+        if self._video is not None:
+            self._video.close()
 
     def _new_captures(self) -> bool:
-        """True where a captured frame waits that the disk has not refused yet."""
-        return len(self._captures) > self._waited
+        """Whether a captured frame waits that the disk has not refused yet."""
+        return len(self._captures) > self._refused_waiting
 
     def _save_captures(self) -> None:
-        """Save what waits, oldest first; what cannot be saved stays and is tried again a second later."""
+        """Save waiting captures, oldest first; one that fails stays and is retried a second later."""
         while self._captures:
-            graded, told = self._captures[0]
-            picture = self._keeper.capture(graded, told)
+            graded, details = self._captures[0]
+            picture = self._keeper.capture(graded, details)
             with self._changed:
                 self._captures.popleft()
-            self._tell_saved(picture, graded)
+            self._report_saved(picture, graded)
         self._keeper.give_best_up()
 
-    def _tell_saved(self, picture: Path, graded: Graded) -> None:
-        """The frame is safe whatever becomes of this: a reader of our lines may have gone."""
+    def _report_saved(self, picture: Path, graded: Graded) -> None:
+        """Report a saved frame; if that fails, as when the reader of our lines has gone, the frame is still safe."""
         try:
             self._on_saved(picture, graded)
         except Exception as error:
-            self._troubles.tell_once(f"{picture} is saved, but could not be told of ({first_line(error)}).")
+            self._troubles.report_once(f"{picture} is saved, but could not be reported ({first_line(error)}).")
 
     def _kept(self, step: Callable[[], None], make_room: Callable[[], bool] = lambda: False) -> Exception | None:
-        """Write what the session is for, or return what is wrong; on a full disk the film, then others make room."""
+        """Run one step of writing, or return its error; on a full disk first the video, then others make room."""
         trouble = self._troubles.of(step)
-        for give_up in (self._give_film_up, make_room):
+        for give_up in (self._give_video_up, make_room):
             if trouble is not None and is_full(trouble) and give_up():
                 trouble = self._troubles.of(step)
         return trouble
 
-    def _give_film_up(self) -> bool:
-        return self._film is not None and self._film.discard()
+    def _give_video_up(self) -> bool:
+        return self._video is not None and self._video.discard()
 
     def _make_room(self) -> bool:
-        """The best frame gives way to captures; False where there is none, and that made no room."""
+        """Remove the best frame to make room for captures; False if there is none."""
         return self._keeper.best is not None and self._troubles.went_well(self._keeper.give_best_up)
 
     def _save_best(self) -> None:

@@ -1,4 +1,4 @@
-"""What a session leaves on disk, whole or not at all.
+"""What a session leaves on disk: complete files or none.
 
 A session owns its folder: a new or empty one, or else the next free sub-folder ``session-2``, ``session-3``, ... of
 the one asked for, so nothing that was there is ever overwritten. It holds
@@ -11,10 +11,13 @@ the one asked for, so nothing that was there is ever overwritten. It holds
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
-from collections.abc import Container, Sequence
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +33,24 @@ from edge.overlay import draw_overlay, map_picture
 LINES = "session.jsonl"
 VIDEO = "session.webm"
 _MOST_SESSIONS = 10_000
-_PICTURES = (".png", ".jpg")  # all else may say whose eye it is, and is for its owner alone
+_MOST_LINES = 100_000  # that wait; beyond these the oldest are dropped
+_PICTURES = (".png", ".jpg")  # all other files may identify the patient, and only the owner may read them
 
 
 def claim_folder(wanted: Path) -> Path:
-    """Make the folder of a new session and leave an empty ``session.jsonl`` in it.
+    """Create the folder of a new session with an empty ``session.jsonl`` in it.
 
     Raises:
-        EdgeError: the folder cannot be made or written to.
+        EdgeError: the folder cannot be created or written to.
     """
     try:
         for number in range(1, _MOST_SESSIONS):
             folder = wanted if number == 1 else wanted / f"session-{number}"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                continue
-            try:
-                (folder / LINES).open("xb").close()
-            except FileExistsError:  # another session was quicker
-                continue
-            return folder
+            if not any(folder.iterdir()):
+                with contextlib.suppress(FileExistsError):  # another session was quicker
+                    (folder / LINES).open("xb").close()
+                    return folder
     except OSError as error:
         raise EdgeError(
             f"{wanted} cannot hold a session ({error.strerror}); give another folder with --out."
@@ -58,7 +59,7 @@ def claim_folder(wanted: Path) -> Path:
 
 
 def write_set(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files that belong together, each whole, in the order given; none of them may be there before.
+    """Write files that belong together atomically, in the given order; none of them may exist before.
 
     Raises:
         OSError: one could not be written; then none of the set is left.
@@ -75,13 +76,39 @@ def write_set(folder: Path, files: dict[str, bytes]) -> None:
 
 
 class LineFile:
-    """A file of whole lines: a line that the disk cannot take is cut off again."""
+    """A file of complete lines: a line that the disk cannot take is cut off again.
+
+    Lines may be added from any thread; one thread saves them.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._length = self._file.tell()
+        self._waiting: deque[str] = deque(maxlen=_MOST_LINES)
+        self._lock = threading.Lock()
 
-    def append(self, lines: Sequence[str]) -> None:
+    def add(self, line: str) -> None:
+        with self._lock:
+            self._waiting.append(line)
+
+    def save(self) -> None:
+        """Write the waiting lines.
+
+        Raises:
+            OSError: the disk did not take them; they keep waiting.
+        """
+        with self._lock:
+            lines, self._waiting = self._waiting, deque(maxlen=_MOST_LINES)
+        if not lines:
+            return
+        try:
+            self.append(lines)
+        except BaseException:
+            with self._lock:
+                self._waiting = deque([*lines, *self._waiting], maxlen=_MOST_LINES)
+            raise
+
+    def append(self, lines: Iterable[str]) -> None:
         """Append lines and wait until they are on disk.
 
         Raises:
@@ -103,65 +130,37 @@ class LineFile:
 
 
 def stem_of(graded: Graded) -> str:
-    """What the files of one frame are called."""
+    """The name of the files of one frame, without suffix."""
     return f"frame-{graded.frame.index:06d}"
 
 
-def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: dict[str, bytes] | None = None) -> None:
-    """Write one frame: picture, map, overlay, where they are given its DICOM files, and the sidecar last.
+def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: dict[str, bytes]) -> None:
+    """Write one frame: picture, map, overlay, its DICOM files if any, and the sidecar last.
 
-    Of a frame that lies there already, as the best one so far, only the sidecar is written again.
+    If the frame was saved before, as the best one so far, only ``dicom`` and the sidecar are written.
 
     Raises:
         OSError: it could not be written; then nothing new is left of it.
     """
-    files = _set_of(stem_of(graded), graded, sidecar)
-    promise = f"{stem_of(graded)}.json"
-    last = files.pop(promise)
-    if (folder / promise).exists():
-        files = {}
-    write_set(folder, {**files, **(dicom or {}), promise: last})
+    last = f"{stem_of(graded)}.json"
+    pictures = {} if (folder / last).exists() else _pictures_of(graded)
+    write_set(folder, {**pictures, **dicom, last: (json.dumps(sidecar, indent=2) + "\n").encode()})
 
 
-class BestFrame:
-    """The best frame of a session on disk; a better one replaces it only once it lies there whole."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._stem: str | None = None
-
-    def save(self, graded: Graded, sidecar: dict[str, Any]) -> None:
-        """Keep a frame instead of the one kept so far.
-
-        Raises:
-            OSError: the new set could not be written; the old one is still there.
-        """
-        save_frame(self._folder, graded, sidecar)
-        older, self._stem = self._stem, stem_of(graded)
-        if older is not None and older != self._stem:
-            self._remove(older)
-
-    def give_up(self, keeping: Container[str]) -> None:
-        """Remove the frame kept so far, unless its stem is among those that something else keeps."""
-        older, self._stem = self._stem, None
-        if older is not None and older not in keeping:
-            self._remove(older)
-
-    def _remove(self, stem: str) -> None:
-        # The sidecar goes first: a set without it is not a complete one.
-        for name in (f"{stem}.json", f"{stem}.overlay.jpg", f"{stem}.map.png", f"{stem}.png"):
-            (self._folder / name).unlink(missing_ok=True)
+def remove_frame(folder: Path, graded: Graded) -> None:
+    """Remove one frame; the sidecar goes first, because a set without it is not complete."""
+    for suffix in ("json", "overlay.jpg", "map.png", "png"):
+        (folder / f"{stem_of(graded)}.{suffix}").unlink(missing_ok=True)
 
 
-def _set_of(stem: str, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
-    image, assessment = graded.frame.image, graded.assessment
+def _pictures_of(graded: Graded) -> dict[str, bytes]:
+    stem, image, assessment = stem_of(graded), graded.frame.image, graded.assessment
     # Level 1 is lossless too, several times faster than OpenCV's own choice, and a little larger.
     fast = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     return {
         f"{stem}.png": _encode(".png", image, fast),
         f"{stem}.map.png": _encode(".png", map_picture(assessment), fast),
         f"{stem}.overlay.jpg": _encode(".jpg", draw_overlay(image, assessment), [cv2.IMWRITE_JPEG_QUALITY, 90]),
-        f"{stem}.json": (json.dumps(sidecar, indent=2) + "\n").encode(),
     }
 
 
@@ -173,12 +172,12 @@ def _encode(kind: str, picture: NDArray[np.uint8], settings: Sequence[int]) -> b
 
 
 def is_full(error: Exception) -> bool:
-    """Whether it is for want of room that something could not be written."""
+    """Whether something could not be written because the disk is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def why(error: OSError, folder: Path) -> str:
-    """One sentence for a session that goes on although something could not be kept."""
+    """One sentence for a session that continues although something could not be saved."""
     if is_full(error):
         return f"the disk of {folder} is full: frames are still graded, but not all of them are kept; free some space."
     return (

@@ -1,4 +1,4 @@
-"""What all commands share: errors as one sentence, exit codes, and where text goes."""
+"""What all commands share: errors as one sentence, exit codes, and the two consoles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from edge.commands.console.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
-from edge.commands.console.work import heard
+from edge.commands.console.work import shown_on
 from edge.engines.names import EngineName as EngineName
 from edge.errors import EdgeError
+from edge.errors import one_line as one_line
 
 
 class _Console(Console):
-    """Text may hold names of files: what steers a terminal in them is escaped."""
+    """Escapes control characters: text may hold file names."""
 
     def print(self, *objects: Any, **settings: Any) -> None:
         super().print(*(_harmless(each) if isinstance(each, str) else each for each in objects), **settings)
@@ -29,7 +30,7 @@ class _Console(Console):
 
 
 class _Aside(_Console):
-    """What is said along the way; that nobody takes it must not end the work."""
+    """Messages, whose failure must not end the work."""
 
     def print(self, *objects: Any, **settings: Any) -> None:
         try:
@@ -38,14 +39,14 @@ class _Aside(_Console):
             del self._buffer[:]
 
 
-# Results go to stdout, everything said along the way (progress, warnings, errors) to stderr.
+# Results go to stdout, everything else (progress, warnings, errors) to stderr.
 out: Console = _Console(highlight=False, soft_wrap=True)
 err: Console = _Aside(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def quiet(wanted: bool) -> Iterator[None]:
-    """Nothing is printed meanwhile, if so wanted; the error that ends it is."""
+    """Print nothing inside, if wanted, except the error that ends it."""
     err.quiet = out.quiet = wanted
     try:
         yield
@@ -57,12 +58,7 @@ def _harmless(text: str) -> str:
     return "".join(sign if sign in "\n\t" else one_line(sign) for sign in text)
 
 
-def one_line(text: str) -> str:
-    """Text whose unprintable signs are escaped: a name in it may break the line, or steer the terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto takes the first that works here.")]
+Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto selects the first that works here.")]
 
 
 MODEL = "A .efiqa file, or default: the model that ships, as without it (./default is a file of that name)."
@@ -71,18 +67,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 class _Command(TyperCommand):
-    """Says what is wrong with arguments without words of the library that checks them, and shows what ours say."""
+    """Reports wrong arguments in our own words, and shows the log and progress of our packages."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            if isinstance(said := getattr(error, "message", None), str):
-                error.message = said.removeprefix("Value error, ")  # type: ignore[attr-defined]
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = message.removeprefix("Value error, ")  # type: ignore[attr-defined]
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        with heard(err):
+        with shown_on(err):
             return super().invoke(ctx)
 
 
@@ -103,44 +99,41 @@ def main_of(app: typer.Typer) -> Callable[[], None]:
         any_name_prints()
         with as_ctrl_c() as pressed:
             try:
-                _deliver(app)
-            except SystemExit as left:
-                if pressed.number and left.code == 130:
-                    _leave(128 + pressed.number)
-                _leave(left.code)
+                code = _deliver(app)
             except KeyboardInterrupt:
                 _interrupted(pressed.number)
             except BrokenPipeError:  # `edge-grade ... | head`
                 _leave(1)
             except Exception as error:
-                if pressed.number:  # an extension that was loading has made another error of it
+                if pressed.number:  # an extension that was loading turned it into another error
                     _interrupted(pressed.number)
                 if "--debug" in sys.argv:
                     raise
-                err.print(one_line(_said_of(error)), markup=False)
+                err.print(one_line(_sentence_of(error)), markup=False)
                 _leave(1)
-            _leave(0)
+            _leave(128 + pressed.number if pressed.number and code == 130 else code)
 
     return main
 
 
-def _deliver(app: typer.Typer) -> None:
-    """Run a command, and see that what it printed has arrived."""
+def _deliver(app: typer.Typer) -> str | int | None:
+    """Run a command, make sure that its output was delivered, and return its exit code.
+
+    Raises:
+        OSError: the output cannot be delivered.
+    """
+    code: str | int | None = 0
     try:
         app()
-    except SystemExit:
-        _raise_if(output_fails())
-        raise
-    _raise_if(output_fails())
-
-
-def _raise_if(error: OSError | None) -> None:
-    if error is not None:
+    except SystemExit as exited:
+        code = exited.code
+    if (error := output_fails()) is not None:
         raise error
+    return code
 
 
 def _leave(code: str | int | None) -> NoReturn:
-    """End without a word of the interpreter's about what nobody takes."""
+    """Exit without a message of the interpreter about output that cannot be delivered."""
     for stream in (sys.stdout, sys.stderr):
         if output_fails(stream) is not None:
             silence(stream)
@@ -152,13 +145,10 @@ def _interrupted(number: int) -> NoReturn:
     _leave(128 + (number or signal.SIGINT))
 
 
-def _said_of(error: Exception) -> str:
+def _sentence_of(error: Exception) -> str:
     if isinstance(error, EdgeError):
         return f"error: {error}"
-    return f"error: {unprinted(error)}." if is_unprinted(error) else _unexpected(error)
-
-
-def _unexpected(error: Exception) -> str:
-    """A mistake of ours: still one sentence."""
-    said = " ".join(str(error).split()) or "no message"
-    return f"unexpected: {type(error).__name__}: {said}; run again with --debug and report it"
+    if is_unprinted(error):
+        return f"error: {unprinted(error)}."
+    message = " ".join(str(error).split()) or "no message"  # a bug, and still one sentence
+    return f"unexpected: {type(error).__name__}: {message}; run again with --debug and report it"

@@ -1,4 +1,4 @@
-"""What a person reads of a session: the live line and the closing words."""
+"""What a session shows to a person: the live line and the closing words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -20,9 +19,9 @@ from edge.capture.session.session import Session
 from edge.capture.session.storage import LINES, VIDEO, stem_of
 
 _REFRESH_S = 0.1
-_WORTH_TELLING = 0.02  # a source that took so much longer or shorter than its own time is said to
+_WORTH_REPORTING = 0.02  # relative difference from which the time of a source is reported
 _NAMED = 8  # files of a session that are named one by one
-_JITTER_S = 0.1  # what a single frame's grading may add or take
+_JITTER_S = 0.1  # the difference that grading a single frame may make
 
 
 class LiveLine:
@@ -33,10 +32,10 @@ class LiveLine:
 
         Args:
             console: where it is shown.
-            post: has something printed without waiting for it.
+            post: prints without waiting.
         """
         self._post = post
-        self._shown = True  # whether the newest line is
+        self._shown = True  # whether the newest line is on the terminal
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._last = 0.0
         self._recent: deque[float] = deque(maxlen=30)
@@ -68,9 +67,7 @@ class LiveLine:
             self._post(self._live.start)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._post(self._live.stop)
 
@@ -81,10 +78,10 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
         f"{counts.seen} frames seen, {counts.graded} graded, {counts.dropped} dropped; {counts.fps:.1f} fps; "
         f"latency p50 {counts.latency(50):.1f} ms, p99 {counts.latency(99):.1f} ms"
     ]
-    if abs(counts.seconds - counts.source_seconds) > max(_WORTH_TELLING * counts.source_seconds, _JITTER_S):
+    if abs(counts.seconds - counts.source_seconds) > max(_WORTH_REPORTING * counts.source_seconds, _JITTER_S):
         lines.append(f"{counts.source_seconds:.1f} s of the source took {counts.seconds:.1f} s")
     if counts.lost:
-        lines.append(f"the camera was lost and sought again {counts.lost} times")
+        lines.append(f"the camera was lost and searched for {counts.lost} times")
     if session is not None:
         lines.append("made: " + _made(session))
     if session is not None and session.captured:
@@ -112,12 +109,12 @@ def _made(session: Session) -> str:
 
 def _what_to_open(session: Session, saved: Graded) -> str:
     picture = session.folder / f"{stem_of(saved)}.png"
-    film = session.folder / VIDEO
+    video = session.folder / VIDEO
     words = f"best frame: {picture} {_grade(saved)}; open "
-    if film not in session.files:
+    if video not in session.files:
         return words + f"{picture.with_suffix('.overlay.jpg')} to see its map"
     undrawn = f" (without {session.undrawn} frames that came too fast to draw)" if session.undrawn else ""
-    return words + f"{film} to watch the map follow the picture{undrawn}"
+    return words + f"{video} to watch the map follow the picture{undrawn}"
 
 
 def _grade(graded: Graded) -> str:

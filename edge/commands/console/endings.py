@@ -1,4 +1,4 @@
-"""How every command ends: by itself, by a signal, or because nobody takes what it prints."""
+"""How every command ends: by itself, by a signal, or because its output cannot be delivered."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, TextIO
 
-_ONE_PRESS_S = 1.0  # `timeout` signals twice, a terminal that closes too: that is nobody in a hurry
+from edge.errors import reason_of
+
+_ONE_PRESS_S = 1.0  # `timeout` signals twice, and so does a terminal that closes: these count once
 # Windows has no SIGHUP.
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Pressed:
-    """What ended a command from outside; of signals close together only the first counts.
+    """The signal that ended a command; of signals close together only the first counts.
 
     Attributes:
-        number: of the first signal; 0 as long as none came.
+        number: of the first signal; 0 until one comes.
     """
 
     def __init__(self) -> None:
@@ -33,8 +35,8 @@ class Pressed:
         self._process = os.getpid()
 
     def counts(self, number: int) -> bool:
-        """Note a signal; False where it belongs to the one before."""
-        if os.getpid() != self._process:  # a child of ours that has not set up its own: it ends as others do
+        """Record a signal; False where it belongs to the one before."""
+        if os.getpid() != self._process:  # a child process without its own handlers: it ends by default
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         now, before = time.monotonic(), self._last
@@ -46,9 +48,9 @@ class Pressed:
 
 @contextlib.contextmanager
 def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
-    """Have what ends a command handled; what is ignored, as by nohup or in the background, stays so.
+    """Handle the signals that end a command; those that are ignored, as by nohup or in the background, stay ignored.
 
-    Yields how it was handled before, which comes back at the end unless it is taken out.
+    Yields the former handlers, which are restored at the end unless they are removed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield {}
@@ -84,13 +86,13 @@ def as_ctrl_c() -> Iterator[Pressed]:
 
 
 def any_name_prints() -> None:
-    """A name that the terminal's alphabet lacks is printed as escapes rather than ending the command."""
+    """Print characters that the terminal's encoding lacks as escapes, instead of ending the command."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def silence(stream: TextIO | None = None) -> None:
-    """Let what is still to be printed go nowhere: its reader has left, or its disk is full."""
+    """Discard what is still to be printed: its reader has left, or its disk is full."""
     stream = sys.stdout if stream is None else stream
     if stream is not None:
         with contextlib.suppress(OSError, ValueError):
@@ -100,7 +102,7 @@ def silence(stream: TextIO | None = None) -> None:
 
 
 def output_fails(stream: TextIO | None = None) -> OSError | None:
-    """Why what was printed cannot be delivered, if so."""
+    """The error that keeps output from being delivered, if there is one."""
     stream = sys.stdout if stream is None else stream
     try:
         if stream is not None:
@@ -113,24 +115,24 @@ def output_fails(stream: TextIO | None = None) -> OSError | None:
 
 
 class Printed:
-    """Standard output of a batch: its reader is waited for; one that leaves ends only the printing if files follow.
+    """Standard output of a batch: waits for its reader; one that leaves ends only the printing if files follow.
 
     Attributes:
-        lost: whether nobody takes it any more.
+        lost: whether its reader has left or it cannot be written.
     """
 
-    def __init__(self, files: bool, told: Callable[[str], None]) -> None:
+    def __init__(self, files: bool, report: Callable[[str], None]) -> None:
         """Set up.
 
         Args:
-            files: whether files are still to be written once nobody reads.
-            told: told one sentence of trouble; a reader that leaves is none.
+            files: whether files are still to be written without a reader.
+            report: receives one sentence where it cannot be written; not where a reader leaves.
         """
         self.lost = False
-        self._files, self._told = files, told
+        self._files, self._report = files, report
 
     def say(self, show: Callable[[], None]) -> None:
-        """Print by what is given, at once.
+        """Print by calling ``show``, at once.
 
         Raises:
             OSError: it cannot be printed, and no files follow.
@@ -147,15 +149,14 @@ class Printed:
             self.lost = True
             silence()
             if not isinstance(error, BrokenPipeError):
-                self._told(f"{unprinted(error)}; the files are still written.")
+                self._report(f"{unprinted(error)}; the files are still written.")
 
 
 def is_unprinted(error: Exception) -> bool:
-    """Whether an error comes of printing: one about a file names it, or became an EdgeError where it arose."""
+    """Whether an error comes from printing: those about files name them, or are EdgeErrors."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM
 
 
 def unprinted(error: Exception) -> str:
-    """A sentence about an output that fails, without its end."""
-    why = getattr(error, "strerror", None) or error
-    return f"what is printed cannot be written ({why}): free that disk, or print to another place"
+    """The beginning of a sentence about an output that fails."""
+    return f"what is printed cannot be written ({reason_of(error)}): free that disk, or print to another place"

@@ -1,4 +1,4 @@
-"""Lines of a session on a thread of its own: a reader that is slow, stands still or leaves holds nobody up."""
+"""Lines of a session, printed by a thread of their own: a reader that is slow, stops or leaves delays nothing else."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ import select
 import sys
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 _MOST_LIVE = 256  # lines of frames that wait: eight seconds at 30 fps
-_MOST_MISSED = 10_000  # dropped ones that may still turn out to be of a kept frame: far more than a capture goes back
-_STILL_S = 2.0  # at the end a reader may stand still so long: then live lines are dropped,
-_LAST_S = 30.0  # and for the others it has so long in all
+_MOST_MISSED = 10_000  # dropped lines whose frame may still be kept: far more than a capture goes back
+_STILL_S = 2.0  # how long a reader may stand still at the end, before live lines are dropped
+_LAST_S = 30.0  # how long it has at the end for all the others
 
 
 class Printing:
     """Prints lines in their order. Where they are not read, the oldest live ones are dropped, and no others.
 
     Attributes:
-        dropped: lines that were dropped, and not printed later: live ones, and at the end all that nobody took.
-        lost: how many of them were of what was kept.
-        ended: why nothing is printed any more; None as long as somebody reads.
+        dropped: lines that were dropped and not printed later: live ones, and at the end all that were not read.
+        lost: how many of them belonged to kept frames.
+        ended: why nothing is printed any more; None as long as there is a reader.
     """
 
-    def __init__(self, told: Callable[[OSError], None]) -> None:
+    def __init__(self, on_failure: Callable[[OSError], None]) -> None:
         """Start.
 
         Args:
-            told: told once, from the printing thread, that printing has ended before its time.
+            on_failure: called once, by the printing thread, where printing ends early.
         """
         self.dropped = self.lost = 0
         self.ended: OSError | None = None
-        self._told = told
+        self._on_failure = on_failure
         self._lines: OrderedDict[int, tuple[int | None, str]] = OrderedDict()  # by number, with the frame of a live one
-        self._live: deque[int] = deque()  # numbers of live lines
+        self._live: dict[int, int] = {}  # frame -> number of its line, as long as that may be dropped
         self._missed: OrderedDict[int, None] = OrderedDict()  # frames whose lines were dropped
         self._number = 0
         self._moved = time.monotonic()  # when a line was last taken
         self._closing = self._stopped = False
-        self._keeping = False  # the line that is being printed is one that is never dropped
+        self._keeping = False  # the line that is being printed may not be dropped
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="printing", daemon=True)
         self._thread.start()
@@ -52,10 +52,10 @@ class Printing:
         with self._changed:
             self._append(index, line)
             if len(self._live) > _MOST_LIVE:
-                frame, _ = self._lines.pop(self._live.popleft())
+                oldest = next(iter(self._live))
+                del self._lines[self._live.pop(oldest)]
                 self.dropped += 1
-                if frame is not None:
-                    self._missed[frame] = None
+                self._missed[oldest] = None
                 if len(self._missed) > _MOST_MISSED:
                     self._missed.popitem(last=False)
 
@@ -65,18 +65,17 @@ class Printing:
             self._append(None, line)
 
     def kept(self, index: int, line: str) -> None:
-        """A frame was kept: its line is printed after all, if it was dropped, and is not dropped any more."""
+        """A frame was kept: its line is printed even if it was dropped, and can no longer be dropped."""
         with self._changed:
             if index in self._missed:
                 del self._missed[index]
                 self.dropped -= 1
                 self._append(None, line)
             else:
-                with contextlib.suppress(StopIteration):
-                    self._live.remove(next(each for each in self._live if self._lines[each][0] == index))
+                self._live.pop(index, None)
 
     def close(self) -> None:
-        """Wait until all is read, and for a reader that stands still (a full pipe looks so) for what was kept."""
+        """Wait until everything is read; where a reader stands still (or its pipe is full), only for kept frames."""
         with self._changed:
             self._closing = True
             self._moved = time.monotonic()
@@ -92,12 +91,12 @@ class Printing:
             self.lost = len(self._lines)
             self.dropped += self.lost
             self._lines.clear()
-        self._thread.join(_STILL_S)  # what it had begun is whole by now, or given up
+        self._thread.join(_STILL_S)  # the line in progress is complete by now, or given up
 
     def _drop_live(self) -> bool:
-        """Whether something is left: lines that are never dropped, or one of them in the making."""
+        """Drop live lines; whether others are left, or one of them is being printed."""
         with self._changed:
-            for number in self._live:
+            for number in self._live.values():
                 del self._lines[number]
             self.dropped += len(self._live)
             self._live.clear()
@@ -109,7 +108,7 @@ class Printing:
         self._number += 1
         self._lines[self._number] = index, line
         if index is not None:
-            self._live.append(self._number)
+            self._live[index] = self._number
         self._changed.notify_all()
 
     def _work(self) -> None:
@@ -124,7 +123,7 @@ class Printing:
                 self.ended = error
                 self._lines.clear()
                 self._live.clear()
-            self._told(error)
+            self._on_failure(error)
 
     def _next(self) -> str | None:
         """Wait for a line; None at the end."""
@@ -132,17 +131,15 @@ class Printing:
             self._changed.wait_for(lambda: self._lines or self._closing)
             if not self._lines:
                 return None
-            number, (frame, line) = self._lines.popitem(last=False)
-            self._keeping = frame is None or number not in self._live
-            if self._live and self._live[0] == number:
-                self._live.popleft()
+            _, (frame, line) = self._lines.popitem(last=False)
+            self._keeping = frame is None or self._live.pop(frame, None) is None
             return line
 
 
 def _print(line: str, given_up: Callable[[], bool]) -> bool:
     """Print a line; False where that was given up.
 
-    Past Python's own buffer: a thread that stands in there cannot be left behind at the end.
+    This bypasses Python's own buffer: at exit, a thread that blocks in there cannot be abandoned.
     """
     if sys.stdout is None:
         return True

@@ -1,11 +1,10 @@
-"""What edge-capture says while it runs: on the console, as lines of JSON, and on the page."""
+"""What edge-capture reports while it runs: on the console, as lines of JSON, and on the page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from edge.assessment import Assessment
 from edge.capture.loop import Graded
@@ -18,12 +17,12 @@ from edge.preview.server import Preview
 
 
 class Reporter:
-    """Tells everybody who listens; may be called from any thread.
+    """Reports to the console, to the reader of JSON and to the page; may be called from any thread.
 
     Attributes:
         preview: the page, once there is one.
         troubles: whether something failed.
-        words: what people are told.
+        words: messages on the console.
     """
 
     def __init__(self, json_lines: bool, alone: Callable[[], None] | None = None) -> None:
@@ -31,7 +30,7 @@ class Reporter:
 
         Args:
             json_lines: whether to print lines of JSON.
-            alone: called, from another thread, once nobody reads these any more; None where the session then goes on.
+            alone: called, from another thread, when their reader leaves; None where the session then goes on.
         """
         self.preview: Preview | None = None
         self.troubles = False
@@ -53,7 +52,7 @@ class Reporter:
             self.preview.tell(sentence)
 
     def note(self, sentence: str) -> None:
-        """Something that the operator must know."""
+        """Something that the operator should know."""
         self._say(f"note: {sentence}")
         self._event("note", says=sentence)
         if self.preview is not None:
@@ -71,7 +70,7 @@ class Reporter:
             self._printing.live(graded.frame.index, line_of(graded))
 
     def fired(self, best: Graded) -> None:
-        """A capture, of which this is the best frame; it is told of once it is safe on disk."""
+        """A capture, of which this is the best frame; it is reported once it is safe on disk."""
         self._firsts.add(best.frame.index)
 
     def saved(self, picture: Path, graded: Graded) -> None:
@@ -83,7 +82,7 @@ class Reporter:
             self._event("captured", file=str(picture), **_found(graded))
 
     def close(self) -> None:
-        """Wait a moment for a reader who is late, and say what he missed."""
+        """Wait a moment for a slow reader, and report what was dropped."""
         if self._printing is not None:
             self._printing.close()
             dropped = self._printing.dropped
@@ -99,9 +98,7 @@ class Reporter:
     def __enter__(self) -> Reporter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _event(self, kind: str, **said: object) -> None:

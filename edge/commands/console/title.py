@@ -1,4 +1,4 @@
-"""What other users of this machine see of a command: its arguments, as ``ps`` shows them."""
+"""The arguments of a command as other users of this machine see them in ``ps``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from edge.camera.address import without_secrets
 
 
 def hide_secrets() -> None:
-    """Take users, passwords and tokens out of the list of processes, where setproctitle can be had.
+    """Remove users, passwords and tokens from the list of processes, where setproctitle is installed.
 
-    Until then, for a moment, they could be seen: the environment is the place for them.
+    They are visible for a moment before that: the environment is the place for them.
     """
     shown = [without_secrets(argument) for argument in sys.orig_argv]
     if shown == sys.orig_argv:

@@ -1,52 +1,46 @@
-"""What people are told along the way, on a thread of its own: a terminal that stands still (Ctrl-S) holds nobody up."""
+"""Messages to the user, printed by a thread of their own: a stopped terminal (Ctrl-S) delays nothing else."""
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
-_MOST = 1000  # of what waits; the newest is left out beyond that
-_STILL_S = 5.0  # at the end a terminal may stand still so long
+_MOST = 1000  # waiting messages; newer ones are dropped beyond that
+_STILL_S = 5.0  # how long a terminal may take nothing at the end
 
 
 class Words:
     """Prints in the order given."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._busy = False
+        self._waiting: queue.Queue[Callable[[], None]] = queue.Queue(_MOST)
         self._moved = 0.0
-        self._changed = threading.Condition()
         threading.Thread(target=self._work, name="words", daemon=True).start()
 
     def post(self, show: Callable[[], None]) -> None:
-        """Print by what is given, as soon as may be; returns at once."""
-        with self._changed:
-            if len(self._waiting) < _MOST:
-                self._waiting.append(show)
-                self._changed.notify_all()
+        """Print by calling ``show`` as soon as possible; returns at once."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(show)
 
     def flush(self) -> bool:
-        """Wait until all is printed; False where it stands still, so that even the interpreter's end would hang."""
+        """Wait until everything is printed; False where the terminal stands still: exiting Python would hang too."""
         self._moved = time.monotonic()
-        with self._changed:
-            while self._waiting or self._busy:
+        with self._waiting.all_tasks_done:
+            while self._waiting.unfinished_tasks:
                 left = self._moved + _STILL_S - time.monotonic()
                 if left <= 0:
                     return False
-                self._changed.wait(left)
+                self._waiting.all_tasks_done.wait(left)
         return True
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
-                show, self._busy = self._waiting.popleft(), True
+            show = self._waiting.get()
             try:
                 show()
             finally:
-                with self._changed:
-                    self._busy, self._moved = False, time.monotonic()
-                    self._changed.notify_all()
+                self._moved = time.monotonic()
+                self._waiting.task_done()

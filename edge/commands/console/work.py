@@ -1,4 +1,4 @@
-"""What the library says while it works, on stderr: its log, and bars for its progress."""
+"""The library's log and progress on stderr."""
 
 from __future__ import annotations
 
@@ -17,26 +17,23 @@ _REFRESH_S = 0.25
 
 
 class Bars:
-    """Bars on a terminal, drawn by whoever works and no thread that would disturb what is timed.
+    """Progress bars on a terminal, drawn by the working thread: another one would disturb what is timed.
 
-    Where there is no terminal, a line after every tenth of a training.
+    Without a terminal, a line after every tenth of a training.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        columns = (
+        self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
-        )
-        self._bars = Progress(
-            *columns,
             console=console,
             auto_refresh=False,
             transient=True,
-            redirect_stdout=False,  # rows that go to a file would end up on the terminal
+            redirect_stdout=False,  # rows meant for a file would end up on the terminal
             disable=not console.is_terminal,
         )
         self._open = 0
@@ -67,7 +64,7 @@ class Bars:
 
 
 class _Lines(logging.Handler):
-    """A line for each record, with the word ``warning`` before what is one."""
+    """A line for each record, with its level before warnings and errors."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
@@ -79,8 +76,8 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def heard(console: Console) -> Iterator[None]:
-    """Show on a console what our packages log from INFO on, and how far they are."""
+def shown_on(console: Console) -> Iterator[None]:
+    """Show on a console what our packages log from INFO on, and their progress."""
     lines = _Lines(console)
     loggers = [logging.getLogger(name) for name in _PACKAGES]
     for logger in loggers:

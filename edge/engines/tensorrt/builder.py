@@ -1,4 +1,4 @@
-"""One builder for TensorRT (Jetson) and TensorRT-RTX (desktop): both speak the same Python API."""
+"""One builder for TensorRT (Jetson) and TensorRT-RTX (desktop): both have the same Python API."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 # Named in the cache key: change it when a change below changes what is built.
 OPTIONS = "strongly_typed static detailed"
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")  # GPU families that TensorRT-RTX builds ahead of time
-_MOST_NODES = 4  # named in an error
+_MOST_NODES = 4  # listed in an error
 
 
 @dataclass(frozen=True)
 class Ways:
-    """How to build, besides what is always the same.
+    """Build options.
 
     Attributes:
         target: one of ``TARGETS`` for an engine built ahead of time (TensorRT-RTX only), or ``current``, which needs
             the GPU.
-        dla: number of the deep-learning accelerator that is to run what it can, the GPU the rest; None for the GPU.
-        timing: a file for what the builder timed, so that the next build here is quick; None for none.
+        dla: number of the deep-learning accelerator that runs what it can, the GPU the rest; None for the GPU.
+        timing: a file for the builder's timings, so that the next build here is fast; None for none.
     """
 
     target: str = CURRENT
@@ -47,7 +47,7 @@ class Ways:
         return OPTIONS if self.dla is None else f"{OPTIONS} dla{self.dla}"
 
 
-def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[str] | None = None) -> bytes:
+def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, lines: list[str] | None = None) -> bytes:
     """Parse the network of a bundle and build its engine, with progress for each phase.
 
     The network is strongly typed: its Q/DQ nodes decide what runs in INT8, not the builder.
@@ -56,17 +56,17 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
         trt: the module ``tensorrt`` or ``tensorrt_rtx``.
         bundle: the model.
         ways: see ``Ways``.
-        said: gets what the builder says of its work, a line each.
+        lines: receives the builder's log, line by line.
 
     Returns:
         The serialised engine.
 
     Raises:
         UnavailableError: the library does not start here or is too old.
-        EdgeError: names the nodes that cannot be parsed, or gives the builder's own words.
+        EdgeError: names the nodes that cannot be parsed, or quotes the builder's message.
     """
     ways = ways or Ways()
-    log = Log(said)
+    log = Log(lines)
     try:
         builder: TRT.Builder = trt.Builder(logger_of(trt))
     except Exception as error:  # the bindings raise TypeError where the library gave no builder
@@ -76,16 +76,16 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
     config: TRT.IBuilderConfig = builder.create_builder_config()
     network = _network(trt, builder, config)
     _parse(trt, network, log, bundle)
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that edge-compile --explain can tell the layers
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that edge-compile --explain can list the layers
     if ways.target != CURRENT:
         _aim(trt, config, ways.target)
     if ways.dla is not None:
         _aim_at_dla(trt, builder, config, network, ways.dla)
     if ways.timing is not None:
         _use_timings(config, ways.timing)
-    with contextlib.ExitStack() as phases, _interrupts_held() as interrupted:
+    with contextlib.ExitStack() as phases, _interrupts_deferred() as interrupted:
         if hasattr(trt, "IProgressMonitor"):
-            monitor = _monitor(trt, phases, interrupted)  # held here: TensorRT keeps only a pointer
+            monitor = _monitor(trt, phases, interrupted)  # a reference of ours: TensorRT keeps only a pointer
             config.progress_monitor = monitor
         plan = builder.build_serialized_network(network, config)
     if plan is None:
@@ -100,12 +100,12 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, said: list[
 
 
 def _network(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig) -> TRT.INetworkDefinition:
-    """An empty network of the kind that takes its precisions from the ONNX file."""
+    """An empty network that takes its precisions from the ONNX file."""
     major, minor = (int(part) for part in trt.__version__.split(".")[:2])
     flags = trt.NetworkDefinitionCreationFlag
     if hasattr(flags, "STRONGLY_TYPED"):
         return builder.create_network(1 << int(flags.STRONGLY_TYPED))
-    if (major, minor) >= (11, 0):  # strongly typed without being asked
+    if (major, minor) >= (11, 0):  # always strongly typed
         return builder.create_network(0)
     if (major, minor) < (8, 5):  # no execute_async_v3 and no tensors by name
         raise UnavailableError(f"{trt.__name__} {trt.__version__} is too old: install version 10 or newer")
@@ -116,7 +116,7 @@ def _network(trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig) -> TRT.
 def _aim_at_dla(
     trt: Any, builder: TRT.Builder, config: TRT.IBuilderConfig, network: TRT.INetworkDefinition, core: int
 ) -> None:
-    """What the accelerator can run goes there, the rest to the GPU; refused where that would be everything."""
+    """Run on the accelerator what it can, the rest on the GPU; refused where it can run nothing."""
     cores = builder.num_DLA_cores
     if core >= cores:
         there = "no DLA here" if not cores else f"only DLA 0{f' to {cores - 1}' if cores > 1 else ''} here"
@@ -135,7 +135,7 @@ def _aim_at_dla(
 
 
 def _use_timings(config: TRT.IBuilderConfig, path: Path) -> None:
-    """Start from what was timed before; a file that TensorRT does not take counts as none."""
+    """Start from earlier timings; a file that TensorRT rejects is ignored."""
     try:
         before = read_own(path)
     except (OSError, EdgeError):
@@ -145,7 +145,7 @@ def _use_timings(config: TRT.IBuilderConfig, path: Path) -> None:
 
 
 def _keep_timings(config: TRT.IBuilderConfig, path: Path) -> None:
-    with contextlib.suppress(OSError, EdgeError):  # the next build takes longer, no more
+    with contextlib.suppress(OSError, EdgeError):  # then the next build only takes longer
         make_own_folder(path.parent)
         write_own(path, bytes(config.get_timing_cache().serialize()))
 
@@ -154,11 +154,11 @@ def _parse(trt: Any, network: TRT.INetworkDefinition, log: Log, bundle: Bundle) 
     parser: TRT.OnnxParser = trt.OnnxParser(network, logger_of(trt))
     if not parser.parse(bundle.onnx):
         errors = [parser.get_error(index) for index in range(parser.num_errors)]
-        told = [_node(error) for error in errors[:_MOST_NODES]]
+        faults = [_node(error) for error in errors[:_MOST_NODES]]
         if len(errors) > _MOST_NODES:
-            told.append(f"and {len(errors) - _MOST_NODES} more")
+            faults.append(f"and {len(errors) - _MOST_NODES} more")
         raise EdgeError(
-            f"{trt.__name__} cannot take the network in {bundle.path} ({'; '.join(told) or log.first()}): "
+            f"{trt.__name__} cannot take the network in {bundle.path} ({'; '.join(faults) or log.first()}): "
             "make the bundle again with edge-calibrate"
         )
     inputs = [sides(network.get_input(index).shape) for index in range(network.num_inputs)]
@@ -167,19 +167,19 @@ def _parse(trt: Any, network: TRT.INetworkDefinition, log: Log, bundle: Bundle) 
 
 
 def sides(shape: TRT.Dims) -> tuple[int, ...]:
-    """A shape of TensorRT's as our own, with -1 where a side is open."""
+    """A TensorRT shape as a tuple, with -1 where a dimension is open."""
     return tuple(int(shape[index]) for index in range(len(shape)))
 
 
 def _node(error: TRT.ParserError) -> str:
-    said = " ".join(error.desc().splitlines()[:2])[:160]
-    if not hasattr(error, "node_name"):  # TensorRT 8 knows its number alone
-        return f"node {error.node()}: {said}"
-    return f"node {error.node_name()} of type {error.node_operator()}: {said}" if error.node_name() else said
+    message = " ".join(error.desc().splitlines()[:2])[:160]
+    if not hasattr(error, "node_name"):  # TensorRT 8 gives only its number
+        return f"node {error.node()}: {message}"
+    return f"node {error.node_name()} of type {error.node_operator()}: {message}" if error.node_name() else message
 
 
 def _aim(trt: Any, config: Any, target: str) -> None:
-    """Build for a GPU family that need not be in this machine."""
+    """Build for a GPU family, also one that this machine does not have."""
     if not hasattr(trt, "ComputeCapability"):
         raise EdgeError(
             f"{trt.__name__} builds only for the GPU of its own machine: leave --target out, or use tensorrt_rtx"
@@ -193,40 +193,37 @@ def _aim(trt: Any, config: Any, target: str) -> None:
 
 
 def _monitor(trt: Any, phases: contextlib.ExitStack, interrupted: threading.Event) -> Any:
-    """Progress of each phase that is under way; ends the build at its next step where it was interrupted."""
+    """Report the progress of each running phase; end an interrupted build at its next step."""
     show = shown()  # TensorRT may call from a thread of its own
+    running: dict[str, tuple[contextlib.ExitStack, Tick]] = {}
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
-            self.phases: dict[str, tuple[contextlib.ExitStack, Tick]] = {}
-
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             indent = "" if parent_phase is None else "  "
             phase = phases.enter_context(contextlib.ExitStack())
-            self.phases[phase_name] = phase, phase.enter_context(show(indent + phase_name.lower(), num_steps, 0))
+            running[phase_name] = phase, phase.enter_context(show(indent + phase_name.lower(), num_steps, 0))
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            self.phases[phase_name][1](step + 1)
+            running[phase_name][1](step + 1)
             return not interrupted.is_set()
 
         def phase_finish(self, phase_name: str) -> None:
-            self.phases.pop(phase_name)[0].close()
+            running.pop(phase_name)[0].close()
 
     return Monitor()
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[threading.Event]:
-    """Note a Ctrl-C now and deliver it afterwards: TensorRT swallows an exception raised in what it calls back."""
-    noted = threading.Event()
+def _interrupts_deferred() -> Iterator[threading.Event]:
+    """Record a Ctrl-C and raise it afterwards: TensorRT swallows exceptions raised in its callbacks."""
+    interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # only there are signals handled
-        yield noted
+        yield interrupted
         return
-    before = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupted.set())
     try:
-        yield noted
+        yield interrupted
     finally:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    if noted.is_set():
+    if interrupted.is_set():
         signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The GPU of this machine, through pycuda: one context for the process, current only while it is used."""
+"""The GPU of this machine, through pycuda: one context per process, current only while it is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Gpu:
         name: of the device.
         capability: compute capability, such as ``8.7``.
         driver: version of CUDA that the driver speaks.
-        integrated: it shares its memory with the CPU, as on a Jetson: what the CPU wrote need not be copied.
+        integrated: it shares its memory with the CPU, as on a Jetson, and no copies are needed.
     """
 
     cuda: Any
@@ -36,7 +36,7 @@ class Gpu:
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
-        """Make the GPU's context current for the calling thread, which alone may use it meanwhile.
+        """Make the GPU's context current for the calling thread, and lock it.
 
         A CUDA context belongs to the thread that made it current. Pushing and popping around every use lets any
         thread infer, free buffers and close; pycuda frees nothing that another thread's context owns.
@@ -57,10 +57,10 @@ class Gpu:
 
 @functools.lru_cache(maxsize=1)
 def open_gpu() -> Gpu:
-    """The first GPU, opened once for the life of the process.
+    """The first GPU, opened once per process.
 
-    The primary context is the one that TensorRT's own calls use as well. It is kept until the process ends: pycuda
-    can give it back only in the thread that took it, and a camera's threads come and go.
+    TensorRT uses the primary context too. It is kept until the process ends: pycuda can release it only in the thread
+    that retained it, and a camera's threads come and go.
 
     Raises:
         UnavailableError: pycuda, the driver or a GPU is missing.

@@ -1,6 +1,6 @@
-"""A step on the GPU, recorded once and replayed with one call: a CUDA graph. pycuda has none, so this asks libcuda.
+"""A step on the GPU, recorded once and replayed with one call: a CUDA graph. pycuda has none, so this uses libcuda.
 
-Recording is a matter of speed alone: where it does not work, the step is run call by call.
+Recording only saves time: where it does not work, the step runs call by call.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-_THREAD_LOCAL = 1  # what other threads do meanwhile does not spoil the recording
+_THREAD_LOCAL = 1  # calls of other threads do not disturb the recording
 _Handle = ctypes.c_void_p
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class CudaGraph:
         return bool(self._library.cuGraphLaunch(self._executable, _Handle(stream)) == 0)
 
     def close(self) -> None:
-        """Give it back; may be called twice."""
+        """Free it; may be called twice."""
         if self._library is not None:
             self._library.cuGraphExecDestroy(self._executable)
             self._library.cuGraphDestroy(self._graph)
@@ -60,9 +60,9 @@ def record(stream: int, enqueue: Callable[[], bool], library: Any = None) -> Cud
     graph, executable, whole = _Handle(), _Handle(), False
     try:
         whole = enqueue()
-    except Exception as error:  # pycuda's errors are not known here
+    except Exception as error:  # pycuda is not imported here
         log.debug("no CUDA graph: %s", error)
-    finally:  # a stream that is left recording can do nothing else
+    finally:  # a stream that keeps recording can do nothing else
         ended = end(_Handle(stream), ctypes.byref(graph))
     if ended != 0 or not whole or not graph:
         if ended == 0 and graph:

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Key, cache_folder, engine_key
-from edge.engines.checks import UnavailableError, half_installed
+from edge.engines.checks import UnavailableError, loading
 from edge.engines.tensorrt.builder import Ways
 from edge.engines.tensorrt.cuda import Gpu, open_gpu
 from edge.engines.tensorrt.runtime import TensorRtEngine, open_verified
@@ -36,17 +36,11 @@ def tensorrt_key(bundle: Bundle, dla: int | None = None) -> Key:
 
 
 def _import_tensorrt() -> Any:
-    try:
+    remedy = "a Jetson has it from JetPack, so let the virtual environment see it (--system-site-packages)"
+    with loading("TensorRT", remedy):
         import tensorrt
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            f"TensorRT is not installed ({error}): a Jetson has it from JetPack, so let the virtual environment see it "
-            "(--system-site-packages)"
-        ) from error
-    except Exception as error:  # bindings without libnvinfer, or for another Python, CUDA or numpy
-        raise half_installed("TensorRT", error) from error
-    if not hasattr(tensorrt, "Builder"):  # an empty folder of that name: what an uninstalled wheel leaves behind
-        raise UnavailableError("TensorRT is not installed whole (there is a folder of its name): install it again")
+    if not hasattr(tensorrt, "Builder"):  # an uninstalled wheel leaves an empty folder of that name behind
+        raise UnavailableError("TensorRT is not completely installed (only its folder is left): install it again")
     return tensorrt
 
 
@@ -57,6 +51,6 @@ def _key(trt: Any, gpu: Gpu, bundle: Bundle, ways: Ways) -> Key:
 
 
 def _timings(trt: Any, gpu: Gpu) -> Path:
-    """Where the builder's timings are kept: they hold for one version on one kind of GPU."""
+    """The file of the builder's timings: they are valid for one version on one type of GPU."""
     kind = re.sub(r"[^\w.]+", "-", f"{trt.__name__}-{trt.__version__}-{gpu.name}-{gpu.driver}")
     return cache_folder() / f"{kind}.timings"

@@ -1,4 +1,4 @@
-"""What TensorRT says, for our own messages instead of the console."""
+"""TensorRT's log, for our own messages instead of the console."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 
 class Log:
-    """What TensorRT says from now on.
+    """What TensorRT logs from now on.
 
     Args:
-        said: gets warnings and notes too, a line each.
+        lines: receives warnings and notes too, one line each.
     """
 
-    def __init__(self, said: list[str] | None = None) -> None:
+    def __init__(self, lines: list[str] | None = None) -> None:
         self.errors: list[str] = []
         self.warnings: list[str] = []
-        self.said = said
+        self.lines = lines
         _listening.add(self)
 
     def first(self) -> str:
-        """The first error since the start: those after it are mostly its echo. Without any, the last warning."""
+        """The first error since the start, as later ones mostly follow from it; without any, the last warning."""
         return (self.errors[:1] or self.warnings[-1:] or [""])[0][:300]
 
 
@@ -31,10 +31,10 @@ _loggers: dict[type, Any] = {}
 
 
 def logger_of(trt: Any) -> Any:
-    """The one logger of a process, which tells every ``Log`` there is.
+    """The one logger of a process, which writes to every ``Log``.
 
-    TensorRT keeps a pointer to the first logger that it is given and uses it for all that comes later: another one
-    would hear nothing, and the first must never go.
+    TensorRT keeps a pointer to the first logger that it gets and uses it for everything later: another one would get
+    nothing, and the first must never be freed.
 
     Args:
         trt: the module ``tensorrt`` or ``tensorrt_rtx``.
@@ -47,10 +47,7 @@ def logger_of(trt: Any) -> Any:
 def _new_logger(trt: Any) -> Any:
     severity_of = trt.ILogger.Severity
 
-    class Telling(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
+    class Logger(trt.ILogger):  # type: ignore[misc]
         def log(self, severity: Any, message: str) -> None:
             line = " ".join(message.split())
             for each in list(_listening):
@@ -60,7 +57,7 @@ def _new_logger(trt: Any) -> Any:
                     warned = severity == severity_of.WARNING
                     if warned:
                         each.warnings.append(line)
-                    if each.said is not None:
-                        each.said.append(f"warning: {line}" if warned else line)
+                    if each.lines is not None:
+                        each.lines.append(f"warning: {line}" if warned else line)
 
-    return Telling()
+    return Logger()

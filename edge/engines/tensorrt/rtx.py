@@ -6,7 +6,7 @@ from typing import Any
 
 from edge.bundle.bundle import Bundle
 from edge.engines.cache import CURRENT, Built, Key, engine_key, fetch
-from edge.engines.checks import UnavailableError, half_installed
+from edge.engines.checks import UnavailableError, loading
 from edge.engines.tensorrt.builder import OPTIONS, TARGETS, Ways, build_engine
 from edge.engines.tensorrt.cuda import Gpu, open_gpu
 from edge.engines.tensorrt.runtime import TensorRtEngine, open_verified
@@ -24,13 +24,13 @@ def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:
     return open_verified(trt, gpu, bundle, _key(trt, bundle, target), Ways(target))
 
 
-def compile_tensorrt_rtx(bundle: Bundle, target: str, said: list[str] | None = None) -> Built:
+def compile_tensorrt_rtx(bundle: Bundle, target: str, lines: list[str] | None = None) -> Built:
     """Build a bundle ahead of time into the cache; it is verified where it is first loaded.
 
     Args:
         bundle: the model.
         target: a GPU family of ``builder.TARGETS``, which need not be in this machine.
-        said: gets what the builder says, a line each; it is then built also where the cache has it.
+        lines: receives the builder's log, line by line; the engine is then built even where the cache has it.
 
     Raises:
         UnavailableError: TensorRT-RTX is missing.
@@ -38,7 +38,7 @@ def compile_tensorrt_rtx(bundle: Bundle, target: str, said: list[str] | None = N
     """
     trt = _import_tensorrt_rtx()
     return fetch(
-        _key(trt, bundle, target), lambda: build_engine(trt, bundle, Ways(target), said), fresh=said is not None
+        _key(trt, bundle, target), lambda: build_engine(trt, bundle, Ways(target), lines), fresh=lines is not None
     )
 
 
@@ -53,7 +53,7 @@ def tensorrt_rtx_key(bundle: Bundle, target: str = CURRENT) -> Key:
 
 
 def _family(gpu: Gpu) -> str:
-    """The target of a GPU: the same engine then serves it whether it was built here or ahead of time elsewhere."""
+    """The target of a GPU, so that it can use engines built here or ahead of time elsewhere."""
     family = "sm" + gpu.capability.replace(".", "")
     if family not in TARGETS:
         raise UnavailableError(f"TensorRT-RTX does not run on the {gpu.name} ({family}): use tensorrt or openvino")
@@ -61,16 +61,12 @@ def _family(gpu: Gpu) -> str:
 
 
 def _key(trt: Any, bundle: Bundle, target: str) -> Key:
-    """No device, no driver: the last step is compiled when the engine is loaded, for any GPU of the family."""
+    """Without device and driver: the last step is compiled when the engine is loaded, for any GPU of the family."""
     major, minor = target[2:-1], target[-1]
     return engine_key(bundle, trt.__name__, trt.__version__, OPTIONS, target, capability=f"{major}.{minor}")
 
 
 def _import_tensorrt_rtx() -> Any:
-    try:
+    with loading("TensorRT-RTX", 'pip install "efiqa-edge[rtx]"'):
         import tensorrt_rtx
-    except ModuleNotFoundError as error:
-        raise UnavailableError(f'TensorRT-RTX is not installed ({error}): pip install "efiqa-edge[rtx]"') from error
-    except Exception as error:  # bindings without their library
-        raise half_installed("TensorRT-RTX", error) from error
     return tensorrt_rtx

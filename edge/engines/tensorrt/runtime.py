@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class TensorRtEngine:
-    """A student on an NVIDIA GPU; ``infer`` may be called by many threads, one after the other on the GPU.
+    """A student on an NVIDIA GPU; ``infer`` may be called by many threads, and runs one call at a time.
 
     Attributes:
         built: the engine as it lies in the cache.
-        verified: how it was held against its network, see ``edge.engines.verify``.
+        verified: how it was compared with its network, see ``edge.engines.verify``.
     """
 
     built: Built
@@ -75,7 +75,7 @@ class TensorRtEngine:
         self._about["cuda graph"] = "no" if self._graph is None else "yes"
 
     def _allocate(self) -> None:
-        """Buffers that the CPU writes and reads. Where the GPU has its own memory, others there to copy to and from."""
+        """Buffers that the CPU writes and reads; where the GPU has its own memory, also buffers there."""
         cuda = self._gpu.cuda
         self._stream = cuda.Stream()
         # Pinned memory: only from there does a copy to the GPU run beside other work. On a Jetson it is mapped, and
@@ -93,7 +93,7 @@ class TensorRtEngine:
         self._execution.set_tensor_address(self._names[1], int(addresses[1]))
 
     def _enqueue(self, between: Callable[[], None] = lambda: None) -> bool:
-        """Put one step on the stream: copy in, run, copy out; ``between`` is called before, between and after them."""
+        """Enqueue one step: copy in, run, copy out; ``between`` is called before, between and after them."""
         cuda = self._gpu.cuda
         between()
         if self._copies is not None:
@@ -112,7 +112,7 @@ class TensorRtEngine:
         self._runtime: TRT.Runtime = trt.Runtime(logger_of(trt))
         if dla is not None:
             self._runtime.DLA_core = dla
-        # None where it is refused, of which the stubs know nothing.
+        # None where it is refused, which the stubs do not say.
         self._engine: TRT.ICudaEngine = self._runtime.deserialize_cuda_engine(plan)
         refused = self._engine is None
         self._execution: TRT.IExecutionContext
@@ -200,7 +200,7 @@ class TensorRtEngine:
             return from_inspector(inspector.get_engine_information(self._as_json))
 
     def close(self) -> None:
-        """Give buffers, stream and engine back; may be called twice, by any thread."""
+        """Free buffers, stream and engine; may be called twice, by any thread."""
         with self._gpu.current():
             if not self._open:
                 return
@@ -217,7 +217,7 @@ class TensorRtEngine:
 
 
 def open_verified(trt: Any, gpu: Gpu, bundle: Bundle, key: Key, ways: Ways) -> TensorRtEngine:
-    """The engine of ``key``, loaded and held against its network; both TensorRTs come here."""
+    """The engine of ``key``, loaded and compared with its network, for both TensorRTs."""
 
     def build() -> bytes:
         with gpu.current():

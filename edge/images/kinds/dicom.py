@@ -18,7 +18,7 @@ from pydicom.uid import RLELossless
 
 from edge.images.kinds import jpeg
 from edge.images.kinds.j2k import check_tiles, depth_of
-from edge.images.limits import RefusedError, check_size
+from edge.images.limits import TWO_SIZES, RefusedError, check_size
 from edge.images.samples import Stored, eight_bits, grey_to_bgr, look_up, to_eight
 
 _JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
@@ -29,7 +29,7 @@ _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 
 
 def header(file: BinaryIO) -> pydicom.Dataset:
-    """Read a file and refuse what cannot be shown truly.
+    """Read a file and refuse what cannot be shown correctly.
 
     Raises:
         RefusedError: it has no picture, one that is too large or too small, or samples or a packing that is not read.
@@ -89,7 +89,7 @@ def load(dataset: pydicom.Dataset) -> Stored:
 
 
 def _check_frame(dataset: pydicom.Dataset) -> None:
-    """What Pillow lets pass in a JPEG, it lets pass here too."""
+    """Find the damage that Pillow ignores in a JPEG, also here."""
     number = int(dataset.get("NumberOfFrames", 1) or 1)
     frame = get_frame(dataset.PixelData, 0, number_of_frames=number)
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -99,7 +99,7 @@ def _check_frame(dataset: pydicom.Dataset) -> None:
     elif syntax in _JPEG_2000:
         image = Image.open(io.BytesIO(frame), formats=("JPEG2000",))
         if image.size != size:
-            raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+            raise RefusedError(TWO_SIZES)
         check_tiles(frame)
     depth = 8 if syntax in _JPEG else depth_of(frame) if syntax in _JPEG_2000 else None
     if depth is not None and depth < int(dataset.BitsStored):
@@ -133,7 +133,7 @@ def _greys(dataset: pydicom.Dataset, value: NDArray[np.float64], ends_of: tuple[
     else:
         part = _window(value, centre, width, str(dataset.get("VOILUTFunction", "LINEAR") or "LINEAR"))
     if not np.isfinite(part).all():
-        raise RefusedError("has a rescale or a window that is out of all measure: export the picture in it as PNG")
+        raise RefusedError("has a rescale or a window that is out of range: export the picture in it as PNG")
     grey = eight_bits(part)
     return 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
 

@@ -1,19 +1,18 @@
-"""The tiles of a JPEG 2000: that all are there. OpenJPEG leaves those black that are missing, and says nothing."""
+"""The tiles of a JPEG 2000: whether all are present. OpenJPEG silently leaves missing ones black."""
 
 from __future__ import annotations
 
 import struct
 from collections import Counter
 
-from edge.images.limits import RefusedError
+from edge.images.limits import INCOMPLETE, RefusedError
 
 START = b"\xff\x4f\xff\x51"  # of the picture in the file
 _TILE, _END = 0xFF90, 0xFFD9
-_CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
 
 
 def depth_of(data: bytes) -> int:
-    """How many bits a sample has, of the first channel; 16 where no header is found."""
+    """Bits per sample of the first channel; 16 where no header is found."""
     at = data.find(START)
     return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 16
 
@@ -29,7 +28,7 @@ def check_tiles(data: bytes) -> None:
     """
     at = data.find(START)
     if at < 0 or at + 40 > len(data):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(INCOMPLETE)
     right, bottom, _, _, width, height, left, top = struct.unpack_from(">8I", data, at + 8)
     if not width or not height:
         raise RefusedError("is damaged: its tiles have no size; copy it again from its source")
@@ -50,4 +49,4 @@ def check_tiles(data: bytes) -> None:
             break
         at += max(size, 12)
     if len(parts) < tiles or any(parts[tile] < number for tile, number in claimed.items()):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(INCOMPLETE)

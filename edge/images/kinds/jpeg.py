@@ -1,7 +1,7 @@
-"""JPEG: decoded by the same library as Pillow's, through a door that tells of damage.
+"""JPEG: decoded by the same library as Pillow's, through an interface that reports damage.
 
-libjpeg paints over what is missing or makes no sense and says so in a warning. Pillow drops these warnings; simplejpeg
-raises them. Its pixels are the same, so what it has decoded is taken where Pillow has no conversion of its own.
+libjpeg fills in what is missing or invalid, and warns about it. Pillow drops these warnings; simplejpeg raises them.
+Its pixels are the same, so they are used where Pillow has no conversion of its own.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError
+from edge.images.limits import TWO_SIZES, RefusedError
 from edge.images.samples import Stored
 
-_ENDS = 8  # ends of pictures that are tried
+_ENDS = 8  # end markers that are tried
 _UNREAD = {  # frame headers that no decoder here knows
     **dict.fromkeys((0xC3, 0xCB), "lossless"),
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in layers"),
@@ -29,7 +29,7 @@ _PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0
 
 
 def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
-    """Decode with a warning as an error, but for zeros between the last pixel and the end, with which cameras pad.
+    """Decode with warnings as errors, except for zeros before the end marker, with which cameras pad.
 
     Raises:
         ValueError: it is no JPEG, damaged or cut off.
@@ -43,9 +43,9 @@ def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: 
 
 
 def _is_padded(data: bytes, colours: str) -> bool:
-    """Whether zeros alone lie before the end of the first picture: another may follow, as in a motion photo.
+    """Whether only zeros come before the end of the first picture: another may follow, as in a motion photo.
 
-    Its end is the first one up to which the decoder misses nothing; a preview in the header has ends too.
+    Its end is the first end marker up to which the decoder misses nothing; a preview in the header has one too.
     """
     for end in itertools.islice(re.finditer(rb"\xff\xd9", data), _ENDS):
         try:
@@ -74,9 +74,9 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
     """Decode strictly: a warning is an error.
 
     Args:
-        data: from the first marker on; what lies behind the last one is not looked at.
+        data: from the first marker on; anything after the last one is ignored.
         colours: ``BGR``, ``CMYK`` or ``GRAY``.
-        size: width and height that it has to have.
+        size: expected width and height.
 
     Raises:
         RefusedError: it is damaged, cut off, of another size, or of a kind that is not read.
@@ -90,12 +90,12 @@ def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None 
         said = " ".join(str(error).split())[:120]
         raise RefusedError(f"is damaged or cut off ({said}): copy it again from its source") from None
     if size is not None and pixels.shape[1::-1] != size:
-        raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+        raise RefusedError(TWO_SIZES)
     return pixels
 
 
 def refuse_unread(data: bytes | memoryview) -> None:
-    """Tell a sound JPEG that no decoder here knows from a damaged one.
+    """Refuse a valid JPEG of a kind that no decoder here knows, as distinct from a damaged one.
 
     Raises:
         RefusedError: it is lossless, say, or has 12 bits a sample.

@@ -1,8 +1,8 @@
-"""How many bytes an LZW strip of a TIFF unfolds to, without unfolding it.
+"""How many bytes an LZW strip of a TIFF expands to, without expanding it.
 
-LZW has no checksum. But a damaged code is another string of another length, and all strings behind it change theirs,
-so that the whole hardly ever comes out as long as it should. A table runs from one Clear to the next: within one, the
-place of every code is known beforehand, and the length of every string follows from that of the one it continues.
+LZW has no checksum. But a damaged code is another string of another length, which changes all strings after it, so that
+the total length is almost never right. A table runs from one Clear to the next: within it, the position of every code
+is known, and the length of every string follows from that of the string it continues.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def unfolded_lzw(strip: bytes, expected: int) -> int:
 
     Args:
         strip: LZW of TIFF 6.0, the highest bit first.
-        expected: how many bytes there should be; what is far above is not looked at.
+        expected: the right number of bytes; counting stops far above it.
 
     Returns:
-        Bytes, or -1 where a code makes no sense or the end is missing.
+        Bytes, or -1 where a code is invalid or the end is missing.
     """
     data = np.frombuffer(strip + bytes(4), np.uint8)
     end, at, done = 8 * len(strip), 0, 0
@@ -44,7 +44,7 @@ def unfolded_lzw(strip: bytes, expected: int) -> int:
 
 
 def _table(data: NDArray[np.uint8], at: int, end: int) -> tuple[NDArray[np.int64], int, bool]:
-    """The codes from a bit on up to the next Clear or the end, the bit behind it, and whether it was the end."""
+    """The codes from a bit up to the next Clear or the end, the bit after it, and whether it was the end."""
     places = _PLACES + at
     fit = int(np.searchsorted(places + _WIDTHS, end, side="right"))
     places, widths = places[:fit], _WIDTHS[:fit]

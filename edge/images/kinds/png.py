@@ -1,4 +1,4 @@
-"""PNG: its checksums, that its rows are all there, and samples of 16 bits."""
+"""PNG: its checksums, whether all rows are present, and samples of 16 bits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError, check_size
+from edge.images.limits import CUT_OFF, TWO_SIZES, RefusedError, check_size, inflated
 from edge.images.samples import Stored, picture_of, white_of
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-_PIECE = 1 << 20  # bytes inflated at a time
 _ROWS = 1 << 8  # of samples put together at a time
 # Column and row of the first pixel of each pass, and the steps to the next.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_CUT_OFF = "is cut off: its last part is missing; copy it again from its source"
 _DAMAGED = "is damaged: a checksum is wrong; copy it again from its source"
 
 
@@ -34,7 +32,7 @@ class _Header:
 
     @property
     def unfolded(self) -> int:
-        """Bytes of all rows, each with its filter in front."""
+        """Uncompressed bytes of all rows, each with its filter byte."""
         bits = self.depth * _CHANNELS[self.colour]
         passes = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
         total = 0
@@ -70,7 +68,7 @@ def load(image: Image.Image, data: bytes, bits: int | None) -> Stored:
 
 
 def _samples(image: Image.Image, data: bytes, header: _Header) -> NDArray[np.uint16]:
-    """16-bit samples, grey (H, W) or (H, W, channels): Pillow keeps one byte of a colour, so it is asked for either."""
+    """16-bit samples, grey (H, W) or (H, W, channels). Pillow keeps one byte per colour, so it decodes them twice."""
     if header.colour == 0:
         return np.array(image).astype(np.uint16, copy=False)
     if header.colour == 4:  # a pixel has four bytes, as one of RGBA has
@@ -87,7 +85,7 @@ def _samples(image: Image.Image, data: bytes, header: _Header) -> NDArray[np.uin
 
 
 def _again(data: bytes, mode: str, rawmode: str) -> Image.Image:
-    """The picture with its bytes taken in another way."""
+    """The picture, with its bytes interpreted in another way."""
     image = Image.open(io.BytesIO(data), formats=("PNG",))
     image._mode = mode
     image.tile = [tile._replace(args=rawmode) for tile in image.tile]
@@ -98,8 +96,8 @@ def _again(data: bytes, mode: str, rawmode: str) -> Image.Image:
 def _claimed(samples: NDArray[np.uint16], significant: int | None) -> int | None:
     """The brightest sample of a file with fewer significant bits.
 
-    By the standard its samples are scaled up to 16 bits; but there are writers who leave them at the lower end. These
-    have something in the bits that scaling leaves empty, or fills with the upper ones.
+    By the standard its samples are scaled to 16 bits, but some programs store them in the lower bits. Those samples
+    have other values in the bits that scaling leaves empty or fills with the upper ones.
     """
     if significant is None or not 8 < significant < 16:
         return None
@@ -110,7 +108,7 @@ def _claimed(samples: NDArray[np.uint16], significant: int | None) -> int | None
 
 
 def _check(data: bytes) -> _Header:
-    """Walk all chunks to the last; Pillow reads no checksum of the pixels, and takes missing rows for black."""
+    """Read all chunks to the last; Pillow ignores the checksums of the pixels, and leaves missing rows black."""
     at, header, significant, done = 8, None, None, 0
     inflater = zlib.decompressobj()
     while at + 12 <= len(data):
@@ -122,31 +120,22 @@ def _check(data: bytes) -> _Header:
         if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(data[end - 4 : end], "big"):
             raise RefusedError(_DAMAGED)
         if name == b"IHDR":
-            if header is not None:  # a smaller one behind the pixels would ask for fewer rows
-                raise RefusedError("is damaged: its header gives two sizes; copy it again from its source")
+            if header is not None:  # a smaller one after the pixels would need fewer rows
+                raise RefusedError(TWO_SIZES)
             width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", body)
             check_size(width, height, depth * _CHANNELS[colour] / 8)
             header = (width, height, depth, colour, bool(interlaced))
         elif name == b"sBIT":
             significant = max(body, default=None)
         elif name == b"IDAT" and not inflater.eof:
-            done += _inflated(inflater, body)
+            try:
+                done += inflated(inflater, body)
+            except zlib.error:
+                raise RefusedError(_DAMAGED) from None
         elif name == b"IEND" and header is not None:
             whole = _Header(*header, significant)
             if done < whole.unfolded:
-                raise RefusedError(_CUT_OFF)
+                raise RefusedError(CUT_OFF)
             return whole
         at = end
-    raise RefusedError(_CUT_OFF)
-
-
-def _inflated(inflater: zlib._Decompress, body: bytes | memoryview) -> int:
-    """How many bytes come out, without keeping them."""
-    done = 0
-    try:
-        while body and not inflater.eof:
-            done += len(inflater.decompress(body, _PIECE))
-            body = inflater.unconsumed_tail
-    except zlib.error:
-        raise RefusedError(_DAMAGED) from None
-    return done
+    raise RefusedError(CUT_OFF)

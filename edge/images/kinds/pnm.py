@@ -1,4 +1,4 @@
-"""PNM whose white is not 255: Pillow takes minutes for what numpy does at once, and 8 bits of a 16-bit colour."""
+"""PNM whose white is not 255: there Pillow takes minutes, which numpy does not, and keeps 8 bits of a 16-bit colour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.images.limits import RefusedError
+from edge.images.limits import CUT_OFF, RefusedError
 from edge.images.samples import Stored, White, picture_of, white_of
 
 
@@ -16,7 +16,7 @@ def load(image: Image.Image, data: bytes, bits: int | None) -> Stored:
     Args:
         image: as opened.
         data: the whole file.
-        bits: how many of 16 bits count, where the file says no more than that its white is 65535.
+        bits: how many of 16 bits count, where the file only says that its white is 65535.
 
     Raises:
         RefusedError: it is cut off, or of a kind with other than whole numbers.
@@ -53,5 +53,5 @@ def _samples(image: Image.Image, data: bytes, white: int) -> NDArray[np.unsigned
     kind = np.dtype(">u2" if white > 255 else "u1")
     start, count = image.tile[0].offset, int(np.prod(shape))  # type: ignore[attr-defined]
     if start + count * kind.itemsize > len(data):
-        raise RefusedError("is cut off: its last part is missing; copy it again from its source")
+        raise RefusedError(CUT_OFF)
     return np.frombuffer(data, kind, count, start).reshape(shape)

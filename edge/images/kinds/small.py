@@ -1,4 +1,4 @@
-"""WebP, JPEG 2000, BMP, AVIF and HEIC: what has to be asked of them before Pillow decodes them."""
+"""WebP, JPEG 2000, BMP, AVIF and HEIC: checks before Pillow decodes them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 from PIL import Image
 
 from edge.images.kinds.j2k import START, check_tiles, depth_of
-from edge.images.limits import RefusedError, check_size
+from edge.images.limits import CUT_OFF, RefusedError, check_size
 from edge.images.samples import Stored, White, picture_of, white_of
 
 _WEBP_SPARE = 8  # bytes; the coder may be done up to three before the end
-_CUT_OFF = "is cut off: its last part is missing; copy it again from its source"
 
 
 def check_header(head: bytes) -> None:
-    """Refuse what Pillow would take memory for while it opens the file, or convert without a word.
+    """Refuse what Pillow would allocate too much memory for when opening it, or would convert silently.
 
     Args:
         head: the first bytes of the file.
@@ -76,7 +75,7 @@ def load(image: Image.Image, file: BinaryIO, bits: int | None) -> Stored:
 
 
 def _scaled_up(depth: int) -> White:
-    """White of samples of so many bits that stand at the upper end of 16."""
+    """White for samples of ``depth`` bits, stored in the upper bits of 16."""
     return White(((1 << depth) - 1) << (16 - depth))
 
 
@@ -90,12 +89,12 @@ def _deep_heif(depth: int, file: BinaryIO) -> Stored:
 
 
 def _check_webp(data: bytes) -> None:
-    """Refuse a lossy WebP whose data goes on where the picture is complete, as it mostly does after damage.
+    """Refuse a lossy WebP whose picture is complete before its data ends, as is usual after damage.
 
-    Its arithmetic coder takes any bytes for some picture. But of a whole file it needs every byte, to the last few.
+    Its arithmetic decoder accepts any bytes. But in an intact file it needs every byte, up to the last few.
     """
     if int.from_bytes(data[4:8], "little") + 8 > len(data):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(CUT_OFF)
     at = 12
     while at + 8 <= len(data):
         length = int.from_bytes(data[at + 4 : at + 8], "little")

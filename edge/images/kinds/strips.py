@@ -1,7 +1,7 @@
-"""The strips and tiles of a TIFF: that all are there, and unfold to what they should.
+"""The strips and tiles of a TIFF: whether all are present and expand to the right size.
 
-libtiff leaves rows blank where a strip is missing, takes a strip that unfolds to too much, and drops what JPEG and
-Deflate say of damage. So each strip is unfolded here once more, only to be measured.
+libtiff leaves rows blank where a strip is missing, accepts a strip that expands to too much, and drops the errors of
+JPEG and Deflate. So each strip is expanded here a second time, only to measure it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from mmap import mmap
 
 from edge.images.kinds import jpeg
 from edge.images.kinds.lzw import unfolded_lzw
-from edge.images.limits import RefusedError
+from edge.images.limits import INCOMPLETE, RefusedError, inflated
 
-_PIECE = 1 << 20  # bytes inflated at a time
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _DAMAGED = "is damaged: a part of it does not unfold to what it should; copy it again from its source"
-_CUT_OFF = "is damaged or cut off: a part of its pixels is missing; copy it again from its source"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class StripLayout:
                     yield self.width, min(rows, self.height - top)
 
     def unfolded(self, width: int, height: int) -> int:
-        """Bytes of so many pixels."""
+        """Uncompressed bytes of a strip of this size."""
         if self.subsampling is not None and not self.planar and self.compression != 7:
             across, down = (max(1, step) for step in self.subsampling)
             return -(-width // across) * -(-height // down) * (across * down + 2) * self.bits // 8
@@ -71,7 +69,7 @@ class StripLayout:
 
 
 def check_strips(layout: StripLayout, data: mmap, tables: bytes) -> None:
-    """Unfold each strip or tile, and hold what comes out against what should.
+    """Expand each strip or tile, and compare its size with the expected one.
 
     Args:
         layout: of the page.
@@ -86,23 +84,21 @@ def check_strips(layout: StripLayout, data: mmap, tables: bytes) -> None:
     if not counts and layout.compression == 1:  # old writers leave them out
         counts = tuple(layout.unfolded(*size) for size in sizes)
     if len(layout.offsets) < len(sizes) or len(counts) < len(sizes):
-        raise RefusedError(_CUT_OFF)
+        raise RefusedError(INCOMPLETE)
     for (width, height), start, count in zip(sizes, layout.offsets, counts, strict=False):
         if start + count > len(data) or not count:
-            raise RefusedError(_CUT_OFF)
+            raise RefusedError(INCOMPLETE)
         expected = layout.unfolded(width, height)
         if layout.compression == 1:
             if count < expected:
-                raise RefusedError(_CUT_OFF)
+                raise RefusedError(INCOMPLETE)
             continue
         strip = data[start : start + count]
         if layout.reversed_bits and layout.compression != 7:
             strip = strip.translate(_REVERSED)
         if layout.compression == 7:
             _check_jpeg(layout, strip, tables, (width, height))
-        elif (unfolded_lzw if layout.compression == 5 else _packbits if layout.compression == 32773 else _inflated)(
-            strip, expected
-        ) != expected:
+        elif {5: unfolded_lzw, 32773: _packbits}.get(layout.compression, _inflated)(strip, expected) != expected:
             raise RefusedError(_DAMAGED)
 
 
@@ -115,19 +111,17 @@ def _check_jpeg(layout: StripLayout, strip: bytes, tables: bytes, size: tuple[in
 
 
 def _inflated(strip: bytes, expected: int) -> int:
-    """Bytes that come out of Deflate, its checksum seen; -1 where it is wrong."""
-    inflater, done = zlib.decompressobj(), 0
+    """Bytes that Deflate expands to, with its checksum verified; -1 where it is wrong."""
+    inflater = zlib.decompressobj()
     try:
-        while strip and not inflater.eof and done <= expected:
-            done += len(inflater.decompress(strip, _PIECE))
-            strip = inflater.unconsumed_tail
+        done = inflated(inflater, strip, expected)
     except zlib.error:
         return -1
     return done if inflater.eof else -1
 
 
 def _packbits(strip: bytes, expected: int) -> int:
-    """Bytes that come out of PackBits; -1 where it ends in the middle of a run."""
+    """Bytes that PackBits expands to; -1 where it ends in the middle of a run."""
     at = done = 0
     while at < len(strip) and done < expected:
         head = strip[at]

@@ -1,4 +1,4 @@
-"""TIFF: what its directory says, held against what is read; Pillow decodes it, or tifffile where Pillow cannot."""
+"""TIFF: its directory, compared with what is read; Pillow decodes it, or tifffile where Pillow cannot."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Page:
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether a file that begins so is a TIFF, or its kin with 64-bit offsets."""
+    """Whether a file with these first bytes is a TIFF or a BigTIFF."""
     return head[:4] in _MARKS
 
 
 def first_page(file: BinaryIO) -> Page:
-    """Read the first directory and refuse what cannot be shown truly.
+    """Read the first directory and refuse what cannot be shown correctly.
 
     Raises:
         RefusedError: it is a raw file's thumbnail, too large or too small, or of samples or a packing that is not read.
@@ -148,7 +148,7 @@ def _refuse(page: Page, get: Callable[..., tuple[int, ...]]) -> None:
 
 
 def load(page: Page, file: BinaryIO, bits: int | None) -> tuple[Stored, int]:
-    """Decode the first page, and say how it is to be turned.
+    """Decode the first page, and return its orientation.
 
     Args:
         page: from ``first_page``.

@@ -1,17 +1,16 @@
-"""Who may use the preview: from this machine by the names it has, from the network with a token."""
+"""Who may use the preview: this machine under its own names, the network with a token."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from edge.errors import EdgeError
-from edge.preview.auth.source import read_address
+from edge.preview.auth.source import is_loopback, read_address
 from edge.preview.auth.tokens import check_token, fresh_token
 
 _PORTS = {"http": 80, "https": 443}
@@ -22,10 +21,10 @@ class Access:
     """The rules of one server.
 
     Attributes:
-        token: what a client must know; None where none is asked for, which only loopback may do.
-        names: what a client may call this machine, in lower case; addresses are always allowed, because a foreign
-            site can point its name at this machine (DNS rebinding), but not an address.
-        public: names and ports under which a proxy shows the page; no port stands for the one that the scheme has.
+        token: of the clients; None if none is required, which is allowed only on loopback.
+        names: allowed names of this machine, in lower case; addresses are always allowed, because a foreign site can
+            point its name at this machine (DNS rebinding), but not an address.
+        public: names and ports under which a proxy serves the page; None is the default port of the scheme.
         proxies: addresses of proxies whose X-Forwarded-For is believed.
     """
 
@@ -36,16 +35,16 @@ class Access:
 
     def right_host(self, host: str) -> bool:
         """Whether the header Host names this machine by one of its names or by an address."""
-        parts = _read(host)
-        if parts is None or parts.hostname is None:
+        found = _read(host)
+        if found is None:
             return False
-        name = parts.hostname.removesuffix(".")
+        name = found[0].removesuffix(".")
         return name in self.names or read_address(name) is not None
 
     def right_origin(self, origin: str | None, host: str) -> bool:
         """Whether a request comes from our own page, or from no page at all.
 
-        Our own page is where Host says that we are, or, behind a proxy that writes its own Host, at a public name.
+        The origin of our own page equals Host, or, behind a proxy that replaces Host, a public name.
         """
         if origin is None:
             return True
@@ -54,28 +53,24 @@ class Access:
             return False
         if rest.lower() == host.lower():
             return True
-        parts = _read(rest)
-        if parts is None or parts.hostname is None:
+        found = _read(rest)
+        if found is None:
             return False
-        port = parts.port or _PORTS[scheme]
-        return any(
-            parts.hostname == name and port == (_PORTS[scheme] if own is None else own) for name, own in self.public
-        )
+        usual = _PORTS[scheme]
+        return (found[0], found[1] or usual) in {(name, own or usual) for name, own in self.public}
 
     def right_token(self, given: str | None) -> bool:
         """Compare in constant time."""
-        if self.token is None:
-            return True
-        return given is not None and _same(given, self.token)
+        return self.token is None or _same(given, self.token)
 
     @property
     def cookie(self) -> str:
-        """What a browser that knew the token shows from then on; the same after a restart, and not the token itself."""
+        """The cookie of a browser that sent the token; the same after a restart, and not the token itself."""
         return hmac.new((self.token or "").encode(), b"efiqa preview", hashlib.sha256).hexdigest()
 
     def right_cookie(self, given: str | None) -> bool:
         """Compare in constant time."""
-        return self.token is None or (given is not None and _same(given, self.cookie))
+        return self.token is None or _same(given, self.cookie)
 
 
 def access_for(host: str, token: str | None, public_names: Sequence[str] = (), proxies: Sequence[str] = ()) -> Access:
@@ -83,13 +78,13 @@ def access_for(host: str, token: str | None, public_names: Sequence[str] = (), p
 
     Args:
         host: the address or name to listen on.
-        token: what clients must know, or None.
+        token: of the clients, or None.
         public_names: ``HOST`` or ``HOST:PORT``, as browsers see them through a proxy.
-        proxies: addresses of proxies that say truly whom they speak for.
+        proxies: addresses of trusted proxies.
 
     Raises:
         EdgeError: it can be reached from the network and has no token, the token is too easily guessed, or a name or
-            address is none.
+            address is invalid.
     """
     if token is not None:
         check_token(token)
@@ -106,43 +101,36 @@ def access_for(host: str, token: str | None, public_names: Sequence[str] = (), p
     return Access(token, names, public, frozenset(map(_proxy, proxies)))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+def _same(given: str | None, right: str) -> bool:
+    """Compare in constant time; headers may hold lone surrogates."""
+    return given is not None and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), right.encode())
 
 
-def _same(given: str, right: str) -> bool:
-    """Compared in a time that does not tell how much was right; headers may hold half characters."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), right.encode())
-
-
-def _read(host: str) -> SplitResult | None:
-    """A host as headers write it, with its port if it has one; None where there is no such thing."""
+def _read(host: str) -> tuple[str, int | None] | None:
+    """Name and port, if it has one, of a host as headers write it; None if it is not a valid host."""
     try:
         parts = urlsplit(f"//{host}")
         if parts.port == 0 or parts.netloc != host or parts.username is not None or parts.hostname is None:
             return None
+        return parts.hostname, parts.port
     except ValueError:
         return None
-    return parts
 
 
 def _public(given: str) -> tuple[str, int | None]:
-    parts = _read(given)
     try:
-        if parts is None or not parts.hostname or not _is_name(parts.hostname):
+        found = _read(given)
+        if found is None or not _is_name(found[0]):
             raise ValueError(given)
-        # Browsers write names of other alphabets so.
-        name = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
+        name, port = found
+        if ":" not in name:
+            name = name.encode("idna").decode()  # as browsers write names in other alphabets
     except ValueError as error:
         raise EdgeError(
-            f"{given!r} is no name to reach the page by; give --public-name as HOST or HOST:PORT, "
+            f"{given!r} is not a name to reach the page by; give --public-name as HOST or HOST:PORT, "
             "without https:// and path, such as camera.clinic.example."
         ) from error
-    return name.lower(), parts.port
+    return name.lower(), port
 
 
 def _is_name(name: str) -> bool:
@@ -151,5 +139,5 @@ def _is_name(name: str) -> bool:
 
 def _proxy(given: str) -> str:
     if (address := read_address(given)) is None:
-        raise EdgeError(f"{given!r} is no address of a proxy; give --proxy an IP address, such as 127.0.0.1.")
+        raise EdgeError(f"{given!r} is not the address of a proxy; give --proxy an IP address, such as 127.0.0.1.")
     return address

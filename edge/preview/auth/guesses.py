@@ -1,4 +1,4 @@
-"""Whoever shows a wrong token or cookie waits, and with them all that guess from the same place."""
+"""Delay after a wrong token or cookie, shared by all guesses from the same source."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-WRONG_S = 0.5  # between a wrong guess and the next one that is looked at, for each source
+WRONG_S = 0.5  # between a wrong guess and the next check, for each source
 _LONGEST_LINE = 8  # guesses that wait for their turn
 _MOST_SOURCES = 1024  # remembered
 
 
 class TooManyGuessesError(Exception):
-    """The line is full; nothing was looked at."""
+    """The queue of this source is full; nothing was checked."""
 
 
 @dataclass
 class _Line:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
-    free: float = 0.0  # when the next guess is looked at, by ``time.monotonic``
+    free: float = 0.0  # when the next guess is checked, by ``time.monotonic``
 
 
 class Guesses:
-    """One line for each source.
+    """One queue for each source.
 
-    A guess is looked at when its turn has come, so that many at once, or ones that do not wait for their answer, learn
-    no more than one after the other.
+    Guesses are checked one after another, so that many at once, or ones that do not wait for their answer, learn no
+    more than sequential ones.
     """
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
 
     async def right(self, source: str, look: Callable[[], bool]) -> bool:
-        """Whether a guess is right; told at once where nobody there has guessed wrong just now.
+        """Whether a guess is right; immediate unless a wrong guess came from that source just now.
 
         Raises:
             TooManyGuessesError: too many wait already.

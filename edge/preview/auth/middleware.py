@@ -1,4 +1,4 @@
-"""Who gets past the door of the preview, and the headers of every answer."""
+"""The access check of the preview, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.preview.context import Context
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_SLOW_S = 5.0  # a client that does not take its answer within this is let go
+_SLOW_S = 5.0  # a client that does not accept its answer within this is disconnected
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -31,10 +31,10 @@ HEADERS = {
 
 
 class Gate:
-    """Turns away foreign names, foreign pages and whoever does not know the token.
+    """Refuses foreign host names, foreign pages and clients without the token.
 
     Args:
-        context: knows names and token, and is told of what went wrong.
+        context: with the access rules.
         unlocked: paths that need no token.
     """
 
@@ -42,7 +42,7 @@ class Gate:
         self._context, self._unlocked, self._guesses = context, unlocked, Guesses()
 
     def middleware(self) -> Any:
-        """As aiohttp wants it."""
+        """The check as a middleware of aiohttp."""
 
         @web.middleware
         async def turn_away(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -60,9 +60,9 @@ class Gate:
         return turn_away
 
     async def right(self, request: web.Request, look: Callable[[], bool]) -> bool:
-        """Whether a token or cookie is right; a wrong one is told late, whatever kind it is."""
+        """Whether a token or cookie is right; the answer to a wrong one is delayed."""
         source, known = self._source(request), self._context.known
-        # A neighbour's guesses do not hold up who has been let in: of IPv6 all of a house may share one network.
+        # A neighbour's guesses must not delay authenticated clients: with IPv6 a whole house may share one network.
         right = await self._guesses.right(source if source in known else machine_of(source), look)
         if right:
             known.add(source)
@@ -84,7 +84,7 @@ class Gate:
             return refusal(
                 403, "requests from other sites are refused; behind a proxy start edge-capture with --public-name"
             )
-        # Browsers say so of requests that have no Origin too; a link on another page may lead to the page itself.
+        # Browsers send this also without Origin; a link on another page may lead to the page itself.
         site, link = request.headers.get("Sec-Fetch-Site"), request.headers.get("Sec-Fetch-Mode") == "navigate"
         if site in ("cross-site", "same-site") and not (link and request.path == "/" and request.method == "GET"):
             return refusal(403, "requests from other sites are refused")
@@ -117,9 +117,9 @@ class Gate:
         except (web.HTTPException, ConnectionError, asyncio.TimeoutError):
             raise
         except Exception as error:
-            said = first_line(error)
-            self._context.trouble(f"the preview page could not answer {request.path} ({said}); the session goes on.")
-            return refusal(500, "that went wrong on this side; the program has said why")
+            reason = first_line(error)
+            self._context.trouble(f"the preview page could not answer {request.path} ({reason}); the session goes on.")
+            return refusal(500, "internal error; the program has reported the cause")
 
 
 async def _send(request: web.Request, answer: web.StreamResponse) -> None:
@@ -128,7 +128,7 @@ async def _send(request: web.Request, answer: web.StreamResponse) -> None:
 
 
 def let_go(request: web.Request) -> None:
-    """End the connection of a client that does not read, whatever still waits for it."""
+    """Abort the connection of a client that does not read, with all data that waits for it."""
     if request.transport is not None:
         request.transport.abort()
 
@@ -139,7 +139,7 @@ def cookie_name(context: Context) -> str:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Keep browsers from running, framing or keeping anything that is not ours."""
+    """Keep browsers from running foreign code, and from framing or caching our pages."""
     response.headers.update(HEADERS)
 
 

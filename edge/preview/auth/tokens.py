@@ -1,4 +1,4 @@
-"""Which tokens are too easily guessed."""
+"""Refuse tokens that are too easily guessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SHORTEST = 12
 LONGEST = 256
 _LEAST_FREE = 8  # characters that do not follow from those before them
 _LEAST_DIFFERENT = 5
-# What fingers run along: alphabet, digits, and the rows of keyboards.
+# Common sequences: alphabet, digits, and the rows of keyboards.
 _ROWS = (
     *("abcdefghijklmnopqrstuvwxyz", "0123456789abcdef", "1234567890"),
     *("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn"),
@@ -18,10 +18,10 @@ _ROWS = (
 
 
 def check_token(token: str) -> None:
-    """Refuse what can be guessed; the sentence offers a good one and does not repeat the bad one.
+    """Refuse a token that can be guessed; the message offers a good one and does not repeat the bad one.
 
     Raises:
-        EdgeError: it is too short or long, has characters that no header carries, or too little variety.
+        EdgeError: it is too short or long, has characters not allowed in a header, or too little variety.
     """
     if not (SHORTEST <= len(token) <= LONGEST and token.isascii() and token.isprintable() and token == token.strip()):
         raise EdgeError(
@@ -36,7 +36,7 @@ def check_token(token: str) -> None:
 
 
 def fresh_token() -> str:
-    """One that nobody guesses."""
+    """A random token."""
     while True:
         token = secrets.token_hex(8)
         if _varied(token):
@@ -52,7 +52,7 @@ def _varied(token: str) -> bool:
 
 
 def _follows(token: str, index: int) -> bool:
-    """Whether a character goes on as the two before it began, or ends three that were there before."""
+    """Whether a character continues the sequence of the two before it, or repeats an earlier group of three."""
     if index < 2:
         return False
     three = token[index - 2 : index + 1]

@@ -132,7 +132,7 @@ const post = (path, body) =>
 
 // --- what the session says
 function begin(said) {
-  if (said.session !== session) { // the server started anew
+  if (said.session !== session) { // the server was restarted
     session = said.session;
     ended = false;
     kept = 0;

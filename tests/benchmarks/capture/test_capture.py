@@ -83,7 +83,7 @@ def test_figures_add_up_and_targets_are_judged() -> None:
 
 
 def test_the_grader_and_the_play_agree_on_a_real_sequence() -> None:
-    """A short slow sequence through the shipped model: it fires, on a gradable frame, and says what it saw."""
+    """A short slow sequence through the shipped model: it fires, on a gradable frame, with the right hints."""
     (wanted,) = phantom_plays(range(20060, 20061), True, 15.0, 75)
     with QualityModel.load(threads=1) as model:
         one = judge(wanted.name, play(wanted), model, "normal")
@@ -129,12 +129,12 @@ def test_recordings_with_and_without_truth(
     model.write_bytes(default_model().read_bytes())
     options = ("--model", model, "--engine", "openvino")
     assert bench(monkeypatch, "capture", recordings, "--fps", "10", "--jobs", "1", "--out", out, *options) == 0
-    said = json.loads(out.read_text(encoding="utf-8"))
-    assert [each["name"] for each in said["each"]] == ["left", "right.mp4"]
-    assert [each["frames"] for each in said["each"]] == [12, 8]
-    assert said["hints"] == {"clear": {"part": 7, "of": 7}}
-    assert said["each"][1]["kept_truth"] is None
-    assert said["command"] == (
+    data = json.loads(out.read_text(encoding="utf-8"))
+    assert [each["name"] for each in data["each"]] == ["left", "right.mp4"]
+    assert [each["frames"] for each in data["each"]] == [12, 8]
+    assert data["hints"] == {"clear": {"part": 7, "of": 7}}
+    assert data["each"][1]["kept_truth"] is None
+    assert data["command"] == (
         "edge-bench capture recordings --fps 10 --model mine.efiqa --engine openvino --strictness normal"
     )
     assert "hint right: clear" in capsys.readouterr().out
@@ -145,9 +145,9 @@ def test_a_recording_that_cannot_be_read_costs_no_other(
 ) -> None:
     (recordings / "broken.mp4").write_bytes(b"no video" * 100)
     assert bench(monkeypatch, "capture", recordings, "--jobs", "1", "--json") == 1
-    said = json.loads(capsys.readouterr().out)
-    assert [each["name"] for each in said["each"]] == ["left", "right.mp4"]
-    assert "broken.mp4" in said["left_out"][0]
+    data = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in data["each"]] == ["left", "right.mp4"]
+    assert "broken.mp4" in data["left_out"][0]
 
 
 def test_several_processes_give_what_one_gives(
@@ -171,7 +171,7 @@ def test_several_processes_give_what_one_gives(
         ("", "lacks a column"),
     ],
 )
-def test_a_truth_that_is_not_as_it_should_be_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_truth_is_refused(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     with pytest.raises(EdgeError, match=words):
         read_truth(tmp_path / "a.csv")
@@ -186,7 +186,7 @@ def test_a_truth_may_have_gaps(tmp_path: Path) -> None:
         read_truth(tmp_path / "a.csv")
 
 
-def test_folders_without_recordings_are_told(tmp_path: Path) -> None:
+def test_folders_without_recordings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="no recording"):
         recorded_plays(tmp_path, 30.0)
     with pytest.raises(EdgeError, match="not a folder"):
@@ -214,9 +214,9 @@ def test_photographs_that_are_not_good_are_left_out(
     cv2.imwrite(str(tmp_path / "good.png"), phantom_frame(2))
     cv2.imwrite(str(tmp_path / "poor.png"), cv2.GaussianBlur(phantom_frame(2), (0, 0), 12))
     assert bench(monkeypatch, "capture", "--replay", tmp_path, "--frames", "30", "--jobs", "1", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert [each["name"] for each in said["each"]] == ["good.png"]
-    assert said["left_out"] == ["1 of 2 photographs, which are not graded good to begin with"]
+    data = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in data["each"]] == ["good.png"]
+    assert data["left_out"] == ["1 of 2 photographs, which are not graded good to begin with"]
 
 
 @pytest.mark.parametrize("text", ["", "a", "5-3", "-1", "1-", "1-2-3"])

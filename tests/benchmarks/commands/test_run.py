@@ -33,7 +33,7 @@ from edge.frame.prepare import frame_step_name
 
 QUICK = ["--runs", "8", "--threads", "1", "--no-reference"]
 Drawn = Callable[[int], NDArray[np.uint8]]
-TINY = PeerBackbone("tiny", hidden=32, layers=1, heads=2, intermediate=64, size=64)
+TINY = PeerBackbone("tiny", 32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, image_size=64)
 
 
 def bench(*arguments: str) -> Result:
@@ -96,7 +96,7 @@ def test_a_result_names_no_folder_of_its_owner(tmp_path: Path, drawn: Drawn) -> 
     assert not [text for text in strings(data) if str(tmp_path) in text or str(Path.home()) in text]
 
 
-def test_the_result_is_written_beside_the_table(tmp_path: Path) -> None:
+def test_the_result_is_written_in_addition_to_the_table(tmp_path: Path) -> None:
     file = tmp_path / "result.json"
     done = bench(*QUICK, "--size", "320x240", "--out", str(file))
     assert done.exit_code == 0, done.output
@@ -115,7 +115,7 @@ def test_markdown_goes_to_the_standard_output() -> None:
 
 
 @pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
-def test_the_reference_runs_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reference_runs_in_turns_with_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "VIT_L16", TINY)
     done = bench("--runs", "8", "--threads", "1", "--json")
     assert done.exit_code == 0, done.output
@@ -135,7 +135,7 @@ def test_ours_is_far_faster_than_the_real_reference() -> None:
     assert compared["low"] > 20
 
 
-def test_without_the_train_extra_the_run_goes_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_train_extra_the_run_goes_on_and_notes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "why_no_reference", lambda: "The reference was left out: it needs torch.")
     done = bench("--runs", "8", "--json")
     assert done.exit_code == 0, done.output
@@ -381,7 +381,7 @@ def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
         ["--against", "missing.efiqa"],
     ],
 )
-def test_what_the_user_can_mend_is_one_sentence_and_1(arguments: list[str], tmp_path: Path) -> None:
+def test_what_the_user_can_fix_is_one_sentence_and_1(arguments: list[str], tmp_path: Path) -> None:
     code = "import sys; sys.argv[0] = 'edge-bench'; from benchmarks.commands.group import main; main()"
     root = Path(commands.__file__).parents[2]
     done = subprocess.run(

@@ -69,7 +69,7 @@ def test_turns_alternate_and_the_cold_calls_are_not_counted() -> None:
     assert "".join(order).endswith("A" * turn + "B" * 2 * turn + "A" * 2 * turn + "B" * 2 * turn + "A" * turn)
 
 
-def test_what_is_thrice_as_slow_is_found_by_the_clock(clock: Any) -> None:
+def test_three_times_as_slow_is_found_by_the_clock(clock: Any) -> None:
     a_ms, b_ms, _ = take_turns(lambda index: clock.sleep(0.001), lambda index: clock.sleep(0.003), 12, 4)
     found = judge(a_ms, b_ms)
     assert found.finding == "slower"
@@ -134,7 +134,7 @@ def test_limits_of_the_signed_rank_are_those_of_the_tables(n: int, error: float,
     assert signed_rank_limit(n, error) == limit
 
 
-def test_the_interval_of_a_centre_covers_it_as_often_as_it_says() -> None:
+def test_the_interval_of_a_centre_covers_it_as_often_as_its_level() -> None:
     generator = np.random.default_rng(1)
     covered = 0
     for _ in range(400):
@@ -162,7 +162,7 @@ def test_the_bootstrap_covers_a_percentile_of_runs_that_drift_together() -> None
 
 
 def test_the_bootstrap_of_a_long_run_takes_little_memory() -> None:
-    """A night at a camera's pace must not end in want of memory; numpy tells tracemalloc what it takes."""
+    """A night at a camera's pace must not run out of memory; numpy reports to tracemalloc what it takes."""
     samples = np.random.default_rng(4).gamma(2.0, 1.0, 400_000)
     tracemalloc.start()
     try:

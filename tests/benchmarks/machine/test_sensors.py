@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.machine import sensors
 from benchmarks.machine.jetson import TegraWatch, parse_tegrastats
 from benchmarks.machine.sensors import CpuTime, Energy
-from benchmarks.run.watch import State, Watch, mean_power, unsteady
+from benchmarks.run.watch import State, Watch, unsteady
 
 ORIN_NANO = (
     "11-26-2026 10:00:01 RAM 2448/7620MB (lfb 9x4MB) SWAP 0/3810MB (cached 0MB) CPU [12%@1510,0%@1510,3%@729,off,"
@@ -27,41 +27,41 @@ AGX = "RAM 900/30000MB CPU [0%@1190] GR3D_FREQ 0%@[114,114] tj@40C VDD_GPU_SOC 2
 
 
 def test_a_line_of_an_orin() -> None:
-    said = parse_tegrastats(ORIN_NANO)
-    assert said.memory_mib == 2448
-    assert said.cpu_mhz == pytest.approx((1510 + 1510 + 729) / 3)
-    assert said.gpu_mhz == 1007
-    assert said.temperature_c == 50.25
-    assert said.power_w == 5.812
+    data = parse_tegrastats(ORIN_NANO)
+    assert data.memory_mib == 2448
+    assert data.cpu_mhz == pytest.approx((1510 + 1510 + 729) / 3)
+    assert data.gpu_mhz == 1007
+    assert data.temperature_c == 50.25
+    assert data.power_w == 5.812
 
 
 def test_a_line_of_an_older_board() -> None:
-    said = parse_tegrastats(NANO)
-    assert said.memory_mib == 1803
-    assert said.gpu_mhz is None
-    assert said.temperature_c == 100
-    assert said.power_w == 2.532
+    data = parse_tegrastats(NANO)
+    assert data.memory_mib == 1803
+    assert data.gpu_mhz is None
+    assert data.temperature_c == 100
+    assert data.power_w == 2.532
 
 
 def test_rails_add_up_where_the_board_has_no_sensor_of_the_whole() -> None:
-    said = parse_tegrastats(AGX)
-    assert said.power_w == pytest.approx(3.2)
-    assert said.gpu_mhz == 114
+    data = parse_tegrastats(AGX)
+    assert data.power_w == pytest.approx(3.2)
+    assert data.gpu_mhz == 114
 
 
 @given(st.one_of(st.text(), st.text(alphabet="RAM CPUGR3D_FQVDIN[]@%/0123456789mWC,.-")))
 def test_any_line_is_read_or_left(line: str) -> None:
-    said = parse_tegrastats(line)
-    assert said.power_w is None or said.power_w >= 0
-    assert said.temperature_c is None or -40 < said.temperature_c < 150
+    data = parse_tegrastats(line)
+    assert data.power_w is None or data.power_w >= 0
+    assert data.temperature_c is None or -40 < data.temperature_c < 150
 
 
 @given(
     st.integers(0, 99999), st.integers(0, 2000), st.integers(1, 4000), st.floats(-30, 120).map(lambda t: round(t, 2))
 )
-def test_what_tegrastats_says_is_what_is_read(power: int, gpu: int, cpu: int, heat: float) -> None:
-    said = parse_tegrastats(f"RAM 1/2MB CPU [5%@{cpu},off] GR3D_FREQ 9%@[{gpu}] tj@{heat}C VDD_IN {power}mW/{power}mW")
-    assert (said.power_w, said.gpu_mhz, said.cpu_mhz, said.temperature_c) == (power / 1000, gpu, cpu, heat)
+def test_the_values_of_tegrastats_are_read(power: int, gpu: int, cpu: int, heat: float) -> None:
+    data = parse_tegrastats(f"RAM 1/2MB CPU [5%@{cpu},off] GR3D_FREQ 9%@[{gpu}] tj@{heat}C VDD_IN {power}mW/{power}mW")
+    assert (data.power_w, data.gpu_mhz, data.cpu_mhz, data.temperature_c) == (power / 1000, gpu, cpu, heat)
 
 
 def test_a_program_like_tegrastats_is_read_line_by_line(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_reading_never_moves_where_a_program_like_tegrastats_writes(tmp_path: Pa
 
 
 def test_sensors_of_a_system(tmp_path: Path) -> None:
-    for core in sensors._cores():
+    for core in sensors.usable_cores():
         folder = tmp_path / f"devices/system/cpu/cpu{core}"
         (folder / "cpufreq").mkdir(parents=True)
         (folder / "cpufreq/scaling_cur_freq").write_text("1500000\n")
@@ -117,7 +117,7 @@ def test_sensors_of_a_system(tmp_path: Path) -> None:
         (tmp_path / "class/powercap" / zone / "energy_uj").write_text("2000000\n")
         (tmp_path / "class/powercap" / zone / "max_energy_range_uj").write_text("9000000\n")
     assert sensors.cpu_mhz(tmp_path, tmp_path) == 1500
-    assert sensors.throttle_count(tmp_path) == 3 * len(sensors._cores())
+    assert sensors.throttle_count(tmp_path) == 3 * len(sensors.usable_cores())
     assert sensors.temperature_c(tmp_path) == 61.5
     # The part of a package is in the package, and the packages are in that of the whole device.
     assert sensors.cpu_energy(tmp_path) == (Energy((2.0, 2.0), (9.0, 9.0)), None)
@@ -171,7 +171,7 @@ def test_our_own_work_is_not_called_the_work_of_others() -> None:
             pass
     (state,) = watch.states
     assert state.others is not None
-    assert state.others <= len(sensors._cores()) - 0.2 or state.t_s > 0.6
+    assert state.others <= len(sensors.usable_cores()) - 0.2 or state.t_s > 0.6
 
 
 def state(**known: float | bool) -> State:
@@ -181,7 +181,7 @@ def state(**known: float | bool) -> State:
     return State(t_s=1.0, **{**nothing, **known})  # type: ignore[arg-type]
 
 
-def test_an_unsteady_machine_is_told() -> None:
+def test_an_unsteady_machine_is_reported() -> None:
     assert unsteady((state(), state(cpu_mhz=2000, others=0.05), state(cpu_mhz=1950, others=0.05))) == ()
     (others,) = unsteady((state(others=0.6), state(others=0.4)))
     assert "0.5 processors" in others
@@ -191,6 +191,6 @@ def test_an_unsteady_machine_is_told() -> None:
     assert "held a clock down" in heat
 
 
-def test_power_is_a_mean_or_unknown() -> None:
-    assert mean_power((state(power_w=5.0), state(), state(power_w=7.0))) == 6.0
-    assert mean_power((state(),)) is None
+def test_mean_power_is_of_the_known_values_or_unknown() -> None:
+    assert sensors.mean(each.power_w for each in (state(power_w=5.0), state(), state(power_w=7.0))) == 6.0
+    assert sensors.mean([state().power_w]) is None

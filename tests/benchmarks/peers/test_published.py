@@ -14,7 +14,7 @@ from benchmarks.peers import published as reference
 from benchmarks.peers.published import VIT_L16, PeerBackbone, build_reference, compare, ratio_interval, why_no_reference
 
 needs_train = pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
-TINY = PeerBackbone("tiny", hidden=32, layers=2, heads=2, intermediate=64, patch=16, registers=4, size=64)
+TINY = PeerBackbone("tiny", 32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=64)
 Drawn = Callable[[int], NDArray[np.uint8]]
 FRAME = np.zeros((8, 8, 3), np.uint8)
 
@@ -50,7 +50,8 @@ def test_the_reference_has_the_size_of_vit_l16(drawn: Drawn) -> None:
     frame_to_map = build_reference(VIT_L16, threads=1)
     assert frame_to_map(drawn(0)).shape == (14, 14)
     parts = [cell.cell_contents for cell in frame_to_map.__closure__ or ()]
-    modules = {type(part).__name__: part for part in parts if hasattr(part, "parameters")}
+    networks = [part for part in parts if hasattr(part, "parameters")]
+    modules = {type(module).__name__: module for network in networks for module in network.children()}
     counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
     assert counts == {"DINOv3ViTModel": 303_129_600, "Conv2d": 1025}
     assert {str(p.dtype) for module in modules.values() for p in module.parameters()} == {"torch.float32"}

@@ -14,12 +14,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.commands.group import app
-from benchmarks.commands.printed import print_table
+from benchmarks.commands.run import print_table
 from benchmarks.machine.machine import describe_machine
 from benchmarks.peers.published import Comparison
 from benchmarks.report.charts import histogram, roofline_plot
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json, to_markdown
+from benchmarks.report.printed import to_html, to_json, to_markdown
 from benchmarks.report.result import (
     Accuracy,
     FrameFacts,
@@ -142,7 +141,7 @@ def test_a_name_in_brackets_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "end"), [(90.0, "45 s"), (600.0, "minute")])
-def test_the_ends_of_a_soak_are_called_what_they_are(seconds: float, end: str) -> None:
+def test_the_ends_of_a_soak_have_their_names(seconds: float, end: str) -> None:
     summary = scenario().latency
     one = dataclasses.replace(scenario(), soak=Soak(seconds, summary, summary, None, None))
     text = to_markdown(dataclasses.replace(result(), scenarios=(one,)))
@@ -174,7 +173,7 @@ def test_frames_of_many_sizes_do_not_fill_the_headline() -> None:
     assert to_markdown(many).splitlines()[0] == "### student, int8, single stream: 400 frames of 64 sizes"
 
 
-def test_a_camera_stands_beside_the_tight_loop_of_its_run() -> None:
+def test_a_camera_is_compared_with_the_tight_loop_of_its_run() -> None:
     text = to_markdown(result(names=("single_stream", "camera")))
     told = (
         "camera at 30 fps beside single stream: the same work takes 1.00 times as long; CPU clock 2500 MHz in the loop"
@@ -183,14 +182,14 @@ def test_a_camera_stands_beside_the_tight_loop_of_its_run() -> None:
     assert "beside single stream" not in to_markdown(result(names=("camera",)))
 
 
-def test_a_camera_tells_what_it_dropped() -> None:
+def test_a_camera_reports_what_it_dropped() -> None:
     text = to_markdown(result(names=("camera",)))
     assert "camera at 30 fps" in text
     assert "from the arrival of the frame" in text
     assert "3 of 403 frames dropped" in text
 
 
-def test_the_page_stands_alone_and_is_well_formed() -> None:
+def test_the_page_is_self_contained_and_well_formed() -> None:
     page = to_html(result(names=("single_stream", "camera")))
     assert not re.search(r"https?://|<script|<link|<img|@import|url\(", page)
     pictures = re.findall(r"<svg.*?</svg>", page, re.S)
@@ -240,7 +239,7 @@ def test_without_the_extra_only_the_page_is_missing(
     refused = CliRunner().invoke(app, ["run", "--html", str(page), "--out", str(file)])
     assert isinstance(refused.exception, EdgeError)
     assert str(refused.exception) == f'--html needs {package}: pip install "efiqa-edge[report]"'
-    assert list(tmp_path.iterdir()) == []  # said before anything is timed
+    assert list(tmp_path.iterdir()) == []  # an error before anything is timed
     done = CliRunner().invoke(app, ["run", "--runs", "3", "--no-reference", "--out", str(file)])
     assert done.exit_code == 0, done.output
     assert json.loads(file.read_text())["scenarios"][0]["runs"] == 3

@@ -35,7 +35,7 @@ def test_an_unknown_load_is_no_load(load: tuple[float, float, float] | None) -> 
     assert notes_on([timed(300)], FRAMES, dataclasses.replace(IDLE, load_average=load)) == FRAMES.notes
 
 
-def test_everything_that_disturbs_the_figures_is_said() -> None:
+def test_everything_that_disturbs_the_figures_is_reported() -> None:
     busy = dataclasses.replace(IDLE, load_average=(1.5, 0.0, 0.0))
     notes = notes_on([timed(10, steady=False, interrupted=True)], FRAMES, busy)
     for words in (
@@ -49,7 +49,7 @@ def test_everything_that_disturbs_the_figures_is_said() -> None:
     assert len(notes) == 5
 
 
-def test_a_failure_in_the_middle_is_said() -> None:
+def test_a_failure_in_the_middle_is_reported() -> None:
     notes = notes_on([timed(300, failure="device lost")], FRAMES, IDLE)
     assert notes[-1] == "camera at 30 fps: The model failed after 300 frames: device lost"
 

@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.commands import group as commands
 from benchmarks.report import schema, submission
-from benchmarks.report.html import to_html
-from benchmarks.report.printed import to_json
+from benchmarks.report.printed import to_html, to_json
 from benchmarks.report.schema import json_schema, parse_result, read_result
 from benchmarks.report.submission import make_submission
 from edge import EdgeError
@@ -155,7 +154,7 @@ def test_a_result_with_anything_in_any_place_is_read_or_refused(
 
 
 def read(said: object) -> tuple[object, str | None]:
-    """What is read of it, as JSON, or why it is refused."""
+    """The result that is read, as JSON, or the reason for refusal."""
     try:
         return json.loads(to_json(parse_result(said, "any.json"))), None
     except EdgeError as error:
@@ -208,7 +207,7 @@ def test_wrong_comparisons_leave_with_2(arguments: list[str]) -> None:
     assert bench("compare", *arguments).exit_code == 2
 
 
-def test_a_finding_that_cannot_be_written_is_told_before_anything_is_timed(tmp_path: Path) -> None:
+def test_a_finding_that_cannot_be_written_is_an_error_before_anything_is_timed(tmp_path: Path) -> None:
     done = bench("compare", "shipped", "shipped", "--out", str(tmp_path / "none" / "finding.json"))
     assert isinstance(done.exception, EdgeError)
     assert "there is no folder" in str(done.exception)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from typer.testing import CliRunner, Result
 from benchmarks.commands import group as commands
 from benchmarks.commands import tables as command_tables
 from benchmarks.peers.published import why_no_reference
-from benchmarks.report.tables import BEGIN, END, UNFINISHED, put_into, read_page
+from benchmarks.report.tables import BEGIN, END, UNFINISHED
 from benchmarks.roofline.layers import count_layers
 from edge import EdgeError
+from trainer.pages import put_between, split_page
 
 needs_train = pytest.mark.skipif(why_no_reference() is not None, reason="the train extra is not installed")
 PAGE = f"# Speed\n\nBefore.\n\n{BEGIN}\n\nold\n\n{END}\n\nAfter.\n"
@@ -25,10 +27,10 @@ def test_tables_go_between_the_comments_and_nowhere_else(tmp_path: Path) -> None
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     for tables in ("one", "two"):
-        put_into(page, tables)
+        put_between(page, BEGIN, END, tables)
         assert page.read_text() == PAGE.replace("old", tables)
     page.write_text(page.read_text().replace("After.", "Written meanwhile."))  # a run of an hour is no lock on the page
-    put_into(page, "three")
+    put_between(page, BEGIN, END, "three")
     assert page.read_text() == PAGE.replace("old", "three").replace("After.", "Written meanwhile.")
 
 
@@ -37,7 +39,7 @@ def test_a_page_without_a_place_is_refused_before_anything_is_measured(tmp_path:
     page = tmp_path / "page.md"
     page.write_text(text)
     with pytest.raises(EdgeError, match="no place for the tables"):
-        read_page(page)
+        split_page(page, BEGIN, END)
     assert page.read_text() == text
 
 
@@ -57,8 +59,9 @@ def test_what_was_measured_before_an_interruption_is_kept(tmp_path: Path, monkey
 
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    monkeypatch.setattr(command_tables, "measure_roofline", lambda *arguments: None)
-    monkeypatch.setattr(command_tables, "_speed", lambda *arguments: ["measured before"])
+    measured = SimpleNamespace(roofline=SimpleNamespace(ceilings=None), interrupted=False)
+    monkeypatch.setattr(command_tables, "bench", lambda options: (measured, None))
+    monkeypatch.setattr(command_tables, "speed_tables", lambda result: ["measured before"])
     monkeypatch.setattr(command_tables, "measure_peers", interrupted)
     assert bench("tables", str(page), "--no-reference").exit_code != 0
     assert page.read_text() == PAGE.replace("old", f"measured before\n\n{UNFINISHED}")
@@ -94,14 +97,14 @@ def test_peers_have_the_weights_and_the_work_that_are_published(
 def test_the_transformers_have_their_size() -> None:
     import torch
 
-    from benchmarks.peers.networks import mcf_net, vit_s16
+    from benchmarks.peers.networks import McfNet, vit_s16
 
     small = vit_s16().eval()
     assert sum(each.numel() for each in small.parameters()) == pytest.approx(21.6e6, rel=0.01)
     with torch.no_grad():
         out = small(torch.zeros(1, 3, 224, 224))
         assert tuple(out.shape) == (1, 1, 14, 14)
-        assert tuple(mcf_net().eval()(torch.zeros(1, 3, 224, 224)).shape) == (1, 3)
+        assert tuple(McfNet().eval()(torch.zeros(1, 3, 224, 224)).shape) == (1, 3)
     assert np.isfinite(out.numpy()).all()
 
 

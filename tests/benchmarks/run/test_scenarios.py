@@ -20,7 +20,7 @@ Grade = Callable[[NDArray[np.uint8]], Assessment]
 
 
 class Clock(Protocol):
-    """That of conftest.py, which passes only where somebody sleeps."""
+    """That of conftest.py, which advances only in sleep."""
 
     looks: int
 
@@ -41,7 +41,7 @@ def sleeper(clock: Clock, milliseconds: float) -> Grade:
 
 
 def stalling(clock: Clock, every: int, stall_ms: float) -> Grade:
-    """An engine that is quick but for every so-manieth call."""
+    """An engine that is quick but for every n-th call."""
     calls = itertools.count(1)
 
     def grade(frame: NDArray[np.uint8]) -> Assessment:
@@ -181,7 +181,7 @@ def test_offline_grades_as_many_at_once_as_it_may() -> None:
     assert scenario_result(run, ()).throughput_fps == pytest.approx(60 / run.seconds, rel=0.05)
 
 
-def test_ends_of_a_soak_stand_beside_each_other(clock: Clock) -> None:
+def test_ends_of_a_soak_are_compared(clock: Clock) -> None:
     slower = itertools.count()
 
     def grade(frame: NDArray[np.uint8]) -> Assessment:

@@ -19,7 +19,7 @@ def judged(accepted: list[float], refused: list[float]) -> Judged:
     return Judged(({"periphery": 1.0},), scores, ("good",) * len(accepted) + ("reject",) * len(refused))
 
 
-def test_labels_that_part_are_learned_whatever_the_threshold_was() -> None:
+def test_labels_that_separate_are_learned_whatever_the_threshold_was() -> None:
     apart = judged(list(np.linspace(0.7, 0.9, 20)), list(np.linspace(0.1, 0.2, 20)))
     for start in (OWN, Thresholds(0.05, 0.95, 0.97)):
         found = draw(apart, start, 10, 5)

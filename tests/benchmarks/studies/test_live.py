@@ -1,4 +1,4 @@
-"""A whole session as a program of its own, with somebody who looks at its page."""
+"""A whole session as its own process, with a reader of its page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_session_is_measured_from_outside() -> None:
     assert (found["memory_mib"] is not None) == sys.platform.startswith("linux")
 
 
-def test_a_session_that_fails_is_told_in_its_own_words() -> None:
+def test_a_session_that_fails_is_reported_with_its_message() -> None:
     error = CliRunner().invoke(live.app, ["nowhere.mp4", "--seconds", "2"]).exception
     assert isinstance(error, EdgeError)
     assert "nowhere.mp4" in str(error)

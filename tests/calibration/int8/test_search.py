@@ -1,4 +1,4 @@
-"""INT8 that costs nothing: ranges by several methods, layers by what they cost, and what the gate says."""
+"""INT8 with little loss: ranges by several methods, layers by what they cost, and the gate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("modelopt")
 
 from calibration.export import Deployed
-from calibration.frames import named_frames
+from calibration.frames import choose_frames
 from calibration.int8 import search as searching
 from calibration.int8.quantize import METHODS, _least_squares, keep_float, maps, quantize, quantized_layers
 from calibration.int8.search import Found, search, write_search
 from calibration.int8.selection import Candidate, choose, spread_out, write_choice
-from calibration.int8.sensitivity import LayerSensitivity, choose_float, measure_layers, moved
+from calibration.int8.sensitivity import choose_float, distance_from, measure_layers
 from calibration.parity.gate import check_parity
 from edge.errors import EdgeError
 from edge.metrics.parity import Parity
@@ -100,11 +100,13 @@ def test_a_layer_with_a_wrong_scale_is_named_and_left_in_float(
     broken: tuple[Any, str], network: Any, tensors: Any
 ) -> None:
     quantized, name = broken
-    damages = measure_layers(quantized, network, tensors)
-    assert damages[0].layer == name
-    assert damages[0].map_mae > 3 * damages[1].map_mae
+    distance = distance_from(network, tensors)
+    costs = measure_layers(quantized, distance)
+    assert next(iter(costs)) == name
+    worst, second = list(costs.values())[:2]
+    assert worst > 3 * second
     sound = apart(quantize(network, tensors), network, tensors)
-    assert choose_float(quantized, network, tensors, damages, 1.2 * sound) == [name]
+    assert choose_float(quantized, costs, 1.2 * sound, distance) == [name]
     assert apart(quantized, network, tensors) <= 1.2 * sound
 
 
@@ -114,23 +116,24 @@ def test_what_int8_does_outside_the_field_does_not_count(network: Any, tensors: 
     a, b = maps(quantized, tensors), maps(network, tensors)
     far = np.abs(a.astype(np.float64) - b)
     fields = [each <= np.median(each) for each in far]  # where it happens to be near
-    assert moved(a, b, fields) == pytest.approx(np.mean([e[f].mean() for e, f in zip(far, fields, strict=True)]))
-    assert moved(a, b, fields) < 0.7 * moved(a, b, None)
+    inside, whole = distance_from(network, tensors, fields), distance_from(network, tensors)
+    moved = inside(quantized)
+    assert moved == pytest.approx(np.mean([e[f].mean() for e, f in zip(far, fields, strict=True)]))
+    assert moved < 0.7 * whole(quantized)
     found = search(network, tensors, tensors, ("max",), 0.05, fields=fields)
-    assert found.map_mae == pytest.approx(found.trials["max"]) == pytest.approx(moved(a, b, fields))
-    whole = measure_layers(quantized, network, tensors)
-    inside = measure_layers(quantized, network, tensors, fields)
-    assert sum(each.map_mae for each in inside) < sum(each.map_mae for each in whole)
+    assert found.map_mae == pytest.approx(found.trials["max"]) == pytest.approx(moved)
+    assert sum(measure_layers(quantized, inside).values()) < sum(measure_layers(quantized, whole).values())
 
 
 def test_no_more_layers_are_left_out_than_needed(network: Any, tensors: Any) -> None:
     quantized = quantize(network, tensors)
-    damages = measure_layers(quantized, network, tensors)
-    assert choose_float(quantized, network, tensors, damages, 1.0) == []
-    assert len(choose_float(quantized, network, tensors, damages, 0.0)) == len(damages)
+    distance = distance_from(network, tensors)
+    costs = measure_layers(quantized, distance)
+    assert choose_float(quantized, costs, 1.0, distance) == []
+    assert len(choose_float(quantized, costs, 0.0, distance)) == len(costs)
 
 
-def test_the_search_keeps_the_best_and_tells_of_all(
+def test_the_search_keeps_the_best_and_reports_all(
     network: Any, tensors: Any, tmp_path: Path, broken: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     methods = tuple(method for method in METHODS if method != "entropy")  # which takes longer than all the rest
@@ -148,14 +151,14 @@ def test_the_search_keeps_the_best_and_tells_of_all(
 
 
 def test_the_gate_names_the_layer(network: Any, tensors: Any) -> None:
-    found = Found(network, {"max": 0.02}, "max", (LayerSensitivity("student.join.0", 0.015),), (), 0.02)
+    found = Found(network, {"max": 0.02}, "max", {"student.join.0": 0.015}, (), 0.02)
     good = Parity(10, 0.009, 0.1, 0.99, 0.01, 0)
     check_parity(good, found, 0.01)
     with pytest.raises(EdgeError, match=r"by 0\.0200, more than 0\.01: the layer student\.join\.0 costs most"):
         check_parity(Parity(10, 0.02, 0.1, 0.99, 0.01, 0), found, 0.01)
 
 
-def test_frames_spread_over_what_there_is() -> None:
+def test_frames_spread_over_all_groups() -> None:
     """Three far groups of very unequal size: three frames are one of each."""
     rng = np.random.default_rng(0)
     groups = np.repeat([[0.0, 0], [10, 0], [0, 10]], [96, 2, 2], axis=0) + 0.1 * rng.standard_normal((100, 2))
@@ -195,7 +198,7 @@ def test_frames_of_a_session_are_chosen_written_down_and_found_again(
     for one, other in zip(chosen, again, strict=True):
         np.testing.assert_array_equal(one.tensor, other.tensor)
     Path(chosen[0].name).write_bytes(Path(chosen[1].name).read_bytes())
-    with pytest.raises(EdgeError, match="another file by now"):
+    with pytest.raises(EdgeError, match="has changed"):
         chosen_from(tmp_path / "frames.csv")
 
 
@@ -219,7 +222,7 @@ def test_a_photograph_is_left_out_by_whatever_name(tmp_path: Path, monkeypatch: 
         cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((64, 64, 3), n, np.uint8))
     monkeypatch.chdir(tmp_path)
     for data, without in ((tmp_path, "1.png"), (Path(), str(tmp_path / "1.png"))):
-        left = [Path(name).name for name, _ in named_frames(data, load_recipe("quick"), 9, [without])]
+        left = [Path(name).name for name, _ in choose_frames(data, load_recipe("quick"), 9, [without])]
         assert left == ["0.png", "2.png"]
 
 
@@ -229,7 +232,7 @@ def test_without_photographs_phantoms_are_chosen() -> None:
     assert all(c.name.startswith("phantom-") and not c.sha256 for c in chosen)
 
 
-def test_phantoms_are_drawn_again_and_few_of_a_list_are_warned_of(
+def test_phantoms_are_drawn_again_and_a_short_list_is_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     chosen = chosen_from(None, 3)
@@ -249,7 +252,7 @@ def test_a_list_of_frames_without_an_eye_is_refused(tmp_path: Path) -> None:
         chosen_from(tmp_path / "frames.csv", [])
 
 
-def test_a_list_that_is_none_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_list_of_frames_is_refused(tmp_path: Path) -> None:
     (tmp_path / "frames.csv").write_text("what is this?\nnobody knows\n")
     with pytest.raises(EdgeError, match="is not a list of calibration frames"):
         chosen_from(tmp_path / "frames.csv", [])

@@ -77,8 +77,8 @@ def hold(page: Any, key: str, times: int) -> None:
     page.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", "key": key})
 
 
-def told(page: Any) -> tuple[str, str, str]:
-    """Name of the frame, what is counted, and the label that is marked."""
+def shown(page: Any) -> tuple[str, str, str]:
+    """Name of the frame, the count, and the marked label."""
     marked = page.find_elements(By.CSS_SELECTOR, "[aria-pressed=true]")
     assert len(marked) == 1
     return (
@@ -89,18 +89,18 @@ def told(page: Any) -> tuple[str, str, str]:
 
 
 def test_keys_label_and_what_they_save_is_what_thresholds_reads(page: Any, photos: Path, tmp_path: Path) -> None:
-    assert told(page) == (NAMES[0], "1 of 6, 0 labelled", "")
+    assert shown(page) == (NAMES[0], "1 of 6, 0 labelled", "")
     WebDriverWait(page, 20).until(lambda _: page.execute_script("return document.images[0].naturalWidth") > 100)
     press(page, "1", "2", "1", "4", "3", "3")
-    assert told(page) == (NAMES[5], "6 of 6, 6 labelled", "reject")
+    assert shown(page) == (NAMES[5], "6 of 6, 6 labelled", "reject")
     press(page, Keys.ARROW_RIGHT)  # there is none after the last
-    assert told(page)[0] == NAMES[5]
+    assert shown(page)[0] == NAMES[5]
     press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
-    assert told(page) == (NAMES[3], "4 of 6, 6 labelled", "outlier")
+    assert shown(page) == (NAMES[3], "4 of 6, 6 labelled", "outlier")
     press(page, "0")
-    assert told(page) == (NAMES[3], "4 of 6, 5 labelled", ""), "to take a label away is no reason to go on"
+    assert shown(page) == (NAMES[3], "4 of 6, 5 labelled", ""), "to take a label away is no reason to go on"
     page.refresh()
-    assert told(page) == (NAMES[3], "4 of 6, 5 labelled", ""), "the browser has forgotten the labels"
+    assert shown(page) == (NAMES[3], "4 of 6, 5 labelled", ""), "the browser has forgotten the labels"
     press(page, "3", "s")
     saved = photos / "labels.csv"
     WebDriverWait(page, 20).until(lambda _: saved.is_file() and saved.stat().st_size)
@@ -119,7 +119,7 @@ def test_a_browser_that_stores_nothing_for_files_keeps_the_labels_over_a_reload(
     page.refresh()
     press(page, "1", "3")
     page.refresh()
-    assert told(page) == (NAMES[2], "3 of 6, 2 labelled", "")
+    assert shown(page) == (NAMES[2], "3 of 6, 2 labelled", "")
     page.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
@@ -132,11 +132,11 @@ def test_a_page_that_was_made_again_of_other_photographs_knows_no_label(
     press(page, "1")
     edge_calibrate("page", photos / NAMES[0], photos / NAMES[3], "-o", target)
     page.refresh()
-    assert told(page)[1:] == ("1 of 2, 0 labelled", "")
+    assert shown(page)[1:] == ("1 of 2, 0 labelled", "")
 
 
 def test_a_key_that_is_held_labels_one_frame(page: Any) -> None:
     hold(page, "1", 6)
-    assert told(page) == (NAMES[1], "2 of 6, 1 labelled", "")
+    assert shown(page) == (NAMES[1], "2 of 6, 1 labelled", "")
     hold(page, "3", 3)
-    assert told(page) == (NAMES[2], "3 of 6, 2 labelled", "")
+    assert shown(page) == (NAMES[2], "3 of 6, 2 labelled", "")

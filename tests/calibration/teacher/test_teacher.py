@@ -74,7 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> teachers.Report:
+def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> teachers.TeacherReport:
     """Made once, with its weights in files of their own, as of a large network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teachers, "FRAMES", 4)
@@ -82,7 +82,7 @@ def report(run: Path, tmp_path_factory: pytest.TempPathFactory) -> teachers.Repo
         return make_teacher(run, None, tmp_path_factory.mktemp("teacher"), None, 0.03)
 
 
-def test_one_graph_in_float16_and_int8(report: teachers.Report) -> None:
+def test_one_graph_in_float16_and_int8(report: teachers.TeacherReport) -> None:
     assert [form.name for form in report.forms] == ["float16", "int8"]
     assert not report.why_float
     for form in report.forms:
@@ -94,7 +94,7 @@ def test_one_graph_in_float16_and_int8(report: teachers.Report) -> None:
     assert json.loads((report.bundle.parent / "teacher.json").read_text())["method"] == report.method
 
 
-def test_only_products_are_quantized(report: teachers.Report) -> None:
+def test_only_products_are_quantized(report: teachers.TeacherReport) -> None:
     """No rounded value reaches an addition, a normalisation or a softmax: the residual path stays in float."""
     graph = onnx.load(str(report.forms[1].path)).graph
     rounded = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
@@ -107,12 +107,12 @@ def test_only_products_are_quantized(report: teachers.Report) -> None:
     assert any(i.data_type == onnx.TensorProto.INT8 for i in graph.initializer)
 
 
-def test_tensorrt_rtx_takes_both(report: teachers.Report) -> None:
+def test_tensorrt_rtx_takes_both(report: teachers.TeacherReport) -> None:
     pytest.importorskip("tensorrt_rtx")
     assert all(form.engine.endswith("MiB") for form in report.forms), [form.engine for form in report.forms]
 
 
-def test_the_bundle_grades_a_frame(report: teachers.Report) -> None:
+def test_the_bundle_grades_a_frame(report: teachers.TeacherReport) -> None:
     pytest.importorskip("openvino")
     with QualityModel.load(report.bundle, "openvino") as model:
         assessment = model.assess(golden_frame(0))
@@ -166,7 +166,7 @@ def test_where_nothing_helps_the_float_form_is_kept_and_says_why(
     assert (manifest.precision, manifest.why_float) == ("float32", report.why_float)
 
 
-def test_what_cannot_be_is_said(run: Path, tmp_path: Path) -> None:
+def test_each_fault_has_its_sentence(run: Path, tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="multiple of 16, not 70"):
         make_teacher(run, None, tmp_path, 70, 0.05)
     with pytest.raises(EdgeError, match="holds no trained adapter"):
@@ -182,16 +182,16 @@ def test_what_cannot_be_is_said(run: Path, tmp_path: Path) -> None:
 
 
 class Padded(torch.nn.Conv2d):  # type: ignore[name-defined,misc]
-    """A forward of its own, as those of EfficientNet-Lite have."""
+    """A convolution with its own forward, as in EfficientNet-Lite."""
 
     def forward(self, x: Any) -> Any:
         return torch.nn.functional.conv2d(torch.nn.functional.pad(x, [0] * 4), self.weight, self.bias)
 
 
-def test_layers_that_the_quantizer_passes_over_are_told(
+def test_layers_that_the_quantizer_skips_are_reported(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It leaves convolutions with a forward of their own in float, in silence: no INT8 form may come of that."""
+    """It leaves convolutions with their own forward in float without a message: no INT8 form may come of that."""
 
     class WithPadded(Whole):
         def __init__(self, teacher: Any) -> None:

@@ -206,7 +206,7 @@ def test_an_older_schema(tmp_path: Path) -> None:
     text = yaml.safe_dump({**tree(), "schema": SCHEMA - 1}).encode()
     message = refusal_of(tmp_path / "model.efiqa", packed({MANIFEST: text, ONNX: NETWORK}))
     assert "made by an older version" in message
-    assert "make it anew with edge-calibrate int8" in message
+    assert "make it again with edge-calibrate int8" in message
 
 
 @pytest.mark.parametrize("maps", [("degradation",), ("degradation", "disc", "macula")])

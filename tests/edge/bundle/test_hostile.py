@@ -23,7 +23,7 @@ from edge.bundle.bundle import MANIFEST, ONNX, default_model, read_bundle
 from edge.bundle.manifest import read_manifest, write_manifest
 from edge.engines.cache import Built, Key, fetch, find, read_note, write_note
 from edge.engines.infer import infer_maps
-from edge.engines.lock import alone
+from edge.engines.keep import alone
 from edge.errors import EdgeError, EngineError
 
 KEY: Key = {"onnx": "0" * 64, "runtime": "none", "version": "1"}

@@ -255,7 +255,7 @@ def test_what_is_opened_too_late_is_closed() -> None:
     assert opened[0].read() is None
 
 
-def test_what_opens_says_what_is_wrong() -> None:
+def test_an_error_of_opening_is_raised() -> None:
     def wrong() -> Camera:
         raise EdgeError("it is not there.")
 

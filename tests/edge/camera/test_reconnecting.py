@@ -132,7 +132,7 @@ def test_a_slow_reader_gets_the_newest() -> None:
         ("garbage", "gives no frames"),
     ],
 )
-def test_a_lost_camera_is_told_of_and_comes_back(what: str, words: str) -> None:
+def test_a_lost_camera_is_reported_and_comes_back(what: str, words: str) -> None:
     said: list[str] = []
     hang = threading.Event()
     plug = Plug(lambda: Wired(6, what, hang), None, None, good)
@@ -173,7 +173,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_hundred_reconnections_leave_nothing_behind_and_are_told_of_once() -> None:
+def test_a_hundred_reconnections_leave_nothing_behind_and_are_reported_once() -> None:
     said: list[str] = []
     plug = Plug(lambda: Wired(2, "unplugged"))
     camera = steady(plug, said)

@@ -130,7 +130,7 @@ def test_a_cut_off_video_gives_its_whole_frames_and_one_sentence(tmp_path: Path,
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", bytes(range(256)) * 40])
-def test_what_is_no_video_is_said_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_video_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     with pytest.raises(EdgeError, match=r"clip\.mp4 is not a video"):
@@ -208,7 +208,7 @@ def test_a_missing_source_is_named() -> None:
 
 
 def test_a_name_that_cannot_be_is_one_sentence() -> None:
-    with pytest.raises(EdgeError, match=r"cannot be looked at \(.*\): check the name\.$"):
+    with pytest.raises(EdgeError, match=r"cannot be accessed \(.*\): check the name\.$"):
         open_camera("x" * 300)
 
 
@@ -222,7 +222,7 @@ def test_what_is_no_device_below_dev_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("aspect", "told"), [((8, 1), "8 times"), ((1, 9), "0.1111 times"), ((4, 3), "")])
-def test_pixels_that_no_camera_has_are_told_of(
+def test_an_implausible_aspect_ratio_is_reported(
     tmp_path: Path, write_clip: Callable[..., object], aspect: tuple[int, int], told: str
 ) -> None:
     path, notes = tmp_path / "clip.mkv", list[str]()

@@ -33,7 +33,7 @@ spec = importlib.util.spec_from_file_location("helpers", sys.argv[2])
 helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
 from edge.capture.session.overlay_video import load_av
 from edge.capture.archive.dicom import begin_study
-from edge.capture.session.leftovers import mend
+from edge.capture.session.leftovers import repair
 from edge.capture.session.session import Session
 from edge.errors import EdgeError
 from edge.model import QualityModel
@@ -72,8 +72,8 @@ for trial in range(int(sys.argv[3])):
     while more := os.read(promised, 65536): data += more
     os.close(promised)
     torn = any(folder.glob(".*.tmp"))
-    told = mend(folder)
-    said = {"promised": data.decode().split(), "torn": torn, "told": told, "again": mend(folder)}
+    told = repair(folder)
+    said = {"promised": data.decode().split(), "torn": torn, "told": told, "again": repair(folder)}
     print(json.dumps(said), flush=True)
 """
 

@@ -14,7 +14,6 @@ import pytest
 
 from edge.camera.protocol import Frame
 from edge.capture import loop as loop_module
-from edge.capture import pace as pace_module
 from edge.capture import reading as reading_module
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.mailbox import Mailbox
@@ -159,7 +158,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> Patient:
     def put(camera: Recording, counts: Counts) -> PatientClock:
         clock = PatientClock(camera, counts)
         camera.clock = clock.of_camera()
-        for module in (loop_module, pace_module, reading_module):
+        for module in (loop_module, reading_module):
             monkeypatch.setattr(module, "time", clock)
         return clock
 
@@ -211,7 +210,7 @@ def test_a_recording_keeps_its_own_pace(model: QualityModel, patient: Patient, m
 
 @pytest.mark.parametrize("live", [False, True])
 def test_a_late_loop_takes_the_newest_frame(model: QualityModel, live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace_module, "BACKLOG_S", 60.0)  # the reader is in time, the grading side is not
+    monkeypatch.setattr(reading_module, "BACKLOG_S", 60.0)  # the reader is in time, the grading side is not
     camera = Recording(40, fps=100.0, live=live)
     engine = OvertakenEngine(model.engine, camera, 5)
     graded, counts, _ = run(camera, QualityModel(model.bundle, engine))
@@ -329,7 +328,7 @@ class Broken(Recording):
         raise EdgeError("the cable is torn." if self._same else f"picture {self.given} is torn.")
 
 
-def test_a_source_that_says_the_same_for_ever_ends(model: QualityModel) -> None:
+def test_a_source_that_repeats_one_error_ends(model: QualityModel) -> None:
     said: list[str] = []
     stream = grade_stream(Broken(5, True), model, Counts(), fast=True, stop=threading.Event(), report=said.append)
     graded = []

@@ -26,7 +26,7 @@ from edge.capture.loop import Graded
 from edge.capture.session import session as session_module
 from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.session import Session
-from edge.capture.shutter import Shutter
+from edge.capture.trigger import Shutter
 from edge.errors import EdgeError
 from edge.field.find import Crop
 from edge.model import QualityModel
@@ -108,7 +108,7 @@ def test_the_best_frame_itself_may_be_captured(model: QualityModel, tmp_path: Pa
 
 
 def test_a_frame_that_is_captured_twice_is_kept_once(model: QualityModel, tmp_path: Path) -> None:
-    """A hand that asks twice in a moment is shown its picture twice, but the first capture stays as it was told."""
+    """Two captures by hand in a moment show the same picture twice, but the first record stays as it was."""
     saved: list[str] = []
     with Session(
         tmp_path, model, "source", 30.0, video=False, wait=False, report=print,
@@ -135,7 +135,7 @@ def test_a_listener_that_fails_costs_neither_captures_nor_film(model: QualityMod
     assert stems(tmp_path) == ["frame-000003", "frame-000004", "frame-000005"]
     assert (tmp_path / "session.webm").stat().st_size
     assert len(said) == 3
-    assert all("is saved, but could not be told of" in sentence for sentence in said)
+    assert all("is saved, but could not be reported" in sentence for sentence in said)
 
 
 @pytest.mark.parametrize(("trouble", "kept"), [(errno.ENOSPC, False), (errno.EACCES, True)])
@@ -152,7 +152,7 @@ def test_the_film_gives_its_room_up_only_to_a_full_disk(
     assert (tmp_path / "session.webm").exists() is kept
 
 
-def test_a_frame_was_taken_when_its_clock_says(model: QualityModel, tmp_path: Path) -> None:
+def test_a_frame_was_taken_at_the_time_of_its_clock(model: QualityModel, tmp_path: Path) -> None:
     """Not when the session began: an engine may have been built for minutes before the first frame."""
     with Session(tmp_path, model, "source", 30.0, video=False, wait=False, report=print) as session:
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -211,7 +211,7 @@ def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
         with pytest.raises(EdgeError, match="frame 20 is not kept: 12 captured frames still wait"):
             session.capture([graded(20)])
         before = tries
-        wait_until(lambda: tries > before + 3 and said)  # it is tried again and again, and told of once
+        wait_until(lambda: tries > before + 3 and said)  # it is tried again and again, and reported once
         assert stems(tmp_path) == []
         assert len(said) == 1
         assert "is full" in said[0]
@@ -221,7 +221,7 @@ def test_a_full_disk_keeps_captures_waiting_and_then_refuses(
         check_whole(tmp_path, index)
 
 
-def test_a_disk_that_runs_low_is_told_of_early(
+def test_a_disk_that_runs_low_is_reported_early(
     model: QualityModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = [5000.0, 900.0, 800.0, 600.0, 449.0, 300.0, 200.0]

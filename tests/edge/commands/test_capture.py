@@ -505,7 +505,7 @@ def test_arguments_that_do_not_fit_leave_with_2(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("file", "it is no folder"), ("link", "it is a link to nowhere, which is not there"), ("x" * 300, "too long")],
+    [("file", "it is not a folder"), ("link", "it is a link to nowhere, which is not there"), ("x" * 300, "too long")],
 )
 def test_what_can_be_no_folder_is_one_sentence(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "file").touch()

@@ -29,8 +29,8 @@ def invoke(*arguments: str | Path) -> tuple[int, str]:
     [
         ((*DICOM, "ftp://host/x"), "neither a folder nor an address"),
         ((*DICOM, "https://me:se/cret@host"), "neither a folder nor an address"),
-        ((*DICOM, "http://pacs/x", "--study", "STUDY"), "identities would travel to it unencrypted"),
-        ((*DICOM, "http://me:cret@pacs/x"), "user, password or token would travel"),
+        ((*DICOM, "http://pacs/x", "--study", "STUDY"), "identities would be sent to it unencrypted"),
+        ((*DICOM, "http://me:cret@pacs/x"), "user, password or token would be sent"),
         ((*DICOM, "https://pacs/x", "--ca", "missing.pem"), "missing.pem cannot be used for --ca"),
         ((*DICOM, "/dev/null/x"), "cannot take DICOM files"),
         (("--dicom", "--laterality", "R", "--insecure"), "belong to --hand-over"),
@@ -52,7 +52,7 @@ def test_what_earlier_sessions_left_may_hold_identities_too(tmp_path: Path) -> N
     (tmp_path / "out" / "session-3" / ".frame-000001.dcm.waiting").touch()
     code, said = invoke("--out", tmp_path / "out", *DICOM, "http://pacs/x")
     assert code == 2
-    assert "identities would travel" in said
+    assert "identities would be sent" in said
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc here")

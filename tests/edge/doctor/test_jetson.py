@@ -102,7 +102,7 @@ def test_the_default_power_mode_where_none_was_noted(orin: Path) -> None:
     (orin / "var/lib/nvpmodel/status").unlink()
     assert line(orin, "power mode").found.startswith("25W")
     (orin / "etc/nvpmodel.conf").unlink()
-    assert line(orin, "power mode").remedy == "look at it: sudo nvpmodel -q"
+    assert line(orin, "power mode").remedy == "check it: sudo nvpmodel -q"
 
 
 def test_clocks_that_fall(orin: Path) -> None:

@@ -140,4 +140,4 @@ def test_lines_of_python_that_fail_in_every_way() -> None:
     assert try_python("print('[TRT] a note'); print('10.3.0')") == Tried(True, "10.3.0")
     assert try_python("raise ValueError('x')") == Tried(False, "ValueError: x")
     assert try_python("import sys; sys.exit(3)") == Tried(False, "no reason given")
-    assert try_python("import time; time.sleep(9)", 0.2).said.startswith("no answer")
+    assert try_python("import time; time.sleep(9)", 0.2).output.startswith("no answer")

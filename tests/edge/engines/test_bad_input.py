@@ -127,7 +127,7 @@ def test_a_half_installed_openvino_is_one_sentence(
     (tmp_path / "openvino.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "openvino")
-    with pytest.raises(EdgeError, match="OpenVINO is there but does not load") as caught:
+    with pytest.raises(EdgeError, match="OpenVINO is installed but does not load") as caught:
         open_engine(make_bundle(), "openvino")
     assert "\n" not in str(caught.value)
 

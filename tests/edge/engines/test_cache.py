@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +179,31 @@ def test_a_cached_engine_that_is_wrong_is_built_once_more() -> None:
             raise EdgeError("computes something else")
 
     assert open_cached(KEY, build, bytes, verify)[0] == b"engine 2"
+
+
+def test_a_wrong_engine_is_freed_before_the_next_one_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Engine:
+        """It may fill the memory of a GPU."""
+
+    monkeypatch.setattr(logging.getLogger("edge.engines.cache"), "disabled", True)  # a kept record keeps the error
+    fetch(KEY, lambda: b"wrong")
+    loaded: list[weakref.ref[Engine]] = []
+
+    def build() -> bytes:
+        assert [engine() for engine in loaded] == [None]
+        return b"right"
+
+    def load(data: bytes) -> Engine:
+        engine = Engine()
+        loaded.append(weakref.ref(engine))
+        return engine
+
+    def verify(engine: Engine, built: Built) -> None:
+        if built.data == b"wrong":
+            raise EdgeError("computes something else")
+
+    assert open_cached(KEY, build, load, verify)[1].data == b"right"
+    assert len(loaded) == 2
 
 
 def test_a_fresh_engine_that_is_wrong_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""A field that was given and is plainly wrong is told of, once; a shadow is no reason to doubt it."""
+"""A field that was given and is plainly wrong is reported, once; a shadow is no reason to doubt it."""
 
 from __future__ import annotations
 

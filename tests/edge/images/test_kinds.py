@@ -1,4 +1,4 @@
-"""What comes out of each kind of file, held against Pillow, or against the numbers that were put in."""
+"""What comes out of each kind of file, compared with Pillow, or with the numbers that were put in."""
 
 from __future__ import annotations
 

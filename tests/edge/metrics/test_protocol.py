@@ -10,7 +10,7 @@ from edge.assessment import Verdict
 from edge.errors import EdgeError
 from edge.metrics.classification import spearman
 from edge.metrics.labels import Ratings
-from edge.metrics.protocol import Evaluation, Labelled, Ranking, evaluate, hold_against, rank
+from edge.metrics.protocol import Evaluation, Labelled, Ranking, compare_with_truth, evaluate, rank
 
 
 def test_tasks_and_counts_by_hand() -> None:
@@ -131,12 +131,12 @@ def test_grades_are_held_against_what_is_known_of_the_same_images() -> None:
     grades: dict[Path, tuple[float, Verdict]] = {
         d: (0.99, "good"), c: (0.9, "good"), b: (0.5, "usable"), a: (0.1, "reject"),
     }  # fmt: skip
-    ranking = hold_against(Ratings({a: 1, b: 2, c: 3, Path("not graded"): 0}), grades)
+    ranking = compare_with_truth(Ratings({a: 1, b: 2, c: 3, Path("not graded"): 0}), grades)
     assert isinstance(ranking, Ranking)
     assert ranking.images == 3
     assert ranking.spearman is not None
     assert ranking.spearman.value == pytest.approx(1)
-    labels = hold_against({a: "reject", b: "good", Path("not graded"): "good"}, grades)
+    labels = compare_with_truth({a: "reject", b: "good", Path("not graded"): "good"}, grades)
     assert isinstance(labels, Evaluation)
     assert labels.subject == "labels of 2 graded images"
     assert labels.tasks[0].auroc.value == 1

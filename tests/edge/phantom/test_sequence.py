@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.field.find import find_field
-from edge.phantom.sequence import COARSE, Sequence, SequenceFrame, sequence
+from edge.phantom.sequence import COARSE, Sequence, SequenceFrame
 from edge.phantom.transfer import GRADABLE
 
 FRAMES = 300
@@ -36,8 +36,9 @@ def test_frames_come_in_any_order_and_are_the_same(scene: Sequence, played: list
     assert (Sequence(4, FRAMES, 30.0, 480, 360).render(60).image != played[60].image).mean() > 0.3
 
 
-def test_the_generator_plays_the_sequence() -> None:
-    first = list(sequence(3, 12, 30.0, 200, 150))
+def test_frames_are_numbered_and_of_the_size_asked_for() -> None:
+    short = Sequence(3, 12, 30.0, 200, 150)
+    first = [short.render(index) for index in range(len(short))]
     assert [frame.index for frame in first] == list(range(12))
     assert all(frame.image.shape == (150, 200, 3) and frame.image.dtype == np.uint8 for frame in first)
 

@@ -145,7 +145,7 @@ def demo(quality: QualityModel, clear: list[np.ndarray]) -> Iterator[Callable[..
         made = Demo(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), **settings)
         made.start(quality)
         started.append(made)
-        wait_for(lambda: made.preview.newest)
+        wait_for(lambda: made.preview.published)
         return made
 
     yield start

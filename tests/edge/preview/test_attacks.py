@@ -19,7 +19,7 @@ import pytest
 from edge.preview import connections, routes, streams
 from edge.preview.auth import guesses
 from edge.preview.auth import middleware as gate
-from edge.preview.auth.known import Known
+from edge.preview.auth.source import Known
 from edge.preview.server import Listen
 
 from .conftest import Demo, wait_for
@@ -213,7 +213,7 @@ def test_no_path_leads_to_a_file(demo: Start, path: str) -> None:
         b"<script>alert(1)</script>",
     ],
 )
-def test_every_answer_keeps_browsers_safe_and_tells_no_version(demo: Start, request_: bytes) -> None:
+def test_every_answer_keeps_browsers_safe_and_reveals_no_version(demo: Start, request_: bytes) -> None:
     running = demo()
     answer = answers(running, request_ + b"Connection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -97,7 +97,7 @@ def test_page_of_a_session_keeps_what_it_shows(tmp_path: Path) -> None:
         (["--web", "--host", "203.0.113.9", "--token", TOKEN], 1, "cannot listen on 203.0.113.9"),
     ],
 )
-def test_wrong_options_are_told_in_one_sentence(
+def test_wrong_options_are_one_sentence(
     arguments: list[str], code: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EFIQA_TOKEN", raising=False)

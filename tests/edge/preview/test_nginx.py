@@ -154,7 +154,7 @@ def test_page_takes_a_picture_and_hears_what_happens_through_nginx(proxied: Prox
                     return 1
             return 0
 
-    # No more frames, so nothing fills the 4 KiB that nginx holds back where it is not told otherwise.
+    # No more frames, so nothing fills the 4 KiB that nginx buffers by default.
     camera = through.running.camera
     assert isinstance(camera, Switched)
     camera.nothing = True
@@ -196,7 +196,7 @@ def test_nginx_opens_no_door_to_other_sites(proxied: Proxied) -> None:
     assert not through.running.triggered.is_set()
 
 
-def test_without_a_public_name_the_refusal_says_what_to_do(proxied: Proxied) -> None:
+def test_without_a_public_name_the_refusal_gives_the_remedy(proxied: Proxied) -> None:
     through = proxied(DEFAULTS, public_names=())
     status, _, body = through.ask("POST", "/login", {"token": TOKEN})
     assert status == 403
@@ -209,7 +209,7 @@ def test_without_a_public_name_the_refusal_says_what_to_do(proxied: Proxied) -> 
     assert "--public-name" in json.loads(body)["error"]
 
 
-def test_only_a_named_proxy_says_whose_wrong_tokens_these_are(
+def test_only_a_named_proxy_decides_the_source_of_wrong_tokens(
     proxied: Proxied, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guesses, "WRONG_S", 3600.0)  # as good as for ever: whoever waits is not answered in this test

@@ -76,7 +76,7 @@ def test_stream_gives_new_pictures_with_and_without_the_map(demo: Start) -> None
     assert len({picture.tobytes() for picture in made}) > 2  # the same frame comes again by chance, but not always
 
 
-def test_no_picture_is_drawn_while_nobody_looks(demo: Start) -> None:
+def test_no_picture_is_drawn_while_no_client_watches(demo: Start) -> None:
     running = demo()
     graded = running.counts.graded
     wait_for(lambda: running.counts.graded > graded + 10)
@@ -85,7 +85,7 @@ def test_no_picture_is_drawn_while_nobody_looks(demo: Start) -> None:
     assert running.preview.painter.drawn <= 3
 
 
-def test_state_tells_session_frames_and_hint_in_a_language(demo: Start) -> None:
+def test_state_holds_session_frames_and_hint_in_a_language(demo: Start) -> None:
     running = demo()
     told = asyncio.run(events(running, "frame", 3, "state?language=de"))
     names = [name for name, _ in told]
@@ -121,7 +121,7 @@ def test_trigger_keeps_a_frame_and_shows_it(demo: Start) -> None:
     assert told["captures"] == [kept]
 
 
-def test_session_that_keeps_nothing_says_so(demo: Start) -> None:
+def test_a_session_that_keeps_nothing_answers_so(demo: Start) -> None:
     running = demo(controls=Controls(None))
     status, _, body = running.ask("POST", "/trigger")
     assert status == 409
@@ -160,7 +160,7 @@ def test_health_and_metrics(demo: Start) -> None:
     assert re.fullmatch(r"(# (HELP|TYPE) [^\n]+\n|[a-z_]+(\{[a-z]+=\"[\w.]+\"\})? [-\d.e+]+\n)+", text)
 
 
-def test_age_of_what_was_sent_is_told(demo: Start) -> None:
+def test_the_age_of_sent_pictures_is_reported(demo: Start) -> None:
     running = demo()
     assert b"efiqa_preview_age_seconds" not in running.ask("GET", "/metrics")[2]
     asyncio.run(pictures(running, *["overlay"] * 3))
@@ -185,7 +185,7 @@ def test_a_late_picture_is_passed_over_for_the_next_one_but_not_two(graded_grey:
         assert asyncio.run(ask_once(preview)) == pytest.approx(200, abs=3)
 
 
-def test_health_says_so_where_no_frame_comes() -> None:
+def test_health_reports_a_missing_frame() -> None:
     from edge.capture.loop import Counts
 
     with (
@@ -273,7 +273,7 @@ def test_bad_bodies_are_answered(demo: Start, body: bytes) -> None:
     assert running.ask("GET", "/captures")[0] == 200
 
 
-def test_garbage_harms_and_says_nothing(demo: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_requests_harm_and_print_nothing(demo: Start, caplog: pytest.LogCaptureFixture) -> None:
     running = demo()
     random = np.random.default_rng(0)
     starts = (
@@ -301,7 +301,7 @@ def test_garbage_harms_and_says_nothing(demo: Start, caplog: pytest.LogCaptureFi
     assert [each.getMessage() for each in caplog.records if each.levelname not in ("DEBUG", "INFO")] == []
 
 
-def test_mistake_of_ours_is_told_once_and_ends_nothing(demo: Start) -> None:
+def test_an_internal_error_is_reported_once_and_ends_nothing(demo: Start) -> None:
     running = demo(controls=Controls(lambda: 1 / 0))  # type: ignore[arg-type, return-value]
     assert [running.ask("POST", "/trigger")[0] for _ in range(3)] == [500] * 3
     (told,) = running.reports
@@ -418,7 +418,7 @@ def test_publishing_needs_no_server(demo: Start) -> None:
     assert running.ask("GET", "/captures")[0] == 200
 
 
-def test_end_is_told_and_closing_is_quick(demo: Start) -> None:
+def test_the_end_is_sent_and_closing_is_quick(demo: Start) -> None:
     running = demo()
 
     async def watch() -> list[tuple[str, Any]]:
@@ -437,7 +437,7 @@ def test_end_is_told_and_closing_is_quick(demo: Start) -> None:
         socket.create_connection(("127.0.0.1", running.preview.port), timeout=300)
 
 
-def test_address_that_is_taken_or_not_ours_is_told(demo: Start) -> None:
+def test_an_address_that_is_taken_or_foreign_is_reported(demo: Start) -> None:
     running = demo()
     for listen in (
         Listen(port=running.preview.port),

@@ -43,7 +43,7 @@ def test_excluded_folders_stay_excluded_whichever_folder_is_named(photographs: P
     assert whole <= above
     inside = {p.path.resolve() for p in find_photographs(photographs / "graded", ["graded/good"])}
     assert inside == {path for path in whole if "graded" in path.parts}
-    with pytest.raises(EdgeError, match=r"mend the recipe's exclude list \(now graded/good\)"):
+    with pytest.raises(EdgeError, match=r"fix the recipe's exclude list \(now graded/good\)"):
         find_photographs(photographs / "graded" / "good", ["graded/good"])
 
 

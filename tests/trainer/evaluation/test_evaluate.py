@@ -15,8 +15,7 @@ from edge.metrics.labels import Ratings
 from edge.phantom.degradation import KINDS
 from trainer.evaluation.evaluate import evaluate, good_photographs
 from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
-from trainer.evaluation.predictors import sharpness_maps
-from trainer.evaluation.run_predictors import STUDENTS
+from trainer.evaluation.predictors import STUDENTS, sharpness_maps
 from trainer.recipe import load_recipe
 
 STEPS = (

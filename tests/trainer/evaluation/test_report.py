@@ -72,9 +72,7 @@ def test_the_files_hold_what_was_measured(evaluated: dict[str, Any], tmp_path: P
     assert (tmp_path / "evaluation/evaluation.md").read_text() == markdown(evaluated)
 
 
-def test_a_page_gets_its_tables_anew_and_keeps_the_rest(
-    evaluated: dict[str, Any], tiny_run: Any, tmp_path: Path
-) -> None:
+def test_a_page_gets_new_tables_and_keeps_the_rest(evaluated: dict[str, Any], tiny_run: Any, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Figures\n\nbefore\n{BEGIN}\nold\n{END}\nafter: 95 %\n", encoding="utf-8")
     for _ in range(2):  # the second time it finds what it wrote itself

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from edge.bundle.bundle import default_model
 from trainer.data.datasets import Square
-from trainer.evaluation.run_predictors import makers, pooled
+from trainer.evaluation.predictors import makers, pooled
 from trainer.recipe import load_recipe
 from trainer.steps.vessel_maps import phantoms
 

@@ -71,7 +71,7 @@ def test_an_array_of_pictures_does_as_well_as_a_list(backbone: Backbone, tmp_pat
     np.testing.assert_array_equal(found, extract(backbone, PICTURES[:3], 64).astype(np.float16))
 
 
-def test_whatever_they_depend_on_makes_them_anew(backbone: Backbone, tmp_path: Path) -> None:
+def test_whatever_they_depend_on_makes_them_again(backbone: Backbone, tmp_path: Path) -> None:
     retrained = dataclasses.replace(backbone, digest="other weights of the same name")
     for change in ({"key": "other"}, {"size": 96}, {"pictures": PICTURES[:5]}, {"backbone": retrained}):
         find(backbone, tmp_path)

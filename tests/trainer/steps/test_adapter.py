@@ -167,7 +167,7 @@ def test_the_positive_unlabelled_risk_is_never_negative() -> None:
 def test_unknown_kinds_and_a_teacher_that_is_not_trained_are_said(
     settings: dict[str, Any], wrong: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(EdgeError, match=rf"some of {', '.join(KINDS)}, .* not {wrong}: mend the recipe\.$"):
+    with pytest.raises(EdgeError, match=rf"some of {', '.join(KINDS)}, .* not {wrong}: fix the recipe\.$"):
         adapter.run(with_adapter(RECIPE, **settings), tmp_path, tmp_path)
 
 

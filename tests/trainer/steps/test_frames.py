@@ -35,7 +35,7 @@ def exact(squares: list[Square]) -> NDArray[np.uint8]:
 
 def views(squares: list[Square], whole: list[int], settings: Recipe) -> tuple[Frames, list[FrameView]]:
     """All views of a training, and the frames with what ``_view`` notes in them; vessels are exact."""
-    frames, vessels = made._empty_frames(settings.frames.number, settings.side), exact(squares)
+    frames, vessels = made.empty_frames(settings.frames.number, settings.side), exact(squares)
     numbers = range(settings.frames.number)
     return frames, [made._view(n, squares, vessels, whole, settings, frames) for n in numbers]
 
@@ -57,7 +57,7 @@ def test_frames_are_the_same_for_every_call_however_many_there_are(tiny_run: Any
         np.testing.assert_array_equal(getattr(first, name), getattr(frames, name)[:8], err_msg=name)
 
 
-def test_frames_are_kept_and_made_anew_only_where_they_are_damaged_or_others(tiny_run: Any, tmp_path: Path) -> None:
+def test_frames_are_kept_and_made_again_only_where_they_are_damaged_or_others(tiny_run: Any, tmp_path: Path) -> None:
     shutil.copytree(tiny_run.run / "vessels", tmp_path / "vessels")
     settings = load_recipe(str(tiny_run.recipe))
     settings = dataclasses.replace(settings, frames=dataclasses.replace(settings.frames, number=8))
@@ -67,11 +67,11 @@ def test_frames_are_kept_and_made_anew_only_where_they_are_damaged_or_others(tin
     kept = ask(settings, tiny_run.data, tmp_path)
     assert path.stat().st_mtime_ns == written
     path.write_bytes(whole[:-100])
-    mended = ask(settings, tiny_run.data, tmp_path)
+    restored = ask(settings, tiny_run.data, tmp_path)
     assert path.read_bytes() == whole
     for name in LAYERS:
         np.testing.assert_array_equal(getattr(kept, name), getattr(first, name), err_msg=name)
-        np.testing.assert_array_equal(getattr(mended, name), getattr(first, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(restored, name), getattr(first, name), err_msg=name)
     for other in (dataclasses.replace(settings, seed=4), dataclasses.replace(settings, side=176)):
         assert made.frames_key(other, tiny_run.data, tmp_path) != made.frames_key(settings, tiny_run.data, tmp_path)
 

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from edge.images import read_image
 from trainer.data.datasets import Photograph
-from trainer.steps.vessel_accuracy import measure
+from trainer.steps.vessels import measure
 
 SIZE = 128
 

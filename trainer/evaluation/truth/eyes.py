@@ -21,9 +21,7 @@ from edge.phantom.sequence import Sequence as PhantomSequence
 from trainer.data.datasets import in_threads, or_left_out
 from trainer.synthesis import augment
 
-HELD_OUT = (
-    900_000  # first seed of the phantoms that measure; those that teach have lower ones (``trainer.steps.vessel_maps``)
-)
+HELD_OUT = 900_000  # first seed of the phantoms that measure; ``trainer.steps.vessel_maps`` trains on lower ones
 
 _FRAME = 640  # side of a phantom's frame, and long side to which photographs are reduced
 
@@ -103,7 +101,7 @@ def _phantom(seed: int) -> Eye:
     retina, rng = make_retina(seed, _FRAME), default_rng((seed, 10))
     field = find_field(retina.image)
     if field is None:
-        raise EdgeError(f"no field of view was found in phantom {seed}: mend edge.field.find before maps are measured.")
+        raise EdgeError(f"no field of view was found in phantom {seed}: fix edge.field.find before measuring maps.")
     flaw: Kind = "blur" if rng.random() < 0.5 else "noise"
     severity = float(rng.uniform(0.03, 0.15)) if rng.random() < 0.7 else 0.0
     image, transfer = degrade(retina.image, flaw, severity, rng=rng, field=field)

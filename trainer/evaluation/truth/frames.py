@@ -2,7 +2,7 @@
 
 What spoils them is ``edge.phantom.degradation``, under masks that no training has seen; training spoils by
 ``trainer.synthesis.degrade``. Most kinds have a namesake there, made in another way; shadow and lid have none. What a
-kind hides is told by ``edge.phantom.transfer``, which the targets of training share where light and veil are concerned.
+kind hides is computed by ``edge.phantom.transfer``, which the targets of training share for light and veil.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def _copy(eye: Eye, kind: Kind, n: int, rng: Generator) -> TrueFrame:
     severity = float(rng.uniform(0.3, 1.0))
     where = region(SHAPES[int(rng.integers(len(SHAPES)))], eye.transfer.shape, eye.field.crop, rng)
     mask = None if kind in _SHAPED and n % 2 else where
-    spoilt, left = degrade(eye.image, kind, severity, mask, rng, eye.field)
-    image = _stored(spoilt, rng)
+    degraded, left = degrade(eye.image, kind, severity, mask, rng, eye.field)
+    image = _stored(degraded, rng)
     return _as_cut(eye, kind, severity, image, eye.transfer * left, _found(image, eye.field))
 
 

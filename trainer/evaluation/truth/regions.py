@@ -78,10 +78,5 @@ def _wave(along: Floats, wide: float, phase: float) -> Floats:
     return np.asarray((0.5 - np.abs(place - 1)) * wide, np.float32)
 
 
-_SHAPES: dict[Shape, Callable[[Floats, Floats, Generator], Floats]] = {
-    "half": _half,
-    "wedge": _wedge,
-    "rectangle": _rectangle,
-    "stripes": _stripes,
-    "checker": _checker,
-}
+_IN_ORDER: tuple[Callable[[Floats, Floats, Generator], Floats], ...] = (_half, _wedge, _rectangle, _stripes, _checker)
+_SHAPES = dict(zip(SHAPES, _IN_ORDER, strict=True))

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from benchmarks.run.latency import Summary
 from benchmarks.studies.students import study as students
-from benchmarks.studies.students.picture import HEIGHT, WIDTH, Dot, draw
 from benchmarks.studies.students.result import (
     NEAR,
     RULE,
@@ -26,6 +25,7 @@ from benchmarks.studies.students.result import (
     parse_sizes,
     to_markdown,
 )
+from benchmarks.studies.students.study import HEIGHT, WIDTH, draw
 
 shares = st.floats(0.001, 1)
 
@@ -85,8 +85,8 @@ def test_the_page_states_the_rule_of_the_program() -> None:
 
 
 def test_the_picture_shows_each_dot_at_its_place_and_the_marked_one_apart() -> None:
-    dots = [Dot("224x16", 1.0, 0.91), Dot("256x8", 2.0, 0.95, marked=True), Dot("384x8", 5.0, 0.96)]
-    picture = cv2.imdecode(np.frombuffer(draw(dots, "title", "ms", "fidelity"), np.uint8), cv2.IMREAD_COLOR)
+    rows = [row(size, ms, mae, 0.9) for size, ms, mae in ((224, 1.0, 0.09), (256, 2.0, 0.05), (384, 5.0, 0.04))]
+    picture = cv2.imdecode(np.frombuffer(draw(rows, rows[1], 4), np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (HEIGHT, WIDTH, 3)
     picture = picture[:, : int(0.85 * WIDTH)]  # the names stand at the right, each beside a dot of its colour
     places, sizes = [], []
@@ -101,12 +101,13 @@ def test_the_picture_shows_each_dot_at_its_place_and_the_marked_one_apart() -> N
 
 @pytest.mark.parametrize("values", [[(0.0, 0.0)], [(1.0, 0.5), (1.0, 0.5)], [(1e3, -1e3), (1e-3, 1e3)]])
 def test_any_students_can_be_drawn(values: list[tuple[float, float]]) -> None:
-    assert draw([Dot("a", *value) for value in values], "title", "x", "y").startswith(b"\x89PNG")
+    rows = [row(256, ms, 1 - fidelity, 0.9) for ms, fidelity in values]
+    assert draw(rows, None, 4).startswith(b"\x89PNG")
 
 
-def test_maps_are_held_against_the_teacher_on_its_grid_and_against_the_truth() -> None:
+def test_maps_are_compared_with_the_teacher_on_its_grid_and_with_the_truth() -> None:
     pytest.importorskip("torch")
-    from benchmarks.studies.students.fidelity import FidelityEvidence, hold
+    from benchmarks.studies.students.fidelity import FidelityEvidence, measure_fidelity
     from trainer.evaluation.truth.eyes import phantom_eyes
     from trainer.evaluation.truth.frames import spoiled
 
@@ -114,17 +115,19 @@ def test_maps_are_held_against_the_teacher_on_its_grid_and_against_the_truth() -
     truth = np.stack([frame.truth for frame in frames])
     taught = np.arange(len(frames)) == 0
     evidence = FidelityEvidence([frame.square for frame in frames], taught, frames, truth)
-    same = hold(truth, evidence)
+    same = measure_fidelity(truth, evidence)
     assert (same.unseen, same.taught, same.phantom_auroc) == (5, 1, 1.0)
     assert (same.map_mae, same.map_mae_taught) == (0, 0)
     assert same.score_spearman == pytest.approx(1)
-    apart = hold(truth * np.float32(0.8) + np.where(taught, 0.2, 0.1).astype(np.float32)[:, None, None], evidence)
+    apart = measure_fidelity(
+        truth * np.float32(0.8) + np.where(taught, 0.2, 0.1).astype(np.float32)[:, None, None], evidence
+    )
     assert 0 < apart.map_mae <= 0.1 < apart.map_mae_taught
     assert apart.phantom_auroc > 0.95
     coarse = np.stack([cv2.resize(each, (8, 8), interpolation=cv2.INTER_AREA) for each in truth])
-    blurred = hold(coarse, evidence)
+    blurred = measure_fidelity(coarse, evidence)
     assert blurred.map_mae_coarser < 1e-6 < blurred.map_mae  # on its own grid nothing is wrong with it
-    backwards = hold(1 - truth, evidence)
+    backwards = measure_fidelity(1 - truth, evidence)
     assert backwards.phantom_auroc == 0
     assert backwards.score_spearman == pytest.approx(-1)
 
@@ -173,7 +176,7 @@ def test_students_of_a_run_are_trained_measured_and_never_twice(
     assert load_student(tiny_run.run).stride == 8
 
     def refuse(*_: object) -> None:
-        raise AssertionError("it stood finished already")
+        raise AssertionError("it was finished already")
 
     for name in ("prepare_lessons", "fit", "gather", "quantize"):
         monkeypatch.setattr(students_measure, name, refuse)

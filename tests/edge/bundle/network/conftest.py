@@ -42,13 +42,13 @@ def manifest() -> Manifest:
 
 @pytest.fixture(scope="session")
 def pack(manifest: Manifest) -> Pack:
-    """A bundle of any bytes as the network, whose hash is right; or of any text as the manifest."""
+    """A bundle of any bytes as the network, whose hash is right, and of a manifest that may be changed first."""
 
-    def packed(network: bytes, text: bytes | None = None) -> bytes:
+    def packed(network: bytes, change: Callable[[bytes], bytes] = bytes) -> bytes:
         members = {ONNX: hashlib.sha256(network).hexdigest()}
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as archive:
-            archive.writestr(MANIFEST, text or write_manifest(dataclasses.replace(manifest, members=members)))
+            archive.writestr(MANIFEST, change(write_manifest(dataclasses.replace(manifest, members=members))))
             archive.writestr(ONNX, network)
         return data.getvalue()
 

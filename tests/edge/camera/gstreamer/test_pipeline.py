@@ -231,7 +231,7 @@ def test_frames_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) 
         ("nosuchthing", "no element"),
         ("filesrc location=/nowhere/at.all ! decodebin", "Resource not found"),
         ("filesrc location={garbage} ! decodebin", "failed"),
-        ("fakesrc", "does not say what it gives"),
+        ("fakesrc", "does not declare its format"),
         ("videotestsrc num-buffers=0", "ended without a frame"),
         ("videotestsrc ! video/x-raw,format=RGB16", "is wrong|failed"),
     ],
@@ -244,7 +244,7 @@ def test_a_pipeline_that_gives_nothing_is_one_sentence(tmp_path: Path, pipeline:
     assert "\n" not in str(told.value)
 
 
-def test_no_password_is_told() -> None:
+def test_no_password_is_shown() -> None:
     with pytest.raises(EdgeError) as told:
         GStreamerCamera("nosuchthing location=rtsp://me:secret@host/x?token=hidden user-pw=secret")
     assert "secret" not in str(told.value)
@@ -385,7 +385,7 @@ def test_an_rtsp_server_that_dies_is_found_again(way: str) -> None:
     assert len(rest) > 3
 
 
-def test_nobody_at_an_address_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_address_without_a_server_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EdgeError, match=r"^rtsp://127.0.0.1:\d+/eye gives no video: [^\n]+$"):
         open_camera(f"rtsp://me:secret@127.0.0.1:{free_port()}/eye?token=x")
     assert "secret" not in capfd.readouterr().err

@@ -195,7 +195,7 @@ print(json.dumps([camera.format, camera.missed, camera.damaged, lower, lossy]))
     assert len({(number - frame[0]) % 6 for number, frame in zip(numbers, frames, strict=True)}) == 1
 
 
-def test_a_session_tells_once_how_many_frames_were_damaged(driver: Path, tmp_path: Path) -> None:
+def test_a_session_reports_once_how_many_frames_were_damaged(driver: Path, tmp_path: Path) -> None:
     said = play(
         driver,
         tmp_path / "plug",
@@ -213,7 +213,7 @@ print(json.dumps([told, camera.damaged, camera.missed]))
     assert missed >= 2
 
 
-def test_a_camera_whose_jpegs_are_all_damaged_is_opened_anew(driver: Path, tmp_path: Path) -> None:
+def test_a_camera_whose_jpegs_are_all_damaged_is_reopened(driver: Path, tmp_path: Path) -> None:
     said = play(
         driver,
         tmp_path / "plug",

@@ -75,7 +75,7 @@ def test_another_camera_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> 
     assert find_again(known, tmp_path / "class") is None
 
 
-def test_a_camera_that_another_program_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_another_program_uses_is_listed_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(path: str) -> tuple[str, bool]:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
@@ -101,7 +101,7 @@ def test_without_a_serial_number_the_port_decides_then_the_name(tmp_path: Path) 
     assert back.path == "/dev/video4"
 
 
-def test_where_the_system_tells_nothing_the_path_stays(tmp_path: Path) -> None:
+def test_without_data_of_the_system_the_path_stays(tmp_path: Path) -> None:
     known = node_of("/dev/video7", tmp_path / "nowhere")
     assert known.path == "/dev/video7"
     assert find_again(known, tmp_path / "nowhere") == known

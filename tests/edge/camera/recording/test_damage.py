@@ -181,7 +181,7 @@ def say_size(path: Path, number: int, size: int) -> None:
 
 
 def count(path: Path, whole: list[np.ndarray] | None = None) -> tuple[int, int, list[str]]:
-    """Frames given and left out, and what was said; all that is given is whole where it can be told."""
+    """Frames returned and left out, and the reports; every returned frame is intact as far as that is known."""
     camera = VideoCamera(path)
     frames, notes = read_all(camera)
     assert [frame.index for frame in frames] == sorted({frame.index for frame in frames})
@@ -250,9 +250,7 @@ def spoilt_files(data: bytes, tries: int) -> Iterator[bytes]:
     [("libx264", "mkv"), ("mjpeg", "mkv"), ("libvpx", "webm"), ("mjpeg", "avi"), ("mpeg4", "avi"), ("mjpeg", "mjpeg"),
      ("libx264", "ts")],
 )  # fmt: skip
-def test_damage_anywhere_is_passed_over_and_told_of(
-    tmp_path: Path, write_clip: Writer, codec: str, suffix: str
-) -> None:
+def test_damage_anywhere_is_skipped_and_reported(tmp_path: Path, write_clip: Writer, codec: str, suffix: str) -> None:
     path = tmp_path / f"clip.{suffix}"
     write_clip(path, codec, 60)
     counted = suffix not in ("mjpeg", "ts")  # nothing tells how many frames these hold
@@ -265,7 +263,7 @@ def test_damage_anywhere_is_passed_over_and_told_of(
 
 
 def test_files_of_several_sizes_put_together_are_read_on(tmp_path: Path, write_clip: Writer) -> None:
-    """Their times begin anew, and the seam is damage: what comes behind it is whole all the same."""
+    """Their times start again, and the seam is damage: the frames after it are intact all the same."""
     path = tmp_path / "clip.ts"
     parts = b""
     for size in ((320, 240), (640, 480), (160, 480)):
@@ -314,7 +312,7 @@ def test_a_recording_that_fails_again_and_again_ends(
     frames, notes = read_all(camera)
     assert 10 <= len(frames) <= 12
     assert len(notes) == 1
-    assert "nothing makes sense behind its first" in notes[0]
+    assert "nothing can be read after its first" in notes[0]
     assert "Input/output error" in notes[0]
     assert asked[0] < 3000
 
@@ -379,7 +377,7 @@ def test_a_stream_that_is_nothing_but_damage_breaks() -> None:
 
 
 @pytest.mark.parametrize("hurt", HURTS, ids=lambda hurt: hurt.__name__)
-def test_a_jpeg_is_whole_or_nothing(hurt: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_jpeg_gives_no_picture(hurt: Callable[[bytes], bytes]) -> None:
     data = jpeg(1)
     whole = whole_jpeg("it", data)
     assert whole is not None

@@ -71,7 +71,7 @@ def test_a_verdict_has_its_code(verdict: Verdict, code: str) -> None:
     assert image.AcquisitionContextSequence[1].ConceptCodeSequence[0].CodeValue == code
 
 
-def test_without_a_file_nobody_is_in_it() -> None:
+def test_without_a_file_there_is_no_patient_in_it() -> None:
     image = read(dicom_bytes(graded(1), SIDECAR, begin_study("R", None), 1))
     for name in FIELDS.values():
         if name not in ("StudyInstanceUID", "Manufacturer", "ManufacturerModelName"):
@@ -79,7 +79,7 @@ def test_without_a_file_nobody_is_in_it() -> None:
     assert image.Manufacturer == "unknown"
 
 
-def test_what_the_file_says_is_in_it_as_written(tmp_path: Path) -> None:
+def test_the_values_of_the_file_are_in_it_as_written(tmp_path: Path) -> None:
     study = begin_study("R", write(tmp_path / "study.yaml", IDENTITY))
     image = read(dicom_bytes(graded(1), SIDECAR, study, 1))
     assert image.PatientID == "00123"
@@ -136,7 +136,7 @@ def test_the_attributes_that_must_be_there_are_there() -> None:
         "{hidden",
     ],
 )
-def test_a_wrong_file_is_one_sentence_that_tells_nothing_of_it(tmp_path: Path, text: str) -> None:
+def test_a_wrong_file_is_one_sentence_without_its_values(tmp_path: Path, text: str) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(EdgeError, match=r"study\.yaml") as told:
@@ -152,7 +152,7 @@ def test_a_wrong_file_is_one_sentence_that_tells_nothing_of_it(tmp_path: Path, t
         ("PatientBirthDate: 1950-01-31", "PatientBirthDate is not a field; did you mean birth_date?"),
         ("ssn: 7", "ssn is none of patient_id, patient_name, "),
         ("sex: M\nDoe^Jane: patient_name", "field number 2 is none of patient_id, "),
-        ("sex: X", "sex has not the form or length that DICOM wants: M, F or O."),
+        ("sex: X", "sex does not have the form or length that DICOM requires: M, F or O."),
         ("birth_date: 31.1.1950", "YYYY-MM-DD."),
         ("study_uid: 1.02.3", "digits and dots"),
         ("pixel_spacing: 6 um", "millimetres such as 0.0061"),

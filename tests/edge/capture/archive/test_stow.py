@@ -61,7 +61,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-# --- a server that does as it is told
+# --- a server with scripted answers
 
 
 def answer(status: int = 200, body: bytes = b"", headers: str = "", length: int | None = None) -> bytes:
@@ -189,7 +189,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 def hand_over(address: str, files: list[Path], delivered: int) -> tuple[list[str], list[str]]:
-    """Hand files over; what was reported, and what was told."""
+    """Hand files over; returns the reports and the notes."""
     reports: list[str] = []
     notes: list[str] = []
     giving = HandOver(read_target(address), reports.append, notes.append)
@@ -203,21 +203,21 @@ def hand_over(address: str, files: list[Path], delivered: int) -> tuple[list[str
 FAULTS = {
     "no HTTP": (says(b"SSH-2.0-\x1b[31mEVIL\r\n"), "not HTTP"),
     "binary": (says(bytes(range(256)) * 40), "not HTTP"),
-    "nothing": (hangs_up, "hangs up|reset"),
-    "reset": (resets_in_the_middle, "reset|hangs up"),
-    "half": (says(answer(200, stored()[:9], length=500)), "breaks off"),
-    "500": (says(answer(500)), "answers 500: something fails"),
-    "503": (says(answer(503)), "answers 503: it has no time"),
+    "nothing": (hangs_up, "closes the connection|reset"),
+    "reset": (resets_in_the_middle, "reset|closes the connection"),
+    "half": (says(answer(200, stored()[:9], length=500)), "is incomplete"),
+    "500": (says(answer(500)), "answers 500: it has an internal error"),
+    "503": (says(answer(503)), "answers 503: it is overloaded or starting"),
     "507": (says(answer(507)), "answers 507: it is full"),
     "401": (says(answer(401)), "answers 401: user, password"),
     "418": (says(answer(418)), "answers 418"),
-    "302": (says(answer(302, headers="Location: http://127.0.0.1:1/\r\n")), "answers 302, which points elsewhere"),
-    "307": (says(answer(307, headers="Location: http://127.0.0.1:1/\r\n")), "answers 307, which points elsewhere"),
+    "302": (says(answer(302, headers="Location: http://127.0.0.1:1/\r\n")), "answers 302, which redirects"),
+    "307": (says(answer(307, headers="Location: http://127.0.0.1:1/\r\n")), "answers 307, which redirects"),
     "login": (says(answer(200, b"<!DOCTYPE html>please log in")), "answers 200 with a web page"),
     "200 failed": (says(answer(200, failed(0x0110))), "refuses the file with reason 0110H: processing failure"),
     "202 failed": (says(answer(202, failed(0xA700))), "refuses the file with reason A700H: out of resources"),
     "409 failed": (says(answer(409, failed(0x0122))), "refuses the file with reason 0122H"),
-    "409": (says(answer(409)), "answers 409: it will not have the file"),
+    "409": (says(answer(409)), "answers 409: it rejects the file"),
     "xml": (says(answer(202, b'<DicomAttribute tag="00081198" vr="SQ"><Item number="1"/>')), "refuses the file"),
     "other": (says(answer(200, stored("1.2.3"))), "does not say that it stored the file"),
     "empty": (says(answer(200)), "does not say that it stored the file"),
@@ -226,7 +226,7 @@ FAULTS = {
     "login in XML": (says(answer(200, b"<?xml version='1.0'?><html>log in</html>")), "does not say that it stored"),
     "stored, in XML": (says(answer(200, in_xml("1.2.3"))), "does not say that it stored the file"),
     "refused, in XML": (says(answer(200, in_xml(UID).replace(b'"00081199"', b"'00081198'"))), "refuses the file"),
-    "other there already": (says(answer(409, failed(0x0111, "1.2.3"))), "answers 409: it will not have the file"),
+    "other there already": (says(answer(409, failed(0x0111, "1.2.3"))), "answers 409: it rejects the file"),
     "already, says a door": (says(answer(401, failed(0x0111))), "refuses the file with reason 0111H"),
     "none": (says(answer(200, b'{"00081199": {"vr": "SQ"}}')), "does not say that it stored the file"),
     "gzip": (says(answer(200, gzip.compress(bytes(1 << 20)), "Content-Encoding: gzip\r\n")), "is compressed"),
@@ -238,7 +238,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_a_server_answers_is_tried_again_and_told_of_once_and_when_it_is_over(
+def test_any_wrong_answer_is_retried_and_reported_once_and_when_it_is_over(
     serve: Callable[..., Server], tmp_path: Path, fault: str
 ) -> None:
     way, why = FAULTS[fault]
@@ -313,9 +313,7 @@ def test_a_session_ends_although_a_server_hangs_and_the_next_one_delivers(
     assert not mark_of(file).exists()
 
 
-def test_a_name_that_nobody_answers_for_keeps_no_session_from_ending(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_server_that_hangs_keeps_no_session_from_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, go_on = threading.Event(), threading.Event()
 
     def hang(*arguments: object, **named: object) -> list[object]:
@@ -391,7 +389,7 @@ def test_a_file_that_a_server_will_not_have_goes_behind_the_others_and_is_put_as
     assert not mark_of(tmp_path / "good.dcm").exists()
 
 
-def test_an_archive_that_is_away_is_told_of_once_for_all_files(tmp_path: Path, serve: Callable[..., Server]) -> None:
+def test_an_archive_that_is_down_is_reported_once_for_all_files(tmp_path: Path, serve: Callable[..., Server]) -> None:
     server = serve()
     server.close()
     reports: list[str] = []
@@ -399,7 +397,7 @@ def test_an_archive_that_is_away_is_told_of_once_for_all_files(tmp_path: Path, s
     giving = HandOver(read_target(server.address), reports.append, notes.append)
     for number in range(5):
         giving.take(dicom_file(tmp_path / f"{number}.dcm"))
-    wait_until(lambda: all(errand.failed for errand in giving._errands))
+    wait_until(lambda: all(errand.failed for errand in giving._deliveries))
     assert len(notes) == 1
     assert "Connection refused" in notes[0]
     back = Server()  # on another port: the old one may be taken
@@ -412,7 +410,7 @@ def test_an_archive_that_is_away_is_told_of_once_for_all_files(tmp_path: Path, s
     assert reports == []
 
 
-def test_trouble_that_begins_at_the_end_of_a_session_says_how_long_it_takes(
+def test_trouble_that_begins_at_the_end_of_a_session_is_reported_with_its_time(
     tmp_path: Path, serve: Callable[..., Server]
 ) -> None:
     def refuses_once_it_ends(server: Server, line: socket.socket) -> None:
@@ -430,11 +428,11 @@ def test_trouble_that_begins_at_the_end_of_a_session_says_how_long_it_takes(
     assert giving.delivered == 1
 
 
-def test_a_server_that_says_nothing_at_the_end_of_a_session_is_told_of(
+def test_a_silent_server_at_the_end_of_a_session_is_reported(
     tmp_path: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handover_module, "_LAST_S", 3.0)
-    monkeypatch.setattr(handover_module, "_UNTOLD_S", 0.1)
+    monkeypatch.setattr(handover_module, "_QUIET_S", 0.1)
     server = serve(is_deaf)
     notes: list[str] = []
     giving = HandOver(read_target(server.address), lambda report: None, notes.append)
@@ -464,7 +462,7 @@ def test_a_fault_of_our_own_kills_no_thread(tmp_path: Path, serve: Callable[...,
     assert reports == []
 
 
-def test_one_who_cannot_be_told_any_more_ends_nothing(tmp_path: Path, serve: Callable[..., Server]) -> None:
+def test_a_report_that_fails_ends_nothing(tmp_path: Path, serve: Callable[..., Server]) -> None:
     def broken(sentence: str) -> None:
         raise BrokenPipeError
 
@@ -474,7 +472,7 @@ def test_one_who_cannot_be_told_any_more_ends_nothing(tmp_path: Path, serve: Cal
     giving.close()
 
 
-def test_a_file_that_is_taken_away_is_told_of_and_forgotten(tmp_path: Path) -> None:
+def test_a_removed_file_is_reported_and_forgotten(tmp_path: Path) -> None:
     file = dicom_file(tmp_path / "one.dcm")
     file.unlink()
     reports: list[str] = []
@@ -482,7 +480,7 @@ def test_a_file_that_is_taken_away_is_told_of_and_forgotten(tmp_path: Path) -> N
     giving.take(file)
     wait_until(lambda: bool(reports))
     giving.close()
-    assert reports == [f"{file} was taken away before it was handed over to {tmp_path / 'inbox'}."]
+    assert reports == [f"{file} was removed before it was handed over to {tmp_path / 'inbox'}."]
     assert not mark_of(file).exists()
 
 
@@ -594,12 +592,12 @@ def test_identities_and_secrets_do_not_go_unencrypted_to_another(host: str, monk
     read_target(address)  # of nobody
     read_target(address.replace("http", "https"), secret=True)
     read_target(address, secret=True, insecure=True)
-    with pytest.raises(EdgeError, match="identities would travel"):
+    with pytest.raises(EdgeError, match="identities would be sent"):
         read_target(address, secret=True)
-    with pytest.raises(EdgeError, match="user, password or token would travel"):
+    with pytest.raises(EdgeError, match="user, password or token would be sent"):
         read_target(address.replace("://", "://me:secret@"))
     monkeypatch.setenv("EFIQA_STOW_TOKEN", "sesame")
-    with pytest.raises(EdgeError, match="user, password or token would travel") as told:
+    with pytest.raises(EdgeError, match="user, password or token would be sent") as told:
         read_target(address)
     assert "sesame" not in str(told.value)
 

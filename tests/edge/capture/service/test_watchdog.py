@@ -57,7 +57,7 @@ def test_a_watchdog_meant_for_another_process_is_not_fed(
     assert manager.recv(100) == b"READY=1"
 
 
-def test_nobody_listening_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_listener_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     Watchdog().beat()
     monkeypatch.delenv("NOTIFY_SOCKET")

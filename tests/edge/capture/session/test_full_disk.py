@@ -103,11 +103,11 @@ def test_the_best_frame_gives_way_to_a_capture(tmp_path: Path) -> None:
     assert not any("lost" in sentence for sentence in said)
 
 
-def test_it_is_told_how_many_captures_are_lost(tmp_path: Path) -> None:
+def test_the_number_of_lost_captures_is_reported(tmp_path: Path) -> None:
     said, saved, refused, lost, names = on_a_small_disk(tmp_path, GIVES_WAY, "none")
     assert refused == 15 - 12
     assert lost == 15 - len(saved)
-    assert [sentence for sentence in said if sentence.startswith(f"{lost} captures are lost or not whole")]
+    assert [sentence for sentence in said if sentence.startswith(f"{lost} captures are lost or incomplete")]
     assert not any(name.startswith(".") for name in names)
     sets = {name.split(".")[0] for name in names if name.startswith("frame-")}
     assert all(f"{stem}.json" in names for stem in sets)  # nothing half done

@@ -1,4 +1,4 @@
-"""What a killed session left: found, finished or removed, told once; what lives or is not ours is left alone."""
+"""Files of a killed session are finished or removed, and reported once; running sessions and foreign files are not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import pytest
 
-from edge.capture.session.leftovers import Recording, mend
+from edge.capture.session.leftovers import Recording, repair
 from edge.capture.session.storage import claim_folder
 
 ROOT = Path(__file__).parents[4]
@@ -46,19 +46,19 @@ def test_what_is_half_done_goes_and_nothing_else(tmp_path: Path) -> None:
     folder = killed(tmp_path / "out", *HALF, *WHOLE, *FOREIGN)
     (folder / "frame-000007.png").symlink_to(folder / "notes.txt")
     (folder / "session.jsonl").write_text('{"index": 0}\n{"index": 1}\n{"ind')
-    said = mend(tmp_path / "out")
+    said = repair(tmp_path / "out")
     assert said.startswith(f"the session in {folder} was killed")
     assert "3 half-written files are removed" in said
     assert names(folder) == {"session.jsonl", *WHOLE, *FOREIGN, "frame-000007.png"}
     assert [json.loads(line)["index"] for line in (folder / "session.jsonl").read_text().splitlines()] == [0, 1]
-    assert mend(tmp_path / "out") == ""
+    assert repair(tmp_path / "out") == ""
 
 
 @pytest.mark.parametrize("text", ["", "\n", "{", '{"a": 1}\n' * 3, '{"a": 1}\n' + "x" * 200_000])
 def test_only_a_line_without_its_end_is_cut(tmp_path: Path, text: str) -> None:
     folder = killed(tmp_path / "out")
     (folder / "session.jsonl").write_text(text)
-    assert "nothing of it is half-written" in mend(folder)
+    assert "no file was left half-written" in repair(folder)
     assert (folder / "session.jsonl").read_text() == text[: text.rfind("\n") + 1]
 
 
@@ -70,7 +70,8 @@ def test_a_session_that_lives_or_has_ended_is_left_alone(tmp_path: Path) -> None
         for name in HALF:
             (folder / name).write_bytes(b"x")
     program = (
-        f"import pathlib; from edge.capture.session.leftovers import mend; print(mend(pathlib.Path({str(tmp_path)!r})))"
+        "import pathlib; from edge.capture.session.leftovers import repair\n"
+        f"print(repair(pathlib.Path({str(tmp_path)!r})))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (done.stdout, done.returncode) == ("\n", 0)
@@ -81,28 +82,28 @@ def test_a_session_that_lives_or_has_ended_is_left_alone(tmp_path: Path) -> None
 def test_a_folder_of_no_session_is_left_alone(tmp_path: Path) -> None:
     for name in HALF:
         (tmp_path / name).write_bytes(b"x")
-    assert mend(tmp_path) == ""
+    assert repair(tmp_path) == ""
     assert names(tmp_path) == set(HALF)
-    assert mend(tmp_path / "nowhere") == ""
+    assert repair(tmp_path / "nowhere") == ""
 
 
 def test_dicom_that_waits_for_the_archive_stays(tmp_path: Path) -> None:
     folder = killed(
         tmp_path / "out", "frame-000001.png", "frame-000001.dcm", ".frame-000001.dcm.waiting", "frame-000002.dcm"
     )
-    mend(folder)
+    repair(folder)
     assert names(folder) == {"session.jsonl", "frame-000001.dcm", ".frame-000001.dcm.waiting"}
 
 
-def test_several_are_told_of_in_one_sentence(tmp_path: Path) -> None:
+def test_several_are_reported_in_one_sentence(tmp_path: Path) -> None:
     for number in range(3):
         killed(tmp_path)
         (tmp_path / (f"session-{number + 1}" if number else ".") / "frame-000001.png").write_bytes(b"x")
-    said = mend(tmp_path)
+    said = repair(tmp_path)
     assert said.startswith(f"3 sessions in {tmp_path} were killed: 3 half-written files are removed")
 
 
-def test_the_next_start_finishes_the_film_and_says_so(tmp_path: Path) -> None:
+def test_the_next_start_finishes_the_video_and_reports_it(tmp_path: Path) -> None:
     """The whole command, killed in the middle of a session."""
     command = [sys.executable, "-m", "edge.commands.capture", "demo", "--out", str(tmp_path), "--strictness", "easy"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -119,7 +120,7 @@ def test_the_next_start_finishes_the_film_and_says_so(tmp_path: Path) -> None:
         [*command, "--fast", "--frames", "3"], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count(f"note: the session in {tmp_path} was killed: its film is finished") == 1
+    assert done.stderr.count(f"note: the session in {tmp_path} was killed: its video is finished") == 1
     with av.open(str(tmp_path / "session.webm")) as film:
         assert sum(1 for _ in film.decode(video=0)) > 3
     assert not [name for name in names(tmp_path) if name.startswith(".")]

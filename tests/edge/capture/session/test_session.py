@@ -6,7 +6,7 @@ import errno
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -17,8 +17,8 @@ from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
 from edge.capture.loop import Counts, Graded
 from edge.capture.session import frame_store as keeper_module
-from edge.capture.session import lines as lines_module
 from edge.capture.session import overlay_video as film_module
+from edge.capture.session import storage as storage_module
 from edge.capture.session.session import Session
 from edge.capture.session.storage import LineFile
 from edge.commands.console.display import closing_words
@@ -57,7 +57,7 @@ def test_captures_lost_with_their_folder_are_not_put_down_to_a_full_disk(model: 
         session.capture([graded(0, 0.0)])
     assert session.lost == 1
     assert not any("room" in sentence or "full" in sentence for sentence in said)
-    assert said[-1].startswith(f"1 capture is lost or not whole, because {tmp_path / 'out'} could not be written to:")
+    assert said[-1].startswith(f"1 capture is lost or incomplete, because {tmp_path / 'out'} could not be written to:")
     assert f"made: nothing that is still there: {tmp_path / 'out'} is gone" in closing_words(Counts(), None, session)
 
 
@@ -90,13 +90,13 @@ def test_no_line_is_lost_while_lines_are_written(
     """More lines come during a write than there is room for: those being written are not what makes way."""
     append, writing, go_on = LineFile.append, threading.Event(), threading.Event()
 
-    def slow(file: LineFile, lines: Sequence[str]) -> None:
+    def slow(file: LineFile, lines: Iterable[str]) -> None:
         writing.set()
         assert go_on.wait(10)
         append(file, lines)
 
     monkeypatch.setattr(LineFile, "append", slow)
-    monkeypatch.setattr(lines_module, "_MOST_LINES", 4)
+    monkeypatch.setattr(storage_module, "_MOST_LINES", 4)
     with Session(tmp_path, model, "source", 10.0, video=False, wait=False, report=print) as session:
         for index in range(3):
             session.keep(graded(index, index / 10), None)

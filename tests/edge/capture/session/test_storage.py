@@ -20,8 +20,9 @@ import pytest
 from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
 from edge.capture.loop import Graded
+from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.record import better, line_of
-from edge.capture.session.storage import BestFrame, LineFile, claim_folder, why
+from edge.capture.session.storage import LineFile, claim_folder, why
 from edge.errors import EdgeError
 from edge.field.find import find_field
 
@@ -41,6 +42,10 @@ def graded(
     degradation = np.full((32, 32), 1 - score, np.float32)
     assessment = Assessment(score, verdict, degradation, field.on_grid(32), field.crop, Timings(1.0, 2.0, 3.0))
     return Graded(Frame(image, index, 100.0 + index / 30), assessment, index / 30, 12.3456)
+
+
+def store(folder: Path) -> FrameStore:
+    return FrameStore(folder, lambda graded: {"index": graded.frame.index}, None, None, 1)
 
 
 def names(folder: Path) -> list[str]:
@@ -72,19 +77,19 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_kept_picture_is_untouched_and_the_others_can_be_read(tmp_path: Path) -> None:
     one = graded(7)
-    BestFrame(tmp_path).save(one, {"score": 0.5})
+    store(tmp_path).keep_best(one)
     assert names(tmp_path) == set_of("frame-000007")
     assert np.array_equal(cv2.imread(str(tmp_path / "frame-000007.png")), one.frame.image)
     assert cv2.imread(str(tmp_path / "frame-000007.map.png")).ndim == 3
     assert cv2.imread(str(tmp_path / "frame-000007.overlay.jpg")).shape == one.frame.image.shape
-    assert json.loads((tmp_path / "frame-000007.json").read_text()) == {"score": 0.5}
+    assert json.loads((tmp_path / "frame-000007.json").read_text()) == {"index": 7}
 
 
 def test_a_better_frame_replaces_the_older_one(tmp_path: Path) -> None:
-    best = BestFrame(tmp_path)
+    best = store(tmp_path)
     (tmp_path / "frame-000003.txt").write_text("foreign")
-    best.save(graded(3), {})
-    best.save(graded(12), {})
+    best.keep_best(graded(3))
+    best.keep_best(graded(12))
     assert names(tmp_path) == sorted([*set_of("frame-000012"), "frame-000003.txt"])
 
 
@@ -92,8 +97,8 @@ def test_a_better_frame_replaces_the_older_one(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_older_frame_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
-    best = BestFrame(tmp_path)
-    best.save(graded(1), {"number": 1})
+    best = store(tmp_path)
+    best.keep_best(graded(1))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     calls = 0
     sync = os.fsync
@@ -109,10 +114,10 @@ def test_a_full_disk_leaves_the_older_frame_whole(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        best.save(graded(2), {"number": 2})
+        best.keep_best(graded(2))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     monkeypatch.undo()
-    best.save(graded(2), {"number": 2})
+    best.keep_best(graded(2))
     assert names(tmp_path) == set_of("frame-000002")
 
 
@@ -152,10 +157,10 @@ def test_a_kill_while_saving_leaves_no_half_file(tmp_path: Path, moment: float) 
         "import sys, pathlib, importlib.util\n"
         "spec = importlib.util.spec_from_file_location('helpers', sys.argv[2])\n"
         "helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)\n"
-        "best = helpers.BestFrame(pathlib.Path(sys.argv[1]))\n"
+        "best = helpers.store(pathlib.Path(sys.argv[1]))\n"
         "frames = [helpers.graded(i, side=600, noise=True) for i in range(4)]\n"
-        "best.save(frames[0], {'index': 0}); print('saving', flush=True)\n"
-        "for i in range(10**6): best.save(frames[(i + 1) % 4], {'index': (i + 1) % 4})\n"
+        "best.keep_best(frames[0]); print('saving', flush=True)\n"
+        "for i in range(10**6): best.keep_best(frames[(i + 1) % 4])\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path), __file__], stdout=subprocess.PIPE, text=True
@@ -195,7 +200,7 @@ def test_of_equal_frames_the_sharper_wins_then_the_later() -> None:
     assert better(graded(1, 0.5), graded(0, 0.5))
 
 
-def test_a_line_tells_everything_of_a_frame() -> None:
+def test_a_line_holds_everything_of_a_frame() -> None:
     assert json.loads(line_of(graded(30, 0.123456))) == {
         "index": 30,
         "t": 1.0,

@@ -8,7 +8,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from edge.commands.console.work import heard
+from edge.commands.console.work import shown_on
 from edge.progress import followed, progress, shown, shown_by
 
 
@@ -19,7 +19,7 @@ def on(terminal: bool) -> tuple[Console, io.StringIO]:
 
 def test_a_record_is_a_line_and_a_warning_says_so() -> None:
     console, text = on(terminal=False)
-    with heard(console):
+    with shown_on(console):
         logging.getLogger("trainer.steps.prior").info("prior: %s", "finished [already]")
         logging.getLogger("edge.engines.cache").warning("the cached engine is built again")
         logging.getLogger("edge.capture.loop").debug("not for people")
@@ -34,14 +34,14 @@ def test_a_record_is_a_line_and_a_warning_says_so() -> None:
 def test_nothing_is_left_behind() -> None:
     loggers = [logging.getLogger(name) for name in ("edge", "trainer", "calibration", "benchmarks")]
     before = [(logger.level, list(logger.handlers)) for logger in loggers], shown()
-    with pytest.raises(KeyError), heard(on(terminal=False)[0]):
+    with pytest.raises(KeyError), shown_on(on(terminal=False)[0]):
         raise KeyError
     assert ([(logger.level, list(logger.handlers)) for logger in loggers], shown()) == before
 
 
 def test_a_training_says_each_tenth_where_there_is_no_terminal() -> None:
     console, text = on(terminal=False)
-    with heard(console), progress("prior", 20, done=10) as tick:
+    with shown_on(console), progress("prior", 20, done=10) as tick:
         for done in range(11, 21):
             tick(done, 0.25)
     assert text.getvalue().splitlines() == [f"prior: step {done} of 20, loss 0.2500" for done in range(12, 21, 2)]
@@ -49,7 +49,7 @@ def test_a_training_says_each_tenth_where_there_is_no_terminal() -> None:
 
 def test_bars_are_drawn_on_a_terminal_one_below_the_other_and_are_gone_afterwards() -> None:
     console, text = on(terminal=True)
-    with heard(console):
+    with shown_on(console):
         assert list(followed("ab", "reading", 2)) == ["a", "b"]
         with progress("building", 3) as outer, progress("  layers") as inner:
             outer(1)
@@ -70,7 +70,7 @@ def test_nobody_hears_a_library_that_is_not_run_by_a_command(capsys: pytest.Capt
 
 def test_a_thread_may_show_what_its_maker_shows() -> None:
     console, _ = on(terminal=True)
-    with heard(console):
+    with shown_on(console):
         show = shown()
     with shown_by(show):
         assert shown() is show

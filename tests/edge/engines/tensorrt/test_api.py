@@ -1,4 +1,4 @@
-"""Every name of TensorRT that we call, held against the real libraries: RTX, and 8.5 by ``make test-tensorrt85``.
+"""Every name of TensorRT that we call, checked with the real libraries: RTX, and 8.5 by ``make test-tensorrt85``.
 
 The names are read from our own source: attributes of the module, of its enums, and of everything that is annotated
 with one of its types.

@@ -143,7 +143,7 @@ def test_a_negative_slope_inverts(files: Any, make_dicom: Any, grey: Picture) ->
         ("MONOCHROME2", "", {"WindowCenter": "inf", "WindowWidth": "1"}, "no number for WindowCenter"),
         ("MONOCHROME2", "", {"RescaleSlope": "nan", "RescaleIntercept": "0"}, "no number for RescaleSlope"),
         ("MONOCHROME2", "", {"RescaleSlope": "0", "RescaleIntercept": "7"}, "slope of 0"),
-        ("MONOCHROME2", "", {"RescaleSlope": "1e308", "RescaleIntercept": "1e308"}, "out of all measure"),
+        ("MONOCHROME2", "", {"RescaleSlope": "1e308", "RescaleIntercept": "1e308"}, "out of range"),
         ("MONOCHROME2", "", {"BitsStored": 6, "HighBit": 7}, "other bits than the lowest"),
     ],
 )

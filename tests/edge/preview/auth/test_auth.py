@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import EdgeError
-from edge.preview.auth.auth import access_for, is_loopback
-from edge.preview.auth.source import machine_of, source_of
+from edge.preview.auth.auth import access_for
+from edge.preview.auth.source import is_loopback, machine_of, source_of
 from edge.preview.auth.tokens import fresh_token
 
 TOKEN = "a token of many characters"
@@ -171,7 +171,7 @@ def test_page_behind_a_proxy_wants_a_token_and_a_proxy_is_an_address() -> None:
         ("fe80::1%eth0", [], "fe80::/64"),
     ],
 )
-def test_source_is_what_a_named_proxy_says_and_nobody_else(peer: str, forwarded: list[str], source: str) -> None:
+def test_only_a_named_proxy_decides_the_source(peer: str, forwarded: list[str], source: str) -> None:
     assert machine_of(source_of(peer, forwarded, frozenset({"127.0.0.1", "10.0.0.2"}))) == source
 
 
