@@ -121,7 +121,8 @@ def make_bundle(
     ):
         seen = compare_forms(network, float_model, int8_model, found, held, data, recipe, max_map_mae, folder)
     choice = choose_precision(precision, seen.speedup, seen.parity.map_mae)
-    log.log(logging.INFO if choice.precision == "int8" else logging.WARNING, choice.reason)
+    unasked = precision == "auto" and choice.precision == "float32"
+    log.log(logging.WARNING if unasked else logging.INFO, "%s", choice.reason)
     bundle = int8_bundle if choice.precision == "int8" else float_bundle
     written = write_bundle(target, _with_figures(bundle.manifest, choice, seen), bundle.onnx, bundle.golden)
     return BundleReport(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -31,6 +33,20 @@ def test_a_session_that_fails_is_reported_with_its_message() -> None:
     error = CliRunner().invoke(live.app, ["nowhere.mp4", "--seconds", "2"]).exception
     assert isinstance(error, EdgeError)
     assert "nowhere.mp4" in str(error)
+
+
+def test_a_session_that_dies_in_the_middle_of_a_line_is_reported_with_its_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dies = "import sys; print('{\"latency_ms\": 1', end=''); sys.exit('out of memory')"
+    start = subprocess.Popen
+
+    def popen(command: list[str], **streams: Any) -> Any:
+        return start([sys.executable, "-c", dies], **streams)
+
+    monkeypatch.setattr(live.subprocess, "Popen", popen)
+    with pytest.raises(EdgeError, match="the session failed: out of memory"):
+        live.measure("demo", 2)
 
 
 def test_dropped_frames_and_growing_memory_are_seen() -> None:
