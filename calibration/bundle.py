@@ -171,6 +171,7 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
     figures = {
         "int8 map mean abs difference": seen.parity.map_mae,
         "int8 score rank correlation": seen.parity.rank_correlation,
+        **evidence(choice),
     }
     for name, questions in seen.aurocs().items():
         figures |= {f"AUROC {name} {question}": both[form] for question, both in questions.items()}
@@ -187,5 +188,5 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
             else "not fitted: defaults, because there were no labelled photographs"
         ),
         golden=seen.golden,
-        metrics=metrics | evidence(choice),
+        metrics=metrics,
     )

@@ -52,11 +52,12 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     key = student_key(recipe, data, out)
     if runs.finished(folder, key, "distill"):
         return
+    photographs = segmented(recipe, data, out)  # kept: files may come and go during the training
     lessons = prepare_lessons(recipe, data, out)
     model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
-        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in segmented(recipe, data, out).squares),
+        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
         "frames": len(lessons.frames) - len(lessons.photographs),
         "losses": losses,
     }
