@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,9 +100,8 @@ def choose_precision(rule: PrecisionRule, measured: Speedup, map_mae: float) -> 
 
 def evidence(choice: PrecisionChoice) -> dict[str, float]:
     """The figures of a choice, for the manifest's metrics."""
-    named: Sequence[tuple[str, float]] = (
-        ("int8 speedup on OpenVINO", choice.speedup.ratio),
-        ("int8 speedup on OpenVINO, low", choice.speedup.low),
-        ("int8 speedup on OpenVINO, high", choice.speedup.high),
-    )
-    return dict(named)
+    return {
+        "int8 speedup on OpenVINO": choice.speedup.ratio,
+        "int8 speedup on OpenVINO, low": choice.speedup.low,
+        "int8 speedup on OpenVINO, high": choice.speedup.high,
+    }
