@@ -121,8 +121,8 @@ def make_bundle(
     ):
         seen = compare_forms(network, float_model, int8_model, found, held, data, recipe, max_map_mae, folder)
     choice = choose_precision(precision, seen.speedup, seen.parity.map_mae)
-    unasked = precision == "auto" and choice.precision == "float32"
-    log.log(logging.WARNING if unasked else logging.INFO, "%s", choice.reason)
+    surprising = precision == "auto" and choice.precision == "float32"
+    log.log(logging.WARNING if surprising else logging.INFO, choice.reason)
     bundle = int8_bundle if choice.precision == "int8" else float_bundle
     written = write_bundle(target, _with_figures(bundle.manifest, choice, seen), bundle.onnx, bundle.golden)
     return BundleReport(
@@ -172,6 +172,7 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
     figures = {
         "int8 map mean abs difference": seen.parity.map_mae,
         "int8 score rank correlation": seen.parity.rank_correlation,
+        **evidence(choice),
     }
     for name, questions in seen.aurocs().items():
         figures |= {f"AUROC {name} {question}": both[form] for question, both in questions.items()}
@@ -188,5 +189,5 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
             else "not fitted: defaults, because there were no labelled photographs"
         ),
         golden=seen.golden,
-        metrics=metrics | evidence(choice),
+        metrics=metrics,
     )

@@ -112,7 +112,7 @@ def measure(source: str, seconds: float) -> Live:
         stdout.seek(0)
         stderr.seek(0)
         lines: list[dict[str, float]] = []
-        if session.returncode == 0:  # else the last line may be cut short
+        if session.returncode == 0:  # a killed session leaves half a line
             lines = [line for line in map(json.loads, stdout) if "latency_ms" in line]  # the others are events
         if len(lines) < 2:
             raise EdgeError(f"the session failed: {' '.join(stderr.read().split())[-500:]}")

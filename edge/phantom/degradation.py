@@ -213,5 +213,14 @@ def _grain(scene: _Scene, rng: np.random.Generator) -> Map:
 
 
 _Degrader = Callable[[_Scene, float, np.random.Generator], tuple[Map, Map | float]]
-_IN_ORDER: tuple[_Degrader, ...] = (_blur, _motion, _dark, _bright, _haze, _shadow, _reflex, _lid, _noise)
-_DEGRADERS = dict(zip(KINDS, _IN_ORDER, strict=True))
+_DEGRADERS: dict[Kind, _Degrader] = {
+    "blur": _blur,
+    "motion": _motion,
+    "dark": _dark,
+    "bright": _bright,
+    "haze": _haze,
+    "shadow": _shadow,
+    "reflex": _reflex,
+    "lid": _lid,
+    "noise": _noise,
+}

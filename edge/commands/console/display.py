@@ -109,12 +109,12 @@ def _made(session: Session) -> str:
 
 def _what_to_open(session: Session, saved: Graded) -> str:
     picture = session.folder / f"{stem_of(saved)}.png"
-    film = session.folder / VIDEO
+    video = session.folder / VIDEO
     words = f"best frame: {picture} {_grade(saved)}; open "
-    if film not in session.files:
+    if video not in session.files:
         return words + f"{picture.with_suffix('.overlay.jpg')} to see its map"
     undrawn = f" (without {session.undrawn} frames that came too fast to draw)" if session.undrawn else ""
-    return words + f"{film} to watch the map follow the picture{undrawn}"
+    return words + f"{video} to watch the map follow the picture{undrawn}"
 
 
 def _grade(graded: Graded) -> str:

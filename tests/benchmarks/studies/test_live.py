@@ -35,18 +35,16 @@ def test_a_session_that_fails_is_reported_with_its_message() -> None:
     assert "nowhere.mp4" in str(error)
 
 
-def test_a_session_that_dies_in_the_middle_of_a_line_is_reported_with_its_message(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    dies = "import sys; print('{\"latency_ms\": 1', end=''); sys.exit('out of memory')"
+def test_a_session_that_is_killed_in_the_middle_of_a_line_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     start = subprocess.Popen
+    script = "import os, sys; print('{\"latency', end='', flush=True); print('killed', file=sys.stderr, flush=True)"
 
-    def popen(command: list[str], **streams: Any) -> Any:
-        return start([sys.executable, "-c", dies], **streams)
+    def killed(_: list[str], **pipes: Any) -> subprocess.Popen[bytes]:
+        return start([sys.executable, "-c", f"{script}; os._exit(9)"], **pipes)
 
-    monkeypatch.setattr(live.subprocess, "Popen", popen)
-    with pytest.raises(EdgeError, match="the session failed: out of memory"):
-        live.measure("demo", 2)
+    monkeypatch.setattr(live.subprocess, "Popen", killed)
+    with pytest.raises(EdgeError, match="the session failed: killed"):
+        live.measure("clip.mp4", 2)
 
 
 def test_dropped_frames_and_growing_memory_are_seen() -> None:
