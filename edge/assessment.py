@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import Region
+from edge.errors import InputError
 from edge.field.find import Crop
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
@@ -65,3 +66,17 @@ class Assessment:
     timings: Timings
     regions: dict[Region, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
     coverage: float = 1.0
+
+
+def check_frame(frame: object) -> None:
+    """Refuse what is no frame.
+
+    Raises:
+        InputError: it is not uint8 (H, W, 3).
+    """
+    if not isinstance(frame, np.ndarray):
+        raise InputError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise InputError(
+            f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}: convert it first."
+        )

@@ -130,8 +130,6 @@ def test_nothing_grows_and_nothing_is_lost(
     assert slope < 0.5 or warm[-1, 1] - warm[0, 1] < 4, told  # a few minutes of a run say little of a slope
     assert max(spread) <= 8, told  # a phone more or less
     assert len(kept) == stored > 2 * MINUTES, told
-    captured = [Path(line["file"]).stem for line in lines if line.get("event") == "captured"]
-    assert int(counts["captures_total"]) == len(captured), told
-    assert set(captured) == {path.stem for path in kept}, told  # two captures at once may have one best frame
+    assert int(counts["captures_total"]) == len(kept), told
     assert not list(out.rglob(".*.waiting")), told
     assert len(lines) >= int(counts["frames_graded_total"]), told
