@@ -47,8 +47,9 @@ class Assessment:
             is ``no_fundus``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
             shows no retina.
-        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, be it that the
-            network sees none or that light alone has taken it; 1 everywhere for a frame without a field.
+        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, because the
+            network sees none or too little or too much light took it. Outside ``field`` it says nothing: use
+            ``map[field]``. 1 everywhere for a frame without a field.
         field: bool (grid, grid), True inside the field of view: the camera's, where a shadow hides it too.
         crop: the square of the frame that map and field cover, in frame pixels; None where no field was found.
         timings: where the time went.
