@@ -24,7 +24,8 @@ from calibration.int8.selection import Candidate, choose, write_choice
 from calibration.manifest import make_folder, new_manifest
 from calibration.parity.checkpoint import write_quantized
 from calibration.parity.measure import FormsParity
-from calibration.precision import PrecisionChoice, PrecisionRule, choose_precision, evidence
+from calibration.precision import PrecisionChoice, PrecisionRule, choose_precision
+from calibration.precision import write_choice as write_precision
 from calibration.site.thresholds import fit_thresholds
 from edge.bundle.bundle import Bundle, Manifest, write_bundle
 from edge.files.output import check_output
@@ -121,7 +122,9 @@ def make_bundle(
     ):
         seen = compare_forms(network, float_model, int8_model, found, held, data, recipe, max_map_mae, folder)
     choice = choose_precision(precision, seen.speedup, seen.parity.map_mae)
-    log.log(logging.INFO if choice.precision == "int8" else logging.WARNING, choice.reason)
+    surprising = precision == "auto" and choice.precision == "float32"
+    log.log(logging.WARNING if surprising else logging.INFO, choice.reason)
+    write_precision(folder, choice)
     bundle = int8_bundle if choice.precision == "int8" else float_bundle
     written = write_bundle(target, _with_figures(bundle.manifest, choice, seen), bundle.onnx, bundle.golden)
     return BundleReport(
@@ -187,5 +190,5 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
             else "not fitted: defaults, because there were no labelled photographs"
         ),
         golden=seen.golden,
-        metrics=metrics | evidence(choice),
+        metrics=metrics,
     )

@@ -143,9 +143,8 @@ def export_graph(network: nn.Module, size: int) -> onnx.ModelProto:
     """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the old exporter, which needs no onnxscript, warns that it is old, and of constant shapes
+        # The old exporter, which needs no onnxscript, warns that it is old, and of constant shapes.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
             (torch.zeros(1, 3, size, size),),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from calibration.timing import Turn, take_turns
 from edge.metrics.intervals import centre
 from edge.model import QualityModel
+from trainer.loop.checkpoints import write
 
 Precision = Literal["int8", "float32"]
 PrecisionRule = Literal["auto", "int8", "float32"]
@@ -99,11 +102,10 @@ def choose_precision(rule: PrecisionRule, measured: Speedup, map_mae: float) -> 
     return PrecisionChoice("float32", f"INT8 is not surely faster {figures}", measured, map_mae)
 
 
-def evidence(choice: PrecisionChoice) -> dict[str, float]:
-    """The figures of a choice, for the manifest's metrics."""
-    named: Sequence[tuple[str, float]] = (
-        ("int8 speedup on OpenVINO", choice.speedup.ratio),
-        ("int8 speedup on OpenVINO, low", choice.speedup.low),
-        ("int8 speedup on OpenVINO, high", choice.speedup.high),
-    )
-    return dict(named)
+def write_choice(folder: Path, choice: PrecisionChoice) -> None:
+    """``precision.json``: the choice and its figures. Not in the manifest: the same run makes the same INT8 bundle.
+
+    Raises:
+        EdgeError: the folder cannot be written to.
+    """
+    write(folder / "precision.json", (json.dumps(dataclasses.asdict(choice), indent=1) + "\n").encode())

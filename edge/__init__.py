@@ -3,13 +3,17 @@
 import importlib
 from typing import Any
 
-from edge.errors import EdgeError, EngineError, InputError
+from edge.errors import EdgeError, EngineError, InputError, MisfitError
 
 # Loaded on first use: OpenCV takes most of a second, and edge-doctor must start where it is missing, to say so.
 # ``__init__.pyi`` declares the same for type checkers.
 _LATER = {
     "Assessment": "edge.assessment",
+    "Camera": "edge.camera.protocol",
     "Crop": "edge.field.find",
+    "Frame": "edge.camera.protocol",
+    "GradedFile": "edge.grading",
+    "Manifest": "edge.bundle.manifest",
     "QualityModel": "edge.model",
     "Thresholds": "edge.bundle.manifest",
     "Timings": "edge.assessment",
@@ -19,7 +23,7 @@ _LATER = {
     "open_camera": "edge.camera.open",
     "read_image": "edge.images",
 }
-__all__ = ["EdgeError", "EngineError", "InputError", "__version__", *_LATER]
+__all__ = ["EdgeError", "EngineError", "InputError", "MisfitError", "__version__", *_LATER]
 __version__ = "0.1.0"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import Region
+from edge.errors import InputError
 from edge.field.find import Crop
 from edge.findings.cause import Cause, clock_at
 from edge.findings.evidence import Evidence, explain
@@ -55,8 +56,9 @@ class Assessment:
             is ``no_fundus``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
             shows no retina.
-        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, be it that the
-            network sees none or that light alone has taken it; 1 everywhere for a frame without a field.
+        map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, because the
+            network sees none or too little or too much light took it. Outside ``field`` it says nothing: use
+            ``map[field]``. 1 everywhere for a frame without a field.
         field: bool (grid, grid), True inside the field of view: the camera's, where a shadow hides it too.
         crop: the square of the frame that map and field cover, in frame pixels; None where no field was found.
         timings: where the time went.
@@ -162,3 +164,17 @@ def _rounded(record: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in record.items()
     }
+
+
+def check_frame(frame: object) -> None:
+    """Refuse what is no frame.
+
+    Raises:
+        InputError: it is not uint8 (H, W, 3).
+    """
+    if not isinstance(frame, np.ndarray):
+        raise InputError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise InputError(
+            f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}: convert it first."
+        )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge.ahead import ahead
 from edge.assessment import Assessment
-from edge.errors import EdgeError
+from edge.errors import EdgeError, InputError
 from edge.files.output import write_output
 from edge.images import ImageReader, Picture, images_of, unlisted
 from edge.model import QualityModel
@@ -132,7 +132,12 @@ def grade_files(
         model: what grades them.
         inputs: files, folders and patterns, or what ``find_inputs`` has made of them.
         bits: how many of the 16 bits of a sample count; None for what each file declares.
+
+    Raises:
+        InputError: ``inputs`` is one path and no list.
     """
+    if isinstance(inputs, (str, Path)):
+        raise InputError(f"inputs is a list of files and folders, not one of them alone: give [{str(inputs)!r}].")
     found = [each for one in inputs for each in ([one] if isinstance(one, Input) else find_inputs([Path(one)], True))]
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
     with ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads, ImageReader() as reader:

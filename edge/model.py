@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import Assessment, Timings, Verdict
+from edge.assessment import Assessment, Timings, Verdict, check_frame
 from edge.bundle.bundle import Bundle, Manifest, Thresholds, read_bundle
 from edge.bundle.named import named_bundle
 from edge.engines.choose import open_engine
 from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
-from edge.errors import EdgeError, InputError, first_line
+from edge.errors import EdgeError, first_line
 from edge.field.find import Field
 from edge.field.known import Circle, FieldOfView, Mask, field_setting
 from edge.field.misplaced import Placement, Spots
@@ -97,9 +97,8 @@ class QualityModel:
             MisfitError: the given field does not fit the frame.
             EdgeError: the model was closed, or the frame could not be graded for another reason, which is a bug.
         """
-        _check_frame(frame)
-        if self._closed:
-            raise EdgeError("this model was closed: load it again to assess a frame.")
+        check_frame(frame)
+        self._check_open()
         try:
             return self._assess(frame)
         except EdgeError:
@@ -115,7 +114,9 @@ class QualityModel:
 
         Raises:
             EngineError: the engine failed or returned invalid maps.
+            EdgeError: the model was closed.
         """
+        self._check_open()
         size = self.manifest.input_size
         infer_maps(self.bundle, self.engine, np.zeros((1, 3, size, size), np.float32))
 
@@ -174,6 +175,10 @@ class QualityModel:
         """Whether the lit part of the field would pass by itself: then it is a retina, though half in shadow."""
         return coverage >= _ENOUGH_LIT and score_of(maps, lit, self.manifest.pooling) >= self.manifest.thresholds.usable
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EdgeError("this model was closed: load it again to assess a frame.")
+
     def close(self) -> None:
         """Free the engine's memory; may be called twice."""
         if self._placement is not None and not self._closed:
@@ -186,15 +191,6 @@ class QualityModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _check_frame(frame: object) -> None:
-    if not isinstance(frame, np.ndarray):
-        raise InputError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise InputError(
-            f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}: convert it first."
-        )
 
 
 def decide(score: float, thresholds: Thresholds) -> Verdict:

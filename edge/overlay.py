@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import PICTURE_COLOURS, Assessment, shown_score
+from edge.assessment import PICTURE_COLOURS, Assessment, check_frame, shown_score
+from edge.errors import InputError
 from edge.field.find import Crop
 
 Picture = NDArray[np.uint8]
@@ -27,7 +28,9 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_overlay(frame: Picture, assessment: Assessment, note: str = "", caption: bool = True) -> Picture:
-    """The frame with its degradation map, the outlines of its field, disc and macula, and a caption below.
+    """The frame with its degradation map, outlines of field, disc and macula, and a caption over its lower edge.
+
+    Blue to light cyan: anatomy not visible, the lighter the worse.
 
     Args:
         frame: uint8 BGR, shape (H, W, 3); left as it is.
@@ -37,7 +40,13 @@ def draw_overlay(frame: Picture, assessment: Assessment, note: str = "", caption
 
     Returns:
         uint8 BGR, shape (H, W, 3).
+
+    Raises:
+        InputError: the frame is not uint8 (H, W, 3), or the assessment is none.
     """
+    if not isinstance(assessment, Assessment):
+        raise InputError(f"an overlay needs a frame and its assessment, not {type(assessment).__name__} as the latter.")
+    check_frame(frame)
     picture = frame.copy()
     if assessment.crop is not None:
         _lay_map(picture, assessment, assessment.crop)

@@ -259,6 +259,16 @@ def test_python_of_the_readme_runs(
     assert 0 <= float(score) <= 1
 
 
+def test_python_of_edge_grade_gives_a_bundle_its_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", TEXTS["docs/edge-grade.md"], re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(default_model(), "model.efiqa")
+    exec(compile(code, "edge-grade.md", "exec"), {})
+    before, after = read_bundle(Path("model.efiqa")), read_bundle(Path("mine.efiqa"))
+    assert after.manifest.field == "circle:960,540,520"
+    assert (after.onnx, after.golden) == (before.onnx, before.golden)
+
+
 def test_picture_is_small_and_shows_three_frames() -> None:
     path = ROOT / "docs" / "pictures" / "capture.jpg"
     assert path.stat().st_size < 300 << 10

@@ -51,6 +51,22 @@ def test_importing_edge_loads_no_runtime_and_reading_its_names_neither() -> None
         assert done.stdout.strip() == loaded
 
 
+def test_what_a_program_gets_wrong_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "eye.png"
+    cv2.imwrite(str(path), phantom_frame(3))
+    with edge.QualityModel.load("default", "openvino", 1) as model:
+        for alone in (path, str(path)):
+            with pytest.raises(edge.InputError, match=r"list of files and folders, not one .*: give \['.*eye.png'\]"):
+                list(edge.grade_files(model, alone))  # type: ignore[arg-type]
+        seen = model.assess(edge.read_image(path))
+    with pytest.raises(edge.EdgeError, match="this model was closed: load it again"):
+        model.warm_up()
+    grey = phantom_frame(3)[:, :, 1]
+    for frame, assessment in ((grey, seen), (None, seen), (seen, phantom_frame(3)), (phantom_frame(3), None)):
+        with pytest.raises(edge.InputError):
+            edge.draw_overlay(frame, assessment)  # type: ignore[arg-type]
+
+
 def test_photographs_are_graded_through_the_names_of_the_package(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "eye.png"), phantom_frame(3))
     with edge.QualityModel.load("default", "openvino", 1) as model:

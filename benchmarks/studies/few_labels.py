@@ -57,7 +57,7 @@ class Drawn:
 def few_labels(
     photographs: Annotated[Path, typer.Argument(help="Folder of labelled photographs.")],
     labels: Annotated[
-        Path | None, typer.Option(help="CSV of path,quality; without it the folders good, bad and outlier count.")
+        Path | None, typer.Option(help="CSV of path,quality; else folders named good, bad and outlier.")
     ] = None,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
     numbers: Annotated[str, typer.Option(help="How many labels, even numbers.")] = "10,20,40",

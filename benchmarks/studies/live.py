@@ -111,8 +111,10 @@ def measure(source: str, seconds: float) -> Live:
         page.join()
         stdout.seek(0)
         stderr.seek(0)
-        lines = [line for line in map(json.loads, stdout) if "latency_ms" in line]  # the others are events
-        if session.returncode != 0 or len(lines) < 2:
+        lines: list[dict[str, float]] = []
+        if session.returncode == 0:  # a killed session leaves half a line
+            lines = [line for line in map(json.loads, stdout) if "latency_ms" in line]  # the others are events
+        if len(lines) < 2:
             raise EdgeError(f"the session failed: {' '.join(stderr.read().split())[-500:]}")
     return _found(lines, seen, memory)
 

@@ -153,7 +153,7 @@ class Guide:
             self._home[name] = (x + share * (place[0] - x), y + share * (place[1] - y)), known_s + spent
 
     def _is_retina(self, now: Evidence, known: Evidence | None, assessment: Assessment) -> bool:
-        """Whether there is a retina in the picture, be it ever so spoiled.
+        """Whether there is a retina in the picture, however degraded.
 
         The model says so of each frame by itself. Where it sees none, a retina of a moment ago may be out of focus, in
         the dark, in too much light, or behind glare.
@@ -172,7 +172,7 @@ class Guide:
     def _off_centre(
         self, found: dict[Region, tuple[float, float]], evidence: Evidence, t: float
     ) -> tuple[float, float] | None:
-        """Whereto to aim, where disc and macula have left the middle or the place that they had in the last view."""
+        """Where to aim, if disc and macula have left the middle or the place that they had in the last view."""
         if evidence.lost > SURE:
             return None
         if (away := astray(found)) is not None:

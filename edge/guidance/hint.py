@@ -21,7 +21,7 @@ class Hint:
 
     Attributes:
         code: what is wrong with the picture; ``hold`` where nothing is.
-        clock: where in the picture, 1 to 12 as on the face of a clock; for ``off_centre``, whereto to aim; None where
+        clock: where in the picture, 1 to 12 as on the face of a clock; for ``off_centre``, where to aim; None where
             it has no place.
         radius: how far from the middle of the field, in field radii; None where it has no place.
     """

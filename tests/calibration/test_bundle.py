@@ -140,7 +140,8 @@ def test_a_float_form_travels_with_its_own_figures(
     written = read_bundle(path)
     assert written.manifest.precision == "float32"
     assert written.manifest.why_float == report.choice.reason
-    assert written.manifest.metrics["int8 speedup on OpenVINO, low"] == report.choice.speedup.low
+    kept = json.loads((tiny_run.run / "calibration" / "precision.json").read_text())
+    assert (kept["precision"], kept["speedup"]["low"]) == ("float32", report.choice.speedup.low)
     assert written.manifest == report.manifest
     full, eight = report.aurocs["graded"]["good/reject"]
     assert full == pytest.approx(1 - eight)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from calibration.precision import LEVEL, Speedup, choose_precision, evidence, speedup
+from calibration.commands import PrecisionName
+from calibration.precision import LEVEL, PrecisionRule, Speedup, choose_precision, speedup
 
 FASTER = Speedup(float_ms=3.0, int8_ms=1.5, ratio=2.0, low=1.9, high=2.1)
 UNSURE = dataclasses.replace(FASTER, int8_ms=2.9, ratio=1.03, low=0.98, high=1.08)
@@ -28,7 +30,7 @@ def test_a_name_decides_and_the_figures_are_kept(rule: str, measured: Speedup) -
     choice = choose_precision(rule, measured, 0.01)  # type: ignore[arg-type]
     assert choice.precision == rule
     assert choice.reason.startswith(f"{rule} by --precision")
-    assert set(evidence(choice).values()) == {measured.ratio, measured.low, measured.high}
+    assert choice.speedup == measured
 
 
 def test_one_stalled_turn_does_not_make_a_form_slower() -> None:
@@ -48,3 +50,7 @@ def test_equal_forms_are_not_called_faster() -> None:
         float_ms, int8_ms = generator.lognormal(0, 0.1, (2, 20, 12))
         mistaken += choose_precision("auto", speedup(float_ms, int8_ms), 0.0).precision == "int8"
     assert mistaken <= 2, f"the interval holds {LEVEL:.1%} of them"
+
+
+def test_the_option_offers_every_rule() -> None:
+    assert tuple(name.value for name in PrecisionName) == get_args(PrecisionRule)

@@ -127,7 +127,9 @@ def test_nothing_grows_and_nothing_is_lost(
     told = f"{slope:.3f} MiB a minute, threads and descriptors within {spread}, {len(kept)} images, {counts}"
     print(told)
     assert code in (0, 130), run.said.read_text()
-    assert slope < 0.5 or warm[-1, 1] - warm[0, 1] < 4, told  # a few minutes of a run say little of a slope
+    # Memory goes up and down by more than ten MiB as frames wait and leave: a leak raises the lowest level too.
+    first, last = np.array_split(warm[:, 1], 2)
+    assert slope < 0.5 or last.min() - first.min() < 4, told
     assert max(spread) <= 8, told  # a phone more or less
     assert len(kept) == stored > 2 * MINUTES, told
     assert int(counts["captures_total"]) == len(kept), told

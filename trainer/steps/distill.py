@@ -52,7 +52,7 @@ def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> None:
     key = student_key(recipe, data, out)
     if runs.finished(folder, key, "distill"):
         return
-    photographs = read(recipe, data, out, None)
+    photographs = read(recipe, data, out, None)  # kept: files may come and go during the training
     lessons = prepare_lessons(recipe, data, out, lambda *_: photographs)
     model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)

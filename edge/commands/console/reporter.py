@@ -38,6 +38,7 @@ class Reporter:
         self._alone = alone
         self._printing = Printing(self._unread) if json_lines else None
         self._firsts: set[int] = set()  # the best frame of each capture, without its runners-up
+        self._shown: set[int] = set()  # those that the page has
 
     @property
     def unread(self) -> bool:
@@ -75,10 +76,12 @@ class Reporter:
 
     def saved(self, picture: Path, graded: Graded) -> None:
         """A captured frame is safe on disk."""
-        if self.preview is not None and graded.frame.index in self._firsts:
+        index = graded.frame.index
+        if self.preview is not None and index in self._firsts and index not in self._shown:
+            self._shown.add(index)  # captures that follow at once may share their best frame
             self.preview.captured(graded)
         if self._printing is not None:
-            self._printing.kept(graded.frame.index, line_of(graded))
+            self._printing.kept(index, line_of(graded))
             self._event("captured", file=str(picture), **_found(graded))
 
     def close(self) -> None:

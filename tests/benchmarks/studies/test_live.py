@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -31,6 +33,18 @@ def test_a_session_that_fails_is_reported_with_its_message() -> None:
     error = CliRunner().invoke(live.app, ["nowhere.mp4", "--seconds", "2"]).exception
     assert isinstance(error, EdgeError)
     assert "nowhere.mp4" in str(error)
+
+
+def test_a_session_that_is_killed_in_the_middle_of_a_line_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+    script = "import os, sys; print('{\"latency', end='', flush=True); print('killed', file=sys.stderr, flush=True)"
+
+    def killed(_: list[str], **pipes: Any) -> subprocess.Popen[bytes]:
+        return start([sys.executable, "-c", f"{script}; os._exit(9)"], **pipes)
+
+    monkeypatch.setattr(live.subprocess, "Popen", killed)
+    with pytest.raises(EdgeError, match="the session failed: killed"):
+        live.measure("clip.mp4", 2)
 
 
 def test_dropped_frames_and_growing_memory_are_seen() -> None:

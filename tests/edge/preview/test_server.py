@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import json
 import re
@@ -22,6 +23,7 @@ import numpy as np
 import pytest
 
 from edge.capture.loop import Counts, Graded
+from edge.commands.console.reporter import Reporter
 from edge.errors import EdgeError
 from edge.preview import connections, streams
 from edge.preview.auth import guesses
@@ -435,6 +437,22 @@ def test_the_end_is_sent_and_closing_is_quick(demo: Start) -> None:
     running.preview.tell("nobody hears this")
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", running.preview.port), timeout=300)
+
+
+def test_captures_that_share_their_best_frame_are_shown_once(demo: Start) -> None:
+    """As when a hand presses the shutter while the session captures by itself: one picture on the disk and the page."""
+    running = demo()
+    reporter = Reporter(json_lines=False)
+    reporter.preview = running.preview
+    one, other = (
+        dataclasses.replace(running.newest, frame=dataclasses.replace(running.newest.frame, index=n)) for n in (7, 9)
+    )
+    for best in (one, one, other):
+        reporter.fired(best)
+        reporter.saved(Path(f"frame-{best.frame.index}.png"), best)
+    wait_for(lambda: running.preview.hub.captured >= 2)
+    time.sleep(0.5)
+    assert running.preview.hub.captured == 2
 
 
 def test_an_address_that_is_taken_or_foreign_is_reported(demo: Start) -> None:

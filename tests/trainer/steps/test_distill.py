@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn
 
 from edge.phantom.retina import make_retina
+from trainer.loop import runs
 from trainer.networks.backbone import load_backbone
 from trainer.networks.students import Segmenter, Student
 from trainer.recipe import Recipe, load_recipe
@@ -151,6 +152,25 @@ def test_lessons_are_photographs_first_and_then_frames_with_the_teachers_map_of_
     assert not frames.has_truth[:16].any()
     assert frames.has_truth[16:].any()
     assert len({m.tobytes() for m in lessons.maps}) == len(frames)
+
+
+def test_the_figures_of_a_student_are_of_the_photographs_that_taught_it(
+    tiny_run: Any, tmp_path: Path, lessons: DistillationSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(tiny_run.data, data)
+    shutil.copytree(tiny_run.run, out)
+    shutil.rmtree(out / "student")
+    before = runs.read_metrics(tiny_run.run / "student")["photographs"]
+
+    def fit_while_files_come(*_: Any) -> tuple[Student, list[float]]:
+        cv2.imwrite(str(data / "late.png"), make_retina(9, 320).image)
+        return Student(8).eval(), [0.0]
+
+    monkeypatch.setattr(distill, "prepare_lessons", lambda *_: lessons)
+    monkeypatch.setattr(distill, "fit", fit_while_files_come)
+    distill.run(load_recipe(str(tiny_run.recipe)), data, out)
+    assert runs.read_metrics(out / "student")["photographs"] == before
 
 
 def test_the_student_of_a_run_has_the_grid_of_its_recipe(tiny_run: Any) -> None:
