@@ -77,10 +77,10 @@ class Rows:
             return []
         place = len(self.rows[0]) - len(self.more) if self.rows else 0
         judged = [row[place] for row in self.rows if row[place]]
-        note = "" if self.criterion.verified else ", whose limits were not compared with the programme's own wording"
-        return [
-            f"{judged.count('yes')} of {len(judged)} adequate by {self.criterion.name}{note}; no programme has approved it"
-        ]
+        name = self.criterion.name
+        if not self.criterion.verified:
+            name += ", whose limits were not compared with the programme's own wording"
+        return [f"{judged.count('yes')} of {len(judged)} adequate by {name}; no programme has approved it"]
 
 
 def _detail(graded: GradedFile, adequacy: Adequacy | None) -> dict[str, object]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import LANDMARKS, Region
 from edge.findings.photometry import Cells, Photometry
 
-CHANNELS = 14
+CHANNELS = 15
+INSIDE = 12  # the channel that says where the field is
 CLASSES = 8  # the seven of ``CAUSES``, and what none of them took: a lesion, a vessel-free part
 _WEIGHTS = Path(__file__).with_name("causes.npz")
 
@@ -27,7 +28,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 def facts_of(
     degradation: Cells, regions: Mapping[Region, Cells], field: NDArray[np.bool_], light: Photometry
 ) -> NDArray[np.float32]:
-    """What the network reads, float32 (14, grid, grid); 0 outside the field.
+    """What the network reads, float32 (15, grid, grid); 0 outside the field.
 
     Args:
         degradation: map of the frame, float32 (grid, grid).
@@ -53,6 +54,7 @@ def facts_of(
             np.log((green + 6) / (blue + 6)),
             light.clipped,
             np.log(light.detail + 0.003) / 2 + 2,
+            np.log(light.grain + 0.003) / 2 + 2,
             np.log(coarse + 0.003) / 2 + 1.5,
             degradation,
             *(regions.get(name, nowhere) for name in LANDMARKS),
@@ -74,7 +76,7 @@ def cause_chances(facts: NDArray[np.float32], network: Weights | None = None) ->
     weights = _network() if network is None else network
     near = _convolved(facts, weights["w1"], weights["b1"])
     far = _convolved(near, weights["w2"], weights["b2"])
-    inside = max(float(facts[11].sum()), 1.0)
+    inside = max(float(facts[INSIDE].sum()), 1.0)
     whole = np.concatenate([far.mean(axis=(1, 2)), facts.sum(axis=(1, 2)) / inside])
     whole = np.maximum(weights["w3"] @ whole + weights["b3"], 0)
     side = near.shape[1]

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region, Thresholds
 from edge.findings.evidence import DIM, GLOWING, Evidence, explain
-from edge.findings.photometry import measure
 from edge.guidance.absence import Absence
 from edge.guidance.hint import CODES, Code, Hint, languages
 from edge.guidance.hysteresis import Hysteresis
@@ -112,14 +111,13 @@ class Guide:
         if not remembered:
             self._forget_place()
             self._met = t
-        if assessment.crop is None or not assessment.field.any():
+        if assessment.photometry is None or not assessment.field.any():
             light = float(image[::16, ::16].max(axis=2).mean())
             if remembered and light < DIM:
                 return "too_dark", None
             return ("too_bright" if remembered and light >= GLOWING else "no_fundus"), None
         known = self._seen[1] if self._seen is not None and remembered else None
-        cells = assessment.photometry or measure(image, assessment.crop, assessment.map.shape[0])
-        evidence = explain(assessment.map, assessment.field, cells, known.white if known else None)
+        evidence = explain(assessment.map, assessment.field, assessment.photometry, known.white if known else None)
         if not self._is_retina(evidence, known, assessment):
             return "no_fundus", None
         found = landmarks(assessment)

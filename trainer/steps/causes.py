@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge.field.find import find_field
 from edge.findings import cause_network
 from edge.findings.cause import CAUSES
-from edge.findings.cause_network import CHANNELS, CLASSES, facts_of
+from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, facts_of
 from edge.frame.prepare import cut
 from edge.images import read_image
 from edge.model import QualityModel
@@ -34,7 +34,7 @@ _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
 _STEPS, _BATCH = 8000, 64
 _WIDTHS = (24, 32, 32, 32)
 
-Facts = NDArray[np.float32]  # (N, 14, grid, grid)
+Facts = NDArray[np.float32]  # (N, 15, grid, grid)
 Shares = NDArray[np.float32]  # (N, 9, grid / 2, grid / 2): how much each class took of a cell, and what the cell counts
 
 
@@ -151,10 +151,10 @@ def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> d
             torch.from_numpy(np.ascontiguousarray(each[drawn][:, :, ::down, ::across], np.float32))
             for each in (facts, shares)
         )
-        seen = seen + 0.02 * torch.randn_like(seen) * seen[:, 11:12]
+        seen = seen + 0.02 * torch.randn_like(seen) * seen[:, INSIDE : INSIDE + 1]
         first = torch.relu(layers[0](seen))
         second = torch.relu(layers[1](first))
-        inside = seen[:, 11].sum((1, 2)).clamp(min=1)[:, None]
+        inside = seen[:, INSIDE].sum((1, 2)).clamp(min=1)[:, None]
         whole = torch.relu(layers[2](torch.cat([second.mean((2, 3)), seen.sum((2, 3)) / inside], 1)))
         side = first.shape[2]
         joined = torch.cat(

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.criteria.criterion import Criterion, read_criterion, shipped_criteria
+from edge.criteria.criterion import read_criterion, shipped_criteria
 from edge.errors import EdgeError
 
 SOUND: dict[str, Any] = {
@@ -88,6 +88,7 @@ def test_any_bytes_are_a_criterion_or_a_sentence(data: bytes, tmp_path_factory: 
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(data)
     try:
-        assert isinstance(read_criterion(path), Criterion)
+        said = read_criterion(path).title
     except EdgeError as refused:
-        assert "\n" not in str(refused)
+        said = str(refused)
+    assert "\n" not in said

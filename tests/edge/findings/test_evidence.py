@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from edge.findings.evidence import explain
-from edge.findings.photometry import measure
 from edge.guidance.hint import Code
 from edge.model import QualityModel
 from edge.phantom.degradation import Kind, degrade
@@ -47,8 +46,8 @@ def test_the_cause_is_the_one_that_spoiled_the_frame(
         found = model.assess(frame)
         if found.verdict == "good":
             continue
-        assert found.crop is not None
-        evidence = explain(found.map, found.field, measure(frame, found.crop, found.map.shape[0]))
+        assert found.photometry is not None
+        evidence = explain(found.map, found.field, found.photometry)
         assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
         said[max(evidence.shares, key=lambda name: evidence.shares[name])] += 1
     assert said[cause] >= 0.8 * sum(said.values()), said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +15,9 @@ from edge.assessment import Assessment, Timings, Verdict
 from edge.bundle.bundle import Thresholds
 from edge.field.find import Crop
 from edge.findings.evidence import explain
-from edge.findings.photometry import measure
+from edge.findings.photometry import Photometry, photometry
+from edge.frame.exposure import cells_of, green_of
+from edge.frame.prepare import prepare
 from edge.guidance.guide import Code, Guide, astray, landmarks
 from edge.guidance.hint import Hint
 from edge.model import QualityModel
@@ -25,6 +28,13 @@ THRESHOLDS = Thresholds(0.05, 0.8, 0.95)
 GRID = 16
 SIDE = 320
 RED = (35, 60, 170)  # a retina
+
+
+def light_of(image: NDArray[np.uint8], crop: Crop) -> Photometry:
+    """Light of a crop as the network would read it."""
+    mean = std = (0.5, 0.5, 0.5)
+    tensor = prepare(image, crop, 256, mean, std)
+    return photometry(cells_of(tensor, GRID, mean, std), green_of(tensor, mean, std))
 
 
 def picture(colour: tuple[int, int, int] = RED) -> NDArray[np.uint8]:
@@ -44,11 +54,18 @@ def assessed(lost: NDArray[np.float32] | float, **places: tuple[float, float]) -
     return Assessment(score, verdict, lost_map, field, crop, Timings(1.0, 2.0, 3.0), regions)  # type: ignore[arg-type]
 
 
+def lit(assessment: Assessment, image: NDArray[np.uint8]) -> Assessment:
+    """With the light of this picture."""
+    if assessment.crop is None:
+        return assessment
+    return dataclasses.replace(assessment, photometry=light_of(image, assessment.crop))
+
+
 def told(frames: list[tuple[Assessment, NDArray[np.uint8]]], seconds: float = 1.0) -> Hint:
     """What a guide says after it has seen each frame for so long."""
     guide = Guide(THRESHOLDS)
     shown = [frame for frame in frames for _ in range(round(seconds * FPS))]
-    return [guide.update(a, image, n / FPS) for n, (a, image) in enumerate(shown)][-1]
+    return [guide.update(lit(a, image), image, n / FPS) for n, (a, image) in enumerate(shown)][-1]
 
 
 CLEAR = assessed(0.02, disc=(-0.4, 0.0), macula=(0.3, 0.0)), picture()
@@ -128,7 +145,7 @@ def test_landmarks_that_come_and_go_on_the_way_in_do_not_become_the_view_to_retu
     rim, unseen = assessed(0.02, disc=(0.7, -0.2), macula=(0.1, -0.1)), assessed(0.02)
     centred = assessed(0.02, disc=(0.25, 0.0), macula=(-0.35, 0.0))
     shown = [rim] * 4 + [unseen] * 15 + [centred, centred, unseen, centred] * 20
-    hints = [guide.update(a, picture(), n / FPS).code for n, a in enumerate(shown)]
+    hints = [guide.update(lit(a, picture()), picture(), n / FPS).code for n, a in enumerate(shown)]
     assert set(hints) == {"hold"}
 
 
@@ -181,8 +198,8 @@ def test_a_light_that_fails_is_not_an_eye_that_left() -> None:
 def test_photometry_of_any_crop_is_finite(height: int, width: int, x: int, y: int, side: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     frame = rng.integers(0, 256, (height, width, 3), np.uint8)
-    light = measure(frame, Crop(x, y, side), GRID)
-    for cells in (light.blue, light.green, light.red, light.clipped, light.detail):
+    light = light_of(frame, Crop(x, y, side))
+    for cells in (light.blue, light.green, light.red, light.clipped, light.detail, light.grain):
         assert cells.shape == (GRID, GRID)
         assert np.isfinite(cells).all()
     assert light.clipped.max() <= 1
@@ -196,7 +213,7 @@ def test_photometry_of_any_crop_is_finite(height: int, width: int, x: int, y: in
 def test_photometry_measures_light_where_it_is() -> None:
     image = picture()
     image[:160] = (255, 255, 255)
-    light = measure(image, Crop(0, 0, SIDE), GRID)
+    light = light_of(image, Crop(0, 0, SIDE))
     np.testing.assert_allclose(light.red[9:], 170, atol=1)
     np.testing.assert_allclose(light.clipped[:7], 1)
     np.testing.assert_allclose(light.clipped[9:], 0)
