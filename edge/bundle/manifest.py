@@ -12,7 +12,7 @@ from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as schemas
 
 from edge.bundle.plain_yaml import load_plain
-from edge.errors import EdgeError, brief
+from edge.errors import EdgeError, InputError, brief
 from edge.files.checked import checked
 
 SCHEMA = 2
@@ -31,11 +31,19 @@ _LONGEST_TEXT = 2000  # letters
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Quality scores from which a frame is a fundus at all, usable, good; 0 <= fundus <= usable <= good <= 1."""
+    """Quality scores from which a frame is a fundus at all, usable, good; 0 <= fundus <= usable <= good <= 1.
+
+    Raises:
+        InputError: they are not in this order.
+    """
 
     fundus: float
     usable: float
     good: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fundus <= self.usable <= self.good <= 1:
+            raise InputError(f"thresholds are in order, 0 <= fundus <= usable <= good <= 1, unlike {self}.")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _SENSOR = re.compile(r"csi(?::([0-9]))?")
 
 
 def open_camera(
-    source: str,
+    source: str | int | Path,
     wish: RequestedMode | None = None,
     tell: Callable[[str], None] = lambda sentence: None,
     stop: threading.Event | None = None,
@@ -50,9 +50,10 @@ def open_camera(
         OpeningStopped: ``stop`` was set before it was open.
     """
     stop = stop or threading.Event()
-    shown = without_secrets(source)
+    given = str(source)
+    shown = without_secrets(given)
     return open_aside(
-        lambda: _open(source, wish, tell, stop),
+        lambda: _open(given, wish, tell, stop),
         stop,
         lambda: tell(f"{shown} has given nothing yet: still waiting for it; Ctrl-C ends that."),
     )
@@ -67,7 +68,7 @@ def _open(source: str, wish: RequestedMode | None, tell: Callable[[str], None], 
         pipeline = pipeline_of_sensor(int(sensor[1] or 0), wish)
         return ReconnectingCamera(f"sensor {source}", lambda: GStreamerCamera(pipeline), tell, stop)
     if wish is not None:
-        raise EdgeError(f"{without_secrets(source)} has no modes to choose from: leave --mode out.")
+        raise EdgeError(f"{without_secrets(source)} has no modes to choose from: ask for none (leave --mode out).")
     if source.startswith(_PIPELINE):
         return _open_pipeline(source[len(_PIPELINE) :].strip(), tell, stop)
     if "://" in source and source.partition("://")[0].lower() in SCHEMES:

@@ -7,8 +7,10 @@ No quality label is used, and none of the photographs that are kept for evaluati
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,10 +18,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from edge.field.find import find_field
+from edge.assessment import Assessment
+from edge.field.find import Crop, find_field
 from edge.findings import cause_network
 from edge.findings.cause import CAUSES
 from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, facts_of
+from edge.findings.photometry import Cells
 from edge.frame.prepare import cut
 from edge.images import read_image
 from edge.model import QualityModel
@@ -43,15 +47,30 @@ def for_evaluation(path: Path) -> bool:
     return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
 
 
-def frames(
-    folder: Path, rng: Generator, times: int
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]:
-    """Frames before and after they were degraded, and what took each part of them, float32 (7, S, S) in [0, 1].
+@dataclass(frozen=True, eq=False)
+class Spoiled:
+    """A frame that was degraded on purpose.
+
+    Attributes:
+        before: uint8 BGR (S, S, 3), as it was.
+        frame: the same, degraded.
+        covers: how much of each place each cause took, float32 (7, S, S) in [0, 1].
+        alone: the frame with one cause alone, by the number of the cause; of frames with two of them.
+    """
+
+    before: NDArray[np.uint8]
+    frame: NDArray[np.uint8]
+    covers: NDArray[np.float32]
+    alone: dict[int, NDArray[np.uint8]]
+
+
+def frames(folder: Path, rng: Generator, times: int) -> Iterator[Spoiled]:
+    """Frames that are degraded by no cause, by one, or by two.
 
     Args:
         folder: photographs; those for evaluation are left out.
         rng: of everything that is drawn.
-        times: how often each photograph is spoiled.
+        times: how often each photograph is degraded.
     """
     for path in taught(folder):
         if not for_evaluation(path) and _EQUALISED not in path.parts:
@@ -60,26 +79,32 @@ def frames(
         yield from _spoiled(phantom_frame(seed), rng, 2 * times)
 
 
-def _spoiled(
-    picture: NDArray[np.uint8], rng: Generator, times: int
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]]:
+def _spoiled(picture: NDArray[np.uint8], rng: Generator, times: int) -> Iterator[Spoiled]:
     field = find_field(picture)
     if field is None:
         return
     square = cut(picture, field.crop, _SIDE)
     inside = cv2.resize(field.mask, (_SIDE, _SIDE)).astype(np.float32)[:, :, None] / 255
+
+    def within(changed: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return np.asarray(np.clip(changed * inside + square * (1 - inside), 0, 255), np.uint8)
+
     for _ in range(times):
-        before = np.asarray(_camera(square, rng) * inside + square * (1 - inside), np.uint8)
+        before = within(_camera(square, rng).astype(np.float32))
         spoiled = before.astype(np.float32)
-        took = np.zeros((len(CAUSES), _SIDE, _SIDE), np.float32)
-        for _ in range(int(rng.choice([0, 1, 1, 1, 1, 1, 2, 2]))):
-            number = int(rng.integers(len(CAUSES)))
-            changed, cover = spoil_by(spoiled, CAUSES[number], float(rng.uniform(0.05, 1)), rng)
-            took *= 1 - cover * (CAUSES[number] in ("lid", "reflex"))  # what lies in front hides what is behind
-            took[number] = np.maximum(took[number], cover)
-            spoiled = changed
-        frame = np.clip(spoiled * inside + square * (1 - inside), 0, 255).astype(np.uint8)
-        yield before, (augment.compress(frame, rng) if rng.random() < 0.5 else frame), took
+        covers = np.zeros((len(CAUSES), _SIDE, _SIDE), np.float32)
+        numbers = rng.choice(len(CAUSES), int(rng.choice([0, 1, 1, 1, 1, 1, 2, 2, 2])), replace=False)
+        alone = {}
+        for number in map(int, numbers):
+            strength, own = float(rng.uniform(0.05, 1)), rng.spawn(1)[0]
+            if len(numbers) > 1:
+                changed, _ = spoil_by(before.astype(np.float32), CAUSES[number], strength, copy.deepcopy(own))
+                alone[number] = within(changed)
+            spoiled, cover = spoil_by(spoiled, CAUSES[number], strength, own)
+            covers *= 1 - cover * (CAUSES[number] in ("lid", "reflex"))  # what lies in front hides what is behind
+            covers[number] = cover
+        frame = within(spoiled)
+        yield Spoiled(before, augment.compress(frame, rng) if rng.random() < 0.5 else frame, covers, alone)
 
 
 def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
@@ -96,33 +121,40 @@ def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
     rng = np.random.default_rng(seed)
     facts, shares = [], []
     with QualityModel.load(threads=1) as model:
-        for before, frame, took in frames(folder, rng, times):
-            found = model.assess(frame)
-            usual = model.assess(before).map  # what was dark before was not taken by any cause
+        for spoiled in frames(folder, rng, times):
+            found = model.assess(spoiled.frame)
             if found.photometry is None or found.crop is None or not found.field.any():
                 continue
+            usual = model.assess(spoiled.before).map  # what was lost before was not taken by any cause
+            sizes = np.ones((len(CAUSES), 1, 1), np.float32)
+            for number, frame in spoiled.alone.items():
+                one = model.assess(frame)
+                sizes[number] = max(float(((one.map - usual) * one.field).mean()), 1e-3)
             facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
-            side = len(found.field) // 2
-            onto = np.array([[1, 0, -found.crop.x], [0, 1, -found.crop.y]], np.float32)
-            cells = [
-                cv2.resize(
-                    cv2.warpAffine(each, onto, (found.crop.side, found.crop.side), borderMode=cv2.BORDER_REPLICATE),
-                    (side, side),
-                    interpolation=cv2.INTER_AREA,
-                )
-                for each in took
-            ]
-            lost, before_lost = (
-                cv2.resize((each * found.field).astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-                for each in (found.map, np.minimum(usual, found.map))
-            )
-            taken = np.maximum(np.stack(cells), 0)
-            taken = taken / np.maximum(taken.sum(axis=0), 0.2) * (lost - before_lost)
-            truth = np.concatenate([taken, (lost - taken.sum(axis=0))[None]])
-            truth = truth / np.maximum(truth.sum(axis=0), 1e-6)
-            weight = lost
-            shares.append(np.concatenate([truth, weight[None]]).astype(np.float16))
+            shares.append(_truth(found, found.crop, usual, spoiled.covers * sizes).astype(np.float16))
     return np.array(facts), np.array(shares)
+
+
+def _truth(found: Assessment, crop: Crop, usual: Cells, covers: NDArray[np.float32]) -> Cells:
+    """The share of each class in each cell, and what the cell counts: float32 (9, grid / 2, grid / 2)."""
+    side = len(found.field) // 2
+    onto = np.array([[1, 0, -crop.x], [0, 1, -crop.y]], np.float32)
+    cells = [
+        cv2.resize(
+            cv2.warpAffine(cover, onto, (crop.side, crop.side), borderMode=cv2.BORDER_REPLICATE),
+            (side, side),
+            interpolation=cv2.INTER_AREA,
+        )
+        for cover in covers
+    ]
+    lost, lost_before = (
+        cv2.resize((each * found.field).astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+        for each in (found.map, np.minimum(usual, found.map))
+    )
+    taken = np.maximum(np.stack(cells), 0)
+    taken = taken / np.maximum(taken.sum(axis=0), 0.2 * max(float(covers.max()), 1e-6)) * (lost - lost_before)
+    classes = np.concatenate([taken, (lost - taken.sum(axis=0))[None]])
+    return np.concatenate([classes / np.maximum(classes.sum(axis=0), 1e-6), lost[None]])
 
 
 def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> dict[str, NDArray[np.float32]]:

@@ -18,7 +18,7 @@ Light = NDArray[np.float32]  # (S, S, 3) BGR, linear, 0 to 1
 Spoil = Callable[[Light, Light, float, np.random.Generator], Light]  # picture, field (S, S), severity in [0, 1]
 
 _GAMMA = 2.2
-_SIDE = 640  # of the square that is spoiled: every camera at one scale
+SIDE = 640  # of the square that is spoiled: every camera at one scale
 
 
 def spoil(

@@ -128,9 +128,15 @@ def test_numbers_of_numpy_can_be_written(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(EdgeError, match="thresholds"):
-        write_bundle(tmp_path / "model.efiqa", dataclasses.replace(LIKE, thresholds=Thresholds(0.5, 0.4, 0.8)), NETWORK)
+    with pytest.raises(EdgeError, match="grid"):
+        write_bundle(tmp_path / "model.efiqa", dataclasses.replace(LIKE, grid=100_000), NETWORK)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scores", [(0.9, 0.5, 0.1), (-0.1, 0.5, 0.8), (0.05, 0.5, 1.1), (0.05, float("nan"), 0.8)])
+def test_thresholds_are_in_order(scores: tuple[float, float, float]) -> None:
+    with pytest.raises(EdgeError, match="in order"):
+        Thresholds(*scores)
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
