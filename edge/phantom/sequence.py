@@ -32,6 +32,10 @@ _REACH = 1.6  # how much more retina is painted than the field shows
 _OFF_CENTRE = 0.3  # field radii; farther off and the camera must be moved
 _BLACK = 3  # grey values of green below which a photograph shows nothing
 _FAINT = np.float32(0.5)  # the least level that is reckoned with
+_RED_END, _ALL_RED = 250, 0.85  # grey value at which red is at its end; share of the field where no camera has it so
+    250,
+    0.85,
+)  # grey value at which red is at its end, and the share of the field where no camera has it
 _GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
 
 
@@ -42,7 +46,7 @@ class SequenceFrame:
     Attributes:
         image: uint8 BGR, shape (H, W, 3).
         index: from 0.
-        cause: what spoils it most; ``clear`` where it can be graded and is centred.
+        cause: what spoils it most; ``clear`` where it can be graded, is centred and has no channel at its end all over.
         truth: true quality in [0, 1]: 1 - mean true degradation over the field.
         transfer: float32, one value per ``COARSE`` pixels: share of vessel contrast that survived.
         crop: the square around the field, in frame pixels; the field is the circle in it.
@@ -148,9 +152,16 @@ class Sequence:
         if away > _OFF_CENTRE:
             cause = "off_centre"
         view = lit(self._retina(index, blur), self._vignette * (1 - shadow), reflex, gain)
-        return SequenceFrame(
-            self._sensor.frame(view, noise, index), index, cause, truth, self._on_frame(transfer), self.crop
-        )
+        image = self._sensor.frame(view, noise, index)
+        if cause == "clear" and gain > 1 and self._all_red(image):
+            cause = "too_bright"
+        return SequenceFrame(image, index, cause, truth, self._on_frame(transfer), self.crop)
+
+    def _all_red(self, image: NDArray[np.uint8]) -> bool:
+        """Whether red is at its end all over: green still shows the vessels, but the exposure is to be lowered."""
+        crop = self.crop
+        red = image[crop.y : crop.y + crop.side : COARSE, crop.x : crop.x + crop.side : COARSE, 2]
+        return float((red[self._seen] >= _RED_END).mean()) >= _ALL_RED
 
     def _covers(self, index: int, severity: dict[Cause, float], away: float) -> tuple[Map, Map]:
         """Edge shadow and reflex as shares of the picture; an off-centre eye brings a shadow of its own."""

@@ -67,8 +67,16 @@ def test_truth_follows_the_cause(played: list[SequenceFrame]) -> None:
             assert frame.truth >= GRADABLE
         elif frame.cause == "no_fundus":
             assert frame.truth == 0
-        elif frame.cause != "off_centre":
+        elif frame.cause not in ("off_centre", "too_bright"):
             assert frame.truth < GRADABLE
+
+
+def test_red_at_its_end_all_over_is_too_bright_though_green_shows_the_vessels() -> None:
+    scene = Sequence(10009, FRAMES, 15.0, 480, 360, slow=True)
+    frame = scene.render(152)
+    assert frame.truth >= GRADABLE
+    assert frame.cause == "too_bright"
+    assert scene.render(156).cause == "clear"
 
 
 def test_the_picture_shows_what_the_truth_says(played: list[SequenceFrame]) -> None:
