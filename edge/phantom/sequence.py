@@ -33,9 +33,6 @@ _OFF_CENTRE = 0.3  # field radii; farther off and the camera must be moved
 _BLACK = 3  # grey values of green below which a photograph shows nothing
 _FAINT = np.float32(0.5)  # the least level that is reckoned with
 _RED_END, _ALL_RED = 250, 0.85  # grey value at which red is at its end; share of the field where no camera has it so
-    250,
-    0.85,
-)  # grey value at which red is at its end, and the share of the field where no camera has it
 _GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
 
 
