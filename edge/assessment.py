@@ -84,7 +84,7 @@ class Assessment:
         """What speaks for each cause; None without a field."""
         if self.photometry is None or not self.field.any():
             return None
-        return explain(self.map, self.field, self.photometry)
+        return explain(self.map, self.regions, self.field, self.photometry)
 
     @property
     def causes(self) -> tuple[Cause, ...]:

@@ -163,6 +163,19 @@ def fundus(
 
 
 @app.command()
+def causes(
+    data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn degradations.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """What took a part of a frame, for the model that ships: run it again after each change of the model.
+
+    Example: edge-train causes --data photographs
+    """
+    out.print(_module("steps.causes").renew(data, seed))
+
+
+@app.command()
 def evaluate(
     data: Data,
     run_folder: Out = RUN,

@@ -76,13 +76,15 @@ def cause_chances(facts: NDArray[np.float32], network: Weights | None = None) ->
     weights = _network() if network is None else network
     near = _convolved(facts, weights["w1"], weights["b1"])
     far = _convolved(near, weights["w2"], weights["b2"])
-    inside = max(float(facts[INSIDE].sum()), 1.0)
-    whole = np.concatenate([far.mean(axis=(1, 2)), facts.sum(axis=(1, 2)) / inside])
+    whole = np.concatenate([far.mean(axis=(1, 2)), facts.sum(axis=(1, 2)) / max(float(facts[INSIDE].sum()), 1.0)])
     whole = np.maximum(weights["w3"] @ whole + weights["b3"], 0)
     side = near.shape[1]
-    joined = np.concatenate([near, far.repeat(2, axis=1).repeat(2, axis=2)[:, :side, :side]]).reshape(-1, side * side)
-    split = len(joined)
-    mixed = weights["w4"][:, :split] @ joined + (weights["w4"][:, split:] @ whole + weights["b4"])[:, None]
+    # What is near, what is farther around, and the whole frame: each has its part of the weights.
+    ends = np.cumsum([len(near), len(far)])
+    from_near, from_far, from_whole = np.split(weights["w4"], ends, axis=1)
+    around = (from_far @ far.reshape(len(far), -1)).reshape(-1, *far.shape[1:])
+    around = around.repeat(2, axis=1).repeat(2, axis=2)[:, :side, :side].reshape(len(around), -1)
+    mixed = from_near @ near.reshape(len(near), -1) + around + (from_whole @ whole + weights["b4"])[:, None]
     scores = weights["w5"] @ np.maximum(mixed, 0) + weights["b5"][:, None]
     scores = np.exp(scores - scores.max(axis=0))
     chances = (scores / scores.sum(axis=0)).reshape(-1, side, side)
@@ -92,10 +94,16 @@ def cause_chances(facts: NDArray[np.float32], network: Weights | None = None) ->
 
 def _convolved(seen: NDArray[np.float32], weights: NDArray[np.float32], biases: NDArray[np.float32]) -> Cells:
     """A 3 x 3 convolution of stride 2 with padding 1, and ReLU."""
-    padded = np.pad(seen, ((0, 0), (1, 1), (1, 1)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
-    summed = np.tensordot(weights, windows, ((1, 2, 3), (0, 3, 4)))
-    return np.asarray(np.maximum(summed + biases[:, None, None], 0), np.float32)
+    channels, size = seen.shape[:2]
+    padded = np.zeros((channels, size + 2, size + 2), np.float32)
+    padded[:, 1:-1, 1:-1] = seen
+    side = (size + 1) // 2
+    windows = np.empty((channels, 9, side, side), np.float32)
+    for place in range(9):
+        down, across = divmod(place, 3)
+        windows[:, place] = padded[:, down : down + 2 * side - 1 : 2, across : across + 2 * side - 1 : 2]
+    summed = weights.reshape(len(weights), -1) @ windows.reshape(channels * 9, -1) + biases[:, None]
+    return np.asarray(np.maximum(summed, 0), np.float32).reshape(-1, side, side)
 
 
 @functools.cache

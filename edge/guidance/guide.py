@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region, Thresholds
-from edge.findings.evidence import DIM, GLOWING, Evidence, explain
+from edge.findings.evidence import DIM, GLOWING, Evidence
 from edge.guidance.absence import Absence
 from edge.guidance.hint import CODES, Code, Hint, languages
 from edge.guidance.hysteresis import Hysteresis
 
-__all__ = ["CODES", "Code", "Guide", "Hint", "explain", "languages"]
+__all__ = ["CODES", "Code", "Guide", "Hint", "languages"]
 
 # --- place, in field radii
 ASTRAY = 0.36  # from the middle of the field to the line between disc and macula
@@ -111,13 +111,13 @@ class Guide:
         if not remembered:
             self._forget_place()
             self._met = t
-        if assessment.photometry is None or not assessment.field.any():
+        evidence = assessment.evidence
+        if evidence is None:
             light = float(image[::16, ::16].max(axis=2).mean())
             if remembered and light < DIM:
                 return "too_dark", None
             return ("too_bright" if remembered and light >= GLOWING else "no_fundus"), None
         known = self._seen[1] if self._seen is not None and remembered else None
-        evidence = explain(assessment.map, assessment.field, assessment.photometry, known.white if known else None)
         if not self._is_retina(evidence, known, assessment):
             return "no_fundus", None
         found = landmarks(assessment)

@@ -28,18 +28,22 @@ from edge.frame.prepare import cut
 from edge.images import read_image
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
+from edge.progress import followed, progress
 from trainer.steps.fundus import taught
 from trainer.synthesis import augment
 from trainer.synthesis.causes import spoil_by
 
-_SIDE = 448  # of the square that is spoiled
+_SIDE = 352  # of the square that is spoiled
 _FIRST_PHANTOM, _PHANTOMS = 800_000, 400  # synthetic eyes that no evaluation draws
 _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
+_LID = CAUSES.index("lid")
+_OPPOSITE = {CAUSES.index("too_dark"), CAUSES.index("too_bright")}
 _STEPS, _BATCH = 8000, 64
+_LEAST_WEIGHT, _LEAST_CELLS = 0.2, 3.0  # of a cell that nothing took; cells of the field that must be taken
 _WIDTHS = (24, 32, 32, 32)
 
 Facts = NDArray[np.float32]  # (N, 15, grid, grid)
-Shares = NDArray[np.float32]  # (N, 9, grid / 2, grid / 2): how much each class took of a cell, and what the cell counts
+Shares = NDArray[np.float32]  # (N, 8, grid / 2, grid / 2): how much each cause took of a cell, and how much is field
 
 
 def for_evaluation(path: Path) -> bool:
@@ -54,7 +58,7 @@ class Spoiled:
     Attributes:
         before: uint8 BGR (S, S, 3), as it was.
         frame: the same, degraded.
-        covers: how much of each place each cause took, float32 (7, S, S) in [0, 1].
+        covers: where each cause is, float32 (7, S, S) in [0, 1].
         alone: the frame with one cause alone, by the number of the cause; of frames with two of them.
     """
 
@@ -93,10 +97,11 @@ def _spoiled(picture: NDArray[np.uint8], rng: Generator, times: int) -> Iterator
         before = within(_camera(square, rng).astype(np.float32))
         spoiled = before.astype(np.float32)
         covers = np.zeros((len(CAUSES), _SIDE, _SIDE), np.float32)
-        numbers = rng.choice(len(CAUSES), int(rng.choice([0, 1, 1, 1, 1, 1, 2, 2, 2])), replace=False)
+        numbers = rng.choice(len(CAUSES), int(rng.choice([0, 1, 1, 1, 1, 2, 2, 2])), replace=False)
+        numbers = numbers[:1] if set(numbers) == _OPPOSITE else numbers
         alone = {}
         for number in map(int, numbers):
-            strength, own = float(rng.uniform(0.05, 1)), rng.spawn(1)[0]
+            strength, own = 0.03 + 0.97 * float(rng.uniform()) ** 1.5, rng.spawn(1)[0]
             if len(numbers) > 1:
                 changed, _ = spoil_by(before.astype(np.float32), CAUSES[number], strength, copy.deepcopy(own))
                 alone[number] = within(changed)
@@ -120,41 +125,61 @@ def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
     """Facts of many frames as the model sees them, and the truth for each of their cells."""
     rng = np.random.default_rng(seed)
     facts, shares = [], []
-    with QualityModel.load(threads=1) as model:
-        for spoiled in frames(folder, rng, times):
+    with QualityModel.load(threads=1) as model, progress("degrading photographs") as tick:
+        for number, spoiled in enumerate(frames(folder, rng, times), 1):
+            tick(number)
             found = model.assess(spoiled.frame)
             if found.photometry is None or found.crop is None or not found.field.any():
                 continue
-            usual = model.assess(spoiled.before).map  # what was lost before was not taken by any cause
-            sizes = np.ones((len(CAUSES), 1, 1), np.float32)
-            for number, frame in spoiled.alone.items():
+            usual = model.assess(spoiled.before)  # what was lost before was not taken by any cause
+            took = spoiled.covers.copy()
+            for cause, frame in spoiled.alone.items():
                 one = model.assess(frame)
-                sizes[number] = max(float(((one.map - usual) * one.field).mean()), 1e-3)
+                took[cause] = _on_square(np.maximum(one.map - usual.map, 0) * one.field, one.crop)
             facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
-            shares.append(_truth(found, found.crop, usual, spoiled.covers * sizes).astype(np.float16))
+            shares.append(_truth(found, usual.map, took, spoiled.covers[_LID]).astype(np.float16))
     return np.array(facts), np.array(shares)
 
 
-def _truth(found: Assessment, crop: Crop, usual: Cells, covers: NDArray[np.float32]) -> Cells:
-    """The share of each class in each cell, and what the cell counts: float32 (9, grid / 2, grid / 2)."""
+def _on_square(cells: Cells, crop: Crop | None) -> Cells:
+    """Cells of a crop at every pixel of the square."""
+    if crop is None:
+        return np.ones((_SIDE, _SIDE), np.float32)
+    scale = crop.side / len(cells)
+    onto = np.array([[scale, 0, crop.x + scale / 2 - 0.5], [0, scale, crop.y + scale / 2 - 0.5]])
+    return np.asarray(cv2.warpAffine(cells, onto, (_SIDE, _SIDE)), np.float32)
+
+
+def _truth(found: Assessment, usual: Cells, took: NDArray[np.float32], lid: Cells) -> Cells:
+    """How much each cause took of each cell, and how much of it is field: float32 (8, grid / 2, grid / 2).
+
+    Args:
+        found: assessment of the degraded frame, which has a crop.
+        usual: map of the frame before.
+        took: how much each cause took of each pixel of the square, float32 (7, S, S), on any scale.
+        lid: what a lid covers, float32 (S, S), lost whatever the map makes of it.
+    """
+    assert found.crop is not None
     side = len(found.field) // 2
+    crop = found.crop
     onto = np.array([[1, 0, -crop.x], [0, 1, -crop.y]], np.float32)
-    cells = [
+    *cells, covered = (
         cv2.resize(
-            cv2.warpAffine(cover, onto, (crop.side, crop.side), borderMode=cv2.BORDER_REPLICATE),
+            cv2.warpAffine(each, onto, (crop.side, crop.side), borderMode=cv2.BORDER_REPLICATE),
             (side, side),
             interpolation=cv2.INTER_AREA,
         )
-        for cover in covers
-    ]
-    lost, lost_before = (
+        for each in (*took, lid)
+    )
+    inside, lost, lost_before = (
         cv2.resize((each * found.field).astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-        for each in (found.map, np.minimum(usual, found.map))
+        for each in (np.ones_like(usual), found.map, np.minimum(usual, found.map))
     )
     taken = np.maximum(np.stack(cells), 0)
-    taken = taken / np.maximum(taken.sum(axis=0), 0.2 * max(float(covers.max()), 1e-6)) * (lost - lost_before)
-    classes = np.concatenate([taken, (lost - taken.sum(axis=0))[None]])
-    return np.concatenate([classes / np.maximum(classes.sum(axis=0), 1e-6), lost[None]])
+    taken = taken / np.maximum(taken.sum(axis=0), 0.2 * max(float(taken.max()), 1e-6)) * (lost - lost_before)
+    taken *= 1 - covered
+    taken[_LID] = np.maximum(taken[_LID], covered * inside)
+    return np.concatenate([taken, inside[None]])
 
 
 def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> dict[str, NDArray[np.float32]]:
@@ -176,7 +201,7 @@ def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> d
     )
     optimiser = torch.optim.AdamW(layers.parameters(), 3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(steps):
+    for _ in followed(range(steps), "teaching causes", steps):
         drawn = rng.integers(0, len(facts), _BATCH)
         down, across = (int(step) for step in rng.choice([-1, 1], 2))
         seen, truth = (
@@ -199,12 +224,16 @@ def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> d
         )
         logits = layers[4](torch.relu(layers[3](joined.permute(0, 2, 3, 1))))
         logs = torch.log_softmax(logits, 3)
-        target, weight = truth[:, :CLASSES].permute(0, 2, 3, 1), truth[:, CLASSES]
-        cells = -(target * logs).sum(3) * weight
-        share = (logs.exp() * weight[..., None]).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)[:, None]
-        wanted = (target * weight[..., None]).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)[:, None]
-        frame = -(wanted * torch.log(share.clamp(min=1e-4))).sum(1) * (weight.sum((1, 2)) > 1)
-        loss = cells.sum() / weight.sum().clamp(min=1) + 0.5 * frame.mean()
+        taken, field = truth[:, : len(CAUSES)], truth[:, len(CAUSES)]
+        target = torch.cat([taken, (field - taken.sum(1)).clamp(min=0)[:, None]], 1)
+        weight = _LEAST_WEIGHT + taken.sum(1)
+        cells = -(target.permute(0, 2, 3, 1) * logs).sum(3) * weight
+        # And each frame by what took most of it.
+        found = (logs.exp()[..., : len(CAUSES)] * field[..., None]).sum((1, 2))
+        wanted = taken.sum((2, 3))
+        found, wanted = (each / each.sum(1).clamp(min=1e-3)[:, None] for each in (found, wanted))
+        frame = -(wanted * torch.log(found.clamp(min=1e-4))).sum(1) * (taken.sum((1, 2, 3)) > _LEAST_CELLS)
+        loss = cells.sum() / (weight * field).sum() + 0.3 * frame.mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -102,7 +102,7 @@ def spoiled_twice(model: QualityModel, frame: Clear, single: Single) -> Pairs:
     """Every two causes together, each at one of its severities: from the optics over the lid to the sensor."""
     rng, result = np.random.default_rng(frame.seed), Pairs()
     for first, second in itertools.combinations(_ORDER, 2):
-        if not single.taken[first] or not single.taken[second]:
+        if {first, second} == {"too_dark", "too_bright"} or not single.taken[first] or not single.taken[second]:
             continue
         picture, sizes = frame.square, {}
         for cause in (first, second):

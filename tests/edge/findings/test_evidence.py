@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge.findings.evidence import explain
 from edge.guidance.hint import Code
 from edge.model import QualityModel
 from edge.phantom.degradation import Kind, degrade
@@ -46,9 +45,9 @@ def test_the_cause_is_the_one_that_spoiled_the_frame(
         found = model.assess(frame)
         if found.verdict == "good":
             continue
-        assert found.photometry is not None
-        evidence = explain(found.map, found.field, found.photometry)
-        assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
+        evidence = found.evidence
+        assert evidence is not None
+        assert 0 <= sum(evidence.shares.values()) <= 1 + 1e-5
         said[max(evidence.shares, key=lambda name: evidence.shares[name])] += 1
     assert said[cause] >= 0.8 * sum(said.values()), said
     assert sum(said.values()) >= len(SEEDS) // 2

@@ -206,8 +206,9 @@ def test_photometry_of_any_crop_is_finite(height: int, width: int, x: int, y: in
     lost, field = rng.random((GRID, GRID), np.float32), rng.random((GRID, GRID)) < 0.5
     one = Assessment(0.5, "usable", lost, field, Crop(x, y, side), Timings(1.0, 2.0, 3.0))
     if one.field.any():
-        evidence = explain(one.map, one.field, light)
-        assert sum(evidence.shares.values()) <= evidence.lost + 1e-5
+        evidence = explain(one.map, {}, one.field, light)
+        assert 0 <= sum(evidence.shares.values()) <= 1 + 1e-5
+        assert all(np.isfinite([*place]).all() for place in evidence.places.values())
 
 
 def test_photometry_measures_light_where_it_is() -> None:
