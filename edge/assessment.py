@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import Region
 from edge.errors import InputError
 from edge.field.find import Crop
-from edge.findings.cause import Cause, clock_at
+from edge.findings.cause import CAUSES, Cause, clock_at
 from edge.findings.evidence import Evidence, explain
 from edge.findings.eye import Eye, eye_of
 from edge.findings.field_definition import FieldDefinition, define_field
@@ -23,8 +23,7 @@ from edge.findings.photometry import Photometry
 
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
-LEAST_CAUSE = 0.05  # share of the field from which a cause is named
-LEAST_CAUSE_OF_GOOD = 0.10  # the same of a frame that is good: no retina is all vessels
+_LEAST_OF_GOOD = 0.05  # share of the field from which a cause is named though the frame is good
 PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; the word stands beside the colour
     "good": (115, 158, 0),
     "usable": (0, 159, 230),
@@ -88,18 +87,19 @@ class Assessment:
 
     @property
     def causes(self) -> tuple[Cause, ...]:
-        """Why parts of the field are lost, the largest share first; empty where nothing worth naming is.
+        """Why parts of the field are lost, the one that most likely took most of it first.
 
-        A frame that is refused has one cause at least, unless it shows no retina.
+        A frame that is not good has one at least, unless it shows no retina; a good one seldom has any.
         """
-        if self.evidence is None or self.verdict == "no_fundus":
+        found = self.evidence
+        if found is None or self.verdict == "no_fundus":
             return ()
-        least = LEAST_CAUSE_OF_GOOD if self.verdict == "good" else LEAST_CAUSE
-        shares = sorted(self.evidence.shares.items(), key=lambda item: -item[1])
-        named = [item for item in shares if item[1] >= least]
-        if not named and self.verdict == "reject":
-            named = shares[:1]
-        return tuple(Cause(code, share, *clock_at(*self.evidence.places[code])) for code, share in named)
+        codes = sorted(CAUSES, key=lambda code: -found.main[code])
+        if self.verdict == "good":
+            named = [code for code in codes if found.present[code] >= 0.5 and found.shares[code] >= _LEAST_OF_GOOD]
+        else:
+            named = [code for code in codes if found.present[code] >= 0.5 or code == codes[0]]
+        return tuple(Cause(code, found.shares[code], *clock_at(*found.places[code])) for code in named)
 
     @property
     def cause(self) -> Cause | None:

@@ -1,6 +1,6 @@
-"""Which cause took each part of a frame: a small network over light, colour, contrast and the degradation map.
+"""What took a frame, and each part of it: a small network over light, colour, contrast and the degradation map.
 
-Some 14,000 weights, which ``trainer.steps.causes`` made from photographs and synthetic eyes that it degraded itself:
+Some 22,000 weights, which ``trainer.steps.causes`` made from photographs and synthetic eyes that it degraded itself:
 what took each part is known, because it was taken away on purpose. No label was read.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,21 @@ CLASSES = 8  # the seven of ``CAUSES``, and what none of them took: a lesion, a 
 _WEIGHTS = Path(__file__).with_name("causes.npz")
 
 Weights = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class CauseChances:
+    """What took a frame, by the network.
+
+    Attributes:
+        cells: how much of each cell each cause took, and what none of them did, float32 (8, grid, grid); 1 in sum.
+        main: how likely each cause took most of the frame, float32 (7,); 1 in sum.
+        present: how likely each took a part worth naming, float32 (7,) in [0, 1].
+    """
+
+    cells: Cells
+    main: NDArray[np.float32]
+    present: NDArray[np.float32]
 
 
 def facts_of(
@@ -66,8 +82,8 @@ def facts_of(
     return np.asarray(facts * inside, np.float32)
 
 
-def cause_chances(facts: NDArray[np.float32], network: Weights | None = None) -> NDArray[np.float32]:
-    """How likely each cause took each cell, float32 (8, grid, grid), with a sum of 1 in every cell.
+def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> CauseChances:
+    """What took a frame.
 
     Args:
         facts: of ``facts_of``.
@@ -76,20 +92,37 @@ def cause_chances(facts: NDArray[np.float32], network: Weights | None = None) ->
     weights = _network() if network is None else network
     near = _convolved(facts, weights["w1"], weights["b1"])
     far = _convolved(near, weights["w2"], weights["b2"])
-    whole = np.concatenate([far.mean(axis=(1, 2)), facts.sum(axis=(1, 2)) / max(float(facts[INSIDE].sum()), 1.0)])
-    whole = np.maximum(weights["w3"] @ whole + weights["b3"], 0)
+    field = facts[INSIDE]
+    means = facts.sum(axis=(1, 2)) / max(float(field.sum()), 1.0)
+    whole = _linear(np.concatenate([far.mean(axis=(1, 2)), far.max(axis=(1, 2)), means]), weights, "3")
+    whole = np.maximum(whole, 0)
     side = near.shape[1]
     # What is near, what is farther around, and the whole frame: each has its part of the weights.
-    ends = np.cumsum([len(near), len(far)])
-    from_near, from_far, from_whole = np.split(weights["w4"], ends, axis=1)
+    from_near, from_far, from_whole = np.split(weights["w4"], np.cumsum([len(near), len(far)]), axis=1)
     around = (from_far @ far.reshape(len(far), -1)).reshape(-1, *far.shape[1:])
     around = around.repeat(2, axis=1).repeat(2, axis=2)[:, :side, :side].reshape(len(around), -1)
     mixed = from_near @ near.reshape(len(near), -1) + around + (from_whole @ whole + weights["b4"])[:, None]
-    scores = weights["w5"] @ np.maximum(mixed, 0) + weights["b5"][:, None]
-    scores = np.exp(scores - scores.max(axis=0))
-    chances = (scores / scores.sum(axis=0)).reshape(-1, side, side)
+    cells = _softmax(weights["w5"] @ np.maximum(mixed, 0) + weights["b5"][:, None])
+    inside = cv2.resize(field, (side, side), interpolation=cv2.INTER_AREA).reshape(-1)
+    found = cells @ inside / max(float(inside.sum()), 1.0)
+    main, present = np.split(
+        _linear(np.maximum(_linear(np.concatenate([whole, found]), weights, "6"), 0), weights, "7"), 2
+    )
     factor = facts.shape[1] // side
-    return np.asarray(chances.repeat(factor, axis=1).repeat(factor, axis=2), np.float32)
+    return CauseChances(
+        cells.reshape(-1, side, side).repeat(factor, axis=1).repeat(factor, axis=2),
+        _softmax(main),
+        np.asarray(1 / (1 + np.exp(-np.clip(present, -50, 50))), np.float32),
+    )
+
+
+def _linear(seen: NDArray[np.float32], weights: Weights, layer: str) -> NDArray[np.float32]:
+    return np.asarray(weights[f"w{layer}"] @ seen + weights[f"b{layer}"], np.float32)
+
+
+def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    scores = np.exp(scores - scores.max(axis=0))
+    return np.asarray(scores / scores.sum(axis=0), np.float32)
 
 
 def _convolved(seen: NDArray[np.float32], weights: NDArray[np.float32], biases: NDArray[np.float32]) -> Cells:

@@ -1,4 +1,4 @@
-"""From map, light and landmarks to what spoils a frame: how much of the field each cause took, and where."""
+"""From map, light and landmarks to what spoils a frame: how likely each cause took it, how much of it, and where."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.bundle.bundle import Region
 from edge.findings.cause import CAUSES, CauseCode
-from edge.findings.cause_network import cause_chances, facts_of
+from edge.findings.cause_network import facts_of, tell_causes
 from edge.findings.photometry import Cells, Photometry
 from edge.frame.exposure import quantile
 
@@ -28,8 +28,10 @@ class Evidence:
 
     Attributes:
         lost: what the degradation map marks, as a share of the field.
-        shares: of the field, taken by each of ``too_dark``, ``edge_shadow``, ``too_bright``, ``reflex``, ``lid``,
-            ``haze``, ``blur``.
+        main: how likely each of ``too_dark``, ``edge_shadow``, ``too_bright``, ``reflex``, ``lid``, ``haze``, ``blur``
+            took most of the frame; 1 in sum.
+        present: how likely each took a part of it worth naming, in [0, 1].
+        shares: of the field, taken by each.
         places: the middle of each of these parts, x to the right and y down, in field radii.
         flooded: most of the field is at the end of a channel.
         chroma: logarithms of red over green and blue over green, medians over the lit field.
@@ -39,6 +41,8 @@ class Evidence:
     """
 
     lost: float
+    main: dict[CauseCode, float]
+    present: dict[CauseCode, float]
     shares: dict[CauseCode, float]
     places: dict[CauseCode, tuple[float, float]]
     flooded: bool
@@ -63,9 +67,12 @@ def explain(
     top = np.maximum(np.maximum(blue, red), green)
     lit = green >= DIM if (green >= DIM).any() else green >= 0
     coarse, fine = _contrasts(light, field)
-    took = cause_chances(facts_of(degradation, regions, field, light))[: len(CAUSES), field]
+    chances = tell_causes(facts_of(degradation, regions, field, light))
+    took = chances.cells[: len(CAUSES), field]
     return Evidence(
         float(degradation[field].mean()),
+        dict(zip(CAUSES, map(float, chances.main), strict=True)),
+        dict(zip(CAUSES, map(float, chances.present), strict=True)),
         {code: float(each.mean()) for code, each in zip(CAUSES, took, strict=True)},
         {code: _place(each, field) for code, each in zip(CAUSES, took, strict=True)},
         quantile(top, 0.95) - quantile(top, 0.5) <= _PLATEAU and quantile(green, 0.5) >= GLOWING,

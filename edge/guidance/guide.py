@@ -134,8 +134,8 @@ class Guide:
         if assessment.score >= (self._usable if as_good else self._enough) - slack:
             self._settle(found, t)
             return "hold", None
-        cause = max(evidence.shares, key=lambda name: evidence.shares[name])
-        return cause, evidence.places.get(cause)
+        cause = max(evidence.main, key=lambda name: evidence.main[name])
+        return cause, evidence.places[cause]
 
     def _forget_place(self) -> None:
         self._home, self._away_since = {}, None

@@ -15,20 +15,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from edge.assessment import Assessment
 from edge.field.find import Crop, find_field
 from edge.findings import cause_network
 from edge.findings.cause import CAUSES
-from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, facts_of
+from edge.findings.cause_network import INSIDE, facts_of
 from edge.findings.photometry import Cells
 from edge.frame.prepare import cut
 from edge.images import read_image
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
 from edge.progress import followed, progress
+from trainer.networks.causes import CauseLayers
 from trainer.steps.fundus import taught
 from trainer.synthesis import augment
 from trainer.synthesis.causes import spoil_by
@@ -39,11 +42,12 @@ _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
 _LID = CAUSES.index("lid")
 _OPPOSITE = {CAUSES.index("too_dark"), CAUSES.index("too_bright")}
 _STEPS, _BATCH = 8000, 64
-_LEAST_WEIGHT, _LEAST_CELLS = 0.2, 3.0  # of a cell that nothing took; cells of the field that must be taken
-_WIDTHS = (24, 32, 32, 32)
+_LEAST_WEIGHT = 0.2  # of a cell that nothing took
+_LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
 
 Facts = NDArray[np.float32]  # (N, 15, grid, grid)
 Shares = NDArray[np.float32]  # (N, 8, grid / 2, grid / 2): how much each cause took of a cell, and how much is field
+Sizes = NDArray[np.float32]  # (N, 7): share of the field that each cause would take alone
 
 
 def for_evaluation(path: Path) -> bool:
@@ -59,12 +63,14 @@ class Spoiled:
         before: uint8 BGR (S, S, 3), as it was.
         frame: the same, degraded.
         covers: where each cause is, float32 (7, S, S) in [0, 1].
-        alone: the frame with one cause alone, by the number of the cause; of frames with two of them.
+        causes: their numbers.
+        alone: the frame with one cause alone, by its number; of frames with two of them.
     """
 
     before: NDArray[np.uint8]
     frame: NDArray[np.uint8]
     covers: NDArray[np.float32]
+    causes: tuple[int, ...]
     alone: dict[int, NDArray[np.uint8]]
 
 
@@ -109,7 +115,13 @@ def _spoiled(picture: NDArray[np.uint8], rng: Generator, times: int) -> Iterator
             covers *= 1 - cover * (CAUSES[number] in ("lid", "reflex"))  # what lies in front hides what is behind
             covers[number] = cover
         frame = within(spoiled)
-        yield Spoiled(before, augment.compress(frame, rng) if rng.random() < 0.5 else frame, covers, alone)
+        yield Spoiled(
+            before,
+            augment.compress(frame, rng) if rng.random() < 0.5 else frame,
+            covers,
+            tuple(map(int, numbers)),
+            alone,
+        )
 
 
 def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
@@ -121,10 +133,10 @@ def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     return np.asarray(np.clip(light, 0, 1) * 255, np.uint8)
 
 
-def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
-    """Facts of many frames as the model sees them, and the truth for each of their cells."""
+def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares, Sizes]:
+    """Facts of many frames as the model sees them, and the truth for each of their cells and for each frame."""
     rng = np.random.default_rng(seed)
-    facts, shares = [], []
+    facts, shares, sizes = [], [], []
     with QualityModel.load(threads=1) as model, progress("degrading photographs") as tick:
         for number, spoiled in enumerate(frames(folder, rng, times), 1):
             tick(number)
@@ -132,13 +144,19 @@ def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares]:
             if found.photometry is None or found.crop is None or not found.field.any():
                 continue
             usual = model.assess(spoiled.before)  # what was lost before was not taken by any cause
-            took = spoiled.covers.copy()
-            for cause, frame in spoiled.alone.items():
-                one = model.assess(frame)
-                took[cause] = _on_square(np.maximum(one.map - usual.map, 0) * one.field, one.crop)
+            took, size = spoiled.covers.copy(), np.zeros(len(CAUSES), np.float32)
+            for cause in spoiled.causes:
+                one = model.assess(spoiled.alone[cause]) if cause in spoiled.alone else found
+                cells = np.maximum(one.map - usual.map, 0) * one.field
+                size[cause] = cells.sum() / max(int(one.field.sum()), 1)
+                if cause in spoiled.alone:
+                    took[cause] = _on_square(cells, one.crop)
             facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
-            shares.append(_truth(found, usual.map, took, spoiled.covers[_LID]).astype(np.float16))
-    return np.array(facts), np.array(shares)
+            truth = _truth(found, usual.map, took, spoiled.covers[_LID])
+            size[_LID] = max(size[_LID], truth[_LID].sum() / max(truth[-1].sum(), 1))
+            shares.append(truth.astype(np.float16))
+            sizes.append(size)
+    return np.array(facts), np.array(shares), np.array(sizes)
 
 
 def _on_square(cells: Cells, crop: Crop | None) -> Cells:
@@ -182,24 +200,18 @@ def _truth(found: Assessment, usual: Cells, took: NDArray[np.float32], lid: Cell
     return np.concatenate([taken, inside[None]])
 
 
-def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> dict[str, NDArray[np.float32]]:
-    """Weights of the network: each lost cell by what took it, and each frame by what took most."""
-    import torch
-    from torch import nn
+def teach(facts: Facts, shares: Shares, sizes: Sizes, seed: int = 0, steps: int = _STEPS) -> dict[str, Facts]:
+    """Weights of the network: each cell by what took it, and each frame by what took most of it and what took a part.
 
+    Args:
+        facts, shares, sizes: of ``gather``.
+        seed: of weights and of what is drawn.
+        steps: of training.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    near, far, wide, mixed = _WIDTHS
-    layers = nn.ModuleList(
-        [
-            nn.Conv2d(CHANNELS, near, 3, 2, 1),
-            nn.Conv2d(near, far, 3, 2, 1),
-            nn.Linear(far + CHANNELS, wide),
-            nn.Linear(near + far + wide, mixed),
-            nn.Linear(mixed, CLASSES),
-        ]
-    )
-    optimiser = torch.optim.AdamW(layers.parameters(), 3e-3, weight_decay=0.02)
+    network = CauseLayers()
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in followed(range(steps), "teaching causes", steps):
         drawn = rng.integers(0, len(facts), _BATCH)
@@ -209,40 +221,26 @@ def teach(facts: Facts, shares: Shares, seed: int = 0, steps: int = _STEPS) -> d
             for each in (facts, shares)
         )
         seen = seen + 0.02 * torch.randn_like(seen) * seen[:, INSIDE : INSIDE + 1]
-        first = torch.relu(layers[0](seen))
-        second = torch.relu(layers[1](first))
-        inside = seen[:, INSIDE].sum((1, 2)).clamp(min=1)[:, None]
-        whole = torch.relu(layers[2](torch.cat([second.mean((2, 3)), seen.sum((2, 3)) / inside], 1)))
-        side = first.shape[2]
-        joined = torch.cat(
-            [
-                first,
-                nn.functional.interpolate(second, scale_factor=2),
-                whole[:, :, None, None].expand(-1, -1, side, side),
-            ],
-            1,
-        )
-        logits = layers[4](torch.relu(layers[3](joined.permute(0, 2, 3, 1))))
-        logs = torch.log_softmax(logits, 3)
-        taken, field = truth[:, : len(CAUSES)], truth[:, len(CAUSES)]
-        target = torch.cat([taken, (field - taken.sum(1)).clamp(min=0)[:, None]], 1)
-        weight = _LEAST_WEIGHT + taken.sum(1)
-        cells = -(target.permute(0, 2, 3, 1) * logs).sum(3) * weight
-        # And each frame by what took most of it.
-        found = (logs.exp()[..., : len(CAUSES)] * field[..., None]).sum((1, 2))
-        wanted = taken.sum((2, 3))
-        found, wanted = (each / each.sum(1).clamp(min=1e-3)[:, None] for each in (found, wanted))
-        frame = -(wanted * torch.log(found.clamp(min=1e-4))).sum(1) * (taken.sum((1, 2, 3)) > _LEAST_CELLS)
-        loss = cells.sum() / (weight * field).sum() + 0.3 * frame.mean()
+        cells, main, present = network(seen)
+        loss = _loss(cells, main, present, truth, torch.from_numpy(np.asarray(sizes[drawn], np.float32)))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-    return {
-        f"{kind[0]}{number}": part.detach().numpy().copy()
-        for number, layer in enumerate(layers, 1)
-        for kind, part in layer.state_dict().items()
-    }
+    return network.weights()
+
+
+def _loss(cells: Tensor, main: Tensor, present: Tensor, truth: Tensor, sizes: Tensor) -> Tensor:
+    """Loss of logits: of cells (N, grid / 2, grid / 2, 8), and of each cause in the frame (N, 7) twice."""
+    taken, field = truth[:, : len(CAUSES)], truth[:, len(CAUSES)]
+    target = torch.cat([taken, (field - taken.sum(1)).clamp(min=0)[:, None]], 1).permute(0, 2, 3, 1)
+    weight = _LEAST_WEIGHT + taken.sum(1)
+    of_cells = -(target * torch.log_softmax(cells, 3)).sum(3) * weight
+    largest = sizes / sizes.sum(1).clamp(min=1e-6)[:, None]
+    of_main = -(largest * torch.log_softmax(main, 1)).sum(1) * (sizes.sum(1) > _LEAST_SIZE)
+    there = ((sizes - _LEAST_SIZE) / (_SIZE - _LEAST_SIZE)).clamp(0, 1)
+    of_present = nn.functional.binary_cross_entropy_with_logits(present, there)
+    return of_cells.sum() / (weight * field).sum() + 0.5 * of_main.mean() + of_present
 
 
 def renew(photographs: Path, seed: int = 0) -> str:
@@ -255,8 +253,8 @@ def renew(photographs: Path, seed: int = 0) -> str:
     Returns:
         How many frames it learned from.
     """
-    facts, shares = gather(photographs, seed)
-    weights = teach(facts, shares, seed)
+    facts, shares, sizes = gather(photographs, seed)
+    weights = teach(facts, shares, sizes, seed)
     target = Path(cause_network.__file__).with_name("causes.npz")
     np.savez(target, **weights)  # type: ignore[arg-type]
     return f"{len(facts)} frames"

@@ -100,7 +100,7 @@ def _haze(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     veiled = share * local + (1 - share) * veil
     cover = _everywhere(picture) if rng.random() < 0.7 else _cloud(side, rng)
     through = 1 - (1 - kept) * cover[:, :, None]
-    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.uniform(0, 0.006)) * strength * side)
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.choice([0, rng.uniform(0, 0.003)])) * strength * side)
     return _grain(
         np.asarray(soft * through + veiled * (1 - through), np.float32), float(rng.uniform(0, 1.5)), rng
     ), cover

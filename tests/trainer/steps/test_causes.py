@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from edge.findings.cause import CAUSES
-from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, cause_chances
+from edge.findings.cause_network import CHANNELS, INSIDE, tell_causes
 from edge.phantom.retina import phantom_frame
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
+from trainer.networks.causes import CauseLayers
 from trainer.steps import causes
 from trainer.synthesis.causes import spoil_by
 
@@ -33,12 +34,29 @@ def test_teaching_tells_causes_apart() -> None:
     facts = rng.normal(0.3, 0.05, (120, CHANNELS, 16, 16)).astype(np.float32)
     facts[:, INSIDE] = 1
     facts[60:, 1] += 0.5
-    shares = np.zeros((120, CLASSES + 1, 8, 8), np.float32)
+    shares, sizes = np.zeros((120, len(CAUSES) + 1, 8, 8), np.float32), np.zeros((120, len(CAUSES)), np.float32)
     shares[:60, 0] = shares[60:, 2] = 1
-    shares[:, CLASSES] = 1
-    weights = causes.teach(facts, shares, steps=60)
+    sizes[:60, 0] = sizes[60:, 2] = 1
+    shares[:, -1] = 1
+    weights = causes.teach(facts, shares, sizes, steps=60)
     for number, frame in enumerate(facts[::10]):
-        assert cause_chances(frame, weights).mean(axis=(1, 2)).argmax() == (0 if number < 6 else 2)
+        found = tell_causes(frame, weights)
+        cause = 0 if number < 6 else 2
+        assert found.cells.mean(axis=(1, 2)).argmax() == cause
+        assert found.main.argmax() == cause
+        assert [code for code in range(len(CAUSES)) if found.present[code] >= 0.5] == [cause]
+
+
+def test_the_device_computes_what_was_taught() -> None:
+    layers = CauseLayers()
+    facts = np.random.default_rng(1).random((CHANNELS, 32, 32), np.float32)
+    facts[INSIDE] = facts[INSIDE] > 0.3
+    cells, main, present = layers(torch.from_numpy(facts)[None])
+    found = tell_causes(facts, layers.weights())
+    of_cells = torch.softmax(cells, 3)[0].permute(2, 0, 1).detach().numpy()
+    np.testing.assert_allclose(found.cells[:, ::2, ::2], of_cells, atol=1e-5)
+    np.testing.assert_allclose(found.main, torch.softmax(main, 1)[0].detach().numpy(), atol=1e-5)
+    np.testing.assert_allclose(found.present, torch.sigmoid(present)[0].detach().numpy(), atol=1e-5)
 
 
 def test_a_photograph_is_kept_for_evaluation_with_all_of_its_patient() -> None:
@@ -51,11 +69,12 @@ def test_frames_of_a_folder_and_of_synthetic_eyes_are_gathered(tmp_path: Path, m
     monkeypatch.setattr(causes, "_PHANTOMS", 2)
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), phantom_frame(40 + number))
-    facts, shares = causes.gather(tmp_path, times=2)
+    facts, shares, sizes = causes.gather(tmp_path, times=2)
     side = facts.shape[2] // 2
     assert facts.shape[1] == CHANNELS
-    assert shares.shape == (len(facts), CLASSES + 1, side, side)
+    assert shares.shape == (len(facts), len(CAUSES) + 1, side, side)
+    assert sizes.shape == (len(facts), len(CAUSES))
     assert 4 <= len(facts) <= 14
-    whole = shares[:, :CLASSES].astype(np.float32).sum(axis=1)
-    counted = shares[:, CLASSES] > 0.01
-    np.testing.assert_allclose(whole[counted], 1, atol=0.01)
+    assert ((sizes > 0).sum(axis=1) <= 2).all()
+    taken = shares[:, :-1].astype(np.float32).sum(axis=1)
+    assert (taken <= shares[:, -1] + 0.01).all()
