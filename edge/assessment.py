@@ -25,11 +25,11 @@ Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 LEAST_CAUSE = 0.05  # share of the field from which a cause is named
 LEAST_CAUSE_OF_GOOD = 0.10  # the same of a frame that is good: no retina is all vessels
-PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; the word stands beside the colour
+PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito: apart for all kinds of eyes
     "good": (115, 158, 0),
-    "usable": (0, 159, 230),
+    "usable": (66, 228, 240),
     "reject": (0, 94, 213),
-    "no_fundus": (150, 150, 150),
+    "no_fundus": (225, 110, 165),
 }
 
 

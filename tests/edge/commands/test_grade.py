@@ -170,7 +170,8 @@ def test_maps_of_equal_names_do_not_meet(tmp_path: Path, run: Any) -> None:
     assert made == sorted(f"{stem}.{kind}.png" for stem in stems for kind in ("map", "overlay"))
     overlay = cv2.imread(str(tmp_path / "maps/left/eye.overlay.png"))
     assert overlay is not None
-    assert overlay.shape == (200, 260, 3)
+    assert overlay.shape[0] > 200, "no caption below the frame"
+    assert overlay.shape[1] == 260
     # Pictures made by an earlier run are not photographs: the same folder again gives the same rows.
     _, out, _ = run(tmp_path, "--json")
     assert len(out.splitlines()) == 4
