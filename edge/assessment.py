@@ -133,7 +133,7 @@ class Assessment:
 
     @property
     def focus(self) -> float | None:
-        """Fine contrast as a share of coarse: some 0.16 out of focus, 0.26 when sharp; None without a field."""
+        """Contrast of fine structure over that of coarse, larger when sharper, on one camera; None without a field."""
         return None if self.evidence is None else self.evidence.focus
 
     def to_dict(self) -> dict[str, Any]:

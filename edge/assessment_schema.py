@@ -122,8 +122,8 @@ class AssessmentRecord:
         float | None,
         Field(
             ge=0,
-            description="Fine contrast as a share of coarse: some 0.16 out of focus, 0.26 when sharp; null without a "
-            "field.",
+            description="Contrast of fine structure over that of coarse, larger when sharper; to be compared among "
+            "photographs of one camera; null without a field.",
         ),
     ]
     crop: CropRecord | None

@@ -64,7 +64,8 @@ def grade(
         Path | None, typer.Option(help="Write path,score,verdict,error,cause,... here, one row per input.")
     ] = None,
     details: Annotated[
-        Path | None, typer.Option(help="Write all that is known of each file here, as JSON Lines.")
+        Path | None,
+        typer.Option(help="Write all that is known of each file here, as JSON Lines of edge/assessment.schema.json."),
     ] = None,
     maps: Annotated[Path | None, typer.Option(help="Write STEM.map.png and STEM.overlay.png below here.")] = None,
     labels: Annotated[
