@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle.bundle import Region
+from edge.bundle.bundle import LANDMARKS, Region
 from edge.errors import InputError
 from edge.field.find import Crop
 from edge.findings.cause import CAUSES, Cause, clock_at
@@ -21,14 +21,14 @@ from edge.findings.field_definition import FieldDefinition, define_field
 from edge.findings.landmarks import Landmark, find_landmarks
 from edge.findings.photometry import Photometry
 
+SCHEMA = 1  # of ``Assessment.to_dict``; raised where a field changes its meaning or goes
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 _LEAST_OF_GOOD = 0.05  # share of the field from which a cause is named though the frame is good
-PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito; the word stands beside the colour
     "good": (115, 158, 0),
-    "usable": (0, 159, 230),
+    "usable": (66, 228, 240),
     "reject": (0, 94, 213),
-    "no_fundus": (150, 150, 150),
+    "no_fundus": (225, 110, 165),
 }
 
 
@@ -132,38 +132,38 @@ class Assessment:
 
     @property
     def focus(self) -> float | None:
-        """Fine contrast as a share of coarse: some 0.16 out of focus, 0.26 when sharp; None without a field."""
+        """Contrast of fine structure over that of coarse, larger when sharper, on one camera; None without a field."""
         return None if self.evidence is None else self.evidence.focus
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the maps, as JSON can hold it; ``edge/assessment.schema.json`` describes it."""
-        crop, timings = self.crop, self.timings
+        """All but the maps, as plain data for JSON; ``edge/assessment.schema.json`` describes every field."""
         return {
-            "score": round(self.score, 6),
+            "schema": SCHEMA,
+            "score": round(float(self.score), 6),
             "verdict": self.verdict,
-            "coverage": round(self.coverage, 4),
+            "coverage": _rounded(self.coverage),
             "cause": self.cause.code if self.cause else None,
-            "causes": [_rounded(dataclasses.asdict(cause)) for cause in self.causes],
+            "causes": [_record(cause) for cause in self.causes],
             "eye": self.eye,
-            "eye_probability": round(self.eye_probability, 4),
-            "field_definition": _rounded(dataclasses.asdict(self.field_definition)),
-            "landmarks": {name: _rounded(dataclasses.asdict(mark)) for name, mark in self.landmarks.items()},
-            "focus": None if self.focus is None else round(self.focus, 4),
-            "crop": None if crop is None else {"x": crop.x, "y": crop.y, "side": crop.side},
-            "timings": _rounded(dataclasses.asdict(timings)),
+            "eye_probability": _rounded(self.eye_probability),
+            "field_definition": _record(self.field_definition),
+            "landmarks": {name: _record(self.landmarks.get(name)) for name in LANDMARKS},
+            "focus": _rounded(self.focus),
+            "crop": _record(self.crop),
+            "timings": _record(self.timings),
         }
 
 
-def _rounded(record: dict[str, Any]) -> dict[str, Any]:
-    """Figures to four places: the rest is noise."""
-    return {
-        name: tuple(round(each, 4) for each in value)
-        if isinstance(value, tuple)
-        else round(value, 4)
-        if isinstance(value, float)
-        else value
-        for name, value in record.items()
-    }
+def _record(found: Any) -> dict[str, Any] | None:
+    """The fields of a dataclass; None of None."""
+    return None if found is None else {name: _rounded(value) for name, value in dataclasses.asdict(found).items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Figures to four places: the rest is noise. A list of a tuple, as JSON has no other."""
+    if isinstance(value, tuple):
+        return [_rounded(each) for each in value]
+    return round(float(value), 4) if isinstance(value, float | np.floating) else value
 
 
 def check_frame(frame: object) -> None:

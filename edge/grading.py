@@ -6,7 +6,6 @@ import glob
 import itertools
 import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -22,15 +21,12 @@ from edge.ahead import ahead
 from edge.assessment import Assessment
 from edge.errors import EdgeError, InputError
 from edge.files.output import write_output
+from edge.files.table import csv_text, whole_sentence
 from edge.images import ImageReader, Picture, images_of, unlisted
 from edge.model import QualityModel
 from edge.overlay import draw_overlay, map_picture
 
 COLUMNS = ("path", "score", "verdict", "error", "cause", "place", "coverage", "eye", "field_definition")
-# How a formula begins, also in full width, and what is left away before one.
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-# In a sentence, what a program that parts cells at other signs than commas would make a formula of.
-_PARTED = re.compile("([;\t])(?=[=+@\\-\t\r\n\uff1d\uff0b\uff0d\uff20])")
 _LONGEST_STEM = 230  # bytes: a name has 255, and needs some for its number and .overlay.png
 _READERS = 2
 _AHEAD = 4  # frames read and not yet graded: what bounds the memory
@@ -67,7 +63,7 @@ class GradedFile:
         """What ``COLUMNS`` name, as text; empty where there is nothing to say."""
         found = self.assessment
         if found is None:
-            return readable(self.path), "", "", _PARTED.sub(r"\1 ", readable(self.error)), *[""] * (len(COLUMNS) - 4)
+            return readable(self.path), "", "", whole_sentence(readable(self.error)), *[""] * (len(COLUMNS) - 4)
         cause = found.cause
         return (
             readable(self.path),
@@ -170,34 +166,16 @@ def _grade(model: QualityModel, path: Path, reading: Future[Picture]) -> GradedF
     return GradedFile(path, picture.frame, assessment, reaches=picture.reaches)
 
 
-def csv_text(rows: Sequence[tuple[str, ...]], more: Sequence[str] = ()) -> str:
-    """Rows as CSV below the header of ``COLUMNS`` and, behind these, of the columns ``more``.
-
-    A spreadsheet takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and runs it. A path that does, and
-    the error that begins with it, get ``./`` before them: still the path of that file, and no formula.
-    """
-    return "".join(",".join(_cell(_tame(text)) for text in row) + "\n" for row in ((*COLUMNS, *more), *rows))
-
-
-def _tame(text: str) -> str:
-    return f"./{text}" if text.startswith(_FORMULA) else text
-
-
-def _cell(text: str) -> str:
-    """A cell as it is, in quotes where a reader could take it for more; some part cells at semicolons or tabs."""
-    if any(mark in text for mark in ',;"\r\n\t'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
 def write_csv(path: Path, rows: Sequence[tuple[str, ...]], more: Sequence[str] = ()) -> None:
-    """Write rows, whole or not at all where that can be; see ``edge.files.output``.
+    """Write rows below the header of ``COLUMNS`` and, behind these, of the columns ``more``.
+
+    They are written whole or not at all where that can be; see ``edge.files.output``.
 
     Raises:
         EdgeError: the file cannot be written.
     """
     try:
-        write_output(path, csv_text(rows, more).encode())
+        write_output(path, csv_text([(*COLUMNS, *more), *rows]).encode())
     except OSError as error:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
 

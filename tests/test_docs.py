@@ -18,9 +18,12 @@ import numpy as np
 import pytest
 import typer.main
 
+from edge.assessment_schema import json_schema
 from edge.bundle.bundle import default_model, read_bundle
 from edge.camera.gstreamer.bindings import load_gstreamer
 from edge.errors import EdgeError
+from edge.findings.cause import CAUSES
+from edge.grading import COLUMNS
 from edge.phantom.retina import phantom_frame
 
 if sys.version_info >= (3, 11):
@@ -267,6 +270,20 @@ def test_python_of_edge_grade_gives_a_bundle_its_field(tmp_path: Path, monkeypat
     before, after = read_bundle(Path("model.efiqa")), read_bundle(Path("mine.efiqa"))
     assert after.manifest.field == "circle:960,540,520"
     assert (after.onnx, after.golden) == (before.onnx, before.golden)
+
+
+def test_the_page_of_edge_grade_names_every_column_and_every_field() -> None:
+    page = TEXTS["docs/edge-grade.md"]
+    columns = page[page.index("## The columns of the CSV") : page.index("## The fields of the details")]
+    more = ("adequate", "requirement", "pictures")
+    assert re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.M))) == [*COLUMNS, *more]
+    fields = page[page.index("## The fields of the details") : page.index("## Causes")]
+    named = {name for cell in re.findall(r"^\| (`.*?) \|", fields, re.M) for name in re.findall(r"\w+", cell)}
+    schema = json_schema()
+    parts = [schema, *schema["$defs"].values()]
+    assert named == {name for part in parts for name in part["properties"]} | {"criterion"}
+    causes = page[page.index("## Causes") : page.index("## The field of view")]
+    assert tuple(re.findall(r"^\| `(\w+)`", causes, re.M)) == CAUSES
 
 
 def test_picture_is_small_and_shows_three_frames() -> None:

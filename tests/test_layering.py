@@ -159,6 +159,7 @@ CACHES = {
     "edge/engines/verify.py",
     "edge/fundus.py",
     "edge/guidance/hint.py",
+    "edge/overlay/words.py",
     "edge/phantom/golden.py",
 }
 

@@ -144,6 +144,7 @@ def test_wheel_holds_the_packages(compiler: str, tmp_path: Path) -> None:
     assert {
         "edge/py.typed",
         "edge/models/default.efiqa",
+        "edge/assessment.schema.json",
         "trainer/configs/quick.yaml",
         "edge/preview/page/page.js",
         "benchmarks/report/page.html",

@@ -5,41 +5,24 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core.core_schema import DataclassSchema
 
 from benchmarks.report.result import SCHEMA, Result
 from benchmarks.run.latency import STAGES
 from edge.errors import EdgeError
 from edge.files.checked import read_fields
 from edge.files.given import read_given
+from edge.files.published import schema_of
 
 _MOST_MIB = 256  # of a result file
 _MOST_NAMES = 500  # in one mapping; ours have 20
 
 
-class _Published(GenerateJsonSchema):
-    """As a result is written: a dataclass has every field and no other; its name is its title."""
-
-    def field_title_should_be_set(self, schema: object) -> bool:
-        return False
-
-    def dataclass_schema(self, schema: DataclassSchema) -> dict[str, Any]:
-        made = super().dataclass_schema(schema)
-        closed = {"additionalProperties": False, "required": list(made["properties"])}
-        return {**made, **closed, "description": inspect.getdoc(schema["cls"])}
-
-
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of what edge-bench writes."""
-    made = TypeAdapter(Result).json_schema(mode="serialization", schema_generator=_Published)
-    return {"$schema": _Published.schema_dialect, **made, "title": "A result of edge-bench"}
+    return schema_of(Result, "A result of edge-bench")
 
 
 def read_result(path: Path) -> Result:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import QualityModel
-from edge.overlay import draw_overlay
+from edge.overlay import draw_overlay, reduced
 from edge.phantom.script import Cause
 from edge.phantom.sequence import Sequence
 
 # What spoils the frame, and the true quality to look for.
 SHOWN: tuple[tuple[Cause, float], ...] = (("clear", 1.0), ("blur", 0.45), ("edge_shadow", 0.0))
+_WIDEST = 480  # pixels of each
 
 
 def main() -> None:
@@ -27,8 +28,8 @@ def main() -> None:
         for cause, truth in SHOWN:
             some = [frame for frame in frames if frame.cause == cause]
             chosen = some[int(np.argmin([abs(frame.truth - truth) for frame in some]))]
-            overlay = draw_overlay(chosen.image, model.assess(chosen.image))
-            drawn.append(np.asarray(cv2.resize(overlay, (480, 360), interpolation=cv2.INTER_AREA), dtype=np.uint8))
+            # Made smaller first: the letters of the caption stay as large as they have to be.
+            drawn.append(draw_overlay(*reduced(chosen.image, model.assess(chosen.image), _WIDEST)))
             print(f"{cause}: frame {chosen.index} of the demo, true quality {chosen.truth:.2f}")
     target = Path(__file__).with_name("capture.jpg")
     cv2.imwrite(str(target), np.hstack(drawn), [cv2.IMWRITE_JPEG_QUALITY, 88])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -18,21 +16,20 @@ from rich.text import Text
 from edge.assessment import TERMINAL_COLOURS, Verdict, shown_score
 from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
-from edge.capture.session.storage import LINES
 from edge.commands.console import cli
 from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
+from edge.commands.grade_outputs import check_files, check_maps, check_stdout, is_stdout
 from edge.commands.grade_rows import Rows
 from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
 from edge.criteria.adequacy import Adequacy
 from edge.errors import EdgeError
-from edge.files.output import check_output, is_stream
+from edge.files.output import is_stream
 from edge.grading import (
     GradedFile,
     find_inputs,
     grade_files,
-    picture_of,
     picture_stems,
     readable,
     write_pictures,
@@ -67,7 +64,8 @@ def grade(
         Path | None, typer.Option(help="Write path,score,verdict,error,cause,... here, one row per input.")
     ] = None,
     details: Annotated[
-        Path | None, typer.Option(help="Write all that is known of each file here, as JSON Lines.")
+        Path | None,
+        typer.Option(help="Write all that is known of each file here, as JSON Lines of edge/assessment.schema.json."),
     ] = None,
     maps: Annotated[Path | None, typer.Option(help="Write STEM.map.png and STEM.overlay.png below here.")] = None,
     labels: Annotated[
@@ -85,8 +83,7 @@ def grade(
     debug: cli.Debug = False,
 ) -> None:
     """Parse, grade, print."""
-    if json_lines and csv is not None and _is_stdout(csv):
-        raise typer.BadParameter("rows go to stdout once: leave out --json or --csv", param_hint="--csv")
+    check_stdout(json_lines, {"--csv": csv, "--details": details})
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     passed = passed_over(paths)
@@ -96,13 +93,15 @@ def grade(
     images = [item.path for item in inputs if not item.error]
     stems = picture_stems(inputs)
     mask = None if field is None else Path(field)
-    _check_outputs(csv, maps, stems, [*images, labels, model, mask])
+    given = [*images, labels, model, mask]
+    check_files(csv, details, given)
+    check_maps(maps, stems, given)
     truth = choose_truth(labels, images) if images else None
     table = Rows(csv, details, criterion, maps)
     scored: dict[Path, tuple[float, Verdict]] = {}  # by image, so that one given twice counts once
     few: list[tuple[Path, int]] = []  # what has 16 bits, and how many of them it reaches
-    show_table = csv is None and not json_lines
-    printed = Printed(csv is not None or maps is not None, _error)
+    show_table = csv is None and not json_lines and not is_stdout(details)
+    printed = Printed(any(each is not None for each in (csv, details, maps)), _error)
     no_maps = ""  # why pictures are missing
     try:
         # The row of a file says what is wrong with it; OpenCV prints nothing.
@@ -117,15 +116,16 @@ def grade(
             for stem, graded in zip(
                 stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
             ):
-                adequacy = table.add(graded, stem)
+                problem = "" if maps is None else _draw(maps, stem, graded)
+                if problem and not no_maps:
+                    no_maps = problem
+                    _error(problem)
+                adequacy = table.add(graded, None if problem else stem)
                 if graded.assessment is not None:
                     scored[key_of(graded.path)] = (graded.assessment.score, graded.assessment.verdict)
                 if graded.reaches is not None:
                     few.append((graded.path, graded.reaches))
                 printed.say(partial(_show, graded, adequacy, show_table, json_lines))
-                if maps is not None and (problem := _draw(maps, stem, graded)) and not no_maps:
-                    no_maps = problem
-                    _error(problem)
     except KeyboardInterrupt:
         _keep(table)
         raise
@@ -141,43 +141,13 @@ def grade(
         printed.say(lambda: print(json.dumps({"summary": summary | _metrics(evaluation, labels)}, allow_nan=False)))
     else:
         # Rows that go through a pipe or to our own output end with the last of them.
-        where = cli.err if csv is not None and is_stream(csv) else cli.out
-        closing = closing_lines(rows, passed, csv, None if no_maps else maps, evaluation, labels)
+        where = cli.err if any(each is not None and is_stream(each) for each in (csv, details)) else cli.out
+        written = {"rows": csv, "details": details, "maps and overlays": None if no_maps else maps}
+        closing = closing_lines(rows, passed, written, evaluation, labels)
         for line in (*closing, *table.closing()):
             printed.say(partial(where.print, Text(cli.one_line(line)), soft_wrap=True))
     if no_maps or printed.lost or any(row[3] for row in rows):
         raise typer.Exit(1)
-
-
-def _check_outputs(csv: Path | None, maps: Path | None, stems: list[Path], inputs: list[Path | None]) -> None:
-    """Refuse before the work what would fail after it, or overwrite what was given.
-
-    Raises:
-        EdgeError: the CSV or the folder of maps cannot be written there.
-    """
-    if csv is not None:
-        check_output(csv, "the CSV", inputs)
-    if maps is None:
-        return
-    try:
-        maps.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EdgeError(f"{maps} cannot be the folder of maps ({error.strerror}): give another one.") from None
-    given = {key_of(path) for path in inputs if path is not None}
-    for folder in {(maps / stem).parent for stem in stems}:
-        if (folder / LINES).exists():
-            raise EdgeError(f"{folder} holds a session of edge-capture, whose maps would be lost: give another folder.")
-    for picture in (picture_of(maps / stem, kind) for stem in stems for kind in ("map", "overlay")):
-        if key_of(picture) in given:
-            raise EdgeError(f"{picture} is an input, which its picture would overwrite: give another folder of maps.")
-
-
-def _is_stdout(path: Path) -> bool:
-    try:
-        same = os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
-    except (OSError, ValueError):
-        return False
-    return same and not path.samefile(os.devnull)
 
 
 def _keep(table: Rows) -> None:

@@ -40,8 +40,13 @@ class Rows:
         judged = ("adequate", "requirement") if self.criterion else ()
         return (*judged, *(("pictures",) if self.maps else ()))
 
-    def add(self, graded: GradedFile, stem: Path) -> Adequacy | None:
-        """Note one file; what the criterion says of it, if there is one."""
+    def add(self, graded: GradedFile, stem: Path | None) -> Adequacy | None:
+        """Note one file; what the criterion says of it, if there is one.
+
+        Args:
+            graded: the file.
+            stem: of its pictures below the folder of maps, without suffix; None where they were not written.
+        """
         found = graded.assessment
         adequacy = judge(found, self.criterion) if found is not None and self.criterion is not None else None
         more: Row = ()
@@ -49,7 +54,7 @@ class Rows:
             failed = "; ".join(map(str, adequacy.failed)) if adequacy else ""
             more = ("yes" if adequacy.adequate else "no", failed) if adequacy else ("", "")
         if self.maps is not None:
-            more = (*more, readable(stem.as_posix()) if found is not None else "")
+            more = (*more, readable(stem.as_posix()) if found is not None and stem is not None else "")
         self.rows.append((*graded.cells(), *more))
         if self.details is not None:
             self._lines.append(json.dumps(_detail(graded, adequacy), allow_nan=False) + "\n")
@@ -61,15 +66,12 @@ class Rows:
         Raises:
             EdgeError: a file cannot be written.
         """
-        if self.csv is not None:
-            write_csv(self.csv, self.rows, self.more)
-        if self.details is not None:
-            try:
-                write_output(self.details, "".join(self._lines).encode())
-            except OSError as error:
-                raise EdgeError(
-                    f"{self.details} cannot be written ({error.strerror}): check the folder and the disk."
-                ) from None
+        try:
+            if self.csv is not None:
+                write_csv(self.csv, self.rows, self.more)
+        finally:  # either is worth having without the other
+            if self.details is not None:
+                _write_lines(self.details, self._lines)
 
     def closing(self) -> list[str]:
         """What the criterion says of all of them, for people."""
@@ -81,6 +83,13 @@ class Rows:
         if not self.criterion.verified:
             name += ", whose limits were not compared with the programme's own wording"
         return [f"{judged.count('yes')} of {len(judged)} adequate by {name}; no programme has approved it"]
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    try:
+        write_output(path, "".join(lines).encode())
+    except OSError as error:
+        raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
 
 
 def _detail(graded: GradedFile, adequacy: Adequacy | None) -> dict[str, object]:

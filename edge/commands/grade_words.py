@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -43,19 +43,23 @@ def counts(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
 def closing_lines(
     rows: Sequence[Row],
     passed: PassedOver,
-    csv: Path | None,
-    maps: Path | None,
+    written: Mapping[str, Path | None],
     evaluation: Evaluation | Ranking | None,
     labels: Path | None,
 ) -> list[str]:
-    """The closing words for people."""
+    """The closing words for people.
+
+    Args:
+        rows: of all files.
+        passed: what was passed over.
+        written: outputs by what they hold; None for one that was not asked for.
+        evaluation: the comparison with labels, if there are any.
+        labels: where they come from; None for the names of the folders.
+    """
     verdicts, failed = counts(rows)
     listed = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
     lines = ["", f"{len(rows) - failed} graded ({listed}), {failed} failed{_passed(passed)}", *_why(rows)]
-    if csv is not None:
-        lines.append(f"rows: {readable(csv)}")
-    if maps is not None:
-        lines.append(f"maps and overlays: {readable(maps)}")
+    lines += [f"{what}: {readable(path)}" for what, path in written.items() if path is not None]
     if evaluation is not None:
         source = readable(labels) if labels else "the names of the folders"
         lines += ["", f"{evaluation.subject} from {source}", *evaluation.lines()]
@@ -63,13 +67,24 @@ def closing_lines(
 
 
 def _why(rows: Sequence[Row]) -> list[str]:
-    """Why photographs are not good, the most frequent cause first."""
-    found = Counter(row[4] or "no cause alone" for row in rows if row[2] in ("usable", "reject"))
+    """Why photographs are not good, the most frequent cause first, each with its number and its share of them."""
+    found = Counter(_main_cause(row) for row in rows if row[2] in ("usable", "reject", "no_fundus"))
     if not found:
         return []
     total = sum(found.values())
-    said = ", ".join(f"{cause.replace('_', ' ')} {count}" for cause, count in found.most_common())
-    return [f"why {total} {'is' if total == 1 else 'are'} not good: {said}"]
+    digits = len(str(total))
+    listed = [f"  {count:>{digits}}  {_percent(count, total):>3} %  {cause}" for cause, count in found.most_common()]
+    return [f"main cause of the {total} that {'is' if total == 1 else 'are'} not good, as estimated:", *listed]
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{100 * count / total:.0f}" if 200 * count >= total else "<1"
+
+
+def _main_cause(row: Row) -> str:
+    if row[2] == "no_fundus":
+        return "no retina in view"
+    return row[4].replace("_", " ") or "none that stands out"
 
 
 def _passed(passed: PassedOver) -> str:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from edge import grading
 from edge.errors import EdgeError
+from edge.files.table import csv_text
 from edge.grading import (
     COLUMNS,
     GradedFile,
     Input,
-    csv_text,
     find_inputs,
     grade_files,
     picture_of,
@@ -39,18 +39,6 @@ def model() -> Iterator[QualityModel]:
         yield model
 
 
-@given(
-    st.lists(
-        st.tuples(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)] * 4),
-        max_size=5,
-    )
-)
-def test_csv_is_read_back_as_it_was(rows: list[tuple[str, str, str, str]]) -> None:
-    read = list(csv.reader(io.StringIO(csv_text(rows), newline="")))
-    tame = [[f"./{cell}" if cell[:1] and cell[0] in FORMULA else cell for cell in row] for row in rows]
-    assert read == [list(COLUMNS), *tame]
-
-
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize(
     "name", ["=1+1.png", "+1.png", "-1.png", "@A1.png", "\t=1.png", "\uff1d1.png", "a;=1.png", "b\t=1.png"]
@@ -61,15 +49,10 @@ def test_no_name_is_a_formula_for_a_spreadsheet_and_every_path_leads_to_its_file
     monkeypatch.chdir(tmp_path)
     Path(name).touch()
     row = GradedFile(Path(name), None, None, f"{name} is empty: copy it again.").cells()
-    read = list(csv.reader(io.StringIO(csv_text([row]), newline=""), delimiter=separator))
+    read = list(csv.reader(io.StringIO(csv_text([COLUMNS, row]), newline=""), delimiter=separator))
     assert not [cell for cell in read[1] if cell[:1] and cell[0] in FORMULA]
     if separator == ",":
         assert Path(read[1][0]).samefile(tmp_path / name)
-
-
-def test_cells_are_quoted_only_where_csv_asks_for_it() -> None:
-    text = csv_text([("1=1.png", "0.5", "good", ""), ('a,"b".png', "", "", "no"), ("plain.png", "1", "good", "")])
-    assert text == 'path,score,verdict,error\n1=1.png,0.5,good,\n"a,""b"".png",,,no\nplain.png,1,good,\n'
 
 
 def test_foreign_bytes_in_a_name_are_escaped() -> None:
@@ -80,7 +63,7 @@ def test_foreign_bytes_in_a_name_are_escaped() -> None:
 def test_write_csv_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
     path = tmp_path / "grades.csv"
     write_csv(path, [("é.png", "0.5000", "good", "")])
-    assert path.read_text("utf-8") == "path,score,verdict,error\né.png,0.5000,good,\n"
+    assert path.read_text("utf-8") == ",".join(COLUMNS) + "\né.png,0.5000,good,\n"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(EdgeError, match="cannot be written"):
         write_csv(tmp_path / "nowhere" / "grades.csv", [])
@@ -162,12 +145,12 @@ def test_results_come_in_order_with_errors_among_them(tmp_path: Path, model: Qua
     results = list(grade_files(model, inputs))
     assert [result.path for result in results] == [item.path for item in inputs]
     assert [bool(result.error) for result in results] == [i in (5, 7) for i in range(13)]
-    assert results[5].cells() == (str(inputs[5].path), "", "", results[5].error)
+    assert results[5].cells()[:4] == (str(inputs[5].path), "", "", results[5].error)
     for item, result in zip(inputs, results, strict=True):
         if not result.error:
             assert result.assessment is not None
             again = model.assess(np.asarray(cv2.imread(str(item.path)), dtype=np.uint8))
-            assert result.cells() == (str(item.path), f"{again.score:.4f}", again.verdict, "")
+            assert result.cells()[:4] == (str(item.path), f"{again.score:.4f}", again.verdict, "")
 
 
 def test_a_file_that_fails_unexpectedly_stops_no_other(

@@ -115,6 +115,7 @@ class OverlayVideo:
             return
         self._last = now
         small, assessment = reduced(graded.frame.image, graded.assessment, _LARGEST)
+        # A note in every frame, if only an empty one: the pictures of a video are of one size.
         picture = draw_overlay(small, assessment, graded.hint.text if graded.hint is not None else "")
         if self._container is None:
             self._open(*_canvas(picture))

@@ -17,14 +17,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.commands import grade
+from edge.assessment_schema import json_schema
+from edge.commands import grade, grade_rows
 from edge.commands.console.cli import EngineName
 from edge.engines.names import ENGINES
 from edge.errors import EdgeError
 from edge.grading import GradedFile
 from edge.metrics.classification import spearman
 from edge.model import QualityModel
-from edge.phantom.retina import make_retina
+from edge.phantom.degradation import degrade
+from edge.phantom.retina import make_retina, phantom_frame
 
 
 def eye(seed: int = 0, blur: float = 0) -> NDArray[np.uint8]:
@@ -70,12 +72,12 @@ def test_one_file_prints_a_table(tmp_path: Path, run: Any) -> None:
     code, out, err = run(path)
     assert code == 0
     assert err == ""
-    head, row, *_, summary = out.strip().splitlines()
-    assert head.split() == ["score", "verdict", "path"]
-    score, verdict, shown = row.split(maxsplit=2)
+    head, row, _, summary, *_ = out.strip().splitlines()
+    assert head.split() == ["score", "verdict", "cause", "path"]
+    score, verdict, said = row.split(maxsplit=2)
     assert 0 <= float(score) <= 1
     assert verdict in ("good", "usable", "reject", "no_fundus")
-    assert shown == str(path)
+    assert said.endswith(str(path))
     assert summary.startswith("1 graded (")
     assert summary.endswith("0 failed")
 
@@ -170,7 +172,8 @@ def test_maps_of_equal_names_do_not_meet(tmp_path: Path, run: Any) -> None:
     assert made == sorted(f"{stem}.{kind}.png" for stem in stems for kind in ("map", "overlay"))
     overlay = cv2.imread(str(tmp_path / "maps/left/eye.overlay.png"))
     assert overlay is not None
-    assert overlay.shape == (200, 260, 3)
+    assert overlay.shape[0] > 200, "no caption below the frame"
+    assert overlay.shape[1] == 260
     # Pictures made by an earlier run are not photographs: the same folder again gives the same rows.
     _, out, _ = run(tmp_path, "--json")
     assert len(out.splitlines()) == 4
@@ -187,6 +190,7 @@ def test_maps_that_cannot_be_written_cost_no_row(tmp_path: Path, run: Any, monke
     assert code == 1
     assert "maps and overlays" not in out
     assert err.count("the disk is full") == 1
+    assert {row["pictures"] for row in rows_of(tmp_path / "grades.csv")} == {""}
     rows = rows_of(tmp_path / "grades.csv")
     assert [bool(row["score"]) for row in rows] == [True] * 3
 
@@ -210,7 +214,7 @@ def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypat
     def full(*_: object) -> None:
         raise EdgeError("the disk is full.")
 
-    monkeypatch.setattr(grade, "write_csv", full)
+    monkeypatch.setattr(grade_rows, "write_csv", full)
     code, _, said = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")
     assert code == 130
     assert "error: the disk is full." in said
@@ -471,10 +475,21 @@ def test_outputs_that_cannot_be_are_refused_before_the_work(tmp_path: Path, run:
     path = save(tmp_path / "eye.png", eye())
     before = path.read_bytes()
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "hard").hardlink_to(tmp_path / "file")
+    (tmp_path / "dangling").symlink_to(tmp_path / "later")
     for arguments, words in (
         (("--csv", tmp_path / "nowhere" / "x.csv"), "there is no folder"),
         (("--csv", tmp_path), "it is a folder"),
         (("--csv", path), "is an input"),
+        (("--details", tmp_path / "nowhere" / "x.jsonl"), "there is no folder"),
+        (("--details", tmp_path), "it is a folder"),
+        (("--details", path), "is an input"),
+        (("--details", tmp_path / "link"), "is an input"),
+        (("--details", "/proc/self/x"), "cannot be the details"),
+        (("--csv", tmp_path / "new", "--details", tmp_path / "." / "new"), "it is the CSV"),
+        (("--csv", tmp_path / "file", "--details", tmp_path / "hard"), "it is the CSV"),
+        (("--csv", tmp_path / "later", "--details", tmp_path / "dangling"), "it is the CSV"),
         (("--maps", tmp_path / "file"), "cannot be the folder of maps"),
     ):
         code, out, err = run(path, *arguments)
@@ -502,14 +517,94 @@ def test_maps_do_not_replace_those_of_a_session(tmp_path: Path, run: Any) -> Non
 
 
 @pytest.mark.parametrize("where", ["/dev/stdout", "rows"])
-def test_rows_go_to_stdout_once(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("two", [("--json", "--csv"), ("--json", "--details"), ("--csv", "--details")])
+def test_rows_go_to_stdout_once(tmp_path: Path, where: str, two: tuple[str, str]) -> None:
     image, path = save(tmp_path / "eye.png", eye()), "/dev/stdout" if where == "/dev/stdout" else tmp_path / "rows"
     with (tmp_path / "rows").open("w") as rows:
-        command = [sys.executable, "-m", "edge.commands.grade", image, "--json", "--csv", path]
+        outputs = [each for option in two for each in ([option] if option == "--json" else [option, path])]
+        command = [sys.executable, "-m", "edge.commands.grade", image, *outputs]
         done = subprocess.run(list(map(str, command)), stdout=rows, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
-    assert "leave out --json or --csv" in done.stderr
+    assert f"leave out {two[0]} or {two[1]}" in done.stderr
     assert (tmp_path / "rows").read_text() == ""
+
+
+def test_details_on_stdout_stand_there_alone(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "edge.commands.grade",
+        str(save(tmp_path / "eye.png", eye())),
+        str(tmp_path / "no"),
+    ]
+    done = subprocess.run([*command, "--details", "/dev/stdout"], capture_output=True, text=True)
+    assert done.returncode == 1
+    graded, failed = map(json.loads, done.stdout.splitlines())
+    assert Path(graded["path"]).name == "eye.png"
+    assert graded["error"] is None
+    assert set(failed) == {"path", "error"}
+    assert "1 graded" in done.stderr
+    piped = subprocess.run([*command, "--csv", "/dev/stdout"], capture_output=True, text=True)
+    assert piped.stdout.startswith("path,score")
+    assert piped.stderr == done.stderr.replace("details: /dev/stdout", "rows: /dev/stdout")
+
+
+def test_details_are_a_line_a_file_of_the_published_schema(tmp_path: Path, run: Any) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    paths = [save(tmp_path / f"{n}.png", frame) for n, frame in enumerate((eye(), eye() * 0, phantom_frame(3)))]
+    code, out, _ = run(*paths, "--details", tmp_path / "d.jsonl", "--criterion", "eurodiab")
+    assert code == 0
+    assert f"details: {tmp_path / 'd.jsonl'}" in out
+    lines = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    assert [line["path"] for line in lines] == [str(path) for path in paths]
+    for line in lines:
+        jsonschema.validate(line, json_schema())
+        assert set(line) - set(json_schema()["properties"]) == {"path", "error", "criterion"}
+
+
+def test_what_is_written_of_two_outputs_does_not_need_the_other(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise EdgeError("the disk is full.")
+
+    monkeypatch.setattr(grade_rows, "write_csv", full)
+    image = save(tmp_path / "eye.png", eye())
+    code, _, err = run(image, "--csv", tmp_path / "grades.csv", "--details", tmp_path / "d.jsonl")
+    assert code == 1
+    assert "the disk is full" in err
+    assert len((tmp_path / "d.jsonl").read_text().splitlines()) == 1
+
+
+def test_pictures_leads_from_each_row_to_its_own(tmp_path: Path, run: Any) -> None:
+    """Whatever a name holds, and where two folders hold the same one: the overlay begins with the frame itself."""
+    names = ["left/eye.png", "right/eye.png", 'a,"b";c.png', "two\nlines.png", "=1+1.png", "eye.bmp", "right/eye.bmp"]
+    for number, name in enumerate(names):
+        save(tmp_path / "in" / name, np.full((60, 220, 3), 30 * number, np.uint8))
+    bad = tmp_path / "in" / "broken.png"
+    bad.write_bytes(b"")
+    code, _, _ = run(tmp_path / "in", "--maps", tmp_path / "maps", "--csv", tmp_path / "grades.csv")
+    assert code == 1
+    rows = {row["path"]: row["pictures"] for row in rows_of(tmp_path / "grades.csv")}
+    assert rows.pop(str(bad)) == ""
+    assert len(set(rows.values())) == len(names)
+    for path, stem in rows.items():
+        overlay = cv2.imread(f"{tmp_path / 'maps'}/{stem}.overlay.png")
+        assert np.array_equal(overlay[:60, :220], cv2.imread(path))
+        assert Path(f"{tmp_path / 'maps'}/{stem}.map.png").exists()
+
+
+def test_the_summary_says_why_photographs_are_not_good(tmp_path: Path, run: Any) -> None:
+    for number in range(3):
+        save(tmp_path / f"black{number}.png", np.zeros((90, 120, 3), np.uint8))
+    save(tmp_path / "eye.png", degrade(phantom_frame(3), "shadow", 0.8, rng=np.random.default_rng(3))[0])
+    code, out, _ = run(tmp_path)
+    assert code == 0
+    assert out.splitlines()[-3:] == [
+        "main cause of the 4 that are not good, as estimated:",
+        "  3   75 %  no retina in view",
+        "  1   25 %  edge shadow",
+    ]
 
 
 def test_exit_codes_of_wrong_arguments(tmp_path: Path, run: Any) -> None:

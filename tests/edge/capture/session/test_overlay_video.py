@@ -73,8 +73,8 @@ def test_frames_of_the_same_time_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("first", "film"),
-    [((64, 48), (64, 48)), ((1280, 960), (1280, 960)), ((1920, 1080), (960, 540)), ((1, 1), (2, 2)),
-     ((33, 1501), (28, 1280)), ((3001, 33), (1000, 10))],
+    [((64, 48), (194, 190)), ((1280, 960), (1280, 1058)), ((1920, 1080), (960, 606)), ((1, 1), (194, 142)),
+     ((33, 1501), (150, 1280)), ((3001, 33), (1000, 64))],  # with the caption below the frame
 )  # fmt: skip
 def test_any_shape_fits_and_may_change(tmp_path: Path, first: tuple[int, int], film: tuple[int, int]) -> None:
     path = tmp_path / "film.webm"
@@ -161,4 +161,4 @@ def test_a_browser_plays_it(tmp_path: Path, open_chromium: Callable[..., Any]) -
     )
     assert "error" not in seen, seen
     assert seen["duration"] == pytest.approx(2.0, abs=0.1)
-    assert (seen["width"], seen["height"]) == (320, 240)
+    assert (seen["width"], seen["height"]) == (320, 382)

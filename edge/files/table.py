@@ -1,0 +1,36 @@
+"""Rows as CSV that a spreadsheet can open without running anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# How a formula begins, also in full width, and what is left away before one.
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+# In a sentence, what a program that parts cells at other signs than commas would make a formula of.
+_PARTED = re.compile("([;\t])(?=[=+@\\-\t\r\n\uff1d\uff0b\uff0d\uff20])")
+
+
+def csv_text(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as CSV.
+
+    A spreadsheet takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and runs it. A path that does, and
+    the error that begins with it, get ``./`` before them: still the path of that file, and no formula.
+    """
+    return "".join(",".join(_cell(_tame(text)) for text in row) + "\n" for row in rows)
+
+
+def whole_sentence(text: str) -> str:
+    """A sentence that stays without a formula where cells are parted at semicolons or tabs."""
+    return _PARTED.sub(r"\1 ", text)
+
+
+def _tame(text: str) -> str:
+    return f"./{text}" if text.startswith(_FORMULA) else text
+
+
+def _cell(text: str) -> str:
+    """A cell as it is, in quotes where a reader could take it for more; some part cells at semicolons or tabs."""
+    if any(mark in text for mark in ',;"\r\n\t'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
