@@ -21,7 +21,9 @@ Eye = Literal["right", "left"]
 LEAST = 0.9  # probability from which an eye is named
 # From the disc to the fovea in field radii, and its deviation: photographs of ten cameras of 35 to 50 degrees.
 _AWAY, _BELOW, _DEVIATION = 0.75, 0.09, 0.15
-_UNSEEN, _BEYOND = 1e-5, 1e-4  # weight of a cell to be the landmark though nothing shows it: inside the field, beyond
+# Weight of a cell to be the landmark though nothing shows it, inside the field and beyond: so near each other that
+# a landmark that is missing tells no eye by itself.
+_UNSEEN, _BEYOND = 2e-5, 1e-4
 
 
 def eye_of(regions: Mapping[Region, NDArray[np.float32]], field: NDArray[np.bool_]) -> tuple[Eye | None, float]:
@@ -39,7 +41,7 @@ def eye_of(regions: Mapping[Region, NDArray[np.float32]], field: NDArray[np.bool
         return None, 0.5
     disc, macula = (_weights(regions[name], field) for name in ("disc", "macula"))
     cell = 2 / len(field)
-    reach = np.arange(-len(field), len(field) + 1) * cell
+    reach = np.arange(-len(field), len(field) + 1, dtype=np.float64) * cell
     temporal, below = _bell(reach + _AWAY), _bell(reach - _BELOW)
 
     def agreeing(across: NDArray[np.float64]) -> float:
