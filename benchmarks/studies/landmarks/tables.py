@@ -58,19 +58,23 @@ def wrong_eyes(seen: Sequence[Seen]) -> list[str]:
 def places_row(name: str, seen: Sequence[Seen]) -> tuple[str, ...]:
     """Cells below ``PLACES``."""
     errors = [each.errors for each in seen if each.errors is not None]
-    fovea = np.array([each.fovea for each in errors if each.fovea is not None])
-    disc = np.array([each.disc for each in errors if each.disc is not None])
-    size = np.array([each.diameter for each in errors if each.diameter is not None])
+    fovea = [each.fovea for each in errors if each.fovea is not None]
+    disc = [each.disc for each in errors if each.disc is not None]
+    size = [each.diameter for each in errors if each.diameter is not None]
     return (
         name,
         str(len(errors)),
         str(len(errors) - len(fovea)),
-        share(int((fovea <= 1).sum()), len(fovea)),
-        "{:.2f} / {:.2f}".format(*np.percentile(fovea, (50, 95))),
+        share(sum(each <= 1 for each in fovea), len(fovea)),
+        _spread("{:.2f} / {:.2f}", fovea, (50, 95)),
         str(len(errors) - len(disc)),
-        "{:.2f} / {:.2f}".format(*np.percentile(disc, (50, 95))),
-        "{:.2f} / {:.2f} to {:.2f}".format(*np.percentile(size, (50, 5, 95))),
+        _spread("{:.2f} / {:.2f}", disc, (50, 95)),
+        _spread("{:.2f} / {:.2f} to {:.2f}", size, (50, 5, 95)),
     )
+
+
+def _spread(form: str, values: Sequence[float], percentiles: tuple[int, ...]) -> str:
+    return form.format(*np.percentile(values, percentiles)) if values else ""
 
 
 def share(part: int, whole: int) -> str:
