@@ -25,6 +25,7 @@ SCHEMA = 1  # of ``Assessment.to_dict``; raised where a field changes its meanin
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
 _LEAST_OF_GOOD = 0.05  # share of the field from which a cause is named though the frame is good
+PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito: apart for all kinds of eyes
     "good": (115, 158, 0),
     "usable": (66, 228, 240),
     "reject": (0, 94, 213),

@@ -22,12 +22,14 @@ from edge.assessment import Assessment
 from edge.errors import EdgeError, InputError
 from edge.files.output import write_output
 from edge.files.table import csv_text, whole_sentence
+from edge.findings.eye import Eye
 from edge.images import ImageReader, Picture, images_of, unlisted
 from edge.model import QualityModel
 from edge.overlay import draw_overlay, map_picture
 
 COLUMNS = ("path", "score", "verdict", "error", "cause", "place", "coverage", "eye", "field_definition")
 _LONGEST_STEM = 230  # bytes: a name has 255, and needs some for its number and .overlay.png
+_EYES: dict[str, Eye] = {"R": "right", "L": "left"}
 _READERS = 2
 _AHEAD = 4  # frames read and not yet graded: what bounds the memory
 
@@ -51,6 +53,7 @@ class GradedFile:
 
     Attributes:
         reaches: how many bits its samples reach, where that is fewer than they have; see ``edge.images.Picture``.
+        stated_eye: the eye that a DICOM file says it shows.
     """
 
     path: Path
@@ -58,6 +61,13 @@ class GradedFile:
     assessment: Assessment | None
     error: str = ""
     reaches: int | None = None
+    stated_eye: Eye | None = None
+
+    @property
+    def other_eye(self) -> bool:
+        """Whether the photograph shows the other eye than its file says."""
+        told = None if self.assessment is None else self.assessment.eye
+        return None not in (told, self.stated_eye) and told != self.stated_eye
 
     def cells(self) -> tuple[str, ...]:
         """What ``COLUMNS`` name, as text; empty where there is nothing to say."""
@@ -163,7 +173,7 @@ def _grade(model: QualityModel, path: Path, reading: Future[Picture]) -> GradedF
         )
     if not math.isfinite(assessment.score):
         return GradedFile(path, None, None, f"{path} got no finite score: the model is broken; take another one.")
-    return GradedFile(path, picture.frame, assessment, reaches=picture.reaches)
+    return GradedFile(path, picture.frame, assessment, "", picture.reaches, _EYES.get(picture.eye or ""))
 
 
 def write_csv(path: Path, rows: Sequence[tuple[str, ...]], more: Sequence[str] = ()) -> None:

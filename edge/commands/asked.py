@@ -18,6 +18,7 @@ from edge.capture.archive.waiting import left_over
 from edge.commands.console import cli
 from edge.commands.console.endings import output_fails
 from edge.errors import EdgeError, reason_of
+from edge.findings.eye import Eye
 
 
 class StrictnessName(str, Enum):
@@ -33,6 +34,11 @@ class Laterality(str, Enum):
 
     R = "R"
     L = "L"
+
+    @property
+    def eye(self) -> Eye:
+        """As it is told of a frame."""
+        return "right" if self is Laterality.R else "left"
 
 
 def check_source(source: str | None) -> str:
@@ -74,10 +80,8 @@ def check_dicom(
     """
     if dicom and laterality is None:
         raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
-    if (wants_dicom or laterality is not None or hand_over is not None) and not dicom:
-        raise typer.BadParameter(
-            "--laterality, --study, --keep-dicom and --hand-over belong to --dicom: give that too."
-        )
+    if (wants_dicom or hand_over is not None) and not dicom:
+        raise typer.BadParameter("--study, --keep-dicom and --hand-over belong to --dicom: give that too.")
     if wants_it and hand_over is None:
         raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
 

@@ -18,6 +18,7 @@ from edge.camera.reconnecting import ReconnectingCamera
 from edge.capture.archive.dicom import begin_study
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import left_over
+from edge.capture.eye_watch import EyeWatch
 from edge.capture.failover import FailoverModel
 from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.reading import Limits
@@ -39,7 +40,6 @@ from edge.preview.context import Controls
 
 app = cli.new_app("Grade the frames of a camera while they come.")
 main = cli.main_of(app)
-
 
 _HELP = """Grade the frames of a camera while they come: map, score and verdict of the newest frame.
 
@@ -87,10 +87,8 @@ def capture(
     dicom: Annotated[
         bool, typer.Option("--dicom", help="Keep captured frames as DICOM too; wants --laterality.")
     ] = False,
-    laterality: Annotated[asked.Laterality | None, typer.Option(help="Which eye: R or L.")] = None,
-    study: Annotated[
-        Path | None, typer.Option(help="A YAML file with the patient, study and camera for DICOM.")
-    ] = None,
+    laterality: Annotated[asked.Laterality | None, typer.Option(help="Which eye, R or L; checked on frames.")] = None,
+    study: Annotated[Path | None, typer.Option(help="A YAML file with patient, study and camera for DICOM.")] = None,
     keep_dicom: Annotated[
         int, typer.Option(min=1, max=9, help="DICOM files of one capture; the best frame's alone without it.")
     ] = 1,
@@ -140,6 +138,7 @@ def capture(
     dog = Watchdog()
     best: Graded | None = None
     session: Session | None = None
+    eye = None if laterality is None else laterality.eye
     images = begin_study(laterality.value, study) if dicom and laterality is not None else None
     target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
@@ -181,8 +180,10 @@ def capture(
                     study=images,
                     hand_over=giving,
                     keep_dicom=keep_dicom,
+                    stated=eye,
                 )
             )
+        watch = closing.enter_context(contextlib.closing(EyeWatch(eye, reporter.note)))
         line = closing.enter_context(LiveLine(cli.err, reporter.words.post))
 
         def alive() -> None:
@@ -206,6 +207,7 @@ def capture(
             if better(graded, best):
                 best = graded
             reporter.graded(graded, best=best is graded)
+            watch.look(graded.assessment)
             if session is not None:
                 session.keep(graded, best)
                 _shoot(shutter, session, graded, reporter)

@@ -22,7 +22,7 @@ from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
 from edge.commands.grade_outputs import check_files, check_maps, check_stdout, is_stdout
 from edge.commands.grade_rows import Rows
-from edge.commands.grade_words import closing_lines, counts, few_bits, unread_words
+from edge.commands.grade_words import closing_lines, counts, few_bits, other_eyes, unread_words
 from edge.criteria.adequacy import Adequacy
 from edge.errors import EdgeError
 from edge.files.output import is_stream
@@ -133,6 +133,8 @@ def grade(
     rows = table.rows
     if few:
         _note(few_bits(few))
+    if table.other_eyes:
+        _note(other_eyes(table.other_eyes))
     evaluation = compare_with_truth(truth, scored) if truth is not None else None
     if json_lines:
         verdicts, failed = counts(rows)

@@ -25,6 +25,7 @@ class Rows:
         criterion: that each photograph is judged by.
         maps: the folder of maps; then each row names its pictures.
         rows: one a file, in the order given.
+        other_eyes: files that show the other eye than they say.
     """
 
     csv: Path | None
@@ -32,6 +33,7 @@ class Rows:
     criterion: Criterion | None
     maps: Path | None
     rows: list[Row] = field(default_factory=list)
+    other_eyes: list[Path] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
     @property
@@ -56,6 +58,8 @@ class Rows:
         if self.maps is not None:
             more = (*more, readable(stem.as_posix()) if found is not None and stem is not None else "")
         self.rows.append((*graded.cells(), *more))
+        if graded.other_eye:
+            self.other_eyes.append(graded.path)
         if self.details is not None:
             self._lines.append(json.dumps(_detail(graded, adequacy), allow_nan=False) + "\n")
         return adequacy
@@ -96,4 +100,6 @@ def _detail(graded: GradedFile, adequacy: Adequacy | None) -> dict[str, object]:
     record: dict[str, object] = {"path": readable(graded.path), "error": graded.error or None}
     if graded.assessment is not None:
         record |= graded.assessment.to_dict()
+        if graded.stated_eye is not None:
+            record |= {"stated_eye": graded.stated_eye, "other_eye": graded.other_eye}
     return record | ({"criterion": asdict(adequacy)} if adequacy is not None else {})

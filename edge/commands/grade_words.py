@@ -34,6 +34,18 @@ def few_bits(few: Sequence[tuple[Path, int]]) -> str:
     return f"{who} only {bits} of 16 bits and {looks} dark for it: if the camera has {bits} bits, give --bits {bits}."
 
 
+def other_eyes(graded: Sequence[Path]) -> str:
+    """That photographs show the other eye than their files say.
+
+    Args:
+        graded: their paths; at least one.
+    """
+    who = f"{graded[0]} shows the other eye than it says"
+    if len(graded) > 1:
+        who = f"{len(graded)} files, the first of them {graded[0]}, show the other eye than they say"
+    return f"{who} (Laterality): look at which is right, or whether the camera mirrors its pictures."
+
+
 def counts(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
     """How many got each verdict, and how many failed."""
     found = Counter(row[2] for row in rows)

@@ -1,7 +1,8 @@
 """Right eye or left: in an upright photograph the disc lies on the side of the nose, and the macula on the other.
 
-Both maps are read as distributions over columns, with a little of everywhere added: a landmark that is hardly seen
-tells little, and one half outside the field as much as is left of it.
+Every pair of cells is weighed: how surely one is disc and the other macula, and how well the two lie to each other. A
+landmark that is hardly seen may be anywhere, and beyond the field rather than unseen inside it: so a nasal field, whose
+macula is out of sight, tells nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,11 @@ from edge.bundle.bundle import Region
 Eye = Literal["right", "left"]
 
 LEAST = 0.9  # probability from which an eye is named
-_EVERYWHERE = 0.05  # weight of a landmark that may be anywhere, in cells that are surely it
+# From the disc to the fovea in field radii, and its deviation: photographs of ten cameras of 35 to 50 degrees.
+_AWAY, _BELOW, _DEVIATION = 0.75, 0.09, 0.15
+# Weight of a cell to be the landmark though nothing shows it, inside the field and beyond: so near each other that
+# a landmark that is missing tells no eye by itself.
+_UNSEEN, _BEYOND = 2e-5, 1e-4
 
 
 def eye_of(regions: Mapping[Region, NDArray[np.float32]], field: NDArray[np.bool_]) -> tuple[Eye | None, float]:
@@ -28,21 +34,32 @@ def eye_of(regions: Mapping[Region, NDArray[np.float32]], field: NDArray[np.bool
         field: bool (grid, grid).
 
     Returns:
-        ``right``, ``left`` or None, and a probability in [0.5, 1]; None and 0.5 where a map is missing.
+        ``right``, ``left`` or None, and a probability in [0.5, 1]; None and 0.5 where a map is missing. A mirrored
+        frame is the other eye, as surely.
     """
     if "disc" not in regions or "macula" not in regions or not field.any():
         return None, 0.5
-    disc, macula = (_columns(regions[name], field) for name in ("disc", "macula"))
-    before = np.cumsum(macula) - macula
-    right = float(disc @ (before + macula / 2))  # the disc lies to the right of the macula, in the picture
-    probability = min(max(right, 1 - right), 1.0)
-    eye: Eye = "right" if right > 0.5 else "left"
+    disc, macula = (_weights(regions[name], field) for name in ("disc", "macula"))
+    cell = 2 / len(field)
+    reach = np.arange(-len(field), len(field) + 1, dtype=np.float64) * cell
+    temporal, below = _bell(reach + _AWAY), _bell(reach - _BELOW)
+
+    def agreeing(across: NDArray[np.float64]) -> float:
+        near = cv2.sepFilter2D(macula, cv2.CV_64F, across, below, borderType=cv2.BORDER_REPLICATE)
+        return float((disc * near).sum())
+
+    right, left = agreeing(temporal), agreeing(np.ascontiguousarray(temporal[::-1]))  # macula left of the disc, right
+    probability = max(right, left) / (right + left)
+    eye: Eye = "right" if right > left else "left"
     return (eye if probability >= LEAST else None), probability
 
 
-def _columns(chances: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How likely the landmark lies in each column; squared, because a wide rim of small chances says little."""
-    weights = (chances * chances * field).sum(axis=0, dtype=np.float64)
-    everywhere = field.sum(axis=0, dtype=np.float64)
-    columns = weights + _EVERYWHERE * everywhere / everywhere.sum()
-    return np.asarray(columns / columns.sum())
+def _weights(chances: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How likely each cell is the landmark, also around the field; squared: a wide rim of small chances says little."""
+    seen = chances.astype(np.float64) ** 2 + _UNSEEN
+    return np.pad(np.where(field, seen, _BEYOND), len(field) // 2, constant_values=_BEYOND)
+
+
+def _bell(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    shape = np.exp(-0.5 * (distance / _DEVIATION) ** 2)
+    return np.asarray(shape / shape.sum())

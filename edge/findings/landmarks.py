@@ -58,7 +58,7 @@ def _peak(chances: Chances) -> tuple[float, float, float, float, bool] | None:
     grid = len(chances)
     surest = int(chances.argmax())
     top, left = (max(0, place - _HALF) for place in divmod(surest, grid))
-    heap = chances[top : top + 2 * _HALF + 1, left : left + 2 * _HALF + 1]
+    heap = chances[top : top + 2 * _HALF + 1, left : left + 2 * _HALF + 1].astype(np.float64)  # squares stay above 0
     highest, mass = float(heap.max()), float(heap.sum())
     if highest <= 0:
         return None

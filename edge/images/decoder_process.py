@@ -34,10 +34,12 @@ class Picture:
         frame: uint8 BGR, shape (H, W, 3).
         reaches: how many bits (10, 12 or 14) its brightest sample needs, where samples have 16 and it is not specified
             how many of them count; None otherwise.
+        eye: ``R`` or ``L``, where a DICOM file says which one it shows.
     """
 
     frame: NDArray[np.uint8]
     reaches: int | None = None
+    eye: str | None = None
 
 
 class TooSlowError(Exception):
@@ -128,7 +130,7 @@ class DecoderProcess:
             raise CrashedError
         frame = np.empty((height, width, 3), np.uint8)
         self._fill(frame.reshape(-1).data, deadline)
-        return Picture(frame, answer.get("reaches"))
+        return Picture(frame, answer.get("reaches"), answer.get("eye"))
 
     def _answer(self, deadline: float) -> dict[str, Any]:
         """One answer, without the pixels that follow it; raises RefusedError where it refuses the file."""

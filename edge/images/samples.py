@@ -21,10 +21,12 @@ class Stored:
     Attributes:
         picture: Pillow's image of 8 bits, or uint8 BGR (H, W, 3).
         reaches: see ``White``.
+        eye: ``R`` or ``L``, where a DICOM file says which one it shows.
     """
 
     picture: Image.Image | NDArray[np.uint8]
     reaches: int | None = None
+    eye: str | None = None
 
 
 @dataclass(frozen=True)

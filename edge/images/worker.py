@@ -1,9 +1,9 @@
 """The decoder process: decodes one file after the other, with limits on time and memory.
 
 A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``. An answer on stdout is
-four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W, "reaches": N}``
-(see ``White``) followed by H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is large, which waits
-for another line.
+four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W, "reaches": N,
+"eye": E}`` (see ``Stored``), followed by H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is
+large, which waits for another line.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def main() -> None:
 def _send(answers: BinaryIO, decoded: Any) -> None:
     (width, height), strips = decoded.size, decoded.strips()
     first = next(strips)  # errors are raised before the answer begins
-    _say(answers, {"height": height, "width": width, "reaches": decoded.stored.reaches})
+    stored = decoded.stored
+    _say(answers, {"height": height, "width": width, "reaches": stored.reaches, "eye": stored.eye})
     _write(answers, first)
     for strip in strips:
         _write(answers, strip)

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 
 import edge
+from edge.assessment import Assessment
 from edge.capture.loop import Graded
 from edge.capture.trigger import sharpness_of
+from edge.findings.eye import Eye
 from edge.frame.prepare import frame_step_name
 from edge.model import QualityModel
 
@@ -34,6 +36,14 @@ def line_of(graded: Graded) -> str:
     )
 
 
+def _eye_of(assessment: Assessment, stated: Eye | None) -> dict[str, Any]:
+    """The eye that was stated, and the one that the frame shows; both stay as they are where they contradict."""
+    told = assessment.eye
+    contradicts = None not in (stated, told) and stated != told
+    probability = round(assessment.eye_probability, 4)
+    return {"stated": stated, "told": told, "probability": probability, "contradicts": contradicts}
+
+
 def _hint_of(graded: Graded) -> dict[str, Any] | None:
     return None if graded.hint is None else dataclasses.asdict(graded.hint)
 
@@ -48,13 +58,14 @@ def better(new: Graded, kept: Graded | None) -> bool:
     return scores[0] > scores[1] or (scores[0] == scores[1] and sharpness_of(new) >= sharpness_of(kept))
 
 
-def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, Any]:
+def sidecar_of(graded: Graded, model: QualityModel, source: str, stated: Eye | None = None) -> dict[str, Any]:
     """The content of ``STEM.json``: everything needed to reproduce the verdict.
 
     Args:
         graded: the frame.
         model: what graded it.
         source: the source as given by the user.
+        stated: the eye that the operator stated, if any.
     """
     assessment, manifest = graded.assessment, model.manifest
     taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)
@@ -86,6 +97,7 @@ def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, An
         "score": assessment.score,
         "verdict": assessment.verdict,
         "coverage": assessment.coverage,
+        "eye": _eye_of(assessment, stated),
         "field": str(model.field),
         "hint": _hint_of(graded),
         "crop": None if assessment.crop is None else dataclasses.asdict(assessment.crop),

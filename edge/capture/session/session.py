@@ -20,6 +20,7 @@ from edge.capture.session.record import line_of, sidecar_of
 from edge.capture.session.storage import LINES, VIDEO, LineFile, claim_folder, is_full
 from edge.capture.session.troubles import Troubles
 from edge.errors import EdgeError, first_line
+from edge.findings.eye import Eye
 from edge.model import QualityModel
 
 _SAVE_EVERY_S = 1.0  # what a kill can lose
@@ -49,6 +50,7 @@ class Session:
         study: Study | None = None,
         hand_over: HandOver | None = None,
         keep_dicom: int = 1,
+        stated: Eye | None = None,
     ) -> None:
         """Create a folder and start writing.
 
@@ -66,6 +68,7 @@ class Session:
             study: makes a DICOM file of each captured frame; if there was none, of the best one at the end.
             hand_over: delivers these files.
             keep_dicom: DICOM files per capture, the best frames first.
+            stated: the eye, for the sidecar.
 
         Raises:
             EdgeError: the folder cannot be created.
@@ -79,7 +82,7 @@ class Session:
         self._on_saved, self._wait = on_saved, wait
         self._troubles = Troubles(self.folder, report, tell)
         self._keeper = FrameStore(
-            self.folder, lambda graded: sidecar_of(graded, model, source), study, hand_over, keep_dicom
+            self.folder, lambda graded: sidecar_of(graded, model, source, stated), study, hand_over, keep_dicom
         )
         self._lines = LineFile(self.folder / LINES)
         self._video = OverlayVideo(self.folder / VIDEO, fps, self._troubles.report) if video else None

@@ -69,6 +69,11 @@ def load(dataset: pydicom.Dataset) -> Stored:
     Raises:
         RefusedError: it is damaged.
     """
+    said = str(dataset.get("ImageLaterality") or dataset.get("Laterality") or "")
+    return Stored(_picture(dataset), eye=said if said in ("R", "L") else None)
+
+
+def _picture(dataset: pydicom.Dataset) -> NDArray[np.uint8]:
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         _check_frame(dataset)
     with warnings.catch_warnings():
@@ -77,7 +82,7 @@ def load(dataset: pydicom.Dataset) -> Stored:
     kind = str(dataset.PhotometricInterpretation)
     if kind in _GREY:
         bits = stored.dtype.itemsize * 8
-        return Stored(grey_to_bgr(look_up(_grey_table(dataset, stored.dtype), stored.view(f"u{bits // 8}"))))
+        return grey_to_bgr(look_up(_grey_table(dataset, stored.dtype), stored.view(f"u{bits // 8}")))
     if kind == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)[:, :, :3]
         full = 255 if stored.dtype.itemsize == 1 else 65535
@@ -85,7 +90,7 @@ def load(dataset: pydicom.Dataset) -> Stored:
         full = (1 << int(dataset.BitsStored)) - 1
     stored = stored & full  # bits above those stored may hold an overlay
     eight = stored if full == 255 and stored.dtype == np.uint8 else to_eight(stored, full)
-    return Stored(np.asarray(eight[:, :, ::-1], np.uint8))
+    return np.asarray(eight[:, :, ::-1], np.uint8)
 
 
 def _check_frame(dataset: pydicom.Dataset) -> None:

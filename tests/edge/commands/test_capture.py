@@ -33,6 +33,7 @@ from edge.camera.demo import DemoCamera
 from edge.capture import reading
 from edge.commands.capture import app
 from edge.model import QualityModel
+from edge.phantom.retina import make_retina
 from edge.phantom.sequence import Sequence
 
 COMMAND = [sys.executable, "-m", "edge.commands.capture"]
@@ -580,11 +581,28 @@ def test_a_session_as_dicom_tells_nobody_whose_eye_it_is(clip: Path, tmp_path: P
         ["--study", "x.yaml", "--out", "x"],
         ["--hand-over", "x", "--out", "x"],
         ["--dicom", "--laterality", "B", "--out", "x"],
-        ["--laterality", "R", "--out", "x"],
     ],
 )
 def test_dicom_wants_all_that_it_needs(arguments: list[str]) -> None:
     assert invoke("demo", *arguments)[0] == 2
+
+
+def test_a_camera_that_mirrors_is_told_of_once_and_kept_in_the_record(tmp_path: Path) -> None:
+    right = make_retina(950_001, 480)
+    assert right.laterality == "right"
+    (tmp_path / "frames").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), right.image[:, ::-1])
+    code, _, errors = invoke(
+        tmp_path / "frames", "--fast", "--no-video", "--out", tmp_path / "out", "--laterality", "R"
+    )  # fmt: skip
+    assert code == 0
+    assert errors.count("these frames show a left eye, but --laterality R was given") == 1
+    (sidecar,) = (tmp_path / "out").glob("frame-*.json")
+    eye = json.loads(sidecar.read_text())["eye"]
+    assert (eye["stated"], eye["told"], eye["contradicts"]) == ("right", "left", True)
+    code, _, errors = invoke(tmp_path / "frames", "--fast", "--laterality", "L")
+    assert (code, "eye" in errors) == (0, False)
 
 
 def test_systemd_hears_of_a_session(tmp_path: Path) -> None:

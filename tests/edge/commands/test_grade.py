@@ -663,3 +663,39 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 1
+
+
+def test_a_dicom_file_that_shows_the_other_eye_than_it_says_is_told_of(run: Any, tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom", reason="without pydicom NO DICOM FILE WAS READ")
+    right = make_retina(950_001, 480)
+    assert right.laterality == "right"
+    for name, tag, said in (
+        ("agrees", "ImageLaterality", "R"),
+        ("mirrored", "ImageLaterality", "L"),
+        ("series", "Laterality", "L"),
+        ("both", "ImageLaterality", "B"),
+        ("silent", "ImageLaterality", ""),
+    ):
+        image = pydicom.Dataset()
+        image.file_meta = pydicom.dataset.FileMetaDataset()
+        image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        image.SOPClassUID, image.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1", pydicom.uid.generate_uid()
+        image.Rows, image.Columns = right.image.shape[:2]
+        image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
+        image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 8, 8, 7, 0
+        image.PixelData = np.ascontiguousarray(right.image[:, :, ::-1]).tobytes()
+        setattr(image, tag, said)
+        pydicom.dcmwrite(tmp_path / f"{name}.dcm", image, enforce_file_format=True)
+    code, _, errors = run(tmp_path, "--details", tmp_path / "details.jsonl")
+    assert code == 0
+    assert errors.count("note: ") == 1
+    assert f"2 files, the first of them {tmp_path / 'mirrored.dcm'}, show the other eye than they say" in errors
+    told = {Path(row["path"]).stem: row for row in map(json.loads, (tmp_path / "details.jsonl").open())}
+    assert {name: row.get("other_eye") for name, row in told.items()} == {
+        "agrees": False,
+        "mirrored": True,
+        "series": True,
+        "both": None,
+        "silent": None,
+    }
+    assert {row["eye"] for row in told.values()} == {"right"}

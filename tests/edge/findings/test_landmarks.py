@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import Region
-from edge.findings.eye import eye_of
+from edge.findings.eye import LEAST, eye_of
 from edge.findings.field_definition import define_field
 from edge.findings.landmarks import Landmark, find_landmarks
 
@@ -72,7 +72,19 @@ def test_what_does_not_tell_is_not_told() -> None:
     assert eye_of({}, ROUND) == (None, 0.5)
     assert eye_of({"disc": spot(0.5, 0, 0.2)}, ROUND) == (None, 0.5)
     assert eye_of(view((0.0, -0.5), (0.0, 0.3)), ROUND)[0] is None  # the camera lies on its side
-    assert eye_of(view((0.5, 0.0), (-0.2, 0.0), 0.01), ROUND)[0] is None
+    assert eye_of(view((0.5, 0.0), (-0.2, 0.0), 0.001), ROUND)[0] is None
+
+
+@pytest.mark.parametrize("x", [-0.8, -0.4, 0.0, 0.4, 0.8])
+def test_one_landmark_alone_tells_no_eye(x: float) -> None:
+    nothing = np.zeros((GRID, GRID), np.float32)
+    assert eye_of({"disc": spot(x, 0, 0.2), "macula": nothing}, ROUND)[0] is None
+    assert eye_of({"disc": nothing, "macula": spot(x, 0, 0.25)}, ROUND)[0] is None
+
+
+def test_a_faint_macula_beside_a_disc_in_the_middle_tells() -> None:
+    faint = np.clip(spot(-0.75, 0.1, 0.2, 0.12), 0, 1)
+    assert eye_of({"disc": spot(0.05, 0, 0.2), "macula": faint}, ROUND)[0] == "right"
 
 
 def mark(x: float, y: float, diameter: float = 0.32, chance: float = 1.0) -> Landmark:
@@ -101,3 +113,44 @@ def test_a_disc_that_the_edge_cuts_is_nearer_than_its_own_rim() -> None:
     found = define_field({"disc": mark(0.93, 0.0)}, ROUND)
     assert found.disc_to_edge is not None
     assert found.disc_to_edge < 0
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> tuple[dict[Region, NDArray[np.float32]], NDArray[np.bool_]]:
+    """Any maps in any field, also empty, full and of one cell."""
+    grid = draw(st.sampled_from([1, 2, 5, 32]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    regions: dict[Region, NDArray[np.float32]] = {}
+    for name in draw(st.sets(st.sampled_from(("disc", "macula")))):
+        cells = rng.random((grid, grid), np.float32) ** draw(st.sampled_from([0, 1, 8, 100]))
+        regions[name] = np.asarray(cells * draw(st.sampled_from([0.0, 1e-30, 0.02, 1.0])), np.float32)
+    field = np.zeros((grid, grid), bool)
+    kind = draw(st.sampled_from(["all", "none", "one", "some", "round"]))
+    if kind == "one":
+        field[draw(st.integers(0, grid - 1)), draw(st.integers(0, grid - 1))] = True
+    elif kind == "round":
+        field[np.hypot(*np.mgrid[:grid, :grid] - (grid - 1) / 2) <= grid / 2] = True
+    elif kind != "none":
+        field = np.ones_like(field) if kind == "all" else rng.random((grid, grid)) < 0.5
+    return regions, field
+
+
+@given(maps())
+def test_whatever_the_maps_nothing_fails(given: tuple[dict[Region, NDArray[np.float32]], NDArray[np.bool_]]) -> None:
+    regions, field = given
+    eye, probability = eye_of(regions, field)
+    assert eye in ("right", "left", None)
+    assert 0.5 <= probability <= 1
+    assert (eye is None) == (probability < LEAST)
+    found = find_landmarks(regions, field)
+    for mark in found.values():
+        assert np.isfinite([mark.x, mark.y, mark.diameter, mark.chance]).all()
+    defined = define_field(found, field)
+    assert defined.kind in ("macula", "disc", "other")
+    if "disc" not in found:
+        assert (defined.fovea, defined.disc, defined.width, defined.disc_to_edge) == (None, None, None, None)
+    else:
+        told = [*(defined.fovea or ()), *(defined.disc or ()), defined.width or 0.0, defined.disc_to_edge or 0.0]
+        assert np.isfinite(told).all()
+    if not field.any() or all(not each.any() for each in regions.values()):
+        assert (eye, defined.kind) == (None, "other")

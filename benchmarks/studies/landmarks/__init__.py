@@ -1,0 +1,1 @@
+"""Disc, fovea and eye against marks and known eyes: ``python -m benchmarks.studies.landmarks --data DIR``."""
