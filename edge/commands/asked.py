@@ -15,8 +15,10 @@ from edge.camera.opening import OpeningStopped
 from edge.capture.archive.dicom import Study
 from edge.capture.archive.target import Target, read_target
 from edge.capture.archive.waiting import left_over
+from edge.capture.session.judge import Judge
 from edge.commands.console import cli
 from edge.commands.console.endings import output_fails
+from edge.criteria.criterion import Criterion
 from edge.errors import EdgeError, reason_of
 
 
@@ -60,6 +62,13 @@ def check_out(out: Path) -> None:
     raise EdgeError(f"{out} cannot hold a session ({problem}); give another folder with --out.")
 
 
+def judge_of(criterion: Criterion | None, laterality: Laterality | None) -> Judge | None:
+    """Who judges by the criterion; None without one."""
+    if criterion is None:
+        return None
+    return Judge(criterion, None if laterality is None else "right" if laterality is Laterality.R else "left")
+
+
 def check_dicom(
     dicom: bool, laterality: Laterality | None, wants_dicom: bool, hand_over: str | None, wants_it: bool
 ) -> None:
@@ -74,7 +83,7 @@ def check_dicom(
     """
     if dicom and laterality is None:
         raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
-    if (wants_dicom or laterality is not None or hand_over is not None) and not dicom:
+    if (wants_dicom or hand_over is not None) and not dicom:
         raise typer.BadParameter(
             "--laterality, --study, --keep-dicom and --hand-over belong to --dicom: give that too."
         )

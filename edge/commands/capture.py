@@ -30,6 +30,7 @@ from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
+from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.display import LiveLine, closing_words
 from edge.commands.console.field import FieldSetting
 from edge.commands.console.reporter import Reporter
@@ -104,6 +105,7 @@ def capture(
         bool, typer.Option("--insecure", help="Let identities and secrets travel unencrypted to that server.")
     ] = False,
     field: FieldSetting = None,
+    criterion: CriterionSetting = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
@@ -127,7 +129,8 @@ def capture(
         return
     if (strictness is not None or dicom) and out is None:
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
-    asked.check_dicom(dicom, laterality, keep_dicom > 1 or study is not None, hand_over, ca is not None or insecure)
+    wants_dicom = keep_dicom > 1 or study is not None or (laterality is not None and criterion is None)
+    asked.check_dicom(dicom, laterality, wants_dicom, hand_over, ca is not None or insecure)
     source = asked.check_source(source)
     if out is not None:
         asked.check_out(out)
@@ -140,12 +143,13 @@ def capture(
     dog = Watchdog()
     best: Graded | None = None
     session: Session | None = None
+    judge = asked.judge_of(criterion, laterality)
     images = begin_study(laterality.value, study) if dicom and laterality is not None else None
     target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no purpose.
-        reporter = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None))
+        reporter = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None, judge))
         camera = open_camera(source, asked.wish_of(mode), reporter.note, stop)
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
@@ -159,7 +163,9 @@ def capture(
                 None if strictness is None else strictness.value,
                 shutter.set_strictness,
             )
-            reporter.preview = closing.enter_context(page.open_preview(listen, counts, controls, reporter.report))
+            reporter.preview = closing.enter_context(
+                page.open_preview(listen, counts, controls, reporter.report, judge)
+            )
         giving = None
         if target is not None and out is not None:
             giving = closing.enter_context(contextlib.closing(HandOver(target, reporter.report, reporter.note)))
@@ -167,6 +173,7 @@ def capture(
         elif out is not None and left_over(out):
             reporter.note(f"DICOM files of earlier sessions in {out} wait to be handed over; --hand-over sends them")
         if out is not None:
+            closing.callback(reporter.summed_up)  # after the session has saved everything
             session = closing.enter_context(
                 Session(
                     out,
@@ -181,6 +188,7 @@ def capture(
                     study=images,
                     hand_over=giving,
                     keep_dicom=keep_dicom,
+                    judge=judge,
                 )
             )
         line = closing.enter_context(LiveLine(cli.err, reporter.words.post))
@@ -189,15 +197,9 @@ def capture(
             counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, ReconnectingCamera) else 0
             dog.beat(f"{counts.graded} frames graded")
 
+        limits = Limits(frames, seconds)
         stream = grade_stream(
-            camera,
-            quality,
-            counts,
-            limits=Limits(frames, seconds),
-            fast=fast,
-            stop=stop,
-            report=reporter.report,
-            beat=alive,
+            camera, quality, counts, limits=limits, fast=fast, stop=stop, report=reporter.report, beat=alive
         )
         closing.callback(dog.stopping)
         closing.callback(alive)
@@ -214,7 +216,7 @@ def capture(
         raise typer.Exit(1)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
-    _close(closing_words(counts, best, session), reporter, json_lines, stop.is_set() and not camera.live)
+    _close(closing_words(counts, best, session, judge), reporter, json_lines, stop.is_set() and not camera.live)
 
 
 def _close(words: list[str], reporter: Reporter, json_lines: bool, interrupted: bool) -> None:

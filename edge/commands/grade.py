@@ -111,7 +111,7 @@ def grade(
             if show_table:
                 printed.say(
                     lambda: cli.out.print(
-                        f"{'score':>6}  {'verdict':<9}  {'criterion' if criterion else 'cause':<24}  path"
+                        f"{'score':>6}  {'verdict':<9}  {criterion.shown if criterion else 'cause':<24}  path"
                     )
                 )
             for stem, graded in zip(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from edge.findings.field_definition import FieldKind
 
 _LOST = 0.5  # of the degradation map, from which the anatomy of a cell counts as not visible
 _NEAR: dict[Region, float] = {"macula": 1.0, "disc": 0.5}  # disc diameters around a landmark that must be clear
+_LINE = np.linspace(-1, 1, 41)
+_DISC = np.array([(x, y) for x in _LINE for y in _LINE if x * x + y * y <= 1])  # points of a disc of radius 1
 _AT_MOST = ("fovea_from_centre",)
 _WORDS = {
     "field": "centred on the macula or the disc",
@@ -72,13 +75,20 @@ class Adequacy:
     def words(self) -> str:
         """One line, such as ``nhs-desp (unverified): not adequate: score: 0.41, at least 0.6 wanted``."""
         name = self.criterion if self.verified else f"{self.criterion} (unverified)"
-        if self.adequate:
-            return f"{name}: adequate"
-        return f"{name}: not adequate: {'; '.join(map(str, self.failed))}"
+        return f"{name}: {self.verdict}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {**asdict(self), "words": self.words}
+
+    @property
+    def verdict(self) -> str:
+        """``adequate``, or ``not adequate: ...`` with the requirements that failed."""
+        return "adequate" if self.adequate else f"not adequate: {'; '.join(map(str, self.failed))}"
 
 
 def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
-    """Hold a photograph to a criterion; what cannot be measured is not met, and a reject or no fundus never adequate.
+    """Hold a photograph to a criterion; what cannot be measured is not met, and no fundus is never adequate.
 
     Args:
         assessment: of the photograph.
@@ -126,8 +136,7 @@ def _clear_near(assessment: Assessment, name: Region, clear: NDArray[np.bool_]) 
         return None
     grid = len(clear)
     cells_a_diameter = grid / definition.width
-    axis = (np.arange(grid) + 0.5 - grid / 2) / cells_a_diameter  # disc diameters from the middle
-    x, y = np.meshgrid(axis, axis)
-    near = np.hypot(x - place[0], y - place[1]) <= _NEAR[name]
-    whole = np.pi * (_NEAR[name] * cells_a_diameter) ** 2  # what of it lies beyond the picture counts too
-    return float(clear[near].sum() / max(float(near.sum()), whole)) if near.any() else 0.0
+    # Points, not whole cells: half a disc diameter is two cells, and a cell more or less would be a tenth of the share.
+    x, y = np.floor((np.array(place) + _DISC * _NEAR[name]) * cells_a_diameter + grid / 2).astype(int).T
+    inside = (x >= 0) & (x < grid) & (y >= 0) & (y < grid)
+    return float((clear[y.clip(0, grid - 1), x.clip(0, grid - 1)] & inside).mean())

@@ -71,6 +71,11 @@ class Criterion:
     disc: Requirements | None
     other: Requirements | None
 
+    @property
+    def shown(self) -> str:
+        """The name as people read it, such as ``nhs-desp (unverified)``."""
+        return self.name if self.verified else f"{self.name} (unverified)"
+
 
 def shipped_criteria() -> tuple[str, ...]:
     """Names of the criteria that ship."""

@@ -12,6 +12,7 @@ import numpy as np
 
 import edge
 from edge.capture.loop import Graded
+from edge.capture.session.judge import Judge
 from edge.capture.trigger import sharpness_of
 from edge.frame.prepare import frame_step_name
 from edge.model import QualityModel
@@ -48,13 +49,14 @@ def better(new: Graded, kept: Graded | None) -> bool:
     return scores[0] > scores[1] or (scores[0] == scores[1] and sharpness_of(new) >= sharpness_of(kept))
 
 
-def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, Any]:
+def sidecar_of(graded: Graded, model: QualityModel, source: str, judge: Judge | None = None) -> dict[str, Any]:
     """The content of ``STEM.json``: everything needed to reproduce the verdict.
 
     Args:
         graded: the frame.
         model: what graded it.
         source: the source as given by the user.
+        judge: by the criterion, if there is one.
     """
     assessment, manifest = graded.assessment, model.manifest
     taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)
@@ -91,4 +93,5 @@ def sidecar_of(graded: Graded, model: QualityModel, source: str) -> dict[str, An
         "crop": None if assessment.crop is None else dataclasses.asdict(assessment.crop),
         "timings": dataclasses.asdict(assessment.timings),
         "latency_ms": round(graded.latency_ms, 3),
+        **({} if judge is None else {"criterion": judge.record(graded)}),
     }
