@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region
@@ -17,7 +17,7 @@ _LOST = 0.5  # of the degradation map, from which the anatomy of a cell counts a
 _NEAR: dict[Region, float] = {"macula": 1.0, "disc": 0.5}  # disc diameters around a landmark that must be clear
 _LINE = np.linspace(-1, 1, 41)
 _DISC = np.array([(x, y) for x in _LINE for y in _LINE if x * x + y * y <= 1])  # points of a disc of radius 1
-_AT_MOST = ("fovea_from_centre",)
+AT_MOST = ("fovea_from_centre",)
 _WORDS = {
     "field": "centred on the macula or the disc",
     "fovea_from_centre": "fovea from the centre, disc diameters",
@@ -48,7 +48,7 @@ class Failure:
         name = _WORDS[self.requirement]
         if self.wanted is None:
             return f"not {name}"
-        limit = "at most" if self.requirement in _AT_MOST else "at least"
+        limit = "at most" if self.requirement in AT_MOST else "at least"
         found = "cannot be measured" if self.found is None else f"{self.found:.2f}"
         return f"{name}: {found}, {limit} {self.wanted:g} wanted"
 
@@ -103,13 +103,14 @@ def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
     for field in fields(Requirements):
         limit: float | None = getattr(wanted, field.name)
         value = found[field.name]
-        if limit is not None and (value is None or not _meets(field.name, value, limit)):
+        if limit is not None and (value is None or not meets(field.name, value, limit)):
             failed.append(Failure(field.name, value, limit))
     return Adequacy(criterion.name, not failed, kind, tuple(failed), criterion.verified)
 
 
-def _meets(requirement: str, value: float, limit: float) -> bool:
-    return value <= limit if requirement in _AT_MOST else value >= limit
+def meets(requirement: str, found: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Which of the figures, of any shape, meet a limit; NaN never does."""
+    return np.asarray(np.asarray(found) <= limit if requirement in AT_MOST else np.asarray(found) >= limit)
 
 
 def measure(assessment: Assessment) -> dict[str, float | None]:

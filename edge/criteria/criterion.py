@@ -13,8 +13,10 @@ from edge.errors import EdgeError, first_line
 from edge.files.checked import read_fields
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Diameters = Annotated[float, Field(ge=0, le=20)]
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+MOST_DIAMETERS = 20  # no field is so wide
+Diameters = Annotated[float, Field(ge=0, le=MOST_DIAMETERS)]
+LONGEST = 400  # characters of a text
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 _FOLDER = Path(__file__).parent
 _LARGEST = 64 * 1024  # bytes of a criterion
