@@ -672,11 +672,11 @@ def test_a_criterion_judges_what_is_kept(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "should hold settings by name"),
+        (b"", "is empty"),
         (b"name: a\nsharpness: 1\n", "it lacks title"),
         (b"\xff\xfe\x00", "is not YAML"),
         (b"a: &a [1]\nb: *a\n", "an anchor"),
-        (None, "there is no criterion"),
+        (None, "is a folder and no criterion"),
     ],
 )
 def test_a_criterion_that_cannot_serve_is_refused_before_a_camera_is_opened(

@@ -64,6 +64,9 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ({"macula": None}, "asks for nothing"),
         ({"disc": {}}, "asks for nothing"),
         ({"macula": [1]}, "macula"),
+        ({"macula": {"fovea_from_centre": 10**9}}, "fovea_from_centre"),
+        ({"name": "two\nlines"}, "cannot be printed"),
+        ({"title": "red \x1b[31m"}, "cannot be printed"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -81,6 +84,44 @@ def test_no_criterion_at_all(tmp_path: Path) -> None:
     path.write_bytes(b"#" * 70_000)
     with pytest.raises(EdgeError, match="larger than 64 KiB"):
         read_criterion(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../x", r"there is no criterion \.\./x: name a file"),
+        ("../criteria/nhs-desp", "there is no criterion"),
+        ("", "there is no criterion without a name"),
+        (".", r"\. is a folder and no criterion"),
+        ("n" * 5000, "there is no criterion nnn"),
+        ("two\nlines", r"there is no criterion two\?lines"),
+        ("zero\0byte", r"there is no criterion zero\?byte"),
+    ],
+)
+def test_names_that_lead_nowhere(name: str, said: str) -> None:
+    with pytest.raises(EdgeError, match=said) as refused:
+        read_criterion(name)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"- 1\n", "should hold settings by name"),
+        (b"a: &a [1]\nb: *a\n", "an anchor in line 1"),
+        (b"a: " + b"[" * 5000, "lists in lists"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "a tag in line 1"),
+        (b"a: \xe9\n", "is not YAML"),
+        (b"a: 1\na: 2\n", "a name twice"),
+    ],
+)
+def test_files_that_hold_none(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "wrong.yaml").write_bytes(data)
+    with pytest.raises(EdgeError, match=said) as refused:
+        read_criterion(tmp_path / "wrong.yaml")
+    assert "\n" not in str(refused.value)
 
 
 @given(data=st.binary(max_size=300))
