@@ -130,16 +130,31 @@ def fit_criterion(name: str, labels: Path, target: Path, model: Path | None, eng
     estimate = None if predicted is None else _agreement(predicted, seen)
     counts = dict(zip(_NAMES, (int(seen.accepted.sum()), int((~seen.accepted).sum())), strict=True))
     _write(target, own, fitted, f"{len(seen.accepted)} labels of {origin_of(labels, counts)}")
+    before = _agreement(predict(seen, own), seen)
     return CriterionReport(
         target,
         counts,
         left_out,
         _limits(seen, own, fitted),
-        _agreement(predict(seen, own), seen),
+        before,
         _agreement(predict(seen, fitted), seen),
         estimate,
-        (*undecided(seen, own), *doubts(seen.accepted, estimate.rates if estimate else None, _NAMES)),
+        (
+            *undecided(seen, own),
+            *_no_gain(own, before, estimate),
+            *doubts(seen.accepted, estimate.rates if estimate else None, _NAMES),
+        ),
     )
+
+
+def _no_gain(own: Criterion, before: Agreement, estimate: Agreement | None) -> list[str]:
+    """Whether the fit is no better than what it started from, on photographs that it was not made on."""
+    if estimate is None or estimate.rates.balanced_accuracy.value > before.rates.balanced_accuracy.value:
+        return []
+    return [
+        f"on photographs left out of the fit its limits agree no better ({estimate.rates.balanced_accuracy.value:.2f}) "
+        f"than those of {own.name} ({before.rates.balanced_accuracy.value:.2f}): keep {own.name}."
+    ]
 
 
 def _agreement(predicted: np.ndarray[tuple[int], np.dtype[np.bool_]], seen: Measured) -> Agreement:

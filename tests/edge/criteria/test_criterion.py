@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.criteria.criterion import read_criterion, shipped_criteria
+from edge.criteria.criterion import Requirements, read_criterion, shipped_criteria
 from edge.errors import EdgeError
 
 SOUND: dict[str, Any] = {
@@ -39,6 +41,27 @@ def test_what_ships_is_read_and_says_where_it_comes_from(name: str) -> None:
 
 def test_three_ship() -> None:
     assert shipped_criteria() == ("eurodiab", "nhs-desp", "referral")
+
+
+def test_the_page_has_a_row_for_each_field_of_each() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "criteria.md").read_text(encoding="utf-8")
+    wanted = []
+    for name in shipped_criteria():
+        for kind in ("macula", "disc", "other"):
+            if (asked := getattr(read_criterion(name), kind)) is not None:
+                limits = [getattr(asked, each.name) for each in dataclasses.fields(asked)]
+                wanted.append([f"`{name}`", kind, *("" if limit is None else f"{limit:g}" for limit in limits)])
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in page.splitlines() if row.startswith("| `")]
+    assert [row for row in rows if len(row) == 2 + len(dataclasses.fields(Requirements))] == wanted
+
+
+def test_the_file_on_the_page_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "criteria.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    (tmp_path / "ours.yaml").write_text(text, encoding="utf-8")
+    assert read_criterion(tmp_path / "ours.yaml").name == "our-clinic"
+    for each in dataclasses.fields(Requirements):
+        assert f"  {each.name}: " in text
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
