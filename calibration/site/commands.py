@@ -1,4 +1,4 @@
-"""The commands of edge-calibrate that need no torch: thresholds, page and golden."""
+"""The commands of edge-calibrate that need no torch: thresholds, criterion, page and golden."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import typer
 
 from calibration.golden import add_golden
 from calibration.site.criterion import Aim
-from calibration.site.fit import fit_site
+from calibration.site.fit import SiteReport, fit_site
 from calibration.site.label_page import make_page
+from calibration.site.programme import CriterionReport, fit_criterion
 from edge.bundle.named import named_bundle
-from edge.commands.console.cli import Debug, EngineName, Json, Runtime, err, out
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
 
 
 def bundle_argument(help_text: str) -> Any:
@@ -53,7 +54,11 @@ def thresholds(
         aim = Aim("sensitivity", at_sensitivity)
     elif at_specificity is not None:
         aim = Aim("specificity", at_specificity)
-    report = fit_site(model, labels, target, aim, engine.value)
+    _print(fit_site(model, labels, target, aim, engine.value), as_json)
+
+
+def _print(report: SiteReport | CriterionReport, as_json: bool) -> None:
+    """The report on stdout, and what it lacks on stderr."""
     for sentence in report.left_out:
         err.print(f"left out: {sentence}", markup=False)
     for sentence in report.doubts:
@@ -63,6 +68,26 @@ def thresholds(
         return
     for line in report.lines():
         out.print(line, markup=False)
+
+
+def criterion(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The criterion to start from: one that ships, or a file.")
+    ],
+    labels: Annotated[
+        Path, typer.Option(help="A CSV path,adequate (yes or no) or path,quality, paths relative to it.")
+    ],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The criterion to write, a YAML file.")],
+    model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
+    engine: Runtime = EngineName.auto,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Fit the limits of a screening criterion to what a site calls adequate. No programme approves what comes out.
+
+    Example: edge-calibrate criterion nhs-desp --labels labels.csv -o mine.yaml
+    """
+    _print(fit_criterion(name, labels, target, model, engine.value), as_json)
 
 
 def page(

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.site.labelled import check_both_kinds
 from edge.assessment import Assessment
 from edge.bundle.bundle import LANDMARKS, Manifest, Region, Thresholds
-from edge.errors import EdgeError
 from edge.metrics.classification import auroc, difference_with_interval
 from edge.metrics.labels import Quality
 from edge.metrics.thresholds import Scores, equally_best, shares
@@ -86,11 +86,7 @@ def judge(assessed: Sequence[tuple[Assessment, Quality]], manifest: Manifest) ->
         EdgeError: the labels are of one class: nothing can be fitted to them.
     """
     qualities = tuple(quality for _, quality in assessed)
-    if len({quality in ("good", "usable") for quality in qualities}) < 2:
-        raise EdgeError(
-            f"all {len(qualities)} labelled images are {' or '.join(sorted(set(qualities))) or 'missing'}: a criterion "
-            "needs images to accept (good, usable) and images to refuse (reject, outlier); label both kinds."
-        )
+    check_both_kinds(qualities)
     poolings = _candidates(manifest)
     scores = np.array([[_score(assessment, pooling) for assessment, _ in assessed] for pooling in poolings])
     return Judged(poolings, scores, qualities)

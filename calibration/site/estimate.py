@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,13 @@ class Rates:
     specificity: Figure
     balanced_accuracy: Figure
 
+    def line(self) -> str:
+        """For people."""
+        return (
+            f"balanced accuracy {self.balanced_accuracy}, sensitivity {self.sensitivity.value:.4f}, "
+            f"specificity {self.specificity.value:.4f}"
+        )
+
 
 def rates(predicted: Accepted, accepted: Accepted) -> Rates:
     """Rates of predictions.
@@ -53,16 +61,30 @@ def _wilson(right: Accepted) -> Figure:
 
 def cross_validated(judged: Judged, own: Thresholds, aim: Aim) -> Rates | None:
     """Rates on photographs left out of the fit, stratified folds; None where a class has one photograph only."""
-    accepted = judged.accepted
+
+    def predict(others: Accepted, left_out: Accepted) -> Accepted:
+        fitted = fit(judged.some(others), own, aim)
+        return np.asarray(judged.scores[fitted.pooling][left_out] >= fitted.thresholds.usable)
+
+    predicted = out_of_fold(judged.accepted, predict)
+    return None if predicted is None else rates(predicted, judged.accepted)
+
+
+def out_of_fold(accepted: Accepted, predict: Callable[[Accepted, Accepted], Accepted]) -> Accepted | None:
+    """Predictions for photographs left out of a fit, stratified folds; None where a class has one photograph only.
+
+    Args:
+        accepted: the truth, bool (N,).
+        predict: fits to those of the first mask, and predicts those of the second.
+    """
     folds = min(_FOLDS, int(accepted.sum()), int((~accepted).sum()))
     if folds < 2:
         return None
     fold = stratified_folds(accepted, folds)
     predicted = np.empty(len(accepted), np.bool_)
     for k in range(folds):
-        fitted = fit(judged.some(fold != k), own, aim)
-        predicted[fold == k] = judged.scores[fitted.pooling][fold == k] >= fitted.thresholds.usable
-    return rates(predicted, accepted)
+        predicted[fold == k] = predict(fold != k, fold == k)
+    return predicted
 
 
 def threshold_interval(judged: Judged, pooling: int, own: float, aim: Aim) -> tuple[float, float]:
@@ -72,10 +94,17 @@ def threshold_interval(judged: Judged, pooling: int, own: float, aim: Aim) -> tu
     return float(low), float(high)
 
 
-def doubts(judged: Judged, estimate: Rates | None) -> list[str]:
-    """Warnings that there are too few labels, one sentence each; empty where there are enough."""
-    accepted = judged.accepted
-    counts = {"good or usable": int(accepted.sum()), "reject or outlier": int((~accepted).sum())}
+def doubts(
+    accepted: Accepted, estimate: Rates | None, kinds: tuple[str, str] = ("good or usable", "reject or outlier")
+) -> list[str]:
+    """Warnings that there are too few labels, one sentence each; empty where there are enough.
+
+    Args:
+        accepted: the truth, bool (N,).
+        estimate: cross-validated; None where that could not be.
+        kinds: what accepted photographs are called, and the others.
+    """
+    counts = dict(zip(kinds, (int(accepted.sum()), int((~accepted).sum())), strict=True))
     fewest = min(counts, key=lambda kind: counts[kind])
     if estimate is None:
         return [f"only one image is {fewest}: how well this will do cannot be estimated; label more of that kind."]

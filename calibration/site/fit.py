@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -11,11 +10,10 @@ from pathlib import Path
 
 from calibration.site.criterion import Aim, fit, judge
 from calibration.site.estimate import Rates, cross_validated, doubts, rates, threshold_interval
+from calibration.site.labelled import grade_labelled, origin_of
 from edge.bundle.bundle import Golden, Region, Thresholds, read_bundle, write_bundle
 from edge.engines.choose import open_engine
-from edge.errors import EdgeError
 from edge.files.output import check_output
-from edge.grading import Input, grade_files
 from edge.metrics.cross_validation import check_extra
 from edge.metrics.labels import Quality, read_labels
 from edge.model import QualityModel
@@ -56,22 +54,15 @@ class SiteReport:
         counts = ", ".join(f"{count} {quality}" for quality, count in self.labels.items())
         weights = ", ".join(f"{region} {weight:g}" for region, weight in self.pooling.items())
         low, high = self.usable_interval
-        after = "not estimated" if self.estimate is None else _rates_line(self.estimate)
+        after = "not estimated" if self.estimate is None else self.estimate.line()
         return [
             f"{self.path}: fitted on {counts}",
             f"weights             {weights} ({'fitted' if self.pooling_changed else 'as they were'})",
             f"usable from         {self.thresholds.usable:.3f} [{low:.3f}, {high:.3f}]",
             f"good from           {self.thresholds.good:.3f}",
-            f"bundle as it was    {_rates_line(self.before)}",
+            f"bundle as it was    {self.before.line()}",
             f"cross-validated     {after}",
         ]
-
-
-def _rates_line(found: Rates) -> str:
-    return (
-        f"balanced accuracy {found.balanced_accuracy}, sensitivity {found.sensitivity.value:.4f}, "
-        f"specificity {found.specificity.value:.4f}"
-    )
 
 
 def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> SiteReport:
@@ -92,14 +83,8 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
     check_extra()
     truth = read_labels(labels)
     bundle = read_bundle(model)
-    log.info("grading %s labelled images", len(truth))
     with QualityModel(bundle, open_engine(bundle, engine, None)) as quality:
-        graded = ((g.assessment, g.error) for g in grade_files(quality, [Input(path) for path in truth]))
-        both = list(zip(graded, truth.values(), strict=True))  # no frames: hundreds would not fit into memory
-    assessed = [(assessment, label) for (assessment, _), label in both if assessment is not None]
-    left_out = tuple(error for (assessment, error), _ in both if assessment is None)
-    if not assessed:
-        raise EdgeError(f"none of the images that {labels} names can be graded, the first because: {left_out[0]}")
+        assessed, left_out = grade_labelled(quality, truth, labels)
     judged = judge(assessed, bundle.manifest)
     own = bundle.manifest.thresholds
     log.info("fitting")
@@ -126,23 +111,15 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
         threshold_interval(judged, fitted.pooling, own.usable, aim),
         rates(judged.scores[0] >= own.usable, judged.accepted),
         estimate,
-        tuple(doubts(judged, estimate)),
+        tuple(doubts(judged.accepted, estimate)),
     )
 
 
 def _origin(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
-    """What fitted the thresholds, on which labels and when: enough to find the labels again."""
-    of_each = ", ".join(f"{count} {quality}" for quality, count in counts.items())
-    digest = hashlib.sha256(labels.read_bytes()).hexdigest()[:12]
+    """What fitted the thresholds, on which labels and when."""
     wanted = "for balanced accuracy" if aim.fixed == "balance" else f"at {aim.fixed} {aim.rate:g}"
-    return (
-        f"edge-calibrate thresholds {wanted}, {datetime.now(timezone.utc):%Y-%m-%d}, on {_plain(labels.name)} "
-        f"({of_each}; SHA-256 {digest})"
-    )
-
-
-def _plain(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    of_each = {str(quality): count for quality, count in counts.items()}
+    return f"edge-calibrate thresholds {wanted}, {datetime.now(timezone.utc):%Y-%m-%d}, on {origin_of(labels, of_each)}"
 
 
 def _metrics(before: dict[str, float], pooling_changed: bool, estimate: Rates | None) -> dict[str, float]:

@@ -24,6 +24,7 @@ from edge.capture.loop import Counts, Graded, grade_stream
 from edge.capture.reading import Limits
 from edge.capture.service.signals import captures_on_signal, remember_shutter, stop_on_signals
 from edge.capture.service.watchdog import Watchdog
+from edge.capture.session.judge import Judge
 from edge.capture.session.record import better
 from edge.capture.session.session import Session
 from edge.capture.trigger import Shutter
@@ -31,6 +32,7 @@ from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
+from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.display import LiveLine, closing_words
 from edge.commands.console.field import FieldSetting
 from edge.commands.console.reporter import Reporter
@@ -84,9 +86,7 @@ def capture(
         typer.Option(help="Capture automatically: when the picture is good and the hand still, by this measure."),
     ] = None,
     keep: Annotated[int, typer.Option(min=1, max=9, help="Frames of one capture, runners-up included.")] = 3,
-    dicom: Annotated[
-        bool, typer.Option("--dicom", help="Keep captured frames as DICOM too; wants --laterality.")
-    ] = False,
+    dicom: Annotated[bool, typer.Option("--dicom", help="DICOM of captured frames too; wants --laterality.")] = False,
     laterality: Annotated[asked.Laterality | None, typer.Option(help="Which eye, R or L; checked on frames.")] = None,
     study: Annotated[Path | None, typer.Option(help="A YAML file with patient, study and camera for DICOM.")] = None,
     keep_dicom: Annotated[
@@ -102,6 +102,7 @@ def capture(
         bool, typer.Option("--insecure", help="Let identities and secrets travel unencrypted to that server.")
     ] = False,
     field: FieldSetting = None,
+    criterion: CriterionSetting = None,
     fast: Annotated[bool, typer.Option("--fast", help="Grade every frame of a recording as fast as possible.")] = False,
     mode: Annotated[str | None, typer.Option(help="What to ask a camera for: 1920x1080, or 1920x1080@30/MJPG.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the cameras here and their modes, and end.")] = False,
@@ -139,12 +140,13 @@ def capture(
     best: Graded | None = None
     session: Session | None = None
     eye = None if laterality is None else laterality.eye
+    judge = None if criterion is None else Judge(criterion, eye)
     images = begin_study(laterality.value, study) if dicom and laterality is not None else None
     target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no purpose.
-        reporter = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None))
+        reporter = closing.enter_context(Reporter(json_lines, stop.set if out is None and not web else None, judge))
         camera = open_camera(source, asked.wish_of(mode), reporter.note, stop)
         unread = closing.enter_context(contextlib.ExitStack())
         unread.callback(camera.close)
@@ -158,7 +160,9 @@ def capture(
                 None if strictness is None else strictness.value,
                 shutter.set_strictness,
             )
-            reporter.preview = closing.enter_context(page.open_preview(listen, counts, controls, reporter.report))
+            reporter.preview = closing.enter_context(
+                page.open_preview(listen, counts, controls, reporter.report, judge)
+            )
         giving = None
         if target is not None and out is not None:
             giving = closing.enter_context(contextlib.closing(HandOver(target, reporter.report, reporter.note)))
@@ -166,6 +170,7 @@ def capture(
         elif out is not None and left_over(out):
             reporter.note(f"DICOM files of earlier sessions in {out} wait to be handed over; --hand-over sends them")
         if out is not None:
+            closing.callback(reporter.summed_up)  # after the session has saved everything
             session = closing.enter_context(
                 Session(
                     out,
@@ -181,6 +186,7 @@ def capture(
                     hand_over=giving,
                     keep_dicom=keep_dicom,
                     stated=eye,
+                    judge=judge,
                 )
             )
         watch = closing.enter_context(contextlib.closing(EyeWatch(eye, reporter.note)))
@@ -190,15 +196,9 @@ def capture(
             counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, ReconnectingCamera) else 0
             dog.beat(f"{counts.graded} frames graded")
 
+        limits = Limits(frames, seconds)
         stream = grade_stream(
-            camera,
-            quality,
-            counts,
-            limits=Limits(frames, seconds),
-            fast=fast,
-            stop=stop,
-            report=reporter.report,
-            beat=alive,
+            camera, quality, counts, limits=limits, fast=fast, stop=stop, report=reporter.report, beat=alive
         )
         closing.callback(dog.stopping)
         closing.callback(alive)
@@ -216,7 +216,7 @@ def capture(
         raise typer.Exit(1)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
-    _close(closing_words(counts, best, session), reporter, json_lines, stop.is_set() and not camera.live)
+    _close(closing_words(counts, best, session, judge), reporter, json_lines, stop.is_set() and not camera.live)
 
 
 def _close(words: list[str], reporter: Reporter, json_lines: bool, interrupted: bool) -> None:

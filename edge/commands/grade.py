@@ -108,11 +108,8 @@ def grade(
         with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
             quality.warn = _note
             if show_table:
-                printed.say(
-                    lambda: cli.out.print(
-                        f"{'score':>6}  {'verdict':<9}  {'criterion' if criterion else 'cause':<24}  path"
-                    )
-                )
+                column = criterion.shown if criterion else "cause"
+                printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<9}  {column:<24}  path", markup=False))
             for stem, graded in zip(
                 stems, _with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
             ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.criteria.adequacy import Adequacy, judge
@@ -83,10 +83,9 @@ class Rows:
             return []
         place = len(self.rows[0]) - len(self.more) if self.rows else 0
         judged = [row[place] for row in self.rows if row[place]]
-        name = self.criterion.name
-        if not self.criterion.verified:
-            name += ", whose limits were not compared with the programme's own wording"
-        return [f"{judged.count('yes')} of {len(judged)} adequate by {name}; no programme has approved it"]
+        return [
+            f"{judged.count('yes')} of {len(judged)} adequate by {self.criterion.shown}; no programme has approved it"
+        ]
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
@@ -102,4 +101,4 @@ def _detail(graded: GradedFile, adequacy: Adequacy | None) -> dict[str, object]:
         record |= graded.assessment.to_dict()
         if graded.stated_eye is not None:
             record |= {"stated_eye": graded.stated_eye, "other_eye": graded.other_eye}
-    return record | ({"criterion": asdict(adequacy)} if adequacy is not None else {})
+    return record | ({"criterion": adequacy.to_dict()} if adequacy is not None else {})

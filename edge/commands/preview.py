@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge.capture.loop import Counts
+from edge.capture.session.judge import Judge
 from edge.commands.console import cli
 from edge.errors import EdgeError
 from edge.preview.auth.auth import access_for
@@ -88,13 +89,15 @@ def listen_of(
     return listen
 
 
-def open_preview(listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> Preview:
+def open_preview(
+    listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None], judge: Judge | None
+) -> Preview:
     """Serve the page and print its address.
 
     Raises:
         EdgeError: it cannot be served.
     """
-    preview = Preview(listen, counts, controls, report)
+    preview = Preview(listen, counts, controls, report, judge)
     cli.err.print(f"page: {preview.url}", markup=False)
     if listen.public_names:
         cli.err.print(f"page through the proxy: {', '.join(listen.public_names)}", markup=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region
@@ -14,7 +15,9 @@ from edge.findings.field_definition import FieldKind
 
 _LOST = 0.5  # of the degradation map, from which the anatomy of a cell counts as not visible
 _NEAR: dict[Region, float] = {"macula": 1.0, "disc": 0.5}  # disc diameters around a landmark that must be clear
-_AT_MOST = ("fovea_from_centre",)
+_LINE = np.linspace(-1, 1, 41)
+_DISC = np.array([(x, y) for x in _LINE for y in _LINE if x * x + y * y <= 1])  # points of a disc of radius 1
+AT_MOST = ("fovea_from_centre",)
 _WORDS = {
     "field": "centred on the macula or the disc",
     "fovea_from_centre": "fovea from the centre, disc diameters",
@@ -45,7 +48,7 @@ class Failure:
         name = _WORDS[self.requirement]
         if self.wanted is None:
             return f"not {name}"
-        limit = "at most" if self.requirement in _AT_MOST else "at least"
+        limit = "at most" if self.requirement in AT_MOST else "at least"
         found = "cannot be measured" if self.found is None else f"{self.found:.2f}"
         return f"{name}: {found}, {limit} {self.wanted:g} wanted"
 
@@ -72,13 +75,20 @@ class Adequacy:
     def words(self) -> str:
         """One line, such as ``nhs-desp (unverified): not adequate: score: 0.41, at least 0.6 wanted``."""
         name = self.criterion if self.verified else f"{self.criterion} (unverified)"
-        if self.adequate:
-            return f"{name}: adequate"
-        return f"{name}: not adequate: {'; '.join(map(str, self.failed))}"
+        return f"{name}: {self.verdict}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {**asdict(self), "words": self.words}
+
+    @property
+    def verdict(self) -> str:
+        """``adequate``, or ``not adequate: ...`` with the requirements that failed."""
+        return "adequate" if self.adequate else f"not adequate: {'; '.join(map(str, self.failed))}"
 
 
 def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
-    """Hold a photograph to a criterion; what cannot be measured is not met, and a reject or no fundus never adequate.
+    """Hold a photograph to a criterion; what cannot be measured is not met, and no fundus is never adequate.
 
     Args:
         assessment: of the photograph.
@@ -93,13 +103,14 @@ def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
     for field in fields(Requirements):
         limit: float | None = getattr(wanted, field.name)
         value = found[field.name]
-        if limit is not None and (value is None or not _meets(field.name, value, limit)):
+        if limit is not None and (value is None or not meets(field.name, value, limit)):
             failed.append(Failure(field.name, value, limit))
     return Adequacy(criterion.name, not failed, kind, tuple(failed), criterion.verified)
 
 
-def _meets(requirement: str, value: float, limit: float) -> bool:
-    return value <= limit if requirement in _AT_MOST else value >= limit
+def meets(requirement: str, found: ArrayLike, limit: float) -> NDArray[np.bool_]:
+    """Which of the figures, of any shape, meet a limit; NaN never does."""
+    return np.asarray(np.asarray(found) <= limit if requirement in AT_MOST else np.asarray(found) >= limit)
 
 
 def measure(assessment: Assessment) -> dict[str, float | None]:
@@ -126,8 +137,7 @@ def _clear_near(assessment: Assessment, name: Region, clear: NDArray[np.bool_]) 
         return None
     grid = len(clear)
     cells_a_diameter = grid / definition.width
-    axis = (np.arange(grid) + 0.5 - grid / 2) / cells_a_diameter  # disc diameters from the middle
-    x, y = np.meshgrid(axis, axis)
-    near = np.hypot(x - place[0], y - place[1]) <= _NEAR[name]
-    whole = np.pi * (_NEAR[name] * cells_a_diameter) ** 2  # what of it lies beyond the picture counts too
-    return float(clear[near].sum() / max(float(near.sum()), whole)) if near.any() else 0.0
+    # Points, not whole cells: half a disc diameter is two cells, and a cell more or less would be a tenth of the share.
+    x, y = np.floor((np.array(place) + _DISC * _NEAR[name]) * cells_a_diameter + grid / 2).astype(int).T
+    inside = (x >= 0) & (x < grid) & (y >= 0) & (y < grid)
+    return float((clear[y.clip(0, grid - 1), x.clip(0, grid - 1)] & inside).mean())

@@ -13,8 +13,10 @@ from edge.errors import EdgeError, first_line
 from edge.files.checked import read_fields
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Diameters = Annotated[float, Field(ge=0, le=20)]
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+MOST_DIAMETERS = 20  # no field is so wide
+Diameters = Annotated[float, Field(ge=0, le=MOST_DIAMETERS)]
+LONGEST = 400  # characters of a text
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 _FOLDER = Path(__file__).parent
 _LARGEST = 64 * 1024  # bytes of a criterion
@@ -71,6 +73,11 @@ class Criterion:
     disc: Requirements | None
     other: Requirements | None
 
+    @property
+    def shown(self) -> str:
+        """The name as people read it, such as ``nhs-desp (unverified)``."""
+        return self.name if self.verified else f"{self.name} (unverified)"
+
 
 def shipped_criteria() -> tuple[str, ...]:
     """Names of the criteria that ship."""
@@ -85,12 +92,7 @@ def read_criterion(name: str | Path) -> Criterion:
     Raises:
         EdgeError: there is none, or the file holds something unknown or impossible.
     """
-    shipped = _FOLDER / f"{name}.yaml"
-    known = str(name) in shipped_criteria()
-    path = shipped if known else Path(name)
-    remedy = _REMEDY + ", ".join(shipped_criteria())
-    if not known and not path.is_file():
-        raise EdgeError(f"there is no criterion {name}: name a file, or one of {', '.join(shipped_criteria())}.")
+    path, remedy = _path_of(name), _REMEDY + ", ".join(shipped_criteria())
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
@@ -98,6 +100,8 @@ def read_criterion(name: str | Path) -> Criterion:
         raise EdgeError(f"the criterion {path} cannot be read ({error.strerror}): {remedy}") from None
     if len(data) > _LARGEST:
         raise EdgeError(f"the criterion {path} is larger than {_LARGEST >> 10} KiB: {remedy}")
+    if not data.strip():
+        raise EdgeError(f"the criterion {path} is empty: {remedy}")
     try:
         tree = load_plain(data)
     except ValueError as error:
@@ -106,7 +110,29 @@ def read_criterion(name: str | Path) -> Criterion:
     asked = [each for each in (criterion.macula, criterion.disc, criterion.other) if each is not None]
     if not asked or any(all(getattr(each, field.name) is None for field in fields(each)) for each in asked):
         raise EdgeError(f"the criterion {path} asks for nothing, so that everything would be adequate: {remedy}")
+    if not all(text.isprintable() for text in (criterion.name, criterion.title, criterion.source, criterion.date)):
+        raise EdgeError(f"the criterion {path} holds a text that cannot be printed in one line: {remedy}")
     return criterion
+
+
+def _path_of(name: str | Path) -> Path:
+    """The file of a criterion.
+
+    Raises:
+        EdgeError: there is none.
+    """
+    if str(name) in shipped_criteria():
+        return _FOLDER / f"{name}.yaml"
+    shown = "".join(letter if letter.isprintable() else "?" for letter in str(name)) or "without a name"
+    problem = f"there is no criterion {shown}"
+    try:
+        if Path(name).is_file():
+            return Path(name)
+        if str(name) and Path(name).is_dir():
+            problem = f"{shown} is a folder and no criterion"
+    except (OSError, ValueError):  # too long, or with a zero byte
+        pass
+    raise EdgeError(f"{problem}: name a file, or one of {', '.join(shipped_criteria())}.")
 
 
 def _with_none(tree: object) -> object:

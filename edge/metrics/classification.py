@@ -115,6 +115,14 @@ def mcc(predictions: ArrayLike, labels: ArrayLike) -> float:
     return (tp * tn - fp * fn) / float(np.sqrt(float(scale))) if scale else 0.0
 
 
+def kappa(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Cohen's kappa: agreement beyond chance; 0 where predictions and labels are all of one and the same class."""
+    tp, fp, fn, tn = _confusion(predictions, labels)
+    number = tp + fp + fn + tn
+    chance = ((tp + fp) * (tp + fn) + (tn + fn) * (tn + fp)) / number**2
+    return float(((tp + tn) / number - chance) / (1 - chance)) if chance < 1 else 0.0
+
+
 def with_interval(
     metric: Callable[[ArrayLike, ArrayLike], float],
     values: ArrayLike,

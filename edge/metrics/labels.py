@@ -25,7 +25,12 @@ QUALITY_FOLDERS: dict[str, Quality] = {
     "bad": "reject",
     "outlier": "outlier",  # not a fundus at all: counted at the thresholds, no part of good against reject
 }
-_WORDS: dict[str, Quality] = {**QUALITY_FOLDERS, "1": "good", "0": "reject", "1.0": "good", "0.0": "reject"}
+_WORDS: dict[str, Quality] = {
+    **QUALITY_FOLDERS,
+    **dict.fromkeys(("1", "1.0", "yes"), "good"),
+    **dict.fromkeys(("0", "0.0", "no"), "reject"),
+}
+_COLUMNS = ("quality", "adequate", "score")  # the first that is there counts
 _MOST_MIB = 64  # of a table
 _RANKED = 3  # images that a rank correlation needs: of two, any order is perfect
 
@@ -50,11 +55,12 @@ def key_of(path: Path) -> Path:
 
 
 def read_truth(path: Path) -> Truth:
-    """Read a CSV of labels, ``path,quality``, or of a graded score, ``path,score``.
+    """Read a CSV of labels, ``path,quality`` or ``path,adequate``, or of a graded score, ``path,score``.
 
     Paths are relative to the CSV. Quality is good, usable or reject; bad and 0 mean reject, 1 means good, and outlier
-    marks a picture of no fundus. A score is a number, higher is better; so is a quality column of nothing but numbers,
-    more than two different ones. Where both columns are there, quality counts; further ones are ignored.
+    marks a picture of no fundus. Adequate is yes, as good, or no, as reject. A score is a number, higher is better; so
+    is a quality column of nothing but numbers, more than two different ones. Where several of these columns are there,
+    the first in this order counts; further ones are ignored.
 
     Returns:
         ``key_of`` each image -> its quality; or ``Ratings``.
@@ -64,7 +70,7 @@ def read_truth(path: Path) -> Truth:
             or a missing image, gives one image two labels, or is empty.
     """
     column, rows = _rows(path)
-    if column == "score" or _is_graded([cell for *_, cell in rows]):
+    if column == "score" or (column == "quality" and _is_graded([cell for *_, cell in rows])):
         return Ratings(_by_image(path, [(line, name, _rating(path, line, cell)) for line, name, cell in rows]))
     return _by_image(path, [(line, name, _quality(path, line, cell)) for line, name, cell in rows])
 
@@ -108,8 +114,8 @@ def _quality(path: Path, line: int, cell: str) -> Quality:
     quality = _WORDS.get(cell.lower())
     if quality is None:
         raise EdgeError(
-            f"{path}, line {line}: unknown quality '{cell}'; write good, usable or reject (or good/bad, or 1/0), or for"
-            " a graded score numbers alone in a column called score."
+            f"{path}, line {line}: unknown quality '{cell}'; write good, usable or reject (or good/bad, yes/no, 1/0),"
+            " or for a graded score numbers alone in a column called score."
         )
     return quality
 
@@ -144,18 +150,18 @@ def _is_file(path: Path) -> bool:
 
 
 def _rows(path: Path) -> tuple[str, list[tuple[int, str, str]]]:
-    """The column that counts, quality or score; line number, path and its cell of each row."""
+    """The column that counts, of ``_COLUMNS``; line number, path and its cell of each row."""
     try:
         with io.StringIO(read_given(path, _MOST_MIB).decode("utf-8-sig"), newline="") as file:
             reader = csv.DictReader(file, strict=True)
             columns = [name.strip().lower() for name in reader.fieldnames or []]
-            column = next((name for name in ("quality", "score") if name in columns), "")
+            column = next((name for name in _COLUMNS if name in columns), "")
             lacking = [] if "path" in columns else ["path"]
-            lacking += [] if column else ["quality or score"]
+            lacking += [] if column else ["quality, adequate or score"]
             if lacking:
                 raise EdgeError(
-                    f"{path} has no column {' and no column '.join(lacking)}: its first line must be path,quality or"
-                    " path,score with commas."
+                    f"{path} has no column {' and no column '.join(lacking)}: its first line must be path,quality,"
+                    " path,adequate or path,score with commas."
                 )
             reader.fieldnames = columns
             return column, [

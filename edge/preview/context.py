@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.capture.loop import Counts, Graded
+from edge.capture.session.judge import Judge
 from edge.capture.trigger import Strictness
 from edge.guidance.hint import Hint
 from edge.preview.auth.auth import Access
@@ -124,6 +125,7 @@ class Context:
         port: the one it listens on.
         encrypted: whether it speaks TLS itself.
         trouble: called with one sentence per kind of failure.
+        judge: of the frames that are shown, where there is a criterion.
         known: addresses that sent the right token.
     """
 
@@ -136,4 +138,5 @@ class Context:
     port: int
     encrypted: bool
     trouble: Callable[[str], None]
+    judge: Judge | None = None
     known: Known = field(default_factory=Known)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.capture.loop import Counts, Graded
+from edge.capture.session.judge import Judge
 from edge.errors import EdgeError, first_line
 from edge.preview.auth.auth import access_for
 from edge.preview.context import Context, Controls, Hub
@@ -54,7 +55,14 @@ class Preview:
         port: the one it listens on.
     """
 
-    def __init__(self, listen: Listen, counts: Counts, controls: Controls, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        listen: Listen,
+        counts: Counts,
+        controls: Controls,
+        report: Callable[[str], None],
+        judge: Judge | None = None,
+    ) -> None:
         """Start the server.
 
         Args:
@@ -62,6 +70,7 @@ class Preview:
             counts: of the session; read, never written.
             controls: what the page may do.
             report: called with one sentence, once, per kind of trouble.
+            judge: of the frames that are shown, where there is a criterion.
 
         Raises:
             EdgeError: aiohttp is missing, the address is taken or is not this machine's, a network address has no
@@ -93,6 +102,7 @@ class Preview:
             port=self.port,
             encrypted=self.tls is not None,
             trouble=self.trouble,
+            judge=judge,
         )
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="preview", daemon=True)
@@ -153,7 +163,8 @@ class Preview:
         self._call(lambda: self.hub.picture(kind, picture))
 
     def _kept(self, graded: Graded, overlay: bytes, plain: bytes) -> None:
-        self._call(lambda: self.hub.capture(grade_of(graded), overlay, plain))
+        grade = grade_of(graded, judge=self._context.judge)  # on the painter's thread
+        self._call(lambda: self.hub.capture(grade, overlay, plain))
 
     def _serve(self, started: threading.Event) -> None:
         """The server's thread."""

@@ -9,12 +9,15 @@ import numpy as np
 
 from edge.assessment import Verdict
 from edge.capture.loop import Counts, Graded
+from edge.capture.session.judge import Judge
 from edge.guidance.hint import Hint
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def frame_state(number: int, graded: Graded, counts: Counts, language: str = "en") -> dict[str, Any]:
+def frame_state(
+    number: int, graded: Graded, counts: Counts, language: str = "en", judge: Judge | None = None
+) -> dict[str, Any]:
     """The newest frame and the counts of all frames.
 
     Args:
@@ -22,10 +25,11 @@ def frame_state(number: int, graded: Graded, counts: Counts, language: str = "en
         graded: the frame.
         counts: of the session.
         language: of the hint; English if there is no such language.
+        judge: by the criterion, if there is one.
     """
     return {
         "number": number,
-        **grade_of(graded, language),
+        **grade_of(graded, language, judge),
         "latency_ms": round(graded.latency_ms, 1),
         "fps": round(counts.fps, 1),
         "seen": counts.seen,
@@ -34,8 +38,8 @@ def frame_state(number: int, graded: Graded, counts: Counts, language: str = "en
     }
 
 
-def grade_of(graded: Graded, language: str = "en") -> dict[str, Any]:
-    """Index, time, score, verdict and hint of a frame."""
+def grade_of(graded: Graded, language: str = "en", judge: Judge | None = None) -> dict[str, Any]:
+    """Index, time, score, verdict and hint of a frame, and what the criterion says of it."""
     hint = graded.hint
     return {
         "index": graded.frame.index,
@@ -43,6 +47,7 @@ def grade_of(graded: Graded, language: str = "en") -> dict[str, Any]:
         "score": round(graded.assessment.score, 4),
         "verdict": graded.assessment.verdict,
         "hint": None if hint is None else _hint_of(hint, language),
+        **({} if judge is None else {"criterion": judge.record(graded)}),
     }
 
 

@@ -111,7 +111,7 @@ class Streams:
         made = self._frames.get(language)
         if made is None or made[0] != number:
             assert self._hub.newest is not None
-            state = frame_state(number, self._hub.newest, self._context.counts, language)
+            state = frame_state(number, self._hub.newest, self._context.counts, language, self._context.judge)
             made = self._frames[language] = number, _event("frame", state)
         return made[1]
 

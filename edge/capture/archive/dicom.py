@@ -166,6 +166,10 @@ def _add_quality(image: Any, graded: Graded, sidecar: Mapping[str, Any]) -> None
     model = sidecar["model"]
     maker.TextValue = f"efiqa-edge {edge.__version__}, {model['name']} {model['sha256']}, {graded.assessment.verdict}"
     image.AcquisitionContextSequence = [score, verdict, maker]
+    if "criterion" in sidecar:
+        judged = _context("ADEQUACY", "Adequacy by a criterion of screening", "TEXT", "99EFIQA")
+        judged.TextValue = sidecar["criterion"]["words"]
+        image.AcquisitionContextSequence.append(judged)
 
 
 def _add_pixels(image: Any, frame: Frame) -> None:
@@ -183,10 +187,10 @@ def _add_pixels(image: Any, frame: Frame) -> None:
     image.PixelData = picture.tobytes() + b"\0" * (picture.size % 2)
 
 
-def _context(value: str, meaning: str, kind: str) -> Any:
+def _context(value: str, meaning: str, kind: str, scheme: str = "DCM") -> Any:
     item = import_pydicom().Dataset()
     item.ValueType = kind
-    item.ConceptNameCodeSequence = [_code(value, "DCM", meaning)]
+    item.ConceptNameCodeSequence = [_code(value, scheme, meaning)]
     return item
 
 

@@ -10,6 +10,7 @@ from edge.capture.archive.dicom import Study, dicom_bytes
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import mark_of
 from edge.capture.loop import Graded
+from edge.capture.session.judge import Judge
 from edge.capture.session.storage import remove_frame, save_frame, stem_of, write_set
 
 
@@ -28,6 +29,8 @@ class FrameStore:
         study: Study | None,
         hand_over: HandOver | None,
         keep_dicom: int,
+        judge: Judge | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Set up; see ``Session``.
 
@@ -37,9 +40,12 @@ class FrameStore:
             study: makes DICOM files of captured frames; if there was none, of the best one at the end.
             hand_over: delivers these files.
             keep_dicom: DICOM files per capture, the best frames first.
+            judge: of what is saved, where there is a criterion.
+            tell: called with a line of JSON for each frame that was judged, and one for all at the end.
         """
         self._folder, self._describe = folder, describe
         self._study, self._hand_over, self._keep_dicom = study, hand_over, keep_dicom
+        self._judge, self._tell = judge, tell
         self._images: set[str] = set()  # stems that are saved as DICOM
         self.captured: list[Path] = []
         self.best: Graded | None = None
@@ -64,6 +70,7 @@ class FrameStore:
         if picture not in self.captured:
             save_frame(self._folder, graded, sidecar, dicom)
             self.captured.append(picture)
+            self._judged(graded)
         elif dicom:  # it was a runner-up before
             write_set(self._folder, dicom)
         self._give(graded, dicom)
@@ -101,6 +108,17 @@ class FrameStore:
         dicom = self._dicom(self.best, self._describe(self.best))
         write_set(self._folder, dicom)
         self._give(self.best, dicom)
+
+    def sum_up(self) -> None:
+        """Judge the best frame, which is final now, and tell what all kept frames come to."""
+        if self.best is not None:
+            self._judged(self.best)
+        if self._judge is not None:
+            self._tell(self._judge.summary_line())
+
+    def _judged(self, graded: Graded) -> None:
+        if self._judge is not None:
+            self._tell(self._judge.keep(stem_of(graded), graded))
 
     def _dicom(self, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
         """The DICOM file of a frame, preceded by the mark that it is to be handed over."""

@@ -13,6 +13,7 @@ import numpy as np
 import edge
 from edge.assessment import Assessment
 from edge.capture.loop import Graded
+from edge.capture.session.judge import Judge
 from edge.capture.trigger import sharpness_of
 from edge.findings.eye import Eye
 from edge.frame.prepare import frame_step_name
@@ -58,7 +59,9 @@ def better(new: Graded, kept: Graded | None) -> bool:
     return scores[0] > scores[1] or (scores[0] == scores[1] and sharpness_of(new) >= sharpness_of(kept))
 
 
-def sidecar_of(graded: Graded, model: QualityModel, source: str, stated: Eye | None = None) -> dict[str, Any]:
+def sidecar_of(
+    graded: Graded, model: QualityModel, source: str, stated: Eye | None = None, judge: Judge | None = None
+) -> dict[str, Any]:
     """The content of ``STEM.json``: everything needed to reproduce the verdict.
 
     Args:
@@ -66,6 +69,7 @@ def sidecar_of(graded: Graded, model: QualityModel, source: str, stated: Eye | N
         model: what graded it.
         source: the source as given by the user.
         stated: the eye that the operator stated, if any.
+        judge: by the criterion, if there is one.
     """
     assessment, manifest = graded.assessment, model.manifest
     taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)
@@ -103,4 +107,5 @@ def sidecar_of(graded: Graded, model: QualityModel, source: str, stated: Eye | N
         "crop": None if assessment.crop is None else dataclasses.asdict(assessment.crop),
         "timings": dataclasses.asdict(assessment.timings),
         "latency_ms": round(graded.latency_ms, 3),
+        **({} if judge is None else {"criterion": judge.record(graded)}),
     }

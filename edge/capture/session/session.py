@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edge.capture.archive.stow import HandOver
 from edge.capture.background import give_way
 from edge.capture.loop import Graded
 from edge.capture.session.frame_store import FrameStore
+from edge.capture.session.judge import Judge
 from edge.capture.session.leftovers import Recording, repair
 from edge.capture.session.overlay_video import OverlayVideo
 from edge.capture.session.record import line_of, sidecar_of
@@ -51,6 +53,7 @@ class Session:
         hand_over: HandOver | None = None,
         keep_dicom: int = 1,
         stated: Eye | None = None,
+        judge: Judge | None = None,
     ) -> None:
         """Create a folder and start writing.
 
@@ -69,6 +72,7 @@ class Session:
             hand_over: delivers these files.
             keep_dicom: DICOM files per capture, the best frames first.
             stated: the eye, for the sidecar.
+            judge: of what is kept, where there is a criterion.
 
         Raises:
             EdgeError: the folder cannot be created.
@@ -81,10 +85,9 @@ class Session:
         self.files: list[Path] = []
         self._on_saved, self._wait = on_saved, wait
         self._troubles = Troubles(self.folder, report, tell)
-        self._keeper = FrameStore(
-            self.folder, lambda graded: sidecar_of(graded, model, source, stated), study, hand_over, keep_dicom
-        )
         self._lines = LineFile(self.folder / LINES)
+        describe = partial(sidecar_of, model=model, source=source, stated=stated, judge=judge)
+        self._keeper = FrameStore(self.folder, describe, study, hand_over, keep_dicom, judge, self._lines.add)
         self._video = OverlayVideo(self.folder / VIDEO, fps, self._troubles.report) if video else None
         self._changed = threading.Condition()
         self._best: Graded | None = None
@@ -202,6 +205,8 @@ class Session:
                 due = time.monotonic() + _SAVE_EVERY_S
         if not self._shots:
             self._troubles.went_well(self._keeper.finish)
+        self._keeper.sum_up()
+        self._kept(self._lines.save)
         if self._video is not None:
             self._video.close()
 

@@ -10,7 +10,8 @@ from edge.criteria.criterion import Criterion, read_criterion, shipped_criteria
 from edge.errors import EdgeError
 
 
-def _read(name: str) -> Criterion:
+def named_criterion(name: str) -> Criterion:
+    """One that ships or a file, as an argument; a wrong one is a wrong argument."""
     try:
         return read_criterion(name)
     except EdgeError as error:
@@ -21,7 +22,7 @@ CriterionSetting = Annotated[
     Criterion | None,
     typer.Option(
         "--criterion",
-        parser=_read,
+        parser=named_criterion,
         metavar="NAME",
         help=f"Also judge by a screening programme's requirements: {', '.join(shipped_criteria())}, or a file.",
     ),

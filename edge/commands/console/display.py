@@ -15,6 +15,7 @@ from rich.text import Text
 
 from edge.assessment import TERMINAL_COLOURS, shown_score
 from edge.capture.loop import Counts, Graded
+from edge.capture.session.judge import Judge
 from edge.capture.session.session import Session
 from edge.capture.session.storage import LINES, VIDEO, stem_of
 
@@ -72,8 +73,10 @@ class LiveLine:
             self._post(self._live.stop)
 
 
-def closing_words(counts: Counts, best: Graded | None, session: Session | None) -> list[str]:
-    """What happened, and which file to look at."""
+def closing_words(
+    counts: Counts, best: Graded | None, session: Session | None, judge: Judge | None = None
+) -> list[str]:
+    """What happened, which file to look at, and what the criterion says of what was kept."""
     lines = [
         f"{counts.seen} frames seen, {counts.graded} graded, {counts.dropped} dropped; {counts.fps:.1f} fps; "
         f"latency p50 {counts.latency(50):.1f} ms, p99 {counts.latency(99):.1f} ms"
@@ -85,7 +88,7 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
     if session is not None:
         lines.append("made: " + _made(session))
     if session is not None and session.captured:
-        lines += [f"captured: {picture}" for picture in session.captured]
+        lines += [f"captured: {picture}{_judged(judge, picture.stem)}" for picture in session.captured]
     elif best is None:
         lines.append("best frame: none, no frame showed a retina")
     elif session is None:
@@ -94,7 +97,14 @@ def closing_words(counts: Counts, best: Graded | None, session: Session | None) 
         lines.append(f"best frame: number {best.frame.index} {_grade(best)}, not kept")
     else:
         lines.append(_what_to_open(session, session.saved))
-    return lines
+        lines += [] if judge is None else [judge.kept[stem_of(session.saved)].adequacy.words]
+    if judge is not None and session is None and best is not None:
+        lines.append(judge.judge(best).words)
+    return lines + ([] if judge is None or session is None else judge.lines())
+
+
+def _judged(judge: Judge | None, stem: str) -> str:
+    return "" if judge is None else f" ({judge.kept[stem].adequacy.words})"
 
 
 def _made(session: Session) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.assessment import Assessment
 from edge.capture.loop import Graded
+from edge.capture.session.judge import Judge
 from edge.capture.session.record import line_of
 from edge.commands.console import cli
 from edge.commands.console.endings import unprinted
@@ -25,17 +26,18 @@ class Reporter:
         words: messages on the console.
     """
 
-    def __init__(self, json_lines: bool, alone: Callable[[], None] | None = None) -> None:
+    def __init__(self, json_lines: bool, alone: Callable[[], None] | None = None, judge: Judge | None = None) -> None:
         """Set up.
 
         Args:
             json_lines: whether to print lines of JSON.
             alone: called, from another thread, when their reader leaves; None where the session then goes on.
+            judge: of what is kept, where there is a criterion.
         """
         self.preview: Preview | None = None
         self.troubles = False
         self.words = Words()
-        self._alone = alone
+        self._alone, self._judge = alone, judge
         self._printing = Printing(self._unread) if json_lines else None
         self._firsts: set[int] = set()  # the best frame of each capture, without its runners-up
         self._shown: set[int] = set()  # those that the page has
@@ -82,7 +84,13 @@ class Reporter:
             self.preview.captured(graded)
         if self._printing is not None:
             self._printing.kept(index, line_of(graded))
-            self._event("captured", file=str(picture), **_found(graded))
+            judged = {} if self._judge is None else {"criterion": self._judge.record(graded)}
+            self._event("captured", file=str(picture), **_found(graded), **judged)
+
+    def summed_up(self) -> None:
+        """Everything is on disk: what the criterion says of it."""
+        if self._printing is not None and self._judge is not None:
+            self._printing.keep(self._judge.summary_line())
 
     def close(self) -> None:
         """Wait a moment for a slow reader, and report what was dropped."""

@@ -152,6 +152,14 @@ function shown(score) {
   return (Math.floor(score * 1000 + 1e-6) / 1000).toFixed(3);
 }
 
+// What a screening criterion says, where the session has one.
+function judged({ criterion }) {
+  if (!criterion) return "";
+  const name = criterion.verified ? criterion.criterion : `${criterion.criterion} (${word("unverified")})`;
+  if (criterion.adequate) return `${name}: ${word("adequate")}`;
+  return `${name}: ${word("inadequate")} (${criterion.failed.map((each) => word(`need_${each.requirement}`)).join(", ")})`;
+}
+
 function show(frame) {
   state = frame;
   lastFrame = performance.now();
@@ -163,6 +171,8 @@ function show(frame) {
   $("verdict").textContent = word(frame.verdict);
   $("meter").setAttribute("aria-valuenow", percent);
   $("meter").setAttribute("aria-valuetext", `${percent} % ${word(frame.verdict)}`);
+  $("adequacy").hidden = !frame.criterion;
+  $("adequacy").textContent = judged(frame);
   tell(frame.hint);
   const last = history.at(-1);
   if (last && frame.t < last[0]) history = [];
@@ -207,6 +217,12 @@ function list(captures) {
     picture.alt = word("picture").replace("{n}", capture.number);
     label.textContent = `${shown(capture.score)} ${word(capture.verdict)}`;
     button.append(picture, label);
+    if (capture.criterion) {
+      const said = document.createElement("span");
+      said.className = "adequacy";
+      said.textContent = judged(capture);
+      button.append(said);
+    }
     button.addEventListener("click", () => enlarge(capture));
     item.append(button);
     return item;
@@ -222,7 +238,7 @@ function list(captures) {
 
 function enlarge(capture) {
   $("large-title").textContent =
-    `${word("picture").replace("{n}", capture.number)}: ${shown(capture.score)} ${word(capture.verdict)}`;
+    `${word("picture").replace("{n}", capture.number)}: ${shown(capture.score)} ${word(capture.verdict)} ${judged(capture)}`.trim();
   $("large-picture").src = $("map").checked ? capture.overlay : capture.plain;
   $("large-picture").alt = $("large-title").textContent;
   $("large").showModal();

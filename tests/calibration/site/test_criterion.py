@@ -132,10 +132,10 @@ def test_the_estimate_is_made_on_photographs_left_out() -> None:
 
 def test_few_labels_leave_doubt_and_many_do_not() -> None:
     few, many = judged([0.9] * 5, [0.1] * 5), judged([0.9] * 60, [0.1] * 60)
-    assert "10 labels do not suffice" in doubts(few, cross_validated(few, OWN, Aim()))[0]
-    assert doubts(many, cross_validated(many, OWN, Aim())) == []
+    assert "10 labels do not suffice" in doubts(few.accepted, cross_validated(few, OWN, Aim()))[0]
+    assert doubts(many.accepted, cross_validated(many, OWN, Aim())) == []
     single = judged([0.9] * 5, [0.1])
-    assert "only one image is reject or outlier" in doubts(single, None)[0]
+    assert "only one image is reject or outlier" in doubts(single.accepted, None)[0]
 
 
 def test_intervals_of_few_photographs_are_wide_even_where_all_are_right() -> None:

@@ -671,3 +671,40 @@ def test_the_sidecar_says_how_the_field_was_given(tmp_path: Path) -> None:
     told = json.loads(sidecar.read_text())
     assert told["field"] == "circle:480,360,340"
     assert 0.9 <= told["coverage"] <= 1
+
+
+def test_a_criterion_judges_what_is_kept(clip: Path, tmp_path: Path) -> None:
+    code, out, _ = invoke(clip, "--fast", "--no-video", "--out", tmp_path / "a", "--criterion", "nhs-desp")
+    assert code == 0
+    assert re.search(r"^nhs-desp \(unverified\): (not )?adequate", out, re.M)
+    assert re.search(r"^[01] of 1 kept adequate by nhs-desp \(unverified\); no programme has approved it$", out, re.M)
+    assert "still missing: " in out
+    (sidecar,) = (tmp_path / "a").glob("frame-*.json")
+    assert json.loads(sidecar.read_text())["criterion"]["criterion"] == "nhs-desp"
+    assert [line.get("event") for line in lines_of(tmp_path / "a")[-2:]] == ["kept", "summary"]
+    code, out, said = invoke(clip, "--fast", "--json", "--criterion", "eurodiab", "--laterality", "R")
+    assert code == 0
+    assert "eurodiab (unverified): " in said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"name: a\nsharpness: 1\n", "it lacks title"),
+        (b"\xff\xfe\x00", "is not YAML"),
+        (b"a: &a [1]\nb: *a\n", "an anchor"),
+        (None, "is a folder and no criterion"),
+    ],
+)
+def test_a_criterion_that_cannot_serve_is_refused_before_a_camera_is_opened(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "ours.yaml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    code, _, words = invoke("no-such-camera.mp4", "--criterion", path)
+    assert code == 2
+    assert said in re.sub(r"[\s│]+", " ", words)

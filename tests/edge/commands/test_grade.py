@@ -699,3 +699,28 @@ def test_a_dicom_file_that_shows_the_other_eye_than_it_says_is_told_of(run: Any,
         "silent": None,
     }
     assert {row["eye"] for row in told.values()} == {"right"}
+
+
+def test_a_criterion_has_two_columns_and_the_last_word(tmp_path: Path, run: Any) -> None:
+    path, wall = save(tmp_path / "eye.png", eye()), save(tmp_path / "wall.png", np.full((300, 400, 3), 90, np.uint8))
+    code, out, _ = run(path, wall, "--criterion", "nhs-desp", "--csv", tmp_path / "grades.csv")
+    assert code == 0
+    assert out.splitlines()[-1].endswith("of 2 adequate by nhs-desp (unverified); no programme has approved it")
+    rows = rows_of(tmp_path / "grades.csv")
+    assert [row["adequate"] for row in rows][1] == "no"
+    assert rows[1]["requirement"] == "not centred on the macula or the disc"
+    _, out, _ = run(path, "--criterion", "nhs-desp")
+    assert "nhs-desp (unverified)" in out.splitlines()[0]
+    run(path, wall, "--criterion", "nhs-desp", "--details", tmp_path / "details.jsonl")
+    said = [json.loads(line)["criterion"] for line in (tmp_path / "details.jsonl").read_text().splitlines()]
+    assert said[1]["words"] == "nhs-desp (unverified): not adequate: not centred on the macula or the disc"
+    assert not said[0]["verified"]
+
+
+def test_a_wrong_criterion_is_a_wrong_argument(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "ours.yaml").write_text("name: 1\n")
+    for name, said in (("nhs", "there is no criterion nhs"), (tmp_path / "ours.yaml", "name is 1")):
+        code, _, err = run(save(tmp_path / "eye.png", eye()), "--criterion", name)
+        assert code == 2
+        assert said in re.sub(r"[\s│]+", " ", err)
+        assert "Traceback" not in err

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings
-from edge.criteria.adequacy import judge
+from edge.criteria.adequacy import judge, measure
 from edge.criteria.criterion import Criterion, Requirements, read_criterion
 from edge.field.find import Crop
 
@@ -76,3 +76,15 @@ def test_no_retina_is_never_adequate() -> None:
     lax = Criterion("lax", "lax", "none", "none", True, anything, anything, anything)
     assert judge(photograph(), lax).adequate
     assert not judge(dataclasses.replace(photograph(), verdict="no_fundus", score=0.0), lax).adequate
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.01, 0.02, 0.03, 0.05])
+def test_a_clear_landmark_is_wholly_clear_wherever_it_lies_on_the_grid(shift: float) -> None:
+    found = measure(photograph(macula=(shift, shift), disc=(0.6 + shift, shift)))
+    assert found["clear_near_fovea"] == found["clear_at_disc"] == 1
+
+
+def test_what_lies_beyond_the_field_is_not_clear() -> None:
+    found = measure(photograph(macula=(0.0, 0.0), disc=(0.95, 0.0)))["clear_at_disc"]
+    assert found is not None
+    assert found < 1

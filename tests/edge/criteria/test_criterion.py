@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.criteria.criterion import read_criterion, shipped_criteria
+from edge.criteria.criterion import Requirements, read_criterion, shipped_criteria
 from edge.errors import EdgeError
 
 SOUND: dict[str, Any] = {
@@ -41,6 +43,27 @@ def test_three_ship() -> None:
     assert shipped_criteria() == ("eurodiab", "nhs-desp", "referral")
 
 
+def test_the_page_has_a_row_for_each_field_of_each() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "criteria.md").read_text(encoding="utf-8")
+    wanted = []
+    for name in shipped_criteria():
+        for kind in ("macula", "disc", "other"):
+            if (asked := getattr(read_criterion(name), kind)) is not None:
+                limits = [getattr(asked, each.name) for each in dataclasses.fields(asked)]
+                wanted.append([f"`{name}`", kind, *("" if limit is None else f"{limit:g}" for limit in limits)])
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in page.splitlines() if row.startswith("| `")]
+    assert [row for row in rows if len(row) == 2 + len(dataclasses.fields(Requirements))] == wanted
+
+
+def test_the_file_on_the_page_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "criteria.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    (tmp_path / "ours.yaml").write_text(text, encoding="utf-8")
+    assert read_criterion(tmp_path / "ours.yaml").name == "our-clinic"
+    for each in dataclasses.fields(Requirements):
+        assert f"  {each.name}: " in text
+
+
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     criterion = read_criterion(written(tmp_path, SOUND))
     assert criterion.macula is not None
@@ -64,6 +87,9 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ({"macula": None}, "asks for nothing"),
         ({"disc": {}}, "asks for nothing"),
         ({"macula": [1]}, "macula"),
+        ({"macula": {"fovea_from_centre": 10**9}}, "fovea_from_centre"),
+        ({"name": "two\nlines"}, "cannot be printed"),
+        ({"title": "red \x1b[31m"}, "cannot be printed"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -81,6 +107,44 @@ def test_no_criterion_at_all(tmp_path: Path) -> None:
     path.write_bytes(b"#" * 70_000)
     with pytest.raises(EdgeError, match="larger than 64 KiB"):
         read_criterion(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../x", r"there is no criterion \.\./x: name a file"),
+        ("../criteria/nhs-desp", "there is no criterion"),
+        ("", "there is no criterion without a name"),
+        (".", r"\. is a folder and no criterion"),
+        ("n" * 5000, "there is no criterion nnn"),
+        ("two\nlines", r"there is no criterion two\?lines"),
+        ("zero\0byte", r"there is no criterion zero\?byte"),
+    ],
+)
+def test_names_that_lead_nowhere(name: str, said: str) -> None:
+    with pytest.raises(EdgeError, match=said) as refused:
+        read_criterion(name)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"- 1\n", "should hold settings by name"),
+        (b"a: &a [1]\nb: *a\n", "an anchor in line 1"),
+        (b"a: " + b"[" * 5000, "lists in lists"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "a tag in line 1"),
+        (b"a: \xe9\n", "is not YAML"),
+        (b"a: 1\na: 2\n", "a name twice"),
+    ],
+)
+def test_files_that_hold_none(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "wrong.yaml").write_bytes(data)
+    with pytest.raises(EdgeError, match=said) as refused:
+        read_criterion(tmp_path / "wrong.yaml")
+    assert "\n" not in str(refused.value)
 
 
 @given(data=st.binary(max_size=300))

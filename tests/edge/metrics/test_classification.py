@@ -41,6 +41,15 @@ def test_auroc_is_the_share_of_won_pairs(case: tuple[list[float], list[bool]]) -
     assert metrics.auroc(scores, labels) == pytest.approx(sum(pairs) / len(pairs))
 
 
+def test_kappa_by_hand() -> None:
+    assert metrics.kappa([True, True, False, False], [True, True, False, False]) == 1
+    assert metrics.kappa([True, False, True, False], [True, True, False, False]) == 0
+    # Of 50, 20 and 15 agree; by chance 0.5 would: (0.7 - 0.5) / 0.5.
+    labels = [True] * 20 + [False] * 5 + [True] * 10 + [False] * 15
+    assert metrics.kappa([True] * 25 + [False] * 25, labels) == pytest.approx(0.4)
+    assert metrics.kappa([True], [True]) == 0
+
+
 def test_average_precision_by_hand() -> None:
     # Hits at ranks 1 and 3: (1/1 + 2/3) / 2.
     assert metrics.average_precision([4, 3, 2, 1], [True, False, True, False]) == pytest.approx(5 / 6)

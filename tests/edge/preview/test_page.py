@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from edge.camera.demo import DemoCamera
+from edge.criteria.criterion import Requirements
 from edge.guidance.hint import CODES, Hint, languages
 from edge.preview.server import Listen
 
@@ -210,6 +212,8 @@ def test_sounds_and_words_cover_every_hint_and_language() -> None:
     markup = files("edge.preview").joinpath("page", "index.html").read_text(encoding="utf-8")
     for word in re.findall(r'data-word="(\w+)"', markup) + re.findall(r'word\("(\w+)"\)', script):
         assert word in words["en"], word
+    for requirement in ("field", *(each.name for each in dataclasses.fields(Requirements))):
+        assert f"need_{requirement}" in words["en"]
 
 
 @pytest.mark.slow

@@ -65,6 +65,13 @@ def test_pixels_laterality_and_quality_come_back(tmp_path: Path) -> None:
     assert "ab" * 32 in maker.TextValue
 
 
+def test_the_criterion_is_told_where_there_is_one() -> None:
+    words = "nhs-desp (unverified): adequate"
+    image = read(dicom_bytes(graded(1), {**SIDECAR, "criterion": {"words": words}}, begin_study("L", None), 3))
+    assert image.AcquisitionContextSequence[3].TextValue == words
+    assert image.AcquisitionContextSequence[3].ConceptNameCodeSequence[0].CodingSchemeDesignator == "99EFIQA"
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("usable", "111236"), ("reject", "111235"), ("no_fundus", "111235")])
 def test_a_verdict_has_its_code(verdict: Verdict, code: str) -> None:
     image = read(dicom_bytes(graded(1, 0.3, verdict), SIDECAR, begin_study("R", None), 1))
