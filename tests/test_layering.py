@@ -20,7 +20,7 @@ DEVICE = {"numpy", "cv2", "yaml", "typer", "rich", "openvino", "tensorrt", "tens
 # Linux with GStreamer's own Python packages, imported only where a pipeline is opened.
 DEVICE |= {"gi"}
 DEVICE |= {"pydicom"}  # DICOM, written and read, imported only where it is asked for
-DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in a process of its own
+DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in its own process; letters
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is
 DEVICE |= {"pydantic", "pydantic_core"}  # what files hold, checked; the first imported only where it is needed
