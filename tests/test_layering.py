@@ -157,6 +157,7 @@ def test_a_module_is_read_in_one_sitting(path: Path) -> None:
 CACHES = {
     "edge/engines/tensorrt/cuda.py",
     "edge/engines/verify.py",
+    "edge/findings/cause_network.py",
     "edge/fundus.py",
     "edge/guidance/hint.py",
     "edge/overlay/words.py",

@@ -66,19 +66,16 @@ class Session:
             wait: block the caller instead of leaving a frame out of the video.
             report: called with one sentence, once, per kind of trouble.
             tell: called with one sentence when the disk runs low, from the writer's thread.
-            on_saved: called from the writer's thread with the picture's path and each captured frame, once all its
-                files are safe on disk.
+            on_saved: called from the writer's thread with the picture's path and a captured frame whose files are safe.
             study: makes a DICOM file of each captured frame; if there was none, of the best one at the end.
             hand_over: delivers these files.
             keep_dicom: DICOM files per capture, the best frames first.
-            stated: the eye, for the sidecar.
-            judge: of what is kept, where there is a criterion.
+            stated, judge: the eye for the sidecar, and who judges what is kept; None for neither.
 
         Raises:
             EdgeError: the folder cannot be created.
         """
-        repaired = repair(wanted)
-        if repaired:
+        if repaired := repair(wanted):
             tell(repaired)
         self.folder = claim_folder(wanted)
         self._recording = Recording(self.folder)
