@@ -18,6 +18,7 @@ pytest.importorskip("aiohttp")
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Camera, Frame
 from edge.capture.loop import Counts, Graded, grade_stream
+from edge.capture.session.judge import Judge
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
 from edge.preview.context import Controls
@@ -65,6 +66,7 @@ class Demo:
     camera: Camera
     strictness: str | None = "normal"
     controls: Controls | None = None
+    judge: Judge | None = None
     counts: Counts = field(default_factory=Counts)
     triggered: threading.Event = field(default_factory=threading.Event)
     levels: list[str] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Demo:
 
     def start(self, model: QualityModel) -> None:
         controls = self.controls or Controls(self.triggered.set, self.strictness, self.levels.append)
-        self.preview = Preview(self.listen, self.counts, controls, self.reports.append)
+        self.preview = Preview(self.listen, self.counts, controls, self.reports.append, self.judge)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(model,), daemon=True)
         self._thread.start()

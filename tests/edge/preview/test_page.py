@@ -18,7 +18,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from edge.camera.demo import DemoCamera
-from edge.criteria.criterion import Requirements
+from edge.capture.session.judge import Judge
+from edge.criteria.criterion import Requirements, read_criterion
 from edge.guidance.hint import CODES, Hint, languages
 from edge.preview.server import Listen
 
@@ -85,6 +86,19 @@ def test_page_shows_the_stream_reacts_to_a_hint_and_keeps_a_picture(
     asked = page.run("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert asked
     assert all(each.startswith((running.preview.url, f"blob:{running.preview.url}", "data:")) for each in asked)
+    assert page.browser.get_log("browser") == []
+
+
+def test_the_page_says_what_a_criterion_says(demo: Start, page: Page, clear: list[np.ndarray]) -> None:
+    camera = Cycle(clear)
+    running = demo(camera=camera, judge=Judge(read_criterion("nhs-desp")))
+    page.open(running.preview.url)
+    page.wait_live()
+    wait_for(lambda: page.text("adequacy").startswith("nhs-desp (unverified): "))
+    page.find("#trigger").click()
+    wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures span.adequacy"))
+    camera.dark = True
+    wait_for(lambda: page.text("adequacy").startswith("nhs-desp (unverified): not adequate ("))
     assert page.browser.get_log("browser") == []
 
 
