@@ -7,41 +7,31 @@ No quality label is used, and none of the photographs that are kept for evaluati
 
 from __future__ import annotations
 
-import copy
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edge.assessment import Assessment
-from edge.field.find import Crop, find_field
+from edge.field.find import Crop
 from edge.findings import cause_network
 from edge.findings.cause import CAUSES
 from edge.findings.cause_network import INSIDE, facts_of
 from edge.findings.photometry import Cells
-from edge.frame.prepare import cut
-from edge.images import read_image
 from edge.model import QualityModel
-from edge.phantom.retina import phantom_frame
 from edge.progress import followed, progress
 from trainer.networks.causes import CauseLayers
 from trainer.steps.fundus import taught
-from trainer.synthesis import augment
-from trainer.synthesis.causes import spoil_by
+from trainer.synthesis.spoiled import SIDE, spoiled_frames
 
-_SIDE = 352  # of the square that is spoiled
 _FIRST_PHANTOM, _PHANTOMS = 800_000, 400  # synthetic eyes that no evaluation draws
 _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
 _LID = CAUSES.index("lid")
-_OPPOSITE = {CAUSES.index("too_dark"), CAUSES.index("too_bright")}
-_STEPS, _BATCH = 8000, 64
+_PARTS, _STEPS, _BATCH = 2, 6000, 64
 _LEAST_WEIGHT = 0.2  # of a cell that nothing took
 _LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
 
@@ -55,90 +45,14 @@ def for_evaluation(path: Path) -> bool:
     return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
 
 
-@dataclass(frozen=True, eq=False)
-class Spoiled:
-    """A frame that was degraded on purpose.
-
-    Attributes:
-        before: uint8 BGR (S, S, 3), as it was.
-        frame: the same, degraded.
-        covers: where each cause is, float32 (7, S, S) in [0, 1].
-        causes: their numbers.
-        alone: the frame with one cause alone, by its number; of frames with two of them.
-    """
-
-    before: NDArray[np.uint8]
-    frame: NDArray[np.uint8]
-    covers: NDArray[np.float32]
-    causes: tuple[int, ...]
-    alone: dict[int, NDArray[np.uint8]]
-
-
-def frames(folder: Path, rng: Generator, times: int) -> Iterator[Spoiled]:
-    """Frames that are degraded by no cause, by one, or by two.
-
-    Args:
-        folder: photographs; those for evaluation are left out.
-        rng: of everything that is drawn.
-        times: how often each photograph is degraded.
-    """
-    for path in taught(folder):
-        if not for_evaluation(path) and _EQUALISED not in path.parts:
-            yield from _spoiled(read_image(path), rng, times)
-    for seed in range(_FIRST_PHANTOM, _FIRST_PHANTOM + _PHANTOMS):
-        yield from _spoiled(phantom_frame(seed), rng, 2 * times)
-
-
-def _spoiled(picture: NDArray[np.uint8], rng: Generator, times: int) -> Iterator[Spoiled]:
-    field = find_field(picture)
-    if field is None:
-        return
-    square = cut(picture, field.crop, _SIDE)
-    inside = cv2.resize(field.mask, (_SIDE, _SIDE)).astype(np.float32)[:, :, None] / 255
-
-    def within(changed: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return np.asarray(np.clip(changed * inside + square * (1 - inside), 0, 255), np.uint8)
-
-    for _ in range(times):
-        before = within(_camera(square, rng).astype(np.float32))
-        spoiled = before.astype(np.float32)
-        covers = np.zeros((len(CAUSES), _SIDE, _SIDE), np.float32)
-        numbers = rng.choice(len(CAUSES), int(rng.choice([0, 1, 1, 1, 1, 2, 2, 2])), replace=False)
-        numbers = numbers[:1] if set(numbers) == _OPPOSITE else numbers
-        alone = {}
-        for number in map(int, numbers):
-            strength, own = 0.03 + 0.97 * float(rng.uniform()) ** 1.5, rng.spawn(1)[0]
-            if len(numbers) > 1:
-                changed, _ = spoil_by(before.astype(np.float32), CAUSES[number], strength, copy.deepcopy(own))
-                alone[number] = within(changed)
-            spoiled, cover = spoil_by(spoiled, CAUSES[number], strength, own)
-            covers *= 1 - cover * (CAUSES[number] in ("lid", "reflex"))  # what lies in front hides what is behind
-            covers[number] = cover
-        frame = within(spoiled)
-        yield Spoiled(
-            before,
-            augment.compress(frame, rng) if rng.random() < 0.5 else frame,
-            covers,
-            tuple(map(int, numbers)),
-            alone,
-        )
-
-
-def _camera(square: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    """The same retina by another camera: other gain, gamma, colours, sharpness and noise."""
-    light = np.power(square.astype(np.float32) / 255, rng.uniform(0.75, 1.35))
-    light = light * rng.uniform(0.65, 1.25) * rng.uniform(0.85, 1.15, 3)
-    light = cv2.GaussianBlur(light, (0, 0), 0.3 + float(rng.uniform(0, 0.8)))
-    light = light + rng.normal(0, 1, square.shape) * rng.uniform(0, 0.012)
-    return np.asarray(np.clip(light, 0, 1) * 255, np.uint8)
-
-
-def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares, Sizes]:
+def gather(folder: Path, seed: int = 0, times: int = 3) -> tuple[Facts, Shares, Sizes]:
     """Facts of many frames as the model sees them, and the truth for each of their cells and for each frame."""
     rng = np.random.default_rng(seed)
+    photographs = [path for path in taught(folder) if not (for_evaluation(path) or _EQUALISED in path.parts)]
+    phantoms = range(_FIRST_PHANTOM, _FIRST_PHANTOM + _PHANTOMS)
     facts, shares, sizes = [], [], []
     with QualityModel.load(threads=1) as model, progress("degrading photographs") as tick:
-        for number, spoiled in enumerate(frames(folder, rng, times), 1):
+        for number, spoiled in enumerate(spoiled_frames(photographs, phantoms, rng, times), 1):
             tick(number)
             found = model.assess(spoiled.frame)
             if found.photometry is None or found.crop is None or not found.field.any():
@@ -162,10 +76,10 @@ def gather(folder: Path, seed: int = 0, times: int = 4) -> tuple[Facts, Shares, 
 def _on_square(cells: Cells, crop: Crop | None) -> Cells:
     """Cells of a crop at every pixel of the square."""
     if crop is None:
-        return np.ones((_SIDE, _SIDE), np.float32)
+        return np.ones((SIDE, SIDE), np.float32)
     scale = crop.side / len(cells)
     onto = np.array([[scale, 0, crop.x + scale / 2 - 0.5], [0, scale, crop.y + scale / 2 - 0.5]])
-    return np.asarray(cv2.warpAffine(cells, onto, (_SIDE, _SIDE)), np.float32)
+    return np.asarray(cv2.warpAffine(cells, onto, (SIDE, SIDE)), np.float32)
 
 
 def _truth(found: Assessment, usual: Cells, took: NDArray[np.float32], lid: Cells) -> Cells:
@@ -253,7 +167,8 @@ def renew(photographs: Path, seed: int = 0) -> str:
     Returns:
         How many frames it learned from.
     """
-    facts, shares, sizes = gather(photographs, seed)
+    parts = [gather(photographs, seed + part) for part in range(_PARTS)]
+    facts, shares, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
     weights = teach(facts, shares, sizes, seed)
     target = Path(cause_network.__file__).with_name("causes.npz")
     np.savez(target, **weights)  # type: ignore[arg-type]
