@@ -41,6 +41,13 @@ def _grain(picture: Floats, sigma: float, rng: Generator) -> Floats:
     return np.asarray(picture + sigma * noise / max(float(noise.std()), 1e-3), np.float32)
 
 
+def _shot_noise(picture: Floats, electrons: float, rng: Generator) -> Floats:
+    """Noise of counted light, where white is so many electrons."""
+    light = _light(picture)
+    noise = rng.standard_normal(picture.shape).astype(np.float32) * np.sqrt((light + 0.001) / electrons)
+    return _grey(np.asarray(light + noise, np.float32))
+
+
 def _everywhere(picture: Floats) -> Floats:
     return np.ones(picture.shape[:2], np.float32)
 
@@ -49,7 +56,10 @@ def _dark(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     gain = float(np.exp(-strength * rng.uniform(1.2, 3.6)))
     lowest = float(rng.choice([0.0, 0.0, rng.uniform(0, 16)]))  # where black is in this video
     dim = picture * gain if rng.random() < 0.6 else _grey(_light(picture) * gain**_GAMMA)
-    dim = _grain(dim, float(rng.uniform(0.3, 4)) * strength, rng)
+    if rng.random() < 0.5:
+        dim = _grain(dim, float(rng.uniform(0.3, 4)) * strength, rng)
+    else:
+        dim = _shot_noise(dim, float(rng.uniform(3e3, 4e4)), rng)
     return np.asarray(np.rint(dim + lowest), np.float32), _everywhere(picture)
 
 
@@ -68,21 +78,21 @@ def _bright(picture: Floats, strength: float, rng: Generator) -> Spoiled:
 def _blur(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     side, way = len(picture), rng.integers(4)
     if way == 0:
-        soft = cv2.GaussianBlur(picture, (0, 0), (0.003 + 0.04 * strength) * side)
+        soft = cv2.GaussianBlur(picture, (0, 0), (0.0006 + 0.04 * strength) * side)
     elif way == 1:
-        radius = max(1.0, (0.004 + 0.055 * strength) * side)
+        radius = (0.001 + 0.055 * strength) * side
         axis = np.arange(-int(radius) - 1, int(radius) + 2)
         disc = np.clip(radius + 0.5 - np.hypot(*np.meshgrid(axis, axis)), 0, 1).astype(np.float32)
         soft = cv2.filter2D(picture, -1, disc / disc.sum())
     elif way == 2:
-        length = max(3, round((0.01 + 0.12 * strength) * side)) | 1
+        length = max(3, round((0.003 + 0.12 * strength) * side)) | 1
         kernel = np.zeros((length, length), np.float32)
         kernel[length // 2] = 1
         turn = cv2.getRotationMatrix2D((length // 2, length // 2), float(rng.uniform(0, 180)), 1)
         kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
         soft = cv2.filter2D(picture, -1, kernel / kernel.sum())
     else:
-        small = max(8, round(side * (1 - strength) ** 2 * 0.3) + 8)
+        small = round(side * (1 - strength) ** 2 * 0.75) + 8
         soft = cv2.resize(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), (side, side))
     return _grain(np.asarray(soft, np.float32), float(rng.uniform(0, 2)), rng), _everywhere(picture)
 

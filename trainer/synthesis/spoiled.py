@@ -78,7 +78,7 @@ def _spoiled(picture: NDArray[np.uint8], rng: Generator, times: int) -> Iterator
         numbers = numbers[:1] if set(numbers) == _OPPOSITE else numbers
         alone = {}
         for number in map(int, numbers):
-            strength, own = 0.03 + 0.97 * float(rng.uniform()) ** 1.5, rng.spawn(1)[0]
+            strength, own = 0.02 + 0.98 * float(rng.uniform()) ** (1 + len(numbers) / 2), rng.spawn(1)[0]
             if len(numbers) > 1:
                 changed, _ = spoil_by(before.astype(np.float32), CAUSES[number], strength, copy.deepcopy(own))
                 alone[number] = within(changed)

@@ -26,10 +26,11 @@ def seen(verdict: Verdict = "reject", score: float = 0.41, cause: CauseCode | No
     made = Assessment(
         score, verdict, np.zeros((8, 8), np.float32), np.ones((8, 8), bool), Crop(0, 0, 90), Timings(1, 1, 1)
     )
-    shares = dict.fromkeys(CAUSES, 0.0) | ({cause: 0.344} if cause else {})
-    made.__dict__["evidence"] = Evidence(
-        0.3, shares, dict.fromkeys(CAUSES, (0.6, 0.0)), False, 90.0, (0, 0), 0.0, 0.0, 0.0
-    )
+    made.__dict__["evidence"] = None
+    if cause is not None:
+        main, shares = ({code: size * (code == cause) for code in CAUSES} for size in (1.0, 0.344))
+        places = dict.fromkeys(CAUSES, (0.6, 0.0))
+        made.__dict__["evidence"] = Evidence(0.3, main, main, shares, places, False, (0, 0), 0.0, 0.0)
     return made
 
 

@@ -35,7 +35,9 @@ def explained(degradation: NDArray[np.float32], crop: Crop, hour: int | None) ->
     x, y = (0.0, 0.0) if hour is None else (np.sin(np.radians(30 * hour)) / 2, -np.cos(np.radians(30 * hour)) / 2)
     seen = assessment(degradation, crop, "reject")
     shares: dict[CauseCode, float] = {**dict.fromkeys(CAUSES, 0.0), "haze": 0.34}
-    evidence = Evidence(0.34, shares, dict.fromkeys(CAUSES, (float(x), float(y))), False, 90, (0, 0), 0, 0, 0)
+    main = {code: float(share == max(shares.values())) for code, share in shares.items()}
+    places = dict.fromkeys(CAUSES, (float(x), float(y)))
+    evidence = Evidence(0.34, main, main, shares, places, False, (0, 0), 0, 0)
     seen.__dict__["evidence"] = evidence  # what is worked out otherwise when it is first asked for
     return seen
 
