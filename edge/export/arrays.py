@@ -12,6 +12,7 @@ _FAR = float(1 << 40)  # whole numbers made from fractions stay within
 
 
 def where(condition: Tensor, one: Tensor, two: Like) -> Tensor:
+    """Where a condition holds, one value, else the other."""
     one, other = alike(one, two)
     if one.kind == "bool":
         return (condition & one) | (~condition & other)
@@ -24,14 +25,17 @@ def choose_tensors(condition: Tensor, ones: Sequence[Tensor], twos: Sequence[Ten
 
 
 def minimum(one: Tensor, two: Like) -> Tensor:
+    """The smaller of two."""
     return one._math("Min", two)
 
 
 def maximum(one: Tensor, two: Like) -> Tensor:
+    """The larger of two."""
     return one._math("Max", two)
 
 
 def clip(value: Tensor, least: Like, most: Like) -> Tensor:
+    """The value between two others."""
     return minimum(maximum(value, least), most)
 
 
@@ -41,14 +45,17 @@ def sqrt(value: Tensor) -> Tensor:
 
 
 def hypot(one: Tensor, two: Tensor) -> Tensor:
+    """The length of a way to the right and down."""
     return sqrt(one * one + two * two)
 
 
 def exp(value: Tensor) -> Tensor:
+    """To the power of e."""
     return _of_fraction("Exp", value)
 
 
 def log(value: Tensor) -> Tensor:
+    """The natural logarithm."""
     return _of_fraction("Log", value)
 
 
@@ -58,10 +65,12 @@ def rint(value: Tensor) -> Tensor:
 
 
 def floor(value: Tensor) -> Tensor:
+    """Rounded down; a fraction still."""
     return _of_fraction("Floor", value)
 
 
 def ceil(value: Tensor) -> Tensor:
+    """Rounded up; a fraction still."""
     return _of_fraction("Ceil", value)
 
 
@@ -82,6 +91,7 @@ def total(value: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 def mean(value: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
+    """The mean."""
     return _reduced("ReduceMean", value.astype("float64") if value.kind in ("bool", "int64") else value, axis)
 
 
@@ -96,6 +106,7 @@ def bottom(value: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 def anywhere(truth: Tensor, axis: int | Sequence[int] | None = None) -> Tensor:
+    """Whether it holds anywhere."""
     return total(truth, axis) > 0
 
 
@@ -123,6 +134,7 @@ def _plain(value: Tensor) -> Tensor:
 
 
 def cumsum(value: Tensor, axis: int = 0) -> Tensor:
+    """The sum so far."""
     counted = value.astype("int64") if value.kind == "bool" else value
     return value.graph.node("CumSum", counted, value.graph.constant(axis), kind=counted.kind)
 
@@ -148,6 +160,7 @@ def size(value: Tensor, axis: int) -> Tensor:
 
 
 def reshape(value: Tensor, *sides: Tensor | int) -> Tensor:
+    """In another shape; with no sides, a scalar."""
     graph = value.graph
     if all(isinstance(side, int) for side in sides):
         shape = graph.constant(np.array(sides, np.int64))
@@ -158,10 +171,12 @@ def reshape(value: Tensor, *sides: Tensor | int) -> Tensor:
 
 
 def transpose(value: Tensor, *order: int) -> Tensor:
+    """The axes in another order."""
     return value.graph.node("Transpose", value, kind=value.kind, perm=list(order))
 
 
 def concat(values: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """One behind the other."""
     return values[0].graph.node("Concat", *values, kind=values[0].kind, axis=axis)
 
 
@@ -204,38 +219,3 @@ def median(values: Tensor, valid: Tensor) -> Tensor:
     ordered, number = sort(where(valid, values.astype("float64"), np.inf)), total(valid)
     middle = ordered[stack([maximum(number - 1, 0) // 2, minimum(number // 2, size(values, 0) - 1)])]
     return mean(middle)
-
-
-def least_squares(columns: Sequence[Tensor], weights: Tensor, targets: Tensor, hold: Tensor | None = None) -> Tensor:
-    """The factors (n,) by which weighted columns add up to the targets; not numbers where none do.
-
-    Args:
-        columns: n of them, float64 (P,).
-        weights, targets: float64 (P,).
-        hold: added to the matrix (n, n) of the normal equations.
-    """
-    terms = stack(columns)
-    weighted = terms * weights
-    matrix = weighted @ transpose(terms, 1, 0)
-    return solve(matrix if hold is None else matrix + hold, weighted @ targets, len(columns))
-
-
-def solve(matrix: Tensor, values: Tensor, n: int) -> Tensor:
-    """What a symmetric, positive matrix (n, n) maps onto these values (n,); not numbers where nothing does."""
-    rest, rows = concat([matrix, values[:, None]], axis=1), np.arange(n)[:, None]
-    smallest = 1e-13 * top(abs(matrix))
-    for row in range(n):  # Gauss and Jordan's elimination
-        pivot = rest[row, row]
-        pivot = where(pivot > smallest, pivot, np.nan)
-        pivotal = rest[row] / pivot
-        rest = where(matrix.graph.constant(rows == row), pivotal[None], rest - rest[:, row][:, None] * pivotal[None])
-    return rest[:, n]
-
-
-def area_matrix(source: Tensor, cells: Tensor | int) -> Tensor:
-    """(cells, source): how much each pixel of a row counts in the mean over each of some cells; both scalars."""
-    number = lift(source.graph, cells)
-    each = source / number
-    begin = upto(number).astype("float64")[:, None] * each
-    pixels = upto(source).astype("float64")
-    return maximum(minimum(begin + each, pixels + 1.0) - maximum(begin, pixels), 0.0) / each

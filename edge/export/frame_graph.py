@@ -16,8 +16,9 @@ from edge.errors import EdgeError
 from edge.export.arrays import clip, filled, maximum, minimum, stack, total, where
 from edge.export.field.find import SureField, find_given_circle, find_sure_field
 from edge.export.fundus import shows_retina
+from edge.export.graph import OPSET, Graph, Shape
 from edge.export.picture import averaged, cells_of, green_of, lost_to_light, normalised, prepare
-from edge.export.tensor import OPSET, Graph, Shape, Tensor
+from edge.export.tensor import Tensor
 from edge.field.find import MASK_SIZE
 from edge.field.known import Circle, field_setting
 from edge.model import ENOUGH_LIT
@@ -153,7 +154,7 @@ def _score(bundle: Bundle, degradation: Tensor, maps: Tensor, field: Tensor) -> 
 
 def _name_outputs(bundle: Bundle, judged: Judged, maps: Tensor, found: SureField, cells: Tensor) -> None:
     """Give the outputs their names. What explains a verdict (``edge.findings``: causes, eye) is not among them yet."""
-    named = {
+    named: dict[str, Tensor] = {
         SCORE: judged.score.astype("float32")[None],
         VERDICT: judged.verdict[None],
         COVERAGE: judged.coverage.astype("float32")[None],
@@ -161,7 +162,7 @@ def _name_outputs(bundle: Bundle, judged: Judged, maps: Tensor, found: SureField
         MAP: judged.degradation,
         FIELD: (cells & found.found).astype("float32"),
     }
-    for index, name in enumerate(bundle.manifest.maps[1:], 1):
-        named[name] = where(judged.verdict > 0, maps[index], 0.0)
+    for index, region in enumerate(bundle.manifest.maps[1:], 1):
+        named[region] = where(judged.verdict > 0, maps[index], 0.0)
     for name, tensor in named.items():
         tensor.called(name)

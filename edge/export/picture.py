@@ -85,7 +85,7 @@ def averaged(picture: Tensor, length: int, cells: int) -> Tensor:
     begin, pixels = np.arange(cells)[:, None] * scale, np.arange(length)
     covered = np.minimum(begin + scale, pixels + 1) - np.maximum(begin, pixels)
     averages = (np.maximum(covered, 0) / scale).astype(np.float32)
-    return averages @ picture @ picture.graph.constant(averages.T.copy())
+    return picture.graph.constant(averages) @ picture @ picture.graph.constant(averages.T)
 
 
 def lost_to_light(cells: Tensor, field: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ _ALONG = np.linspace(0, 1, 34)[1:-1]  # places along a side
 
 
 def cameras_own(brightness: Tensor, outline: Outline) -> Outline:
+    """The outline without the cuts that no camera makes."""
     height, width = (size(brightness, axis).astype("float64") for axis in (0, 1))
     ends, box = (width - 1, height - 1), outline.box
     field = raster_of(outline, brightness)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.export.arrays import (
     argmin,
@@ -14,7 +15,6 @@ from edge.export.arrays import (
     filled,
     floor,
     hypot,
-    least_squares,
     maximum,
     median,
     minimum,
@@ -29,7 +29,9 @@ from edge.export.arrays import (
     whole,
 )
 from edge.export.field.points import POINTS, Points, in_frame, linear, nearest, packed
-from edge.export.tensor import Graph, Tensor
+from edge.export.graph import Graph
+from edge.export.matrices import least_squares
+from edge.export.tensor import Tensor
 from edge.field import circle_fit as rules
 
 Box = tuple[Tensor, Tensor, Tensor, Tensor]  # left, top, right, bottom, float64; infinite where nothing cuts
@@ -65,6 +67,7 @@ def no_outline(graph: Graph) -> Outline:
 
 
 def choose(condition: Tensor, one: Outline, two: Outline) -> Outline:
+    """One outline or the other."""
     return outline_from(choose_tensors(condition, one.tensors(), two.tensors()))
 
 
@@ -79,6 +82,7 @@ class Circle(NamedTuple):
 
 
 def fit_circle(points: Points, weights: Tensor) -> Circle:
+    """The circle that most points lie on, by weight, float64 (P,)."""
     points, (weights,) = packed(points, weights)
     weights = where(points.valid, weights, 0.0)
     picks = whole(points.number * points.x.graph.constant(rules._PICKS))
@@ -142,6 +146,7 @@ def sharpness_along(brightness: Tensor, outline: Points, centre: tuple[Tensor, T
 
 
 def mean_sharpness(brightness: Tensor, outline: Points, centre: tuple[Tensor, Tensor]) -> Tensor:
+    """The mean over the points that have something outside, a scalar."""
     sharpness, seen = sharpness_along(brightness, outline, centre)
     number = total(seen)
     shown = maximum(total(where(seen, sharpness, 0.0)) / maximum(number, 1), 0.0) + 1.0
@@ -153,7 +158,7 @@ def steepness(
     points: Points,
     rays: tuple[Tensor, Tensor],
     least: float = 8.0,
-    steps: rules.Points = rules.ACROSS,
+    steps: NDArray[np.float64] = rules.ACROSS,
 ) -> Tensor:
     """The steepness, a scalar; not a number where no fall is seen."""
     seen = in_frame(points.moved(6.0 * rays[0], 6.0 * rays[1]), brightness)
@@ -179,6 +184,7 @@ def raster_of(outline: Outline, picture: Tensor) -> Tensor:
 
 
 def whole_of(outline: Outline, box: Box) -> Outline:
+    """All of a rectangle as field, with the circle around it."""
     radius = hypot(box[2] - box[0], box[3] - box[1]) / 2.0 + 1.0
     x, y = (box[0] + box[2]) / 2.0, (box[1] + box[3]) / 2.0
     yes = filled(outline.whole, True)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from edge.export.arrays import (
-    area_matrix,
     choose_tensors,
     filled,
     floor,
@@ -31,6 +30,7 @@ from edge.export.field.circle_fit import Outline, choose, no_outline, outline_fr
 from edge.export.field.outline import best_outline
 from edge.export.field.shade import may_be_spot
 from edge.export.field.squeeze import squeeze_of
+from edge.export.matrices import area_matrix
 from edge.export.tensor import Tensor
 from edge.field import find as rules
 
@@ -80,8 +80,8 @@ def find_given_circle(frame: Tensor, x: float, y: float, radius: float) -> SureF
     """The same for a field that is given as a circle in frame pixels."""
     height, width = size(frame, 0).astype("float64"), size(frame, 1).astype("float64")
     reduced, _, large = reduce(frame)
-    given = (frame.graph.constant(value) for value in (x, y, radius))
-    field = field_of_circle(*given, (height, width))
+    constant = frame.graph.constant
+    field = field_of_circle(constant(x), constant(y), constant(radius), (height, width))
     found = large & ~_brightest(reduced)[1]
     return SureField(field, ~filled(found, True), field.mask, found)
 
@@ -182,6 +182,7 @@ def _to_frame(outline: Outline, scales: tuple[Tensor, Tensor], shape: tuple[Tens
 
 
 def field_of_circle(x: Tensor, y: Tensor, radius: Tensor, shape: tuple[Tensor, Tensor]) -> Field:
+    """The field of a circle in pixels, in a frame of this height and width."""
     zero = filled(x, 0.0)
     return _within((x, y, radius, radius), (zero, zero, shape[1] - 1, shape[0] - 1))
 

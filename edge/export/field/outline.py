@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from edge.export.arrays import (
-    area_matrix,
     argmax,
     bottom,
     clip,
@@ -15,7 +14,6 @@ from edge.export.arrays import (
     cumsum,
     filled,
     hypot,
-    least_squares,
     maximum,
     median,
     minimum,
@@ -46,6 +44,7 @@ from edge.export.field.part import hull_of, largest_part
 from edge.export.field.points import Points, in_frame, linear
 from edge.export.field.shade import behind_shadow
 from edge.export.field.straight_edges import cut_corners, straight_sides, true_cuts
+from edge.export.matrices import area_matrix, least_squares
 from edge.export.tensor import Tensor
 from edge.field import outline as rules
 

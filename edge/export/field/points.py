@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edge.export.arrays import argsort, clip, floor, reshape, rint, size, total, upto, where, whole
-from edge.export.tensor import Like, Tensor
+from edge.export.arrays import argsort, clip, filled, floor, reshape, rint, size, total, upto, where, whole
+from edge.export.tensor import Tensor
 
 POINTS = 600  # of a hull, 3 pixels apart: more than a reduced frame has, one whose squeeze was undone too
 
@@ -58,7 +58,7 @@ def linear(picture: Tensor, x: Tensor, y: Tensor, black: bool = False) -> Tensor
         (left, above + 1, (1 - right) * below),
         (left + 1, above + 1, right * below),
     ]
-    mixed: Like = 0.0
+    mixed = filled(x, 0.0)
     for across, down, share in spots:
         seen = share
         if black:

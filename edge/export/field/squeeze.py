@@ -8,7 +8,6 @@ from edge.export.arrays import (
     bottom,
     filled,
     hypot,
-    least_squares,
     maximum,
     size,
     sqrt,
@@ -18,6 +17,7 @@ from edge.export.arrays import (
 )
 from edge.export.field.circle_fit import Outline
 from edge.export.field.points import Points
+from edge.export.matrices import least_squares
 from edge.export.tensor import Tensor
 from edge.field import squeeze as rules
 from edge.field.straight_edges import MARGIN

@@ -12,7 +12,6 @@ from edge.export.arrays import (
     filled,
     floor,
     hypot,
-    least_squares,
     maximum,
     median,
     minimum,
@@ -29,6 +28,7 @@ from edge.export.arrays import (
 )
 from edge.export.field.circle_fit import Box, Circle
 from edge.export.field.points import Points, linear, nearest
+from edge.export.matrices import least_squares
 from edge.export.tensor import Tensor
 from edge.field import straight_edges as rules
 
@@ -36,6 +36,7 @@ _DEPTHS = 0.5 * np.arange(208)  # more than a corner of the largest reduced fram
 
 
 def straight_sides(hull: Points, picture: Tensor) -> tuple[Box, Tensor]:
+    """The box that straight sides of a hull leave, and which points lie on one."""
     box, on_side, size_ = [], at_border(hull, picture), filled(hull.x[0], 0.0)
     spans = [(_least(each, hull.valid), _most(each, hull.valid)) for each in (hull.x, hull.y)]
     for low, high in spans:
@@ -66,6 +67,7 @@ def _most(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def true_cuts(brightness: Tensor, circle: tuple[Tensor, Tensor, Tensor], box: Box, keep: Tensor) -> Box:
+    """The box by what the picture shows; ``keep`` is a scalar."""
     x, y, radius = circle
     height, width = (size(brightness, axis).astype("float64") for axis in (0, 1))
     border = _border(brightness, circle)
@@ -78,6 +80,7 @@ def true_cuts(brightness: Tensor, circle: tuple[Tensor, Tensor, Tensor], box: Bo
 
 
 def cut_corners(brightness: Tensor, box: Box) -> Circle:
+    """The circle that cuts the corners of a rectangle off."""
     constant = brightness.graph.constant
     x, y, wide, high = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
     length = hypot(wide, high)
