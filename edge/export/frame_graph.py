@@ -1,7 +1,7 @@
 """A model as one graph, from the frame to the verdict, for programs that run ONNX and nothing of ours.
 
-It follows ``QualityModel.assess``: each step has its namesake in the program, and the program's constants. To add an
-output, make its tensor in ``_outputs`` and name it there.
+It follows ``QualityModel.assess``: each step has its namesake in the program, and the program's constants. A further
+output (causes are not among them yet) is computed from ``Seen``, named in ``_name_outputs``, listed in ``outputs_of``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,22 @@ SCORE, VERDICT, COVERAGE, CROP, MAP, FIELD = "score", "verdict", "coverage", "cr
 VERDICTS: tuple[Verdict, ...] = ("no_fundus", "reject", "usable", "good")  # what the numbers of VERDICT mean
 
 
+class Seen(NamedTuple):
+    """What everything that is said of a frame is drawn from.
+
+    Attributes:
+        maps: of the network, float32 (K, grid, grid).
+        light: mean of each channel over each cell, grey values, float32 RGB (3, grid, grid).
+        green: of what the network reads, grey values, float32 (S, S).
+        field: the cells of the field, bool (grid, grid).
+    """
+
+    maps: Tensor
+    light: Tensor
+    green: Tensor
+    field: Tensor
+
+
 class Judged(NamedTuple):
     """Score and coverage, float64 scalars, the number of the verdict, int64, and the map, float32 (grid, grid)."""
 
@@ -54,15 +70,15 @@ def frame_graph(bundle: Bundle) -> bytes:
             f"the network in {bundle.path} is of ONNX opset {opset}, and what is written around it needs "
             f"{OPSET}: make the bundle again with edge-calibrate"
         )
-    graph, grid = Graph(), manifest.grid
+    graph = Graph()
     frame = graph.input(FRAME, "uint8")
     found = _field(frame, manifest.field)
     tensor = prepare(frame, found.field, manifest)
     reads, gives = ends_of(network)
     maps = graph.network(network, reads.name, gives.name, tensor)[0]
-    cells = averaged(found.field.mask.astype("float32"), MASK_SIZE, grid) >= 0.5
-    judged = _judge(bundle, tensor, maps, found, cells)
-    _name_outputs(bundle, judged, maps, found, cells)
+    field = averaged(found.field.mask.astype("float32"), MASK_SIZE, manifest.grid) >= 0.5
+    seen = Seen(maps, cells_of(tensor, manifest), green_of(tensor, manifest), field)
+    _name_outputs(bundle, _judge(bundle, seen, found), seen, found)
     thresholds = manifest.thresholds
     metadata = {
         "model": manifest.name,
@@ -104,38 +120,34 @@ def ends_of(model: onnx.ModelProto) -> tuple[onnx.ValueInfoProto, onnx.ValueInfo
 def _field(frame: Tensor, setting: str) -> SureField:
     """The field that the bundle asks for; a graph cannot learn one, and takes each frame's own."""
     given = field_setting(setting)
-    return (
-        find_given_circle(frame, given.x, given.y, given.radius)
-        if isinstance(given, Circle)
-        else find_sure_field(frame)
-    )
+    if isinstance(given, Circle):
+        return find_given_circle(frame, given.x, given.y, given.radius)
+    return find_sure_field(frame)
 
 
-def _judge(bundle: Bundle, tensor: Tensor, maps: Tensor, found: SureField, cells: Tensor) -> Judged:
+def _judge(bundle: Bundle, seen: Seen, found: SureField) -> Judged:
     """``QualityModel._within``."""
     manifest, thresholds = bundle.manifest, bundle.manifest.thresholds
-    sizes = manifest.input_size, manifest.grid
-    light, green = cells_of(tensor, manifest), green_of(tensor, manifest)
-    lost = lost_to_light(light, cells)
-    seen = where(lost, filled(maps[0], 1.0), maps[0])
-    over_spot = averaged(found.spot.astype("float32"), MASK_SIZE, manifest.grid) >= 127.5
-    seen = where(found.doubtful & ~over_spot, seen / 2.0, seen)
-    score = _score(bundle, seen, maps, cells)
+    maps, field = seen.maps, seen.field
+    lost = lost_to_light(seen.light, field)
+    degradation = where(lost, filled(maps[0], 1.0), maps[0])
+    on_spot = averaged(found.spot.astype("float32"), MASK_SIZE, manifest.grid) >= 127.5
+    degradation = where(found.doubtful & ~on_spot, degradation / 2.0, degradation)
+    score = _score(bundle, degradation, maps, field)
     score = where(found.doubtful, minimum(score, math.nextafter(thresholds.usable, 0.0)), score)
-    coverage = 1.0 - total(lost) / maximum(total(cells), 1)
-    lit = cells & ~lost
-    sound = (coverage >= ENOUGH_LIT) & (_score(bundle, maps[0], maps, lit) >= thresholds.usable)
-    told = len(manifest.maps) > 2  # without landmarks there is nothing to tell by
-    retina = sound | shows_retina(light, green, maps, cells, sizes) if told else filled(sound, True)
+    coverage = 1.0 - total(lost) / maximum(total(field), 1)
     passes = score >= thresholds.usable
-    shown = found.found & (passes | retina)
+    sound = (coverage >= ENOUGH_LIT) & (_score(bundle, maps[0], maps, field & ~lost) >= thresholds.usable)
+    told = len(manifest.maps) > 2  # without landmarks there is nothing to tell a retina by
+    retina = shows_retina(*seen, (manifest.input_size, manifest.grid)) if told else filled(sound, True)
+    shown = found.found & (passes | sound | retina)
     number = 1 + passes.astype("int64") + (score >= thresholds.good).astype("int64")
     nothing = filled(score, 0.0)
     return Judged(
         where(shown, score, nothing),
         where(shown, number, 0),
         where(found.found, coverage, nothing),
-        where(found.found, seen, 1.0),
+        where(found.found, degradation, 1.0),
     )
 
 
@@ -152,17 +164,17 @@ def _score(bundle: Bundle, degradation: Tensor, maps: Tensor, field: Tensor) -> 
     return where(whole > 0.0, clip(1.0 - lost, 0.0, 1.0), 0.0)
 
 
-def _name_outputs(bundle: Bundle, judged: Judged, maps: Tensor, found: SureField, cells: Tensor) -> None:
-    """Give the outputs their names. What explains a verdict (``edge.findings``: causes, eye) is not among them yet."""
+def _name_outputs(bundle: Bundle, judged: Judged, seen: Seen, found: SureField) -> None:
+    """Give the outputs their names."""
     named: dict[str, Tensor] = {
         SCORE: judged.score.astype("float32")[None],
         VERDICT: judged.verdict[None],
         COVERAGE: judged.coverage.astype("float32")[None],
         CROP: where(found.found, stack([found.field.x, found.field.y, found.field.side]), 0),
         MAP: judged.degradation,
-        FIELD: (cells & found.found).astype("float32"),
+        FIELD: (seen.field & found.found).astype("float32"),
     }
     for index, region in enumerate(bundle.manifest.maps[1:], 1):
-        named[region] = where(judged.verdict > 0, maps[index], 0.0)
+        named[region] = where(judged.verdict > 0, seen.maps[index], 0.0)
     for name, tensor in named.items():
         tensor.called(name)

@@ -15,11 +15,11 @@ _SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32) / 8
 _AROUND = 15  # pixels
 
 
-def shows_retina(rgb: Tensor, green: Tensor, maps: Tensor, field: Tensor, sizes: tuple[int, int]) -> Tensor:
+def shows_retina(maps: Tensor, rgb: Tensor, green: Tensor, field: Tensor, sizes: tuple[int, int]) -> Tensor:
     """Whether there is a retina in the frame; the last argument gives the sides of ``green`` and of the grid."""
     few = total(field) < rules._FEWEST
     network = rules._network()
-    seen = _facts(rgb, green, maps, field, sizes)[None]
+    seen = _facts(maps, rgb, green, field, sizes)[None]
     for name in ("1", "2", "3"):
         weights, biases = (seen.graph.constant(network[f"{kind}{name}"]) for kind in "wb")
         seen = seen.graph.node("Conv", seen, weights, biases, kind="float32", strides=[2, 2], pads=[1, 1, 1, 1])
@@ -28,7 +28,7 @@ def shows_retina(rgb: Tensor, green: Tensor, maps: Tensor, field: Tensor, sizes:
     return few | (1.0 / (1.0 + exp(-logit)) >= float(network["least"]))
 
 
-def _facts(rgb: Tensor, green: Tensor, maps: Tensor, field: Tensor, sizes: tuple[int, int]) -> Tensor:
+def _facts(maps: Tensor, rgb: Tensor, green: Tensor, field: Tensor, sizes: tuple[int, int]) -> Tensor:
     """What the small network reads, float32 (10, grid, grid)."""
     red_green, green_blue = (log((rgb[i] + 6.0) / (rgb[i + 1] + 6.0)) for i in (0, 1))
     steep = log(averaged(_edges(green), *sizes) + 0.005) / 2.0 + 1.5

@@ -63,7 +63,7 @@ def run_light(written: Callable[..., Any], manifest: Manifest) -> Any:
     def steps(tensor: Any, maps: Any, field: Any) -> dict[str, Any]:
         cells, green = cells_of(tensor, manifest), green_of(tensor, manifest)
         lost = lost_to_light(cells, field)
-        return {"cells": cells, "lost": lost, "retina": shows_retina(cells, green, maps, field, sizes)}
+        return {"cells": cells, "lost": lost, "retina": shows_retina(maps, cells, green, field, sizes)}
 
     kinds = {"tensor": ("float32", (1, 3, "s", "s")), "maps": ("float32", (3, "g", "g")), "field": ("bool", ("g", "g"))}
     return written(kinds, steps)
