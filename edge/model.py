@@ -28,7 +28,7 @@ from edge.fundus import shows_retina
 from edge.score import quality_score, region_weights, regions_of, score_of
 
 log = logging.getLogger(__name__)
-_ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame shows whether it is a retina
+ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame shows whether it is a retina
 
 
 class QualityModel:
@@ -173,7 +173,7 @@ class QualityModel:
 
     def _sound_where_lit(self, maps: NDArray[np.float32], lit: NDArray[np.bool_], coverage: float) -> bool:
         """Whether the lit part of the field would pass by itself: then it is a retina, though half in shadow."""
-        return coverage >= _ENOUGH_LIT and score_of(maps, lit, self.manifest.pooling) >= self.manifest.thresholds.usable
+        return coverage >= ENOUGH_LIT and score_of(maps, lit, self.manifest.pooling) >= self.manifest.thresholds.usable
 
     def _check_open(self) -> None:
         if self._closed:

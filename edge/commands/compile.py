@@ -150,7 +150,7 @@ def _export(bundle: Bundle, folder: Path, program: Program, as_json: bool) -> No
         return
     lines = [str(path) for path in written.files]
     if parity is None:
-        lines.append("not checked against this program: that needs OpenVINO")
+        lines.append("not checked against this program: that needs OpenVINO and onnxruntime (pip install onnxruntime)")
     else:
         lines += ["against this program, on golden frames:", *parity.lines()]
     cli.out.print("\n".join(lines), markup=False)

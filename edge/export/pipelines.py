@@ -9,8 +9,7 @@ from typing import Literal
 from edge.bundle.bundle import Bundle
 from edge.bundle.network.rules import parse_network
 from edge.errors import EdgeError
-from edge.export.frame_graph import FIELD, FRAME, MAP, SCORE, frame_graph, pixel_graph
-from edge.export.onnx_write import ends_of
+from edge.export.frame_graph import FRAME, VERDICTS, ends_of, frame_graph, outputs_of, pixel_graph
 from edge.files.output import write_output
 
 Pipeline = Literal["onnx", "triton", "deepstream"]
@@ -20,12 +19,12 @@ name: "efiqa"
 backend: "onnxruntime"
 max_batch_size: 0
 input [ {{ name: "{frame}" data_type: TYPE_UINT8 dims: [ -1, -1, 3 ] }} ]
+# verdict: {verdicts}.
 output [
-  {{ name: "{score}" data_type: TYPE_FP32 dims: [ 1 ] }},
-  {{ name: "{map}" data_type: TYPE_FP32 dims: [ {grid}, {grid} ] }},
-  {{ name: "{field}" data_type: TYPE_FP32 dims: [ {grid}, {grid} ] }}
+{outputs}
 ]
-instance_group [ {{ kind: KIND_AUTO count: 1 }} ]
+# The field is found in thousands of small steps, which a GPU does one by one, more slowly.
+instance_group [ {{ kind: KIND_CPU count: 1 }} ]
 version_policy: {{ latest: {{ num_versions: 1 }} }}
 parameters: [
   {{ key: "fundus" value: {{ string_value: "{fundus:g}" }} }},
@@ -33,6 +32,7 @@ parameters: [
   {{ key: "good" value: {{ string_value: "{good:g}" }} }}
 ]
 """
+_TRITON_TYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64"}
 
 _DEEPSTREAM = """# For nvinfer. The frame, or the region that nvdspreprocess cuts, must be the square around the field.
 # The maps come as NvDsInferTensorMeta: tensor "{maps}", float32 {count} x {grid} x {grid}: {names}.
@@ -100,12 +100,14 @@ def _onnx(bundle: Bundle) -> dict[str, bytes]:
 
 def _triton(bundle: Bundle) -> dict[str, bytes]:
     thresholds = bundle.manifest.thresholds
+    outputs = (
+        f'  {{ name: "{name}" data_type: {_TRITON_TYPES[kind]} dims: [ {", ".join(map(str, shape))} ] }}'
+        for name, (kind, shape) in outputs_of(bundle).items()
+    )
     config = _TRITON.format(
         frame=FRAME,
-        score=SCORE,
-        map=MAP,
-        field=FIELD,
-        grid=bundle.manifest.grid,
+        outputs=",\n".join(outputs),
+        verdicts=", ".join(f"{number} {name}" for number, name in enumerate(VERDICTS)),
         fundus=thresholds.fundus,
         usable=thresholds.usable,
         good=thresholds.good,

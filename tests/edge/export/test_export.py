@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
+import hashlib
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge.assessment import Verdict
 from edge.bundle.bundle import Bundle, Precision, default_model, read_bundle
+from edge.engines.openvino import OpenVinoEngine
 from edge.errors import EdgeError
-from edge.export.check import check_export
-from edge.export.frame_graph import frame_graph, pixel_graph
+from edge.export.check import check_export, run_export, session_of
+from edge.export.frame_graph import VERDICTS, frame_graph, outputs_of, pixel_graph
 from edge.export.pipelines import export
-from edge.metrics.classification import spearman
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
 
@@ -38,14 +42,32 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def run(bundle: Bundle) -> Callable[[NDArray[np.uint8]], list[Any]]:
-    """The exported graph in onnxruntime, on a BGR frame: score, map, field."""
-    onnxruntime = pytest.importorskip("onnxruntime", reason="THE EXPORTED GRAPH IS NOT TESTED: no onnxruntime")
-    session = onnxruntime.InferenceSession(frame_graph(bundle), providers=["CPUExecutionProvider"])
-    told = session.get_modelmeta().custom_metadata_map
-    assert told["thresholds"].startswith("fundus ")
-    assert told["bundle_sha256"] == bundle.sha256
-    return lambda frame: list(session.run(None, {"frame": np.ascontiguousarray(frame[:, :, ::-1])}))
+def session(bundle: Bundle) -> Any:
+    pytest.importorskip("onnxruntime", reason="THE EXPORTED GRAPH IS NOT TESTED: no onnxruntime")
+    return session_of(frame_graph(bundle), threads=1)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(engine="openvino", threads=1) as model:
+        yield model
+
+
+def outputs_for(session: Any, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """All outputs of the exported graph on a BGR frame."""
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"frame": np.ascontiguousarray(frame[:, :, ::-1])}), strict=True))
+
+
+def assert_same(session: Any, model: QualityModel, frame: NDArray[np.uint8]) -> Verdict:
+    """The graph says of a frame what the program says; gives the verdict."""
+    ours, theirs = model.assess(frame), run_export(session, frame)
+    assert theirs.score == pytest.approx(ours.score, abs=0.01)
+    assert theirs.verdict == ours.verdict
+    assert theirs.crop == ours.crop
+    assert np.count_nonzero(theirs.field != ours.field) <= 2
+    assert np.abs(theirs.map - ours.map)[ours.field & theirs.field].mean() < 0.01 if ours.field.any() else True
+    return ours.verdict
 
 
 def test_the_graphs_are_sound_by_the_onnx_package(bundle: Bundle) -> None:
@@ -54,63 +76,101 @@ def test_the_graphs_are_sound_by_the_onnx_package(bundle: Bundle) -> None:
         onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
 
 
-def test_golden_frames_get_the_scores_and_maps_of_our_own_path(
-    bundle: Bundle, run: Callable[[NDArray[np.uint8]], list[Any]]
+def test_the_file_says_what_its_numbers_mean(session: Any, bundle: Bundle) -> None:
+    told = session.get_modelmeta().custom_metadata_map
+    assert told["verdicts"] == "0 no_fundus, 1 reject, 2 usable, 3 good"
+    assert told["thresholds"].startswith("fundus ")
+    assert told["bundle_sha256"] == bundle.sha256
+    assert set(VERDICTS) == set(get_args(Verdict))
+
+
+def test_the_outputs_are_what_is_documented(session: Any, bundle: Bundle) -> None:
+    found = outputs_for(session, golden_frame(0))
+    assert list(found) == ["score", "verdict", "map", "field", "disc", "macula", "coverage", "crop"]
+    for name, (kind, shape) in outputs_of(bundle).items():
+        assert (found[name].dtype, found[name].shape) == (np.dtype(kind), tuple(shape))
+    ours = QualityModel.load(engine="openvino").assess(golden_frame(0))
+    for name in ("disc", "macula"):
+        np.testing.assert_allclose(found[name], ours.regions[name], atol=0.05)
+    assert float(found["coverage"][0]) == pytest.approx(ours.coverage, abs=0.01)
+
+
+def test_golden_frames_are_judged_as_the_program_judges(session: Any, model: QualityModel) -> None:
+    verdicts = {assert_same(session, model, golden_frame(seed)) for seed in range(6)}
+    assert {"good", "reject"} <= verdicts
+
+
+@settings(max_examples=25)
+@given(number=st.integers(0, 100_000))
+def test_frames_of_any_kind_are_judged_as_the_program_judges(
+    session: Any, model: QualityModel, any_frame: Callable[[int], NDArray[np.uint8]], number: int
 ) -> None:
-    scores, apart, overlap = [], [], []
-    with QualityModel.load(engine="openvino") as model:
-        for seed in range(6):
-            frame = golden_frame(seed)
-            ours = model.assess(frame)
-            score, degradation, field = run(frame)
-            both = ours.field & (field > 0)
-            scores.append((ours.score, float(score[0])))
-            apart.append(float(np.abs(degradation - ours.map)[both].mean()))
-            overlap.append(both.sum() / (ours.field | (field > 0)).sum())
-    given, found = np.array(scores).T
-    assert np.abs(given - found).max() < 0.06
-    assert spearman(given, found) > 0.9
-    assert np.mean(apart) < 0.02
-    assert min(overlap) > 0.97
+    assert_same(session, model, any_frame(number))
 
 
 @pytest.mark.parametrize("scale", [0.35, 1.7])
-def test_frames_of_any_size_between_black_bars(run: Callable[[NDArray[np.uint8]], list[Any]], scale: float) -> None:
+def test_frames_of_any_size_between_black_bars(session: Any, model: QualityModel, scale: float) -> None:
     frame = np.asarray(cv2.resize(golden_frame(0), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     wide = np.zeros((frame.shape[0] + 60, frame.shape[1] * 2, 3), np.uint8)
     left = frame.shape[1] // 2
     wide[30 : 30 + frame.shape[0], left : left + frame.shape[1]] = frame
-    with QualityModel.load(engine="openvino") as model:
-        ours = model.assess(wide)
-    score, _, field = run(wide)
-    assert float(score[0]) == pytest.approx(ours.score, abs=0.03)
-    assert (ours.field & (field > 0)).sum() / (ours.field | (field > 0)).sum() > 0.9
+    assert_same(session, model, wide)
 
 
 @pytest.mark.parametrize("grey", [0, 5, 120, 255])
-def test_a_frame_that_shows_nothing_has_score_0(run: Callable[[NDArray[np.uint8]], list[Any]], grey: int) -> None:
-    score, degradation, field = run(np.full((120, 160, 3), grey, np.uint8))
-    assert float(score[0]) == 0
-    assert (degradation == 1).all()
-    assert not field.any()
+def test_a_frame_that_shows_nothing_has_score_0(session: Any, grey: int) -> None:
+    found = outputs_for(session, np.full((120, 160, 3), grey, np.uint8))
+    assert (float(found["score"][0]), int(found["verdict"][0])) == (0, 0)
+    assert (found["map"] == 1).all()
+    assert not any(found[name].any() for name in ("field", "disc", "macula", "coverage", "crop"))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 500, 3), (64, 3, 3)])
-def test_frames_of_odd_shapes_give_numbers(
-    run: Callable[[NDArray[np.uint8]], list[Any]], shape: tuple[int, int, int]
-) -> None:
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 500, 3), (64, 3, 3), (15, 15, 3), (3000, 20, 3), (40, 40, 3)])
+def test_frames_of_odd_shapes(session: Any, model: QualityModel, shape: tuple[int, int, int]) -> None:
     frame = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    for found in run(frame):
+    assert_same(session, model, frame)
+    for found in outputs_for(session, frame).values():
         assert np.isfinite(found).all()
+
+
+def test_a_bundle_that_gives_its_field(bundle: Bundle) -> None:
+    pytest.importorskip("onnxruntime")
+    given = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, field="circle:330,250,200"))
+    with QualityModel(given, OpenVinoEngine(given)) as model:
+        assert_same(session_of(frame_graph(given), threads=1), model, golden_frame(0))
+
+
+def test_a_network_without_landmarks(bundle: Bundle) -> None:
+    """It gives the first map alone: then every cell counts alike, and every field shows a retina."""
+    onnx = pytest.importorskip("onnx")
+    network = onnx.load_from_string(bundle.onnx)
+    (gives,) = network.graph.output
+    last = next(node for node in network.graph.node if gives.name in node.output)
+    last.output[0] = "all_maps"
+    ends = [onnx.numpy_helper.from_array(np.array([value], np.int64), f"end{value}") for value in (0, 1)]
+    network.graph.initializer.extend(ends)
+    network.graph.node.append(onnx.helper.make_node("Slice", ["all_maps", "end0", "end1", "end1"], [gives.name]))
+    gives.type.tensor_type.shape.dim[1].dim_value = 1
+    cut = network.SerializeToString()
+    members = {"model.onnx": hashlib.sha256(cut).hexdigest()}
+    manifest = dataclasses.replace(bundle.manifest, maps=("degradation",), golden=(), members=members)
+    alone = dataclasses.replace(bundle, manifest=manifest, onnx=cut, golden=b"")
+    session = session_of(frame_graph(alone), threads=1)
+    assert list(outputs_of(alone)) == ["score", "verdict", "map", "field", "coverage", "crop"]
+    with QualityModel(alone, OpenVinoEngine(alone)) as model:
+        for seed in range(2):
+            assert_same(session, model, golden_frame(seed))
 
 
 def test_the_check_measures_what_was_written(bundle: Bundle) -> None:
     whole, pixels = check_export(frame_graph(bundle), bundle), check_export(pixel_graph(bundle), bundle)
     assert whole is not None
     assert pixels is not None
-    # Behind the same tensor only roundings of the engine are left, and not even those everywhere.
-    assert 0 <= pixels.map_mae < 0.002 < whole.map_mae < 0.02
-    assert 0 <= pixels.score_max < whole.score_max < 0.05
+    # Behind the same tensor only roundings of the engine are left.
+    assert 0 <= pixels.map_mae < 0.005
+    assert 0 <= whole.map_mae < 0.005
+    assert whole.score_max < 0.01
+    assert whole.verdict_flips == 0
 
 
 def test_a_graph_of_another_model_is_seen(bundle: Bundle) -> None:
@@ -145,11 +205,9 @@ def test_the_triton_repository_follows_triton_s_schema(bundle: Bundle, tmp_path:
     assert config.name == "efiqa"
     (taken,) = config.input
     assert (taken.name, taken.data_type, list(taken.dims)) == ("frame", schema.TYPE_UINT8, [-1, -1, 3])
-    grid = bundle.manifest.grid
-    assert {each.name: list(each.dims) for each in config.output} == {
-        "score": [1],
-        "map": [grid, grid],
-        "field": [grid, grid],
+    kinds = {"float32": schema.TYPE_FP32, "int64": schema.TYPE_INT64}
+    assert {each.name: (each.data_type, tuple(each.dims)) for each in config.output} == {
+        name: (kinds[kind], tuple(shape)) for name, (kind, shape) in outputs_of(bundle).items()
     }
     assert float(config.parameters["good"].string_value) == pytest.approx(bundle.manifest.thresholds.good, abs=1e-5)
     with pytest.raises(text_format.ParseError):  # the schema does refuse what it does not know
