@@ -24,6 +24,7 @@ from edge.findings.photometry import Photometry
 SCHEMA = 1  # of ``Assessment.to_dict``; raised where a field changes its meaning or goes
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
+_LIKELY = 0.1  # probability from which a cause is named beside the main one: one that is missed is worse
 _LEAST_OF_GOOD = 0.05  # share of the field from which a cause is named though the frame is good
 PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito: apart for all kinds of eyes
     "good": (115, 158, 0),
@@ -97,9 +98,9 @@ class Assessment:
             return ()
         codes = sorted(CAUSES, key=lambda code: -found.main[code])
         if self.verdict == "good":
-            named = [code for code in codes if found.present[code] >= 0.5 and found.shares[code] >= _LEAST_OF_GOOD]
+            named = [code for code in codes if found.present[code] >= _LIKELY and found.shares[code] >= _LEAST_OF_GOOD]
         else:
-            named = [code for code in codes if found.present[code] >= 0.5 or code == codes[0]]
+            named = [code for code in codes if found.present[code] >= _LIKELY or code == codes[0]]
         return tuple(Cause(code, found.shares[code], *clock_at(*found.places[code])) for code in named)
 
     @property

@@ -1,7 +1,7 @@
 """A model as one graph, from the frame to the verdict, for programs that run ONNX and nothing of ours.
 
 It follows ``QualityModel.assess``: each step has its namesake in the program, and the program's constants. A further
-output (causes are not among them yet) is computed from ``Seen``, named in ``_name_outputs``, listed in ``outputs_of``.
+output is computed from ``Seen``, named in ``_name_outputs``, listed in ``outputs_of``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from edge.bundle.bundle import LANDMARKS, Bundle
 from edge.bundle.network.rules import parse_network
 from edge.errors import EdgeError
 from edge.export.arrays import clip, filled, maximum, minimum, stack, total, where
+from edge.export.causes import tell_causes
 from edge.export.field.find import SureField, find_given_circle, find_sure_field
 from edge.export.fundus import shows_retina
 from edge.export.graph import OPSET, Graph, Shape
@@ -21,6 +22,7 @@ from edge.export.picture import averaged, cells_of, green_of, lost_to_light, nor
 from edge.export.tensor import Tensor
 from edge.field.find import MASK_SIZE
 from edge.field.known import Circle, field_setting
+from edge.findings.cause import CAUSES
 from edge.model import ENOUGH_LIT
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 FRAME = "frame"
 SCORE, VERDICT, COVERAGE, CROP, MAP, FIELD = "score", "verdict", "coverage", "crop", "map", "field"
+CAUSE, CAUSES_PRESENT, CAUSE_SHARES = "cause", "causes_present", "cause_shares"
 VERDICTS: tuple[Verdict, ...] = ("no_fundus", "reject", "usable", "good")  # what the numbers of VERDICT mean
 
 
@@ -83,6 +86,7 @@ def frame_graph(bundle: Bundle) -> bytes:
     metadata = {
         "model": manifest.name,
         "verdicts": ", ".join(f"{number} {name}" for number, name in enumerate(VERDICTS)),
+        "causes": ", ".join(f"{number} {name}" for number, name in enumerate(CAUSES)),
         "thresholds": f"fundus {thresholds.fundus:g}, usable {thresholds.usable:g}, good {thresholds.good:g}",
         "bundle_sha256": bundle.sha256,
     }
@@ -105,7 +109,8 @@ def outputs_of(bundle: Bundle) -> dict[str, tuple[str, Shape]]:
     square = bundle.manifest.grid, bundle.manifest.grid
     maps = [MAP, FIELD, *bundle.manifest.maps[1:]]
     scalars: dict[str, tuple[str, Shape]] = {SCORE: ("float32", (1,)), VERDICT: ("int64", (1,))}
-    more: dict[str, tuple[str, Shape]] = {COVERAGE: ("float32", (1,)), CROP: ("int64", (3,))}
+    more: dict[str, tuple[str, Shape]] = {COVERAGE: ("float32", (1,)), CROP: ("int64", (3,)), CAUSE: ("int64", (1,))}
+    more |= dict.fromkeys((CAUSES_PRESENT, CAUSE_SHARES), ("float32", (len(CAUSES),)))
     return scalars | dict.fromkeys(maps, ("float32", square)) | more
 
 
@@ -174,6 +179,13 @@ def _name_outputs(bundle: Bundle, judged: Judged, seen: Seen, found: SureField) 
         MAP: judged.degradation,
         FIELD: (seen.field & found.found).astype("float32"),
     }
+    regions = [seen.maps[index] for index in range(1, len(bundle.manifest.maps))]
+    sizes = bundle.manifest.input_size, bundle.manifest.grid
+    causes = tell_causes(judged.degradation, regions, seen.light, seen.green, seen.field, sizes)
+    shown = judged.verdict > 0
+    named[CAUSE] = where(shown, causes.main, -1)[None]
+    named[CAUSES_PRESENT] = where(shown, causes.present, 0.0)
+    named[CAUSE_SHARES] = where(shown, causes.shares, 0.0)
     for index, region in enumerate(bundle.manifest.maps[1:], 1):
         named[region] = where(judged.verdict > 0, seen.maps[index], 0.0)
     for name, tensor in named.items():

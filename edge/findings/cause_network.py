@@ -1,6 +1,6 @@
 """What took a frame, and each part of it: a small network over light, colour, contrast and the degradation map.
 
-Some 22,000 weights, which ``trainer.steps.causes`` made from photographs and synthetic eyes that it degraded itself:
+Some 37,000 weights, which ``trainer.steps.causes`` made from photographs and synthetic eyes that it degraded itself:
 what took each part is known, because it was taken away on purpose. No label was read.
 """
 
@@ -108,9 +108,9 @@ def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> C
     main, present = np.split(
         _linear(np.maximum(_linear(np.concatenate([whole, found]), weights, "6"), 0), weights, "7"), 2
     )
-    factor = facts.shape[1] // side
+    grid = facts.shape[1]
     return CauseChances(
-        cells.reshape(-1, side, side).repeat(factor, axis=1).repeat(factor, axis=2),
+        cells.reshape(-1, side, side).repeat(2, axis=1).repeat(2, axis=2)[:, :grid, :grid],
         _softmax(main),
         np.asarray(1 / (1 + np.exp(-np.clip(present, -50, 50))), np.float32),
     )

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 Cells = NDArray[np.float32]
 
-_CLIPPED = 230  # grey value from which a channel counts as at its end: white of video that spares the ends
+CLIPPED = 230.0  # grey value from which a channel counts as at its end: white of video that spares the ends
+FINE, FINE_DEVIATION = 4, 2.0  # points along the side of a cell, and what fine structure stands out from
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +38,13 @@ def photometry(rgb: Cells, green: Cells) -> Photometry:
 
     Args:
         rgb: mean of each channel over each cell, float32 (3, grid, grid), grey values.
-        green: float32 (S, S), grey values; S at least 4 to a cell.
+        green: float32 (S, S), grey values; S at least ``FINE`` to a cell.
     """
     grid = rgb.shape[1]
-    side = grid * 4
+    side = grid * FINE
     fine = green if len(green) == side else cv2.resize(green, (side, side), interpolation=cv2.INTER_AREA)
-    clipped = _cells(np.asarray(fine >= _CLIPPED, np.float32), grid)
-    ripple = cv2.absdiff(fine, cv2.GaussianBlur(fine, (0, 0), 2))
+    clipped = _cells(np.asarray(fine >= CLIPPED, np.float32), grid)
+    ripple = cv2.absdiff(fine, cv2.GaussianBlur(fine, (0, 0), FINE_DEVIATION))
     detail = _cells(np.asarray(ripple, np.float32), grid) / np.maximum(rgb[1], 4)
     grain = _cells(np.asarray(cv2.absdiff(green, cv2.blur(green, (3, 3))), np.float32), grid) / np.maximum(rgb[1], 4)
     return Photometry(rgb[2], rgb[1], rgb[0], clipped, np.asarray(detail, np.float32), np.asarray(grain, np.float32))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from edge.findings.cause import CAUSES
 from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE
 
-_NEAR, _FAR, _WHOLE, _MIXED = 24, 32, 48, 32  # channels
+_NEAR, _FAR, _WHOLE, _MIXED = 32, 48, 64, 48  # channels
 
 
 class CauseLayers(nn.Module):

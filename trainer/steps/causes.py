@@ -31,7 +31,7 @@ from trainer.synthesis.spoiled import SIDE, spoiled_frames
 _FIRST_PHANTOM, _PHANTOMS = 800_000, 400  # synthetic eyes that no evaluation draws
 _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
 _LID = CAUSES.index("lid")
-_PARTS, _STEPS, _BATCH = 2, 6000, 64
+_PARTS, _STEPS, _BATCH = 2, 5000, 64
 _LEAST_WEIGHT = 0.2  # of a cell that nothing took
 _LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
 

@@ -26,6 +26,7 @@ from trainer.steps.causes import for_evaluation
 SEVERITIES, STEP = 5, 0.05  # severities measured, from the first at which the verdict leaves good
 CLEARLY = 1.25  # how many times larger the larger of two causes is
 _FIRST_PHANTOM = 500
+_HIDDEN = 12  # grey values by which a pixel changes that a lid hides
 _ORDER: tuple[CauseCode, ...] = ("haze", "blur", "reflex", "edge_shadow", "lid", "too_dark", "too_bright")
 Named = CauseCode | None
 Picture = NDArray[np.uint8]
@@ -88,14 +89,23 @@ def spoiled_once(model: QualityModel, frame: Clear) -> Single:
     result = Single()
     for cause in CAUSES:
         for severity in np.arange(STEP, 1.001, STEP):
-            found = model.assess(spoil(frame.square, frame.field, cause, float(severity), frame.seed))
+            spoiled = spoil(frame.square, frame.field, cause, float(severity), frame.seed)
+            found = model.assess(spoiled)
             if found.verdict == "good" and not result.taken[cause]:
                 continue
-            result.taken[cause].append((float(severity), 1 - found.score))
+            result.taken[cause].append((float(severity), max(1 - found.score, _covered(frame, spoiled, cause))))
             result.named[cause][_name(found)] += 1
             if len(result.taken[cause]) == SEVERITIES:
                 break
     return result
+
+
+def _covered(frame: Clear, spoiled: Picture, cause: CauseCode) -> float:
+    """Share of the field that a lid hides: it counts, though the map may take its lashes for vessels."""
+    if cause != "lid":
+        return 0.0
+    changed = cv2.absdiff(frame.square, spoiled).max(axis=2) > _HIDDEN
+    return float(changed[frame.field > 0.5].mean())
 
 
 def spoiled_twice(model: QualityModel, frame: Clear, single: Single) -> Pairs:

@@ -25,8 +25,11 @@ from edge.errors import EdgeError
 from edge.export.check import check_export, run_export, session_of
 from edge.export.frame_graph import VERDICTS, frame_graph, outputs_of, pixel_graph
 from edge.export.pipelines import export
+from edge.findings.cause import CAUSES
 from edge.model import QualityModel
+from edge.phantom.degradation import Kind, degrade
 from edge.phantom.golden import golden_frame
+from edge.phantom.retina import phantom_frame
 
 # The keys that DeepStream's guide lists for the group [property] of nvinfer, with the type of each.
 NVINFER = {
@@ -68,6 +71,23 @@ def assert_same(session: Any, model: QualityModel, frame: NDArray[np.uint8]) -> 
     assert np.count_nonzero(theirs.field != ours.field) <= 2
     assert np.abs(theirs.map - ours.map)[ours.field & theirs.field].mean() < 0.01 if ours.field.any() else True
     return ours.verdict
+
+
+@pytest.mark.parametrize("kind", ["blur", "haze", "dark", "bright", "reflex", "shadow", "lid"])
+def test_causes_are_those_of_the_program(session: Any, model: QualityModel, kind: Kind) -> None:
+    for seed in range(3):
+        frame = degrade(phantom_frame(seed), kind, 0.6, rng=np.random.default_rng(seed))[0]
+        ours, theirs = model.assess(frame), outputs_for(session, frame)
+        evidence = ours.evidence
+        assert evidence is not None
+        if ours.verdict == "no_fundus":
+            assert theirs["cause"] == -1
+            continue
+        np.testing.assert_allclose(theirs["causes_present"], [evidence.present[code] for code in CAUSES], atol=0.1)
+        np.testing.assert_allclose(theirs["cause_shares"], [evidence.shares[code] for code in CAUSES], atol=0.02)
+        likeliest = sorted(evidence.main.values())
+        if likeliest[-1] - likeliest[-2] > 0.1:  # not a draw
+            assert CAUSES[int(theirs["cause"][0])] == max(evidence.main, key=lambda code: evidence.main[code])
 
 
 def test_the_graphs_are_sound_by_the_onnx_package(bundle: Bundle) -> None:
