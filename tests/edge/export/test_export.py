@@ -37,6 +37,7 @@ NVINFER = {
     "batch-size": int, "network-mode": int, "network-type": int, "output-tensor-meta": int, "infer-dims": str,
     "model-color-format": int, "net-scale-factor": float, "maintain-aspect-ratio": int, "output-blob-names": str,
 }  # fmt: skip
+CAUSE_OUTPUTS = ("cause", "causes_present", "cause_shares")
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_the_file_says_what_its_numbers_mean(session: Any, bundle: Bundle) -> No
 
 def test_the_outputs_are_what_is_documented(session: Any, bundle: Bundle) -> None:
     found = outputs_for(session, golden_frame(0))
-    assert list(found) == ["score", "verdict", "map", "field", "disc", "macula", "coverage", "crop"]
+    assert list(found) == ["score", "verdict", "map", "field", "disc", "macula", "coverage", "crop", *CAUSE_OUTPUTS]
     for name, (kind, shape) in outputs_of(bundle).items():
         assert (found[name].dtype, found[name].shape) == (np.dtype(kind), tuple(shape))
     ours = QualityModel.load(engine="openvino").assess(golden_frame(0))
@@ -176,7 +177,7 @@ def test_a_network_without_landmarks(bundle: Bundle) -> None:
     manifest = dataclasses.replace(bundle.manifest, maps=("degradation",), golden=(), members=members)
     alone = dataclasses.replace(bundle, manifest=manifest, onnx=cut, golden=b"")
     session = session_of(frame_graph(alone), threads=1)
-    assert list(outputs_of(alone)) == ["score", "verdict", "map", "field", "coverage", "crop"]
+    assert list(outputs_of(alone)) == ["score", "verdict", "map", "field", "coverage", "crop", *CAUSE_OUTPUTS]
     with QualityModel(alone, OpenVinoEngine(alone)) as model:
         for seed in range(2):
             assert_same(session, model, golden_frame(seed))

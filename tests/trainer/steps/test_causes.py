@@ -35,10 +35,11 @@ def test_teaching_tells_causes_apart() -> None:
     facts[:, INSIDE] = 1
     facts[60:, 1] += 0.5
     shares, sizes = np.zeros((120, len(CAUSES) + 1, 8, 8), np.float32), np.zeros((120, len(CAUSES)), np.float32)
-    shares[:60, 0] = shares[60:, 2] = 1
+    shares[:60, 0] = 1
+    shares[60:, 2] = 1
     sizes[:60, 0] = sizes[60:, 2] = 1
     shares[:, -1] = 1
-    weights = causes.teach(facts, shares, sizes, steps=60)
+    weights = causes.teach(facts, shares, sizes, steps=150)
     for number, frame in enumerate(facts[::10]):
         found = tell_causes(frame, weights)
         cause = 0 if number < 6 else 2
