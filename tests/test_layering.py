@@ -23,6 +23,7 @@ DEVICE |= {"pydicom"}  # DICOM, written and read, imported only where it is aske
 DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in its own process; letters
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is
+DEVICE |= {"onnxruntime"}  # runs what edge-compile --export wrote, imported only there
 DEVICE |= {"pydantic", "pydantic_core"}  # what files hold, checked; the first imported only where it is needed
 DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only where there is one
 DEVICE |= {"sklearn"}  # folds of cross-validation, imported only where there are labels

@@ -17,9 +17,9 @@ from edge.export.arrays import clip, filled, maximum, minimum, stack, total, whe
 from edge.export.causes import tell_causes
 from edge.export.field.find import SureField, find_given_circle, find_sure_field
 from edge.export.fundus import shows_retina
-from edge.export.graph import OPSET, Graph, Shape
+from edge.export.onnx_file import OPSET, onnx_file
 from edge.export.picture import averaged, cells_of, green_of, lost_to_light, normalised, prepare
-from edge.export.tensor import Tensor
+from edge.export.tensor import Graph, Shape, Tensor
 from edge.field.find import MASK_SIZE
 from edge.field.known import Circle, field_setting
 from edge.findings.cause import CAUSES
@@ -90,7 +90,7 @@ def frame_graph(bundle: Bundle) -> bytes:
         "thresholds": f"fundus {thresholds.fundus:g}, usable {thresholds.usable:g}, good {thresholds.good:g}",
         "bundle_sha256": bundle.sha256,
     }
-    return graph.model({FRAME: ("uint8", ("height", "width", 3))}, outputs_of(bundle), metadata, network)
+    return onnx_file(graph, {FRAME: ("uint8", ("height", "width", 3))}, outputs_of(bundle), metadata, network)
 
 
 def pixel_graph(bundle: Bundle) -> bytes:
@@ -101,7 +101,7 @@ def pixel_graph(bundle: Bundle) -> bytes:
     pixels = graph.input("pixels", "float32")
     maps = graph.network(network, reads.name, gives.name, normalised(pixels, manifest))
     shape = 1, len(manifest.maps), manifest.grid, manifest.grid
-    return graph.model({"pixels": ("float32", (1, 3, size, size))}, {maps.name: ("float32", shape)}, {}, network)
+    return onnx_file(graph, {"pixels": ("float32", (1, 3, size, size))}, {maps.name: ("float32", shape)}, {}, network)
 
 
 def outputs_of(bundle: Bundle) -> dict[str, tuple[str, Shape]]:

@@ -5,20 +5,97 @@ Kinds follow NumPy: whole numbers and truths become float64 beside a fraction, f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from edge.export.graph import Graph
+    import onnx
 
 KINDS = {"float32": 1, "uint8": 2, "int64": 7, "bool": 9, "float64": 11}  # of onnx.TensorProto
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "MatMul", "Min", "Max"})
 _FIRST, _LAST = -(1 << 62), 1 << 62  # beyond both ends of any axis
+Shape = Sequence[int | str]
 Like = Union["Tensor", float, NDArray[Any]]
 Key = Union["Tensor", int, slice, None]
+
+
+class Graph:
+    """Nodes and constants, gathered one after the other."""
+
+    def __init__(self) -> None:
+        self.open: list[list[onnx.NodeProto]] = [[]]  # the graph, and the bodies of loops that are being written
+        self.constants: dict[tuple[str, tuple[int, ...], bytes], onnx.TensorProto] = {}
+        self.weights: list[onnx.TensorProto] = []
+        self._count = 0
+
+    def _name(self, kind: str) -> str:
+        self._count += 1
+        return f"edge/{self._count - 1}_{kind}"
+
+    def input(self, name: str, kind: str) -> Tensor:
+        """What the graph, or the body of a loop, is given under this name."""
+        return Tensor(self, name, kind)
+
+    def constant(self, value: Any, kind: str | None = None) -> Tensor:
+        """An array; Python's fractions are float64, its whole numbers int64."""
+        from onnx import numpy_helper
+
+        array = np.asarray(value, kind)
+        key = array.dtype.name, array.shape, array.tobytes()
+        if key not in self.constants:
+            self.constants[key] = numpy_helper.from_array(array, self._name("constant"))
+        return Tensor(self, self.constants[key].name, array.dtype.name)
+
+    def node(self, op: str, *inputs: Tensor, kind: str, **attributes: Any) -> Tensor:
+        """The output of a new node."""
+        return self.node_of_many(op, *inputs, kinds=[kind], **attributes)[0]
+
+    def node_of_many(self, op: str, *inputs: Tensor, kinds: Sequence[str], **attributes: Any) -> list[Tensor]:
+        """The outputs of a new node, of these kinds."""
+        from onnx import helper
+
+        made = [Tensor(self, self._name(op), kind) for kind in kinds]
+        given = [each.name for each in inputs]
+        self.open[-1].append(helper.make_node(op, given, [each.name for each in made], made[0].name, **attributes))
+        return made
+
+    def loop(
+        self, most: Like, state: Sequence[Tensor], body: Callable[..., tuple[Tensor, Sequence[Tensor]]]
+    ) -> list[Tensor]:
+        """The state after ``body`` has changed it over and over.
+
+        Args:
+            most: rounds at most, a whole number.
+            state: before the first round.
+            body: (number of the round, from 0 on, and the state) -> (whether to go on, the new state, of the same
+                kinds). It may use any tensor from outside.
+        """
+        from onnx import helper
+
+        number, on = Tensor(self, self._name("round"), "int64"), Tensor(self, self._name("on"), "bool")
+        inside = [Tensor(self, self._name("state"), each.kind) for each in state]
+        self.open.append([])
+        going, changed = body(number, *inside)
+        going, changed = going.copy(), [each.astype(old.kind).copy() for each, old in zip(changed, state, strict=True)]
+        given = [
+            info_of(number.name, "int64", ()),
+            info_of(on.name, "bool", ()),
+            *(info_of(s.name, s.kind) for s in inside),
+        ]
+        given_back = [info_of(going.name, "bool", ()), *(info_of(each.name, each.kind) for each in changed)]
+        inner = helper.make_graph(self.open.pop(), self._name("body"), given, given_back)
+        kinds = [each.kind for each in state]
+        return self.node_of_many("Loop", lift(self, most), self.constant(True), *state, kinds=kinds, body=inner)
+
+    def network(self, model: onnx.ModelProto, reads: str, gives: str, tensor: Tensor) -> Tensor:
+        """What a network makes of a float32 tensor; it is copied into the graph under its own names."""
+        tensor.called(reads)
+        self.open[-1].extend(model.graph.node)
+        self.weights.extend(model.graph.initializer)
+        return Tensor(self, gives, "float32")
 
 
 class Tensor:
@@ -35,7 +112,7 @@ class Tensor:
     def called(self, name: str) -> None:
         """Give this tensor a name, as an output or for a network to read."""
         copied = self.copy()
-        self.graph._open[-1][-1].output[0] = copied.name = name
+        self.graph.open[-1][-1].output[0] = copied.name = name
 
     def astype(self, kind: str) -> Tensor:
         return self if kind == self.kind else self.graph.node("Cast", self, kind=kind, to=KINDS[kind])
@@ -163,3 +240,10 @@ def _end(graph: Graph, value: Tensor | int | None, otherwise: int) -> Tensor:
     if isinstance(value, Tensor):
         return graph.node("Reshape", value.astype("int64"), graph.constant([1]), kind="int64")
     return graph.constant([otherwise if value is None else value])
+
+
+def info_of(name: str, kind: str, shape: Shape | None = None) -> onnx.ValueInfoProto:
+    """An input or an output as ONNX describes it; its shape is open where none is given."""
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, KINDS[kind], shape)

@@ -29,9 +29,8 @@ from edge.export.arrays import (
     whole,
 )
 from edge.export.field.points import POINTS, Points, in_frame, linear, nearest, packed
-from edge.export.graph import Graph
 from edge.export.matrices import least_squares
-from edge.export.tensor import Tensor
+from edge.export.tensor import Graph, Tensor
 from edge.field import circle_fit as rules
 
 Box = tuple[Tensor, Tensor, Tensor, Tensor]  # left, top, right, bottom, float64; infinite where nothing cuts

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.export.check import session_of
-from edge.export.graph import Graph, Shape
-from edge.export.tensor import Tensor
+from edge.export.onnx_file import onnx_file
+from edge.export.tensor import Graph, Shape, Tensor
 
 Steps = Callable[..., Mapping[str, Tensor]]
 Run = Callable[..., dict[str, NDArray[Any]]]
@@ -29,7 +29,7 @@ def written() -> Callable[[Mapping[str, tuple[str, Shape]], Steps], Run]:
         for name, tensor in made.items():
             tensor.called(name)
         outputs = {name: (tensor.kind, None) for name, tensor in made.items()}
-        session = session_of(graph.model(inputs, outputs, {}), threads=1)
+        session = session_of(onnx_file(graph, inputs, outputs, {}), threads=1)
 
         def run(*arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
             return dict(zip(made, session.run(list(made), dict(zip(inputs, arrays, strict=True))), strict=True))

@@ -121,7 +121,7 @@ def test_golden_frames_are_judged_as_the_program_judges(session: Any, model: Qua
     assert {"good", "reject"} <= verdicts
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(number=st.integers(0, 100_000))
 def test_frames_of_any_kind_are_judged_as_the_program_judges(
     session: Any, model: QualityModel, any_frame: Callable[[int], NDArray[np.uint8]], number: int

@@ -37,7 +37,7 @@ def run_prepare(written: Callable[..., Any], manifest: Manifest) -> Any:
     return written({"frame": FRAME, "crop": ("int64", (3,))}, steps)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     shape=st.tuples(st.integers(20, 900), st.integers(20, 900)),
     x=st.floats(-0.3, 0.9),
@@ -69,7 +69,7 @@ def run_light(written: Callable[..., Any], manifest: Manifest) -> Any:
     return written(kinds, steps)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     gain=st.sampled_from([0.02, 0.2, 1.0, 2.5, 9.0]),

@@ -56,7 +56,7 @@ def check(run_find: Any, frame: Frame) -> bool:
     return expected.spot is not None
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(number=st.integers(0, 100_000))
 def test_the_field_of_any_frame(run_find: Any, any_frame: Callable[[int], Frame], number: int) -> None:
     check(run_find, any_frame(number))
@@ -77,7 +77,7 @@ def test_a_squeezed_field(run_find: Any) -> None:
         check(run_find, frame)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(height=st.integers(1, 900), width=st.integers(1, 900), grey=st.sampled_from([0, 5, 120, 255, -1]))
 def test_frames_of_any_size_and_none_of_a_retina(run_find: Any, height: int, width: int, grey: int) -> None:
     rng = np.random.default_rng(height * width)
@@ -90,7 +90,7 @@ def test_frames_too_small_or_too_narrow(run_find: Any, shape: tuple[int, int]) -
     check(run_find, np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(longest=st.integers(170, 3000), share=st.floats(0.3, 1))
 def test_it_is_reduced_as_the_program_reduces(run_reduce: Any, longest: int, share: float) -> None:
     frame = np.random.default_rng(longest).integers(0, 256, (int(longest * share), longest, 3)).astype(np.uint8)

@@ -141,7 +141,7 @@ def run_steps(written: Callable[..., Any]) -> Any:
     return written(OUTLINE, steps)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(number=SEEDS)
 def test_every_step_gives_what_the_program_s_gives(
     run_steps: Any, any_frame: Callable[[int], NDArray[np.uint8]], number: int
@@ -168,7 +168,7 @@ def run_part(written: Callable[..., Any]) -> Any:
     return written({"light": ("uint8", ("h", "w")), "level": ("float64", ())}, look)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(number=SEEDS, level=st.integers(0, 120))
 def test_the_largest_part_and_its_hull(
     run_part: Any, any_frame: Callable[[int], NDArray[np.uint8]], number: int, level: int
@@ -203,7 +203,7 @@ def run_outline(written: Callable[..., Any]) -> Any:
     return written({"light": ("uint8", ("h", "w"))}, find)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(number=SEEDS)
 def test_the_best_outline(run_outline: Any, any_frame: Callable[[int], NDArray[np.uint8]], number: int) -> None:
     light = light_of(any_frame(number))
