@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.findings.convolution import convolve
+
 Cells = NDArray[np.float32]
 
 CHANNELS = 10
@@ -57,17 +59,9 @@ def retina_chance(facts: Cells, network: dict[str, NDArray[np.float32]]) -> floa
     """
     seen = facts
     for name in ("1", "2", "3"):
-        seen = _convolved(seen, network[f"w{name}"], network[f"b{name}"])
+        seen = convolve(seen, network[f"w{name}"], network[f"b{name}"])
     logit = float(network["w4"][0] @ seen.mean(axis=(1, 2)) + network["b4"][0])
     return float(1 / (1 + np.exp(-logit)))
-
-
-def _convolved(seen: Cells, weights: Cells, biases: NDArray[np.float32]) -> Cells:
-    """A 3 x 3 convolution of stride 2 with padding 1, and ReLU."""
-    padded = np.pad(seen, ((0, 0), (1, 1), (1, 1)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
-    summed = np.tensordot(weights, windows, ((1, 2, 3), (0, 3, 4)))
-    return np.asarray(np.maximum(summed + biases[:, None, None], 0), np.float32)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import LANDMARKS, Region
+from edge.findings.convolution import convolve, product
 from edge.findings.photometry import Cells, Photometry
 
 CHANNELS = 15
@@ -90,8 +91,8 @@ def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> C
         network: weights by name; None for those that ship.
     """
     weights = _network() if network is None else network
-    near = _convolved(facts, weights["w1"], weights["b1"])
-    far = _convolved(near, weights["w2"], weights["b2"])
+    near = convolve(facts, weights["w1"], weights["b1"])
+    far = convolve(near, weights["w2"], weights["b2"])
     field = facts[INSIDE]
     means = facts.sum(axis=(1, 2)) / max(float(field.sum()), 1.0)
     whole = _linear(np.concatenate([far.mean(axis=(1, 2)), far.max(axis=(1, 2)), means]), weights, "3")
@@ -99,10 +100,10 @@ def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> C
     side = near.shape[1]
     # What is near, what is farther around, and the whole frame: each has its part of the weights.
     from_near, from_far, from_whole = np.split(weights["w4"], np.cumsum([len(near), len(far)]), axis=1)
-    around = (from_far @ far.reshape(len(far), -1)).reshape(-1, *far.shape[1:])
+    around = (product(from_far, far.reshape(len(far), -1))).reshape(-1, *far.shape[1:])
     around = around.repeat(2, axis=1).repeat(2, axis=2)[:, :side, :side].reshape(len(around), -1)
-    mixed = from_near @ near.reshape(len(near), -1) + around + (from_whole @ whole + weights["b4"])[:, None]
-    cells = _softmax(weights["w5"] @ np.maximum(mixed, 0) + weights["b5"][:, None])
+    mixed = product(from_near, near.reshape(len(near), -1)) + around + (from_whole @ whole + weights["b4"])[:, None]
+    cells = _softmax(product(weights["w5"], np.maximum(mixed, 0)) + weights["b5"][:, None])
     inside = cv2.resize(field, (side, side), interpolation=cv2.INTER_AREA).reshape(-1)
     found = cells @ inside / max(float(inside.sum()), 1.0)
     main, present = np.split(
@@ -123,20 +124,6 @@ def _linear(seen: NDArray[np.float32], weights: Weights, layer: str) -> NDArray[
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     scores = np.exp(scores - scores.max(axis=0))
     return np.asarray(scores / scores.sum(axis=0), np.float32)
-
-
-def _convolved(seen: NDArray[np.float32], weights: NDArray[np.float32], biases: NDArray[np.float32]) -> Cells:
-    """A 3 x 3 convolution of stride 2 with padding 1, and ReLU."""
-    channels, size = seen.shape[:2]
-    padded = np.zeros((channels, size + 2, size + 2), np.float32)
-    padded[:, 1:-1, 1:-1] = seen
-    side = (size + 1) // 2
-    windows = np.empty((channels, 9, side, side), np.float32)
-    for place in range(9):
-        down, across = divmod(place, 3)
-        windows[:, place] = padded[:, down : down + 2 * side - 1 : 2, across : across + 2 * side - 1 : 2]
-    summed = weights.reshape(len(weights), -1) @ windows.reshape(channels * 9, -1) + biases[:, None]
-    return np.asarray(np.maximum(summed, 0), np.float32).reshape(-1, side, side)
 
 
 @functools.cache
