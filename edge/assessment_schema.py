@@ -113,7 +113,9 @@ class AssessmentRecord:
     verdict: Annotated[Verdict, Field(description="By the thresholds of the model.")]
     coverage: Annotated[float, _share("Share of the field that is lit; 0 without a field.")]
     cause: Annotated[CauseCode | None, Field(description="Code of the first of causes; null without one.")]
-    causes: Annotated[tuple[CauseRecord, ...], Field(description="The largest share first.")]
+    causes: Annotated[
+        tuple[CauseRecord, ...], Field(description="The likeliest to have taken most of the frame first.")
+    ]
     eye: Annotated[Eye | None, Field(description="Which eye, if the photograph is upright; null where that is unsure.")]
     eye_probability: Annotated[float, Field(ge=0.5, le=1, description="Probability of the likelier eye.")]
     field_definition: FieldDefinitionRecord

@@ -212,7 +212,7 @@ def _show(graded: GradedFile, adequacy: Adequacy | None, table: bool, json_lines
         if graded.assessment is not None:
             row |= {"cause": cause or None, "place": place or None, "eye": graded.assessment.eye}
         if adequacy is not None:
-            row["adequate"] = adequacy.adequate
+            row |= {"criterion": adequacy.shown, "adequate": adequacy.adequate}
         print(json.dumps(row, allow_nan=False), flush=True)
     elif table:
         found = graded.assessment

@@ -10,7 +10,7 @@ from edge.criteria.adequacy import Adequacy, judge
 from edge.criteria.criterion import Criterion
 from edge.errors import EdgeError
 from edge.files.output import write_output
-from edge.grading import GradedFile, readable, write_csv
+from edge.grading import COLUMNS, GradedFile, readable, write_csv
 
 Row = tuple[str, ...]  # of ``edge.grading.COLUMNS`` and ``Rows.more``
 
@@ -39,7 +39,7 @@ class Rows:
     @property
     def more(self) -> tuple[str, ...]:
         """Columns behind those of ``edge.grading.COLUMNS``."""
-        judged = ("adequate", "requirement") if self.criterion else ()
+        judged = ("criterion", "adequate", "requirement") if self.criterion else ()
         return (*judged, *(("pictures",) if self.maps else ()))
 
     def add(self, graded: GradedFile, stem: Path | None) -> Adequacy | None:
@@ -54,7 +54,8 @@ class Rows:
         more: Row = ()
         if self.criterion is not None:
             failed = "; ".join(map(str, adequacy.failed)) if adequacy else ""
-            more = ("yes" if adequacy.adequate else "no", failed) if adequacy else ("", "")
+            said = ("yes" if adequacy.adequate else "no", failed) if adequacy else ("", "")
+            more = (self.criterion.shown, *said)
         if self.maps is not None:
             more = (*more, readable(stem.as_posix()) if found is not None and stem is not None else "")
         self.rows.append((*graded.cells(), *more))
@@ -81,7 +82,7 @@ class Rows:
         """What the criterion says of all of them, for people."""
         if self.criterion is None:
             return []
-        place = len(self.rows[0]) - len(self.more) if self.rows else 0
+        place = len(COLUMNS) + self.more.index("adequate")
         judged = [row[place] for row in self.rows if row[place]]
         return [
             f"{judged.count('yes')} of {len(judged)} adequate by {self.criterion.shown}; no programme has approved it"

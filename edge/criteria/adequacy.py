@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region
-from edge.criteria.criterion import Criterion, Requirements
+from edge.criteria.criterion import Criterion, Requirements, shown_name
 from edge.findings.field_definition import FieldKind
 
 _LOST = 0.5  # of the degradation map, from which the anatomy of a cell counts as not visible
@@ -19,7 +20,7 @@ _LINE = np.linspace(-1, 1, 41)
 _DISC = np.array([(x, y) for x in _LINE for y in _LINE if x * x + y * y <= 1])  # points of a disc of radius 1
 AT_MOST = ("fovea_from_centre",)
 _WORDS = {
-    "field": "centred on the macula or the disc",
+    "field": "one of the fields that it asks for",
     "fovea_from_centre": "fovea from the centre, disc diameters",
     "disc_to_edge": "disc from the edge, disc diameters",
     "clear_near_fovea": "clear near the fovea",
@@ -48,9 +49,12 @@ class Failure:
         name = _WORDS[self.requirement]
         if self.wanted is None:
             return f"not {name}"
-        limit = "at most" if self.requirement in AT_MOST else "at least"
-        found = "cannot be measured" if self.found is None else f"{self.found:.2f}"
-        return f"{name}: {found}, {limit} {self.wanted:g} wanted"
+        most = self.requirement in AT_MOST
+        # Rounded away from the limit, so that none looks like a limit that it does not reach.
+        found = "cannot be measured"
+        if self.found is not None:
+            found = str(Decimal(str(self.found)).quantize(Decimal("0.01"), ROUND_CEILING if most else ROUND_FLOOR))
+        return f"{name}: {found}, {'at most' if most else 'at least'} {self.wanted:g} wanted"
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,12 @@ class Adequacy:
     @property
     def words(self) -> str:
         """One line, such as ``nhs-desp (unverified): not adequate: score: 0.41, at least 0.6 wanted``."""
-        name = self.criterion if self.verified else f"{self.criterion} (unverified)"
-        return f"{name}: {self.verdict}"
+        return f"{self.shown}: {self.verdict}"
+
+    @property
+    def shown(self) -> str:
+        """The criterion as people read it, such as ``nhs-desp (unverified)``."""
+        return shown_name(self.criterion, self.verified)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -76,7 +76,12 @@ class Criterion:
     @property
     def shown(self) -> str:
         """The name as people read it, such as ``nhs-desp (unverified)``."""
-        return self.name if self.verified else f"{self.name} (unverified)"
+        return shown_name(self.name, self.verified)
+
+
+def shown_name(name: str, verified: bool) -> str:
+    """The name of a criterion, marked where its numbers were not compared with its source."""
+    return name if verified else f"{name} (unverified)"
 
 
 def shipped_criteria() -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class FieldDefinition:
     Attributes:
         kind: ``macula`` or ``disc``, whichever lies near the middle; else ``other``.
         fovea, disc: centre, in disc diameters from the middle of the field, x to the right and y down; None where it
-            is not seen.
+            is not seen, and where no disc gives the scale.
         width: of the field, in disc diameters; None where no disc gives the scale.
         disc_to_edge: from the rim of the disc to the nearest edge of the field, in disc diameters; negative where it
             is cut.

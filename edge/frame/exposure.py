@@ -51,13 +51,6 @@ def green_of(
     return np.asarray(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1]), np.float32)
 
 
-def burnt_cells(red: NDArray[np.float32], green: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The cells of a field at the end of the camera's range; the channels as grey values, all (grid, grid)."""
-    burnt = np.zeros_like(field)
-    burnt[field] = _burnt(red[field], green[field])
-    return burnt
-
-
 def _burnt(red: NDArray[np.float32], green: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The same of the cells in the field alone, in a row."""
     if not len(red):

@@ -31,7 +31,6 @@ SURE = 0.45  # lost area up to which it is a retina, and worth remembering
 GONE = 0.75  # lost area from which there may be no retina at all
 ALIKE = 0.35  # difference in colour, as a logarithm, up to which it is still the retina of a moment ago
 SMOOTH = 0.02  # fine contrast, share of the brightness: less is out of focus
-REDDISH = 1.5  # red over green of a retina in white light
 REMEMBERED_S = 3.0  # how long a retina that was lost to the eye is still thought to be there
 ENOUGH = 0.65  # from the bundle's threshold of usable (0) to that of good (1): good enough to hold still
 AS_GOOD = 0.05  # lost area more than in the clearest view: as good as this eye and camera give

@@ -701,19 +701,23 @@ def test_a_dicom_file_that_shows_the_other_eye_than_it_says_is_told_of(run: Any,
     assert {row["eye"] for row in told.values()} == {"right"}
 
 
-def test_a_criterion_has_two_columns_and_the_last_word(tmp_path: Path, run: Any) -> None:
+def test_a_criterion_has_columns_and_the_last_word(tmp_path: Path, run: Any) -> None:
     path, wall = save(tmp_path / "eye.png", eye()), save(tmp_path / "wall.png", np.full((300, 400, 3), 90, np.uint8))
     code, out, _ = run(path, wall, "--criterion", "nhs-desp", "--csv", tmp_path / "grades.csv")
     assert code == 0
     assert out.splitlines()[-1].endswith("of 2 adequate by nhs-desp (unverified); no programme has approved it")
     rows = rows_of(tmp_path / "grades.csv")
-    assert [row["adequate"] for row in rows][1] == "no"
-    assert rows[1]["requirement"] == "not centred on the macula or the disc"
+    assert {row["criterion"] for row in rows} == {"nhs-desp (unverified)"}
+    assert out.splitlines()[-1].startswith(f"{sum(row['adequate'] == 'yes' for row in rows)} of 2 adequate")
+    assert rows[1]["adequate"] == "no"
+    assert rows[1]["requirement"] == "not one of the fields that it asks for"
     _, out, _ = run(path, "--criterion", "nhs-desp")
     assert "nhs-desp (unverified)" in out.splitlines()[0]
+    row = json.loads(run(wall, "--criterion", "nhs-desp", "--json")[1].splitlines()[0])
+    assert (row["criterion"], row["adequate"]) == ("nhs-desp (unverified)", False)
     run(path, wall, "--criterion", "nhs-desp", "--details", tmp_path / "details.jsonl")
     said = [json.loads(line)["criterion"] for line in (tmp_path / "details.jsonl").read_text().splitlines()]
-    assert said[1]["words"] == "nhs-desp (unverified): not adequate: not centred on the macula or the disc"
+    assert said[1]["words"] == "nhs-desp (unverified): not adequate: not one of the fields that it asks for"
     assert not said[0]["verified"]
 
 

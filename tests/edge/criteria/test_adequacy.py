@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment, Timings
-from edge.criteria.adequacy import judge, measure
+from edge.criteria.adequacy import Failure, judge, measure
 from edge.criteria.criterion import Criterion, Requirements, read_criterion
 from edge.field.find import Crop
 
@@ -59,7 +59,24 @@ def test_the_requirement_that_failed_is_named(found: Assessment, requirement: st
 def test_a_field_that_the_programme_does_not_take() -> None:
     said = judge(photograph(macula=(-0.8, 0.6), disc=(-0.9, -0.2)), read_criterion("nhs-desp"))
     assert (said.adequate, said.kind) == (False, "other")
-    assert "not centred on the macula or the disc" in said.words
+    assert "not one of the fields that it asks for" in said.words
+
+
+def test_a_photograph_of_the_macula_is_not_said_to_be_of_something_else() -> None:
+    of_discs = dataclasses.replace(read_criterion("nhs-desp"), macula=None)
+    said = judge(photograph(), of_discs)
+    assert (said.adequate, said.kind) == (False, "macula")
+    assert said.verdict == "not adequate: not one of the fields that it asks for"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "found", "wanted", "shown"),
+    [("clear", 0.8999, 0.9, "0.89"), ("fovea_from_centre", 1.001, 1.0, "1.01"), ("disc_to_edge", -0.5, 2.0, "-0.50")],
+)
+def test_a_figure_never_looks_like_the_limit_that_it_misses(
+    requirement: str, found: float, wanted: float, shown: str
+) -> None:
+    assert f": {shown}, at " in str(Failure(requirement, found, wanted))
 
 
 def test_what_cannot_be_measured_is_not_met() -> None:
