@@ -37,7 +37,7 @@ class CauseRecord:
     """Why a part of the field is lost: an estimate from light, colour and contrast, not a finding of an expert."""
 
     code: CauseCode
-    share: Annotated[float, _share("Share of the field that it took, weighted by the degradation map.")]
+    share: Annotated[float, _share("Share of the field that it took; what none of the causes took is in no share.")]
     clock: Annotated[
         int | None,
         Field(ge=1, le=12, description="Hour at which the middle of that part lies; null in the middle of the field."),
@@ -113,7 +113,7 @@ class AssessmentRecord:
     verdict: Annotated[Verdict, Field(description="By the thresholds of the model.")]
     coverage: Annotated[float, _share("Share of the field that is lit; 0 without a field.")]
     cause: Annotated[CauseCode | None, Field(description="Code of the first of causes; null without one.")]
-    causes: Annotated[tuple[CauseRecord, ...], Field(description="The largest share first.")]
+    causes: Annotated[tuple[CauseRecord, ...], Field(description="The likeliest to have taken most first.")]
     eye: Annotated[Eye | None, Field(description="Which eye, if the photograph is upright; null where that is unsure.")]
     eye_probability: Annotated[float, Field(ge=0.5, le=1, description="Probability of the likelier eye.")]
     field_definition: FieldDefinitionRecord
