@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import re
 import typing
@@ -15,6 +16,7 @@ import edge
 PAGE = Path(__file__).with_name("api.md")
 _SECTION = re.compile(r"(Args|Attributes|Returns|Yields|Raises|Example):")
 _ENTRY = re.compile(r"(\w[\w, ]*): (.*)")
+_INNER = {"Assessment.evidence"}  # may change from one version to the next
 _HEAD = """# The API
 
 What `import edge` gives; everything else may change from one version to the next. `python docs/api.py` writes this
@@ -36,13 +38,14 @@ def _of(name: str, thing: Any) -> str:
     parts = [_code(name, thing), _text(thing)]
     if inspect.isclass(thing):
         for own, member in vars(thing).items():
-            if own.startswith("_"):
+            if own.startswith("_") or f"{name}.{own}" in _INNER:
                 continue
             called = getattr(member, "__func__", member)
             if inspect.isfunction(called):
                 parts += [f"### {name}.{own}", _code(f"{name}.{own}", called), _text(called)]
-            elif isinstance(member, property):
-                kind = inspect.signature(member.fget).return_annotation
+            elif isinstance(member, property | functools.cached_property):
+                getter = member.fget if isinstance(member, property) else member.func
+                kind = inspect.signature(getter).return_annotation
                 parts += [f"### {name}.{own}", _code_of(f"{name}.{own}: {kind}"), _text(member)]
     return "\n\n".join(part for part in parts if part)
 

@@ -10,9 +10,12 @@ from edge.errors import EdgeError, EngineError, InputError, MisfitError
 _LATER = {
     "Assessment": "edge.assessment",
     "Camera": "edge.camera.protocol",
+    "Cause": "edge.findings.cause",
     "Crop": "edge.field.find",
+    "FieldDefinition": "edge.findings.field_definition",
     "Frame": "edge.camera.protocol",
     "GradedFile": "edge.grading",
+    "Landmark": "edge.findings.landmarks",
     "Manifest": "edge.bundle.manifest",
     "QualityModel": "edge.model",
     "Thresholds": "edge.bundle.manifest",

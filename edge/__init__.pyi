@@ -11,6 +11,9 @@ from edge.errors import EngineError as EngineError
 from edge.errors import InputError as InputError
 from edge.errors import MisfitError as MisfitError
 from edge.field.find import Crop as Crop
+from edge.findings.cause import Cause as Cause
+from edge.findings.field_definition import FieldDefinition as FieldDefinition
+from edge.findings.landmarks import Landmark as Landmark
 from edge.grading import GradedFile as GradedFile
 from edge.grading import grade_files as grade_files
 from edge.images import read_image as read_image

@@ -37,7 +37,7 @@ class CauseRecord:
     """Why a part of the field is lost: an estimate from light, colour and contrast, not a finding of an expert."""
 
     code: CauseCode
-    share: Annotated[float, _share("Share of the field that it took, weighted by the degradation map.")]
+    share: Annotated[float, _share("Share of the field that it took; what none of the causes took is in no share.")]
     clock: Annotated[
         int | None,
         Field(ge=1, le=12, description="Hour at which the middle of that part lies; null in the middle of the field."),

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from edge.errors import first_line
+
 _DEEPEST = 6  # a manifest has 3
 
 
@@ -69,3 +71,11 @@ def load_plain(data: bytes) -> Any:
     # PyYAML lets errors of other kinds through.
     except (yaml.YAMLError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+def fault_of(error: ValueError) -> str:
+    """What ``load_plain`` found wrong, in one line that says where."""
+    cause = error.__cause__
+    if isinstance(cause, yaml.MarkedYAMLError) and cause.problem and cause.problem_mark:
+        return f"{cause.problem} in line {cause.problem_mark.line + 1}"
+    return first_line(error)

@@ -93,7 +93,7 @@ def grade(
     images = [item.path for item in inputs if not item.error]
     stems = picture_stems(inputs)
     mask = None if field is None else Path(field)
-    given = [*images, labels, model, mask]
+    given = [*images, labels, model, mask, criterion.file if criterion else None]
     check_files(csv, details, given)
     check_maps(maps, stems, given)
     truth = choose_truth(labels, images) if images else None

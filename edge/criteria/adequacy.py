@@ -20,6 +20,7 @@ _LINE = np.linspace(-1, 1, 41)
 _DISC = np.array([(x, y) for x in _LINE for y in _LINE if x * x + y * y <= 1])  # points of a disc of radius 1
 AT_MOST = ("fovea_from_centre",)
 _WORDS = {
+    "retina": "showing a retina",
     "field": "one of the fields that it asks for",
     "fovea_from_centre": "fovea from the centre, disc diameters",
     "disc_to_edge": "disc from the edge, disc diameters",
@@ -36,9 +37,10 @@ class Failure:
     """One requirement that a photograph does not meet.
 
     Attributes:
-        requirement: a field of ``Requirements``, or ``field`` where the programme takes no photograph of this kind.
+        requirement: a field of ``Requirements``, or ``field`` where the programme takes no photograph of this kind,
+            or ``retina`` where the verdict is ``no_fundus``.
         found: the figure of the photograph; None where it cannot be measured, as without a disc.
-        wanted: the limit; None for ``field``.
+        wanted: the limit; None for ``field`` and ``retina``.
     """
 
     requirement: str
@@ -49,12 +51,16 @@ class Failure:
         name = _WORDS[self.requirement]
         if self.wanted is None:
             return f"not {name}"
-        most = self.requirement in AT_MOST
-        # Rounded away from the limit, so that none looks like a limit that it does not reach.
-        found = "cannot be measured"
-        if self.found is not None:
-            found = str(Decimal(str(self.found)).quantize(Decimal("0.01"), ROUND_CEILING if most else ROUND_FLOOR))
-        return f"{name}: {found}, {'at most' if most else 'at least'} {self.wanted:g} wanted"
+        limit = "at most" if self.requirement in AT_MOST else "at least"
+        return f"{name}: {self._figure}, {limit} {self.wanted:g} wanted"
+
+    @property
+    def _figure(self) -> str:
+        """What was found, rounded away from the limit, so that it does not look like one that is met."""
+        if self.found is None:
+            return "cannot be measured"
+        rounding = ROUND_CEILING if self.requirement in AT_MOST else ROUND_FLOOR
+        return str(Decimal(str(self.found)).quantize(Decimal("0.01"), rounding))
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
     kind = assessment.field_definition.kind
     wanted: Requirements | None = getattr(criterion, kind)
     if assessment.verdict == "no_fundus" or wanted is None:
-        return Adequacy(criterion.name, False, kind, (Failure("field", None, None),), criterion.verified)
+        missing = "retina" if assessment.verdict == "no_fundus" else "field"
+        return Adequacy(criterion.name, False, kind, (Failure(missing, None, None),), criterion.verified)
     found = measure(assessment)
     failed = []
     for field in fields(Requirements):

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from edge.bundle.plain_yaml import load_plain
-from edge.errors import EdgeError, first_line
+from edge.bundle.plain_yaml import fault_of, load_plain
+from edge.errors import EdgeError
 from edge.files.checked import read_fields
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -97,7 +97,7 @@ def read_criterion(name: str | Path) -> Criterion:
     Raises:
         EdgeError: there is none, or the file holds something unknown or impossible.
     """
-    path, remedy = _path_of(name), _REMEDY + ", ".join(shipped_criteria())
+    path, remedy = criterion_path(name), _REMEDY + ", ".join(shipped_criteria())
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
@@ -110,7 +110,7 @@ def read_criterion(name: str | Path) -> Criterion:
     try:
         tree = load_plain(data)
     except ValueError as error:
-        raise EdgeError(f"the criterion {path} is not YAML ({first_line(error)}): {remedy}") from None
+        raise EdgeError(f"the criterion {path} is not YAML ({fault_of(error)}): {remedy}") from None
     criterion = read_fields(Criterion, _with_none(tree), f"the criterion {path}", remedy)
     asked = [each for each in (criterion.macula, criterion.disc, criterion.other) if each is not None]
     if not asked or any(all(getattr(each, field.name) is None for field in fields(each)) for each in asked):
@@ -120,7 +120,7 @@ def read_criterion(name: str | Path) -> Criterion:
     return criterion
 
 
-def _path_of(name: str | Path) -> Path:
+def criterion_path(name: str | Path) -> Path:
     """The file of a criterion.
 
     Raises:

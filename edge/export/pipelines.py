@@ -88,7 +88,7 @@ def export(bundle: Bundle, folder: Path, pipeline: Pipeline) -> Exported:
             write_output(folder / name, data)
     except OSError as error:
         raise EdgeError(
-            f"{folder} cannot be written ({error.strerror or error}): name a folder with free space"
+            f"{folder} cannot be written ({error.strerror or error}): name a new folder, or one with free space"
         ) from error
     onnx = next(data for name, data in files.items() if name.endswith(".onnx"))
     return Exported(tuple(folder / name for name in files), onnx)

@@ -17,8 +17,8 @@ class Cause:
     """Why a part of the field is lost.
 
     Attributes:
-        code: what took it.
-        share: of the field, in [0, 1], weighted by the degradation map.
+        code: what took it: ``too_dark``, ``edge_shadow``, ``too_bright``, ``reflex``, ``lid``, ``haze`` or ``blur``.
+        share: of the field, in [0, 1]; what none of the causes took is in no share.
         clock: where the middle of that part is, 1 to 12 as on the face of a clock; None in the middle of the field.
         radius: how far from the middle of the field, in field radii.
     """

@@ -710,15 +710,26 @@ def test_a_criterion_has_columns_and_the_last_word(tmp_path: Path, run: Any) -> 
     assert {row["criterion"] for row in rows} == {"nhs-desp (unverified)"}
     assert out.splitlines()[-1].startswith(f"{sum(row['adequate'] == 'yes' for row in rows)} of 2 adequate")
     assert rows[1]["adequate"] == "no"
-    assert rows[1]["requirement"] == "not one of the fields that it asks for"
+    assert rows[1]["requirement"] == "not showing a retina"
     _, out, _ = run(path, "--criterion", "nhs-desp")
     assert "nhs-desp (unverified)" in out.splitlines()[0]
     row = json.loads(run(wall, "--criterion", "nhs-desp", "--json")[1].splitlines()[0])
     assert (row["criterion"], row["adequate"]) == ("nhs-desp (unverified)", False)
     run(path, wall, "--criterion", "nhs-desp", "--details", tmp_path / "details.jsonl")
     said = [json.loads(line)["criterion"] for line in (tmp_path / "details.jsonl").read_text().splitlines()]
-    assert said[1]["words"] == "nhs-desp (unverified): not adequate: not one of the fields that it asks for"
+    assert said[1]["words"] == "nhs-desp (unverified): not adequate: not showing a retina"
     assert not said[0]["verified"]
+
+
+@pytest.mark.parametrize("output", ["--csv", "--details"])
+def test_a_criterion_of_ones_own_is_not_overwritten(tmp_path: Path, run: Any, output: str) -> None:
+    ours = tmp_path / "ours.yaml"
+    ours.write_text("name: ours\ntitle: ours\nsource: none\ndate: today\nverified: true\nmacula: {clear: 0.5}\n")
+    before = ours.read_bytes()
+    code, _, err = run(save(tmp_path / "eye.png", eye()), "--criterion", ours, output, ours)
+    assert code == 1
+    assert "it is an input, which would be lost" in " ".join(err.split())
+    assert ours.read_bytes() == before
 
 
 def test_a_wrong_criterion_is_a_wrong_argument(tmp_path: Path, run: Any) -> None:

@@ -92,7 +92,23 @@ def test_no_retina_is_never_adequate() -> None:
     anything = Requirements(None, None, None, None, 0.0, None, None)
     lax = Criterion("lax", "lax", "none", "none", True, anything, anything, anything)
     assert judge(photograph(), lax).adequate
-    assert not judge(dataclasses.replace(photograph(), verdict="no_fundus", score=0.0), lax).adequate
+    said = judge(dataclasses.replace(photograph(), verdict="no_fundus", score=0.0), lax)
+    assert said.words == "lax: not adequate: not showing a retina"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "found", "wanted", "shown"),
+    [
+        ("clear", 0.8996, 0.9, "0.89, at least 0.9"),
+        ("clear", 0.6, 0.9, "0.60, at least 0.9"),
+        ("fovea_from_centre", 1.0004, 1.0, "1.01, at most 1"),
+        ("disc_to_edge", -0.001, 0.0, "-0.01, at least 0"),
+    ],
+)
+def test_a_figure_that_fails_does_not_look_like_one_that_is_met(
+    requirement: str, found: float, wanted: float, shown: str
+) -> None:
+    assert str(Failure(requirement, found, wanted)).endswith(f": {shown} wanted")
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.01, 0.02, 0.03, 0.05])

@@ -138,6 +138,7 @@ def test_names_that_lead_nowhere(name: str, said: str) -> None:
         (b"a: !!python/object/apply:os.system [ls]\n", "a tag in line 1"),
         (b"a: \xe9\n", "is not YAML"),
         (b"a: 1\na: 2\n", "a name twice"),
+        (b"a:\n  b: 1\n\tc: 1\n", "cannot start any token in line 3"),
     ],
 )
 def test_files_that_hold_none(tmp_path: Path, data: bytes, said: str) -> None:

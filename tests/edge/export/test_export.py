@@ -57,6 +57,22 @@ def model() -> Iterator[QualityModel]:
         yield model
 
 
+def test_no_constant_is_left_that_nothing_reads(bundle: Bundle) -> None:
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load_from_string(frame_graph(bundle)).graph
+    read = set(read_by(graph.node))
+    assert not [each.name for each in graph.initializer if each.name not in read]
+
+
+def read_by(nodes: Any) -> Iterator[str]:
+    """Names that nodes read, and those in their loops and branches."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from read_by(attribute.g.node)
+            yield from (each.name for each in attribute.g.output)
+
+
 def outputs_for(session: Any, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     """All outputs of the exported graph on a BGR frame."""
     names = [output.name for output in session.get_outputs()]
