@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge.guidance.hint import Code
+from edge.findings.cause import CauseCode
 from edge.model import QualityModel
 from edge.phantom.degradation import Kind, degrade
 from edge.phantom.retina import phantom_frame
@@ -37,7 +37,7 @@ def model() -> Iterator[QualityModel]:
     ],
 )
 def test_the_cause_is_the_one_that_spoiled_the_frame(
-    model: QualityModel, kind: Kind, severity: float, cause: Code
+    model: QualityModel, kind: Kind, severity: float, cause: CauseCode
 ) -> None:
     said: Counter[str] = Counter()
     for seed in SEEDS:
@@ -45,10 +45,9 @@ def test_the_cause_is_the_one_that_spoiled_the_frame(
         found = model.assess(frame)
         if found.verdict == "good":
             continue
-        evidence = found.evidence
-        assert evidence is not None
-        assert 0 <= sum(evidence.shares.values()) <= 1 + 1e-5
-        said[max(evidence.shares, key=lambda name: evidence.shares[name])] += 1
+        assert found.cause is not None
+        assert 0 <= sum(each.share for each in found.causes) <= 1 + 1e-5
+        said[found.cause.code] += 1
     assert said[cause] >= 0.8 * sum(said.values()), said
     assert sum(said.values()) >= len(SEEDS) // 2
 
