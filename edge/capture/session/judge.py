@@ -21,7 +21,7 @@ class Kept:
     """A frame that is on disk.
 
     Attributes:
-        eye: that it shows; None where neither the operator nor the picture tells.
+        eye: that it shows; None where neither the operator nor the picture tells, or the two contradict each other.
         adequacy: by the criterion.
     """
 
@@ -54,9 +54,13 @@ class Judge:
     def keep(self, stem: str, graded: Graded) -> str:
         """Count a frame that is on disk; returns its line for ``session.jsonl``."""
         adequacy = self.judge(graded)
-        self.kept[stem] = Kept(self.eye or graded.assessment.eye, adequacy)
+        self.kept[stem] = Kept(self._eye_of(graded), adequacy)
         record = adequacy.to_dict()
         return json.dumps({"event": "kept", "index": graded.frame.index, "file": f"{stem}.png", "criterion": record})
+
+    def _eye_of(self, graded: Graded) -> Eye | None:
+        told = graded.assessment.eye
+        return told if self.eye is None else self.eye if told in (None, self.eye) else None
 
     @property
     def adequate(self) -> list[Kept]:
@@ -92,5 +96,5 @@ class Judge:
         if self.missing:
             said.append(f"still missing: {', '.join(f'{kind} of the {eye} eye' for eye, kind in self.missing)}")
         if unknown := sum(each.eye is None for each in self.adequate):
-            said.append(f"of {unknown} adequate the picture does not tell which eye it is")
+            said.append(f"of {unknown} adequate it is not certain which eye they show: they count for neither")
         return said

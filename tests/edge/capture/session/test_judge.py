@@ -107,14 +107,22 @@ def test_the_best_frame_counts_where_nothing_was_captured(model: QualityModel, t
     ]
 
 
-def test_the_operator_knows_the_eye_better_than_the_picture() -> None:
+def test_the_operator_says_the_eye_where_the_picture_does_not() -> None:
     judge, either = Judge(NHS, "left"), Judge(NHS)
     unknown = frame(1, 0.0, 0.0)
     for each in (judge, either):
         each.keep("frame-000001", unknown)
     assert judge.kept["frame-000001"].eye == "left"
     assert either.kept["frame-000001"].eye is None
-    assert either.lines()[-1] == "of 1 adequate the picture does not tell which eye it is"
+    assert either.lines()[-1] == "of 1 adequate it is not certain which eye they show: they count for neither"
+
+
+def test_a_frame_of_the_other_eye_than_stated_counts_for_neither() -> None:
+    judge = Judge(NHS, "left")
+    judge.keep("frame-000001", macula_of_the_right(1))
+    assert judge.kept["frame-000001"].eye is None
+    assert judge.missing == [("left", "macula"), ("left", "disc")]
+    assert "count for neither" in judge.lines()[-1]
 
 
 def test_a_criterion_of_one_field_misses_none(model: QualityModel, tmp_path: Path) -> None:
