@@ -82,8 +82,10 @@ def undecided(seen: Measured, own: Criterion) -> list[str]:
     for kind in KINDS:
         accepted = seen.accepted[seen.kinds == kind]
         if getattr(own, kind) is not None and (accepted.all() or not accepted.any()):
-            which = "there is none" if not len(accepted) else "all are " + ("adequate" if accepted.all() else "not")
-            said.append(f"the limits for the field {kind} stay: of its {len(accepted)} labelled images {which}.")
+            called = "adequate" if accepted.all() else "not adequate"
+            all_alike = f"its {len(accepted)} labelled images are all {called}"
+            why = all_alike if len(accepted) else "no labelled image is one"
+            said.append(f"the limits for the field {kind} stay: {why}.")
     return said
 
 
