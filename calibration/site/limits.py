@@ -82,12 +82,9 @@ def undecided(seen: Measured, own: Criterion) -> list[str]:
     for kind in KINDS:
         accepted = seen.accepted[seen.kinds == kind]
         if getattr(own, kind) is not None and (accepted.all() or not accepted.any()):
-            which = "are adequate" if accepted.all() else "are not adequate"
-            why = (
-                f"all of its labelled images ({len(accepted)}) {which}"
-                if len(accepted)
-                else "no labelled image shows it"
-            )
+            called = "adequate" if accepted.all() else "not adequate"
+            all_alike = f"its {len(accepted)} labelled images are all {called}"
+            why = all_alike if len(accepted) else "no labelled image is one"
             said.append(f"the limits for the field {kind} stay: {why}.")
     return said
 

@@ -78,8 +78,8 @@ def test_what_cannot_be_measured_is_refused_under_any_limits() -> None:
 
 def test_a_kind_of_one_class_is_told_of() -> None:
     (macula, disc) = undecided(some(5), NHS)
-    assert macula == "the limits for the field macula stay: all of its labelled images (5) are adequate."
-    assert disc == "the limits for the field disc stay: no labelled image shows it."
+    assert macula == "the limits for the field macula stay: its 5 labelled images are all adequate."
+    assert disc == "the limits for the field disc stay: no labelled image is one."
     assert fit_limits(some(5), NHS) == NHS
 
 
