@@ -202,7 +202,7 @@ class Session:
                 due = time.monotonic() + _SAVE_EVERY_S
         if not self._shots:
             self._troubles.went_well(self._keeper.finish)
-        self._keeper.sum_up()
+        self._troubles.went_well(self._keeper.sum_up)
         self._kept(self._lines.save)
         if self._video is not None:
             self._video.close()

@@ -97,14 +97,15 @@ def closing_words(
         lines.append(f"best frame: number {best.frame.index} {_grade(best)}, not kept")
     else:
         lines.append(_what_to_open(session, session.saved))
-        lines += [] if judge is None else [judge.kept[stem_of(session.saved)].adequacy.words]
+        lines += [judge.judge(session.saved).words] if judge is not None else []
     if judge is not None and session is None and best is not None:
         lines.append(judge.judge(best).words)
     return lines + ([] if judge is None or session is None else judge.lines())
 
 
 def _judged(judge: Judge | None, stem: str) -> str:
-    return "" if judge is None else f" ({judge.kept[stem].adequacy.words})"
+    kept = None if judge is None else judge.kept.get(stem)
+    return "" if kept is None else f" ({kept.adequacy.words})"
 
 
 def _made(session: Session) -> str:
