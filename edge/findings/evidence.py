@@ -36,8 +36,8 @@ class Evidence:
         flooded: most of the field is at the end of a channel.
         chroma: logarithms of red over green and blue over green, medians over the lit field.
         detail: fine contrast as a share of the brightness, median over the field.
-        focus: fine contrast as a share of coarse, medians over the field away from its rim: about 0.16 of a picture
-            out of focus, and 0.26 of a sharp one.
+        focus: fine contrast as a share of coarse, medians over the field away from its rim: larger when sharper, to be
+            compared among pictures of one camera.
     """
 
     lost: float

@@ -2,7 +2,7 @@
 
 Every pair of cells is weighed: how surely one is disc and the other macula, and how well the two lie to each other. A
 landmark that is hardly seen may be anywhere, and beyond the field rather than unseen inside it: so a nasal field, whose
-macula is out of sight, tells nothing.
+macula is out of sight, seldom tells one; where it does, it is the wrong one.
 """
 
 from __future__ import annotations
