@@ -172,6 +172,11 @@ def reshape(value: Tensor, *sides: Tensor | int) -> Tensor:
 
 def transpose(value: Tensor, *order: int) -> Tensor:
     """The axes in another order."""
+    if value.kind == "float64":
+        # onnxruntime up to 1.23 joins Transpose and MatMul of float64 to a node that it then cannot run.
+        names = "abcdefgh"[: len(order)]
+        turned = "".join(names[axis] for axis in order)
+        return value.graph.node("Einsum", value, kind=value.kind, equation=f"{names}->{turned}")
     return value.graph.node("Transpose", value, kind=value.kind, perm=list(order))
 
 

@@ -40,6 +40,14 @@ def written() -> Callable[[Mapping[str, tuple[str, Shape]], Steps], Run]:
 
 
 @pytest.fixture(scope="session")
+def exact_remap() -> None:
+    """Skips where OpenCV (before 4.12) samples at 32nds of a pixel: the program's rim is then 0.01 pixels off."""
+    ramp, at = np.arange(0, 8, dtype=np.float32)[None], np.full((1, 1), 2.01, np.float32)
+    if cv2.remap(ramp, at, np.zeros_like(at), cv2.INTER_LINEAR).item() == 2.0:
+        pytest.skip("THE EXPORTED FIELD IS NOT COMPARED TO THE LAST DIGIT: this OpenCV samples at 32nds of a pixel")
+
+
+@pytest.fixture(scope="session")
 def any_frame() -> Callable[[int], NDArray[np.uint8]]:
     """A frame by its number: uint8 BGR (H, W, 3), a disc, an ellipse or a rectangle, clear or spoiled in any way."""
     return _any_frame

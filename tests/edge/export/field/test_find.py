@@ -56,6 +56,7 @@ def check(run_find: Any, frame: Frame) -> bool:
     return expected.spot is not None
 
 
+@pytest.mark.usefixtures("exact_remap")
 @settings(max_examples=20)
 @given(number=st.integers(0, 100_000))
 def test_the_field_of_any_frame(run_find: Any, any_frame: Callable[[int], Frame], number: int) -> None:

@@ -141,6 +141,7 @@ def run_steps(written: Callable[..., Any]) -> Any:
     return written(OUTLINE, steps)
 
 
+@pytest.mark.usefixtures("exact_remap")
 @settings(max_examples=12)
 @given(number=SEEDS)
 def test_every_step_gives_what_the_program_s_gives(
@@ -203,6 +204,7 @@ def run_outline(written: Callable[..., Any]) -> Any:
     return written({"light": ("uint8", ("h", "w"))}, find)
 
 
+@pytest.mark.usefixtures("exact_remap")
 @settings(max_examples=20)
 @given(number=SEEDS)
 def test_the_best_outline(run_outline: Any, any_frame: Callable[[int], NDArray[np.uint8]], number: int) -> None:
