@@ -160,9 +160,8 @@ def train_a_little(photographs: Path, folder: Path) -> None:
     vessels.run(recipe, photographs, run)
     prior.run(recipe, photographs, run)
     # A prior of ten steps wants to add about the same everywhere: only a threshold within its noise parts patches.
-    known = segmented(recipe, photographs, run)
-    missed, counted = prior_maps(recipe, run, known.squares, known.vessels)
-    said = {**TINY, "adapter": {**TINY["adapter"], "anomaly": float(np.quantile(missed[counted], 0.15))}}
+    missed = [strength[counted] for strength, counted in prior_maps(recipe, run, segmented(recipe, photographs, run))]
+    said = {**TINY, "adapter": {**TINY["adapter"], "anomaly": float(np.quantile(np.concatenate(missed), 0.15))}}
     path.write_text(yaml.safe_dump(said))
     recipe = load_recipe(str(path))
     adapter.run(recipe, photographs, run)

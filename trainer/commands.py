@@ -47,13 +47,13 @@ def _module(name: str) -> Any:
 def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, Step]:
     """The four steps in their order."""
     adapter, distill, prior, vessels = (_module(f"steps.{name}") for name in ("adapter", "distill", "prior", "vessels"))
-    read = functools.lru_cache(maxsize=2)(_module("steps.vessel_maps").segmented)  # the steps share the photographs
-    train_adapter = functools.partial(adapter.run, maps=maps, read=read)
     return {
         "vessels": vessels.run,
-        "prior": functools.partial(prior.run, maps=maps, read=read),
-        "adapter": functools.partial(adapter.import_weights, weights=weights) if weights else train_adapter,
-        "distill": functools.partial(distill.run, read=read),
+        "prior": functools.partial(prior.run, maps=maps),
+        "adapter": functools.partial(adapter.import_weights, weights=weights)
+        if weights
+        else functools.partial(adapter.run, maps=maps),
+        "distill": distill.run,
     }
 
 

@@ -18,6 +18,7 @@ from edge.field.find import Crop
 from edge.frame.prepare import cut, normalise
 from edge.progress import followed
 from trainer.recipe import Recipe
+from trainer.steps.frames import frames_of
 
 STEPS = 300
 _BATCH = 8
@@ -41,17 +42,25 @@ def frames_to_learn(run: Path, recipe: Recipe, chosen: Tensors) -> list[NDArray[
     Raises:
         EdgeError: the file of the frames is damaged.
     """
-    path, size = run / "frames" / "frames.safetensors", recipe.distill.size
-    if not path.is_file():
+    frames, older = frames_of(run, recipe), run / "frames" / "frames.safetensors"
+    if frames is not None:
+        some = [frames.rows["picture"][n] for n in evenly(range(len(frames)), _FRAMES)]
+    elif older.is_file():
+        some = _of_an_earlier_version(older)
+    else:
         return [*chosen, *tensors(phantoms(_PHANTOMS), recipe)]
+    whole, size = Crop(0, 0, some[0].shape[0]), recipe.distill.size
+    return [*chosen, *(normalise(cut(p, whole, size), recipe.mean, recipe.std) for p in some)]
+
+
+def _of_an_earlier_version(path: Path) -> list[NDArray[np.uint8]]:
+    """Some of the frames as runs kept them before they lay in rows."""
     try:
         with safe_open(path, "np") as stored:
             pictures = stored.get_slice("pictures")
-            some = [pictures[n] for n in evenly(range(pictures.get_shape()[0]), _FRAMES)]
+            return [pictures[n] for n in evenly(range(pictures.get_shape()[0]), _FRAMES)]
     except (SafetensorError, OSError) as error:
-        raise EdgeError(f"{path} is damaged ({error}): remove it, and edge-train distill makes it again.") from error
-    whole = Crop(0, 0, some[0].shape[0])
-    return [*chosen, *(normalise(cut(p, whole, size), recipe.mean, recipe.std) for p in some)]
+        raise EdgeError(f"{path} is damaged ({error}): remove it, and synthetic eyes take its place.") from error
 
 
 def finetune(quantized: nn.Module, network: nn.Module, frames: Tensors, steps: int) -> nn.Module:

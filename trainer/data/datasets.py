@@ -164,16 +164,26 @@ def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8]
 def load_squares(
     photographs: Sequence[Photograph], size: int, what: str = "reading photographs", enlarge: bool = True
 ) -> list[Square]:
-    """Read many (see ``load_square``); a file that cannot be read is named in the log and left out.
+    """All of ``read_squares``, in memory."""
+    return [square for _, square in read_squares(photographs, size, what, enlarge)]
+
+
+def read_squares(
+    photographs: Sequence[Photograph], size: int, what: str, enlarge: bool = True
+) -> Iterator[tuple[int, Square]]:
+    """Read one after the other (see ``load_square``), with its number; what cannot be read is left out, as logged.
 
     Raises:
         EdgeError: none of them can be used.
     """
     read = in_threads(or_left_out(lambda photograph: load_square(photograph, size, enlarge)), photographs, what)
-    squares = [square for square in read if square is not None]
-    if not squares:
+    found = False
+    for number, square in enumerate(read):
+        if square is not None:
+            found = True
+            yield number, square
+    if not found:
         raise EdgeError("none of the photographs shows a field of view that could be read: look at the lines above.")
-    return squares
 
 
 def load_at_sizes(

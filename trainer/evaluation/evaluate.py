@@ -5,6 +5,7 @@ Labels are used here and nowhere before.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from edge.metrics.parity import map_difference
 from trainer.data.datasets import find_photographs, load_at_sizes
 from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
 from trainer.evaluation.maps import quality
-from trainer.evaluation.predictors import MapMaker, makers, on_grid, pooled, resized
+from trainer.evaluation.predictors import AT_ONCE, MapMaker, makers, on_grid, pooled, resized
 from trainer.evaluation.truth.eyes import phantom_eyes, photograph_eyes, sequence_eyes
 from trainer.evaluation.truth.frames import TrueFrame, played, spoiled, swept
 from trainer.loop import runs
@@ -122,16 +123,23 @@ def fidelity(recipe: Recipe, data: Path, out: Path) -> dict[str, float]:
     """
     sides = (recipe.side, recipe.distill.size)
     read = load_at_sizes(find_photographs(data), sides, "fidelity: reading")
-    pairs = [pair for pair in read if pair is not None and pair[0] is not None]
-    pairs += [tuple(resized(frame.square, side) for side in sides) for frame in spoiled(phantom_eyes())]
-    squares, small = ([square for square in some if square is not None] for some in zip(*pairs, strict=True))
+    photographs = (pair for pair in read if pair is not None and pair[0] is not None)
+    phantoms = (tuple(resized(frame.square, side) for side in sides) for frame in spoiled(phantom_eyes()))
     teacher, student = load_teacher(recipe, out), load_student(out)
-    a, b = teacher.maps([s.picture for s in squares]), predict(student, [s.picture for s in small], recipe)[:, 0]
-    grid = min(a.shape[-1], b.shape[-1])
-    fields = to_grid(np.stack([s.field for s in squares]).astype(np.float32), grid) >= 0.5
-    both = zip(to_grid(a, grid), to_grid(b, grid), fields, strict=True)
+    differences: list[float] = []
+    scores: tuple[list[float], list[float]] = ([], [])
+    pairs = itertools.chain(photographs, phantoms)
+    while some := list(itertools.islice(pairs, AT_ONCE)):
+        squares, small = ([square for square in each if square is not None] for each in zip(*some, strict=True))
+        a, b = teacher.maps([s.picture for s in squares]), predict(student, [s.picture for s in small], recipe)[:, 0]
+        grid = min(a.shape[-1], b.shape[-1])
+        fields = to_grid((s.field.astype(np.float32) for s in squares), grid) >= 0.5
+        both = zip(to_grid(a, grid), to_grid(b, grid), fields, strict=True)
+        differences += [map_difference(x, y, field)[0] for x, y, field in both if field.any()]
+        for of_all, maps in zip(scores, (a, b), strict=True):
+            of_all += pooled(maps, squares).tolist()
     return {
-        "frames": len(squares),
-        "map_mae": float(np.mean([map_difference(x, y, field)[0] for x, y, field in both if field.any()])),
-        "score_spearman": float(np.nan_to_num(spearman(pooled(a, squares), pooled(b, squares)))),  # 0 of a constant
+        "frames": len(scores[0]),
+        "map_mae": float(np.mean(differences)),
+        "score_spearman": float(np.nan_to_num(spearman(*map(np.array, scores)))),  # 0 of a constant
     }

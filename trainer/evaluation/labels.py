@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from edge.errors import EdgeError
 from edge.frame.sharpness import sharpness
@@ -17,12 +19,13 @@ from edge.metrics.protocol import Labelled, rank
 from edge.metrics.protocol import evaluate as compare_with_labels
 from trainer.data.datasets import Photograph, Square, find_photographs, load_at_sizes
 from trainer.evaluation.mistakes import save_mistakes
-from trainer.evaluation.predictors import STUDENTS, MapMaker, pooled
+from trainer.evaluation.predictors import AT_ONCE, STUDENTS, MapMaker, pooled
 from trainer.recipe import Recipe
 from trainer.steps.vessels import load_segmenter, segment
 
 Scores = NDArray[np.float64]
 _SIDE = 384  # pixels across the field at which photographs are evaluated, as those of known truth
+_SHARPNESS, _DENSITY = "sharpness of green", "vessel density"
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,13 @@ def against_labels(
 
     What the last of the ways gets most wrong is drawn into ``out``/evaluation/mistaken-SET.png.
     """
-    read, found, squares = _scores(labelled.name, labelled.paths, ways, recipe, out)
+    read, seen, found = _scores(labelled.name, labelled.paths, ways, recipe, out)
+    paths = [path for path, there in zip(labelled.paths, read, strict=True) if there]
     qualities = [quality for quality, there in zip(labelled.qualities, read, strict=True) if there]
     last = list(ways)[-1]
     sheet = out / "evaluation" / f"mistaken-{labelled.name.replace('/', '-')}.png"
-    save_mistakes(sheet, squares, qualities, found[last], ways[last])
+    shown = {n: path for n, path in enumerate(paths) if seen[n]}
+    save_mistakes(sheet, shown, qualities, found[last], ways[last], recipe.distill.size)
     # The verdict does not count here: a map has no thresholds.
     rows = {
         name: [Labelled(q, float(s), "good") for q, s in zip(qualities, scores, strict=True)]
@@ -98,40 +103,52 @@ def against_ratings(
     name: str, rated: Ratings, ways: dict[str, MapMaker], recipe: Recipe, out: Path
 ) -> dict[str, dict[str, Any]]:
     """{scorer: ``ranking`` of an ``edge.metrics.protocol.Ranking``}."""
-    read, found, _ = _scores(name, list(rated.of), ways, recipe, out)
+    read, _, found = _scores(name, list(rated.of), ways, recipe, out)
     ratings = [rating for rating, there in zip(rated.of.values(), read, strict=True) if there]
     return {name: rank(list(scores), ratings).as_dict()["ranking"] for name, scores in found.items()}
 
 
 def _scores(
     what: str, paths: Sequence[Path], ways: dict[str, MapMaker], recipe: Recipe, out: Path
-) -> tuple[list[bool], dict[str, Scores], list[Square | None]]:
-    """Which photographs could be read; what every scorer gives those, 0 without a field; as students see them."""
+) -> tuple[list[bool], list[bool], dict[str, Scores]]:
+    """Which photographs could be read; which of these show a field; what every scorer gives these, 0 without a field.
+
+    A few photographs are in memory at a time.
+    """
     sides = (_SIDE, recipe.distill.size)  # the student's own size, as the device cuts it: once resampled
-    pairs = list(load_at_sizes([Photograph(path, None) for path in paths], sides, f"reading {what}"))
-    here = [pair for pair in pairs if pair is not None]
-    if not any(square for pair in here for square in pair):
+    read: list[bool] = []
+    seen: list[bool] = []
+
+    def with_a_field() -> Iterator[tuple[Square, Square]]:
+        for pair in load_at_sizes([Photograph(path, None) for path in paths], sides, f"reading {what}"):
+            read.append(pair is not None)
+            if pair is not None:
+                shown, for_student = pair
+                seen.append(shown is not None)
+                if shown is not None and for_student is not None:
+                    yield shown, for_student
+
+    segmenter = load_segmenter(out)
+    found: dict[str, list[float]] = {name: [] for name in (_SHARPNESS, _DENSITY, *ways)}
+    pairs = with_a_field()
+    while some := list(itertools.islice(pairs, AT_ONCE)):
+        shown, for_student = (list(squares) for squares in zip(*some, strict=True))
+        found[_SHARPNESS] += [float(sharpness(s.picture[:, :, 1], s.field)) for s in shown]
+        found[_DENSITY] += _density(shown, segmenter, recipe)
+        for name, maps_of in ways.items():
+            squares = for_student if name in STUDENTS else shown
+            found[name] += pooled(maps_of(squares), squares).tolist()
+    if not any(seen):
         raise EdgeError(f"none of the photographs of {what} shows a field of view: fix them, or remove their labels.")
-    shown, for_student = ([square for square in some if square is not None] for some in zip(*here, strict=True))
-    found = {
-        name: pooled(maps_of(squares := for_student if name in STUDENTS else shown), squares)
-        for name, maps_of in ways.items()
-    }
-    found = {"sharpness of green": _sharpness(shown), "vessel density": _density(shown, recipe, out)} | found
-    seen = np.array([pair[0] is not None for pair in here])
+    deviations = np.sqrt(found[_SHARPNESS])  # of the Laplacian of green, scaled into [0, 1]; its order is what counts
+    found[_SHARPNESS] = list(deviations / max(1e-6, deviations.max()))
     scores = {name: np.zeros(len(seen)) for name in found}
     for name, of_shown in found.items():
-        scores[name][seen] = of_shown
-    return [pair is not None for pair in pairs], scores, [pair[1] for pair in here]
+        scores[name][np.array(seen)] = of_shown
+    return read, seen, scores
 
 
-def _sharpness(squares: Sequence[Square]) -> Scores:
-    """Deviation of the Laplacian of the green channel, scaled into [0, 1]; its order is what counts."""
-    values = np.sqrt([sharpness(s.picture[:, :, 1], s.field) for s in squares])
-    return np.asarray(values / max(1e-6, values.max()))
-
-
-def _density(squares: Sequence[Square], recipe: Recipe, out: Path) -> Scores:
+def _density(squares: Sequence[Square], segmenter: nn.Module, recipe: Recipe) -> list[float]:
     """Mean vessel probability over the field."""
-    maps = segment(load_segmenter(out), [s.picture for s in squares], recipe)
-    return np.array([float(m[s.field].mean()) for s, m in zip(squares, maps, strict=True)])
+    maps = segment(segmenter, [s.picture for s in squares], recipe)
+    return [float(m[s.field].mean()) for s, m in zip(squares, maps, strict=True)]

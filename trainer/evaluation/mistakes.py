@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.grading import readable
 from edge.metrics.labels import Quality
-from trainer.data.datasets import Square
+from trainer.data.datasets import Photograph, load_squares
 from trainer.evaluation.predictors import MapMaker, resized
 from trainer.pictures import save_sheet, tint
 
@@ -28,27 +28,29 @@ def most_mistaken(qualities: Sequence[Quality], scores: Sequence[float], number:
 
 def save_mistakes(
     path: Path,
-    squares: Sequence[Square | None],
+    seen: Mapping[int, Path],
     qualities: Sequence[Quality],
     scores: NDArray[np.float64],
     maps_of: MapMaker,
+    side: int,
     number: int = 8,
 ) -> None:
     """One row for each of the most mistaken photographs: as it is, its map, its name, label and score.
 
     Args:
         path: of the PNG.
-        squares: the photographs, as the maker takes them; None, left out here, where there is no field of view.
+        seen: the photographs that show a field of view, by their number; read again, for few of them are drawn.
         qualities: what the labels say of each.
         scores: what the student gives each, in [0, 1].
         maps_of: the student.
+        side: of the squares that it takes.
         number: so many good ones and so many rejects at most; where there is neither, nothing is written.
     """
-    seen = [n for n, square in enumerate(squares) if square is not None]
-    chosen = [seen[n] for n in most_mistaken([qualities[n] for n in seen], [scores[n] for n in seen], number)]
+    numbers = list(seen)
+    chosen = [numbers[n] for n in most_mistaken([qualities[n] for n in seen], [scores[n] for n in seen], number)]
     if not chosen:  # usable ones alone: nothing is called mistaken
         return
-    shown = [square for square in (squares[n] for n in chosen) if square is not None]
+    shown = load_squares([Photograph(seen[n], None) for n in chosen], side, "reading the most mistaken")
     rows = []
     for n, square, layer in zip(chosen, shown, maps_of(shown), strict=True):
         small = resized(square, _SIDE)

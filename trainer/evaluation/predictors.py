@@ -25,10 +25,12 @@ from trainer.recipe import Recipe
 from trainer.steps.distill import load_student, predict
 from trainer.steps.pseudo_labels import prior_maps, to_grid
 from trainer.steps.teacher import Teacher, load_teacher
+from trainer.steps.vessel_maps import segmented_square
 from trainer.steps.vessels import load_segmenter, segment
 
 Maps = NDArray[np.float32]
 MapMaker = Callable[[Sequence[Square]], Maps]
+AT_ONCE = 64  # squares in memory; a multiple of every batch, so that it changes none
 STUDENTS = ("float student", "INT8 student")  # the networks that run on a device
 
 _SHARPNESS_SIDE = 256  # pixels across the field at which fine structure is looked for
@@ -119,8 +121,11 @@ def _prior(recipe: Recipe, out: Path) -> MapMaker:
     def maps_of(squares: Sequence[Square]) -> Maps:
         seen = [resized(s, recipe.side) for s in squares]
         vessels = segment(segmenter, [s.picture for s in seen], recipe)
-        strength, counted = prior_maps(recipe, out, seen, np.rint(vessels * 255).astype(np.uint8))
-        return ((strength > recipe.adapter.anomaly) & counted).astype(np.float32)
+        known = [segmented_square(s, v) for s, v in zip(seen, vessels, strict=True)]
+        both = prior_maps(recipe, out, known)
+        return np.stack([(strength > recipe.adapter.anomaly) & counted for strength, counted in both]).astype(
+            np.float32
+        )
 
     return maps_of
 

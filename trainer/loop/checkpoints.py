@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +11,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -34,57 +29,19 @@ def write(path: Path, data: bytes) -> None:
     by_first(lambda: _write(path, data))
 
 
-def write_tensors(path: Path, arrays: Mapping[str, NDArray[np.generic]], key: str) -> None:
-    """Write arrays too large to be held twice straight into a safetensors file, atomically; process 0 writes.
-
-    Raises:
-        EdgeError: the disk is full, or the folder cannot be written to.
-    """
-
-    def work() -> None:
-        temporary = path.with_name(f".{path.name}.tmp")
-        with removed_on_failure(temporary), disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(dict(arrays), temporary, {"key": key})
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-
-    by_first(work)
-
-
 def check_room(path: Path, size: int) -> None:
     """Refuse work whose result would not fit on the disk.
 
     Raises:
         EdgeError: fewer than ``size`` bytes are free where ``path`` is to be.
     """
-
-    def work() -> None:
-        there = next(folder for folder in path.absolute().parents if folder.is_dir())
-        free = shutil.disk_usage(there).free
-        if free < size:
-            raise EdgeError(
-                f"{path} needs about {size / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} free: "
-                "free some space or choose another folder."
-            )
-
-    by_first(work)
-
-
-def tensors_key(path: Path) -> str:
-    """The key that ``write_tensors`` stored; empty where the file is missing or damaged."""
-    try:
-        with safe_open(path, "np") as stored:
-            return str((stored.metadata() or {}).get("key", ""))
-    except (SafetensorError, OSError):
-        return ""
-
-
-def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a file by name."""
-    with safe_open(path, "np") as stored:
-        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    there = next(folder for folder in path.absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < size:
+        raise EdgeError(
+            f"{path} needs about {size / 2**30:.1f} GiB and the disk has {free / 2**30:.1f} free: "
+            "free some space or choose another folder."
+        )
 
 
 def remove(path: Path) -> None:
@@ -93,7 +50,12 @@ def remove(path: Path) -> None:
 
 
 def write_checkpoint(
-    path: Path, key: str, step: int, losses: Sequence[float], model: nn.Module, optimizer: Optimizer
+    path: Path,
+    key: str,
+    step: int,
+    losses: tuple[Sequence[float], Sequence[float]],
+    model: nn.Module,
+    optimizer: Optimizer,
 ) -> None:
     """Save a training in progress; a state that cannot be resumed never replaces the last good one.
 
@@ -101,7 +63,7 @@ def write_checkpoint(
         path: of the checkpoint.
         key: of everything that the training depends on.
         step: steps done.
-        losses: of the steps done.
+        losses: the mean of each whole stretch of steps, and those of the steps since.
         model, optimizer: whose state is kept.
 
     Raises:
@@ -113,14 +75,20 @@ def write_checkpoint(
         moments = {f"adam.{n}.{k}": torch.as_tensor(v) for n, state in adam["state"].items() for k, v in state.items()}
         check_finite(path, {f"model.{k}": v for k, v in weights.items()} | moments)
         stored = io.BytesIO()
-        torch.save({"key": key, "step": step, "losses": list(losses), "model": weights, "optimizer": adam}, stored)
+        lost = {"losses": list(losses[0]), "recent": list(losses[1])}
+        torch.save({"key": key, "step": step, **lost, "model": weights, "optimizer": adam}, stored)
         _write(path, stored.getvalue())
 
     by_first(work)
 
 
-def read_checkpoint(path: Path, key: str, model: nn.Module, optimizer: Optimizer) -> tuple[int, list[float]] | None:
-    """Resume the training that process 0 finds, in all processes: steps done and their losses; None without one.
+def read_checkpoint(
+    path: Path, key: str, model: nn.Module, optimizer: Optimizer
+) -> tuple[int, list[float], list[float]] | None:
+    """Resume the training that process 0 finds, in all processes; None without one.
+
+    Returns:
+        Steps done, the mean loss of each whole stretch of them, and the losses of the steps since.
 
     Raises:
         EdgeError: the checkpoint is damaged, or was made from other things; it is left as it is.
@@ -128,13 +96,13 @@ def read_checkpoint(path: Path, key: str, model: nn.Module, optimizer: Optimizer
     found = by_first(lambda: _read(path, key) if path.is_file() else None)
     if found is None:
         return None
-    step, losses, weights, adam = found
+    step, losses, recent, weights, adam = found
     try:
         model.load_state_dict(weights)
         optimizer.load_state_dict(adam)
     except (RuntimeError, ValueError) as error:
         raise EdgeError(f"{path} is of another network: remove it to start this training again.") from error
-    return step, losses
+    return step, losses, recent
 
 
 def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -167,8 +135,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise EdgeError(f"{path} cannot be written ({reason}): free some space or choose another folder.") from error
 
 
@@ -183,7 +151,7 @@ def removed_on_failure(temporary: Path) -> Iterator[None]:
         raise
 
 
-def _read(path: Path, key: str) -> tuple[int, list[float], dict[str, Any], dict[str, Any]]:
+def _read(path: Path, key: str) -> tuple[int, list[float], list[float], dict[str, Any], dict[str, Any]]:
     try:
         data = io.BytesIO(path.read_bytes())
         with zipfile.ZipFile(data) as members:  # torch itself does not look at the checksums that it wrote
@@ -191,7 +159,8 @@ def _read(path: Path, key: str) -> tuple[int, list[float], dict[str, Any], dict[
                 raise ValueError(f"{changed} is not what was written")
         data.seek(0)
         stored = torch.load(data, map_location="cpu", weights_only=True)
-        of, found = stored["key"], (stored["step"], stored["losses"], stored["model"], stored["optimizer"])
+        recent = stored.get("recent", [])  # of no step in the checkpoints of an earlier version
+        of, found = stored["key"], (stored["step"], stored["losses"], recent, stored["model"], stored["optimizer"])
     except Exception as error:  # what torch raises depends on what is in a stranger's file
         # Not in torch's own words: they advise to load it without weights_only.
         reason = "it is no checkpoint" if isinstance(error, UnpicklingError) else first_line(error).rstrip(".")

@@ -60,8 +60,8 @@ def joined() -> Iterator[None]:
     try:
         _join()
         yield
-    except Exception as error:
-        if int(os.environ["LOCAL_RANK"]) > 0:
+    except BaseException as error:
+        if int(os.environ["LOCAL_RANK"]) > 0 and isinstance(error, Exception):
             time.sleep(3)  # process 0 has most likely met the same and says it; torchrun then ends this one
         if dist.is_initialized() and dist.get_backend() == "gloo":  # NCCL would wait for those that are still at work
             dist.destroy_process_group()  # gloo's threads must not outlive it, as above

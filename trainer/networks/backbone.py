@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from edge.errors import EdgeError
 from edge.frame.prepare import normalise
 from edge.progress import followed
+from trainer.loop.rows import Rows
 from trainer.loop.training import device
 from trainer.networks.hub import load_dino
 
@@ -161,7 +162,9 @@ def grid_of(backbone: Backbone, size: int) -> int:
     return patches
 
 
-def batches(backbone: Backbone, pictures: Sequence[NDArray[np.uint8]], size: int) -> Iterator[NDArray[np.float32]]:
+def batches(
+    backbone: Backbone, pictures: Sequence[NDArray[np.uint8]] | Rows, size: int
+) -> Iterator[NDArray[np.float32]]:
     """The features of ``extract``, some pictures at a time, with a progress bar: float32 (up to 16, C, g, g)."""
     starts = range(0, len(pictures), _BATCH)
     for start in followed(starts, f"features of {backbone.name}", len(starts)):

@@ -11,7 +11,7 @@ The backbone and one of these adapters are the teacher. Four kinds, all on the s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge.errors import EdgeError
-from trainer.data.datasets import Square
 from trainer.loop import runs
+from trainer.loop.rows import Rows
 from trainer.loop.training import Batch, Sample, Schedule, mean_over, place, train
 from trainer.networks.backbone import Backbone, load_backbone
 from trainer.networks.published import import_linear
@@ -35,7 +35,7 @@ from trainer.recipe import Recipe
 from trainer.steps.frames import make_frames
 from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
 from trainer.steps.teacher import Teacher, features_of_frames, features_of_photographs
-from trainer.steps.vessel_maps import Read, key_of_photographs, segmented
+from trainer.steps.vessel_maps import Photographs, key_of_photographs, segmented
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,19 @@ _REAL = 0.3  # share of real photographs with pseudo-labels in a batch of the pa
 
 @dataclass(frozen=True, eq=False)
 class AdapterTrainingSet:
-    """What an adapter learns from: features (N, C, g, g), targets in [0, 1] and whether they count (N, g, g)."""
+    """What an adapter learns from.
 
-    features: NDArray[Any]
+    Attributes:
+        features: (C, g, g) each, on the disk or in memory.
+        targets: float32 (N, g, g) in [0, 1].
+        counted: bool (N, g, g), whether they count.
+        numbers: N, of the features that the targets belong to; None where they belong to all in turn.
+    """
+
+    features: Rows | NDArray[Any]
     targets: NDArray[np.float32]
     counted: NDArray[np.bool_]
+    numbers: NDArray[np.int64] | None = None
 
     @property
     def share(self) -> float:
@@ -60,10 +68,11 @@ class AdapterTrainingSet:
 
     def sample(self, rng: Generator) -> Sample:
         n = int(rng.integers(len(self.targets)))
-        return np.asarray(self.features[n], np.float32), self.targets[n][None], self.counted[n][None]
+        features = self.features[n if self.numbers is None else int(self.numbers[n])]
+        return np.asarray(features, np.float32), self.targets[n][None], self.counted[n][None]
 
 
-def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: Read = segmented) -> None:
+def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None:
     """Fit the adapters into ``out``/adapter/KIND on the pseudo-labels of the run's prior.
 
     Args:
@@ -71,7 +80,6 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
         data: folder of photographs.
         out: run folder, with the prior.
         maps: folder of vessel maps made by another segmenter; None for ours.
-        read: gives the photographs; whoever runs several steps may have them read once.
 
     Raises:
         EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
@@ -88,20 +96,19 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None, read: R
     if not wanted:
         log.info("adapter: finished already")
         return
-    photographs = read(recipe, data, out, maps)
-    squares = photographs.squares
-    missed = prior_maps(recipe, out, squares, photographs.vessels)
+    photographs = segmented(recipe, data, out, maps)
     backbone = load_backbone(settings.backbone)
-    features = features_of_photographs(recipe, data, out, backbone, [s.picture for s in squares], maps)
+    features = features_of_photographs(recipe, data, out, backbone, photographs, maps)
+    missed = prior_maps(recipe, out, photographs)
     real = AdapterTrainingSet(features, *pseudo_labels(recipe, missed, features.shape[-1]))
     if not 0 < real.share < 1:
         raise EdgeError("the prior calls every patch the same: add photographs of mixed quality to --data.")
-    spoiled = frames_with_truth(recipe, data, out, backbone, read) if "paired" in wanted else None
+    spoiled = frames_with_truth(recipe, data, out, backbone) if "paired" in wanted else None
     for kind in wanted:
         adapter, losses = _fit(kind, real, spoiled, recipe, out / "adapter" / kind, keys[kind])
         teacher = Teacher(backbone, adapter, settings.size)
-        _save_picture(out / "adapter" / kind / f"{kind}.png", squares, missed[0], real, teacher)
-        metrics = {"photographs": len(squares), "positive_share": real.share, "losses": losses}
+        _save_picture(out / "adapter" / kind / f"{kind}.png", recipe, out, photographs, real, teacher)
+        metrics = {"photographs": len(photographs), "positive_share": real.share, "losses": losses}
         runs.finish(out / "adapter" / kind, adapter, recipe, keys[kind], metrics, channels=str(backbone.channels))
 
 
@@ -148,16 +155,16 @@ def key_of(recipe: Recipe, data: Path, out: Path, kind: str, maps: Path | None =
     return runs.key_of(recipe.seed, settings, runs.read_metadata(out / "prior")["key"], photographs, *more)
 
 
-def frames_with_truth(
-    recipe: Recipe, data: Path, out: Path, backbone: Backbone, read: Read = segmented
-) -> AdapterTrainingSet:
+def frames_with_truth(recipe: Recipe, data: Path, out: Path, backbone: Backbone) -> AdapterTrainingSet:
     """The frames whose truth is known, on the grid of the backbone."""
-    frames = make_frames(recipe, data, out, read)
-    known = np.flatnonzero(frames.has_truth)
-    features = features_of_frames(recipe, data, out, backbone, frames)[known]
-    layers = (layer[known].astype(np.float32) for layer in (frames.truth, frames.fields))
-    truth, fields = (to_grid(layer, features.shape[-1]) for layer in layers)
-    return AdapterTrainingSet(features, truth, fields >= 0.5)
+    frames = make_frames(recipe, data, out)
+    features = features_of_frames(recipe, data, out, backbone, frames)
+    known = np.flatnonzero([bool(there) for there in frames.rows["has_truth"]])
+    truth, fields = (
+        to_grid((layers[int(n)].astype(np.float32) for n in known), features.shape[-1])
+        for layers in (frames.rows["truth"], frames.rows["field"])
+    )
+    return AdapterTrainingSet(features, truth, fields >= 0.5, known)
 
 
 def _fit(
@@ -165,8 +172,9 @@ def _fit(
 ) -> tuple[nn.Module, list[float]]:
     torch.manual_seed(recipe.seed)
     settings, balance = recipe.adapter, (1 - real.share) / real.share
-    some = real.features[:: len(real.features) // 200 + 1]
-    model = place(Adapter(real.features.shape[1], convolutional=kind != "linear", like=some))
+    numbers = range(0, len(real.features), len(real.features) // 200 + 1)
+    some = np.stack([real.features[n] for n in numbers])
+    model = place(Adapter(some.shape[1], convolutional=kind != "linear", like=some))
     losses_of: dict[str, Callable[[nn.Module, Batch], Tensor]] = {
         "linear": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
         "cnn": lambda model, batch: _cross_entropy(model, batch, torch.tensor(balance)),
@@ -208,11 +216,12 @@ def _positive_unlabelled(model: nn.Module, batch: Batch, positives: float) -> Te
 
 
 def _save_picture(
-    path: Path, squares: Sequence[Square], missed: NDArray[np.float32], real: AdapterTrainingSet, teacher: Teacher
+    path: Path, recipe: Recipe, out: Path, photographs: Photographs, real: AdapterTrainingSet, teacher: Teacher
 ) -> None:
-    rows = []
-    for n in np.linspace(0, len(squares) - 1, 8).astype(int):
-        found = teacher.of_features(real.features[n : n + 1])[0]
-        layers = (np.clip(missed[n] / 0.3, 0, 1), real.targets[n] * real.counted[n], found * real.counted[n])
-        rows.append((squares[n].picture, *(tint(squares[n].picture, layer) for layer in layers)))
+    rows, chosen = [], [int(n) for n in np.linspace(0, len(photographs) - 1, 8)]
+    missed = prior_maps(recipe, out, [photographs[n] for n in chosen])
+    for n, (strength, _) in zip(chosen, missed, strict=True):
+        found, picture = teacher.of_features(real.features[n][None])[0], photographs.pictures[n]
+        layers = (np.clip(strength / 0.3, 0, 1), real.targets[n] * real.counted[n], found * real.counted[n])
+        rows.append((picture, *(tint(picture, layer) for layer in layers)))
     save_sheet(path, rows, ("photograph", "prior |f|", "pseudo-label", "adapter"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +15,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edge.errors import EdgeError
 from edge.field.resample import resize
 from edge.frame.prepare import normalise
-from trainer.data.datasets import find_photographs, load_squares
+from trainer.data.datasets import find_photographs, read_squares
 from trainer.loop import runs
+from trainer.loop.rows import Rows, rows_in
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
 from trainer.networks.students import Segmenter, Student
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.frames import Frames, empty_frames, make_frames
+from trainer.steps.frames import Frame, Frames, make_frames
 from trainer.steps.pseudo_labels import to_grid
 from trainer.steps.teacher import features_of_frames, features_of_photographs, load_teacher
-from trainer.steps.vessel_maps import Read, Segmented, key_of_photographs, segmented
+from trainer.steps.vessel_maps import Photographs, Segmented, key_of_photographs, segmented
 from trainer.steps.vessels import load_segmenter
 
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
@@ -33,32 +36,41 @@ _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for 
 
 @dataclass(frozen=True, eq=False)
 class DistillationSet:
-    """What the student learns from; g is the grid of the frames.
+    """What the student learns from: photographs as they are first, then frames made from them; g is the grid of these.
 
     Attributes:
-        frames: photographs as they are first, then frames made from them.
-        photographs: uint8 BGR (P, S', S', 3), the first P once more, cut as the device cuts them for the student.
+        photographs: P of them.
+        cuts: uint8 BGR (S', S', 3) each, the same once more, cut as the device cuts them for the student.
+        frames: on the disk.
         maps: float32 (N, g, g), what the teacher says of each.
     """
 
+    photographs: Photographs
+    cuts: Rows | NDArray[np.uint8]
     frames: Frames
-    photographs: NDArray[np.uint8]
     maps: NDArray[np.float32]
 
+    def __len__(self) -> int:
+        return len(self.maps)
 
-def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> None:
-    """Train the student into ``out``/student; ``read`` gives the photographs."""
+    def frame(self, n: int) -> Frame:
+        """One of the N."""
+        first = len(self.photographs)
+        return _as_it_is(self.photographs[n]) if n < first else self.frames[n - first]
+
+
+def run(recipe: Recipe, data: Path, out: Path) -> None:
+    """Train the student into ``out``/student."""
     settings, folder = recipe.distill, out / "student"
     key = student_key(recipe, data, out)
     if runs.finished(folder, key, "distill"):
         return
-    photographs = read(recipe, data, out, None)  # kept: files may come and go during the training
-    lessons = prepare_lessons(recipe, data, out, lambda *_: photographs)
+    lessons = prepare_lessons(recipe, data, out)
     model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
-        "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
-        "frames": len(lessons.frames) - len(lessons.photographs),
+        "photographs": Counter(_set_of(path.relative_to(data)) for path in lessons.photographs.paths),
+        "frames": len(lessons.frames),
         "losses": losses,
     }
     runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride))
@@ -72,24 +84,38 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def prepare_lessons(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> DistillationSet:
-    """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk."""
-    as_they_are, teacher = _photographs(read(recipe, data, out, None)), load_teacher(recipe, out)
-    made = make_frames(recipe, data, out, read)
-    features = features_of_photographs(recipe, data, out, teacher.backbone, list(as_they_are.pictures))
-    maps = [teacher.of_features(f) for f in (features, features_of_frames(recipe, data, out, teacher.backbone, made))]
-    layers = zip(vars(as_they_are).values(), vars(made).values(), strict=True)
-    frames, grid = Frames(*map(np.concatenate, layers)), made.fields.shape[-1]
-    return DistillationSet(frames, as_the_device_cuts(recipe, data), to_grid(np.concatenate(maps), grid))
+def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
+    """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk.
+
+    Raises:
+        EdgeError: photographs came or went meanwhile, or see ``segmented`` and ``make_frames``.
+    """
+    photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
+    frames, cuts = make_frames(recipe, data, out), as_the_device_cuts(recipe, data, out)
+    if len(cuts) != len(photographs):
+        raise EdgeError(f"{data}: photographs came or went while they were read: start again.")
+    maps = [
+        teacher.of_features(features)
+        for features in (
+            features_of_photographs(recipe, data, out, teacher.backbone, photographs),
+            features_of_frames(recipe, data, out, teacher.backbone, frames),
+        )
+    ]
+    return DistillationSet(photographs, cuts, frames, to_grid(np.concatenate(maps), recipe.side // 8))
 
 
-def as_the_device_cuts(recipe: Recipe, data: Path) -> NDArray[np.uint8]:
-    """The photographs at the size of the student's input, uint8 BGR (P, S', S', 3).
+def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
+    """The photographs at the size of the student's input, uint8 BGR (S', S', 3) each, kept in ``out``/photographs.
 
     Resampled once more, a small photograph would look smoother in training than on the device.
     """
-    cut = load_squares(find_photographs(data, recipe.exclude), recipe.distill.size, "distill: reading")
-    return np.stack([s.picture for s in cut])
+    photographs, size = find_photographs(data, recipe.exclude), recipe.distill.size
+    path = out / "photographs" / f"cut-{runs.key_of(size, *runs.names_and_sizes(data, photographs))}.npy"
+
+    def make() -> Iterator[NDArray[Any]]:
+        return (square.picture for _, square in read_squares(photographs, size, "distill: reading"))
+
+    return rows_in(path, np.dtype(np.uint8), (size, size, 3), len(photographs), make)
 
 
 def _set_of(path: Path) -> str:
@@ -97,16 +123,19 @@ def _set_of(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else "photographs"
 
 
-def _photographs(photographs: Segmented) -> Frames:
-    """Photographs as they are, as frames without a known truth."""
-    frames = empty_frames(len(photographs.squares), photographs.squares[0].picture.shape[0])
-    grid = frames.fields.shape[-1]
-    for n, square in enumerate(photographs.squares):
-        frames.pictures[n] = square.picture
-        frames.fields[n] = resize(square.field.astype(np.float32), (grid, grid)) >= 0.5
-        if square.regions is not None:
-            frames.regions[n], frames.has_regions[n] = resize(square.regions, (grid, grid)), True
-    return frames
+def _as_it_is(photograph: Segmented) -> Frame:
+    """A photograph as a frame without a known truth."""
+    side = len(photograph.picture)
+    grid, half = (side // 8, side // 8), (side // 2, side // 2)
+    return Frame(
+        np.zeros(grid, np.float32),
+        False,
+        photograph.picture,
+        resize(photograph.field.astype(np.float32), grid) >= 0.5,
+        np.zeros(half, np.uint8),
+        resize(photograph.regions, grid),
+        photograph.has_regions,
+    )
 
 
 def fit(
@@ -144,11 +173,11 @@ def predict(
 
 def _sample(lessons: DistillationSet, recipe: Recipe, rng: Generator, real: bool) -> Sample:
     """Image, map, field, vessels, regions, and whether vessels and regions of this frame are known."""
-    settings, frames = recipe.distill, lessons.frames
-    first = len(lessons.photographs)
-    n = int(rng.integers(first)) if real else int(rng.integers(first, len(frames)))
+    settings, first = recipe.distill, len(lessons.photographs)
+    n = int(rng.integers(first)) if real else int(rng.integers(first, len(lessons)))
+    frame = lessons.frame(n)
     grid, half = settings.size // settings.stride, settings.size // 2
-    picture = resize(lessons.photographs[n] if real else frames.pictures[n], (settings.size,) * 2)
+    picture = resize(lessons.cuts[n] if real else frame.picture, (settings.size,) * 2)
     turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
 
     def turn(layer: NDArray[np.generic], size: int) -> NDArray[np.float32]:
@@ -160,11 +189,11 @@ def _sample(lessons: DistillationSet, recipe: Recipe, rng: Generator, real: bool
     return (
         image,
         turn(lessons.maps[n], grid)[None],
-        (turn(frames.fields[n], grid) >= 0.5)[None],
-        turn(frames.vessels[n], half)[None] / 255,
-        turn(frames.regions[n], grid).transpose(2, 0, 1) / 255,
-        float(frames.has_truth[n]),
-        float(frames.has_regions[n]),
+        (turn(frame.field, grid) >= 0.5)[None],
+        turn(frame.vessels, half)[None] / 255,
+        turn(frame.regions, grid).transpose(2, 0, 1) / 255,
+        float(frame.has_truth),
+        float(frame.has_regions),
     )
 
 
@@ -190,11 +219,12 @@ def _of_known(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
 
 
 def _save_picture(path: Path, model: nn.Module, lessons: DistillationSet, recipe: Recipe) -> None:
-    frames, first = lessons.frames, len(lessons.photographs)
-    chosen = [*range(first, min(first + 5, len(frames))), *np.linspace(0, first - 1, 5).astype(int)]
-    rows = []
-    for n, (found, disc, macula) in zip(chosen, predict(model, frames.pictures[chosen], recipe), strict=True):
-        picture, field = frames.pictures[n], frames.fields[n]
+    first = len(lessons.photographs)
+    chosen = [*range(first, min(first + 5, len(lessons))), *np.linspace(0, first - 1, 5).astype(int).tolist()]
+    rows, frames = [], [lessons.frame(n) for n in chosen]
+    maps = predict(model, [frame.picture for frame in frames], recipe)
+    for n, frame, (found, disc, macula) in zip(chosen, frames, maps, strict=True):
+        picture, field = frame.picture, frame.field
         shown = found * to_grid(field[None].astype(np.float32), found.shape[-1])[0]
         layers = (lessons.maps[n] * field, shown, np.maximum(disc, macula))
         rows.append((picture, *(tint(picture, layer) for layer in layers)))

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.loop import runs
-from trainer.loop.training import infer
+from trainer.loop.rows import Rows
+from trainer.loop.training import Items, infer
 from trainer.networks.backbone import Backbone, extract, load_backbone
 from trainer.networks.features import cached_features
 from trainer.networks.students import Adapter
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frames, frames_key
-from trainer.steps.vessel_maps import key_of_photographs
+from trainer.steps.vessel_maps import Photographs, key_of_photographs
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Teacher:
         """Degradation maps of pictures of the field: float32 (N, g, g) in [0, 1]."""
         return self.of_features(extract(self.backbone, pictures, self.size))
 
-    def of_features(self, features: NDArray[Any]) -> NDArray[np.float32]:
-        """The same from features (N, C, g, g)."""
-        return infer(
-            lambda some: torch.sigmoid(self.adapter(some))[:, 0], features, lambda some: some.astype(np.float32), 64
-        )
+    def of_features(self, features: Items) -> NDArray[np.float32]:
+        """The same from features, N times (C, g, g)."""
+
+        def prepare(some: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+            return np.stack(some).astype(np.float32)
+
+        return infer(lambda some: torch.sigmoid(self.adapter(some))[:, 0], features, prepare, 64)
 
 
 def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:
@@ -49,21 +52,14 @@ def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone |
 
 
 def features_of_photographs(
-    recipe: Recipe,
-    data: Path,
-    out: Path,
-    backbone: Backbone,
-    pictures: Sequence[NDArray[np.uint8]],
-    maps: Path | None = None,
-) -> NDArray[np.float16]:
-    """Features of all photographs, kept on disk for the next adapter."""
+    recipe: Recipe, data: Path, out: Path, backbone: Backbone, photographs: Photographs, maps: Path | None = None
+) -> Rows:
+    """Features of all photographs, float16 (C, g, g) each, kept on disk for the next adapter."""
     key = key_of_photographs(recipe, data, out, maps)
-    return cached_features(backbone, pictures, recipe.adapter.size, out / "features" / "photographs", key)
+    return cached_features(backbone, photographs.pictures, recipe.adapter.size, out / "features" / "photographs", key)
 
 
-def features_of_frames(
-    recipe: Recipe, data: Path, out: Path, backbone: Backbone, frames: Frames
-) -> NDArray[np.float16]:
+def features_of_frames(recipe: Recipe, data: Path, out: Path, backbone: Backbone, frames: Frames) -> Rows:
     """Features of all frames of the run, kept on disk."""
     key = frames_key(recipe, data, out)
-    return cached_features(backbone, list(frames.pictures), recipe.adapter.size, out / "features" / "frames", key)
+    return cached_features(backbone, frames.rows["picture"], recipe.adapter.size, out / "features" / "frames", key)

@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from edge.errors import EdgeError
 from edge.images import find_images
 from edge.phantom.retina import make_retina
 from trainer.data.coverage import completeness
-from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_squares
+from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, read_squares
 from trainer.data.landmarks import Landmarks, paint_regions
 from trainer.loop import runs
+from trainer.loop.rows import Rows, rows_in
 from trainer.recipe import Recipe
 from trainer.steps.vessels import load_segmenter, segment
 
 _PHANTOMS = 500_000  # seeds from here on teach
+_AT_ONCE = 8  # photographs that the segmenter sees in one batch
 
 
 @dataclass(frozen=True, eq=False)
 class Segmented:
-    """Photographs, each at the size that all later steps work on.
+    """A photograph at the size that all later steps work on.
 
     Attributes:
-        squares: N of them.
-        vessels: uint8 (N, S, S), vessel probability times 255.
+        picture: uint8 BGR (S, S, 3).
+        field: bool (S, S).
+        vessels: uint8 (S, S), vessel probability times 255.
+        regions: uint8 (S, S, 2), 255 inside the regions of disc and macula; 0 where they are not known.
+        has_regions: whether they are.
     """
 
-    squares: Sequence[Square]
+    picture: NDArray[np.uint8]
+    field: NDArray[np.bool_]
     vessels: NDArray[np.uint8]
+    regions: NDArray[np.uint8]
+    has_regions: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Photographs:
+    """Photographs with their vessels, each read from the disk when it is asked for.
+
+    Attributes:
+        paths: N of them.
+        rows: what ``Segmented`` holds of each, on the disk.
+    """
+
+    paths: Sequence[Path]
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, n: int) -> Segmented:
+        row = self.rows[n]
+        layers: dict[str, Any] = {name: row[name][()] for name in _NAMES}
+        return Segmented(**layers)
+
+    @property
+    def pictures(self) -> Rows:
+        return self.rows["picture"]
 
     def most_complete(self, share: float) -> list[int]:
         """Numbers of the photographs with the most complete vessel map, best first: chosen without a label."""
-        complete = [completeness(v / np.float32(255), s.field) for s, v in zip(self.squares, self.vessels, strict=True)]
+        complete = [
+            completeness(vessels.astype(np.float32) / np.float32(255), field)
+            for vessels, field in zip(self.rows["vessels"], self.rows["field"], strict=True)
+        ]
         order = np.argsort(-np.array(complete), kind="stable")
         return [int(n) for n in order[: max(1, round(share * len(order)))]]
+
+
+_NAMES = tuple(each.name for each in fields(Segmented))
 
 
 def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> str:
@@ -53,8 +94,8 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
     return runs.key_of(recipe.exclude, recipe.side, *files)
 
 
-def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Segmented:
-    """Read all photographs that may train and find their vessels.
+def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Photographs:
+    """All photographs that may train with their vessels, kept in ``out``/photographs.
 
     Args:
         recipe: its ``exclude`` and ``side``.
@@ -63,19 +104,70 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
         maps: folder of vessel maps of another segmenter, laid out like ``data`` (see ``_with_maps``); None for ours.
 
     Raises:
-        EdgeError: the segmenter is missing, or no photograph can be read.
+        EdgeError: the segmenter is missing, no photograph can be read, or the disk is full.
     """
-    photographs = find_photographs(data, recipe.exclude)
+    photographs, key = find_photographs(data, recipe.exclude), key_of_photographs(recipe, data, out, maps)
     if maps is not None:
-        squares = load_squares(_with_maps(photographs, data, maps), recipe.side)
-        found = np.stack([s.vessels for s in squares if s.vessels is not None])
-    else:
-        squares = load_squares(photographs, recipe.side)
-        found = segment(load_segmenter(out), [s.picture for s in squares], recipe, what="finding vessels")
-    return Segmented(squares, np.rint(found * 255).astype(np.uint8))
+        photographs = _with_maps(photographs, data, maps)
+    segmenter = load_segmenter(out) if maps is None else None
+
+    def make() -> Iterator[NDArray[Any]]:
+        what = "reading photographs" if maps is not None else "finding vessels"
+        return _rows(read_squares(photographs, recipe.side, what), segmenter, recipe)
+
+    path = out / "photographs" / f"{'segmented' if maps is None else 'mapped'}-{key}.npy"
+    rows = rows_in(path, layers_of(recipe.side), (), len(photographs), make)
+    return Photographs([photographs[int(n)].path for n in rows["number"]], rows)
 
 
-Read = Callable[[Recipe, Path, Path, Path | None], Segmented]  # ``segmented``, or what keeps its last answer
+def segmented_phantoms(recipe: Recipe, number: int, out: Path) -> Photographs:
+    """Synthetic eyes with the vessels that the segmenter of the run finds in them, kept in ``out``/photographs."""
+    key, segmenter = runs.read_metadata(out / "vessels")["key"], load_segmenter(out)
+    path = out / "photographs" / f"phantoms-{runs.key_of(number, recipe.side, key)}.npy"
+    eyes = phantoms(number, recipe.side)
+    rows = rows_in(path, layers_of(recipe.side), (), number, lambda: _rows(enumerate(eyes), segmenter, recipe))
+    return Photographs([Path(f"phantom-{n}") for n in range(number)], rows)
+
+
+def layers_of(side: int) -> np.dtype[Any]:
+    """One row: what ``Segmented`` holds, and the number of the photograph among those that were to be read."""
+    return np.dtype(
+        [
+            ("number", np.int32),
+            ("picture", np.uint8, (side, side, 3)),
+            ("field", np.bool_, (side, side)),
+            ("vessels", np.uint8, (side, side)),
+            ("regions", np.uint8, (side, side, 2)),
+            ("has_regions", np.bool_),
+        ]
+    )
+
+
+def segmented_square(square: Square, vessels: NDArray[np.float32]) -> Segmented:
+    """A photograph with vessel probability, float32 (S, S) in [0, 1]."""
+    has_regions = square.regions is not None
+    regions = square.regions if square.regions is not None else np.zeros((*square.field.shape, 2), np.uint8)
+    return Segmented(square.picture, square.field, np.rint(vessels * 255).astype(np.uint8), regions, has_regions)
+
+
+def row_of(number: int, photograph: Segmented) -> NDArray[Any]:
+    """A row of ``layers_of``."""
+    row = np.zeros((), layers_of(len(photograph.picture)))
+    for name, layer in vars(photograph).items():
+        row[name] = layer
+    row["number"] = number
+    return row
+
+
+def _rows(squares: Iterable[tuple[int, Square]], segmenter: nn.Module | None, recipe: Recipe) -> Iterator[NDArray[Any]]:
+    """Rows of photographs, with the vessels that a segmenter finds in them, or their own where there is none."""
+    waiting = iter(squares)
+    while some := list(itertools.islice(waiting, _AT_ONCE)):
+        pictures = [square.picture for _, square in some]
+        found = [s.vessels for _, s in some] if segmenter is None else segment(segmenter, pictures, recipe, _AT_ONCE)
+        for (number, square), vessels in zip(some, found, strict=True):
+            assert vessels is not None
+            yield row_of(number, segmented_square(square, vessels))
 
 
 def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> list[Photograph]:
@@ -93,7 +185,7 @@ def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> lis
     return found
 
 
-def phantoms(number: int, side: int, first: int = _PHANTOMS) -> list[Square]:
+def phantoms(number: int, side: int, first: int = _PHANTOMS) -> Iterator[Square]:
     """Synthetic eyes from the seed ``first`` on, cut as a device cuts photographs; vessels and regions are exact."""
 
     def one(seed: int) -> Square:
@@ -118,4 +210,4 @@ def phantoms(number: int, side: int, first: int = _PHANTOMS) -> list[Square]:
             paint_regions(places, side),
         )
 
-    return list(in_threads(one, range(first, first + number), "drawing synthetic eyes"))
+    return in_threads(one, range(first, first + number), "drawing synthetic eyes")

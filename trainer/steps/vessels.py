@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,35 @@ from edge.metrics.classification import f1, sensitivity, specificity
 from trainer.data import datasets
 from trainer.data.datasets import Photograph, Square, find_photographs, load_square, or_left_out, set_name
 from trainer.loop import runs
-from trainer.loop.training import Batch, Sample, Schedule, infer, place, train
+from trainer.loop.checkpoints import remove
+from trainer.loop.rows import Rows, rows_in
+from trainer.loop.training import Batch, Items, Sample, Schedule, infer, place, train
 from trainer.networks.students import Segmenter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.synthesis import augment
 
 Layers = list[NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawings:
+    """Photographs with hand-drawn vessels, on the disk, each as large as it is up to the recipe's ``field``.
+
+    Attributes:
+        rows: N of them.
+        sets: the numbers in each annotated set.
+    """
+
+    rows: Rows
+    sets: list[list[int]]
+
+    def layers(self, n: int) -> Layers:
+        """Picture, uint8 BGR (S, S, 3), and vessels, float32 (S, S) in [0, 1]."""
+        row = self.rows[n]
+        side, layers = int(row["side"]), row["layers"]
+        picture, drawn = layers[: 3 * side**2], layers[3 * side**2 : 4 * side**2]
+        return [picture.reshape(side, side, 3), drawn.reshape(side, side).astype(np.float32) / np.float32(255)]
 
 
 def run(recipe: Recipe, data: Path, out: Path) -> None:
@@ -54,28 +77,26 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
             "holdout_every keeps every annotated photograph from the training: set it to 0, or to 2 or more."
         )
     taught = [p for p in drawn if p not in kept]
-    squares = datasets.load_squares(taught, settings.field, "vessels: reading", enlarge=False)
-    sets = _by_set(squares)
+    drawings = _on_disk(taught, settings.field, out / "photographs" / f"drawn-{key}.npy")
     torch.manual_seed(recipe.seed)
     model = place(Segmenter())
     schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
     losses = train(
-        model, schedule, folder / "training.pt", lambda rng, *_: _sample(sets, recipe, rng), _loss, "vessels"
+        model, schedule, folder / "training.pt", lambda rng, *_: _sample(drawings, recipe, rng), _loss, "vessels"
     )
     tested = [*kept, *(p for p in find_photographs(data) if p.vessels and p not in drawn)]
     held_out = measure(lambda picture: segment(model, [picture], recipe)[0], tested, settings.field)
-    metrics = {"photographs": len(squares), "losses": losses, "held_out": held_out}
-    learned = {square.path for square in squares}
+    metrics = {"photographs": len(drawings.rows), "losses": losses, "held_out": held_out}
+    learned = {taught[int(n)].path for n in drawings.rows["number"]}
     shown = _readable(tested, recipe.side) or _readable([p for p in drawn if p.path in learned], recipe.side)
     maps = segment(model, [s.picture for s in shown], recipe)
-    rows = [(s.picture, tint(s.picture, s.vessels), tint(s.picture, m)) for s, m in zip(shown, maps, strict=True)]
-    save_sheet(folder / "vessels.png", rows, ("photograph", "drawn by hand", "found"))
+    sheet = [(s.picture, tint(s.picture, s.vessels), tint(s.picture, m)) for s, m in zip(shown, maps, strict=True)]
+    save_sheet(folder / "vessels.png", sheet, ("photograph", "drawn by hand", "found"))
     runs.finish(folder, model, recipe, key, metrics)
+    remove(drawings.rows.path)
 
 
-def segment(
-    model: nn.Module, pictures: Sequence[NDArray[np.uint8]], recipe: Recipe, batch: int = 8, what: str = ""
-) -> NDArray[np.float32]:
+def segment(model: nn.Module, pictures: Items, recipe: Recipe, batch: int = 8, what: str = "") -> NDArray[np.float32]:
     """Vessel probability of pictures.
 
     Args:
@@ -110,31 +131,49 @@ def load_segmenter(out: Path) -> Segmenter:
     return runs.load(out / "vessels", Segmenter())
 
 
-def _by_set(squares: Sequence[Square]) -> list[list[tuple[Square, Layers]]]:
-    """Squares of each annotated set, each with its half-size copy, from which small views are taken."""
-    sets: dict[str, list[tuple[Square, Layers]]] = {}
-    for square in squares:
-        assert square.vessels is not None
-        half = (square.picture.shape[0] // 2,) * 2
-        layers = [cv2.resize(layer, half, interpolation=cv2.INTER_AREA) for layer in (square.picture, square.vessels)]
-        sets.setdefault(set_name(square.path), []).append((square, layers))
+def _on_disk(photographs: Sequence[Photograph], field: int, path: Path) -> Drawings:
+    def make() -> Iterator[NDArray[Any]]:
+        for number, square in datasets.read_squares(photographs, field, "vessels: reading", enlarge=False):
+            yield _row(number, square, field)
+
+    rows = rows_in(path, _layers(field), (), len(photographs), make)
+    return Drawings(rows, _by_set([photographs[int(n)].path for n in rows["number"]]))
+
+
+def _layers(field: int) -> np.dtype[Any]:
+    """Of one row: number of the photograph, its side, and as many of the bytes as picture and vessels take."""
+    return np.dtype([("number", np.int32), ("side", np.int32), ("layers", np.uint8, (4 * field**2,))])
+
+
+def _row(number: int, square: Square, field: int) -> NDArray[Any]:
+    assert square.vessels is not None
+    row, side = np.zeros((), _layers(field)), square.picture.shape[0]
+    drawn = np.rint(square.vessels * 255).astype(np.uint8)  # nothing is lost: they were read from 8 bits
+    row["number"], row["side"] = number, side
+    row["layers"][: 4 * side**2] = np.concatenate([square.picture.ravel(), drawn.ravel()])
+    return row
+
+
+def _by_set(paths: Sequence[Path]) -> list[list[int]]:
+    sets: dict[str, list[int]] = {}
+    for number, path in enumerate(paths):
+        sets.setdefault(set_name(path), []).append(number)
     return list(sets.values())
 
 
-def _sample(sets: Sequence[Sequence[tuple[Square, Layers]]], recipe: Recipe, rng: Generator) -> Sample:
+def _sample(drawings: Drawings, recipe: Recipe, rng: Generator) -> Sample:
     """Image (3, S, S) and vessels (1, S, S), nothing outside the field, so that its rim is no vessel.
 
     Sets count alike, however many photographs they have: their cameras and observers differ.
     """
     settings = recipe.vessels
-    chosen = sets[int(rng.integers(len(sets)))]
-    square, half = chosen[int(rng.integers(len(chosen)))]
-    assert square.vessels is not None
-    layers: Layers = [square.picture, square.vessels]
-    side = square.picture.shape[0]
+    chosen = drawings.sets[int(rng.integers(len(drawings.sets)))]
+    layers = drawings.layers(chosen[int(rng.integers(len(chosen)))])
+    side = len(layers[0])
     zoom = float(np.exp(rng.uniform(np.log(min(1.0, 0.9 * recipe.side / side)), np.log(1.25))))
     if zoom < 0.7:  # shrinking by interpolation alone would break thin vessels up
-        layers, zoom, side = half, zoom * 2, side // 2
+        zoom, side = zoom * 2, side // 2
+        layers = [cv2.resize(layer, (side, side), interpolation=cv2.INTER_AREA) for layer in layers]
     picture, vessels = augment.random_view(rng, (side, settings.crop), layers, (zoom, zoom))
     view = np.asarray(picture, dtype=np.uint8)
     if rng.random() < settings.empty_share:

@@ -82,7 +82,7 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
     for plan in wanted:
         log.info("students: training %s", plan.name)
         its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
-        cut = replace(lessons, photographs=as_the_device_cuts(its, data))
+        cut = replace(lessons, cuts=as_the_device_cuts(its, data, out))
         student, losses = fit(its, cut, segmenter, folder, keys[plan])
         runs.finish(folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride))
 

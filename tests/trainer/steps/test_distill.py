@@ -14,14 +14,17 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn
 
 from edge.phantom.retina import make_retina
+from trainer.data.datasets import find_photographs, load_square
 from trainer.loop import runs
 from trainer.networks.backbone import load_backbone
 from trainer.networks.students import Segmenter, Student
 from trainer.recipe import Recipe, load_recipe
-from trainer.steps import distill
+from trainer.steps import distill, vessel_maps
+from trainer.steps import frames as frames_module
 from trainer.steps.adapter import import_weights
 from trainer.steps.distill import DistillationSet, fit, load_student, predict, prepare_lessons, student_key
-from trainer.steps.frames import Frames
+from trainer.steps.frames import Frame, Frames
+from trainer.steps.vessel_maps import Photographs, Segmented
 
 RECIPE = load_recipe("quick")
 
@@ -35,20 +38,26 @@ def lessons() -> DistillationSet:
     """A photograph and a frame, both bright in one quarter, where the teacher sees loss, vessels and both regions."""
 
     def quarter(side: int, value: float, kind: type, *channels: int) -> Any:
-        layer: Any = np.zeros((2, side, side, *channels), kind)
-        layer[:, : side // 2, : side // 2] = value
+        layer: Any = np.zeros((side, side, *channels), kind)
+        layer[: side // 2, : side // 2] = value
         return layer
 
-    frames = Frames(
-        pictures=quarter(64, 160, np.uint8, 3) + np.uint8(40),
-        fields=np.ones((2, 8, 8), np.bool_),
-        truth=np.zeros((2, 8, 8), np.float32),
-        has_truth=np.array([False, True]),
+    picture = quarter(64, 160, np.uint8, 3) + np.uint8(40)
+    regions = (quarter(64, 255, np.uint8, 2), quarter(8, 255, np.uint8, 2))
+    photograph = Segmented(picture, np.ones((64, 64), np.bool_), quarter(64, 255, np.uint8), regions[0], False)
+    frame = Frame(
+        truth=np.zeros((8, 8), np.float32),
+        has_truth=True,
+        picture=picture,
+        field=np.ones((8, 8), np.bool_),
         vessels=quarter(32, 255, np.uint8),
-        regions=quarter(8, 255, np.uint8, 2),
-        has_regions=np.array([False, True]),
+        regions=regions[1],
+        has_regions=True,
     )
-    return DistillationSet(frames, frames.pictures[:1], quarter(8, 1, np.float32))
+    photographs: Any = np.stack([vessel_maps.row_of(0, photograph)])
+    frames: Any = np.stack([frames_module.row_of(frame)])
+    maps = np.stack([quarter(8, 1, np.float32)] * 2)
+    return DistillationSet(Photographs([Path("a.png")], photographs), picture[None], Frames(frames), maps)
 
 
 @pytest.mark.parametrize("stride", [8, 16])
@@ -69,7 +78,8 @@ def test_a_sample_is_turned_as_a_whole_and_comes_to_the_grid_of_the_student(
         light = cv2.resize(image.mean(axis=0), (grid, grid), interpolation=cv2.INTER_AREA)
         bright = light > (light.min() + light.max()) / 2
         assert bright.sum() == grid * grid // 4
-        for layer in (lost[0], cv2.resize(vessels[0], (grid, grid), interpolation=cv2.INTER_AREA), *regions):
+        drawn_vessels = cv2.resize(vessels[0], (grid, grid), interpolation=cv2.INTER_AREA)
+        for layer in (lost[0], *regions, *([drawn_vessels] if has_vessels else [])):
             np.testing.assert_array_equal(layer > 0.5, bright)
         corners.add((bool(bright[0, 0]), bool(bright[0, -1]), bool(bright[-1, 0])))
     assert len(corners) == 4
@@ -144,18 +154,25 @@ def test_maps_of_pictures_of_any_size(stride: int) -> None:
 def test_lessons_are_photographs_first_and_then_frames_with_the_teachers_map_of_each(tiny_run: Any) -> None:
     recipe = load_recipe(str(tiny_run.recipe))
     lessons = prepare_lessons(recipe, tiny_run.data, tiny_run.run)
-    frames, grid = lessons.frames, recipe.side // 8
-    assert lessons.photographs.shape == (16, recipe.distill.size, recipe.distill.size, 3)
+    grid, frames = recipe.side // 8, [lessons.frame(n) for n in range(len(lessons))]
+    assert len(lessons.photographs) == len(lessons.cuts) == 16
+    assert lessons.cuts[0].shape == (recipe.distill.size, recipe.distill.size, 3)
     assert len(frames) == 16 + recipe.frames.number
     assert lessons.maps.shape == (len(frames), grid, grid)
     assert 0 <= lessons.maps.min() <= lessons.maps.max() <= 1
-    assert not frames.has_truth[:16].any()
-    assert frames.has_truth[16:].any()
+    assert not any(frame.has_truth for frame in frames[:16])
+    assert any(frame.has_truth for frame in frames[16:])
     assert len({m.tobytes() for m in lessons.maps}) == len(frames)
+    for n, photograph in enumerate(find_photographs(tiny_run.data, recipe.exclude)):
+        square, cut = load_square(photograph, recipe.side), load_square(photograph, recipe.distill.size)
+        assert square is not None
+        assert cut is not None
+        np.testing.assert_array_equal(frames[n].picture, square.picture)
+        np.testing.assert_array_equal(lessons.cuts[n], cut.picture)
 
 
 def test_the_figures_of_a_student_are_of_the_photographs_that_taught_it(
-    tiny_run: Any, tmp_path: Path, lessons: DistillationSet, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, out = tmp_path / "data", tmp_path / "run"
     shutil.copytree(tiny_run.data, data)
@@ -167,7 +184,6 @@ def test_the_figures_of_a_student_are_of_the_photographs_that_taught_it(
         cv2.imwrite(str(data / "late.png"), make_retina(9, 320).image)
         return Student(8).eval(), [0.0]
 
-    monkeypatch.setattr(distill, "prepare_lessons", lambda *_: lessons)
     monkeypatch.setattr(distill, "fit", fit_while_files_come)
     distill.run(load_recipe(str(tiny_run.recipe)), data, out)
     assert runs.read_metrics(out / "student")["photographs"] == before

@@ -19,12 +19,13 @@ from trainer.loop.training import Schedule, place, train
 from trainer.networks.students import Prior
 from trainer.recipe import load_recipe
 from trainer.steps import prior
+from trainer.steps.binary_maps import binarise, map_of_square
 from trainer.steps.vessel_maps import phantoms
 
 RETINA = make_retina(3, 160)
 FIELD = RETINA.field > 0
 SETTINGS = dataclasses.replace(load_recipe("quick").prior, size=128)
-MAP = prior.binarise(RETINA.vessels.astype(np.float32), FIELD, SETTINGS.size)
+MAP = binarise(RETINA.vessels.astype(np.float32), FIELD, SETTINGS.size)
 THRESHOLD = 0.02  # the authors'
 
 
@@ -56,7 +57,7 @@ def test_maps_become_binary_and_end_at_the_field() -> None:
 @pytest.mark.parametrize("field", [FIELD, np.ones((160, 160), np.bool_)], ids=["a disc", "the whole picture"])
 def test_the_border_of_the_field_does_not_count(field: NDArray[np.bool_]) -> None:
     """Vessels end there, and so does the picture where the field fills it."""
-    _, counted = prior.binarise(RETINA.vessels.astype(np.float32), field, 128)
+    _, counted = binarise(RETINA.vessels.astype(np.float32), field, 128)
     inside = cv2.resize(field.astype(np.float32), (128, 128), interpolation=cv2.INTER_AREA) > 0.5
     away = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     assert not counted[away <= 1.5].any()
@@ -110,7 +111,7 @@ def test_properties_measure_what_they_say() -> None:
 def test_a_prior_expects_vessels_where_they_were_erased_and_nowhere_else(tmp_path: Path) -> None:
     """The three properties that stage 2 builds on, of a small prior that learned from synthetic eyes alone."""
     settings = dataclasses.replace(SETTINGS, base=16, unshuffle=4)
-    maps = [prior._of_square(eye, settings.size) for eye in phantoms(80, 160)]
+    maps = [map_of_square(eye, settings.size) for eye in phantoms(80, 160)]
     torch.manual_seed(0)
     model = place(Prior(settings.base, settings.unshuffle))
     train(
@@ -121,7 +122,7 @@ def test_a_prior_expects_vessels_where_they_were_erased_and_nowhere_else(tmp_pat
         prior._loss,
         "prior",
     )
-    held_out = [prior._of_square(eye, settings.size) for eye in phantoms(10, 160, first=HELD_OUT)]
+    held_out = [map_of_square(eye, settings.size) for eye in phantoms(10, 160, first=HELD_OUT)]
     found = prior.properties(model, held_out, THRESHOLD)
     assert found["empty_anomalous"] >= 0.95
     assert found["intact_anomalous"] <= 0.10

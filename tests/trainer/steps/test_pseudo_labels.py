@@ -22,7 +22,7 @@ def test_a_patch_is_degraded_where_nearly_all_of_it_is_anomalous() -> None:
     missed[0, 16:32, :8] = 0.5  # half of one
     missed[0, 32:48, 32:40] = 0.5  # all that counts of one
     missed[0, 32:48, :16] = 0.9 * RECIPE.adapter.anomaly
-    labels, known = pseudo_labels(RECIPE, (missed, counted), 4)
+    labels, known = pseudo_labels(RECIPE, zip(missed, counted, strict=True), 4)
     assert np.argwhere(labels[0] * known[0]).tolist() == [[0, 0], [2, 2]]
     assert known[0, :, :3].all()
     assert not known[0, :, 3].any()
@@ -42,11 +42,11 @@ def test_layers_come_to_a_grid_on_the_way_down_and_up() -> None:
 def test_what_the_prior_misses_counts_inside_the_field_alone(tiny_run: Any) -> None:
     recipe = load_recipe(str(tiny_run.recipe))
     known = segmented(recipe, tiny_run.data, tiny_run.run)
-    missed, counted = prior_maps(recipe, tiny_run.run, known.squares, known.vessels)
     size = recipe.prior.size
-    assert missed.shape == counted.shape == (len(known.squares), size, size)
-    assert (missed >= 0).all()
-    for square, inside in zip(known.squares, counted, strict=True):
-        field = to_grid(square.field[None].astype(np.float32), size)[0] > 0.5
+    found = prior_maps(recipe, tiny_run.run, known)
+    for field_of, (missed, inside) in zip(known.rows["field"], found, strict=True):
+        assert missed.shape == inside.shape == (size, size)
+        assert (missed >= 0).all()
+        field = to_grid([field_of.astype(np.float32)], size)[0] > 0.5
         assert not inside[~field].any()
         assert 0.8 < inside.sum() / field.sum() < 1

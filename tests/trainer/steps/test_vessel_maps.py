@@ -16,12 +16,14 @@ pytest.importorskip("torch")
 from edge.errors import EdgeError
 from edge.images import find_images
 from edge.phantom.retina import make_retina
+from trainer.data.datasets import find_photographs, load_squares
 from trainer.evaluation.truth.eyes import HELD_OUT
 from trainer.loop import runs
 from trainer.recipe import CONFIGS, Recipe, load_recipe
 from trainer.steps import adapter, prior
 from trainer.steps.pseudo_labels import prior_maps
-from trainer.steps.vessel_maps import Segmented, key_of_photographs, phantoms, segmented
+from trainer.steps.vessel_maps import Photographs, key_of_photographs, phantoms, row_of, segmented, segmented_square
+from trainer.steps.vessels import load_segmenter, segment
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +55,24 @@ def test_prior_and_adapter_learn_from_maps_of_another_segmenter(
     recipe: Recipe, photographs: Path, maps: Path, tmp_path: Path
 ) -> None:
     prior.run(recipe, photographs, tmp_path, maps)
-    known = segmented(recipe, photographs, tmp_path, maps)
-    missed, counted = prior_maps(recipe, tmp_path, known.squares, known.vessels)
-    threshold = float(np.quantile(missed[counted], 0.15))  # within the noise of a prior of ten steps
+    found = prior_maps(recipe, tmp_path, segmented(recipe, photographs, tmp_path, maps))
+    missed = np.concatenate([strength[counted] for strength, counted in found])
+    threshold = float(np.quantile(missed, 0.15))  # within the noise of a prior of ten steps
     recipe = dataclasses.replace(recipe, adapter=dataclasses.replace(recipe.adapter, anomaly=threshold))
     adapter.run(recipe, photographs, tmp_path, maps)
-    assert {p.name for p in tmp_path.iterdir()} == {"prior", "adapter", "features"}  # and no segmenter
+    assert {p.name for p in tmp_path.iterdir()} == {"photographs", "prior", "adapter", "features"}  # and no segmenter
     assert runs.read_metrics(tmp_path / "adapter/linear")["photographs"] == 16
     with pytest.raises(EdgeError, match="run `edge-train vessels`"):
         key_of_photographs(recipe, photographs, tmp_path)
 
 
-def test_maps_are_read_in_colours_and_in_black_and_white(recipe: Recipe, photographs: Path, maps: Path) -> None:
-    found = segmented(recipe, photographs, Path("no-run"), maps)
-    assert found.vessels.shape == (16, recipe.side, recipe.side)
-    of_path = dict(zip((s.path.relative_to(photographs) for s in found.squares), found.vessels, strict=True))
+def test_maps_are_read_in_colours_and_in_black_and_white(
+    recipe: Recipe, photographs: Path, maps: Path, tmp_path: Path
+) -> None:
+    found = segmented(recipe, photographs, tmp_path, maps)
+    assert len(found) == 16
+    assert found[0].vessels.shape == (recipe.side, recipe.side)
+    of_path = dict(zip((path.relative_to(photographs) for path in found.paths), found.rows["vessels"], strict=True))
     for name in ("set/images/01L.png", "loose/2.png"):  # arteries lie in its upper half, veins in its lower one
         middle = recipe.side // 2
         for half in (of_path[Path(name)][:middle], of_path[Path(name)][middle:]):
@@ -88,12 +93,12 @@ def test_a_map_of_another_size_leaves_its_photograph_out(
     recipe: Recipe, photographs: Path, maps: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    shutil.copytree(maps / "loose", tmp_path / "loose")
-    cv2.imwrite(str(tmp_path / "loose/4.png"), np.zeros((100, 120), np.uint8))
-    found = segmented(recipe, photographs, Path("no-run"), tmp_path)
-    assert [s.path.stem for s in found.squares] == ["0", "1", "2", "3", "5", "6", "7"]
+    shutil.copytree(maps / "loose", tmp_path / "maps/loose")
+    cv2.imwrite(str(tmp_path / "maps/loose/4.png"), np.zeros((100, 120), np.uint8))
+    found = segmented(recipe, photographs, tmp_path / "run", tmp_path / "maps")
+    assert [path.stem for path in found.paths] == ["0", "1", "2", "3", "5", "6", "7"]
     (line,) = caplog.messages
-    assert line.startswith(f"left out: {tmp_path / 'loose/4.png'} is 120x100 pixels and its photograph 200x200")
+    assert line.startswith(f"left out: {tmp_path / 'maps/loose/4.png'} is 120x100 pixels and its photograph 200x200")
     assert line.endswith(".")
 
 
@@ -127,10 +132,35 @@ def test_the_most_complete_maps_come_first() -> None:
     whole = np.rint(eye.vessels * 255).astype(np.uint8)
     half, none = whole.copy(), np.zeros_like(whole)
     half[:, :80] = 0
-    known = Segmented([eye] * 4, np.stack([none, half, whole, none]))
+    seen = [segmented_square(eye, vessels / np.float32(255)) for vessels in (none, half, whole, none)]
+    known = Photographs([eye.path] * 4, np.stack([row_of(0, each) for each in seen]))  # type: ignore[arg-type]
     assert known.most_complete(1.0) == [2, 1, 0, 3]
     assert known.most_complete(0.5) == [2, 1]
     assert known.most_complete(0.01) == [2]  # one at least
+
+
+def test_photographs_are_read_once_and_lie_on_the_disk(tiny_run: Any, tmp_path: Path) -> None:
+    """What a training reads of each is what was cut out of it, and what the segmenter finds there."""
+    recipe = load_recipe(str(tiny_run.recipe))
+    shutil.copytree(tiny_run.run / "vessels", tmp_path / "vessels")
+    found = segmented(recipe, tiny_run.data, tmp_path)
+    (path,) = (tmp_path / "photographs").iterdir()
+    written = path.stat().st_mtime_ns
+    again = segmented(recipe, tiny_run.data, tmp_path)
+    assert path.stat().st_mtime_ns == written
+    chosen = find_photographs(tiny_run.data, recipe.exclude)
+    assert again.paths == found.paths == [photograph.path for photograph in chosen]
+    squares = load_squares(chosen[:8], recipe.side)
+    vessels = segment(load_segmenter(tmp_path), [square.picture for square in squares], recipe)
+    for n, square in enumerate(squares):
+        seen = again[n]
+        np.testing.assert_array_equal(seen.picture, square.picture)
+        np.testing.assert_array_equal(seen.field, square.field)
+        np.testing.assert_array_equal(seen.vessels, np.rint(vessels[n] * 255))
+        assert bool(seen.has_regions) == (square.regions is not None)
+    other = dataclasses.replace(recipe, side=recipe.side - 16)
+    segmented(other, tiny_run.data, tmp_path)
+    assert not path.exists(), "photographs of another recipe fill the disk"
 
 
 def test_synthetic_eyes_fill_the_square_and_their_layers_are_in_register() -> None:
@@ -152,7 +182,7 @@ def test_synthetic_eyes_fill_the_square_and_their_layers_are_in_register() -> No
 
 
 def test_synthetic_eyes_that_teach_never_measure() -> None:
-    taught, held_out = phantoms(2, 64), phantoms(2, 64, first=HELD_OUT)
+    taught, held_out = list(phantoms(2, 64)), list(phantoms(2, 64, first=HELD_OUT))
     assert not {s.path for s in taught} & {s.path for s in held_out}
     assert not any(np.array_equal(a.picture, b.picture) for a in taught for b in held_out)
     for path in CONFIGS.glob("*.yaml"):

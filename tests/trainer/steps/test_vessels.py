@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn
 
 from edge.phantom.retina import make_retina
-from trainer.data.datasets import Square
+from trainer.data.datasets import Photograph, Square, find_photographs, load_squares
 from trainer.networks.students import Segmenter
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps import vessels
@@ -35,8 +35,9 @@ def square(name: str, drawn: Any) -> Square:
 
 def samples(squares: list[Square], settings: Recipe, number: int) -> list[Any]:
     """Image and drawn vessels of as many samples."""
-    sets = vessels._by_set(squares)
-    return [vessels._sample(sets, settings, np.random.default_rng(seed)) for seed in range(number)]
+    rows = np.stack([vessels._row(n, each, settings.vessels.field) for n, each in enumerate(squares)])
+    drawings = vessels.Drawings(rows, vessels._by_set([each.path for each in squares]))  # type: ignore[arg-type]
+    return [vessels._sample(drawings, settings, np.random.default_rng(seed)) for seed in range(number)]
 
 
 def test_sets_count_alike_however_many_photographs_they_have() -> None:
@@ -59,6 +60,22 @@ def test_vessels_stay_where_the_picture_shows_them_at_every_size() -> None:
         edges = np.hypot(*np.gradient(cv2.GaussianBlur(drawn[0], (0, 0), 1)))[16:48, 16:48].mean()
         widths.append(edges)
     assert max(widths) > 1.5 * min(widths)  # the smaller the view, the more edges
+
+
+def test_drawings_of_several_sizes_lie_on_the_disk_as_they_are(photographs: Path, tmp_path: Path) -> None:
+    drawn = [p for p in find_photographs(photographs) if p.vessels]
+    small = cv2.resize(cv2.imread(str(drawn[0].path)), (120, 120))
+    cv2.imwrite(str(tmp_path / "a.png"), small)
+    cv2.imwrite(str(tmp_path / "a-drawn.png"), cv2.resize(cv2.imread(str(drawn[0].vessels)), (120, 120)))
+    some = [*drawn[:2], Photograph(tmp_path / "a.png", tmp_path / "a-drawn.png")]
+    found = vessels._on_disk(some, 160, tmp_path / "photographs/drawn-k.npy")
+    squares = load_squares(some, 160, enlarge=False)
+    assert len({len(square.picture) for square in squares}) == 2
+    for n, square in enumerate(squares):
+        picture, lines = found.layers(n)
+        np.testing.assert_array_equal(picture, square.picture)
+        np.testing.assert_array_equal(lines, square.vessels)  # to the last bit
+    assert found.sets == [[0, 1], [2]]
 
 
 def test_samples_without_anatomy_show_no_vessel() -> None:
