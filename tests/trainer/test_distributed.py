@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -95,8 +96,17 @@ def work(folder: Path, task: str) -> None:
             os.kill(os.getpid(), 9)
         return plain_loss(model, some)
 
+    def interrupts(model: nn.Module, some: Batch) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 13 and rank() == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain_loss(model, some)
+
     with quiet(follows()), shown_on(err), joined():
         assert world() == 2
+        if task == "interrupted":
+            plain(folder, interrupts)
         if task.startswith("key"):
             finished(folder, task)
         found = {"normed": normed(folder)} if task == "dies" else {"plain": plain(folder)}
@@ -151,6 +161,22 @@ def test_one_process_takes_up_what_two_began(together: Path, tmp_path: Path) -> 
     assert plain(tmp_path)["losses"] == of_processes(together, "resumes", "plain")[0]["losses"]
 
 
+@pytest.mark.slow
+def test_ctrl_c_in_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
+    """Another step would wait for gradients that never come."""
+    done = torchrun(__file__, tmp_path, "interrupted")
+    assert done.returncode != 0
+    assert done.stderr.count("plain: saved at step 13 of 40; the same command resumes there") == 1
+    with (tmp_path / "plain.safetensors").open("rb") as checkpoint:  # torch takes its name for what it holds
+        assert int(torch.load(checkpoint, weights_only=True)["step"]) == 13
+    done = torchrun(__file__, tmp_path, "resumes")
+    assert done.returncode == 0, done.stderr
+    alone = plain(tmp_path / "alone")
+    for found in of_processes(tmp_path, "resumes", "plain"):
+        assert found["losses"] == pytest.approx(alone["losses"], rel=1e-4)
+        assert torch.allclose(found["weights"], alone["weights"], atol=1e-5)
+
+
 def test_a_batch_that_cannot_be_shared_is_said_once(photographs: Path, tiny_recipe: Path, tmp_path: Path) -> None:
     done = torchrun(
         "--no-python", BIN / "edge-train", "vessels", "--recipe", tiny_recipe, "--data", photographs, "--out", tmp_path
@@ -158,7 +184,7 @@ def test_a_batch_that_cannot_be_shared_is_said_once(photographs: Path, tiny_reci
     assert done.returncode == 1
     assert done.stderr.count("error: vessels: a batch of 3 cannot be shared evenly by 2 processes: ") == 1
     assert "edge-train" in done.stderr
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 @pytest.fixture
