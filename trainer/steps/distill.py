@@ -19,7 +19,7 @@ from edge.frame.prepare import normalise
 from trainer.data.datasets import find_photographs, load_squares
 from trainer.loop import runs
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
-from trainer.networks.students import Segmenter, Student
+from trainer.networks.students import Segmenter, Student, copy_encoder
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frames, empty_frames, make_frames
@@ -61,7 +61,7 @@ def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> None:
         "frames": len(lessons.frames) - len(lessons.photographs),
         "losses": losses,
     }
-    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride))
+    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride), width=str(settings.width))
 
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
@@ -115,8 +115,9 @@ def fit(
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
     settings = recipe.distill
     torch.manual_seed(recipe.seed)
-    model = place(Student(settings.stride))
-    model.encoder.load_state_dict(segmenter.encoder.state_dict())
+    model = Student(settings.stride, settings.width)
+    copy_encoder(segmenter.encoder.cpu(), model.encoder, recipe.seed)
+    model = place(model)
     schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
 
     def sample(rng: Generator, _progress: float, at: float) -> Sample:
@@ -127,7 +128,8 @@ def fit(
 
 def load_student(out: Path) -> Student:
     """The float student of a run."""
-    return runs.load(out / "student", Student(int(runs.read_metadata(out / "student")["stride"])))
+    stored = runs.read_metadata(out / "student")
+    return runs.load(out / "student", Student(int(stored["stride"]), float(stored.get("width", 1))))
 
 
 def predict(
