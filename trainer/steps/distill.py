@@ -46,15 +46,26 @@ class DistillationSet:
     maps: NDArray[np.float32]
 
 
-def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented) -> None:
-    """Train the student into ``out``/student; ``read`` gives the photographs."""
+def run(recipe: Recipe, data: Path, out: Path, read: Read = segmented, start: Path | None = None) -> None:
+    """Train the student into ``out``/student.
+
+    Args:
+        recipe: its ``distill``.
+        data: folder of photographs.
+        out: run folder, with the steps before.
+        read: gives the photographs; whoever runs several steps may have them read once.
+        start: a run whose student goes on learning; None begins with the segmenter's encoder.
+    """
     settings, folder = recipe.distill, out / "student"
     key = student_key(recipe, data, out)
+    if start is not None:
+        key = runs.key_of(key, runs.read_metadata(start / "student")["key"])
     if runs.finished(folder, key, "distill"):
         return
     photographs = read(recipe, data, out, None)  # kept: files may come and go during the training
     lessons = prepare_lessons(recipe, data, out, lambda *_: photographs)
-    model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
+    first = load_student(start) if start else new_student(recipe, load_segmenter(out))
+    model, losses = fit(recipe, lessons, first, folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
         "photographs": Counter(_set_of(s.path.relative_to(data)) for s in photographs.squares),
@@ -109,15 +120,19 @@ def _photographs(photographs: Segmented) -> Frames:
     return frames
 
 
-def fit(
-    recipe: Recipe, lessons: DistillationSet, segmenter: Segmenter, folder: Path, key: str
-) -> tuple[Student, list[float]]:
+def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
-    settings = recipe.distill
     torch.manual_seed(recipe.seed)
-    model = Student(settings.stride, settings.width)
+    model = Student(recipe.distill.stride, recipe.distill.width)
     copy_encoder(segmenter.encoder.cpu(), model.encoder, recipe.seed)
-    model = place(model)
+    return place(model)
+
+
+def fit(
+    recipe: Recipe, lessons: DistillationSet, model: Student, folder: Path, key: str
+) -> tuple[Student, list[float]]:
+    """Teach a student, from its checkpoint in ``folder`` if there is one; the losses beside it."""
+    settings = recipe.distill
     schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
 
     def sample(rng: Generator, _progress: float, at: float) -> Sample:

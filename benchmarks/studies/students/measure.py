@@ -34,7 +34,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import write
 from trainer.networks.students import Student
 from trainer.recipe import Recipe
-from trainer.steps.distill import as_the_device_cuts, fit, predict, prepare_lessons, student_key
+from trainer.steps.distill import as_the_device_cuts, fit, new_student, predict, prepare_lessons, student_key
 from trainer.steps.vessel_maps import phantoms
 from trainer.steps.vessels import load_segmenter
 
@@ -84,7 +84,7 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
         log.info("students: training %s", plan.name)
         its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
         cut = replace(lessons, photographs=as_the_device_cuts(its, data))
-        student, losses = fit(its, cut, segmenter, folder, keys[plan])
+        student, losses = fit(its, cut, new_student(its, segmenter), folder, keys[plan])
         runs.finish(
             folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride), width=str(plan.width)
         )
