@@ -45,7 +45,7 @@ class Photograph:
             raise ValueError("a photograph without a field shows no retina")
 
     def scaled(self, width: int, height: int, step: int) -> tuple[tuple[int, int], Crop]:
-        """Size and crop of a frame like the photograph, within this one and no larger; the side a multiple of ``step``."""
+        """Size and crop of a frame like the photograph, no larger than it or this; the side a multiple of ``step``."""
         side = int(self.crop.side * min(width / self.size[0], height / self.size[1], 1)) // step * step
         scale = side / self.crop.side
         return (round(self.size[0] * scale), round(self.size[1] * scale)), Crop(
