@@ -37,6 +37,7 @@ ENOUGH = 0.65  # from the bundle's threshold of usable (0) to that of good (1): 
 AS_GOOD = 0.05  # lost area more than in the clearest view: as good as this eye and camera give
 FADE = 0.01  # by how much a second the clearest view is forgotten
 PATIENCE_S = 1.5  # how long a better view is waited for, where that one is usable and no more
+GLARE = 0.8  # probability of a reflex from which there is one
 LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
 # --- the place of a good view, in seconds
 LEARNED_S = 1.0  # for so long a landmark must have been seen in a good view
@@ -132,7 +133,8 @@ class Guide:
             return "off_centre", away
         slack = LEAVING if self._calm.hint is not None and self._calm.hint.code == "hold" else 0.0
         as_good = known is not None and evidence.lost <= known.lost + faded + AS_GOOD and t - self._met >= PATIENCE_S
-        if assessment.score >= (self._usable if as_good else self._enough) - slack:
+        enough = (self._usable if as_good else self._enough) - slack
+        if assessment.score >= enough and not _is_new_glare(evidence, known):
             if self._away_since is not None and t - self._away_since < REFRAMED_S:
                 return "off_centre", self._away  # it was last seen there, and nothing has told since that it is back
             self._settle(found, t)
@@ -213,6 +215,11 @@ class Guide:
         """Take note of where the fundus has gone to."""
         self._away, self._away_since = away, t if self._away_since is None else self._away_since
         return away
+
+
+def _is_new_glare(now: Evidence, known: Evidence | None) -> bool:
+    """Whether glare is there for sure that the clearest view had not: where vessels show through, little seems lost."""
+    return known is not None and known.present["reflex"] < GLARE <= now.present["reflex"]
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:

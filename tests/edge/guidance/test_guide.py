@@ -108,6 +108,15 @@ def test_a_white_veil_over_all_is_a_reflex_for_a_while_and_then_no_retina() -> N
     assert told([CLEAR, veiled], seconds=5.0).code == "no_fundus"
 
 
+def test_glare_that_is_there_for_sure_is_told_of_though_little_seems_lost() -> None:
+    veiled, image = because(assessed(0.05, disc=(-0.4, 0.0), macula=(0.3, 0.0)), picture(), "reflex")
+    seen = veiled.evidence
+    assert seen is not None
+    veiled.__dict__["evidence"] = dataclasses.replace(seen, present={**seen.present, "reflex": 0.9})
+    assert told([CLEAR, (veiled, image)]).code == "reflex"
+    assert told([(veiled, image)], seconds=4.0).code == "hold"  # this camera has it in every frame
+
+
 def test_off_centre_says_whereto_to_aim() -> None:
     away = assessed(0.02, disc=(-0.5, 0.55), macula=(0.3, 0.55)), picture()
     hint = told([away])
