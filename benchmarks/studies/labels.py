@@ -65,13 +65,14 @@ class Measured:
         thresholds: its own.
         questions: of the labelled sets.
         outliers: name of each set that has some, how many, and of them refused.
-        listed: what the sets of the list get from its thresholds.
+        labelled, listed: what the labelled sets, and those of the list, get from its thresholds.
     """
 
     bundle: str
     thresholds: Thresholds
     questions: tuple[Question, ...]
     outliers: tuple[tuple[str, int, int], ...]
+    labelled: tuple[Verdicts, ...]
     listed: tuple[Verdicts, ...]
 
 
@@ -130,6 +131,7 @@ def measure(
         own,
         tuple(question for each in scored for question in questions(each, seeds)),
         tuple((of, len(scores), int((scores < own.usable).sum())) for of, scores in outliers),
+        tuple(verdicts(each, own) for each in scored),
         tuple(verdicts(score_set(model, each), own) for each in listed),
     )
 
@@ -163,22 +165,30 @@ def to_markdown(found: Sequence[Measured]) -> str:
 def _figures(found: Measured) -> list[tuple[str, str]]:
     """Name and value, as text."""
     rows = [("usable from, good from", f"{found.thresholds.usable:.3f}, {found.thresholds.good:.3f}")]
-    for each in found.questions:
-        middle, least, most = np.median(each.errors), min(each.errors), max(each.errors)
+    for asked in found.questions:
+        middle, least, most = np.median(asked.errors), min(asked.errors), max(asked.errors)
         rows += [
-            (f"{each.name}: AUROC", f"{each.auroc:.4f}"),
-            (f"{each.name}: balanced accuracy, 5 folds", f"{each.balanced_accuracy:.2%}"),
-            (f"{each.name}: MCC, 5 folds", f"{each.mcc:.2%}"),
-            (f"{each.name}: errors of {each.photographs}, median (least to most)", f"{middle:g} ({least} to {most})"),
+            (f"{asked.name}: AUROC", f"{asked.auroc:.4f}"),
+            (f"{asked.name}: balanced accuracy, 5 folds", f"{asked.balanced_accuracy:.2%}"),
+            (f"{asked.name}: MCC, 5 folds", f"{asked.mcc:.2%}"),
+            (f"{asked.name}: errors of {asked.photographs}, median (least to most)", f"{middle:g} ({least} to {most})"),
         ]
     rows += [(f"{name}: outliers refused", _share(refused, number)) for name, number, refused in found.outliers]
-    for row in (*found.listed, *_together(found)):
-        rows.append((f"list, {row.name}: clear refused", _share(row.clear_refused, row.clear)))
-        rows.append((f"list, {row.name}: clear called good", _share(row.clear_good, row.clear)))
-        rows.append((f"list, {row.name}: others called good", _share(row.others_good, row.others)))
-        if row.useless:
-            rows.append((f"list, {row.name}: useless refused", _share(row.useless_refused, row.useless)))
+    for each in found.labelled:
+        rows += _verdict_rows(each.name, each)
+    for each in (*found.listed, *_together(found)):
+        rows += _verdict_rows(f"list, {each.name}", each)
     return rows
+
+
+def _verdict_rows(name: str, row: Verdicts) -> list[tuple[str, str]]:
+    useless = [(f"{name}: useless refused", _share(row.useless_refused, row.useless))] if row.useless else []
+    return [
+        (f"{name}: clear refused", _share(row.clear_refused, row.clear)),
+        *useless,
+        (f"{name}: clear called good", _share(row.clear_good, row.clear)),
+        (f"{name}: others called good", _share(row.others_good, row.others)),
+    ]
 
 
 def _together(found: Measured) -> list[Verdicts]:

@@ -47,11 +47,13 @@ def test_bundles_stand_side_by_side_and_the_sets_of_the_list_once_more_together(
             Scored("a", np.array([0.4, 0.9]), ["good", "good"]),
             Scored("b", np.array([0.6, 0.1]), ["good", "reject"]),
         ]
-        return Measured(name, own, (), (("x", 11, 10),), tuple(verdicts(each, own) for each in sets))
+        judged = tuple(verdicts(each, own) for each in sets)
+        return Measured(name, own, (), (("x", 11, 10),), judged[1:], judged)
 
     lines = to_markdown([of("before", 0.5), of("after", 0.3)]).splitlines()
     assert lines[0] == "| figure | before | after |"
     assert "| x: outliers refused | 10 of 11 (90.9%) | 10 of 11 (90.9%) |" in lines
+    assert "| b: useless refused | 1 of 1 (100.0%) | 1 of 1 (100.0%) |" in lines
     assert "| list, a: clear refused | 1 of 2 (50.0%) | 0 of 2 (0.0%) |" in lines
     assert "| list, all: clear refused | 1 of 3 (33.3%) | 0 of 3 (0.0%) |" in lines
     assert "| list, all: useless refused | 1 of 1 (100.0%) | 1 of 1 (100.0%) |" in lines
