@@ -26,12 +26,15 @@ from calibration.parity.checkpoint import write_quantized
 from calibration.parity.measure import FormsParity
 from calibration.precision import PrecisionChoice, PrecisionRule, choose_precision
 from calibration.precision import write_choice as write_precision
-from calibration.site.thresholds import fit_thresholds
+from calibration.site.cameras import described
+from calibration.site.thresholds import UNFITTED, fit_thresholds
+from calibration.site.verdicts import figures, leave_out
 from edge.bundle.bundle import Bundle, Manifest, write_bundle
 from edge.files.output import check_output
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
 from edge.model import QualityModel
+from trainer.evaluation.sets import CLEAR_LIST
 from trainer.loop import runs
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps.distill import load_student
@@ -171,24 +174,25 @@ def _write_forms(folder: Path, manifest: Manifest, network: Deployed, found: Fou
 def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleComparison) -> Manifest:
     """The manifest that travels: thresholds and figures are those of the form that is in the bundle."""
     form = ("float32", "int8").index(choice.precision)
-    figures = {
+    found = {
         "int8 map mean abs difference": seen.parity.map_mae,
         "int8 score rank correlation": seen.parity.rank_correlation,
     }
     for name, questions in seen.aurocs().items():
-        figures |= {f"AUROC {name} {question}": both[form] for question, both in questions.items()}
+        found |= {f"AUROC {name} {question}": both[form] for question, both in questions.items()}
     # A constant score has no rank correlation; the manifest holds numbers only.
-    metrics = {name: round(value, 6) for name, value in figures.items() if math.isfinite(value)}
-    sets = " and ".join(f"{s.name} ({len(s.scores)})" for _, s in seen.labelled)
+    metrics = {name: round(value, 6) for name, value in found.items() if math.isfinite(value)}
+    sets = [pair[form] for pair in (*seen.labelled, *seen.listed)]
+    fitted = fit_thresholds(sets)
     return dataclasses.replace(
         manifest,
         why_float=choice.reason if choice.precision == "float32" else "",
-        thresholds=fit_thresholds([pair[form] for pair in seen.labelled]),
+        thresholds=fitted,
         thresholds_from=(
-            f"edge-calibrate int8, on the quality labels of {sets}"
-            if sets
-            else "not fitted: defaults, because there were no labelled photographs"
+            "not fitted: defaults, because there were no labelled photographs"
+            if fitted == UNFITTED
+            else f"edge-calibrate int8, {described(sets, CLEAR_LIST if seen.listed else None)}"
         ),
         golden=seen.golden,
-        metrics=metrics,
+        metrics=metrics if fitted == UNFITTED else metrics | figures(leave_out(sets)),
     )

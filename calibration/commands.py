@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from calibration.site.commands import bundle_argument, criterion, golden, page, thresholds
+from calibration.site.commands import bundle_argument, cameras, criterion, golden, page, thresholds
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.commands.start import late
 from edge.errors import EdgeError
@@ -168,6 +168,7 @@ def teacher(
 
 
 app.command()(thresholds)
+app.command()(cameras)
 app.command()(criterion)
 app.command()(page)
 app.command()(golden)

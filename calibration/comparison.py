@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from calibration.frames import choose_frames, phantoms
@@ -18,15 +17,15 @@ from calibration.parity.gate import check_forms, check_parity
 from calibration.parity.measure import FormsParity, compare_all
 from calibration.parity.report import write_parity
 from calibration.precision import Speedup, measure_speedup
+from calibration.site.cameras import score_set
 from calibration.site.thresholds import Scored, auroc_differences, aurocs, fit_thresholds
 from edge.bundle.bundle import Golden
-from edge.grading import Input, grade_files
 from edge.metrics.classification import Figure
 from edge.metrics.labels import has_both_classes
 from edge.metrics.parity import Parity
 from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
-from trainer.evaluation.labels import LabelledSet, find_labelled
+from trainer.evaluation.sets import CLEAR_LIST, LabelledSet, find_labelled, read_list
 from trainer.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -43,6 +42,7 @@ class BundleComparison:
     Attributes:
         golden: seeded frames and the scores of the float network.
         labelled: labelled sets with both classes, as the float and the INT8 network score them.
+        listed: the same of the list of clear photographs, the half that chooses.
         auroc_differences: ``{set: {question: INT8 less float}}``, with paired intervals.
         parity: float and INT8 on OpenVINO, from the frame to the score.
         forms: every form of the student, on golden frames and on the folder.
@@ -51,6 +51,7 @@ class BundleComparison:
 
     golden: tuple[Golden, ...]
     labelled: tuple[tuple[Scored, Scored], ...]
+    listed: tuple[tuple[Scored, Scored], ...]
     auroc_differences: dict[str, dict[str, Figure]]
     parity: Parity
     forms: dict[str, FormsParity]
@@ -94,6 +95,7 @@ def compare_forms(
     golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in _GOLDEN)
     scored = [_score(s, float_model, int8_model) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
+    listed = tuple(_score(s, float_model, int8_model) for s in (read_list(CLEAR_LIST, data, "chooses") if data else []))
     differences = {full.name: auroc_differences(full, eight) for full, eight in labelled}
     student = StudentCheckpoint(network, found.network, float_model.bundle, int8_model.bundle)
     where = "folder" if data else "synthetic eyes"
@@ -101,7 +103,7 @@ def compare_forms(
         "golden frames": phantoms(_GOLDEN),
         where: chain(choose_frames(data, recipe, PARITY_FRAMES), phantoms(_PHANTOMS) if data else ()),
     }
-    thresholds = fit_thresholds([eight for _, eight in labelled])
+    thresholds = fit_thresholds([eight for _, eight in (*labelled, *listed)])
     forms: dict[str, FormsParity] = {}
     for name, frames in sets.items():
         forms[name] = compare_all(student, frames, thresholds, most, quiet=bool(forms))  # log missing engines once
@@ -111,17 +113,9 @@ def compare_forms(
     parity = forms[where].between("INT8, openvino", "float, openvino")
     check_parity(parity, found, most)
     speedup = measure_speedup(float_model, int8_model, held[0])
-    return BundleComparison(golden, labelled, differences, parity, forms, speedup)
+    return BundleComparison(golden, labelled, listed, differences, parity, forms, speedup)
 
 
 def _score(labelled: LabelledSet, float_model: QualityModel, int8_model: QualityModel) -> tuple[Scored, Scored]:
-    """One labelled set through both networks, from the file to the score; files that cannot be graded are left out."""
-    log.info("grading %s", labelled.name)
-    inputs = [Input(path) for path in labelled.paths]
-    both = zip(grade_files(float_model, inputs), grade_files(int8_model, inputs), labelled.qualities, strict=True)
-    rows = [
-        (a.assessment.score, b.assessment.score, quality) for a, b, quality in both if a.assessment and b.assessment
-    ]
-    qualities = [quality for _, _, quality in rows]
-    full, eight = (Scored(labelled.name, np.array([row[n] for row in rows]), qualities) for n in (0, 1))
-    return full, eight
+    """One set through both networks."""
+    return score_set(float_model, labelled), score_set(int8_model, labelled)

@@ -44,7 +44,7 @@ def _module(name: str) -> Any:
     return late(f"trainer.{name}", "training", "train")
 
 
-def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, Step]:
+def _steps(maps: Path | None = None, weights: Path | None = None, start: Path | None = None) -> dict[str, Step]:
     """The four steps in their order."""
     adapter, distill, prior, vessels = (_module(f"steps.{name}") for name in ("adapter", "distill", "prior", "vessels"))
     return {
@@ -53,12 +53,12 @@ def _steps(maps: Path | None = None, weights: Path | None = None) -> dict[str, S
         "adapter": functools.partial(adapter.import_weights, weights=weights)
         if weights
         else functools.partial(adapter.run, maps=maps),
-        "distill": distill.run,
+        "distill": functools.partial(distill.run, start=start),
     }
 
 
-def _run(steps: dict[str, Step], recipe_name: str, data: Path, run_folder: Path, as_json: bool) -> None:
-    recipe = load_recipe(recipe_name)
+def _run(steps: dict[str, Step], named: str | Recipe, data: Path, run_folder: Path, as_json: bool) -> None:
+    recipe = load_recipe(named) if isinstance(named, str) else named
     processes, runs = _module("loop.processes"), _module("loop.runs")
     with quiet(processes.follows()), processes.joined():
         for name, step in steps.items():
@@ -146,6 +146,31 @@ def all_steps(
     Example: edge-train all --recipe quick --data photographs --out runs/mine
     """
     _run(_steps(), recipe, data, run_folder, as_json)
+
+
+@app.command()
+def adapt(
+    photographs: Annotated[Path, typer.Argument(help="A folder of the site's own photographs, good and bad ones.")],
+    source: Annotated[
+        str, typer.Option("--from", help="The run to go on from: default is that of the model that ships.")
+    ] = "default",
+    run_folder: Out = RUN,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """A site's own model: float weights that ship go on with its photographs; no vessel map and no label is needed.
+
+    Then edge-calibrate int8 OUT makes the bundle.
+
+    Example: edge-train adapt photographs --from default --out runs/site
+    """
+    module = _module("steps.adapt")
+    folder = module.run_named(source)
+    recipe = module.recipe_from(folder, module.check_photographs(photographs))
+    module.take_over(folder, run_folder)
+    steps = _steps(start=folder)
+    learned = {name: steps[name] for name in ("adapter", "distill")}
+    _run(learned, recipe, photographs, run_folder, as_json)
 
 
 @app.command()

@@ -18,6 +18,7 @@ Count = Annotated[int, Field(ge=1)]
 ZeroOrMore = Annotated[int, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=32, multiple_of=16)]  # the networks halve their input up to four times
 Stride = Annotated[int, Field(ge=8, le=16, multiple_of=8)]  # pixels: a student has 8 or 16
+Width = Annotated[float, Field(ge=0.25, le=4)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Mean = Annotated[float, Field(gt=-1e3, lt=1e3)]
@@ -88,6 +89,7 @@ class Distill:
     stride: Stride  # of its map
     rate: Rate
     real_share: Share  # of a batch: photographs as they are
+    width: Width  # of its layers, times that of the segmenter's encoder
 
 
 @dataclass(frozen=True)

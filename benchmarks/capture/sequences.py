@@ -23,12 +23,13 @@ from edge.field.find import find_field
 from edge.frame.prepare import cut
 from edge.guidance.hint import CODES
 from edge.images import SUFFIXES, find_images, read_image
+from edge.phantom.photograph import Photograph
 from edge.phantom.sequence import Sequence
 
 Kind = Literal["phantom", "photograph", "recording"]
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mjpeg", ".mjpg")
 FRAMES = 300
-_PAINTED = 1024  # side of the retina that a photograph becomes; more than a camera of 720 lines shows of it
+_PICTURE = 1024  # side at most of the square that a photograph becomes; more than a camera of 720 lines shows of it
 CAUSES = ("clear", *(code for code in CODES if code != "hold"))
 
 
@@ -117,20 +118,21 @@ def play(wanted: Play) -> Iterator[Shown]:
     if wanted.kind == "recording":
         yield from _recording(wanted)
         return
-    retina = None if wanted.path is None else _retina_of(wanted.path)
+    retina = None if wanted.path is None else _photograph(wanted.path)
     scene = Sequence(wanted.seed, wanted.frames, wanted.fps, slow=wanted.slow, retina=retina)
     for index in range(len(scene)):
         frame = scene.render(index)
         yield Shown(frame.image, index, index / wanted.fps, frame.truth, frame.cause)
 
 
-def _retina_of(path: Path) -> NDArray[np.uint8]:
-    """The field of a photograph as a square picture."""
+def _photograph(path: Path) -> Photograph:
+    """A photograph cut to its field."""
     image = read_image(path)
     field = find_field(image)
     if field is None:
         raise EdgeError(f"{path} shows no retina: replay photographs that do.")
-    return cut(image, field.crop, _PAINTED)
+    height, width = image.shape[:2]
+    return Photograph(cut(image, field.crop, min(field.crop.side, _PICTURE)), field.mask, field.crop, (width, height))
 
 
 def _recording(wanted: Play) -> Iterator[Shown]:

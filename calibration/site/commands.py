@@ -1,4 +1,4 @@
-"""The commands of edge-calibrate that need no torch: thresholds, criterion, page and golden."""
+"""The commands of edge-calibrate that need no torch: thresholds, cameras, criterion, page and golden."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from calibration.golden import add_golden
+from calibration.site.cameras import fit_cameras
 from calibration.site.criterion import Aim
 from calibration.site.fit import SiteReport, fit_site
 from calibration.site.label_page import make_page
 from calibration.site.programme import CriterionReport, fit_criterion
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
+from trainer.evaluation.sets import CLEAR_LIST
+from trainer.pages import put_between, split_page
+
+BEGIN, END = "<!-- cameras: written by edge-calibrate cameras -->", "<!-- end of cameras -->"
 
 
 def bundle_argument(help_text: str) -> Any:
@@ -55,6 +60,43 @@ def thresholds(
     elif at_specificity is not None:
         aim = Aim("specificity", at_specificity)
     _print(fit_site(model, labels, target, aim, engine.value), as_json)
+
+
+def cameras(
+    model: Annotated[
+        Path, bundle_argument("The bundle to start from, or default, the one that ships; it is not changed.")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder of labelled sets, and of the photographs that the list names.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
+    table: Annotated[
+        Path,
+        typer.Option(
+            "--list",
+            show_default="trainer/lists/clear.csv",
+            help="The marks of two readers, a CSV of path,mark1,mark2.",
+        ),
+    ] = CLEAR_LIST,
+    page: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown page.")] = None,
+    engine: Runtime = EngineName.auto,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Fit thresholds that serve many cameras to labelled sets together, and try them on each set left out in turn.
+
+    Network and weights stay as they are. Of the list, only the half that chooses is looked at.
+
+    Example: edge-calibrate cameras default --data photographs -o carried.efiqa
+    """
+    if page is not None:
+        split_page(page, BEGIN, END)
+    report = fit_cameras(model, data, table, target, engine.value)
+    text = report.text()
+    if page is not None:
+        put_between(page, BEGIN, END, text)
+    if as_json:
+        out.print_json(json.dumps(dataclasses.asdict(report), default=str))
+    else:
+        out.print(text, markup=False)
 
 
 def _print(report: SiteReport | CriterionReport, as_json: bool) -> None:

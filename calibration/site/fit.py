@@ -11,6 +11,7 @@ from pathlib import Path
 from calibration.site.criterion import Aim, fit, judge
 from calibration.site.estimate import Rates, cross_validated, doubts, rates, threshold_interval
 from calibration.site.labelled import grade_labelled, origin_of
+from calibration.site.verdicts import without_fits
 from edge.bundle.bundle import Golden, Region, Thresholds, read_bundle, write_bundle
 from edge.engines.choose import open_engine
 from edge.files.output import check_output
@@ -123,9 +124,9 @@ def _origin(labels: Path, counts: dict[Quality, int], aim: Aim) -> str:
 
 
 def _metrics(before: dict[str, float], pooling_changed: bool, estimate: Rates | None) -> dict[str, float]:
-    """Figures of the new bundle: those of scores no longer hold under other weights."""
+    """Figures of the new bundle: those of other thresholds no longer hold, nor those of scores under other weights."""
     of_scores = [name for name in before if "AUROC" in name or "score" in name]
-    kept = {name: value for name, value in before.items() if not (pooling_changed and name in of_scores)}
+    kept = {n: value for n, value in without_fits(before).items() if not (pooling_changed and n in of_scores)}
     if estimate is not None:
         kept["site balanced accuracy, cross-validated"] = round(estimate.balanced_accuracy.value, 6)
     return kept

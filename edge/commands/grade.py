@@ -22,7 +22,7 @@ from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
 from edge.commands.grade_outputs import check_files, check_maps, check_stdout, is_stdout
 from edge.commands.grade_rows import Rows
-from edge.commands.grade_words import closing_lines, counts, few_bits, other_eyes, unread_words
+from edge.commands.grade_words import closing_lines, count_causes, counts, few_bits, other_eyes, unread_words
 from edge.criteria.adequacy import Adequacy
 from edge.errors import EdgeError
 from edge.files.output import is_stream
@@ -135,7 +135,10 @@ def grade(
     evaluation = compare_with_truth(truth, scored) if truth is not None else None
     if json_lines:
         verdicts, failed = counts(rows)
-        summary = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
+        summary: dict[str, object] = {"graded": len(rows) - failed, "failed": failed, "verdicts": verdicts}
+        summary["causes"] = count_causes(rows)
+        if criterion is not None:
+            summary |= {"criterion": criterion.shown, "adequate": table.adequate[0]}
         summary["passed_over"] = {"photographs": len(passed.unread), "others": passed.others}
         printed.say(lambda: print(json.dumps({"summary": summary | _metrics(evaluation, labels)}, allow_nan=False)))
     else:

@@ -78,15 +78,19 @@ class Rows:
             if self.details is not None:
                 _write_lines(self.details, self._lines)
 
+    @property
+    def adequate(self) -> tuple[int, int]:
+        """How many the criterion calls adequate, of how many it judged."""
+        place = len(COLUMNS) + self.more.index("adequate")
+        judged = [row[place] for row in self.rows if row[place]]
+        return judged.count("yes"), len(judged)
+
     def closing(self) -> list[str]:
         """What the criterion says of all of them, for people."""
         if self.criterion is None:
             return []
-        place = len(COLUMNS) + self.more.index("adequate")
-        judged = [row[place] for row in self.rows if row[place]]
-        return [
-            f"{judged.count('yes')} of {len(judged)} adequate by {self.criterion.shown}; no programme has approved it"
-        ]
+        adequate, judged = self.adequate
+        return [f"{adequate} of {judged} adequate by {self.criterion.shown}; no programme has approved it"]
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from edge.assessment import Verdict
+from edge.findings.cause import CAUSES
 from edge.grading import readable
 from edge.images import PassedOver, remedy_of
 from edge.metrics.protocol import Evaluation, Ranking
@@ -50,6 +51,12 @@ def counts(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
     """How many got each verdict, and how many failed."""
     found = Counter(row[2] for row in rows)
     return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
+
+
+def count_causes(rows: Sequence[Row]) -> dict[str, int]:
+    """How many of those that are not good have each main cause; a frame without a retina has none."""
+    found = Counter(row[4] for row in rows if row[2] in ("usable", "reject"))
+    return {cause: found[cause] for cause in CAUSES}
 
 
 def closing_lines(

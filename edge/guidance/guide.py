@@ -25,6 +25,7 @@ __all__ = ["CODES", "Code", "Guide", "Hint", "languages"]
 ASTRAY = 0.36  # from the middle of the field to the line between disc and macula
 DRIFTED = 0.22  # of disc and macula from where they were in the last good view
 FAR: dict[Region, float] = {"disc": 0.85, "macula": 0.5}  # of the only one in sight; the other may just be hard to see
+STAYED = 0.1  # of disc or macula from its place in the last good view: it has not left it, however hardly seen
 WHOLE = 0.6  # farther out the rim cuts a landmark, and its middle seems to move less than it does
 # --- what is a retina, and what is good
 SURE = 0.45  # lost area up to which it is a retina, and worth remembering
@@ -36,6 +37,7 @@ ENOUGH = 0.65  # from the bundle's threshold of usable (0) to that of good (1): 
 AS_GOOD = 0.05  # lost area more than in the clearest view: as good as this eye and camera give
 FADE = 0.01  # by how much a second the clearest view is forgotten
 PATIENCE_S = 1.5  # how long a better view is waited for, where that one is usable and no more
+GLARE = 0.8  # probability of a reflex from which there is one
 LEAVING = 0.015  # how far below what made it good a score may fall before that is given up
 # --- the place of a good view, in seconds
 LEARNED_S = 1.0  # for so long a landmark must have been seen in a good view
@@ -82,6 +84,7 @@ class Guide:
         self._met = 0.0  # since when this eye is looked for
         # Landmarks of the last good view, and for how many seconds each was seen in it.
         self._home: dict[Region, tuple[tuple[float, float], float]] = {}
+        self._away: tuple[float, float] | None = None  # where the fundus has gone to, and since when
         self._away_since: float | None = None
         self._absence = Absence()
 
@@ -119,7 +122,7 @@ class Guide:
         known = self._seen[1] if self._seen is not None and remembered else None
         if not self._is_retina(evidence, known, assessment):
             return "no_fundus", None
-        found = landmarks(assessment)
+        found = self._real(assessment)
         # Colours are those of the clearest view, or a reflex that comes slowly would become the colour of the eye.
         faded = FADE * (t - self._clearest_t)
         if evidence.lost <= (SURE if known is None else known.lost + faded):
@@ -130,7 +133,10 @@ class Guide:
             return "off_centre", away
         slack = LEAVING if self._calm.hint is not None and self._calm.hint.code == "hold" else 0.0
         as_good = known is not None and evidence.lost <= known.lost + faded + AS_GOOD and t - self._met >= PATIENCE_S
-        if assessment.score >= (self._usable if as_good else self._enough) - slack:
+        enough = (self._usable if as_good else self._enough) - slack
+        if assessment.score >= enough and not _is_new_glare(evidence, known):
+            if self._away_since is not None and t - self._away_since < REFRAMED_S:
+                return "off_centre", self._away  # it was last seen there, and nothing has told since that it is back
             self._settle(found, t)
             return "hold", None
         cause = max(evidence.main, key=lambda name: evidence.main[name])
@@ -166,6 +172,21 @@ class Guide:
         veiled = now.shares["reflex"] > 0.5 * now.lost and now.detail < SMOOTH
         return alike or dark > 0.5 * now.lost or now.flooded or veiled
 
+    def _real(self, assessment: Assessment) -> dict[Region, tuple[float, float]]:
+        """``landmarks`` without one that has moved while the other stayed: the dark in a ring of glare is no macula."""
+        home = {name: place for name, (place, known_s) in self._home.items() if known_s >= LEARNED_S}
+        moved = {
+            name: math.dist((found.x, found.y), home[name])
+            for name, found in assessment.landmarks.items()
+            if name in home
+        }
+        stayed = any(far <= STAYED for far in moved.values())
+        return {
+            name: place
+            for name, place in landmarks(assessment).items()
+            if not (stayed and moved.get(name, 0.0) > DRIFTED)
+        }
+
     def _off_centre(
         self, found: dict[Region, tuple[float, float]], evidence: Evidence, t: float
     ) -> tuple[float, float] | None:
@@ -173,8 +194,7 @@ class Guide:
         if evidence.lost > SURE:
             return None
         if (away := astray(found)) is not None:
-            self._away_since = t if self._away_since is None else self._away_since
-            return away
+            return self._gone_to(away, t)
         home = {name: place for name, (place, known_s) in self._home.items() if known_s >= LEARNED_S}
         if home and not any(name in home for name in found):
             return None  # for now nothing tells
@@ -185,11 +205,21 @@ class Guide:
         if math.hypot(*drift) <= DRIFTED:
             self._away_since = None
             return None
-        self._away_since = t if self._away_since is None else self._away_since
-        if t - self._away_since >= REFRAMED_S:
+        away = self._gone_to((float(drift[0]), float(drift[1])), t)
+        if self._away_since is not None and t - self._away_since >= REFRAMED_S:
             self._forget_place()
             return None
-        return float(drift[0]), float(drift[1])
+        return away
+
+    def _gone_to(self, away: tuple[float, float], t: float) -> tuple[float, float]:
+        """Take note of where the fundus has gone to."""
+        self._away, self._away_since = away, t if self._away_since is None else self._away_since
+        return away
+
+
+def _is_new_glare(now: Evidence, known: Evidence | None) -> bool:
+    """Whether glare is there for sure that the clearest view had not: where vessels show through, little seems lost."""
+    return known is not None and known.present["reflex"] < GLARE <= now.present["reflex"]
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:

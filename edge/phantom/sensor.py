@@ -1,6 +1,8 @@
-"""What a camera makes of the light that comes back: its round aperture, a black frame, the noise of its sensor."""
+"""What a camera makes of the light that comes back: its aperture, a black frame, the noise of its sensor."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,11 +23,14 @@ class Sensor:
         width, height: of a frame in pixels.
         crop: the square that its aperture touches.
         frames: how many it will take.
+        aperture: bool (side, side) over the crop, True where light comes through.
     """
 
-    def __init__(self, rng: Generator, width: int, height: int, crop: Crop, frames: int) -> None:
+    def __init__(
+        self, rng: Generator, width: int, height: int, crop: Crop, frames: int, aperture: NDArray[np.bool_]
+    ) -> None:
         self._width, self._height, self._crop = width, height, crop
-        self._mask = _circle(crop.side)
+        self._mask = np.repeat(aperture[:, :, None].astype(np.uint8) * np.uint8(255), 3, axis=2)
         tile = rng.standard_normal((height + 64, width + 64, 3)) * _SPREAD + 128
         self._noise = np.rint(tile.clip(0, 255)).astype(np.uint8)
         self._noise_at = rng.integers(0, 64, (frames, 2))
@@ -34,8 +39,7 @@ class Sensor:
         """Frame number ``index``, uint8 BGR (H, W, 3), of what lies in the crop; ``noise`` is in grey values."""
         frame = np.zeros((self._height, self._width, 3), np.uint8)
         crop = self._crop
-        into = frame[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side]
-        cv2.bitwise_and(view, self._mask, dst=into)
+        paste(cv2.bitwise_and(view, self._mask), frame, crop.x, crop.y)
         x, y = (int(v) for v in self._noise_at[index])
         tile = self._noise[y : y + self._height, x : x + self._width]
         share = noise / _SPREAD
@@ -54,8 +58,16 @@ def lit(view: NDArray[np.uint8], light: Map, reflex: Map, gain: float) -> NDArra
     return np.asarray(seen, np.uint8)
 
 
-def _circle(side: int) -> NDArray[np.uint8]:
-    """255 inside the circle that touches the sides of a square, 0 outside; uint8 (side, side, 3)."""
+def paste(part: NDArray[Any], frame: NDArray[Any], left: int, top: int) -> None:
+    """Put a part into a frame, without what lies beyond that."""
+    rows, columns = (
+        slice(max(start, 0), min(start + length, end))
+        for start, length, end in zip((top, left), part.shape, frame.shape, strict=False)
+    )
+    frame[rows, columns] = part[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def round_aperture(side: int) -> NDArray[np.bool_]:
+    """The circle that touches the sides of a square, bool (side, side)."""
     offset = np.arange(side) - (side - 1) / 2
-    inside = offset[None, :] ** 2 + offset[:, None] ** 2 < (side / 2) ** 2
-    return np.repeat(np.where(inside, 255, 0).astype(np.uint8)[:, :, None], 3, axis=2)
+    return np.asarray(offset[None, :] ** 2 + offset[:, None] ** 2 < (side / 2) ** 2)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from edge.field.find import Crop
 from edge.field.resample import resize
 from edge.phantom.paint import front_of_eye
+from edge.phantom.photograph import Photograph
 from edge.phantom.retina import make_look, paint_fundus
 from edge.phantom.script import Cause, write_script
-from edge.phantom.sensor import Sensor, lit
+from edge.phantom.sensor import Sensor, lit, paste, round_aperture
 from edge.phantom.transfer import (
     CLEAR,
     GRADABLE,
@@ -30,7 +31,6 @@ from edge.phantom.transfer import (
 COARSE = 8  # smooth things, truth among them, are computed on every eighth pixel
 _REACH = 1.6  # how much more retina is painted than the field shows
 _OFF_CENTRE = 0.3  # field radii; farther off and the camera must be moved
-_BLACK = 3  # grey values of green below which a photograph shows nothing
 _FAINT = np.float32(0.5)  # the least level that is reckoned with
 _RED_END, _ALL_RED = 250, 0.85  # grey value at which red is at its end; share of the field where no camera has it so
 _GRAIN_SEEN = 0.1  # share of a pixel's noise left at the scale of a vessel
@@ -46,7 +46,7 @@ class SequenceFrame:
         cause: what spoils it most; ``clear`` where it can be graded, is centred and has no channel at its end all over.
         truth: true quality in [0, 1]: 1 - mean true degradation over the field.
         transfer: float32, one value per ``COARSE`` pixels: share of vessel contrast that survived.
-        crop: the square around the field, in frame pixels; the field is the circle in it.
+        crop: the square around the field, in frame pixels; the field is the circle in it, or that of the photograph.
     """
 
     image: NDArray[np.uint8]
@@ -71,12 +71,12 @@ class Sequence:
         fps: frames per second that the script is written for.
         width, height: of a frame in pixels, at least 128.
         slow: longer episodes of every cause, see ``write_script``.
-        retina: uint8 BGR, square: a picture of a retina to show in place of a drawn one, its field as wide as itself.
-            The camera sees the inner 1 / 1.6 of it, so that the hand has room. Truth is then that of what was done to
-            it: the picture itself counts as perfect.
+        retina: a photograph to show in place of a drawn eye. Its camera is that of the photograph, with the same field
+            and, within ``width`` and ``height``, the same shape of frame, and shows just the photograph at the best
+            place. Truth is that of what was done to it: the photograph itself counts as perfect.
 
     Raises:
-        ValueError: no frames, no frame rate, frames that are too small, or a picture that is not square.
+        ValueError: no frames, no frame rate, or frames that are too small.
     """
 
     def __init__(
@@ -87,39 +87,39 @@ class Sequence:
         width: int = 960,
         height: int = 720,
         slow: bool = False,
-        retina: NDArray[np.uint8] | None = None,
+        retina: Photograph | None = None,
     ) -> None:
         if frames < 1 or not fps > 0 or min(width, height) < 128:
             raise ValueError(
                 f"a sequence needs frames, a frame rate and sides of 128 pixels, not {frames}, {fps}, {width}x{height}"
             )
         rng = np.random.default_rng((seed, 7))
-        self.frames, self.fps, self.width, self.height = frames, fps, width, height
         self.script = write_script(rng, frames, fps, slow)
-        self._side = min(width, height) * 31 // 32 // COARSE * COARSE
-        self.crop = Crop((width - self._side) // 2, (height - self._side) // 2, self._side)
+        if retina is None:
+            side = min(width, height) * 31 // 32 // COARSE * COARSE
+            self.crop = Crop((width - side) // 2, (height - side) // 2, side)
+        else:
+            (width, height), self.crop = retina.scaled(width, height, COARSE)
+        self.frames, self.fps, self.width, self.height = frames, fps, width, height
+        self._side = self.crop.side
         radius = self._side / 2
         texture = round(self._side * _REACH / COARSE) * COARSE
         if retina is None:
             look = make_look(np.random.default_rng((seed, 1)))
             colours, _ = paint_fundus(look, seed, texture, radius, _REACH - 0.1)
             painted = np.rint(colours.clip(0, 255)).astype(np.uint8)
-        elif retina.ndim != 3 or retina.shape[0] != retina.shape[1]:
-            raise ValueError(f"the picture of a retina must be square, not {retina.shape}")
         else:
-            way = cv2.INTER_AREA if texture < len(retina) else cv2.INTER_CUBIC
-            painted = np.asarray(cv2.resize(retina, (texture, texture), interpolation=way), np.uint8)
+            painted = retina.continued(self._side, texture)
         self._textures = [resize(painted, (texture // 2**halvings,) * 2) for halvings in range(4)]
         green = np.asarray(cv2.GaussianBlur(self._textures[3][:, :, 1].astype(np.float32), (0, 0), 2), np.float32)
-        # Beyond the field of a photograph there is nothing to be seen; a drawn retina has no end.
-        self._beyond = None if retina is None else np.asarray(green < _BLACK, np.float32)
         self._level = np.maximum(green, _FAINT)
         axis = (np.arange(self._side // COARSE, dtype=np.float32) + np.float32(0.5)) * np.float32(COARSE / radius) - 1
         self._x, self._y = (np.asarray(a, np.float32) for a in np.meshgrid(axis, axis))
         squares = self._x**2 + self._y**2
         self._vignette = np.asarray(1.05 - np.float32(rng.uniform(0.15, 0.4)) * squares, np.float32)
-        self._seen = np.asarray(squares < 1)
-        self._sensor = Sensor(rng, width, height, self.crop, frames)
+        self._seen = np.asarray(squares < 1) if retina is None else retina.aperture(len(axis))
+        aperture = round_aperture(self._side) if retina is None else retina.aperture(self._side)
+        self._sensor = Sensor(rng, width, height, self.crop, frames, aperture)
         self._front = front_of_eye(rng, self._side // 2)
 
     def __len__(self) -> int:
@@ -156,9 +156,11 @@ class Sequence:
 
     def _all_red(self, image: NDArray[np.uint8]) -> bool:
         """Whether red is at its end all over: green still shows the vessels, but the exposure is to be lowered."""
-        crop = self.crop
-        red = image[crop.y : crop.y + crop.side : COARSE, crop.x : crop.x + crop.side : COARSE, 2]
-        return float((red[self._seen] >= _RED_END).mean()) >= _ALL_RED
+        left, top = self.crop.x, self.crop.y
+        red = image[top % COARSE :: COARSE, left % COARSE :: COARSE, 2]
+        seen = np.zeros(red.shape, np.bool_)
+        paste(self._seen, seen, left // COARSE, top // COARSE)
+        return float((red[seen] >= _RED_END).mean()) >= _ALL_RED
 
     def _covers(self, index: int, severity: dict[Cause, float], away: float) -> tuple[Map, Map]:
         """Edge shadow and reflex as shares of the picture; an off-centre eye brings a shadow of its own."""
@@ -179,18 +181,12 @@ class Sequence:
         seen = light_transfer(dimmed)
         lost: dict[Cause, Map] = {
             "blur": np.full_like(level, blur_transfer(blur)),
-            "edge_shadow": seen / light_transfer(level) * self._within(index),
+            "edge_shadow": seen / light_transfer(level),
             "too_dark": light_transfer(dimmed * np.float32(min(gain, 1.0)), noise * _GRAIN_SEEN) / seen,
             "too_bright": clipping_transfer(dimmed * np.float32(max(gain, 1.0))),
             "reflex": 1 - reflex,
         }
         return lost, np.clip(np.prod([*lost.values()], axis=0, dtype=np.float32), 0, 1)
-
-    def _within(self, index: int) -> Map:
-        """1 where the camera sees a part of the picture, 0 beyond it."""
-        if self._beyond is None:
-            return np.ones_like(self._x)
-        return np.asarray(1 - self._warped(self._beyond, index, COARSE), np.float32)
 
     def _warped(self, texture: NDArray[Any], index: int, factor: int) -> NDArray[Any]:
         """The part of the retina that the camera sees, at 1/factor of the size; the texture has that size already."""
@@ -226,6 +222,5 @@ class Sequence:
     def _on_frame(self, transfer: Map) -> Map:
         """A coarse map of the crop as a coarse map of the frame."""
         whole = np.zeros((self.height // COARSE, self.width // COARSE), np.float32)
-        top, left = round(self.crop.y / COARSE), round(self.crop.x / COARSE)
-        whole[top : top + transfer.shape[0], left : left + transfer.shape[1]] = transfer
+        paste(transfer, whole, round(self.crop.x / COARSE), round(self.crop.y / COARSE))
         return whole

@@ -72,7 +72,8 @@ def test_the_bundle_opens_and_describes_itself(report: bundles.BundleReport) -> 
         assert model.engine.verified["against"] == "onnx"
         assert (model.manifest.precision, model.manifest.input_size, model.manifest.grid) == ("int8", 128, 16)
         assert model.manifest.trained_on == ("loose: 8 photographs", "set: 8 photographs")
-        assert "graded (16)" in model.manifest.thresholds_from
+        assert "graded (8 clear, 8 useless)" in model.manifest.thresholds_from
+        assert not any("left out" in name for name in model.manifest.metrics)  # of one set, none can be
         alone = len(model.manifest.maps) == 1
         assert model.manifest.maps == (MAPS[:1] if alone else MAPS)
         assert model.manifest.pooling == (dict.fromkeys(REGIONS, 1.0) if alone else POOLING)

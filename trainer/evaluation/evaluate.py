@@ -17,9 +17,10 @@ from edge.errors import EdgeError
 from edge.metrics.classification import spearman
 from edge.metrics.parity import map_difference
 from trainer.data.datasets import find_photographs, load_at_sizes
-from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
+from trainer.evaluation.labels import against_labels, against_ratings
 from trainer.evaluation.maps import quality
 from trainer.evaluation.predictors import AT_ONCE, MapMaker, makers, on_grid, pooled, resized
+from trainer.evaluation.sets import LabelledSet, find_labelled, find_rated
 from trainer.evaluation.truth.eyes import phantom_eyes, photograph_eyes, sequence_eyes
 from trainer.evaluation.truth.frames import TrueFrame, played, spoiled, swept
 from trainer.loop import runs

@@ -1,10 +1,9 @@
-"""Photographs with quality labels or a graded score, and how well each scorer of a run follows them."""
+"""How well each scorer of a run follows quality labels, or a graded score."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,67 +13,19 @@ from torch import nn
 
 from edge.errors import EdgeError
 from edge.frame.sharpness import sharpness
-from edge.metrics.labels import QUALITY_FOLDERS, Quality, Ratings, has_both_classes, labels_from_folders, read_truth
+from edge.metrics.labels import Ratings
 from edge.metrics.protocol import Labelled, rank
 from edge.metrics.protocol import evaluate as compare_with_labels
-from trainer.data.datasets import Photograph, Square, find_photographs, load_at_sizes
+from trainer.data.datasets import Photograph, Square, load_at_sizes
 from trainer.evaluation.mistakes import save_mistakes
 from trainer.evaluation.predictors import AT_ONCE, STUDENTS, MapMaker, pooled
+from trainer.evaluation.sets import LabelledSet
 from trainer.recipe import Recipe
 from trainer.steps.vessels import load_segmenter, segment
 
 Scores = NDArray[np.float64]
 _SIDE = 384  # pixels across the field at which photographs are evaluated, as those of known truth
 _SHARPNESS, _DENSITY = "sharpness of green", "vessel density"
-
-
-@dataclass(frozen=True)
-class LabelledSet:
-    """Photographs with quality labels, in a fixed order; ``name`` is the path of their folder below the data folder."""
-
-    name: str
-    paths: list[Path]
-    qualities: list[Quality]
-
-
-def find_labelled(data: Path) -> list[LabelledSet]:
-    """Sets below a folder: folders named good and bad beside each other, and files labels.csv of ``path,quality``.
-
-    A set that does not hold both good or usable photographs and rejects cannot measure anything and is left out.
-
-    Raises:
-        EdgeError: a labels.csv is damaged.
-    """
-    found = []
-    for good in sorted(data.rglob("good")):
-        if (good.parent / "bad").is_dir():
-            folders = {each for each in good.parent.iterdir() if each.name.lower() in QUALITY_FOLDERS}
-            named = [p.path for p in find_photographs(good.parent) if p.path.parent in folders]
-            found.append((good.parent, labels_from_folders(named) or {}))
-    for table in sorted(data.rglob("labels.csv")):
-        truth = read_truth(table)
-        if isinstance(truth, dict):  # ratings rank photographs and call none of them good
-            found.append((table.parent, truth))
-    return [
-        LabelledSet(_name(folder, data), list(labels), list(labels.values()))
-        for folder, labels in found
-        if has_both_classes(list(labels.values()))
-    ]
-
-
-def find_rated(data: Path) -> dict[str, Ratings]:
-    """Sets with a graded score of their photographs: files labels.csv of ``path,score`` below a folder.
-
-    Raises:
-        EdgeError: a labels.csv is damaged.
-    """
-    tables = {_name(table.parent, data): read_truth(table) for table in sorted(data.rglob("labels.csv"))}
-    return {name: truth for name, truth in tables.items() if isinstance(truth, Ratings)}
-
-
-def _name(folder: Path, data: Path) -> str:
-    within = folder.relative_to(data).as_posix()
-    return data.resolve().name if within == "." else within
 
 
 def against_labels(

@@ -104,10 +104,13 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 def finish(folder: Path, model: nn.Module, recipe: Recipe, key: str, metrics: dict[str, Any], **more: str) -> None:
     """Write a finished step; the weights last, because they say that it is finished.
 
+    Convolutions in half precision: what the next step and the engines make of them is the same, and a run that stands
+    in a repository is half as large.
+
     Raises:
         EdgeError: a weight is not a number, or see ``checkpoints.write``; the checkpoint is then still there.
     """
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    tensors = {k: _stored(v.detach().cpu()).contiguous() for k, v in model.state_dict().items()}
     check_finite(folder / WEIGHTS, tensors)
     plain = json.loads(json.dumps(dataclasses.asdict(recipe)))  # tuples as lists, for YAML
     write(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False).encode())
@@ -130,6 +133,11 @@ def load(folder: Path, model: Net) -> Net:
             f"{folder / WEIGHTS} is not of this network: train this step again with the recipe at hand."
         ) from error
     return place(model).eval()
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    """A kernel in half precision; means, deviations and biases as they are."""
+    return tensor.half() if tensor.ndim == 4 and tensor.shape[0] > 1 else tensor
 
 
 def _read_weights(folder: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edge.findings.cause import CAUSES
-from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE
+from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, Weights
 
 _NEAR, _FAR, _WHOLE, _MIXED = 32, 48, 64, 48  # channels
 
@@ -50,6 +50,17 @@ class CauseLayers(nn.Module):
         found = (torch.softmax(cells, 3) * inside[..., None]).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)[:, None]
         main, present = self.layers[6](torch.relu(self.layers[5](torch.cat([whole, found], 1)))).chunk(2, 1)
         return cells, main, present
+
+    def start_from(self, weights: Weights) -> None:
+        """Take weights as the device reads them.
+
+        Raises:
+            RuntimeError: they are of other layers.
+        """
+        for number, layer in enumerate(self.layers, 1):
+            layer.load_state_dict(
+                {"weight": torch.from_numpy(weights[f"w{number}"]), "bias": torch.from_numpy(weights[f"b{number}"])}
+            )
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """As the device reads them: w1, b1 to w7, b7."""

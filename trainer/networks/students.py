@@ -5,6 +5,7 @@ The segmenter and the student share one encoder, so that the student can start f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -29,12 +30,12 @@ class Encoder(nn.Module):
     Space-to-depth first: the same receptive field as a convolution at full size, for a quarter of the work.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
-        inputs = (12, *WIDTHS[:-1])
+        inputs = (12, *widths[:-1])
         self.stages = nn.ModuleList(
             nn.Sequential(conv(i, o, 1 if n == 0 else 2), conv(o, o))
-            for n, (i, o) in enumerate(zip(inputs, WIDTHS, strict=True))
+            for n, (i, o) in enumerate(zip(inputs, widths, strict=True))
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -69,21 +70,23 @@ class Student(nn.Module):
 
     Args:
         stride: pixels of the input per cell of the map, 8 or 16: g = S / stride.
+        width: of all layers, relative to the segmenter's encoder.
     """
 
-    def __init__(self, stride: int = 8) -> None:
+    def __init__(self, stride: int = 8, width: float = 1.0) -> None:
         super().__init__()
-        self.stride = stride
-        self.encoder = Encoder()
+        self.stride, self.width = stride, width
+        *widths, head = (scaled(channels, width) for channels in (*WIDTHS, 96))
+        self.encoder = Encoder(widths)
         # What one place looks like is judged against its surroundings (stride 16) and the whole frame (the mean).
-        self.context = nn.Conv2d(WIDTHS[3], WIDTHS[2], 1)
-        self.join = nn.Sequential(conv(WIDTHS[2], 96), conv(96, 96))
-        self.map = nn.Conv2d(96, 3, 1)
+        self.context = nn.Conv2d(widths[3], widths[2], 1)
+        self.join = nn.Sequential(conv(widths[2], head), conv(head, head))
+        self.map = nn.Conv2d(head, 3, 1)
         # Vessels at half size, only while training: it keeps the encoder looking at anatomy.
-        self.vessels = nn.Conv2d(96, (stride // 2) ** 2, 1)
+        self.vessels = nn.Conv2d(head, (stride // 2) ** 2, 1)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, 96, g, g). The sum of the two strides, not their concatenation: every engine keeps it in INT8."""
+        """(N, C, g, g). The sum of the two strides, not their concatenation: every engine keeps it in INT8."""
         _, _, eighth, sixteenth = self.encoder(image)
         around = self.context(sixteenth + 0.5 * F.adaptive_avg_pool2d(sixteenth, 1))
         if self.stride == 8:
@@ -97,6 +100,45 @@ class Student(nn.Module):
         """Logits of the three maps (N, 3, g, g) and of vessels (N, 1, S/2, S/2)."""
         x = self.features(image)
         return self.map(x), F.pixel_shuffle(self.vessels(x), self.stride // 2)
+
+
+def scaled(channels: int, width: float) -> int:
+    """So many times the channels, a multiple of eight, as INT8 kernels want them."""
+    return max(8, 8 * round(width * channels / 8))
+
+
+def copy_encoder(source: Encoder, target: Encoder, seed: int) -> None:
+    """Let an encoder of any width begin with what another one knows.
+
+    A wider one holds channels of the source twice, and whoever reads both takes a share of each: at first it computes
+    the same (Net2Net, Chen 2016, arXiv 1511.05641), but for a little noise, so that the two part while learning. A
+    narrower one keeps the channels with the largest gains.
+    """
+    rng = np.random.default_rng(seed)
+    taken = torch.arange(12)  # which channels of the source the inputs of the next layer are
+    for old, new in zip(_layers(source), _layers(target), strict=True):
+        convolution, norm = cast(nn.Conv2d, old[0]), cast(nn.BatchNorm2d, old[1])
+        kept = _channels(norm.weight.detach().abs(), cast(nn.Conv2d, new[0]).out_channels, rng)
+        shares = torch.bincount(taken, minlength=convolution.in_channels)[taken].clamp(min=1)
+        weight = convolution.weight.detach()[kept][:, taken] / shares[None, :, None, None]
+        if len(kept) > convolution.out_channels:
+            noise = torch.from_numpy(rng.standard_normal(weight.shape, np.float32))
+            weight = weight + 0.05 * weight.std() * noise
+        new[0].load_state_dict({"weight": weight})
+        new[1].load_state_dict({k: v[kept] if v.ndim else v for k, v in norm.state_dict().items()})
+        taken = kept
+
+
+def _layers(encoder: Encoder) -> list[nn.Sequential]:
+    return [cast(nn.Sequential, layer) for stage in encoder.stages for layer in cast(nn.Sequential, stage)]
+
+
+def _channels(gains: Tensor, number: int, rng: np.random.Generator) -> Tensor:
+    """Numbers of the channels that ``number`` new ones are copied from: all and some twice, or the strongest."""
+    if number <= len(gains):
+        return torch.argsort(gains, descending=True)[:number].sort().values
+    rounds = [torch.from_numpy(rng.permutation(len(gains))) for _ in range(number // len(gains))]
+    return torch.cat([torch.arange(len(gains)), *rounds])[:number]
 
 
 class Adapter(nn.Module):

@@ -8,11 +8,13 @@ No quality label is used, and none of the photographs that are kept for evaluati
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,18 +22,21 @@ from edge.assessment import Assessment
 from edge.field.find import Crop
 from edge.findings import cause_network
 from edge.findings.cause import CAUSES
-from edge.findings.cause_network import INSIDE, facts_of
+from edge.findings.cause_network import INSIDE, Weights, facts_of
 from edge.findings.photometry import Cells
 from edge.model import QualityModel
 from edge.progress import followed, progress
 from trainer.networks.causes import CauseLayers
 from trainer.steps.fundus import taught
-from trainer.synthesis.spoiled import SIDE, spoiled_frames
+from trainer.synthesis.spoiled import SIDE, clear_frames, spoiled_frame
 
-_FIRST_PHANTOM, _PHANTOMS = 800_000, 400  # synthetic eyes that no evaluation draws
+_FIRST_PHANTOM, _PHANTOMS = 800_000, 20  # synthetic eyes that no evaluation draws
 _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
 _LID = CAUSES.index("lid")
-_PARTS, _STEPS, _BATCH = 2, 5000, 64
+_EACH_SET, _MOST_OFTEN = 25, 2  # photographs of a data set, and how often one of them
+_CLEAR = 0.9  # score from which a photograph is degraded: below, what was lost before looks like a cause
+_PARTS, _STEPS, _BATCH = 18, 1500, 64
+_RATE = 1.5e-3  # of learning
 _LEAST_WEIGHT = 0.2  # of a cell that nothing took
 _LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
 
@@ -45,32 +50,48 @@ def for_evaluation(path: Path) -> bool:
     return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
 
 
-def gather(folder: Path, seed: int = 0, times: int = 3) -> tuple[Facts, Shares, Sizes]:
+def gather(folder: Path, seed: int = 0, times: int = 5) -> tuple[Facts, Shares, Sizes]:
     """Facts of many frames as the model sees them, and the truth for each of their cells and for each frame."""
     rng = np.random.default_rng(seed)
-    photographs = [path for path in taught(folder) if not (for_evaluation(path) or _EQUALISED in path.parts)]
-    phantoms = range(_FIRST_PHANTOM, _FIRST_PHANTOM + _PHANTOMS)
+    phantoms = range(_FIRST_PHANTOM + seed * _PHANTOMS, _FIRST_PHANTOM + (seed + 1) * _PHANTOMS)
     facts, shares, sizes = [], [], []
     with QualityModel.load(threads=1) as model, progress("degrading photographs") as tick:
-        for number, spoiled in enumerate(spoiled_frames(photographs, phantoms, rng, times), 1):
+        for number, clear in enumerate(clear_frames(_drawn(folder, rng), phantoms, rng), 1):
             tick(number)
-            found = model.assess(spoiled.frame)
-            if found.photometry is None or found.crop is None or not found.field.any():
+            usual = model.assess(clear.picture)  # what was lost before was not taken by any cause
+            if usual.score < _CLEAR:
                 continue
-            usual = model.assess(spoiled.before)  # what was lost before was not taken by any cause
-            took, size = spoiled.covers.copy(), np.zeros(len(CAUSES), np.float32)
-            for cause in spoiled.causes:
-                one = model.assess(spoiled.alone[cause]) if cause in spoiled.alone else found
-                cells = np.maximum(one.map - usual.map, 0) * one.field
-                size[cause] = cells.sum() / max(int(one.field.sum()), 1)
-                if cause in spoiled.alone:
-                    took[cause] = _on_square(cells, one.crop)
-            facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
-            truth = _truth(found, usual.map, took, spoiled.covers[_LID])
-            size[_LID] = max(size[_LID], truth[_LID].sum() / max(truth[-1].sum(), 1))
-            shares.append(truth.astype(np.float16))
-            sizes.append(size)
+            for _ in range(times):
+                spoiled = spoiled_frame(clear, rng)
+                found = model.assess(spoiled.frame)
+                if found.photometry is None or found.crop is None or not found.field.any():
+                    continue
+                took, size = spoiled.covers.copy(), np.zeros(len(CAUSES), np.float32)
+                for cause in spoiled.causes:
+                    one = model.assess(spoiled.alone[cause]) if cause in spoiled.alone else found
+                    size[cause] = max(usual.score - one.score, 0)
+                    if cause in spoiled.alone:
+                        took[cause] = _on_square(np.maximum(one.map - usual.map, 0) * one.field, one.crop)
+                facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
+                truth = _truth(found, usual.map, took, spoiled.covers[_LID])
+                size[_LID] = max(size[_LID], truth[_LID].sum() / max(truth[-1].sum(), 1))
+                shares.append(truth.astype(np.float16))
+                sizes.append(size)
     return np.array(facts), np.array(shares), np.array(sizes)
+
+
+def _drawn(folder: Path, rng: Generator) -> list[Path]:
+    """Photographs to degrade: of each data set alike, for what differs is the camera."""
+    sets = defaultdict(list)
+    for path in taught(folder):
+        if not (for_evaluation(path) or _EQUALISED in path.parts):
+            sets[path.relative_to(folder).parts[0]].append(path)
+    return [each for paths in sets.values() for each in _some(paths, rng)]
+
+
+def _some(paths: list[Path], rng: Generator) -> list[Path]:
+    often = min(_EACH_SET, _MOST_OFTEN * len(paths))
+    return [paths[k % len(paths)] for k in rng.permutation(len(paths) * _MOST_OFTEN)[:often]]
 
 
 def _on_square(cells: Cells, crop: Crop | None) -> Cells:
@@ -114,18 +135,23 @@ def _truth(found: Assessment, usual: Cells, took: NDArray[np.float32], lid: Cell
     return np.concatenate([taken, inside[None]])
 
 
-def teach(facts: Facts, shares: Shares, sizes: Sizes, seed: int = 0, steps: int = _STEPS) -> dict[str, Facts]:
+def teach(
+    facts: Facts, shares: Shares, sizes: Sizes, seed: int = 0, steps: int = _STEPS, start: Weights | None = None
+) -> dict[str, Facts]:
     """Weights of the network: each cell by what took it, and each frame by what took most of it and what took a part.
 
     Args:
         facts, shares, sizes: of ``gather``.
         seed: of weights and of what is drawn.
         steps: of training.
+        start: weights to go on from; None to begin anew.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = CauseLayers()
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.02)
+    if start is not None:
+        network.start_from(start)
+    optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in followed(range(steps), "teaching causes", steps):
         drawn = rng.integers(0, len(facts), _BATCH)
@@ -150,7 +176,8 @@ def _loss(cells: Tensor, main: Tensor, present: Tensor, truth: Tensor, sizes: Te
     target = torch.cat([taken, (field - taken.sum(1)).clamp(min=0)[:, None]], 1).permute(0, 2, 3, 1)
     weight = _LEAST_WEIGHT + taken.sum(1)
     of_cells = -(target * torch.log_softmax(cells, 3)).sum(3) * weight
-    largest = sizes / sizes.sum(1).clamp(min=1e-6)[:, None]
+    squares = sizes**2  # of two causes the larger is the main one, not in proportion
+    largest = squares / squares.sum(1).clamp(min=1e-9)[:, None]
     of_main = -(largest * torch.log_softmax(main, 1)).sum(1) * (sizes.sum(1) > _LEAST_SIZE)
     there = ((sizes - _LEAST_SIZE) / (_SIZE - _LEAST_SIZE)).clamp(0, 1)
     of_present = nn.functional.binary_cross_entropy_with_logits(present, there)
@@ -158,7 +185,7 @@ def _loss(cells: Tensor, main: Tensor, present: Tensor, truth: Tensor, sizes: Te
 
 
 def renew(photographs: Path, seed: int = 0) -> str:
-    """Spoil, gather, teach, and write edge/findings/causes.npz.
+    """Spoil, gather, teach the weights of edge/findings/causes.npz further, and write them.
 
     Args:
         photographs: a folder of photographs of retinas.
@@ -169,7 +196,8 @@ def renew(photographs: Path, seed: int = 0) -> str:
     """
     parts = [gather(photographs, seed + part) for part in range(_PARTS)]
     facts, shares, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
-    weights = teach(facts, shares, sizes, seed)
     target = Path(cause_network.__file__).with_name("causes.npz")
+    with np.load(target, allow_pickle=False) as arrays:
+        weights = teach(facts, shares, sizes, seed, start=dict(arrays))
     np.savez(target, **weights)  # type: ignore[arg-type]
     return f"{len(facts)} frames"

@@ -22,7 +22,7 @@ from trainer.data.datasets import find_photographs, read_squares
 from trainer.loop import runs
 from trainer.loop.rows import Rows, rows_in
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
-from trainer.networks.students import Segmenter, Student
+from trainer.networks.students import Segmenter, Student, copy_encoder
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frame, Frames, make_frames
@@ -59,21 +59,31 @@ class DistillationSet:
         return _as_it_is(self.photographs[n]) if n < first else self.frames[n - first]
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> None:
-    """Train the student into ``out``/student."""
+def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> None:
+    """Train the student into ``out``/student.
+
+    Args:
+        recipe: its ``distill``.
+        data: folder of photographs.
+        out: run folder, with the steps before.
+        start: a run whose student goes on learning; None begins with the segmenter's encoder.
+    """
     settings, folder = recipe.distill, out / "student"
     key = student_key(recipe, data, out)
+    if start is not None:
+        key = runs.key_of(key, runs.read_metadata(start / "student")["key"])
     if runs.finished(folder, key, "distill"):
         return
     lessons = prepare_lessons(recipe, data, out)
-    model, losses = fit(recipe, lessons, load_segmenter(out), folder, key)
+    first = load_student(start) if start else new_student(recipe, load_segmenter(out))
+    model, losses = fit(recipe, lessons, first, folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
         "photographs": Counter(_set_of(path.relative_to(data)) for path in lessons.photographs.paths),
         "frames": len(lessons.frames),
         "losses": losses,
     }
-    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride))
+    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride), width=str(settings.width))
 
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
@@ -138,14 +148,19 @@ def _as_it_is(photograph: Segmented) -> Frame:
     )
 
 
-def fit(
-    recipe: Recipe, lessons: DistillationSet, segmenter: Segmenter, folder: Path, key: str
-) -> tuple[Student, list[float]]:
+def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
-    settings = recipe.distill
     torch.manual_seed(recipe.seed)
-    model = place(Student(settings.stride))
-    model.encoder.load_state_dict(segmenter.encoder.state_dict())
+    model = Student(recipe.distill.stride, recipe.distill.width)
+    copy_encoder(segmenter.encoder.cpu(), model.encoder, recipe.seed)
+    return place(model)
+
+
+def fit(
+    recipe: Recipe, lessons: DistillationSet, model: Student, folder: Path, key: str
+) -> tuple[Student, list[float]]:
+    """Teach a student, from its checkpoint in ``folder`` if there is one; the losses beside it."""
+    settings = recipe.distill
     schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
 
     def sample(rng: Generator, _progress: float, at: float) -> Sample:
@@ -156,7 +171,8 @@ def fit(
 
 def load_student(out: Path) -> Student:
     """The float student of a run."""
-    return runs.load(out / "student", Student(int(runs.read_metadata(out / "student")["stride"])))
+    stored = runs.read_metadata(out / "student")
+    return runs.load(out / "student", Student(int(stored["stride"]), float(stored.get("width", 1))))
 
 
 def predict(

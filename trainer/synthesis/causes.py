@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge.findings.cause import CauseCode
+from trainer.synthesis import covers
 
 Floats = NDArray[np.float32]
 Spoiled = tuple[Floats, Floats]  # the picture, and float32 (S, S) in [0, 1]: how much of each place the cause took
@@ -24,6 +25,12 @@ _GAMMA = 2.2
 def spoil_by(picture: Floats, cause: CauseCode, strength: float, rng: Generator) -> Spoiled:
     """A picture spoiled by one cause; the picture is the square around a field."""
     return _CAUSES[cause](picture, strength, rng)
+
+
+def widely(picture: Floats, sigma: float) -> Floats:
+    """Averaged over a Gaussian of many pixels: computed at a quarter of the size."""
+    small = cv2.resize(picture, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), picture.shape[1::-1]), np.float32)
 
 
 def _light(picture: Floats) -> Floats:
@@ -53,13 +60,20 @@ def _everywhere(picture: Floats) -> Floats:
 
 
 def _dark(picture: Floats, strength: float, rng: Generator) -> Spoiled:
-    gain = float(np.exp(-strength * rng.uniform(1.2, 3.6)))
+    dim = picture * float(np.exp(-strength * rng.uniform(1.2, 3.6)))
     lowest = float(rng.choice([0.0, 0.0, rng.uniform(0, 16)]))  # where black is in this video
-    dim = picture * gain if rng.random() < 0.6 else _grey(_light(picture) * gain**_GAMMA)
-    if rng.random() < 0.5:
+    curve = rng.integers(3)
+    if curve == 0:  # contrast set high: shadows sink first
+        dim = 255 * np.power(np.clip(dim / 255, 0, 1), float(rng.uniform(1, 1.6)))
+    elif curve == 1:  # black set too high
+        dim = np.maximum(dim - float(rng.uniform(0, 12)) * strength, 0)
+    dim = np.asarray(dim * rng.uniform(0.85, 1.15, 3), np.float32)
+    if rng.random() < 0.6:
+        dim = _shot_noise(dim, float(np.exp(rng.uniform(np.log(1e3), np.log(4e4)))), rng)
+    if rng.random() < 0.6:
         dim = _grain(dim, float(rng.uniform(0.3, 4)) * strength, rng)
-    else:
-        dim = _shot_noise(dim, float(rng.uniform(3e3, 4e4)), rng)
+    if rng.random() < 0.3:  # noise removed by the camera
+        dim = np.asarray(cv2.GaussianBlur(dim, (0, 0), float(rng.uniform(0.4, 1.2))), np.float32)
     return np.asarray(np.rint(dim + lowest), np.float32), _everywhere(picture)
 
 
@@ -94,7 +108,10 @@ def _blur(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     else:
         small = round(side * (1 - strength) ** 2 * 0.75) + 8
         soft = cv2.resize(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), (side, side))
-    return _grain(np.asarray(soft, np.float32), float(rng.uniform(0, 2)), rng), _everywhere(picture)
+    # A tilted retina is sharp on one side.
+    cover = _everywhere(picture) if rng.random() < 0.75 else covers.one_side(side, rng)
+    soft = picture + cover[:, :, None] * (soft - picture)
+    return _grain(np.asarray(soft, np.float32), float(rng.uniform(0, 2)), rng), cover
 
 
 def _haze(picture: Floats, strength: float, rng: Generator) -> Spoiled:
@@ -102,15 +119,17 @@ def _haze(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     kept = 1 - float(rng.uniform(0.75, 0.99)) * strength
     inside = (picture.max(axis=2) > 8).astype(np.float32)
     mean = (picture * inside[:, :, None]).sum(axis=(0, 1)) / max(float(inside.sum()), 1.0)
-    tone = np.array([rng.uniform(0.5, 1), rng.uniform(0.7, 1), 1.0], np.float32) * float(mean.max())
-    veil = mean + float(rng.uniform(0, 1)) * (tone - mean)
+    tone = np.array([rng.uniform(0.5, 1), rng.uniform(0.7, 1.1), 1.0], np.float32) * float(mean.max())
+    veil = mean + float(rng.uniform(0.1, 1)) * (tone - mean)
     veil = veil * float(rng.uniform(0.6, 1.5))
-    local = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.05, 0.3)) * side)
-    share = float(rng.uniform(0, 1))
+    local = widely(picture, float(rng.uniform(0.1, 0.35)) * side)  # nearer it would be a blur
+    share = float(rng.uniform(0, 0.8))
     veiled = share * local + (1 - share) * veil
-    cover = _everywhere(picture) if rng.random() < 0.7 else _cloud(side, rng)
+    whole = _everywhere(picture)
+    cover = (whole, whole, covers.cloud(side, rng), covers.towards_rim(side, rng))[rng.integers(4)]
     through = 1 - (1 - kept) * cover[:, :, None]
-    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.choice([0, rng.uniform(0, 0.003)])) * strength * side)
+    # What clouds a lens softens too: where a veil lies on it, it is haze all the same.
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.choice([0, rng.uniform(0, 0.012)])) * strength * side)
     return _grain(
         np.asarray(soft * through + veiled * (1 - through), np.float32), float(rng.uniform(0, 1.5)), rng
     ), cover
@@ -120,8 +139,8 @@ def _reflex(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     side = len(picture)
     cover = np.zeros((side, side), np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        cover = np.maximum(cover, _glow(side, strength, rng))
-    cover = np.clip(cover * float(rng.uniform(1, 1.6)), 0, 1)
+        cover = np.maximum(cover, covers.glow(side, strength, rng))
+    cover = np.clip(cover * float(rng.uniform(1, 1.6)), 0, 1) * float(rng.choice([1, rng.uniform(0.15, 1)]))
     colour = np.array([rng.uniform(0.65, 1.05), rng.uniform(0.85, 1.02), 1.0], np.float32)
     light = colour * float(rng.uniform(190, 300))
     share = cover[:, :, None]
@@ -132,27 +151,9 @@ def _reflex(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     return np.asarray(lit, np.float32), cover
 
 
-def _glow(side: int, strength: float, rng: Generator) -> Floats:
-    """One bright shape: a spot, an arc along the rim, or a streak."""
-    x, y = _axes(side)
-    turn, away, way = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.9), rng.integers(3)
-    size = 0.08 + 0.55 * strength * rng.uniform(0.5, 1)
-    if way == 0:
-        return np.asarray(
-            np.exp(-(np.hypot(x - away * np.cos(turn), y - away * np.sin(turn)) ** 2) / size**2), np.float32
-        )
-    if way == 1:
-        ring = np.exp(-(((np.hypot(x, y) - rng.uniform(0.5, 1.0)) / (0.6 * size)) ** 2))
-        return np.asarray(
-            ring * np.clip((np.cos(np.arctan2(y, x) - turn) - 0.8 + 1.5 * strength) * 3, 0, 1), np.float32
-        )
-    across = (x - away * np.cos(turn)) * np.sin(turn) - (y - away * np.sin(turn)) * np.cos(turn)
-    return np.asarray(np.exp(-((across / (0.5 * size)) ** 2)), np.float32)
-
-
 def _shadow(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     side = len(picture)
-    x, y = _axes(side)
+    x, y = covers.axes(side)
     turn, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.25)
     way = rng.integers(4)
     along = x * np.cos(turn) + y * np.sin(turn)
@@ -176,50 +177,22 @@ def _shadow(picture: Floats, strength: float, rng: Generator) -> Spoiled:
 
 def _lid(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     side = len(picture)
-    x, y = _axes(side)
+    x, y = covers.axes(side)
     lean, bow = rng.uniform(-0.25, 0.25), rng.uniform(-0.35, 0.35)
     depth = (y if rng.random() < 0.7 else -y) + 1 + lean * x + bow * x**2
     soft = float(rng.uniform(0.01, 0.25))
     cover = np.clip((0.1 + 1.3 * strength - depth) / (2 * soft) + 0.5, 0, 1).astype(np.float32)
     inside = picture.max(axis=2) > 8
     level = float(np.quantile(picture[inside], 0.6)) if inside.any() else 80.0
-    skin = (
-        np.array([rng.uniform(0.3, 0.8), rng.uniform(0.4, 0.85), 1.0], np.float32) * level * float(rng.uniform(0.5, 2))
-    )
+    skin = np.array([rng.uniform(0.3, 0.8), rng.uniform(0.4, 0.85), 1.0], np.float32) * level
+    skin = skin * float(rng.uniform(0.4, 3.5))
     shade = np.clip(1 + rng.uniform(-0.5, 0.5) * depth, 0.3, 1.5)[:, :, None].astype(np.float32)
     folds = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), side / 60)[:, :, None]
     covered = np.clip(skin * shade * (1 + float(rng.uniform(0, 1.5)) * folds), 0, 255)
     mixed = picture * (1 - cover[:, :, None]) + covered * cover[:, :, None]
-    lashes = _lashes(side, depth, 0.1 + 1.3 * strength, rng) if rng.random() < 0.7 else np.zeros_like(cover)
+    lashes = covers.lashes(side, depth, 0.1 + 1.3 * strength, rng) if rng.random() < 0.7 else np.zeros_like(cover)
     mixed = mixed * (1 - float(rng.uniform(0.5, 0.95)) * lashes[:, :, None])
     return np.asarray(mixed, np.float32), np.maximum(cover, lashes)
-
-
-def _lashes(side: int, depth: NDArray[np.floating], edge: float, rng: Generator) -> Floats:
-    """Dark hairs that hang from the edge of a lid into the picture."""
-    hairs = np.zeros((side, side), np.float32)
-    above = depth[0, side // 2] < depth[-1, side // 2]
-    for root in rng.uniform(-0.1, 1.1, int(rng.integers(8, 30))) * side:
-        start = edge * side / 2 - 0.1 * side
-        reach = start + rng.uniform(0.08, 0.3) * side
-        rows = (start, reach) if above else (side - start, side - reach)
-        ends = (int(root), int(rows[0])), (int(root + rng.normal(0, 0.06) * side), int(rows[1]))
-        cv2.line(hairs, *ends, 1.0, max(1, round(rng.uniform(0.003, 0.015) * side)), cv2.LINE_AA)
-    return np.asarray(cv2.GaussianBlur(hairs, (0, 0), float(rng.uniform(0.002, 0.02)) * side), np.float32)
-
-
-def _cloud(side: int, rng: Generator) -> Floats:
-    cells = int(rng.integers(2, 5))
-    noise = cv2.resize(
-        rng.standard_normal((cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
-    )
-    return np.asarray(np.clip(noise * 0.8 + 0.6, 0, 1), np.float32)
-
-
-def _axes(side: int) -> tuple[Floats, Floats]:
-    axis = (np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1
-    x, y = np.meshgrid(axis, axis)
-    return x, y
 
 
 _CAUSES: dict[CauseCode, Callable[[Floats, float, Generator], Spoiled]] = {

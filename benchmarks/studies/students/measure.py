@@ -34,7 +34,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import write
 from trainer.networks.students import Student
 from trainer.recipe import Recipe
-from trainer.steps.distill import as_the_device_cuts, fit, predict, prepare_lessons, student_key
+from trainer.steps.distill import as_the_device_cuts, fit, new_student, predict, prepare_lessons, student_key
 from trainer.steps.vessel_maps import phantoms
 from trainer.steps.vessels import load_segmenter
 
@@ -50,7 +50,8 @@ _SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend o
 
 def recipe_of(recipe: Recipe, plan: StudentPlan, steps: int) -> Recipe:
     """The recipe with another student."""
-    return replace(recipe, distill=replace(recipe.distill, size=plan.size, stride=plan.stride, steps=steps))
+    its = replace(recipe.distill, size=plan.size, stride=plan.stride, width=plan.width, steps=steps)
+    return replace(recipe, distill=its)
 
 
 def folder_of(out: Path, plan: StudentPlan) -> Path:
@@ -83,8 +84,10 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
         log.info("students: training %s", plan.name)
         its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
         cut = replace(lessons, cuts=as_the_device_cuts(its, data, out))
-        student, losses = fit(its, cut, segmenter, folder, keys[plan])
-        runs.finish(folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride))
+        student, losses = fit(its, cut, new_student(its, segmenter), folder, keys[plan])
+        runs.finish(
+            folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride), width=str(plan.width)
+        )
 
 
 def measure_students(
@@ -165,7 +168,7 @@ def _measured(folder: Path, key: str) -> Figures | None:
 
 def _measure(recipe: Recipe, plan: StudentPlan, data: Path, folder: Path, evidence: FidelityEvidence) -> Figures:
     """Write the INT8 bundle of a student; figures of its maps, and of those before quantization."""
-    student = runs.load(folder, Student(plan.stride))
+    student = runs.load(folder, Student(plan.stride, plan.width))
     assert isinstance(student, Student)
     exact = predict(student, [square.picture for square in evidence.squares], recipe)[:, 0]
     network = Deployed(student)

@@ -22,14 +22,15 @@ RULE = (
 
 @dataclass(frozen=True)
 class StudentPlan:
-    """A student to be: side of its input in pixels, and pixels of it per cell of the map, 8 or 16."""
+    """A student to be: side of its input in pixels, pixels of it per cell of the map (8 or 16), width of its layers."""
 
     size: int
     stride: int
+    width: float = 1.0
 
     @property
     def name(self) -> str:
-        return f"{self.size}x{self.stride}"
+        return f"{self.size}x{self.stride}" + ("" if self.width == 1 else f"w{self.width:g}")
 
     @property
     def grid(self) -> int:
@@ -92,21 +93,22 @@ class StudentRow:
 
 
 def parse_sizes(text: str) -> list[StudentPlan]:
-    """``224x16,256x8`` -> plans in that order, each once.
+    """``224x16,256x8w1.5`` -> plans in that order, each once.
 
     Raises:
-        typer.BadParameter: a part is not SIZExSTRIDE, the stride not 8 or 16, or the size no multiple of 16 from 64 to
-            1024.
+        typer.BadParameter: a part is not SIZExSTRIDE or SIZExSTRIDEwWIDTH, the stride not 8 or 16, the size no multiple
+            of 16 from 64 to 1024, or the width not from 0.25 to 4.
     """
     plans = []
     for part in text.split(","):
-        match = re.fullmatch(r"([0-9]{2,4})x(8|16)", part.strip().lower())
-        if not match or int(match[1]) % 16 or not 64 <= int(match[1]) <= 1024:
+        match = re.fullmatch(r"([0-9]{2,4})x(8|16)(?:w([0-9](?:\.[0-9]{1,3})?))?", part.strip().lower())
+        width = float((match and match[3]) or 1)
+        if not match or int(match[1]) % 16 or not 64 <= int(match[1]) <= 1024 or not 0.25 <= width <= 4:
             raise typer.BadParameter(
                 f"{part.strip()!r} is no student: write SIZExSTRIDE, the size a multiple of 16 from 64 to 1024 and the "
-                "stride 8 or 16, such as 256x8."
+                "stride 8 or 16, such as 256x8, and wWIDTH behind it, from 0.25 to 4, for wider or narrower layers."
             )
-        plans.append(StudentPlan(int(match[1]), int(match[2])))
+        plans.append(StudentPlan(int(match[1]), int(match[2]), width))
     return list(dict.fromkeys(plans))
 
 

@@ -22,6 +22,7 @@ from edge.commands import grade, grade_rows
 from edge.commands.console.cli import EngineName
 from edge.engines.names import ENGINES
 from edge.errors import EdgeError
+from edge.findings.cause import CAUSES
 from edge.grading import GradedFile
 from edge.metrics.classification import spearman
 from edge.model import QualityModel
@@ -130,6 +131,7 @@ def test_no_fundus_is_a_verdict_not_an_error(tmp_path: Path, run: Any) -> None:
         "graded": 2,
         "failed": 0,
         "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 2},
+        "causes": dict.fromkeys(CAUSES, 0),
         "passed_over": {"photographs": 0, "others": 0},
     }
 
@@ -392,6 +394,7 @@ def test_json_of_what_holds_no_image_has_its_rows_and_the_summary(tmp_path: Path
         "graded": 0,
         "failed": 3,
         "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 0},
+        "causes": dict.fromkeys(CAUSES, 0),
         "passed_over": {"photographs": 1, "others": 1},
     }
     assert len(rows_of(tmp_path / "grades.csv")) == 3
@@ -605,6 +608,8 @@ def test_the_summary_says_why_photographs_are_not_good(tmp_path: Path, run: Any)
         "  3   75 %  no retina in view",
         "  1   25 %  edge shadow",
     ]
+    summary = json.loads(run(tmp_path, "--json")[1].splitlines()[-1])["summary"]
+    assert summary["causes"] == dict.fromkeys(CAUSES, 0) | {"edge_shadow": 1}
 
 
 def test_exit_codes_of_wrong_arguments(tmp_path: Path, run: Any) -> None:
@@ -713,8 +718,9 @@ def test_a_criterion_has_columns_and_the_last_word(tmp_path: Path, run: Any) -> 
     assert rows[1]["requirement"] == "not showing a retina"
     _, out, _ = run(path, "--criterion", "nhs-desp")
     assert "nhs-desp (unverified)" in out.splitlines()[0]
-    row = json.loads(run(wall, "--criterion", "nhs-desp", "--json")[1].splitlines()[0])
+    row, last = map(json.loads, run(wall, "--criterion", "nhs-desp", "--json")[1].splitlines())
     assert (row["criterion"], row["adequate"]) == ("nhs-desp (unverified)", False)
+    assert (last["summary"]["criterion"], last["summary"]["adequate"]) == ("nhs-desp (unverified)", 0)
     run(path, wall, "--criterion", "nhs-desp", "--details", tmp_path / "details.jsonl")
     said = [json.loads(line)["criterion"] for line in (tmp_path / "details.jsonl").read_text().splitlines()]
     assert said[1]["words"] == "nhs-desp (unverified): not adequate: not showing a retina"

@@ -108,6 +108,15 @@ def test_a_white_veil_over_all_is_a_reflex_for_a_while_and_then_no_retina() -> N
     assert told([CLEAR, veiled], seconds=5.0).code == "no_fundus"
 
 
+def test_glare_that_is_there_for_sure_is_told_of_though_little_seems_lost() -> None:
+    veiled, image = because(assessed(0.05, disc=(-0.4, 0.0), macula=(0.3, 0.0)), picture(), "reflex")
+    seen = veiled.evidence
+    assert seen is not None
+    veiled.__dict__["evidence"] = dataclasses.replace(seen, present={**seen.present, "reflex": 0.9})
+    assert told([CLEAR, (veiled, image)]).code == "reflex"
+    assert told([(veiled, image)], seconds=4.0).code == "hold"  # this camera has it in every frame
+
+
 def test_off_centre_says_whereto_to_aim() -> None:
     away = assessed(0.02, disc=(-0.5, 0.55), macula=(0.3, 0.55)), picture()
     hint = told([away])
@@ -120,6 +129,27 @@ def test_leaving_the_view_that_was_good_is_off_centre_until_it_is_what_the_opera
     assert told([CLEAR, CLEAR, moved]).code == "off_centre"
     assert told([moved]).code == "hold"
     assert told([CLEAR, CLEAR, moved, moved, moved, moved]).code == "hold"
+
+
+def test_a_view_that_was_left_is_not_back_while_nothing_can_be_seen_of_disc_and_macula() -> None:
+    """The camera moved up: first both are lower, then the rim cuts them, and then they are back."""
+    leaving = assessed(0.02, disc=(-0.4, 0.3), macula=(0.3, 0.3)), picture()
+    unseen = assessed(0.02), picture()
+    guide = Guide(THRESHOLDS)
+    shown = [CLEAR] * 30 + [leaving] * 10 + [unseen] * 20 + [CLEAR] * 15
+    hints = [guide.update(lit(a, image), image, n / FPS).code for n, (a, image) in enumerate(shown)]
+    assert set(hints[38:60]) == {"off_centre"}
+    assert hints[-1] == "hold"
+    assert told([CLEAR, leaving, unseen, unseen, unseen, unseen]).code == "hold"  # not for ever: it may be another view
+
+
+def test_what_moves_while_the_disc_stays_is_no_macula() -> None:
+    """The dark in the middle of a ring of glare looks like one; the disc is hardly seen behind the glare."""
+    glare = assessed(0.3, disc=(-0.4, 0.0), macula=(0.0, -0.4))
+    glare.regions["disc"] *= 0.5
+    assert told([CLEAR, CLEAR, because(glare, picture(), "reflex")]).code == "reflex"
+    moved = assessed(0.02, disc=(-0.8, -0.4), macula=(0.0, -0.4)), picture()
+    assert told([CLEAR, CLEAR, moved]).code == "off_centre"
 
 
 def test_landmarks_that_come_and_go_on_the_way_in_do_not_become_the_view_to_return_to() -> None:

@@ -14,8 +14,9 @@ from edge.errors import EdgeError
 from edge.metrics.labels import Ratings
 from edge.phantom.degradation import KINDS
 from trainer.evaluation.evaluate import evaluate, good_photographs
-from trainer.evaluation.labels import LabelledSet, against_labels, against_ratings, find_labelled, find_rated
+from trainer.evaluation.labels import against_labels, against_ratings
 from trainer.evaluation.predictors import STUDENTS, sharpness_maps
+from trainer.evaluation.sets import LabelledSet, find_labelled, find_rated
 from trainer.recipe import load_recipe
 
 STEPS = (

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn
 
-from trainer.networks.students import Adapter, Prior, Segmenter, Student
+from trainer.networks.students import Adapter, Encoder, Prior, Segmenter, Student, copy_encoder
 
 
 def test_shapes() -> None:
@@ -28,6 +28,35 @@ def test_a_student_gives_three_maps_on_its_grid_and_vessels_at_half_size(stride:
     assert maps.shape == (2, 3, grid, grid)
     assert vessels.shape == (2, 1, size // 2, size // 2)
     assert torch.equal(student(image), maps)
+
+
+@pytest.mark.parametrize("width", [1.0, 1.5, 2.0, 2.5])
+def test_a_wider_encoder_begins_as_the_one_it_copies(width: float) -> None:
+    torch.manual_seed(0)
+    source, student = Encoder().eval(), Student(width=width).eval()
+    with torch.no_grad():
+        for module in source.modules():
+            if isinstance(module, nn.BatchNorm2d):  # as after a training, not as at its start
+                for values in (module.weight, module.bias, module.running_mean):
+                    assert values is not None
+                    values.uniform_(0.1, 0.5)
+    copy_encoder(source, student.encoder, seed=0)
+    with torch.no_grad():
+        pairs = list(zip(source(image := torch.rand(2, 3, 64, 64)), student.encoder(image), strict=True))
+    for old, new in pairs:
+        assert new.shape[1] == round(width * old.shape[1])
+        assert (new[:, : old.shape[1]] - old).abs().mean() < 0.2 * old.std()
+    assert width > 1 or all(torch.equal(old, new) for old, new in pairs)
+
+
+def test_a_narrower_encoder_keeps_the_channels_with_the_largest_gains() -> None:
+    source, student = Encoder(), Student(width=0.5)
+    norm = next(m for m in source.modules() if isinstance(m, nn.BatchNorm2d))
+    with torch.no_grad():
+        norm.weight[:] = torch.arange(32) % 2 + 1.0
+    copy_encoder(source, student.encoder, seed=0)
+    kept = next(m for m in student.encoder.modules() if isinstance(m, nn.BatchNorm2d))
+    assert kept.weight.tolist() == [2.0] * 16
 
 
 def test_an_untrained_prior_adds_nothing() -> None:

@@ -22,7 +22,7 @@ from trainer.recipe import Recipe, load_recipe
 from trainer.steps import distill, vessel_maps
 from trainer.steps import frames as frames_module
 from trainer.steps.adapter import import_weights
-from trainer.steps.distill import DistillationSet, fit, load_student, predict, prepare_lessons, student_key
+from trainer.steps.distill import DistillationSet, fit, load_student, new_student, predict, prepare_lessons, student_key
 from trainer.steps.frames import Frame, Frames
 from trainer.steps.vessel_maps import Photographs, Segmented
 
@@ -131,7 +131,7 @@ def test_a_student_begins_with_what_the_segmenter_knows(stride: int, lessons: Di
     torch.manual_seed(5)
     segmenter = Segmenter()
     recipe = with_distill(RECIPE, size=64, stride=stride, steps=1, batch=2, rate=0.0)  # no step moves a weight
-    student, losses = fit(recipe, lessons, segmenter, tmp_path, "k")
+    student, losses = fit(recipe, lessons, new_student(recipe, segmenter), tmp_path, "k")
     assert (student.stride, len(losses)) == (stride, 1)
     pairs = list(zip(student.encoder.modules(), segmenter.encoder.modules(), strict=True))
     convolutions = [(a, b) for a, b in pairs if isinstance(a, nn.Conv2d) and isinstance(b, nn.Conv2d)]

@@ -37,6 +37,8 @@ def row(size: int, ms: float, mae: float, auroc: float) -> StudentRow:
 
 def test_sizes_are_read_in_their_order_and_once() -> None:
     assert parse_sizes("256x8, 224X16,256x8") == [StudentPlan(256, 8), StudentPlan(224, 16)]
+    assert parse_sizes("256x8w1.5") == [StudentPlan(256, 8, 1.5)]
+    assert [plan.name for plan in parse_sizes("256x8w1.5,256x8w1")] == ["256x8w1.5", "256x8"]
     assert [plan.grid for plan in parse_sizes(students.SIZES)] == [14, 32, 40, 48]
 
 
