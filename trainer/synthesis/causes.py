@@ -129,7 +129,7 @@ def _haze(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     cover = (whole, whole, covers.cloud(side, rng), covers.towards_rim(side, rng))[rng.integers(4)]
     through = 1 - (1 - kept) * cover[:, :, None]
     # What clouds a lens softens too: where a veil lies on it, it is haze all the same.
-    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.choice([0, rng.uniform(0, 0.012)])) * strength * side)
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.3 + float(rng.choice([0, rng.uniform(0, 0.003)])) * strength * side)
     return _grain(
         np.asarray(soft * through + veiled * (1 - through), np.float32), float(rng.uniform(0, 1.5)), rng
     ), cover
