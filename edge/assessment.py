@@ -24,7 +24,7 @@ from edge.findings.photometry import Photometry
 SCHEMA = 1  # of ``Assessment.to_dict``; raised where a field changes its meaning or goes
 Verdict = Literal["good", "usable", "reject", "no_fundus"]
 TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
-_LIKELY = 0.05  # probability from which a cause is named beside the main one: one that is missed is worse
+_LIKELY = 0.04  # probability from which a cause is named beside the main one: one that is missed is worse
 _LEAST_OF_GOOD = 0.05  # share of the field from which a cause is named though the frame is good
 PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito: apart for all kinds of eyes
     "good": (115, 158, 0),

@@ -14,10 +14,11 @@ from typing import Any, get_args
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge import fundus
 from edge.assessment import Verdict
 from edge.bundle.bundle import Bundle, Precision, default_model, read_bundle
 from edge.engines.openvino import OpenVinoEngine
@@ -79,12 +80,14 @@ def outputs_for(session: Any, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any
     return dict(zip(names, session.run(None, {"frame": np.ascontiguousarray(frame[:, :, ::-1])}), strict=True))
 
 
-def assert_same(session: Any, model: QualityModel, frame: NDArray[np.uint8]) -> Verdict:
-    """The graph says of a frame what the program says; gives the verdict."""
+def assert_same(session: Any, model: QualityModel, frame: NDArray[np.uint8], pixels: int = 0) -> Verdict:
+    """The graph says of a frame what the program says, its crop to so many pixels; gives the verdict."""
     ours, theirs = model.assess(frame), run_export(session, frame)
     assert theirs.score == pytest.approx(ours.score, abs=0.01)
     assert theirs.verdict == ours.verdict
-    assert theirs.crop == ours.crop
+    assert (theirs.crop is None) == (ours.crop is None)
+    if theirs.crop is not None and ours.crop is not None:
+        assert dataclasses.astuple(theirs.crop) == pytest.approx(dataclasses.astuple(ours.crop), abs=pixels)
     assert np.count_nonzero(theirs.field != ours.field) <= 2
     assert np.abs(theirs.map - ours.map)[ours.field & theirs.field].mean() < 0.01 if ours.field.any() else True
     return ours.verdict
@@ -140,18 +143,36 @@ def test_golden_frames_are_judged_as_the_program_judges(session: Any, model: Qua
 @settings(max_examples=12)
 @given(number=st.integers(0, 100_000))
 def test_frames_of_any_kind_are_judged_as_the_program_judges(
-    session: Any, model: QualityModel, any_frame: Callable[[int], NDArray[np.uint8]], number: int
+    session: Any, model: QualityModel, any_frame: Callable[[int], NDArray[np.uint8]], crop_tolerance: int, number: int
 ) -> None:
-    assert_same(session, model, any_frame(number))
+    frame = any_frame(number)
+    assume(not retina_is_a_close_call(model, frame))  # one step of INT8 in one cell decides it
+    assert_same(session, model, frame, crop_tolerance)
+
+
+def retina_is_a_close_call(model: QualityModel, frame: NDArray[np.uint8]) -> bool:
+    chances: list[float] = []
+    chance_of = fundus.retina_chance
+
+    def recorded(facts: NDArray[np.float32], network: dict[str, NDArray[np.float32]]) -> float:
+        chances.append(chance_of(facts, network) - float(network["least"]))
+        return chances[-1] + float(network["least"])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fundus, "retina_chance", recorded)
+        model.assess(frame)
+    return bool(chances) and abs(chances[-1]) < 0.02
 
 
 @pytest.mark.parametrize("scale", [0.35, 1.7])
-def test_frames_of_any_size_between_black_bars(session: Any, model: QualityModel, scale: float) -> None:
+def test_frames_of_any_size_between_black_bars(
+    session: Any, model: QualityModel, crop_tolerance: int, scale: float
+) -> None:
     frame = np.asarray(cv2.resize(golden_frame(0), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     wide = np.zeros((frame.shape[0] + 60, frame.shape[1] * 2, 3), np.uint8)
     left = frame.shape[1] // 2
     wide[30 : 30 + frame.shape[0], left : left + frame.shape[1]] = frame
-    assert_same(session, model, wide)
+    assert_same(session, model, wide, crop_tolerance)
 
 
 @pytest.mark.parametrize("grey", [0, 5, 120, 255])
