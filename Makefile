@@ -4,7 +4,7 @@
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
-#   make model         from photographs (DATA=folder) to the default model and its engine
+#   make model         from photographs (DATA=folder) to the default model and its engine; steps that RUN=folder holds are done
 #   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
 #   make bench         latency, throughput and memory of the default model here
 #   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
@@ -15,6 +15,7 @@
 PYTHON ?= python3
 PYTHON310 ?=
 DATA ?= ../shared/data
+RUN ?= trainer/runs/default
 MODEL ?= edge/models/default.efiqa
 PIP_ARGS ?=
 PYTEST_ARGS ?=
@@ -73,12 +74,12 @@ lint: $(VENV)/.all
 	$(BIN)/lint-imports --no-cache
 
 model: $(VENV)/.all
-	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out runs/default
-	$(BIN)/edge-calibrate int8 runs/default --data "$(DATA)" -o "$(MODEL)"
+	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out "$(RUN)"
+	$(BIN)/edge-calibrate int8 "$(RUN)" --data "$(DATA)" -o "$(MODEL)"
 	$(BIN)/edge-compile "$(MODEL)"
 
 evaluation: $(VENV)/.all
-	$(BIN)/edge-train evaluate --recipe default --data "$(DATA)" --out runs/default --model "$(MODEL)" --page docs/benchmarks.md
+	$(BIN)/edge-train evaluate --recipe default --data "$(DATA)" --out "$(RUN)" --model "$(MODEL)" --page docs/benchmarks.md
 
 bench: $(VENV)/.all
 	$(BIN)/edge-bench "$(MODEL)"

@@ -34,6 +34,7 @@ from edge.files.output import check_output
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
 from edge.model import QualityModel
+from trainer.data.terms import with_terms
 from trainer.evaluation.sets import CLEAR_LIST
 from trainer.loop import runs
 from trainer.recipe import Recipe, load_recipe
@@ -147,7 +148,7 @@ def make_bundle(
 def _manifest(network: Deployed, recipe: Recipe, run: Path) -> Manifest:
     """Everything that is known before anything is measured."""
     photographs = runs.read_metrics(run / "student")["photographs"]
-    trained_on = [f"{name}: {count} photographs" for name, count in photographs.items()]
+    trained_on = with_terms(photographs)
     maps, grid = maps_of(network, recipe.distill.size)
     return new_manifest(f"efiqa-edge {recipe.name}", recipe, maps, grid, "", trained_on, _SOFTWARE)
 

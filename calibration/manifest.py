@@ -44,7 +44,7 @@ def new_manifest(
         maps: what the network gives; regions are weighted only where it gives all of them.
         grid: side of a map in cells.
         thresholds_from: why the thresholds are defaults.
-        trained_on: folders of the training data and how many photographs each gave.
+        trained_on: sets of the training data, how many photographs each gave, and on which terms.
         software: distributions whose versions are recorded.
     """
     return Manifest(

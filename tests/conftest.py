@@ -29,6 +29,7 @@ from edge.phantom.retina import make_retina
 TINY: dict[str, Any] = {
     "seed": 3,
     "exclude": ["graded"],
+    "only": [],
     "mean": [0.5, 0.5, 0.5],
     "std": [0.5, 0.5, 0.5],
     "side": 160,

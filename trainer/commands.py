@@ -26,7 +26,7 @@ Out = Annotated[
     Path, typer.Option("--out", help="The run folder: each step writes weights, config, metrics and a picture there.")
 ]
 RUN = Path("runs/mine")
-RecipeName = Annotated[str, typer.Option("--recipe", help="quick, default, paper, or a YAML file.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="quick, default, open, paper, or a YAML file.")]
 
 
 Maps = Annotated[
@@ -205,7 +205,7 @@ def evaluate(
     data: Data,
     run_folder: Out = RUN,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="The run's own without it; quick, default, paper, or a YAML file.")
+        str | None, typer.Option("--recipe", help="The run's own without it; quick, default, open, paper, or a YAML file.")
     ] = None,
     model: Annotated[
         Path | None,

@@ -98,6 +98,7 @@ class Recipe:
 
     Attributes:
         exclude: folders below the data folder that never train anything.
+        only: folders or sources that alone train; none: all that are not excluded.
         side: pixels across the field of view on which all steps after the segmenter work.
         mean, std: of the network's input, per channel R, G, B.
     """
@@ -107,6 +108,7 @@ class Recipe:
     name: str
     seed: ZeroOrMore
     exclude: tuple[str, ...]
+    only: tuple[str, ...]
     side: Pixels
     mean: tuple[Mean, Mean, Mean]
     std: tuple[Std, Std, Std]

@@ -72,7 +72,8 @@ def choose(frames: Path | None, data: Path | None, recipe: Recipe, student: Stud
     if frames is None and data is None:
         found = _drawn(range(_PHANTOMS, _PHANTOMS + 2 * number), recipe)
     else:
-        paths = find_images([frames]) if frames else [p.path for p in find_photographs(data, recipe.exclude)]  # type: ignore[arg-type]
+        listed = find_photographs(data, recipe.exclude, recipe.only) if data and not frames else []
+        paths = find_images([frames]) if frames else [photograph.path for photograph in listed]
         found = list(_read(evenly(paths, _CANDIDATES), recipe))
     candidates = _with_fundus(found, "the calibration frames", "give photographs of eyes")
     features, scores = _look(student, candidates)

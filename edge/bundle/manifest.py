@@ -70,7 +70,7 @@ class Manifest:
         thresholds: on the quality score.
         thresholds_from: who fitted the thresholds on what.
         metrics: measured figures, name -> value.
-        trained_on: folders of the training data and how many photographs each gave.
+        trained_on: sets of the training data, how many photographs each gave, and on which terms.
         golden: seeded phantom frames and their scores.
         made_with: name -> version of the software that made it.
         field: how to find the camera's field of view: ``frame``, ``learn`` or ``circle:X,Y,R``, see

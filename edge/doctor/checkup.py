@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import edge
+from edge.bundle import named
 from edge.doctor.extras import check_extras
 from edge.doctor.finding import Finding, missing, ok, warning
 from edge.doctor.jetson import check_jetson, is_jetson
@@ -37,8 +39,22 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
     yield from check_nvidia(root, jetson) if gpu else check_builder()
     yield check_openvino()
     yield from check_extras()
-    if not quick and opencv[0].state != "missing":
+    if opencv[0].state == "missing":
+        return
+    yield from check_terms(named.default_model())
+    if not quick:
         yield check_model(gpu)
+
+
+def check_terms(path: Path) -> Iterator[Finding]:
+    """What a bundle learned from, one finding for each set of photographs, with its terms where its manifest has them.
+
+    A bundle that cannot be read is a finding of ``check_model``.
+    """
+    with suppress(EdgeError):
+        # Imported late, as below.
+        for source in importlib.import_module("edge.bundle.bundle").read_bundle(path).manifest.trained_on:
+            yield ok("learned from", source)
 
 
 def check_model(gpu: bool) -> Finding:

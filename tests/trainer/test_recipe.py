@@ -43,7 +43,7 @@ def test_any_number_of_kinds_can_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_those_that_ship() -> None:
-    with pytest.raises(EdgeError, match=r"no recipe nonsense.*default, paper, quick"):
+    with pytest.raises(EdgeError, match=r"no recipe nonsense.*default, open, paper, quick"):
         load_recipe("nonsense")
 
 

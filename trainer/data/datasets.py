@@ -21,7 +21,7 @@ from edge.field.find import Crop, find_field
 from edge.frame.prepare import cut
 from edge.images import find_images, read_image
 from edge.progress import followed
-from trainer.data.landmarks import landmarks_of, paint_regions, read_discs
+from trainer.data.landmarks import Mark, landmarks_of, paint_regions, read_discs
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,14 @@ class Photograph:
         path: of the photograph.
         vessels: its vessel map: ``SET/vessels/STEM.png`` for ``SET/images/STEM.jpg``; None where nobody drew one.
         disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
+        source: where it comes from: the column ``source`` of ``SET/discs.csv`` in lower case, else the name of the
+            folder below the data folder. Never the name of a file, which may be that of a patient.
     """
 
     path: Path
     vessels: Path | None
     disc: tuple[float, float, float] | None = None
+    source: str = "photographs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,34 +67,40 @@ class Square:
     regions: NDArray[np.uint8] | None = None
 
 
-def find_photographs(data: Path, exclude: Sequence[str] = ()) -> list[Photograph]:
+def find_photographs(data: Path, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> list[Photograph]:
     """All photographs below a folder, in a fixed order, without the excluded folders.
 
     Args:
         data: the folder.
         exclude: names of folders, ``SET`` or ``SET/PART``, wherever in the path they stand, also above ``data``: a
             folder that holds the sets, or lies in one, leaves out the same photographs.
+        only: names of folders, in the same way, or sources (see ``Photograph``): all others are left out; none: all.
 
     Raises:
         EdgeError: the folder is missing or holds no photograph that may be used.
     """
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
-    left_out = [f"/{name.strip('/')}/" for name in exclude]
+    left_out, taken = ([f"/{name.strip('/')}/" for name in names] for names in (exclude, only))
     above = data.resolve()
-    discs = {path: disc for table in sorted(data.rglob("discs.csv")) for path, disc in read_discs(table).items()}
+    marks = {path: mark for table in sorted(data.rglob("discs.csv")) for path, mark in read_discs(table).items()}
     found = []
     for path in find_images([data]):
         within = path.relative_to(data)
         folder = f"{(above / within).parent.as_posix()}/"
         if _NOT_PHOTOGRAPHS & set(within.parts[:-1]) or any(name in folder for name in left_out):
             continue
+        mark = marks.get(path, Mark())
+        source = mark.source or (within.parts[0] if len(within.parts) > 1 else "photographs")
+        if only and source not in only and not any(name in folder for name in taken):
+            continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
-        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, discs.get(path)))
+        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, mark.disc, source))
     if not found:
-        named = f" (now {', '.join(exclude)})" if exclude else ""
+        lists = [f"{which} {', '.join(names)}" for which, names in (("exclude", exclude), ("only", only)) if names]
+        named = f" (now {'; '.join(lists)})" if lists else ""
         raise EdgeError(
-            f"{data} holds no photograph to train on: put some there, or fix the recipe's exclude list{named}."
+            f"{data} holds no photograph to train on: put some there, or fix the recipe's lists of folders{named}."
         )
     return found
 

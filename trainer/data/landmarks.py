@@ -32,12 +32,20 @@ class Landmarks:
         return Landmarks(((a - x) * scale, (b - y) * scale), self.radius * scale, ((c - x) * scale, (d - y) * scale))
 
 
-def read_discs(table: Path) -> dict[Path, tuple[float, float, float]]:
-    """Centre (x, y) and radius of the optic disc of photographs, in pixels.
+@dataclass(frozen=True)
+class Mark:
+    """What a table says of one photograph: its disc in pixels (centre x, y, radius), and the set it comes from."""
+
+    disc: tuple[float, float, float] | None = None
+    source: str = ""
+
+
+def read_discs(table: Path) -> dict[Path, Mark]:
+    """Optic discs of photographs.
 
     Args:
-        table: CSV with the columns path (relative to the CSV), disc_cx, disc_cy, disc_w, disc_h; a line whose
-            places are empty says nothing.
+        table: CSV with the columns path (relative to the CSV), disc_cx, disc_cy, disc_w, disc_h, and maybe source,
+            where one folder holds several sets; a line whose places are empty says nothing of the disc.
 
     Raises:
         EdgeError: the file cannot be read, lacks a column, or holds something that is no number.
@@ -48,12 +56,10 @@ def read_discs(table: Path) -> dict[Path, tuple[float, float, float]]:
         found = {}
         for row in rows:
             path, x, y, width, height = (row[name].strip() for name in _COLUMNS)
-            if not (x or y or width or height):
-                continue
-            place = float(x), float(y), (float(width) + float(height)) / 4
-            if not all(map(math.isfinite, place)) or place[2] <= 0:
+            place = (float(x), float(y), (float(width) + float(height)) / 4) if x or y or width or height else None
+            if place and (not all(map(math.isfinite, place)) or place[2] <= 0):
                 raise ValueError(f"the disc of {path!r} has no size")
-            found[table.parent / path] = place
+            found[table.parent / path] = Mark(place, (row.get("source") or "").strip().lower())
         return found
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError, ValueError) as error:
         raise EdgeError(f"{table} cannot be read as {','.join(_COLUMNS)} ({error}): fix it, or remove it.") from error

@@ -79,7 +79,7 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
     model, losses = fit(recipe, lessons, first, folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
-        "photographs": Counter(_set_of(path.relative_to(data)) for path in lessons.photographs.paths),
+        "photographs": _sources(recipe, data, lessons.photographs.paths),
         "frames": len(lessons.frames),
         "losses": losses,
     }
@@ -119,7 +119,7 @@ def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
 
     Resampled once more, a small photograph would look smoother in training than on the device.
     """
-    photographs, size = find_photographs(data, recipe.exclude), recipe.distill.size
+    photographs, size = find_photographs(data, recipe.exclude, recipe.only), recipe.distill.size
     path = out / "photographs" / f"cut-{runs.key_of(size, *runs.names_and_sizes(data, photographs))}.npy"
 
     def make() -> Iterator[NDArray[Any]]:
@@ -128,9 +128,10 @@ def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
     return rows_in(path, np.dtype(np.uint8), (size, size, 3), len(photographs), make)
 
 
-def _set_of(path: Path) -> str:
-    """The folder below the data folder; never the name of a file, which may be that of a patient."""
-    return path.parts[0] if len(path.parts) > 1 else "photographs"
+def _sources(recipe: Recipe, data: Path, paths: Sequence[Path]) -> Counter[str]:
+    """How many of these photographs each source gave."""
+    source_of = {each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only)}
+    return Counter(source_of[path] for path in paths)
 
 
 def _as_it_is(photograph: Segmented) -> Frame:

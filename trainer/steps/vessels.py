@@ -62,7 +62,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
         EdgeError: no photograph has a hand-drawn map, or see ``train``.
     """
     settings, folder = recipe.vessels, out / "vessels"
-    drawn = [p for p in find_photographs(data, recipe.exclude) if p.vessels]
+    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only) if p.vessels]
     if not drawn:
         raise EdgeError(
             f"{data} holds no hand-drawn vessel map (SET/images/STEM.jpg with SET/vessels/STEM.png): "

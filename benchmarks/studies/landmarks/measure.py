@@ -69,7 +69,7 @@ def see_photographs(model: QualityModel, data: Path, name: str, marks: Mapping[s
         EdgeError: a photograph cannot be read.
     """
     boxes = data / name / "discs.csv"
-    discs = read_discs(boxes) if boxes.exists() else {}
+    discs = {path: mark.disc for path, mark in (read_discs(boxes) if boxes.exists() else {}).items()}
     folders = [each for each in sorted((data / name).rglob("images")) if each.is_dir()] or [data / name]
     for graded in grade_files(model, find_inputs(folders)):
         path, found = graded.path, graded.assessment
@@ -77,8 +77,8 @@ def see_photographs(model: QualityModel, data: Path, name: str, marks: Mapping[s
             raise EdgeError(graded.error)
         marked = marks.get(path.relative_to(data).as_posix())
         truth = eye_by_name(path) or (marked.eye if marked else None)
-        if truth is None and path in discs and found.crop is not None:
-            truth = eye_by_disc(discs[path], found.crop)
+        if truth is None and (disc := discs.get(path)) is not None and found.crop is not None:
+            truth = eye_by_disc(disc, found.crop)
         yield _seen(model, path.relative_to(data).as_posix(), graded.frame, found, truth, marked)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.bundle.bundle import default_model, read_bundle
 from edge.commands import doctor as command
 from edge.doctor import checkup
 
@@ -30,6 +31,8 @@ def test_the_whole_check_up_of_this_machine(monkeypatch: pytest.MonkeyPatch, cap
     assert code == (0 if facts["ok"] else 1)
     assert facts["ok"] is (findings["model"]["state"] != "missing")
     assert "golden scores within" in findings["model"]["found"]
+    learned_from = [each["found"] for each in facts["findings"] if each["name"] == "learned from"]
+    assert learned_from == list(read_bundle(default_model()).manifest.trained_on)
     for finding in facts["findings"]:
         assert set(finding) == {"name", "state", "found", "remedy"}
         assert bool(finding["remedy"]) is (finding["state"] != "ok"), finding

@@ -43,8 +43,23 @@ def test_excluded_folders_stay_excluded_whichever_folder_is_named(photographs: P
     assert whole <= above
     inside = {p.path.resolve() for p in find_photographs(photographs / "graded", ["graded/good"])}
     assert inside == {path for path in whole if "graded" in path.parts}
-    with pytest.raises(EdgeError, match=r"fix the recipe's exclude list \(now graded/good\)"):
+    with pytest.raises(EdgeError, match=r"fix the recipe's lists of folders \(now exclude graded/good\)"):
         find_photographs(photographs / "graded" / "good", ["graded/good"])
+
+
+def test_only_the_folders_and_sources_that_are_named(
+    marked: tuple[Path, Retina], photographs: Path, tmp_path: Path
+) -> None:
+    found = find_photographs(photographs, ["graded/bad"], ["graded", "loose"])
+    assert {p.path.relative_to(photographs).parts[0] for p in found} == {"graded", "loose"} == {p.source for p in found}
+    assert not any("bad" in p.path.parts for p in found)
+    data = Path(shutil.copytree(marked[0], tmp_path / "data"))
+    (table,) = data.rglob("discs.csv")
+    head, *rows = table.read_text().split()
+    table.write_text("\n".join([f"{head},source", *(f"{row},IDRiD" for row in rows)]))
+    assert [p.source for p in find_photographs(data, (), ["idrid"])] == ["idrid"]
+    with pytest.raises(EdgeError, match=r"\(now only diaretdb1\)"):
+        find_photographs(data, (), ["diaretdb1"])
 
 
 def test_a_missing_folder_and_an_empty_one_are_said(tmp_path: Path) -> None:

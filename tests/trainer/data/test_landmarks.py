@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.errors import EdgeError
 from edge.phantom.retina import make_retina
-from trainer.data.landmarks import Landmarks, landmarks_of, paint_regions, read_discs
+from trainer.data.landmarks import Landmarks, Mark, landmarks_of, paint_regions, read_discs
 
 HEAD = "path,disc_cx,disc_cy,disc_w,disc_h\n"
 CELLS = st.one_of(
@@ -28,12 +28,22 @@ def table(folder: Path, text: str | bytes) -> Path:
 def test_a_disc_is_read_and_empty_places_say_that_it_is_unknown(tmp_path: Path) -> None:
     said = HEAD + "images/a.png,100,80.5,40,44\nimages/b.png,,,,\nimages/c.png, , , , \n images/d.png ,1,2,3,5\n"
     found = read_discs(table(tmp_path, said))
-    assert found == {tmp_path / "images/a.png": (100, 80.5, 21), tmp_path / "images/d.png": (1, 2, 2)}
+    assert {path.name: mark.disc for path, mark in found.items()} == {
+        "a.png": (100, 80.5, 21), "b.png": None, "c.png": None, "d.png": (1, 2, 2),
+    }  # fmt: skip
 
 
 def test_further_columns_and_the_mark_that_spreadsheets_begin_with_do_no_harm(tmp_path: Path) -> None:
     said = "\ufeff" + HEAD.strip() + ",grader\r\na.png,10,20,8,8,jd\r\n"
-    assert read_discs(table(tmp_path, said)) == {tmp_path / "a.png": (10, 20, 4)}
+    assert read_discs(table(tmp_path, said)) == {tmp_path / "a.png": Mark((10, 20, 4))}
+
+
+def test_the_set_that_a_photograph_comes_from(tmp_path: Path) -> None:
+    said = "path,source,disc_cx,disc_cy,disc_w,disc_h\na.png,IDRiD,10,20,8,8\nb.png, DIARETDB1 ,,,,\n"
+    assert read_discs(table(tmp_path, said)) == {
+        tmp_path / "a.png": Mark((10, 20, 4), "idrid"),
+        tmp_path / "b.png": Mark(None, "diaretdb1"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -83,8 +93,9 @@ def test_whatever_a_table_holds_it_gives_discs_or_one_sentence(
         error = str(caught)
     assert not error or (error.startswith(f"{path} cannot be read") and error.endswith("."))
     assert "\n" not in error
-    assert all(math.isfinite(v) for disc in found.values() for v in disc)
-    assert all(radius > 0 for *_, radius in found.values())
+    discs = [mark.disc for mark in found.values() if mark.disc]
+    assert all(math.isfinite(v) for disc in discs for v in disc)
+    assert all(radius > 0 for *_, radius in discs)
 
 
 def test_the_macula_is_where_synthetic_eyes_have_it() -> None:
