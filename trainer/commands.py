@@ -205,7 +205,8 @@ def evaluate(
     data: Data,
     run_folder: Out = RUN,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="The run's own without it; quick, default, open, paper, or a YAML file.")
+        str | None,
+        typer.Option("--recipe", help="The run's own without it; a name, or a YAML file."),
     ] = None,
     model: Annotated[
         Path | None,

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 import edge
 from benchmarks.machine.machine import Machine, describe_machine, load_average
+from benchmarks.roofline.layers import count_layers
+from benchmarks.roofline.predict import predict as predict_on
 from benchmarks.run.latency import summarise, warm_up
 from benchmarks.studies.students.fidelity import FidelityEvidence, gather, key_of_evidence, measure_fidelity
 from benchmarks.studies.students.result import StudentFigures, StudentPlan, StudentRow
@@ -45,6 +47,7 @@ log = logging.getLogger(__name__)
 Figures = tuple[StudentFigures, StudentFigures]  # of INT8 and of float32
 _LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
 _BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
+_ORIN_NANO = "orin-nano"
 _SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on apart from the weights
 
 
@@ -147,10 +150,11 @@ def time_students(
         for call in calls:
             warm_up(partial(milliseconds, call))
         samples, _ = take_turns([Turn(call, _BLOCK, _COLD) for call in calls], BLOCKS)
+        predictions = [predict_on(count_layers(model.bundle.onnx), _ORIN_NANO) for model in models.values()]
         machine = describe_machine(next(iter(models.values())).engine.describe(), threads, load)
     rows = [
-        StudentRow(plan, paths[plan].stat().st_size / 2**20, ms.size, summarise(ms.ravel()), *figures[plan])
-        for plan, ms in zip(models, samples, strict=True)
+        StudentRow(plan, paths[plan].stat().st_size / 2**20, ms.size, summarise(ms.ravel()), there, *figures[plan])
+        for plan, ms, there in zip(models, samples, predictions, strict=True)
     ]
     return rows, machine
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from benchmarks.roofline.predict import Prediction
 from benchmarks.run.latency import Summary
 from trainer.pages import markdown_table
 
@@ -71,6 +72,7 @@ class StudentRow:
         mib: of its INT8 bundle.
         runs: timed inferences.
         inference: of INT8 on OpenVINO, frame step not included.
+        orin_nano: what the same network would take there; predicted, not measured.
         int8, float32: of its maps, quantized and before.
     """
 
@@ -78,6 +80,7 @@ class StudentRow:
     mib: float
     runs: int
     inference: Summary
+    orin_nano: Prediction
     int8: StudentFigures
     float32: StudentFigures
 
@@ -129,6 +132,7 @@ def to_markdown(rows: Sequence[StudentRow]) -> str:
             "map grid": str(row.plan.grid),
             "bundle, MiB": f"{row.mib:.2f}",
             "inference p50/p90, ms": f"{row.ms:.2f}/{_shown(row.inference.p90_ms, 2)}",
+            "on an Orin Nano, predicted, ms": f"{row.orin_nano.low_ms:.2f} to {row.orin_nano.high_ms:.2f}",
             "map MAE": _shown(row.int8.map_mae),
             "map MAE, float32": _shown(row.float32.map_mae),
             "map MAE, coarser grid": _shown(row.int8.map_mae_coarser),

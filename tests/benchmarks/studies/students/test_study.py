@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from benchmarks.roofline.predict import Prediction
 from benchmarks.run.latency import Summary
 from benchmarks.studies.students import study as students
 from benchmarks.studies.students.result import (
@@ -32,7 +33,8 @@ shares = st.floats(0.001, 1)
 
 def row(size: int, ms: float, mae: float, auroc: float) -> StudentRow:
     figures = StudentFigures(9, 0, mae, mae, None, None, auroc)
-    return StudentRow(StudentPlan(size, 8), 1.0, 20, Summary(ms, None, None), figures, figures)
+    there = Prediction("Orin Nano", "its data sheet", ms / 20, ms / 15, ms / 10, 1.2)
+    return StudentRow(StudentPlan(size, 8), 1.0, 20, Summary(ms, None, None), there, figures, figures)
 
 
 def test_sizes_are_read_in_their_order_and_once() -> None:
@@ -74,7 +76,7 @@ def test_no_faster_student_than_the_knee_is_as_near(figures: list[tuple[float, f
 
 def test_the_table_says_which_is_the_knee_and_by_which_rule() -> None:
     table = to_markdown([row(384, 9.0, 0.05, 0.95), row(256, 3.0, 0.05, 0.95)])
-    assert "| **256x8** | 32 | 1.00 | 3.00/- | 0.0500 |" in table
+    assert "| **256x8** | 32 | 1.00 | 3.00/- | 0.15 to 0.30 | 0.0500 |" in table
     assert "| 384x8 | 48 |" in table
     assert "The knee is 256x8: the fastest student whose" in table
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
