@@ -221,7 +221,7 @@ def evaluated(tiny_run: Any) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "phantom_eyes", functools.partial(map_eyes.phantom_eyes, 2))
         patch.setattr(evaluate, "sequence_eyes", functools.partial(map_eyes.sequence_eyes, 1, every=60))
-        patch.setattr(evaluate, "good_photographs", lambda sets: good(sets)[:2])
+        patch.setattr(evaluate, "good_photographs", lambda sets, data: good(sets, data)[:2])
         recipe = load_recipe(str(tiny_run.recipe))
         return evaluate.evaluate(recipe, tiny_run.data, tiny_run.run, default_model())
 

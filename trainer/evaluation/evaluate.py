@@ -20,7 +20,7 @@ from trainer.data.datasets import find_photographs, load_at_sizes
 from trainer.evaluation.labels import against_labels, against_ratings
 from trainer.evaluation.maps import quality
 from trainer.evaluation.predictors import AT_ONCE, MapMaker, makers, on_grid, pooled, resized
-from trainer.evaluation.sets import LabelledSet, find_labelled, find_rated
+from trainer.evaluation.sets import CLEAR_LIST, LabelledSet, find_labelled, find_rated, read_list
 from trainer.evaluation.truth.eyes import phantom_eyes, photograph_eyes, sequence_eyes
 from trainer.evaluation.truth.frames import TrueFrame, played, spoiled, swept
 from trainer.loop import runs
@@ -55,19 +55,24 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
     return {
         "labels": {labelled.name: against_labels(labelled, ways, recipe, out) for labelled in sets},
         "ratings": {name: against_ratings(name, rated, ways, recipe, out) for name, rated in find_rated(data).items()},
-        "maps": _against_masks(ways, good_photographs(sets), out / "evaluation"),
+        "maps": _against_masks(ways, good_photographs(sets, data), out / "evaluation"),
         "fidelity": fidelity(recipe, data, out),
         "vessels": runs.read_metrics(out / "vessels").get("held_out", {}),
         "prior": runs.read_metrics(out / "prior").get("held_out", {}),
     }
 
 
-def good_photographs(sets: Sequence[LabelledSet]) -> list[Path]:
-    """Photographs to be spoiled on purpose: those in folders named good, at most 60 in each set."""
+def good_photographs(sets: Sequence[LabelledSet], data: Path) -> list[Path]:
+    """Photographs to be spoiled on purpose: at most 60 of each folder named good, and clear ones of further cameras.
+
+    Clear is what two readers called so (``trainer/lists/clear.csv``, the half that reports).
+    """
     found = []
     for labelled in sets:
         both = zip(labelled.paths, labelled.qualities, strict=True)
         found += [path for path, said in both if said == "good" and path.parent.name == "good"][:60]
+    for listed in read_list(CLEAR_LIST, data, "reports"):
+        found += [path for path, said in zip(listed.paths, listed.qualities, strict=True) if said == "good"]
     return found
 
 

@@ -133,6 +133,8 @@ def _noise(picture: Floats, rng: Generator, strength: float) -> Floats:
     return np.asarray(np.clip(picture + grain, 0, 255), dtype=np.float32)
 
 
+# What a student sees least of, it is shown most often: a veil, a moving hand, a reflex.
 CAUSES: tuple[Callable[[Floats, Generator, float], Floats], ...] = (
-    _blur, _blur, _motion, _low_contrast, _haze, _dark, _bright, _reflex, _specks, _noise,
+    _blur, _blur, _motion, _motion, _low_contrast, _low_contrast, _haze, _haze, _haze, _dark, _bright, _reflex,
+    _reflex, _specks, _noise,
 )  # fmt: skip

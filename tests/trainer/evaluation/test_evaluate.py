@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from edge.phantom.degradation import KINDS
 from trainer.evaluation.evaluate import evaluate, good_photographs
 from trainer.evaluation.labels import against_labels, against_ratings
 from trainer.evaluation.predictors import STUDENTS, sharpness_maps
-from trainer.evaluation.sets import LabelledSet, find_labelled, find_rated
+from trainer.evaluation.sets import CLEAR_LIST, LabelledSet, find_labelled, find_rated, half_of
 from trainer.recipe import load_recipe
 
 STEPS = (
@@ -51,13 +52,24 @@ def test_what_lies_beside_labelled_folders_does_them_no_harm(tmp_path: Path) -> 
     assert [path.relative_to(tmp_path).as_posix() for path in found.paths] == ["bad/2.png", "good/1.png"]
 
 
-def test_only_photographs_that_are_called_good_in_a_folder_are_spoiled(photographs: Path) -> None:
+def test_only_photographs_that_are_called_good_in_a_folder_are_spoiled(photographs: Path, tmp_path: Path) -> None:
     (folder,) = find_labelled(photographs)
-    found = good_photographs([folder, LabelledSet("csv", [Path("a.jpg")], ["good"])])
+    found = good_photographs([folder, LabelledSet("csv", [Path("a.jpg")], ["good"])], photographs)
     assert len(found) == 8
     assert {path.parent.name for path in found} == {"good"}
     many = LabelledSet("many", [Path(f"good/{n}.png") for n in range(99)], ["good"] * 99)
-    assert len(good_photographs([many])) == 60
+    assert len(good_photographs([many], tmp_path)) == 60
+
+
+def test_and_those_that_two_readers_called_clear(tmp_path: Path) -> None:
+    rows = list(csv.DictReader(CLEAR_LIST.read_text().splitlines()))
+    for row in rows:
+        (tmp_path / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / row["path"]).write_bytes(b"x")
+    found = {path.relative_to(tmp_path).as_posix() for path in good_photographs([], tmp_path)}
+    clear = {row["path"] for row in rows if row["mark1"] == row["mark2"] == "clear"}
+    assert found == {name for name in clear if half_of(name) == "reports"}
+    assert len(found) >= 80
 
 
 def test_every_step_of_a_run_is_held_against_labels(evaluated: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ class Eye:
     macula: tuple[float, float, float] | None = None
 
 
-def phantom_eyes(count: int = 24, first: int = HELD_OUT) -> list[Eye]:
+def phantom_eyes(count: int = 60, first: int = HELD_OUT) -> list[Eye]:
     """Synthetic eyes, about a third with lesions.
 
     Their cameras blur a little, are noisy, or neither, and half of the pictures have other colours and contrasts: fine
