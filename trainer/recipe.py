@@ -71,7 +71,7 @@ class AdapterRecipe:
     backbone: str
     size: int
     kinds: tuple[str, ...]  # to be trained
-    teacher: str  # the one of them that the student learns from
+    teacher: str  # the one of them that the student learns from, or together: the mean of them all
     steps: Count
     rate: Rate
     anomaly: Rate  # |f| of the prior above this is anomalous

@@ -24,7 +24,7 @@ from trainer.networks.backbone import extract, load_backbone
 from trainer.recipe import Recipe
 from trainer.steps.distill import load_student, predict
 from trainer.steps.pseudo_labels import prior_maps, to_grid
-from trainer.steps.teacher import Teacher, load_teacher
+from trainer.steps.teacher import TOGETHER, Teacher, load_teacher
 from trainer.steps.vessel_maps import segmented_square
 from trainer.steps.vessels import load_segmenter, segment
 
@@ -136,7 +136,9 @@ def _adapters(recipe: Recipe, out: Path) -> dict[str, MapMaker]:
     Those of the last two lists are kept: maps are asked for frames and for frames of every severity in turns.
     """
     backbone = load_backbone(recipe.adapter.backbone)
-    teachers = {kind: load_teacher(recipe, out, kind, backbone) for kind in recipe.adapter.kinds}
+    kinds = recipe.adapter.kinds
+    asked = (*kinds, TOGETHER) if len(kinds) > 1 else kinds
+    teachers = {kind: load_teacher(recipe, out, kind, backbone) for kind in asked}
     kept: dict[tuple[int, ...], tuple[Sequence[Square], NDArray[np.float32]]] = {}
 
     def maker(teacher: Teacher) -> MapMaker:

@@ -37,8 +37,13 @@ def key_of(*things: object) -> str:
 
 
 def step_folder(out: Path, step: str, recipe: Recipe) -> Path:
-    """Where a step leaves what the next one takes; of the adapters, the one that the recipe calls its teacher."""
-    return {"adapter": out / "adapter" / recipe.adapter.teacher, "distill": out / "student"}.get(step, out / step)
+    """Where a step leaves what the next one takes; of the adapters, the one that the recipe calls its teacher.
+
+    Where they all are, the last one.
+    """
+    kinds = recipe.adapter.kinds
+    teacher = recipe.adapter.teacher if recipe.adapter.teacher in kinds else kinds[-1]
+    return {"adapter": out / "adapter" / teacher, "distill": out / "student"}.get(step, out / step)
 
 
 def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[str]:

@@ -175,6 +175,18 @@ class Adapter(nn.Module):
             self.last.bias += logit
 
 
+class Together(nn.Module):
+    """Several adapters as one: the logit of the mean of their maps."""
+
+    def __init__(self, adapters: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.adapters = nn.ModuleList(adapters)
+
+    def forward(self, features: Tensor) -> Tensor:
+        maps = [torch.sigmoid(adapter(features)) for adapter in self.adapters]
+        return torch.logit(torch.stack(maps).mean(dim=0), eps=1e-6)
+
+
 class Prior(nn.Module):
     """The anatomical prior f (paper, section 3.1): vessel map (N, 1, S, S) in {0, 1} -> what is missing, same shape.
 

@@ -20,6 +20,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import write
 from trainer.loop.processes import by_first
 from trainer.recipe import Recipe, load_recipe
+from trainer.steps.teacher import kinds_of
 from trainer.steps.vessels import load_segmenter
 
 RUNS = Path(__file__).parents[1] / "runs"  # those that ship
@@ -57,7 +58,7 @@ def recipe_from(source: Path, photographs: Sequence[Photograph]) -> Recipe:
         name=f"{recipe.name}, adapted",
         exclude=(),
         frames=replace(recipe.frames, number=number, phantoms=min(recipe.frames.phantoms, number // 10)),
-        adapter=replace(recipe.adapter, kinds=(recipe.adapter.teacher,)),
+        adapter=replace(recipe.adapter, kinds=kinds_of(recipe, recipe.adapter.teacher)),
         distill=replace(recipe.distill, steps=min(_STEPS, recipe.distill.steps), rate=min(_RATE, recipe.distill.rate)),
     )
 

@@ -34,7 +34,7 @@ from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.steps.frames import make_frames
 from trainer.steps.pseudo_labels import prior_maps, pseudo_labels, to_grid
-from trainer.steps.teacher import Teacher, features_of_frames, features_of_photographs
+from trainer.steps.teacher import Teacher, features_of_frames, features_of_photographs, kinds_of
 from trainer.steps.vessel_maps import Photographs, key_of_photographs, segmented
 
 log = logging.getLogger(__name__)
@@ -85,11 +85,12 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
         EdgeError: an unknown kind, or the photographs are all whole or all degraded, so that nothing can be learned.
     """
     settings = recipe.adapter
-    unknown = [kind for kind in (*settings.kinds, settings.teacher) if kind not in KINDS]
-    if unknown or settings.teacher not in settings.kinds:
+    teachers = kinds_of(recipe, settings.teacher)
+    unknown = [kind for kind in (*settings.kinds, *teachers) if kind not in KINDS]
+    if unknown or not teachers or not set(teachers) <= set(settings.kinds):
         raise EdgeError(
-            f"the recipe's adapter.kinds are some of {', '.join(KINDS)}, and its teacher is one of those kinds, "
-            f"not {unknown[0] if unknown else settings.teacher}: fix the recipe."
+            f"the recipe's adapter.kinds are some of {', '.join(KINDS)}, and its teacher is one of those kinds, or all "
+            f"of them together, not {unknown[0] if unknown else settings.teacher}: fix the recipe."
         )
     keys = {kind: key_of(recipe, data, out, kind, maps) for kind in settings.kinds}
     wanted = [kind for kind in settings.kinds if not _is_finished(out / "adapter" / kind, keys[kind])]

@@ -27,7 +27,7 @@ from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frame, Frames, make_frames
 from trainer.steps.pseudo_labels import to_grid
-from trainer.steps.teacher import features_of_frames, features_of_photographs, load_teacher
+from trainer.steps.teacher import features_of_frames, features_of_photographs, kinds_of, load_teacher
 from trainer.steps.vessel_maps import Photographs, Segmented, key_of_photographs, segmented
 from trainer.steps.vessels import load_segmenter
 
@@ -88,9 +88,10 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     """What the student depends on."""
-    teacher = runs.read_metadata(out / "adapter" / recipe.adapter.teacher)["key"]
+    kinds = kinds_of(recipe, recipe.adapter.teacher)
+    teachers = [runs.read_metadata(out / "adapter" / kind)["key"] for kind in kinds]
     return runs.key_of(
-        recipe.seed, recipe.distill, recipe.frames, recipe.adapter, teacher, key_of_photographs(recipe, data, out)
+        recipe.seed, recipe.distill, recipe.frames, recipe.adapter, *teachers, key_of_photographs(recipe, data, out)
     )
 
 

@@ -17,10 +17,12 @@ from trainer.loop.rows import Rows
 from trainer.loop.training import Items, infer
 from trainer.networks.backbone import Backbone, extract, load_backbone
 from trainer.networks.features import cached_features
-from trainer.networks.students import Adapter
+from trainer.networks.students import Adapter, Together
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frames, frames_key
 from trainer.steps.vessel_maps import Photographs, key_of_photographs
+
+TOGETHER = "together"  # the teacher that is the mean of all adapters of the recipe
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,18 @@ class Teacher:
 
 
 def load_teacher(recipe: Recipe, out: Path, kind: str = "", backbone: Backbone | None = None) -> Teacher:
-    """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or of another kind."""
+    """Backbone and adapter of a run; the adapter that the recipe calls its teacher, or another; ``together``: all."""
     backbone, kind = backbone or load_backbone(recipe.adapter.backbone), kind or recipe.adapter.teacher
-    adapter = runs.load(out / "adapter" / kind, Adapter(backbone.channels, convolutional=kind != "linear"))
-    return Teacher(backbone, adapter, recipe.adapter.size)
+    adapters = [
+        runs.load(out / "adapter" / each, Adapter(backbone.channels, convolutional=each != "linear"))
+        for each in kinds_of(recipe, kind)
+    ]
+    return Teacher(backbone, adapters[0] if len(adapters) == 1 else Together(adapters), recipe.adapter.size)
+
+
+def kinds_of(recipe: Recipe, kind: str) -> tuple[str, ...]:
+    """The adapters that a teacher is made of."""
+    return recipe.adapter.kinds if kind == TOGETHER else (kind,)
 
 
 def features_of_photographs(

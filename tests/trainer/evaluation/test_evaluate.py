@@ -22,6 +22,7 @@ from trainer.recipe import load_recipe
 
 STEPS = (
     "sharpness", "vessel coverage", "prior", "adapter linear", "adapter cnn", "adapter pu", "adapter paired",
+    "adapter together",
     "float student", "INT8 student",
 )  # fmt: skip
 

@@ -160,6 +160,7 @@ def test_the_positive_unlabelled_risk_is_never_negative() -> None:
     [
         ({"kinds": ("linear", "forest")}, "forest"),
         ({"teacher": "forest"}, "forest"),
+        ({"teacher": "together", "kinds": ()}, "together"),
         ({"kinds": ("linear", "cnn")}, "paired"),  # the teacher of the quick recipe
         ({"kinds": ()}, "paired"),
     ],
@@ -246,3 +247,5 @@ def test_teachers_of_all_kinds_of_a_run_can_be_asked(tiny_run: Any) -> None:
         assert found.shape == (2, recipe.adapter.size // 16, recipe.adapter.size // 16)
         assert 0 <= found.min() <= found.max() <= 1
     assert len({found.tobytes() for found in maps.values()}) == 4
+    together = load_teacher(recipe, tiny_run.run, "together").maps(pictures)
+    np.testing.assert_allclose(together, np.mean(list(maps.values()), axis=0), atol=1e-5)
