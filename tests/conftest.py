@@ -46,7 +46,7 @@ TINY: dict[str, Any] = {
         "backbone": "efficientnet-lite0", "size": 128, "kinds": ["linear", "cnn", "pu", "paired"], "teacher": "paired",
         "steps": 4, "rate": 0.001, "anomaly": 0.02, "patch_share": 0.9, "positives": 0.05,
     },
-    "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "width": 1.0, "rate": 0.002, "real_share": 0.3},
+    "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "width": 0.5, "rate": 0.002, "real_share": 0.3},
 }  # fmt: skip
 
 
