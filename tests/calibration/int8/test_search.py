@@ -54,10 +54,12 @@ def apart(a: Any, b: Any, tensors: Any) -> float:
 
 
 def two_layers() -> Any:
-    """A network with a map of its own, for what takes seconds a layer."""
+    """A network with maps of a wide range, for what takes seconds a layer."""
     torch.manual_seed(0)
-    conv = torch.nn.Conv2d
-    return torch.nn.Sequential(conv(3, 8, 8, 8), torch.nn.ReLU(), conv(8, 1, 1), torch.nn.Sigmoid()).eval()
+    first, last = torch.nn.Conv2d(3, 8, 8, 8), torch.nn.Conv2d(8, 1, 1)
+    with torch.no_grad():
+        last.weight *= 5
+    return torch.nn.Sequential(first, torch.nn.ReLU(), last, torch.nn.Sigmoid()).eval()
 
 
 @pytest.mark.parametrize("method", METHODS)
