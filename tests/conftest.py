@@ -47,8 +47,26 @@ TINY: dict[str, Any] = {
         "backbone": "efficientnet-lite0", "size": 128, "kinds": ["linear", "cnn", "pu", "paired"], "teacher": "paired",
         "steps": 4, "rate": 0.001, "anomaly": 0.02, "patch_share": 0.9, "positives": 0.05,
     },
-    "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "width": 1.0, "rate": 0.002, "real_share": 0.3},
+    "distill": {"steps": 4, "batch": 4, "size": 128, "stride": 8, "width": 0.5, "rate": 0.002, "real_share": 0.3},
 }  # fmt: skip
+
+
+HERE = Path(__file__).parent
+# About the longest first. A worker of `make test` takes whole files in this order, and would else begin a long one when
+# the others have nothing left to do. Of the first four only one needs the tiny run, for which the others would wait.
+LONGEST = (
+    "test_docs.py", "edge/commands/test_capture.py", "calibration/test_bundle.py", "edge/commands/test_grade.py",
+    "trainer/evaluation/test_evaluate.py", "trainer/test_distributed.py", "services/test_orthanc.py",
+    "real/test_wrong_good.py", "real/test_shipped_model.py", "calibration/parity/test_forms.py",
+    "trainer/steps/test_adapt.py", "calibration/site/test_fit.py", "calibration/int8/test_search.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if lost := [name for name in LONGEST if not (HERE / name).is_file()]:
+        raise pytest.UsageError(f"tests/conftest.py names files that are not there: {', '.join(lost)}")
+    place = {HERE / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # no test asserts a time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import re
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 import typer.main
 
+from benchmarks.commands import compare
+from benchmarks.run import frames, latency
 from edge.assessment_schema import json_schema
 from edge.bundle.bundle import default_model, read_bundle
 from edge.camera.gstreamer.bindings import load_gstreamer
@@ -35,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+drawn = functools.cache(phantom_frame)  # drawing one takes longer than grading it ten times
 COMMANDS: list[str] = sorted(PROJECT["scripts"])
 # What a documented line gets in addition, so that it ends in a second; the last of two equal options counts.
 SHORTER = {
@@ -120,7 +124,7 @@ def _options(leaf: Any) -> set[str]:
 def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the documented lines name: synthetic photographs, labels, a clip, a model."""
     folder = tmp_path_factory.mktemp("docs")
-    eyes = [cv2.resize(phantom_frame(seed), (320, 240)) for seed in range(4)]
+    eyes = [cv2.resize(drawn(seed), (320, 240)) for seed in range(4)]
     for where in ("photos", "photographs", "frames", "drimdb/good", "drimdb/bad"):
         (folder / where).mkdir(parents=True)
         for number, eye in enumerate(eyes):
@@ -138,6 +142,14 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recordings" / "left.csv").write_text("frame,truth,cause\n0,0.9,clear\n1,0.3,blur\n", encoding="utf-8")
     shutil.copy(default_model(), folder / "model.efiqa")
     return folder
+
+
+@pytest.fixture
+def short_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is never steady, so a warm-up lasts ten seconds; tests of benchmarks tell how it ends."""
+    monkeypatch.setattr(latency, "MOST_WARM_UP_RUNS", 3)
+    monkeypatch.setattr(compare, "CALLS", 2)
+    monkeypatch.setattr(frames, "phantom_frame", drawn)
 
 
 @pytest.fixture
@@ -165,7 +177,7 @@ def test_every_command_is_shown_at_work() -> None:
 
 
 @pytest.mark.parametrize("line", RUN)
-@pytest.mark.usefixtures("same_opencv_threads")
+@pytest.mark.usefixtures("same_opencv_threads", "short_benchmark")
 def test_documented_line_runs(
     line: str, things: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

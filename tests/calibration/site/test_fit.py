@@ -9,7 +9,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,16 +45,40 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "labels.csv"
 
 
-def edge_calibrate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def ours(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """What the command said, in a process of its own, and the bundle that it wrote."""
+    target = tmp_path_factory.mktemp("ours") / "ours.efiqa"
     code = "from calibration.commands import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=300
-    )
+    arguments = ("thresholds", default_model(), "--labels", labels, "-o", target, "--json")
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300), target
 
 
-def test_ten_labels_make_a_bundle_with_the_same_network(labels: Path, tmp_path: Path) -> None:
-    target = tmp_path / "ours.efiqa"
-    done = edge_calibrate("thresholds", default_model(), "--labels", labels, "-o", target, "--json")
+@pytest.fixture
+def thresholds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """``edge-calibrate thresholds default`` as a user types it, without another process."""
+    from calibration.commands import main
+
+    def call(*arguments: str | Path) -> Done:
+        typed = ["edge-calibrate", "thresholds", str(default_model()), *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", typed)
+        capsys.readouterr()
+        try:
+            main()
+            code: Any = 0
+        except SystemExit as left:
+            code = left.code or 0
+        return subprocess.CompletedProcess(typed, int(code), *capsys.readouterr())
+
+    return call
+
+
+def test_ten_labels_make_a_bundle_with_the_same_network(labels: Path, ours: tuple[Done, Path]) -> None:
+    done, target = ours
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["labels"] == {"good": 5, "reject": 5}
@@ -73,38 +99,28 @@ def test_ten_labels_make_a_bundle_with_the_same_network(labels: Path, tmp_path: 
             assert model.assess(read_image(path)).verdict in wanted
 
 
-def test_the_same_labels_make_the_same_bundle(labels: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        edge_calibrate("thresholds", default_model(), "--labels", labels, "-o", tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+def test_the_same_labels_make_the_same_bundle(
+    labels: Path, ours: tuple[Done, Path], thresholds: Any, tmp_path: Path
+) -> None:
+    assert thresholds("--labels", labels, "-o", tmp_path / "again").returncode == 0
+    assert (tmp_path / "again").read_bytes() == ours[1].read_bytes()
 
 
-def test_a_rate_can_be_fixed_and_the_table_says_what_came_of_it(labels: Path, tmp_path: Path) -> None:
+def test_a_rate_can_be_fixed_and_the_table_says_what_came_of_it(labels: Path, thresholds: Any, tmp_path: Path) -> None:
     target = tmp_path / "ours.efiqa"
-    done = edge_calibrate("thresholds", default_model(), "--labels", labels, "-o", target, "--at-sensitivity", "1")
+    done = thresholds("--labels", labels, "-o", target, "--at-sensitivity", "1")
     assert done.returncode == 0, done.stderr
     assert "at sensitivity 1" in read_bundle(target).manifest.thresholds_from
     for words in ("fitted on 5 good, 5 reject", "as they were", "usable from", "bundle as it was", "cross-validated"):
         assert words in done.stdout
-    both = edge_calibrate(
-        "thresholds",
-        default_model(),
-        "--labels",
-        labels,
-        "-o",
-        target,
-        "--at-sensitivity",
-        "1",
-        "--at-specificity",
-        "1",
-    )
+    both = thresholds("--labels", labels, "-o", target, "--at-sensitivity", "1", "--at-specificity", "1")
     assert both.returncode == 2
     assert "not both" in both.stderr
     for wrong, said in (
         (default_model(), "it is an input"),
         (tmp_path / "no" / "x.efiqa", "there is no folder"),
     ):
-        done = edge_calibrate("thresholds", default_model(), "--labels", labels, "-o", wrong)
+        done = thresholds("--labels", labels, "-o", wrong)
         assert done.returncode == 1
         assert said in done.stderr
         assert "grading" not in done.stderr  # before the work
@@ -120,12 +136,14 @@ def test_a_rate_can_be_fixed_and_the_table_says_what_came_of_it(labels: Path, tm
         ("path,score\n0.png,1\n1.png,3\n2.png,5\n", "holds a graded score, not labels"),
     ],
 )
-def test_labels_that_cannot_serve_are_refused_in_a_sentence(labels: Path, tmp_path: Path, text: str, said: str) -> None:
+def test_labels_that_cannot_serve_are_refused_in_a_sentence(
+    labels: Path, thresholds: Any, tmp_path: Path, text: str, said: str
+) -> None:
     for name in ("none.png", "no.jpg"):
         (labels.parent / name).write_bytes(b"no picture")
     wrong = labels.parent / "wrong.csv"
     wrong.write_text(text)
-    done = edge_calibrate("thresholds", default_model(), "--labels", wrong, "-o", tmp_path / "x.efiqa")
+    done = thresholds("--labels", wrong, "-o", tmp_path / "x.efiqa")
     for name in ("none.png", "no.jpg", "wrong.csv"):
         (labels.parent / name).unlink()
     assert done.returncode == 1

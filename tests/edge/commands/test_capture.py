@@ -37,6 +37,8 @@ from edge.phantom.retina import make_retina
 from edge.phantom.sequence import Sequence
 
 COMMAND = [sys.executable, "-m", "edge.commands.capture"]
+# The same, but a reader that stands still has three seconds at the end, in which nothing happens, and not thirty.
+IMPATIENT = "from edge.commands.console import printing; printing._LAST_S = 3.0; from edge.commands.capture import main"
 REPOSITORY = Path(edge.__file__).parents[1]
 
 
@@ -391,7 +393,8 @@ def test_a_reader_that_stands_still_holds_up_no_session(long_clip: Path, tmp_pat
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     with (tmp_path / "said").open("w+") as said:
         process = subprocess.Popen(
-            [*COMMAND, str(long_clip), "--fast", "--json", "--no-video", "--out", str(tmp_path / "out")],
+            [sys.executable, "-c", f"{IMPATIENT}; main()", str(long_clip), "--fast", "--json", "--no-video", "--out",
+             str(tmp_path / "out")],
             env=environment(), stdout=writing, stderr=writing if both else said,
         )  # fmt: skip
         os.close(writing)
