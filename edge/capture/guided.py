@@ -38,8 +38,8 @@ class GuidedSession:
     Args:
         model: what grades frames. It stays open, and no other session may use it meanwhile.
         strictness: of automatic capture, ``easy``, ``normal`` or ``strict``; None for capture by hand only.
-        pixels: the format of all frames: ``bgr``, ``rgb``, ``grey``, ``yuyv`` or ``nv12``.
-        keep: frames of one capture, runners-up included.
+        pixels: the format of all frames: ``bgr``, which it is if left out, ``rgb``, ``grey``, ``yuyv`` or ``nv12``.
+        keep: frames of one capture, runners-up included; 3 if left out.
         warn: called with one sentence, once, where frames are as no camera gives them; it is logged if left out.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -50,6 +51,19 @@ def test_examples_are_short() -> None:
     found = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in EXAMPLES.glob("*.py")}
     assert set(found) == {"plain_loop.py", "gstreamer_appsink.py", "web_page.py", "callback.py"}
     assert max(found.values()) < 40
+
+
+def test_the_loop_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    code = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs" / "streaming.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    eye, saved = cv2.resize(phantom_frame(5), SIZE, interpolation=cv2.INTER_AREA), []
+    exec(
+        compile(code[0], "streaming.md", "exec"),
+        {"my_camera": [(eye, n / 15) for n in range(12)], "save": saved.append},
+    )
+    assert capsys.readouterr().out.splitlines()[-1] == f"good Good: hold still {EYE}"
+    assert len(saved) == 1
 
 
 def test_the_plain_loop_captures_a_still_eye(tmp_path: Path) -> None:
