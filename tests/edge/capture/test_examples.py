@@ -54,14 +54,11 @@ def test_examples_are_short() -> None:
 
 
 def test_the_loop_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    code = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "docs" / "streaming.md").read_text(encoding="utf-8"), re.M | re.S
-    )
+    page = (ROOT / "docs" / "streaming.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
     eye, saved = cv2.resize(phantom_frame(5), SIZE, interpolation=cv2.INTER_AREA), []
-    exec(
-        compile(code[0], "streaming.md", "exec"),
-        {"my_camera": [(eye, n / 15) for n in range(12)], "save": saved.append},
-    )
+    given = {"my_camera": [(eye, n / 15) for n in range(12)], "save": saved.append}
+    exec(compile(code, "streaming.md", "exec"), given)
     assert capsys.readouterr().out.splitlines()[-1] == f"good Good: hold still {EYE}"
     assert len(saved) == 1
 
