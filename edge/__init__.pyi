@@ -6,6 +6,12 @@ from edge.bundle.manifest import Thresholds as Thresholds
 from edge.camera.open import open_camera as open_camera
 from edge.camera.protocol import Camera as Camera
 from edge.camera.protocol import Frame as Frame
+from edge.capture.graded import Graded as Graded
+from edge.capture.guided import GuidedSession as GuidedSession
+from edge.capture.visit import Capture as Capture
+from edge.capture.visit import Captured as Captured
+from edge.capture.visit import Step as Step
+from edge.capture.visit import Visit as Visit
 from edge.errors import EdgeError as EdgeError
 from edge.errors import EngineError as EngineError
 from edge.errors import InputError as InputError
@@ -16,8 +22,10 @@ from edge.findings.field_definition import FieldDefinition as FieldDefinition
 from edge.findings.landmarks import Landmark as Landmark
 from edge.grading import GradedFile as GradedFile
 from edge.grading import grade_files as grade_files
+from edge.guidance.hint import Hint as Hint
 from edge.images import read_image as read_image
 from edge.model import QualityModel as QualityModel
+from edge.model import assess_batch as assess_batch
 from edge.overlay import draw_overlay as draw_overlay
 
 __version__: str

@@ -1,11 +1,11 @@
-"""QualityModel: the whole public API."""
+"""QualityModel: one frame, or a batch of them, through a bundle on an engine."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from edge.bundle.named import named_bundle
 from edge.engines.choose import open_engine
 from edge.engines.infer import infer_maps
 from edge.engines.protocol import Engine
-from edge.errors import EdgeError, first_line
+from edge.errors import EdgeError, EngineError, first_line
 from edge.field.find import Field
 from edge.field.known import Circle, FieldOfView, Mask, field_setting
 from edge.field.misplaced import Placement, Spots
@@ -191,6 +191,32 @@ class QualityModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def assess_batch(model: QualityModel, images: Iterable[NDArray[np.uint8]]) -> Iterator[Assessment | EdgeError]:
+    """Grade the images of an archive, one after the other as they are asked for; ``grade_files`` reads files.
+
+    Args:
+        model: what grades them.
+        images: uint8 BGR, each (H, W, 3) of its own; taken as needed, so that they need not fit into memory.
+
+    Yields:
+        For each image, in its order, what ``model.assess`` gives; where that fails, its error, which stops nothing.
+
+    Raises:
+        EngineError: the engine failed, which is no fault of the image.
+
+    Example:
+        >>> for path, found in zip(paths, assess_batch(model, map(cv2.imread, paths))):  # doctest: +SKIP
+        ...     print(path, found if isinstance(found, EdgeError) else found.verdict)
+    """
+    for image in images:
+        try:
+            yield model.assess(image)
+        except EngineError:
+            raise
+        except EdgeError as error:
+            yield error
 
 
 def decide(score: float, thresholds: Thresholds) -> Verdict:

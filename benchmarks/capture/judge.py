@@ -9,10 +9,10 @@ import numpy as np
 
 from benchmarks.capture.sequences import Shown
 from edge.camera.protocol import Frame
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
+from edge.capture.guided import GuidedSession
 from edge.capture.session.record import better
-from edge.capture.trigger import Strictness, Trigger
-from edge.guidance.guide import Guide
+from edge.capture.trigger import Strictness
 from edge.model import QualityModel
 from edge.phantom import GRADABLE
 
@@ -58,22 +58,20 @@ def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: S
     Raises:
         EdgeError: a frame cannot be read, or the engine failed.
     """
-    guide, trigger = Guide(model.manifest.thresholds), Trigger(strictness, model.manifest.thresholds)
+    session = GuidedSession(model, strictness)
     moments: list[Moment] = []
-    place: dict[int, int] = {}  # of a frame's index in the list: a recording may lack frames
     best: Graded | None = None
     best_fired: Graded | None = None
     fired: list[tuple[int, float]] = []
     for shown in frames:
-        assessment = model.assess(shown.image)
-        hint = guide.update(assessment, shown.image, shown.t)
-        graded = Graded(Frame(shown.image, shown.index, shown.t), assessment, shown.t, 0.0, hint)
-        place[shown.index] = len(moments)
-        moments.append(Moment(shown.t, shown.truth, shown.cause, assessment.score, hint.code, hint.clock))
-        best = graded if better(graded, best) else best
-        if (capture := trigger.update(graded)) is not None:
+        # Numbered by their place in the list: a recording may lack frames.
+        step = session.update_frame(Frame(shown.image, len(moments), shown.t), shown.t)
+        hint, score = step.hint, step.assessment.score
+        moments.append(Moment(shown.t, shown.truth, shown.cause, score, hint.code, hint.clock))
+        best = step.graded if better(step.graded, best) else best
+        if (capture := step.capture) is not None:
             first = capture.frames[0]
-            fired.append((place[first.frame.index], capture.t))
+            fired.append((first.frame.index, capture.t))
             if best_fired is None or first.assessment.score > best_fired.assessment.score:
                 best_fired = first
     kept = best_fired or best
@@ -82,7 +80,7 @@ def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: S
         tuple(moments),
         tuple(index for index, _ in fired),
         tuple(t for _, t in fired),
-        None if kept is None else place[kept.frame.index],
+        None if kept is None else kept.frame.index,
     )
 
 

@@ -19,6 +19,7 @@ from selenium.webdriver.chrome.service import Service
 
 from edge import QualityModel
 from edge.camera.demo import DemoCamera
+from edge.capture.guided import GuidedSession
 from edge.capture.loop import Counts, grade_stream
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
@@ -47,11 +48,11 @@ def main() -> None:
 def _play(model: QualityModel, counts: Counts, preview: Preview, asked: threading.Event, stop: threading.Event) -> None:
     """The demo over and over; keeps a good frame when asked."""
     while not stop.is_set():
-        for graded in grade_stream(DemoCamera(), model, counts, stop=stop, report=print):
-            preview.publish(graded)
-            if asked.is_set() and graded.assessment.verdict == "good":
+        for step in grade_stream(DemoCamera(), GuidedSession(model, None), counts, stop=stop, report=print):
+            preview.publish(step.graded)
+            if asked.is_set() and step.assessment.verdict == "good":
                 asked.clear()
-                preview.captured(graded)
+                preview.captured(step.graded)
 
 
 def _look(preview: Preview, asked: threading.Event) -> list[NDArray[np.uint8]]:

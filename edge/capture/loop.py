@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -11,39 +10,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.assessment import Assessment
 from edge.camera.protocol import Camera, Frame
+from edge.capture.guided import GuidedSession
 from edge.capture.mailbox import Mailbox
 from edge.capture.reading import NO_LIMITS, Limits, read_all
+from edge.capture.visit import Step
 from edge.errors import EdgeError, EngineError, MisfitError, first_line
-from edge.guidance.absence import gone_for_sure
-from edge.guidance.guide import Guide, Hint
-from edge.model import QualityModel
 
-log = logging.getLogger(__name__)
 _KEPT_LATENCIES = 20_000  # about ten minutes at 30 fps: memory must not grow in a day-long session
 _MOST_UNGRADED = 30  # frames in a row that fail in our own code: a second of video, then the session ends
 _GOODBYE_S = 2.0  # a camera that hangs in its driver is abandoned after this
-
-
-@dataclass(frozen=True)
-class Graded:
-    """A frame with its assessment.
-
-    Attributes:
-        t: seconds of the source's own time since its first frame.
-        latency_ms: from when the frame was taken or due to its assessment and hint; with ``fast``, of grading alone.
-        hint: what the operator should know now; None without guidance.
-        epoch: the system's clock, in seconds since 1970, at 0 of ``Frame.timestamp``; read for every frame, because a
-            board without a battery learns the time only once it has a network.
-    """
-
-    frame: Frame
-    assessment: Assessment
-    t: float
-    latency_ms: float
-    hint: Hint | None = None
-    epoch: float = field(default_factory=lambda: time.time() - time.monotonic())
 
 
 @dataclass
@@ -74,7 +50,7 @@ class Counts:
 
 def grade_stream(
     camera: Camera,
-    model: QualityModel,
+    session: GuidedSession,
     counts: Counts,
     *,
     limits: Limits = NO_LIMITS,
@@ -82,12 +58,12 @@ def grade_stream(
     stop: threading.Event,
     report: Callable[[str], None],
     beat: Callable[[], None] = lambda: None,
-) -> Generator[Graded, None, None]:
+) -> Generator[Step, None, None]:
     """Grade a source at its own pace, dropping to the newest frame when late; closes the camera.
 
     Args:
         camera: where frames come from.
-        model: what grades them.
+        session: what looks at them; it stays open.
         counts: filled along the way.
         limits: when to end before the source does.
         fast: grade every frame of a recording as fast as possible; a live camera keeps its pace.
@@ -112,29 +88,29 @@ def grade_stream(
     reader = threading.Thread(
         target=read_all, args=(camera, mailbox, seen, limits, fast, ended, report), name="camera", daemon=True
     )
-    first, began = None, 0.0
+    first, began, t = None, 0.0, 0.0
     try:
-        model.warm_up()  # before the clock of the source starts
-        grader = _Grader(model, Guide(model.manifest.thresholds), report)
+        session.warm_up()  # before the clock of the source starts
+        looking = _Looking(session, report)
         reader.start()
         while not stop.is_set() and (frame := mailbox.take(stop, beat)) is not None:
             beat()
             taken = time.monotonic()
             first = frame.timestamp if first is None else first
-            result = grader.grade(frame, frame.timestamp - first)
-            if result is None:
+            due = taken if every else frame.timestamp + frame.behind
+            t = max(t, frame.timestamp - first)  # the clock of a camera may jump back
+            step = looking.step(frame, t, due)
+            if step is None:
                 mailbox.drop()
                 continue
-            assessment, hint = result
             done = time.monotonic()
             began = began or done
             counts.graded += 1
             counts.dropped = mailbox.dropped
             counts.seconds = done - began
-            counts.source_seconds = frame.timestamp - first
-            latency = (done - (taken if every else frame.timestamp + frame.behind)) * 1000
-            counts.latencies_ms.append(latency)
-            yield Graded(frame, assessment, counts.source_seconds, latency, hint)
+            counts.source_seconds = t
+            counts.latencies_ms.append(step.graded.latency_ms)
+            yield step
     finally:
         halt.set()
         mailbox.close()
@@ -145,17 +121,16 @@ def grade_stream(
         counts.dropped = mailbox.dropped
 
 
-class _Grader:
-    """Grades one frame after another, and skips one that fails in our own code: the next may be fine."""
+class _Looking:
+    """Looks at one frame after another, and skips one that fails in our own code: the next may be fine."""
 
-    def __init__(self, model: QualityModel, guide: Guide, report: Callable[[str], None]) -> None:
-        self._model, self._guide, self._report = model, guide, report
+    def __init__(self, session: GuidedSession, report: Callable[[str], None]) -> None:
+        self._session, self._report = session, report
         self._in_a_row = 0
         self._reported: set[str] = set()
-        self._absence = gone_for_sure()
 
-    def grade(self, frame: Frame, t: float) -> tuple[Assessment, Hint | None] | None:
-        """Assessment and hint; None if this frame could not be graded, which is reported.
+    def step(self, frame: Frame, t: float, due: float) -> Step | None:
+        """What the session says of a frame; None if it could not be graded, which is reported.
 
         Raises:
             EngineError: the engine failed.
@@ -163,16 +138,12 @@ class _Grader:
             EdgeError: no frame can be graded any more.
         """
         try:
-            assessment = self._model.assess(frame.image)
-            result = assessment, self._guide.update(assessment, frame.image, t)
-            if self._absence.update(assessment, t):
-                self._model.field.forget()
+            step = self._session.update_frame(frame, t, due)
         except (EngineError, MisfitError):
             raise
-        except Exception as error:
-            log.debug("frame %d could not be graded", frame.index, exc_info=True)
+        except EdgeError as error:
             self._in_a_row += 1
-            reason = first_line(error)
+            reason = first_line(error.__cause__ or error)
             if self._in_a_row == _MOST_UNGRADED:
                 raise EdgeError(
                     f"{_MOST_UNGRADED} frames in a row could not be graded (the last one: {reason.rstrip('.')}); "
@@ -183,4 +154,4 @@ class _Grader:
                 self._report(f"frame {frame.index} is left out: {reason}")
             return None
         self._in_a_row = 0
-        return result
+        return step

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import Thresholds
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
+from edge.errors import InputError
 from edge.field.find import Crop
 from edge.frame.sharpness import sharpness
 from edge.guidance.absence import Absence
@@ -56,6 +56,17 @@ TRIGGER_PROFILES: dict[Strictness, TriggerProfile] = {
 }
 
 
+def profile_of(strictness: Strictness) -> TriggerProfile:
+    """The requirements of a strictness by its name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if strictness not in STRICTNESSES:
+        raise InputError(f"there is no strictness {strictness!r}: it is one of {', '.join(STRICTNESSES)}.")
+    return TRIGGER_PROFILES[strictness]
+
+
 @dataclass(frozen=True)
 class Fired:
     """A capture.
@@ -80,12 +91,12 @@ class Trigger:
         keep: frames of a capture, runners-up included.
 
     Raises:
-        ValueError: ``keep`` is not positive.
+        InputError: there is no such strictness, or ``keep`` is not positive.
     """
 
     def __init__(self, strictness: Strictness, thresholds: Thresholds, keep: int = 3) -> None:
         if keep < 1:
-            raise ValueError(f"a capture keeps at least one frame, not {keep}")
+            raise InputError(f"a capture keeps at least one frame, not {keep}.")
         self._thresholds, self._keep = thresholds, keep
         self.set_strictness(strictness)
         self._ring: deque[tuple[Graded, float]] = deque()  # the newest frames, and how sharp they are
@@ -96,7 +107,7 @@ class Trigger:
 
     def set_strictness(self, strictness: Strictness) -> None:
         """Change the requirements from the next frame on; earlier frames and captures are not forgotten."""
-        self.profile = TRIGGER_PROFILES[strictness]
+        self.profile = profile_of(strictness)
         usable, good = self._thresholds.usable, self._thresholds.good
         self._level = usable + self.profile.level * (good - usable)
         self._since: float | None = None  # since when all requirements are met
@@ -160,45 +171,6 @@ class Trigger:
             return math.inf
         # The patch is the inner square of the field: 0.7 of its diameter.
         return math.hypot(across, down) / _PATCH * 2 * 0.7 / (graded.t - before[0])
-
-
-class Shutter:
-    """Decides once per graded frame whether to keep something now: by the trigger, or by hand.
-
-    Attributes:
-        asked: set from anywhere (a key, a web page, a signal) to keep a frame now.
-    """
-
-    def __init__(self, thresholds: Thresholds, strictness: Strictness | None, keep: int) -> None:
-        """Set up.
-
-        Args:
-            thresholds: of the bundle.
-            strictness: of automatic capture; None for capture by hand only.
-            keep: frames of one capture, runners-up included.
-        """
-        self.asked = threading.Event()
-        self._trigger = None if strictness is None else Trigger(strictness, thresholds, keep)
-        self._wanted: Strictness | None = None
-
-    def set_strictness(self, strictness: Strictness) -> None:
-        """Change it from any thread; valid from the next frame on."""
-        self._wanted = strictness
-
-    def update(self, graded: Graded) -> tuple[Fired, str] | None:
-        """What to keep now, and by what: ``auto`` or ``hand``.
-
-        By hand, the best of the last moments is kept with automatic capture, else the current frame.
-        """
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and self._trigger is not None:
-            self._trigger.set_strictness(wanted)
-        fired = None if self._trigger is None else self._trigger.update(graded)
-        if self.asked.is_set():
-            self.asked.clear()
-            by_hand = self._trigger.manual() if self._trigger is not None else None
-            return by_hand or Fired((graded,), graded.t, 1), "hand"
-        return None if fired is None else (fired, "auto")
 
 
 def sharpness_of(graded: Graded) -> float:

@@ -20,14 +20,17 @@ from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import left_over
 from edge.capture.eye_watch import EyeWatch
 from edge.capture.failover import FailoverModel
-from edge.capture.loop import Counts, Graded, grade_stream
+from edge.capture.graded import Graded
+from edge.capture.guided import GuidedSession
+from edge.capture.loop import Counts, grade_stream
 from edge.capture.reading import Limits
 from edge.capture.service.signals import captures_on_signal, remember_shutter, stop_on_signals
 from edge.capture.service.watchdog import Watchdog
 from edge.capture.session.judge import Judge
 from edge.capture.session.record import better
 from edge.capture.session.session import Session
-from edge.capture.trigger import Shutter
+from edge.capture.trigger import Strictness
+from edge.capture.visit import Capture
 from edge.commands import asked
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
@@ -152,14 +155,12 @@ def capture(
         unread.callback(camera.close)
         source = without_secrets(source)
         quality = closing.enter_context(FailoverModel.open(model, engine.value, threads, reporter.note, field))
-        shutter = Shutter(quality.manifest.thresholds, None if strictness is None else strictness.value, keep)
-        closing.enter_context(captures_on_signal(shutter.asked))
+        level: Strictness | None = None if strictness is None else strictness.value
+        guided = GuidedSession(quality, level, keep=keep, warn=reporter.note)
+        closing.callback(guided.close)
+        closing.enter_context(captures_on_signal(guided.asked))
         if listen is not None:
-            controls = Controls(
-                None if out is None else shutter.asked.set,
-                None if strictness is None else strictness.value,
-                shutter.set_strictness,
-            )
+            controls = Controls(None if out is None else guided.capture_now, level, guided.set_strictness)
             reporter.preview = closing.enter_context(
                 page.open_preview(listen, counts, controls, reporter.report, judge)
             )
@@ -198,19 +199,21 @@ def capture(
 
         limits = Limits(frames, seconds)
         stream = grade_stream(
-            camera, quality, counts, limits=limits, fast=fast, stop=stop, report=reporter.report, beat=alive
+            camera, guided, counts, limits=limits, fast=fast, stop=stop, report=reporter.report, beat=alive
         )
         closing.callback(dog.stopping)
         closing.callback(alive)
         unread.pop_all()  # the stream closes its camera itself
-        for graded in closing.enter_context(contextlib.closing(stream)):
+        for step in closing.enter_context(contextlib.closing(stream)):
+            graded = step.graded
             if better(graded, best):
                 best = graded
             reporter.graded(graded, best=best is graded)
             watch.look(graded.assessment)
             if session is not None:
                 session.keep(graded, best)
-                _shoot(shutter, session, graded, reporter)
+                if step.capture is not None:
+                    _keep(step.capture, session, reporter)
             line.show(graded, counts)
     if reporter.unread and out is None and not web:  # as any program in a pipe
         raise typer.Exit(1)
@@ -232,15 +235,11 @@ def _close(words: list[str], reporter: Reporter, json_lines: bool, interrupted: 
     raise typer.Exit(code)
 
 
-def _shoot(shutter: Shutter, session: Session, graded: Graded, reporter: Reporter) -> None:
-    """Keep a frame and its runners-up where this is the moment."""
-    shot = shutter.update(graded)
-    if shot is None:
-        return
-    fired, by = shot
-    reporter.fired(fired.frames[0])
+def _keep(capture: Capture, session: Session, reporter: Reporter) -> None:
+    """Save a frame and its runners-up."""
+    reporter.fired(capture.frames[0])
     try:
-        session.capture(fired.frames, by, fired.eye)
+        session.capture(capture.frames, capture.by, capture.eye_number)
     except EdgeError as problem:
         reporter.report(str(problem))
 

@@ -49,12 +49,12 @@ class Absence:
         Returns:
             Whether with this frame the retina has been gone for long enough: True once for each absence.
         """
-        colour = None if image is None else _colour_of(image, assessment)
+        colour = None if image is None else colour_of(image, assessment)
         if assessment.verdict in ("good", "usable"):
             self._colour = colour
         if self._before is not None:
             self._gone += (t - self._before[0]) * self._before[1]
-        if not _shows_eye(assessment):
+        if not shows_eye(assessment):
             self._back_since = None
             nothing = _shows_nothing(assessment) or self._is_other(colour)
             self._before = t, 1 / (self._next_eye_s if nothing else self._blurred_s)
@@ -77,7 +77,7 @@ class Absence:
         return self._reported and not before
 
 
-def _colour_of(image: NDArray[np.uint8], assessment: Assessment) -> Colour | None:
+def colour_of(image: NDArray[np.uint8], assessment: Assessment) -> Colour | None:
     """Blue, green and red in the middle of the field, as shares of their sum; None where it is black."""
     crop = assessment.crop
     if crop is None:
@@ -98,7 +98,7 @@ def _shows_nothing(assessment: Assessment) -> bool:
     return assessment.verdict == "no_fundus" or assessment.coverage < _DARK
 
 
-def _shows_eye(assessment: Assessment) -> bool:
+def shows_eye(assessment: Assessment) -> bool:
     """Whether a frame shows a retina for sure: a usable one, or one with a disc or a macula in it."""
     if assessment.verdict == "no_fundus":
         return False

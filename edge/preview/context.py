@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.capture.loop import Counts, Graded
+from edge.capture.graded import Graded
+from edge.capture.loop import Counts
 from edge.capture.session.judge import Judge
 from edge.capture.trigger import Strictness
 from edge.guidance.hint import Hint

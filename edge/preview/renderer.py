@@ -12,7 +12,7 @@ from typing import Literal
 import cv2
 
 from edge.capture.background import give_way
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.errors import first_line
 from edge.overlay import draw_overlay, reduced
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.capture.loop import Counts, Graded
+from edge.capture.graded import Graded
+from edge.capture.loop import Counts
 from edge.capture.session.judge import Judge
 from edge.errors import EdgeError, first_line
 from edge.preview.auth.auth import access_for

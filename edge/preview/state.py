@@ -8,7 +8,8 @@ from typing import Any, get_args
 import numpy as np
 
 from edge.assessment import Verdict
-from edge.capture.loop import Counts, Graded
+from edge.capture.graded import Graded
+from edge.capture.loop import Counts
 from edge.capture.session.judge import Judge
 from edge.guidance.hint import Hint
 

@@ -20,7 +20,7 @@ from edge.camera.open import open_camera
 from edge.camera.protocol import Frame
 from edge.camera.recording.lossy import Lossy
 from edge.capture.archive.dicom import Laterality, begin_study, dicom_bytes
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.errors import EdgeError
 from edge.field.find import Crop
 

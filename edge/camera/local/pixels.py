@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-FORMATS = ("NV12", "BGR", "I420", "YUY2", "BGRx", "GRAY8")  # in order of preference
+FORMATS = ("NV12", "BGR", "I420", "YUY2", "BGRx", "GRAY8")  # what a camera is asked for, in order of preference
 
 # Conversions of planes that are not BT.601 with values from 16 to 235, the usual in video.
 _LUMA = np.clip(np.rint(16 + np.arange(256) * 219 / 255), 0, 255).astype(np.uint8)
@@ -26,7 +26,7 @@ class PixelLayout:
     """The memory layout of a frame.
 
     Attributes:
-        pixels: one of ``FORMATS``.
+        pixels: one of ``FORMATS``, or RGB.
         width, height: in pixels; both even where colour is at half resolution.
         offsets: start of each plane, in bytes.
         strides: bytes from one row of a plane to the next.
@@ -47,7 +47,7 @@ def to_bgr(data: memoryview | bytes, layout: PixelLayout) -> NDArray[np.uint8]:
     """Copy a frame from borrowed memory to a picture, uint8 BGR (H, W, 3).
 
     Raises:
-        ValueError: the format is none of ``FORMATS``, or the memory is shorter than the layout requires.
+        ValueError: the format is none of these, or the memory is shorter than the layout requires.
     """
     make = _MAKERS.get(layout.pixels)
     if make is None:
@@ -108,6 +108,11 @@ def _bgr(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     return _plane(data, layout, 0, (layout.height, layout.width, 3)).copy()
 
 
+def _rgb(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
+    pixels = _plane(data, layout, 0, (layout.height, layout.width, 3))
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+
+
 def _bgrx(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     pixels = _plane(data, layout, 0, (layout.height, layout.width, 4))
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), dtype=np.uint8)
@@ -118,4 +123,4 @@ def _gray(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 
 
-_MAKERS = {"NV12": _nv12, "I420": _i420, "YUY2": _yuy2, "BGR": _bgr, "BGRx": _bgrx, "GRAY8": _gray}
+_MAKERS = {"NV12": _nv12, "I420": _i420, "YUY2": _yuy2, "BGR": _bgr, "RGB": _rgb, "BGRx": _bgrx, "GRAY8": _gray}

@@ -19,7 +19,7 @@ import edge
 from edge.assessment import Verdict
 from edge.camera.protocol import Frame
 from edge.capture.archive.study_file import import_pydicom, read_study
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 
 Laterality = Literal["R", "L"]
 

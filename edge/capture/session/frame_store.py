@@ -9,7 +9,7 @@ from typing import Any
 from edge.capture.archive.dicom import Study, dicom_bytes
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import mark_of
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
 from edge.capture.session.storage import remove_frame, save_frame, stem_of, write_set
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.criteria.adequacy import Adequacy, judge
 from edge.criteria.criterion import Criterion
 from edge.findings.eye import Eye

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.camera.recording.stream import load_av
 from edge.capture.background import give_way
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.overlay import draw_overlay, reduced
 
 if TYPE_CHECKING:

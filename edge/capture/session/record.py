@@ -12,7 +12,7 @@ import numpy as np
 
 import edge
 from edge.assessment import Assessment
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
 from edge.capture.trigger import sharpness_of
 from edge.findings.eye import Eye

@@ -13,7 +13,7 @@ from typing import Any
 from edge.capture.archive.dicom import Study
 from edge.capture.archive.stow import HandOver
 from edge.capture.background import give_way
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.judge import Judge
 from edge.capture.session.leftovers import Recording, repair

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.errors import EdgeError
 from edge.files.atomic import write_atomically
 from edge.overlay import draw_overlay, map_picture

@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.text import Text
 
 from edge.assessment import TERMINAL_COLOURS, shown_score
-from edge.capture.loop import Counts, Graded
+from edge.capture.graded import Graded
+from edge.capture.loop import Counts
 from edge.capture.session.judge import Judge
 from edge.capture.session.session import Session
 from edge.capture.session.storage import LINES, VIDEO, stem_of

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.assessment import Assessment
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
 from edge.capture.session.record import line_of
 from edge.commands.console import cli

@@ -10,7 +10,7 @@ import pytest
 from edge.assessment import Assessment
 from edge.camera.protocol import Frame
 from edge.capture.eye_watch import ENOUGH, EyeWatch
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.record import sidecar_of
 from edge.findings.eye import Eye
 from edge.model import QualityModel

@@ -13,6 +13,7 @@ import pytest
 import edge.model
 from edge.camera.demo import DemoCamera
 from edge.capture.failover import FailoverModel
+from edge.capture.guided import GuidedSession
 from edge.capture.loop import Counts, grade_stream
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
@@ -56,11 +57,12 @@ def model() -> Iterator[QualityModel]:
 
 
 def stream(model: QualityModel, frames: int, said: list[str] | None = None, counts: Counts | None = None) -> list[int]:
-    graded = grade_stream(
-        DemoCamera(frames=frames, width=320, height=240), model, counts or Counts(), fast=True, stop=threading.Event(),
+    camera, session = DemoCamera(frames=frames, width=320, height=240), GuidedSession(model, None)
+    steps = grade_stream(
+        camera, session, counts or Counts(), fast=True, stop=threading.Event(),
         report=print if said is None else said.append,
     )  # fmt: skip
-    return [each.frame.index for each in graded]
+    return [step.graded.frame.index for step in steps]
 
 
 def lasting_model(model: QualityModel, engine: Engine, said: list[str]) -> FailoverModel:
@@ -150,7 +152,7 @@ class Tripping:
         return self._real(*arguments, **named)
 
 
-STEPS = ["edge.model.prepare", "edge.model.quality_score", "edge.capture.loop.Guide.update"]
+STEPS = ["edge.model.prepare", "edge.model.quality_score", "edge.capture.guided.Guide.update"]
 
 
 def trip(monkeypatch: pytest.MonkeyPatch, step: str, trips: Callable[[int], bool]) -> None:
@@ -215,7 +217,7 @@ class Watched(DemoCamera):
         super().close()
 
 
-@pytest.mark.parametrize("what", ["warm-up", "guide", "thread"])
+@pytest.mark.parametrize("what", ["warm-up", "frame", "thread"])
 def test_the_camera_is_closed_whatever_fails(model: QualityModel, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     def fails(*_: object, **__: object) -> None:
         raise MemoryError(what)
@@ -223,10 +225,11 @@ def test_the_camera_is_closed_whatever_fails(model: QualityModel, monkeypatch: p
     camera = Watched(frames=3, width=320, height=240)
     if what == "warm-up":
         monkeypatch.setattr(QualityModel, "warm_up", fails)
-    elif what == "guide":
-        monkeypatch.setattr("edge.capture.loop.Guide", fails)
+    elif what == "frame":
+        monkeypatch.setattr(GuidedSession, "update_frame", fails)
     else:
         monkeypatch.setattr(threading.Thread, "start", fails)
+    session = GuidedSession(model, None)
     with pytest.raises(MemoryError, match=what):
-        list(grade_stream(camera, model, Counts(), fast=True, stop=threading.Event(), report=print))
+        list(grade_stream(camera, session, Counts(), fast=True, stop=threading.Event(), report=print))
     assert camera.closed

@@ -14,7 +14,7 @@ import pytest
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.field.find import Crop
 
 try:

@@ -15,7 +15,9 @@ import pytest
 from edge.camera.protocol import Frame
 from edge.capture import loop as loop_module
 from edge.capture import reading as reading_module
-from edge.capture.loop import Counts, Graded, grade_stream
+from edge.capture.graded import Graded
+from edge.capture.guided import GuidedSession
+from edge.capture.loop import Counts, grade_stream
 from edge.capture.mailbox import Mailbox
 from edge.capture.reading import Limits
 from edge.engines.protocol import Engine
@@ -178,8 +180,8 @@ def slower(model: QualityModel, seconds: float, fails: bool = False) -> QualityM
 def run(camera: Recording, model: QualityModel, **settings: Any) -> tuple[list[Graded], Counts, list[str]]:
     counts, said = settings.pop("counts", None) or Counts(), []
     settings.setdefault("stop", threading.Event())
-    stream = grade_stream(camera, model, counts, report=said.append, **settings)
-    return list(stream), counts, said
+    stream = grade_stream(camera, GuidedSession(model, None), counts, report=said.append, **settings)
+    return [step.graded for step in stream], counts, said
 
 
 def test_every_frame_is_graded_once_when_there_is_time(model: QualityModel, patient: Patient) -> None:
@@ -284,8 +286,8 @@ def test_stop_ends_the_stream_in_the_middle(model: QualityModel) -> None:
     camera = Recording(10_000, fps=50.0)
     counts = Counts()
     indices = []
-    for graded in grade_stream(camera, model, counts, stop=stop, report=print):
-        indices.append(graded.frame.index)
+    for step in grade_stream(camera, GuidedSession(model, None), counts, stop=stop, report=print):
+        indices.append(step.graded.frame.index)
         if len(indices) == 5:
             stop.set()
     assert len(indices) == 5
@@ -294,7 +296,7 @@ def test_stop_ends_the_stream_in_the_middle(model: QualityModel) -> None:
 
 def test_a_reader_that_leaves_early_stops_the_camera(model: QualityModel) -> None:
     camera = Recording(10_000, fps=50.0)
-    stream = grade_stream(camera, model, Counts(), stop=threading.Event(), report=print)
+    stream = grade_stream(camera, GuidedSession(model, None), Counts(), stop=threading.Event(), report=print)
     next(stream)
     stream.close()
     assert camera.closed
@@ -305,7 +307,7 @@ def test_a_failing_camera_thread_is_one_sentence_after_its_frames(model: Quality
     camera = Recording(10, fails_at=3)
     counts = Counts()
     graded = []
-    stream = grade_stream(camera, model, counts, fast=True, stop=threading.Event(), report=print)
+    stream = grade_stream(camera, GuidedSession(model, None), counts, fast=True, stop=threading.Event(), report=print)
     with pytest.raises(EdgeError, match=r"^the source failed \(the lens fell off\); [^\n]+$"):
         graded.extend(stream)
     assert len(graded) == 3
@@ -330,7 +332,8 @@ class Broken(Recording):
 
 def test_a_source_that_repeats_one_error_ends(model: QualityModel) -> None:
     said: list[str] = []
-    stream = grade_stream(Broken(5, True), model, Counts(), fast=True, stop=threading.Event(), report=said.append)
+    camera, session = Broken(5, True), GuidedSession(model, None)
+    stream = grade_stream(camera, session, Counts(), fast=True, stop=threading.Event(), report=said.append)
     graded = []
     with pytest.raises(EdgeError, match=r"^the source failed \(the cable is torn\); start again, or try another"):
         graded.extend(stream)

@@ -22,11 +22,11 @@ import pytest
 from edge.assessment import Assessment, Timings
 from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session import session as session_module
 from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.session import Session
-from edge.capture.trigger import Shutter
+from edge.capture.shutter import Shutter
 from edge.errors import EdgeError
 from edge.field.find import Crop
 from edge.model import QualityModel

@@ -10,7 +10,7 @@ import pytest
 from edge.assessment import Assessment, Timings
 from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.trigger import RING_S, TRIGGER_PROFILES, Trigger
 from edge.field.find import Crop
 from edge.guidance.absence import NEXT_EYE_S

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.camera.protocol import Camera, Frame
-from edge.capture.loop import Counts, Graded, grade_stream
+from edge.capture.graded import Graded
+from edge.capture.guided import GuidedSession
+from edge.capture.loop import Counts, grade_stream
 from edge.capture.trigger import Trigger
 from edge.field.find import find_field
 from edge.guidance.guide import Guide
@@ -136,8 +138,9 @@ def verdicts(pictures: list[Picture]) -> list[str]:
     rng = np.random.default_rng(0)
     camera = Shown([grainy(each, rng) for each in pictures])
     with QualityModel.load(threads=1, field="learn") as session:
-        stream = grade_stream(camera, session, Counts(), fast=True, stop=threading.Event(), report=print)
-        return [graded.assessment.verdict for graded in stream]
+        guided = GuidedSession(session, None)
+        stream = grade_stream(camera, guided, Counts(), fast=True, stop=threading.Event(), report=print)
+        return [step.assessment.verdict for step in stream]
 
 
 def test_an_eye_through_another_lens_is_good_after_an_absence() -> None:

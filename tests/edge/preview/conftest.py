@@ -17,7 +17,9 @@ pytest.importorskip("aiohttp")
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Camera, Frame
-from edge.capture.loop import Counts, Graded, grade_stream
+from edge.capture.graded import Graded
+from edge.capture.guided import GuidedSession
+from edge.capture.loop import Counts, grade_stream
 from edge.capture.session.judge import Judge
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
@@ -80,8 +82,10 @@ class Demo:
         self._thread.start()
 
     def _run(self, model: QualityModel) -> None:
-        stream = grade_stream(self.camera, model, self.counts, stop=self._stop, report=self.reports.append)
-        for graded in stream:
+        session = GuidedSession(model, None)
+        stream = grade_stream(self.camera, session, self.counts, stop=self._stop, report=self.reports.append)
+        for step in stream:
+            graded = step.graded
             self.newest: Graded = graded
             self.preview.publish(graded)
             if self.triggered.is_set():

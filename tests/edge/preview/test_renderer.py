@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.preview import renderer as painter
 from edge.preview.renderer import RenderedFrame, Renderer
 

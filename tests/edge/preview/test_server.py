@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.capture.loop import Counts, Graded
+from edge.capture.graded import Graded
+from edge.capture.loop import Counts
 from edge.commands.console.reporter import Reporter
 from edge.errors import EdgeError
 from edge.preview import connections, streams

@@ -16,7 +16,7 @@ from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
 from edge.capture.archive.dicom import begin_study, dicom_bytes
 from edge.capture.archive.study_file import FIELDS
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.errors import EdgeError
 from edge.field.find import Crop
 

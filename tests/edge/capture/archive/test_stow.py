@@ -24,7 +24,7 @@ from edge.capture.archive.dicom import begin_study
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.target import read_target
 from edge.capture.archive.waiting import Folders, mark_of
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.session import Session
 from edge.errors import EdgeError
 from edge.field.find import Crop

@@ -18,7 +18,7 @@ av = pytest.importorskip("av")
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.overlay_video import OverlayVideo
 
 ROOT = Path(__file__).parents[4]

@@ -15,7 +15,8 @@ import pytest
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
-from edge.capture.loop import Counts, Graded
+from edge.capture.graded import Graded
+from edge.capture.loop import Counts
 from edge.capture.session import frame_store as keeper_module
 from edge.capture.session import overlay_video as film_module
 from edge.capture.session import storage as storage_module

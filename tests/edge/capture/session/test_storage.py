@@ -19,7 +19,7 @@ import pytest
 
 from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
-from edge.capture.loop import Graded
+from edge.capture.graded import Graded
 from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.record import better, line_of
 from edge.capture.session.storage import LineFile, claim_folder, why
