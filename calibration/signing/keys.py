@@ -116,5 +116,5 @@ def _cryptography() -> Any:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError as error:
-        raise EdgeError(f'signatures need {error.name}: pip install "efiqa-edge[sign]".') from error
+        raise EdgeError('signatures need cryptography: pip install "efiqa-edge[sign]".') from error
     return ed25519, serialization

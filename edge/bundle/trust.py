@@ -63,7 +63,7 @@ def _public_key(path: Path) -> Ed25519PublicKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
     except ImportError as error:
-        raise EdgeError(f'signatures need {error.name}: pip install "efiqa-edge[sign]".') from error
+        raise EdgeError('signatures need cryptography: pip install "efiqa-edge[sign]".') from error
     try:
         data = read_given(path, _LARGEST_KEY)
     except FileNotFoundError as error:
