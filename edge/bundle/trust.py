@@ -46,11 +46,11 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 
 def _files_of(named: Path) -> list[Path]:
-    if not named.is_dir():
-        return [named]
     try:
+        if not named.is_dir():
+            return [named]
         found = sorted(named.glob("*.pem"))
-    except OSError as error:
+    except OSError as error:  # a folder above it is closed to us, or the name is too long
         raise EdgeError(f"{named} cannot be read ({reason_of(error)}): check its permissions.") from error
     if not found:
         raise EdgeError(f"{named} holds no *.pem file, and so no trusted key: {NAME_ONE}.")

@@ -266,6 +266,8 @@ def test_keys_that_are_none(maker: Maker, tmp_path: Path) -> None:
     for trust in (tmp_path / "key.pem", tmp_path):
         assert "is a private key, which belongs to its signer alone" in key_refusal(trust)
     assert key_refusal(tmp_path / "absent.pem").startswith(f"there is no key {tmp_path / 'absent.pem'}: name the")
+    assert "cannot be read (File name too long): check its permissions" in key_refusal(tmp_path / ("x" * 300))
+    assert "cannot be read" in key_refusal(tmp_path / "key.pem" / "below a file")
     (tmp_path / "empty").mkdir()
     assert "holds no *.pem file, and so no trusted key" in key_refusal(tmp_path / "empty")
     if hasattr(os, "mkfifo"):
