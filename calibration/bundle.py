@@ -30,6 +30,7 @@ from calibration.site.cameras import described
 from calibration.site.thresholds import UNFITTED, fit_thresholds
 from calibration.site.verdicts import figures, leave_out
 from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.engines.choose import open_engine
 from edge.files.output import check_output
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
@@ -121,8 +122,8 @@ def make_bundle(
     log.info("exporting")
     float_bundle, int8_bundle = _write_forms(folder, manifest, network, found)
     with (
-        QualityModel.load(float_bundle.path, "openvino") as float_model,
-        QualityModel.load(int8_bundle.path, "openvino") as int8_model,
+        QualityModel(float_bundle, open_engine(float_bundle, "openvino")) as float_model,
+        QualityModel(int8_bundle, open_engine(int8_bundle, "openvino")) as int8_model,
     ):
         seen = compare_forms(network, float_model, int8_model, found, held, data, recipe, max_map_mae, folder)
     choice = choose_precision(precision, seen.speedup, seen.parity.map_mae)

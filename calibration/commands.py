@@ -10,6 +10,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from calibration.signing.commands import keygen, sign
 from calibration.site.commands import bundle_argument, cameras, criterion, golden, page, thresholds
 from edge.commands.console.cli import Debug, Json, main_of, new_app, out
 from edge.commands.start import late
@@ -172,4 +173,6 @@ app.command()(cameras)
 app.command()(criterion)
 app.command()(page)
 app.command()(golden)
+app.command()(keygen)
+app.command()(sign)
 main = main_of(app)

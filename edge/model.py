@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,7 @@ class QualityModel:
         threads: int | None = None,
         dla: int | None = None,
         field: str | Path | None = None,
+        trust: Path | str | Sequence[Path | str] | None = None,
     ) -> QualityModel:
         """Open a bundle.
 
@@ -69,12 +70,14 @@ class QualityModel:
             field: where the camera's field of view is: ``circle:X,Y,R`` in pixels of the frame, the path of a mask,
                 ``learn`` (from the clearest frames so far) or ``frame`` (from each frame alone); None for what the
                 bundle says, which is ``frame`` unless its maker chose otherwise.
+            trust: PEM files of Ed25519 public keys, or folders of such files: a bundle that none of them signed is
+                refused; None for those that ``EFIQA_TRUST`` names, and where it is not set for any bundle.
 
         Raises:
-            EdgeError: the bundle is damaged or of a newer schema, the field is not known, or the engine does not work
-                here.
+            EdgeError: the bundle is damaged, of a newer schema or not signed as it should be, the field is not known,
+                or the engine does not work here.
         """
-        bundle = read_bundle(named_bundle(path))
+        bundle = read_bundle(named_bundle(path), trust)
         where = field_setting(bundle.manifest.field if field is None else field)
         return cls(bundle, open_engine(bundle, engine, threads, dla), where)
 

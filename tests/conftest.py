@@ -124,6 +124,50 @@ class TinyRun:
     recipe: Path
 
 
+@dataclass(frozen=True)
+class Maker:
+    """Who makes bundles: a pair of keys, as ``edge-calibrate keygen`` writes them, and the hand that signs."""
+
+    private: Path
+    public: Path
+    key: str
+
+    def sign(self, target: Path, model: Path | None = None, **days: Any) -> Path:
+        """Sign a bundle, the one that ships where none is named; ``today`` and ``until`` as of ``sign_bundle``."""
+        from calibration.signing.keys import read_private_key
+        from calibration.signing.sign import sign_bundle
+        from edge.bundle.bundle import default_model
+
+        key = read_private_key(self.private, lambda: None)
+        return sign_bundle(model or default_model(), target, key, "the maker", **days).path
+
+
+def a_maker(folder: Path, name: str) -> Maker:
+    pytest.importorskip("cryptography", reason="cryptography is not installed: NO SIGNATURE WAS CHECKED")
+    from calibration.signing.keys import make_key
+
+    made = make_key(folder / name, None)
+    return Maker(made.private, made.public, made.key)
+
+
+@pytest.fixture(scope="session")
+def maker(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """Who is trusted."""
+    return a_maker(tmp_path_factory.mktemp("maker"), "maker")
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """Who is not."""
+    return a_maker(tmp_path_factory.mktemp("stranger"), "stranger")
+
+
+@pytest.fixture(scope="session")
+def signed_model(maker: Maker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model that ships, signed by the maker; not to be changed."""
+    return maker.sign(tmp_path_factory.mktemp("signed") / "signed.efiqa")
+
+
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder as a stranger would lay it out, of phantoms: an annotated set, a loose folder, labelled ones."""

@@ -17,7 +17,7 @@ from benchmarks.commands.shared import check_result_file, command_line, write_re
 from benchmarks.machine.sensors import usable_cores
 from edge.bundle.named import named_bundle
 from edge.commands.asked import StrictnessName
-from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, Trust, out
 from edge.errors import EdgeError
 from edge.progress import progress
 
@@ -46,6 +46,7 @@ def capture(
     ] = None,
     strictness: Annotated[StrictnessName, typer.Option(help="How good and how still.")] = StrictnessName.normal,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
+    trust: Trust = None,
     engine: Runtime = EngineName.auto,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Sequences at a time; as many as cores.")] = None,
     json: Json = False,

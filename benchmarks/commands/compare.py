@@ -17,7 +17,7 @@ from benchmarks.compare.subjects import open_rival
 from benchmarks.report.result import Result, ScenarioResult
 from benchmarks.report.schema import read_result
 from benchmarks.run.frames import phantom_frames
-from edge.commands.console.cli import Debug, Json, err, out
+from edge.commands.console.cli import Debug, Json, Trust, err, out
 from edge.errors import EdgeError
 from edge.progress import progress
 
@@ -43,6 +43,7 @@ def compare(
     b: Annotated[str, typer.Argument(help="The same; the ratio is of B to A.")],
     rounds: Annotated[int, typer.Option(min=10, max=10_000, help="Turns of each.")] = ROUNDS,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
+    trust: Trust = None,
     fail_if_slower: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Exit with 1 if B is slower by more than this, such as 5%.")
     ] = None,

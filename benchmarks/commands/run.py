@@ -23,7 +23,7 @@ from benchmarks.roofline.predict import find_device
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
-from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, out
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, Trust, out
 from edge.frame.prepare import frame_step_name
 from trainer.pages import check_report
 
@@ -70,6 +70,7 @@ def run(
         str | None, typer.Option(metavar="TIME", help="Run for this time, such as 30m; compares first and last minute.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if left out.")] = None,
+    trust: Trust = None,
     engine: Runtime = EngineName.auto,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Resize the frames; synthetic eyes are 760x570 if left out.")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.roofline.ceilings import openvino_or_error
 from edge import EdgeError, QualityModel
+from edge.bundle.demand import TRUST, demand_of
 from edge.bundle.named import DEFAULT
 from edge.engines.names import ENGINES
 
@@ -70,6 +71,8 @@ def _onnx(path: Path, threads: int | None) -> Rival:
     config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = str(threads)
+    if demand_of(None) is not None:
+        raise EdgeError(f"{path} is no bundle and cannot be signed (--trust, {TRUST}): name a signed .efiqa file")
     if not path.is_file():
         raise EdgeError(f"{path} is not a file: name an ONNX model, a bundle, or '{DEFAULT}'")
     try:

@@ -16,7 +16,7 @@ from calibration.site.fit import SiteReport, fit_site
 from calibration.site.label_page import make_page
 from calibration.site.programme import CriterionReport, fit_criterion
 from edge.bundle.named import named_bundle
-from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, err, out
+from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, Trust, err, out
 from trainer.evaluation.sets import CLEAR_LIST
 from trainer.pages import put_between, split_page
 
@@ -43,6 +43,7 @@ def thresholds(
         float | None, typer.Option(min=0.01, max=1, help="Refuse at least this share of the others.")
     ] = None,
     engine: Runtime = EngineName.auto,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -78,6 +79,7 @@ def cameras(
     ] = CLEAR_LIST,
     page: Annotated[Path | None, typer.Option(help="Also put the tables into this Markdown page.")] = None,
     engine: Runtime = EngineName.auto,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -122,6 +124,7 @@ def criterion(
     target: Annotated[Path, typer.Option("--output", "-o", help="The criterion to write, a YAML file.")],
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)] = None,
     engine: Runtime = EngineName.auto,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -149,6 +152,7 @@ def page(
 def golden(
     model: Annotated[Path, bundle_argument("A bundle of an older version; it is not changed.")],
     target: Annotated[Path, typer.Option("--output", "-o", help="The bundle to write.")],
+    trust: Trust = None,
     debug: Debug = False,
 ) -> None:
     """Add golden maps to a bundle, which engines are compared with on the device; all else in it stays as it is.

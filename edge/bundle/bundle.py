@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
-from edge.bundle.archive import ARCHIVE_ERRORS, find_member, open_archive, read_archive, read_member
+from edge.bundle.archive import (
+    ARCHIVE_ERRORS,
+    find_member,
+    open_archive,
+    pack_archive,
+    read_archive,
+    read_member,
+)
+from edge.bundle.demand import Named
 from edge.bundle.golden import LARGEST_GOLDEN, unpack_golden
 from edge.bundle.manifest import LANDMARKS as LANDMARKS
 from edge.bundle.manifest import MAPS as MAPS
@@ -22,14 +29,15 @@ from edge.bundle.manifest import Thresholds as Thresholds
 from edge.bundle.manifest import read_manifest, write_manifest
 from edge.bundle.named import default_model as default_model
 from edge.bundle.network.shapes import check_network
+from edge.bundle.signature import LARGEST_SIGNATURE, SIGNATURE, Signature
+from edge.bundle.trust import Keys, check_signature, trusted_keys
 from edge.errors import EdgeError, brief, reason_of
 from edge.files.output import write_output
 
 MANIFEST = "manifest.yaml"
 ONNX = "model.onnx"
 GOLDEN = "golden.npz"
-_LARGEST_MANIFEST = 64 << 10  # bytes; ours have 2 KiB, and YAML is slow to read
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # one date for all members: the same content makes the same file
+LARGEST_MANIFEST = 64 << 10  # bytes; ours have 2 KiB, and YAML is slow to read
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Bundle:
         onnx: bytes of ``model.onnx``.
         sha256: of the whole file, hexadecimal; names the bundle in sidecars and caches.
         golden: bytes of ``golden.npz``, see ``edge.bundle.golden``; empty in bundles of older versions.
+        signature: who signed it; None where nobody asked, and so it was not checked.
     """
 
     path: Path
@@ -49,22 +58,27 @@ class Bundle:
     onnx: bytes
     sha256: str
     golden: bytes = b""
+    signature: Signature | None = None
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path, trust: Named | None = None) -> Bundle:
     """Read and check a bundle: structure, schema, every field of the manifest, hash and rules of the network.
 
     Args:
         path: a ``.efiqa`` file.
+        trust: who must have signed it: PEM files of public keys, or folders of such files; None for what
+            ``EFIQA_TRUST`` says, and where that is not set for anybody or nobody.
 
     Raises:
-        EdgeError: the file cannot be read, is not a bundle, is damaged, or was made by a newer or older version.
+        EdgeError: the file cannot be read, is not a bundle, is damaged, was made by a newer or older version, or is not
+            signed as it should be.
 
     Example:
         >>> read_bundle(default_model()).manifest.name  # doctest: +SKIP
         'default'
     """
-    return _unpack(path, read_archive(path))
+    keys = trusted_keys(trust)
+    return unpack_bundle(path, read_archive(path), keys)
 
 
 def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"") -> Bundle:
@@ -86,27 +100,35 @@ def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"
     members = ({GOLDEN: golden} if golden else {}) | {ONNX: onnx}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     text = write_manifest(dataclasses.replace(manifest, members=hashes))
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in {MANIFEST: text, **members}.items():
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system = 3  # Unix, also where Windows writes it
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, data)
-    bundle = _unpack(path, packed.getvalue())
+    packed = pack_archive({MANIFEST: text, **members})
+    bundle = unpack_bundle(path, packed)
+    write_packed(path, packed)
+    return bundle
+
+
+def write_packed(path: Path, data: bytes) -> None:
+    """Write the bytes of a bundle as every output; raises EdgeError where that fails."""
     try:
-        write_output(path, packed.getvalue())
+        write_output(path, data)
     except OSError as error:
         raise EdgeError(
             f"{path} cannot be written ({reason_of(error)}): check the folder and its free space"
         ) from error
-    return bundle
 
 
-def _unpack(path: Path, data: bytes) -> Bundle:
+def unpack_bundle(path: Path, data: bytes, keys: Keys | None = None) -> Bundle:
+    """Check the bytes of a bundle: with keys its signature before anything else in it is parsed.
+
+    Raises:
+        EdgeError: as ``read_bundle``.
+    """
+    signature = None
     try:
         with open_archive(data) as archive:
-            manifest = read_manifest(read_member(archive, MANIFEST, _LARGEST_MANIFEST))
+            text = read_member(archive, MANIFEST, LARGEST_MANIFEST)
+            if keys is not None:
+                signature = check_signature(text, _signature_in(archive), keys)
+            manifest = read_manifest(text)
             for name in (ONNX, *manifest.members):
                 find_member(archive, name)
             held = {ONNX: read_member(archive, ONNX, len(data))}
@@ -127,4 +149,11 @@ def _unpack(path: Path, data: bytes) -> Bundle:
             unpack_golden(held[GOLDEN], manifest)
     except EdgeError as error:
         raise EdgeError(f"{path} cannot be used: {error}; make the bundle again with edge-calibrate") from error
-    return Bundle(path, manifest, held[ONNX], hashlib.sha256(data).hexdigest(), held.get(GOLDEN, b""))
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Bundle(path, manifest, held[ONNX], sha256, held.get(GOLDEN, b""), signature)
+
+
+def _signature_in(archive: ZipFile) -> bytes | None:
+    if SIGNATURE not in archive.namelist():
+        return None
+    return read_member(archive, SIGNATURE, LARGEST_SIGNATURE)

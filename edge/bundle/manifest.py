@@ -13,7 +13,7 @@ from pydantic_core import core_schema as schemas
 
 from edge.bundle.plain_yaml import load_plain
 from edge.errors import EdgeError, InputError, brief
-from edge.files.checked import checked
+from edge.files.checked import checked, line_schema, text_schema
 
 SCHEMA = 2
 Region = Literal["disc", "macula", "periphery"]
@@ -147,7 +147,7 @@ def read_manifest(data: bytes) -> Manifest:
 
 def _validator() -> SchemaValidator:
     """The validator of a manifest. It uses pydantic-core, because importing pydantic slows every cold start."""
-    text, share = _text(), _number(0, 1)
+    text, share = line_schema(_LONGEST_TEXT), _number(0, 1)
     mean, std = _number(-1e3, 1e3), _number(1e-6, 1e3)
     weights: dict[str, Any] = {region: schemas.typed_dict_field(_number(_LEAST[region], 1e6)) for region in REGIONS}
     thresholds = _fields(Thresholds, fundus=share, usable=share, good=share)
@@ -170,10 +170,7 @@ def _validator() -> SchemaValidator:
             made_with=schemas.dict_schema(text, text),
             why_float=schemas.with_default_schema(text, default=""),
             field=schemas.with_default_schema(schemas.no_info_after_validator_function(_field, text), default="frame"),
-            members=schemas.dict_schema(
-                schemas.str_schema(strict=True, max_length=100, pattern=r"^[\w.-]+\Z", regex_engine="python-re"),
-                schemas.str_schema(strict=True, pattern=r"^[0-9a-f]{64}\Z", regex_engine="python-re"),
-            ),
+            members=schemas.dict_schema(text_schema(r"[\w.-]+", 100), text_schema(r"[0-9a-f]{64}")),
             schema=_whole(SCHEMA, SCHEMA),
         )
     )
@@ -195,18 +192,6 @@ def _whole(low: int, high: int) -> schemas.CoreSchema:
 
 def _number(low: float, high: float) -> schemas.CoreSchema:
     return schemas.float_schema(strict=True, allow_inf_nan=False, ge=low, le=high)
-
-
-def _text() -> schemas.CoreSchema:
-    """One line that is safe to show and to write: no control characters or lone surrogates."""
-    short = schemas.str_schema(strict=True, max_length=_LONGEST_TEXT)
-    return schemas.no_info_after_validator_function(_printable, short)
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("should be one line of plain text")
-    return value
 
 
 def _maps(value: Any) -> tuple[MapName, ...]:

@@ -80,6 +80,7 @@ def capture(
         ),
     ] = None,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=cli.MODEL)] = None,
+    trust: cli.Trust = None,
     engine: cli.Runtime = cli.EngineName.auto,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for inference.")] = 1,
     frames: Annotated[int | None, typer.Option(min=1, help="End after this many frames.")] = None,

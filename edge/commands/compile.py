@@ -100,6 +100,7 @@ def compile_model(
     explain: Explain = False,
     export: Export = None,
     program: ForProgram = None,
+    trust: cli.Trust = None,
     as_json: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:

@@ -79,6 +79,7 @@ def grade(
     field: FieldSetting = None,
     criterion: CriterionSetting = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
+    trust: cli.Trust = None,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
@@ -107,6 +108,7 @@ def grade(
         # The row of a file says what is wrong with it; OpenCV prints nothing.
         with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
             quality.warn = _note
+            table.model = quality.bundle.sha256
             if show_table:
                 column = criterion.shown if criterion else "cause"
                 printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<9}  {column:<24}  path", markup=False))
@@ -139,6 +141,7 @@ def grade(
         summary["causes"] = count_causes(rows)
         if criterion is not None:
             summary |= {"criterion": criterion.shown, "adequate": table.adequate[0]}
+        summary["model"] = {"name": quality.manifest.name, "sha256": table.model}
         summary["passed_over"] = {"photographs": len(passed.unread), "others": passed.others}
         printed.say(lambda: print(json.dumps({"summary": summary | _metrics(evaluation, labels)}, allow_nan=False)))
     else:

@@ -25,6 +25,7 @@ class Rows:
         criterion: that each photograph is judged by.
         maps: the folder of maps; then each row names its pictures.
         rows: one a file, in the order given.
+        model: SHA-256 of the bundle that graded them.
         other_eyes: files that show the other eye than they say.
     """
 
@@ -33,6 +34,7 @@ class Rows:
     criterion: Criterion | None
     maps: Path | None
     rows: list[Row] = field(default_factory=list)
+    model: str = ""
     other_eyes: list[Path] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
@@ -62,7 +64,7 @@ class Rows:
         if graded.other_eye:
             self.other_eyes.append(graded.path)
         if self.details is not None:
-            self._lines.append(json.dumps(_detail(graded, adequacy), allow_nan=False) + "\n")
+            self._lines.append(json.dumps(_detail(graded, adequacy, self.model), allow_nan=False) + "\n")
         return adequacy
 
     def write(self) -> None:
@@ -100,10 +102,10 @@ def _write_lines(path: Path, lines: list[str]) -> None:
         raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
 
 
-def _detail(graded: GradedFile, adequacy: Adequacy | None) -> dict[str, object]:
+def _detail(graded: GradedFile, adequacy: Adequacy | None, model: str) -> dict[str, object]:
     record: dict[str, object] = {"path": readable(graded.path), "error": graded.error or None}
     if graded.assessment is not None:
-        record |= graded.assessment.to_dict()
+        record |= graded.assessment.to_dict() | {"model": model}
         if graded.stated_eye is not None:
             record |= {"stated_eye": graded.stated_eye, "other_eye": graded.other_eye}
     return record | ({"criterion": adequacy.to_dict()} if adequacy is not None else {})

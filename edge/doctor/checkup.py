@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import edge
 from edge.bundle import named
+from edge.bundle.demand import TRUST
+from edge.bundle.trust import trusted_keys
 from edge.doctor.extras import check_extras
 from edge.doctor.finding import Finding, missing, ok, warning
 from edge.doctor.jetson import check_jetson, is_jetson
@@ -41,9 +44,22 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
     yield from check_extras()
     if opencv[0].state == "missing":
         return
+    yield from check_trust()
     yield from check_terms(named.default_model())
     if not quick:
         yield check_model(gpu)
+
+
+def check_trust() -> Iterator[Finding]:
+    """Whether the keys can be read that ``EFIQA_TRUST`` names; nothing where it is not set."""
+    try:
+        keys = trusted_keys(None)
+    except EdgeError as error:
+        yield missing("trust", str(error), f"correct {TRUST}: until then no model is used")
+    else:
+        if keys is not None:
+            named = ", ".join(key[:16] for key in keys)
+            yield ok("trust", f"only models are used that one of these keys signed: {named}")
 
 
 def check_terms(path: Path) -> Iterator[Finding]:
@@ -75,7 +91,10 @@ def check_model(gpu: bool) -> Finding:
             apart = max((abs(model.assess(golden_frame(each.seed)).score - each.score) for each in golden), default=0.0)
             name = model.engine.name
     except EdgeError as error:
-        return missing("model", str(error), "fix what is missing above, then run edge-doctor again")
+        remedy = "fix what is missing above, then run edge-doctor again"
+        if TRUST in os.environ:
+            remedy += f"; where {TRUST} refuses the model that ships, run it without {TRUST} to check the machine"
+        return missing("model", str(error), remedy)
     found = f"runs on {name}; first map after {first:.1f} s, golden scores within {apart:.3f}"
     if apart > _SCORE:
         return missing("model", f"{found}, which is wrong", "edge-compile says more; update the engine's library")

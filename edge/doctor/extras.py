@@ -38,6 +38,13 @@ _EXTRAS = (
         'pip install "efiqa-edge[web]" (or "efiqa-edge[dicom]", which brings it too)',
     ),
     (
+        "cryptography",
+        "cryptography",
+        "import cryptography.hazmat.primitives.asymmetric.ed25519, cryptography as c; print(c.__version__)",
+        "--trust and EFIQA_TRUST let no model through, and edge-calibrate signs none",
+        'pip install "efiqa-edge[sign]"',
+    ),
+    (
         "scikit-learn",
         "sklearn",
         "import sklearn.model_selection; print(sklearn.__version__)",
@@ -48,7 +55,7 @@ _EXTRAS = (
 
 
 def check_extras(trial: Callable[[str], Tried] = try_python) -> Iterator[Finding]:
-    """PyAV, pillow-heif, pydicom, aiohttp and scikit-learn.
+    """PyAV, pillow-heif, pydicom, aiohttp, cryptography and scikit-learn.
 
     Args:
         trial: runs a line of Python, see ``try_python``.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import core_schema as schemas
 
 from edge.errors import EdgeError
 
@@ -63,6 +64,23 @@ def checked(validator: SchemaValidator, tree: object, where: str, remedy: str) -
         return validator.validate_python(tree)
     except ValidationError as error:
         raise EdgeError(f"{where}: {_first_fault(error)}: {remedy}") from error
+
+
+def line_schema(longest: int, shortest: int = 0) -> schemas.CoreSchema:
+    """One line of so many letters that is safe to show and to write: no control characters or lone surrogates."""
+    short = schemas.str_schema(strict=True, min_length=shortest, max_length=longest)
+    return schemas.no_info_after_validator_function(_printable, short)
+
+
+def text_schema(pattern: str, longest: int = 200) -> schemas.CoreSchema:
+    """Text that a pattern of ``re`` matches as a whole."""
+    return schemas.str_schema(strict=True, max_length=longest, pattern=rf"^(?:{pattern})\Z", regex_engine="python-re")
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("should be one line of plain text")
+    return value
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 import edge
 from edge.assessment import Assessment
+from edge.bundle.signature import Signature
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
 from edge.capture.trigger import sharpness_of
@@ -59,6 +60,13 @@ def better(new: Graded, kept: Graded | None) -> bool:
     return scores[0] > scores[1] or (scores[0] == scores[1] and sharpness_of(new) >= sharpness_of(kept))
 
 
+def _signed_by(signature: Signature | None) -> dict[str, str] | None:
+    """Who signed the bundle; None where nobody was to be trusted, and so nothing was checked."""
+    if signature is None:
+        return None
+    return {"signer": signature.signer, "key": signature.key, "signed": signature.signed, "until": signature.until}
+
+
 def sidecar_of(
     graded: Graded, model: QualityModel, source: str, stated: Eye | None = None, judge: Judge | None = None
 ) -> dict[str, Any]:
@@ -93,6 +101,7 @@ def sidecar_of(
         "model": {
             "name": manifest.name,
             "sha256": model.bundle.sha256,
+            "signature": _signed_by(model.bundle.signature),
             "precision": manifest.precision,
             "thresholds": dataclasses.asdict(manifest.thresholds),
             "pooling": dict(manifest.pooling),

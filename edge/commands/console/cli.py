@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand
 
+from edge.bundle.demand import demanding
 from edge.commands.console.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
 from edge.commands.console.work import shown_on
 from edge.engines.names import EngineName as EngineName
@@ -62,6 +64,24 @@ Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto selects the
 
 
 MODEL = "A .efiqa file, or default: the model that ships, as without it (./default is a file of that name)."
+
+
+def _named_key(value: str) -> str:
+    """A key as ``EFIQA_TRUST`` can hold it; an empty one comes from an unset variable."""
+    if not value or os.pathsep in value:
+        raise typer.BadParameter(f"'{value}' cannot name a key: give a file or folder without '{os.pathsep}'.")
+    return value
+
+
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        parser=_named_key,
+        metavar="KEY",
+        help="Refuse a model that this public key (a PEM file, or a folder of them) did not sign; may be repeated.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -78,7 +98,7 @@ class _Command(TyperCommand):
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        with shown_on(err):
+        with shown_on(err), demanding(ctx.params.get("trust") or ()):
             return super().invoke(ctx)
 
 

@@ -137,6 +137,7 @@ def test_a_clip_becomes_a_session(clip: Path, tmp_path: Path) -> None:
     assert "16 frames seen, 16 graded, 0 dropped" in said
     bundle = read_bundle(default_model())
     assert sidecar["model"]["sha256"] == bundle.sha256  # type: ignore[index]
+    assert sidecar["model"]["signature"] is None  # nobody asked who signed it
     assert sidecar["model"]["name"] == bundle.manifest.name  # type: ignore[index]
     assert sidecar["model"]["pooling"] == bundle.manifest.pooling  # type: ignore[index]
     assert sidecar["software"]["efiqa-edge"] == edge.__version__  # type: ignore[index]

@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.assessment_schema import json_schema
+from edge.bundle.bundle import default_model, read_bundle
 from edge.commands import grade, grade_rows
 from edge.commands.console.cli import EngineName
 from edge.engines.names import ENGINES
@@ -28,6 +29,9 @@ from edge.metrics.classification import spearman
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
 from edge.phantom.retina import make_retina, phantom_frame
+
+SHIPPED = read_bundle(default_model())
+MODEL = {"name": SHIPPED.manifest.name, "sha256": SHIPPED.sha256}
 
 
 def eye(seed: int = 0, blur: float = 0) -> NDArray[np.uint8]:
@@ -132,6 +136,7 @@ def test_no_fundus_is_a_verdict_not_an_error(tmp_path: Path, run: Any) -> None:
         "failed": 0,
         "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 2},
         "causes": dict.fromkeys(CAUSES, 0),
+        "model": MODEL,
         "passed_over": {"photographs": 0, "others": 0},
     }
 
@@ -395,6 +400,7 @@ def test_json_of_what_holds_no_image_has_its_rows_and_the_summary(tmp_path: Path
         "failed": 3,
         "verdicts": {"good": 0, "usable": 0, "reject": 0, "no_fundus": 0},
         "causes": dict.fromkeys(CAUSES, 0),
+        "model": MODEL,
         "passed_over": {"photographs": 1, "others": 1},
     }
     assert len(rows_of(tmp_path / "grades.csv")) == 3
@@ -562,7 +568,8 @@ def test_details_are_a_line_a_file_of_the_published_schema(tmp_path: Path, run: 
     assert [line["path"] for line in lines] == [str(path) for path in paths]
     for line in lines:
         jsonschema.validate(line, json_schema())
-        assert set(line) - set(json_schema()["properties"]) == {"path", "error", "criterion"}
+        assert set(line) - set(json_schema()["properties"]) == {"path", "error", "criterion", "model"}
+        assert line["model"] == SHIPPED.sha256
 
 
 def test_what_is_written_of_two_outputs_does_not_need_the_other(

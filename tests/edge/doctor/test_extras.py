@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 
 ROOT = Path(__file__).parents[3]
 MODULES = {"PyAV": "av", "pillow-heif": "pillow_heif", "pydicom": "pydicom", "aiohttp": "aiohttp"}
-MODULES |= {"scikit-learn": "sklearn"}
+MODULES |= {"cryptography": "cryptography", "scikit-learn": "sklearn"}
 
 
 def without(trouble: str) -> dict[str, Finding]:
@@ -50,6 +50,7 @@ def test_what_is_not_installed_is_a_warning_with_its_extra() -> None:
     assert found["pydicom"].remedy == 'pip install "efiqa-edge[dicom]"'
     assert found["aiohttp"].remedy.startswith('pip install "efiqa-edge[web]"')
     assert "efiqa-edge[dicom]" in found["aiohttp"].remedy
+    assert found["cryptography"].remedy == 'pip install "efiqa-edge[sign]"'
     assert found["scikit-learn"].remedy == 'pip install "efiqa-edge[metrics]"'
     assert "DICOMweb" in found["aiohttp"].found
     assert "HEIC photographs are not read" in found["pillow-heif"].found
