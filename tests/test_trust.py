@@ -173,9 +173,9 @@ def test_an_engine_that_is_started_again_is_of_the_model_that_was_checked(
 
 
 def test_a_kept_frame_tells_who_signed_its_model(call: Call, maker: Maker, tmp_path: Path) -> None:
-    code, error = call(
-        "edge-capture demo --frames 4 --fast --no-video --out kept --model signed.efiqa --trust maker.pub.pem"
-    )
+    (tmp_path / "frames").mkdir()
+    shutil.copy(tmp_path / "eye.png", tmp_path / "frames" / "eye.png")
+    code, error = call("edge-capture frames --fast --no-video --out kept --model signed.efiqa --trust maker.pub.pem")
     assert code == 0, error
     (sidecar,) = (tmp_path / "kept").glob("frame-*.json")
     signed = json.loads(sidecar.read_text())["model"]["signature"]
