@@ -293,7 +293,7 @@ def test_the_page_of_edge_grade_names_every_column_and_every_field() -> None:
     named = {name for cell in re.findall(r"^\| (`.*?) \|", fields, re.M) for name in re.findall(r"\w+", cell)}
     schema = json_schema()
     parts = [schema, *schema["$defs"].values()]
-    assert named == {name for part in parts for name in part["properties"]} | {"criterion"}
+    assert named == {name for part in parts for name in part["properties"]} | {"criterion", "model"}
     causes = page[page.index("## Causes") : page.index("## The field of view")]
     assert tuple(re.findall(r"^\| `(\w+)`", causes, re.M)) == CAUSES
 

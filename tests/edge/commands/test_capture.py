@@ -205,8 +205,9 @@ def test_the_pace_is_the_clips_own(clip: Path, tmp_path: Path, monkeypatch: pyte
     code, _, _ = invoke(clip, "--out", tmp_path / "out")
     assert code == 0
     assert waited[-1] - waited[0] >= 15 / 30 - 1e-6  # each frame is waited for until it is due
-    times = [float(str(line["t"])) for line in lines_of(tmp_path / "out")]
-    assert times[-1] == pytest.approx(15 / 30, abs=0.001)
+    lines = lines_of(tmp_path / "out")  # a busy machine skips frames, but never calls one another's time
+    assert [line["t"] for line in lines] == pytest.approx([int(str(line["index"])) / 30 for line in lines], abs=0.001)
+    assert int(str(lines[-1]["index"])) > 10
 
 
 def test_the_seconds_end_a_session(clip: Path, tmp_path: Path) -> None:
@@ -347,7 +348,9 @@ def test_a_kill_leaves_the_best_frame_of_a_second_ago(long_clip: Path, tmp_path:
         [*COMMAND, str(long_clip), "--out", str(out), "--json"], env=environment(), stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    read = [json.loads(process.stdout.readline()) for _ in range(75)]
+    read = [json.loads(process.stdout.readline())]
+    while read[-1]["t"] < 2.45:  # a busy machine skips frames
+        read.append(json.loads(process.stdout.readline()))
     process.kill()
     process.wait()
     process.stdout.close()

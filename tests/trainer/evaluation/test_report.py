@@ -84,7 +84,7 @@ def test_a_page_gets_new_tables_and_keeps_the_rest(evaluated: dict[str, Any], ti
         assert "old" not in text
         assert (text.count(BEGIN), text.count(END)) == (1, 1)
     picture = cv2.imread(str(tmp_path / "pictures" / "maps.jpg"))
-    assert picture.shape[1] == 7 * 256  # the frame, its truth, four adapters and the student
+    assert picture.shape[1] == 8 * 256  # the frame, its truth, four adapters, all together and the student
 
 
 @pytest.mark.parametrize("text", ["", "no marks", f"{BEGIN}\nno end", f"{END}\n{BEGIN}\nthe wrong way round"])

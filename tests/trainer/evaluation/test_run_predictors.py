@@ -17,7 +17,7 @@ from trainer.steps.vessel_maps import phantoms
 
 def test_everything_in_a_run_makes_maps_of_squares_of_any_size(tiny_run: Any) -> None:
     ways = makers(load_recipe(str(tiny_run.recipe)), tiny_run.run, default_model())
-    adapters = [f"adapter {kind}" for kind in ("linear", "cnn", "pu", "paired")]
+    adapters = [f"adapter {kind}" for kind in ("linear", "cnn", "pu", "paired", "together")]
     assert list(ways) == ["sharpness", "vessel coverage", "prior", *adapters, "float student", "INT8 student"]
     one, other = list(phantoms(2, 160)), list(phantoms(2, 224, first=7))
     for name, maps_of in ways.items():

@@ -116,12 +116,15 @@ def test_photographs_without_a_drawn_map_cannot_teach_the_segmenter(photographs:
     assert "no hand-drawn vessel map" in done.stderr
 
 
-def test_no_file_name_gets_into_the_metrics() -> None:
-    """They travel with the bundle, and a file may be called after a patient."""
-    from trainer.steps.distill import _set_of
-
-    assert _set_of(Path("smith_john.jpg")) == "photographs"
-    assert _set_of(Path("hrf/images/01.jpg")) == "hrf"
+def test_no_file_name_gets_into_the_metrics(photographs: Path, tmp_path: Path) -> None:
+    """Sources travel with the bundle, and a file may be called after a patient."""
+    for name in ("smith_john.png", "hrf/images/01.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((photographs / "loose/0.png").read_bytes())
+    assert {each.path.name: each.source for each in find_photographs(tmp_path)} == {
+        "smith_john.png": "photographs",
+        "01.png": "hrf",
+    }
 
 
 def test_holding_everything_out_is_said(tiny_run: Any, tmp_path: Path) -> None:
