@@ -1,19 +1,13 @@
 """A GStreamer pipeline with an appsink: python gstreamer_appsink.py v4l2src, or any other elements that end raw."""
 
-import ctypes
 import sys
 
-ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)  # GStreamer's libunwind would end OpenVINO's exceptions badly
-import gi  # noqa: E402
-import numpy as np  # noqa: E402
+import numpy as np
 
-from edge import GuidedSession, QualityModel  # noqa: E402
+from edge import GuidedSession, QualityModel
+from edge.camera.gstreamer.bindings import load_gstreamer
 
-gi.require_version("Gst", "1.0")
-gi.require_version("GstApp", "1.0")
-from gi.repository import Gst, GstApp  # noqa: E402, F401 (the second gives the sink its methods)
-
-Gst.init(None)
+Gst, _ = load_gstreamer()  # the system's own gi, also from a virtual environment, with GstApp, and initialised
 source = sys.argv[1] if len(sys.argv) > 1 else "v4l2src"
 caps = "video/x-raw,format=NV12,width=1280,height=720"  # a width that four divides: rows without padding
 sink = "appsink name=sink max-buffers=1 drop=true"  # a frame that comes too late gives way to the newest

@@ -97,7 +97,7 @@ def test_the_web_page_shows_what_was_captured_and_the_next_patient(tmp_path: Pat
 
 
 def test_an_appsink_guides(tmp_path: Path) -> None:
-    code = "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstApp', '1.0')"
+    code = "from edge.camera.gstreamer.bindings import load_gstreamer; load_gstreamer()"
     if subprocess.run([sys.executable, "-c", code], capture_output=True).returncode:
         pytest.skip("gi with GStreamer is not here (see edge.camera.gstreamer): THE APPSINK EXAMPLE WAS NOT RUN")
     lines = output_of("gstreamer_appsink.py", tmp_path, "videotestsrc num-buffers=5")
