@@ -249,6 +249,7 @@ class Said:
 
 
 EdgeTrain = Callable[..., Said]
+EdgeCalibrate = Callable[..., Said]
 
 
 @pytest.fixture
@@ -257,8 +258,22 @@ def edge_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     pytest.importorskip("torch")
     from trainer.commands import main
 
+    return _typed("edge-train", main, monkeypatch, capsys)
+
+
+@pytest.fixture
+def edge_calibrate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> EdgeCalibrate:
+    """``edge-calibrate`` in the same way."""
+    from calibration.commands import main
+
+    return _typed("edge-calibrate", main, monkeypatch, capsys)
+
+
+def _typed(
+    command: str, main: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
     def call(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["edge-train", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", [command, *map(str, arguments)])
         capsys.readouterr()
         try:
             main()

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.bundle.trust import key_id
+from edge.bundle.trust import key_id, read_key
 from edge.errors import EdgeError, reason_of
 from edge.files.atomic import write_atomically
-from edge.files.given import read_given
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PASSPHRASE = "EFIQA_KEY_PASSPHRASE"
-_LARGEST = 1  # MiB; ours have 119 bytes, 300 with a passphrase
 
 
 @dataclass(frozen=True)
@@ -81,12 +79,7 @@ def read_private_key(path: Path, ask: Callable[[], str | None]) -> Ed25519Privat
     ed25519, serialization = _cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    try:
-        data = read_given(path, _LARGEST)
-    except FileNotFoundError as error:
-        raise EdgeError(f"there is no key {path}: make one with edge-calibrate keygen.") from error
-    except (OSError, ValueError) as error:
-        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions.") from error
+    data = read_key(path, "make one with edge-calibrate keygen")
     key = None
     try:
         key = serialization.load_pem_private_key(data, None)

@@ -45,6 +45,20 @@ def key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()
 
 
+def read_key(path: Path, remedy: str) -> bytes:
+    """The bytes of a key file, public or private.
+
+    Raises:
+        EdgeError: there is none, for which ``remedy`` says what to do, or it cannot be read or is far too large.
+    """
+    try:
+        return read_given(path, _LARGEST_KEY)
+    except FileNotFoundError as error:
+        raise EdgeError(f"there is no key {path}: {remedy}.") from error
+    except (OSError, ValueError) as error:
+        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions.") from error
+
+
 def _files_of(named: Path) -> list[Path]:
     try:
         if not named.is_dir():
@@ -64,12 +78,7 @@ def _public_key(path: Path) -> Ed25519PublicKey:
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
     except ImportError as error:
         raise EdgeError('signatures need cryptography: pip install "efiqa-edge[sign]".') from error
-    try:
-        data = read_given(path, _LARGEST_KEY)
-    except FileNotFoundError as error:
-        raise EdgeError(f"there is no key {path}: {NAME_ONE}.") from error
-    except (OSError, ValueError) as error:
-        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions.") from error
+    data = read_key(path, NAME_ONE)
     if b"PRIVATE KEY" in data:
         raise EdgeError(f"{path} is a private key, which belongs to its signer alone: {NAME_ONE}.")
     try:

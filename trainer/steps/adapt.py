@@ -57,6 +57,7 @@ def recipe_from(source: Path, photographs: Sequence[Photograph]) -> Recipe:
         recipe,
         name=f"{recipe.name}, adapted",
         exclude=(),
+        only=(),
         frames=replace(recipe.frames, number=number, phantoms=min(recipe.frames.phantoms, number // 10)),
         adapter=replace(recipe.adapter, kinds=kinds_of(recipe, recipe.adapter.teacher)),
         distill=replace(recipe.distill, steps=min(_STEPS, recipe.distill.steps), rate=min(_RATE, recipe.distill.rate)),

@@ -49,7 +49,7 @@ class FidelityEvidence:
 def key_of_evidence(recipe: Recipe, data: Path, photographs: int, phantoms: int) -> str:
     """What ``gather`` depends on apart from the teacher; no photograph is read."""
     files = runs.names_and_sizes(data, evenly(find_photographs(data), photographs))
-    return runs.key_of(recipe.exclude, phantoms, *files)
+    return runs.key_of(recipe.exclude, recipe.only, phantoms, *files)
 
 
 def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: int) -> FidelityEvidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import functools
 import json
 import os
 import re
@@ -59,22 +60,9 @@ def ours(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, 
 
 
 @pytest.fixture
-def thresholds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """``edge-calibrate thresholds default`` as a user types it, without another process."""
-    from calibration.commands import main
-
-    def call(*arguments: str | Path) -> Done:
-        typed = ["edge-calibrate", "thresholds", str(default_model()), *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", typed)
-        capsys.readouterr()
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as left:
-            code = left.code or 0
-        return subprocess.CompletedProcess(typed, int(code), *capsys.readouterr())
-
-    return call
+def thresholds(edge_calibrate: Callable[..., Any]) -> Callable[..., Any]:
+    """``edge-calibrate thresholds default``."""
+    return functools.partial(edge_calibrate, "thresholds", default_model())
 
 
 def test_ten_labels_make_a_bundle_with_the_same_network(labels: Path, ours: tuple[Done, Path]) -> None:
@@ -102,28 +90,28 @@ def test_ten_labels_make_a_bundle_with_the_same_network(labels: Path, ours: tupl
 def test_the_same_labels_make_the_same_bundle(
     labels: Path, ours: tuple[Done, Path], thresholds: Any, tmp_path: Path
 ) -> None:
-    assert thresholds("--labels", labels, "-o", tmp_path / "again").returncode == 0
+    assert thresholds("--labels", labels, "-o", tmp_path / "again").code == 0
     assert (tmp_path / "again").read_bytes() == ours[1].read_bytes()
 
 
 def test_a_rate_can_be_fixed_and_the_table_says_what_came_of_it(labels: Path, thresholds: Any, tmp_path: Path) -> None:
     target = tmp_path / "ours.efiqa"
     done = thresholds("--labels", labels, "-o", target, "--at-sensitivity", "1")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert "at sensitivity 1" in read_bundle(target).manifest.thresholds_from
     for words in ("fitted on 5 good, 5 reject", "as they were", "usable from", "bundle as it was", "cross-validated"):
-        assert words in done.stdout
+        assert words in done.out
     both = thresholds("--labels", labels, "-o", target, "--at-sensitivity", "1", "--at-specificity", "1")
-    assert both.returncode == 2
-    assert "not both" in both.stderr
+    assert both.code == 2
+    assert "not both" in both.err
     for wrong, said in (
         (default_model(), "it is an input"),
         (tmp_path / "no" / "x.efiqa", "there is no folder"),
     ):
         done = thresholds("--labels", labels, "-o", wrong)
-        assert done.returncode == 1
-        assert said in done.stderr
-        assert "grading" not in done.stderr  # before the work
+        assert done.code == 1
+        assert said in done.err
+        assert "grading" not in done.err  # before the work
 
 
 @pytest.mark.parametrize(
@@ -146,8 +134,8 @@ def test_labels_that_cannot_serve_are_refused_in_a_sentence(
     done = thresholds("--labels", wrong, "-o", tmp_path / "x.efiqa")
     for name in ("none.png", "no.jpg", "wrong.csv"):
         (labels.parent / name).unlink()
-    assert done.returncode == 1
-    assert said in done.stderr
+    assert done.code == 1
+    assert said in done.err
     assert not (tmp_path / "x.efiqa").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from edge.model import QualityModel
 from edge.phantom.degradation import degrade
 from edge.phantom.retina import make_retina
 from trainer.loop import runs
+from trainer.recipe import load_recipe
+from trainer.steps import adapt
 from trainer.steps.adapt import FEWEST, check_photographs, recipe_from, run_named, take_over
 
 
@@ -59,11 +62,12 @@ def test_what_was_taken_over_is_not_overwritten(tiny_run: Any, tmp_path: Path) -
         take_over(tiny_run.run, tmp_path)
 
 
-def test_a_site_trains_only_what_the_student_learns_from(tiny_run: Any) -> None:
+def test_a_site_trains_only_what_the_student_learns_from(tiny_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapt, "load_recipe", lambda path: replace(load_recipe(path), only=("set",)))
     recipe = recipe_from(tiny_run.run, [None] * 60)  # type: ignore[list-item]
     assert recipe.adapter.kinds == (recipe.adapter.teacher,)
     assert recipe.frames.number == 360
-    assert recipe.exclude == ()
+    assert (recipe.exclude, recipe.only) == ((), ())  # whatever trained the run, the site's photographs go on
 
 
 def test_a_run_that_is_not_there() -> None:
