@@ -20,11 +20,13 @@ from edge.frame.prepare import normalise
 from edge.progress import followed
 from trainer.loop.rows import Rows
 from trainer.loop.training import device
+from trainer.networks.forward import Forward, compiled, in_torch
 from trainer.networks.hub import load_dino
 
 _LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _BATCH = 16
+_MANY = 200  # pictures
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,24 @@ def batches(
     backbone: Backbone, pictures: Sequence[NDArray[np.uint8]] | Rows, size: int
 ) -> Iterator[NDArray[np.float32]]:
     """The features of ``extract``, some pictures at a time, with a progress bar: float32 (up to 16, C, g, g)."""
-    starts = range(0, len(pictures), _BATCH)
+    starts, forward = range(0, len(pictures), _BATCH), _forward(backbone, size, len(pictures))
     for start in followed(starts, f"features of {backbone.name}", len(starts)):
         some = [
             cv2.resize(pictures[n], (size, size), interpolation=cv2.INTER_AREA)
             for n in range(start, min(start + _BATCH, len(pictures)))
         ]
-        images = np.concatenate([normalise(np.asarray(p, dtype=np.uint8), backbone.mean, backbone.std) for p in some])
-        with torch.no_grad():
-            yield backbone.features(torch.from_numpy(images).to(device())).float().cpu().numpy()
+        yield forward(
+            np.concatenate([normalise(np.asarray(p, dtype=np.uint8), backbone.mean, backbone.std) for p in some])
+        )
+
+
+def _forward(backbone: Backbone, size: int, pictures: int) -> Forward:
+    """How so many pictures are run: compiling takes seconds, which pays for many, and was tried with one family."""
+    if (
+        pictures >= _MANY
+        and device().type == "cpu"
+        and backbone.name in _LITE
+        and (fast := compiled(backbone.features, size))
+    ):
+        return fast
+    return in_torch(backbone.features, device())

@@ -45,7 +45,6 @@ _BLOCK, _COLD = 20, 5  # inferences of a turn that are counted, after those that
 log = logging.getLogger(__name__)
 
 Figures = tuple[StudentFigures, StudentFigures]  # of INT8 and of float32
-_LESSONS = "photographs at each student's own size"  # no student is taken over that learned otherwise
 _BUNDLE, _MEASURED = "int8.efiqa", "measured.json"
 _ORIN_NANO = "orin-nano"
 _SOFTWARE = ("nvidia-modelopt", "openvino")  # what the figures of INT8 depend on apart from the weights
@@ -70,12 +69,14 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
         plans: the students.
         steps: of each.
         data: folder of photographs.
-        out: run folder.
+        out: run folder; its own student counts as one of them where it learned by as many steps.
 
     Raises:
         EdgeError: an earlier step is missing, or a checkpoint was made from other things.
     """
-    keys = {plan: runs.key_of(student_key(recipe_of(recipe, plan, steps), data, out), _LESSONS) for plan in plans}
+    keys = {plan: student_key(recipe_of(recipe, plan, steps), data, out) for plan in plans}
+    for plan, key in keys.items():
+        _take_over(out, folder_of(out, plan), key)
     wanted = [plan for plan in plans if not runs.finished(folder_of(out, plan), keys[plan])]
     for plan in plans:
         if plan not in wanted:
@@ -91,6 +92,16 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
         runs.finish(
             folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride), width=str(plan.width)
         )
+
+
+def _take_over(out: Path, folder: Path, key: str) -> None:
+    """Copy the student that the run distilled, where it is one of these and learned as they do."""
+    ours = out / "student"
+    if (folder / runs.WEIGHTS).exists() or not (ours / runs.WEIGHTS).exists() or runs.read_metadata(ours)["key"] != key:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config.yaml", "metrics.json", runs.WEIGHTS):  # the weights last: they say that it is finished
+        write(folder / name, (ours / name).read_bytes())
 
 
 def measure_students(

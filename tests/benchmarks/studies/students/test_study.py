@@ -148,7 +148,7 @@ def test_students_of_a_run_are_trained_measured_and_never_twice(
     learned_at = []
 
     def fit(recipe: Any, lessons: Any, *rest: Any) -> Any:
-        learned_at.append((recipe.distill.size, lessons.photographs.shape[1]))
+        learned_at.append((recipe.distill.size, lessons.cuts.shape[1]))
         return trained(recipe, lessons, *rest)
 
     trained = students_measure.fit
@@ -191,3 +191,27 @@ def test_students_of_a_run_are_trained_measured_and_never_twice(
     (folder / "96x16" / "measured.json").write_text("{}")
     with pytest.raises(AssertionError, match="finished already"):  # only what is damaged or gone is measured again
         CliRunner().invoke(students.app, command, catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_the_student_that_the_run_distilled_is_not_trained_again(
+    tiny_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("modelopt")
+    pytest.importorskip("openvino")
+    from benchmarks.studies.students import measure as students_measure
+    from trainer.recipe import load_recipe
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it would be trained")
+
+    recipe = load_recipe(str(tiny_run.recipe))
+    own = StudentPlan(recipe.distill.size, recipe.distill.stride, recipe.distill.width)
+    folder = students_measure.folder_of(tiny_run.run, own)
+    monkeypatch.setattr(students_measure, "prepare_lessons", refuse)
+    with pytest.raises(AssertionError, match="would be trained"):  # by other steps
+        students_measure.train_students(recipe, [own], recipe.distill.steps + 1, tiny_run.data, tiny_run.run)
+    assert not folder.exists()
+    students_measure.train_students(recipe, [own], recipe.distill.steps, tiny_run.data, tiny_run.run)
+    for name in ("model.safetensors", "config.yaml", "metrics.json"):
+        assert (folder / name).read_bytes() == (tiny_run.run / "student" / name).read_bytes()
