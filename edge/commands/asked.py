@@ -12,7 +12,7 @@ import typer
 
 from edge.camera.local.device import RequestedMode, read_wish
 from edge.camera.opening import OpeningStopped
-from edge.capture.archive.dicom import Study
+from edge.capture.archive.study import Study
 from edge.capture.archive.target import Target, read_target
 from edge.capture.archive.waiting import left_over
 from edge.commands.console import cli

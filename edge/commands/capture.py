@@ -15,8 +15,9 @@ from edge.bundle.named import named_bundle
 from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
-from edge.capture.archive.dicom import begin_study
 from edge.capture.archive.stow import HandOver
+from edge.capture.archive.study import begin_study
+from edge.capture.archive.study_file import read_study
 from edge.capture.archive.waiting import left_over
 from edge.capture.eye_watch import EyeWatch
 from edge.capture.failover import FailoverModel
@@ -145,7 +146,7 @@ def capture(
     session: Session | None = None
     eye = None if laterality is None else laterality.eye
     judge = None if criterion is None else Judge(criterion, eye)
-    images = begin_study(laterality.value, study) if dicom and laterality is not None else None
+    images = begin_study({} if study is None else read_study(study)) if dicom else None
     target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())

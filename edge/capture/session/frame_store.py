@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.capture.archive.dicom import Study, dicom_bytes
+from edge.capture.archive.dicom import dicom_bytes
 from edge.capture.archive.stow import HandOver
+from edge.capture.archive.study import Study
 from edge.capture.archive.waiting import mark_of
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
@@ -126,7 +127,9 @@ class FrameStore:
             return {}
         file = self._folder / f"{stem_of(graded)}.dcm"
         mark = {} if self._hand_over is None else {mark_of(file).name: b""}
-        return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, len(self._images) + 1)}
+        eye = sidecar["eye"]["stated"] or sidecar["eye"]["told"]
+        field = graded.assessment.field_definition.kind
+        return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, len(self._images) + 1, eye, field)}
 
     def _give(self, graded: Graded, dicom: dict[str, bytes]) -> None:
         if not dicom:

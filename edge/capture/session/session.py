@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.capture.archive.dicom import Study
 from edge.capture.archive.stow import HandOver
+from edge.capture.archive.study import Study
 from edge.capture.background import give_way
 from edge.capture.graded import Graded
 from edge.capture.session.frame_store import FrameStore
