@@ -89,6 +89,7 @@ class Register:
             self._is_adequate(best),
             None not in (stated, told) and stated != told,
             told,
+            stated,
             fired.eye,
         )
         self._taken[entered.number] = fired.t
@@ -110,7 +111,7 @@ class Register:
         if check_eye(eye) is None:
             raise InputError("a capture is of the right or the left eye: say which.")
         self._changeable(number)
-        changed = dataclasses.replace(self._find(number), eye=eye, contradiction=False)
+        changed = dataclasses.replace(self._find(number), eye=eye, stated=eye, contradiction=False)
         captures = tuple(changed if one.number == number else one for one in self.visit.captures)
         self.visit = dataclasses.replace(self.visit, captures=captures)
         return changed

@@ -57,6 +57,7 @@ class Captured:
         adequate: whether that one is, by the criterion; without one, whether it is good or usable.
         contradiction: whether the picture tells the other eye than the operator stated before it was taken.
         told: the eye that the picture tells; None where it does not.
+        stated: the eye that the operator stated, before or since; None where the picture alone tells.
         eye_number: of the eye in the visit, counted from 1, whichever it is.
     """
 
@@ -69,6 +70,7 @@ class Captured:
     adequate: bool = False
     contradiction: bool = False
     told: Eye | None = None
+    stated: Eye | None = None
     eye_number: int = 1
 
     @property
