@@ -93,7 +93,7 @@ def open_visits(
             judge=judge,
         )
         if number > 1:
-            reporter.note(f"visit {number} has begun, in {session.folder}")
+            reporter.remark(f"visit {number} has begun, in {session.folder}")
         return Room(session, judge, study)
 
     words: list[list[str]] = []
@@ -102,7 +102,7 @@ def open_visits(
         words.append(kept_words(room.session, room.best, room.judge))
         reporter.ended(room.judge)
 
-    visits = Visits(guided, begin, asked.study, reporter.note, lambda: reporter.visit(visits), closed)
+    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed)
     closing.callback(visits.close)
     if giving is not None:
         giving.take_left_over(asked.out)

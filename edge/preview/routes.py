@@ -23,7 +23,7 @@ _PAGE = {
     "/words.json": ("words.json", "application/json"),
 }
 _OPEN = frozenset({*_PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
-_LONGEST_BODY = 1024  # bytes
+_LONGEST_BODY = 4096  # bytes: five fields of 64 letters, escaped
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 
 
@@ -104,10 +104,10 @@ class Routes:
         return web.json_response({"captures": listed(self._hub.captures)})
 
     async def capture(self, request: web.Request) -> web.StreamResponse:
-        """The picture of one capture."""
+        """The picture of one capture; with ``?visit=N`` of no other visit."""
         number, kind = int(request.match_info["number"]), request.match_info["kind"]
         for each in self._hub.captures:
-            if each.number == number:
+            if each.number == number and request.query.get("visit", str(each.visit)) == str(each.visit):
                 return web.Response(body=each.overlay if kind == "overlay" else each.plain, content_type="image/jpeg")
         return refusal(404, f"there is no capture {number}")
 

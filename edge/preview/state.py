@@ -69,8 +69,10 @@ def visit_state(visits: Visits) -> dict[str, Any]:
     return {
         "number": visit.number,
         "state": visit.state,
+        "identity": room.study is not None,
         "identified": room.study is not None and room.study.names_somebody,
         "eye": visits.eye,
+        "field": visits.field,
         "stated": visit.stated,
         "wanted": [asdict(each) for each in visit.wanted],
         "missing": [asdict(each) for each in visit.missing],

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -17,7 +16,7 @@ from edge.capture.session.visits import OtherVisitError, Visits
 from edge.capture.visit import EYES
 from edge.errors import EdgeError, InputError
 from edge.preview.auth.middleware import refusal
-from edge.preview.auth.source import is_loopback
+from edge.preview.auth.privacy import is_private
 from edge.preview.body import body_of
 from edge.preview.context import Context
 
@@ -49,7 +48,7 @@ class Visiting:
         """The next patient comes."""
         body, (visits, visit) = await self._asked(request)
         patient = body.get("patient") or {}
-        if patient and not self._is_private(request):
+        if patient and not is_private(self._context, request):
             return refusal(403, _OPEN)
         if not isinstance(patient, dict):
             return refusal(400, "patient must be an object with the fields of an identity")
@@ -64,7 +63,7 @@ class Visiting:
         """Say whose visit it is."""
         body, (visits, visit) = await self._asked(request)
         patient = body.get("patient")
-        if not self._is_private(request):
+        if not is_private(self._context, request):
             return refusal(403, _OPEN)
         if not isinstance(patient, dict):
             return refusal(400, "patient must be an object with the fields of an identity")
@@ -96,12 +95,15 @@ class Visiting:
 
     async def patient(self, request: web.Request) -> web.StreamResponse:
         """Whose visit it is; the one answer that holds an identity."""
-        if not self._is_private(request):
+        if not is_private(self._context, request):
             return refusal(403, _OPEN)
         study = None if self._visits is None else self._visits.room.study
         said = {} if study is None else {name: study.attributes.get(FIELDS[name], "") for name in PATIENT}
+        if day := said.get("birth_date"):
+            said["birth_date"] = f"{day[:4]}-{day[4:6]}-{day[6:]}"
         visit = None if self._visits is None else self._visits.visit.number
-        return web.json_response({"visit": visit, "patient": {name: text for name, text in said.items() if text}})
+        given = {name: text for name, text in said.items() if text}
+        return web.json_response({"visit": visit, "patient": given or None})
 
     async def _asked(self, request: web.Request) -> tuple[dict[str, Any], tuple[Visits, int]]:
         """The body, the visits, and the one that is meant.
@@ -117,17 +119,6 @@ class Visiting:
             raise web.HTTPBadRequest(text="visit must be the number of the visit that is meant")
         return body, (self._visits, visit)
 
-    def _is_private(self, request: web.Request) -> bool:
-        """Whether nobody can read this request on its way: it is encrypted, or does not leave the machine."""
-        context = self._context
-        if context.encrypted or context.insecure:
-            return True
-        origin = urlsplit(request.headers.get("Origin") or f"http://{request.headers.get('Host', '')}")
-        remote = request.remote or ""
-        if remote in context.access.proxies or (origin.hostname or "") in {name for name, _ in context.access.public}:
-            return "https" in (origin.scheme, request.headers.get("X-Forwarded-Proto"))
-        return is_loopback(remote)
-
 
 async def _done(step: Callable[[], dict[str, Any] | None]) -> web.Response:
     """The answer to a step, which may wait for the disk or for the frame of now: not on the server's thread."""
@@ -136,7 +127,7 @@ async def _done(step: Callable[[], dict[str, Any] | None]) -> web.Response:
     except InputError as error:
         return refusal(400, str(error))
     except OtherVisitError as error:
-        return refusal(409, str(error))
+        return refusal(409, str(error), "other_visit")
     except EdgeError as error:
         return refusal(409, str(error))
     return web.json_response({"ok": True} if said is None else said)
