@@ -31,7 +31,7 @@ from edge.capture.session.record import better
 from edge.capture.session.session import Session
 from edge.capture.trigger import Strictness
 from edge.capture.visit import Capture
-from edge.commands import asked
+from edge.commands import asked, retention
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
@@ -72,13 +72,9 @@ def capture(
             "file, a folder of frames, or demo."
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep the best frame, a line per frame and the overlay video here; a folder that holds anything "
-            "already gets a sub-folder session-2, session-3, ... Without it nothing is written."
-        ),
-    ] = None,
+    out: retention.Out = None,
+    keep_days: retention.KeepDays = None,
+    max_size: retention.MaxSize = None,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=cli.MODEL)] = None,
     trust: cli.Trust = None,
     engine: cli.Runtime = cli.EngineName.auto,
@@ -130,6 +126,7 @@ def capture(
         return
     if (strictness is not None or dicom) and out is None:
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
+    retention.check_retention(out, keep_days, max_size)
     asked.check_dicom(dicom, laterality, keep_dicom > 1 or study is not None, hand_over, ca is not None or insecure)
     source = asked.check_source(source)
     if out is not None:
@@ -160,8 +157,10 @@ def capture(
         guided = GuidedSession(quality, level, keep=keep, warn=reporter.note)
         closing.callback(guided.close)
         closing.enter_context(captures_on_signal(guided.asked))
+        keeper = retention.open_housekeeper(out, keep_days, max_size, hand_over is not None, reporter)
+        closing.enter_context(keeper or contextlib.nullcontext())
         if listen is not None:
-            controls = Controls(None if out is None else guided.capture_now, level, guided.set_strictness)
+            controls = Controls(None if out is None else guided.capture_now, level, guided.set_strictness, keeper)
             reporter.preview = closing.enter_context(
                 page.open_preview(listen, counts, controls, reporter.report, judge)
             )

@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
+from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
 from edge.capture.trigger import Strictness
 from edge.guidance.hint import Hint
@@ -33,11 +34,13 @@ class Controls:
         trigger: keep a frame now; None if the session saves nothing.
         strictness: the level at the start, or None without automatic capture.
         set_strictness: change it.
+        housekeeper: of the visits on disk; None if the session saves nothing. Reading and deleting them takes a while.
     """
 
     trigger: Callable[[], None] | None
     strictness: Strictness | None = None
     set_strictness: Callable[[Strictness], None] = lambda level: None
+    housekeeper: Housekeeper | None = None
 
 
 @dataclass(frozen=True)

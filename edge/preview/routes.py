@@ -14,8 +14,9 @@ from aiohttp import web
 from edge.capture.trigger import STRICTNESSES
 from edge.preview.auth.middleware import Gate, Handler, add_headers, cookie_name, refusal
 from edge.preview.context import Context
-from edge.preview.state import PROMETHEUS, metrics
+from edge.preview.state import PROMETHEUS, disk_metrics, metrics
 from edge.preview.streams import Streams, listed
+from edge.preview.visits import VisitRoutes
 
 _PAGE = {
     "/": ("index.html", "text/html"),
@@ -52,6 +53,7 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
             web.get(r"/captures/{number:\d{1,9}}.{kind:overlay|plain}.jpg", routes.capture),
             web.post("/trigger", routes.trigger),
             web.post("/settings", routes.settings),
+            *VisitRoutes(context).routes(),
         ]
     )
     return app
@@ -98,6 +100,7 @@ class Routes:
         """Metrics for Prometheus."""
         hub = self._hub
         text = metrics(self._context.counts, hub.newest, hub.captured, self._clients(), hub.ages_s)
+        text += disk_metrics(self._context.controls.housekeeper)
         return web.Response(body=text.encode(), headers={"Content-Type": PROMETHEUS})
 
     async def captures(self, request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,7 @@ import numpy as np
 from edge.assessment import Verdict
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
+from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
 from edge.guidance.hint import Hint
 
@@ -90,6 +91,18 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages
         verdicts = {f'{{verdict="{v}"}}': int(v == newest.assessment.verdict) for v in get_args(Verdict)}
         lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
         lines += _metric("efiqa_verdict", "gauge", "1 for the verdict of the newest frame.", verdicts)
+    return "\n".join(lines) + "\n"
+
+
+def disk_metrics(housekeeper: Housekeeper | None) -> str:
+    """The room for visits in the text format of Prometheus; empty for a session that saves nothing."""
+    if housekeeper is None:
+        return ""
+    lines = _metric("efiqa_files_waiting", "gauge", "DICOM files that wait for the archive.", housekeeper.waiting)
+    if (space := housekeeper.space) is not None:
+        free = int(space.free_mib * 2**20)
+        lines += _metric("efiqa_disk_free_bytes", "gauge", "Room on the disk of the visits.", free)
+        lines += _metric("efiqa_disk_bytes", "gauge", "Size of that disk.", int(space.total_mib * 2**20))
     return "\n".join(lines) + "\n"
 
 
