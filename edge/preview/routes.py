@@ -12,9 +12,10 @@ from edge.capture.trigger import STRICTNESSES
 from edge.preview.auth.middleware import Gate, Handler, add_headers, cookie_name, refusal
 from edge.preview.body import body_of
 from edge.preview.context import Context
-from edge.preview.state import PROMETHEUS, metrics
+from edge.preview.state import PROMETHEUS, disk_metrics, metrics
 from edge.preview.streams import Streams, listed
 from edge.preview.visiting import Visiting
+from edge.preview.visits import VisitRoutes
 
 _PAGE = {
     "/": ("index.html", "text/html"),
@@ -51,6 +52,7 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
             web.post("/trigger", routes.trigger),
             web.post("/settings", routes.settings),
             *Visiting(context).routes(),
+            *VisitRoutes(context).routes(),
         ]
     )
     return app
@@ -97,6 +99,7 @@ class Routes:
         """Metrics for Prometheus."""
         hub = self._hub
         text = metrics(self._context.counts, hub.newest, hub.captured, self._clients(), hub.ages_s)
+        text += disk_metrics(self._context.controls.housekeeper)
         return web.Response(body=text.encode(), headers={"Content-Type": PROMETHEUS})
 
     async def captures(self, request: web.Request) -> web.StreamResponse:

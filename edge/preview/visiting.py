@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from edge.capture.archive.study_file import FIELDS, PATIENT
+from edge.capture.archive.worklist_item import WorklistItem
 from edge.capture.session.visits import OtherVisitError, Visits
 from edge.capture.visit import EYES
 from edge.errors import EdgeError, InputError
@@ -19,6 +20,7 @@ from edge.preview.auth.middleware import refusal
 from edge.preview.auth.privacy import is_private
 from edge.preview.body import body_of
 from edge.preview.context import Context
+from edge.preview.worklist import worklist_route
 
 _OPEN = (
     "whose visit it is does not travel unencrypted through a network: start edge-capture with --cert and --key, or "
@@ -42,17 +44,14 @@ class Visiting:
             web.post(r"/captures/{number:\d{1,9}}/eye", self.correct_eye),
             web.post(r"/captures/{number:\d{1,9}}/discard", self.discard),
             web.get("/patient", self.patient),
+            web.get("/worklist", self.worklist),
         ]
 
     async def next(self, request: web.Request) -> web.StreamResponse:
-        """The next patient comes."""
+        """The next patient comes: nobody knows who, or by the fields of an identity, or by an entry of the worklist."""
         body, (visits, visit) = await self._asked(request)
-        patient = body.get("patient") or {}
-        if patient and not is_private(self._context, request):
-            return refusal(403, _OPEN)
-        if not isinstance(patient, dict):
-            return refusal(400, "patient must be an object with the fields of an identity")
-        return await _done(lambda: {"visit": visits.next(visit, patient)})
+        patient, item = self._who(request, body)
+        return await _done(lambda: {"visit": visits.next(visit, patient, item)})
 
     async def end(self, request: web.Request) -> web.StreamResponse:
         """End the visit."""
@@ -60,14 +59,36 @@ class Visiting:
         return await _done(lambda: visits.end(visit))
 
     async def identify(self, request: web.Request) -> web.StreamResponse:
-        """Say whose visit it is."""
+        """Say whose visit it is, in one of the same two ways."""
         body, (visits, visit) = await self._asked(request)
-        patient = body.get("patient")
+        if "patient" not in body and "worklist" not in body:
+            return refusal(400, "patient must be an object with the fields of an identity")
+        patient, item = self._who(request, body)
+        return await _done(lambda: visits.identify(visit, patient, item))
+
+    def _who(self, request: web.Request, body: dict[str, Any]) -> tuple[dict[str, Any], WorklistItem | None]:
+        """Whose visit a request says it is.
+
+        Raises:
+            web.HTTPException: it is malformed, is no entry of the worklist, or others could read it on its way.
+        """
+        patient, key, worklist = body.get("patient"), body.get("worklist"), self._context.controls.worklist
+        if (patient or key) and not is_private(self._context, request):
+            raise web.HTTPForbidden(text=_OPEN)
+        if not isinstance(patient, dict | None) or not isinstance(key, str | None):
+            raise web.HTTPBadRequest(text="patient must be an object with the fields of an identity, worklist a key")
+        if key is None:
+            return patient or {}, None
+        item = None if worklist is None else worklist.taken(key)
+        if item is None:
+            raise web.HTTPConflict(text="the worklist has no such entry any more: ask it again")
+        return patient or {}, item
+
+    async def worklist(self, request: web.Request) -> web.StreamResponse:
+        """Who is expected today."""
         if not is_private(self._context, request):
             return refusal(403, _OPEN)
-        if not isinstance(patient, dict):
-            return refusal(400, "patient must be an object with the fields of an identity")
-        return await _done(lambda: visits.identify(visit, patient))
+        return await worklist_route(self._context.controls.worklist)(request)
 
     async def state_eye(self, request: web.Request) -> web.StreamResponse:
         """State the eye of what comes; null leaves it to the picture."""

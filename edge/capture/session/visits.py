@@ -41,6 +41,7 @@ class Visits:
         warn: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
         closed: Closed = lambda number, room: None,
+        refusal: str = "",
     ) -> None:
         """Begin the first visit.
 
@@ -50,11 +51,12 @@ class Visits:
             study: of the first visit, where DICOM files are made.
             warn: called with one sentence where the operator must say something of a capture.
             changed: called when something of the visit has changed.
+            refusal: why no identity may be given, such as where its way to the archive is open; empty where one may.
 
         Raises:
             EdgeError: its folder cannot be made.
         """
-        self._guided, self._warn, self._changed = guided, warn, changed
+        self._guided, self._warn, self._changed, self._refusal = guided, warn, changed, refusal
         self._acting = threading.Lock()  # one operator's action at a time
         self._rooms = Rooms(begin, closed)
         self._rooms.open(guided.visit.number, self._rooms.begin(guided.visit.number, study))
@@ -143,6 +145,7 @@ class Visits:
         """
         with self._acting:
             self._check(visit)
+            self._check_identity(patient, item)
             study = study_of_next(self.room.study, patient or {}, item)
             room = self._rooms.begin(visit + 1, study)
             with self._rooms.lock:
@@ -174,6 +177,7 @@ class Visits:
         """
         with self._acting:
             self._check(visit)
+            self._check_identity(patient, item)
             room = self.room
             study = study_of_visit(self.visit, room.study, patient, item)
             room.study = study
@@ -227,3 +231,7 @@ class Visits:
     def _check(self, visit: int) -> None:
         if visit != self.visit.number:
             raise OtherVisitError(f"visit {self.visit.number} is the one of now, not visit {visit}: look again.")
+
+    def _check_identity(self, patient: Fields | None, item: WorklistItem | None) -> None:
+        if self._refusal and (patient or item is not None):
+            raise EdgeError(self._refusal)
