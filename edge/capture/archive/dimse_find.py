@@ -53,22 +53,21 @@ def find(association: Association, wanted: dict[str, str]) -> dict[str, Any]:
     pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
     _config.LOG_RESPONSE_IDENTIFIERS = False  # pynetdicom would decode every text for its log
     items: list[dict[str, Any]] = []
-    seen = unread = 0  # of an answer that is no data set pynetdicom gives two
-    for status, answer in association.send_c_find(_query(wanted), MODEL):
+    unread = False
+    for seen, (status, answer) in enumerate(association.send_c_find(_query(wanted), MODEL)):
         if "Status" not in status:
             raise PeerFailedError("it closes the connection without an answer")
         if status.Status == 0x0000:
             break
         if status.Status not in _PENDING:
             raise PeerRefusedError(f"it refuses the query with status {status.Status:04X}H")
-        seen += 1
-        if seen > MOST_ITEMS:
-            return {"items": items, "unread": unread > 0, "more": True}
+        if seen == MOST_ITEMS:
+            return {"items": items, "unread": unread, "more": True}
         try:
             items.append(_entry(answer or Dataset()))
         except Exception:  # whatever it is, it is not of the right type
-            unread += 1
-    return {"items": items, "unread": unread > 0, "more": False}
+            unread = True
+    return {"items": items, "unread": unread, "more": False}
 
 
 def _query(wanted: dict[str, str]) -> Dataset:
