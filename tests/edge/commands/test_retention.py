@@ -20,7 +20,16 @@ MONTH = 40 * 86400
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from edge.commands.capture import main; main()", "demo:1", "--fast", "--frames", "3", "--no-video"]
+    command = [
+        sys.executable,
+        "-c",
+        "from edge.commands.capture import main; main()",
+        "demo:1",
+        "--fast",
+        "--frames",
+        "3",
+        "--no-video",
+    ]
     return subprocess.run(
         [*command, "--out", "out", *arguments],
         cwd=tmp_path,
