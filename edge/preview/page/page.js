@@ -77,6 +77,7 @@ for (const box of ["map", "sound"]) {
 $("language").addEventListener("change", () => {
   remember("language", $("language").value);
   choose($("language").value);
+  say("");
 });
 $("strictness").addEventListener("change", async (event) => {
   try { await ask("/settings", { strictness: event.target.value }); } catch { say(word("failed")); }
@@ -85,5 +86,5 @@ listenToKeys({
   space: trigger, n: () => openNext(), e: endVisit, r: () => stateEye("right"), l: () => stateEye("left"), delete: askDiscard,
   m: () => flip("map"), s: () => flip("sound"),
 }, openNext);
-connect({ session: begin, frame: (frame) => { showFrame(frame); if (frame.visit) showVisit(frame.visit); }, visit: showVisit,
-  captures: showPictures, note }, linked);
+connect({ session: begin, frame: showFrame, visit: showVisit, captures: (captures) => showPictures(captures, session), note },
+  linked);

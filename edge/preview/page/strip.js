@@ -7,11 +7,16 @@ import { onLanguage, word } from "/words.js";
 
 let pictures = new Map(), drawn = "", newest = 0, enlarged = null;
 
-/** The paths of the pictures, and what was measured on them. */
-export function showPictures(captures) {
-  pictures = new Map(captures.map((each) => [each.number, each]));
+/** The paths of the pictures, and what was measured on them. Numbers begin anew with each visit and each start of the
+ * program: a browser that remembers a picture by its address must not show another patient's. */
+export function showPictures(captures, session) {
+  const at = (path, visit) => `${path}?of=${encodeURIComponent(session)}.${visit}`;
+  pictures = new Map(captures.map((each) => [`${each.visit}.${each.number}`,
+    { ...each, overlay: at(each.overlay, each.visit), plain: at(each.plain, each.visit) }]));
   draw();
 }
+
+const pictureOf = (capture) => pictures.get(`${current()?.number}.${capture.number}`);
 
 const mayChange = (capture) => isOpen() || asks(capture); // a question stays open after the visit
 const asks = (capture) => capture.contradiction || capture.question;
@@ -27,7 +32,7 @@ function name(capture) {
     .filter(Boolean).join(", ");
 }
 
-const measured = (capture) => ({ ...pictures.get(capture.number), ...capture, criterion: pictures.get(capture.number)?.criterion });
+const measured = (capture) => ({ ...capture, criterion: pictureOf(capture)?.criterion });
 
 /** Two buttons that say which eye a capture shows. */
 function eyeButtons(capture) {
@@ -38,7 +43,7 @@ function eyeButtons(capture) {
 }
 
 function item(capture) {
-  const picture = pictures.get(capture.number);
+  const picture = pictureOf(capture);
   const frame = make("span", { className: "frame" });
   if (picture) frame.append(make("img", { src: picture.overlay, alt: "" }));
   const face = make("button", { type: "button", className: "face", "aria-label": name(capture), "aria-haspopup": "dialog",
@@ -90,14 +95,15 @@ export function enlarge(number) {
 function drawLarge() {
   const capture = current()?.captures.find((each) => each.number === enlarged);
   if (!capture) { $("large").close(); return; } // discarded here or on another phone, or another visit
-  const picture = pictures.get(capture.number);
+  const picture = pictureOf(capture);
   $("large-title").textContent = `${title(capture)}: ${whatName(capture)}`;
   $("large-more").textContent = [gradeOf(capture), judged(measured(capture)),
     word(capture.by === "hand" ? "by_hand" : "by_auto")].filter(Boolean).join(" · ");
   $("large-asks").hidden = !asks(capture);
   $("large-asks").textContent = asks(capture) ? word(capture.contradiction ? "contradiction_long" : "question_long") : "";
   const source = picture ? ($("map").checked ? picture.overlay : picture.plain) : "";
-  if ($("large-picture").getAttribute("src") !== source) $("large-picture").src = source;
+  $("large-picture").hidden = !source;
+  if (source && $("large-picture").getAttribute("src") !== source) $("large-picture").src = source;
   $("large-picture").alt = name(capture);
   for (const eye of EYES) {
     $(`large-${eye}`).textContent = eyeName(eye);

@@ -38,10 +38,11 @@ export function say(sentence) {
   silent = setTimeout(() => { $("said").textContent = ""; }, SAID_MS);
 }
 
-/** What the camera refused, as a sentence in the language of the page. */
+/** What the camera refused, as a sentence in the language of the page; what is rare, in the camera's own words. */
 export function why(refused) {
   if (!(refused instanceof Refusal)) throw refused;
-  return word({ 403: "not_encrypted", 409: "conflict", 413: "too_long", 507: "disk_refused" }[refused.status] ?? "failed");
+  const known = refused.code === "other_visit" ? "conflict" : { 403: "not_encrypted", 413: "too_long" }[refused.status];
+  return known ? word(known) : refused.message || word("failed");
 }
 
 /** Ask the camera for something in this visit; one request at a time. Returns its answer, or null where it refused.
