@@ -52,7 +52,7 @@ class Streams:
                 for number, sentence in list(hub.notes):
                     if number > note:
                         note = number
-                        events.append(_event("note", sentence))
+                        events.append(_event("note", sentence, number))
                 if hub.ended:
                     events.append(_event("end", {}))
                 data = b"".join(events) or b": alive\n\n"
@@ -147,5 +147,6 @@ def _letting_go(request: web.Request) -> Iterator[None]:
         pass
 
 
-def _event(name: str, data: Any) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def _event(name: str, data: Any, number: int | None = None) -> bytes:
+    known = "" if number is None else f"id: {number}\n"  # so that a client that returns knows what it has heard
+    return f"event: {name}\n{known}data: {json.dumps(data)}\n\n".encode()

@@ -10,7 +10,7 @@ let socket = null, asked = false, events = null, waiting = null, attempt = 0, la
 let heard = {}, onLink = () => {}, brought = bring();
 
 /** Connect, and stay connected.
- * @param {object} listeners of the events of /state by name; each gets the data.
+ * @param {object} listeners of the events of /state by name; each gets the data, and a note its number.
  * @param {function} changed called with "connecting", "live", "stalled", "lost" or "ended". */
 export function connect(listeners, changed) {
   heard = listeners;
@@ -67,7 +67,7 @@ function listen() {
   events = new EventSource(`/state?language=${language()}`);
   events.onerror = lost;
   for (const [name, listener] of Object.entries(heard))
-    events.addEventListener(name, (event) => listener(JSON.parse(event.data)));
+    events.addEventListener(name, (event) => listener(JSON.parse(event.data), Number(event.lastEventId)));
   events.addEventListener("session", () => { ended = false; });
   events.addEventListener("frame", () => { lastFrame = Date.now(); if (!ended && !document.hidden) link("live"); });
   events.addEventListener("end", () => { ended = true; link("ended"); });

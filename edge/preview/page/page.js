@@ -11,17 +11,15 @@ import { drawAgain, endVisit, say, showVisit, stateEye } from "/visit.js";
 import "/visits.js";
 import { choose, known, language, remember, remembered, word } from "/words.js";
 
-const NOTE_MS = 15000, FRESH_MS = 1000;
+const NOTE_MS = 15000;
 
-let session = null, noted = null, since = 0;
-const notes = new Set();
+let session = null, noted = null, told = 0;
 
 // --- what the session says
 function begin(said) {
-  since = Date.now();
   if (said.session !== session) { // the server was restarted
     session = said.session;
-    notes.clear();
+    told = 0;
     startOver(said.history);
     $("note").hidden = true;
   }
@@ -33,9 +31,9 @@ function begin(said) {
     $("language").replaceChildren(...names.map(([code, name]) => new Option(name, code, false, code === language())));
 }
 
-function note(sentence) {
-  if (notes.has(sentence) && Date.now() - since < FRESH_MS) return; // told before the connection was lost
-  notes.add(sentence);
+function note(sentence, number) {
+  if (number <= told) return; // heard before the connection was lost
+  told = number;
   $("note-text").textContent = sentence;
   $("note").hidden = false;
   clearTimeout(noted);
