@@ -12,7 +12,7 @@ import typer
 
 from edge.camera.local.device import RequestedMode, read_wish
 from edge.camera.opening import OpeningStopped
-from edge.capture.archive.dicom import Study
+from edge.capture.archive.study import Study
 from edge.capture.archive.target import Target, read_target
 from edge.capture.archive.waiting import left_over
 from edge.commands.console import cli
@@ -66,29 +66,25 @@ def check_out(out: Path) -> None:
     raise EdgeError(f"{out} cannot hold a session ({problem}); give another folder with --out.")
 
 
-def check_dicom(
-    dicom: bool, laterality: Laterality | None, wants_dicom: bool, hand_over: str | None, wants_it: bool
-) -> None:
+def check_dicom(dicom: bool, wants_dicom: bool, hand_over: str | None, ca: bool, insecure: bool, web: bool) -> None:
     """Refuse options that contradict each other.
 
     Args:
         dicom: whether DICOM files are made.
-        laterality: which eye.
         wants_dicom: whether another option is given that needs ``dicom``.
         hand_over: where they are sent.
-        wants_it: whether another option is given that needs ``hand_over``.
+        ca, insecure: whether these options are given.
+        web: whether there is a page.
     """
-    if dicom and laterality is None:
-        raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
     if (wants_dicom or hand_over is not None) and not dicom:
         raise typer.BadParameter("--study, --keep-dicom and --hand-over belong to --dicom: give that too.")
-    if wants_it and hand_over is None:
-        raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
+    if hand_over is None and (ca or (insecure and not web)):
+        raise typer.BadParameter("--ca and --insecure belong to --hand-over, --insecure to --web too: give that.")
 
 
 def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path) -> Target:
     """Where DICOM files are sent, with those of earlier sessions, which may hold identities too."""
-    secret = (images is not None and images.names_somebody) or left_over(out)
+    secret = (images is not None and images.names_somebody) or left_over(out, pending=True)
     try:
         return read_target(given, ca=ca, insecure=insecure, secret=secret)
     except EdgeError as error:

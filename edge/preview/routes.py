@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import web
 
 from edge.capture.trigger import STRICTNESSES
 from edge.preview.auth.middleware import Gate, add_headers, cookie_name, refusal
+from edge.preview.body import body_of
 from edge.preview.context import Context
 from edge.preview.files import PAGE, page_routes
 from edge.preview.state import PROMETHEUS, metrics
 from edge.preview.streams import Streams, listed
+from edge.preview.visiting import Visiting
 
 _OPEN = frozenset({*PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
 _LONGEST_BODY = 1024  # bytes
-_BODY_S = 3.0
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 
 
@@ -46,6 +44,7 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
             web.get(r"/captures/{number:\d{1,9}}.{kind:overlay|plain}.jpg", routes.capture),
             web.post("/trigger", routes.trigger),
             web.post("/settings", routes.settings),
+            *Visiting(context).routes(),
         ]
     )
     return app
@@ -59,7 +58,7 @@ class Routes:
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         """Exchange the token for a cookie that neither scripts nor other sites can use."""
-        token = (await _body(request)).get("token")
+        token = (await body_of(request)).get("token")
         access = self._context.access
         given = token if isinstance(token, str) else None
         if access.token is not None and not await self._gate.right(request, lambda: access.right_token(given)):
@@ -98,16 +97,18 @@ class Routes:
 
     async def trigger(self, request: web.Request) -> web.StreamResponse:
         """Keep a frame now."""
-        await _body(request)
+        await body_of(request)
         trigger = self._context.controls.trigger
         if trigger is None:
             return refusal(409, "this session keeps no pictures; start it with --out")
+        if self._hub.visit is not None and self._hub.visit["state"] == "ended":
+            return refusal(409, "the visit has ended; begin the next one")
         trigger()
         return web.json_response({"triggered": True}, status=202)
 
     async def settings(self, request: web.Request) -> web.StreamResponse:
         """Set the strictness of automatic capture."""
-        level = (await _body(request)).get("strictness")
+        level = (await body_of(request)).get("strictness")
         if self._hub.strictness is None:
             return refusal(409, "this session has no automatic capture; start it with --strictness")
         if level not in STRICTNESSES:
@@ -116,16 +117,3 @@ class Routes:
         self._hub.strictness = level
         self._hub.news()
         return web.json_response({"strictness": level})
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request; an empty body is an empty object."""
-    try:
-        body = json.loads(await asyncio.wait_for(request.read(), _BODY_S) or b"{}")
-    except asyncio.TimeoutError as error:
-        raise web.HTTPRequestTimeout from error
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text="the body must be a JSON object\n")
-    return body

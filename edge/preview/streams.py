@@ -30,12 +30,12 @@ class Streams:
         self._frames: dict[str, tuple[int, bytes]] = {}  # by language: number and event of the last frame
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: session, frame, captures, note, end."""
+        """Server-sent events: session, frame, visit, captures, note, end."""
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         language = request.query.get("language", "en")
         language = language if language in languages() else "en"
-        hub, sent_session, frames, hints, captured, note = self._hub, None, 0, 0, -1, 0
+        hub, sent_session, frames, hints, captures, visits, note = self._hub, None, 0, 0, -1, 0, 0
         with _letting_go(request):
             while True:
                 began, events = time.monotonic(), []
@@ -43,8 +43,11 @@ class Streams:
                 if session != sent_session:
                     sent_session = session
                     events.append(_event("session", {**session, "history": list(hub.history)}))
-                if hub.captured != captured:
-                    captured = hub.captured
+                if hub.visits != visits:
+                    visits = hub.visits
+                    events.append(_event("visit", hub.visit))
+                if hub.listed != captures:
+                    captures = hub.listed
                     events.append(_event("captures", listed(self._hub.captures)))
                 if hub.frames != frames:
                     frames, hints = hub.frames, hub.hints
@@ -62,7 +65,7 @@ class Streams:
                 # A new hint is sent at once, everything else at a limited rate, which also suits many clients.
                 while (left := began + _CALM_S - time.monotonic()) > 0 and hub.hints == hints and not hub.ended:
                     await hub.wait(left)
-                if hub.frames == frames:
+                if (hub.frames, hub.visits, hub.listed) == (frames, visits, captures):
                     await hub.wait(_BEAT_S)
         return answer
 
@@ -128,6 +131,7 @@ def listed(captures: Iterable[Capture]) -> list[dict[str, Any]]:
     """Captures as JSON."""
     return [
         {
+            "visit": each.visit,
             "number": each.number,
             **each.grade,
             **{kind: f"/captures/{each.number}.{kind}.jpg" for kind in ("overlay", "plain")},

@@ -1,7 +1,9 @@
 """Marks of DICOM files that wait to be delivered; they outlive a session.
 
-``.STEM.dcm.waiting`` marks a DICOM file to be handed over; it is removed once the file was. Meanwhile a session holds
-a lock on ``.handing-over`` in the folder, so that another one with the same ``--out`` leaves its files alone.
+``.STEM.dcm.pending`` marks a DICOM file whose visit has not ended; the end renames it, but for one whose eye is not
+certain. ``.STEM.dcm.waiting`` marks a DICOM file to be handed over; it is removed once the file was. Meanwhile a
+session holds a lock on ``.handing-over`` in the folder, so that another one with the same ``--out`` leaves its files
+alone.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import contextlib
 import os
 from pathlib import Path
 
-_LOCK, _MARKS = ".handing-over", ".*.dcm.waiting"
+_LOCK, _MARKS, _PENDING = ".handing-over", ".*.dcm.waiting", ".*.dcm.pending"
 
 
 def mark_of(file: Path) -> Path:
@@ -18,9 +20,31 @@ def mark_of(file: Path) -> Path:
     return file.with_name(f".{file.name}.waiting")
 
 
-def left_over(wanted: Path) -> bool:
-    """Whether a file of an earlier session with this ``--out`` still waits, locked or not."""
-    return any(any(folder.glob(_MARKS)) for folder in _sessions(wanted))
+def pending_of(file: Path) -> Path:
+    """The mark beside a DICOM file of a visit that has not ended."""
+    return file.with_name(f".{file.name}.pending")
+
+
+def release(file: Path) -> bool:
+    """The visit has ended: a pending file waits to be handed over from now on.
+
+    Returns:
+        Whether it was pending.
+
+    Raises:
+        OSError: the mark could not be renamed.
+    """
+    try:
+        pending_of(file).replace(mark_of(file))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def left_over(wanted: Path, pending: bool = False) -> bool:
+    """Whether a file of an earlier session with this ``--out`` still waits, locked or not; or is pending, if asked."""
+    marks = (_MARKS, _PENDING) if pending else (_MARKS,)
+    return any(any(folder.glob(mark)) for folder in _sessions(wanted) for mark in marks)
 
 
 class Folders:

@@ -16,7 +16,7 @@ from edge.capture.graded import Graded
 from edge.capture.loop import Counts
 from edge.capture.session.judge import Judge
 from edge.capture.session.session import Session
-from edge.commands.console.display import closing_words
+from edge.commands.console.display import kept_words
 from edge.criteria.criterion import Criterion, read_criterion
 from edge.field.find import Crop
 from edge.model import QualityModel
@@ -89,7 +89,7 @@ def test_captured_frames_their_records_and_what_is_missing(model: QualityModel, 
         "adequate": 2,
         "missing": [{"eye": "left", "field": "macula"}, {"eye": "left", "field": "disc"}],
     }
-    words = closing_words(Counts(), frames[0], session, judge)
+    words = kept_words(session, frames[0], judge)
     assert f"captured: {tmp_path / 'frame-000001.png'} (nhs-desp (unverified): adequate)" in words
     assert "2 of 3 kept adequate by nhs-desp (unverified); no programme has approved it" in words
     assert words[-1] == "still missing: macula of the left eye, disc of the left eye"
@@ -100,7 +100,7 @@ def test_the_best_frame_counts_where_nothing_was_captured(model: QualityModel, t
     frames = [macula_of_the_right(1), disc_of_the_right(2)]
     session = session_of(model, tmp_path, frames, judge, captured=False)
     assert list(judge.kept) == ["frame-000002"]
-    words = closing_words(Counts(), frames[1], session, judge)
+    words = kept_words(session, frames[1], judge)
     assert words[-3:] == [
         "nhs-desp (unverified): adequate",
         "1 of 1 kept adequate by nhs-desp (unverified); no programme has approved it",
