@@ -4,12 +4,12 @@ import { ask } from "/api.js";
 import { isConnected } from "/connection.js";
 import { $, make, open } from "/dom.js";
 import { act, consequences, current, isOpen, onVisit, say, sure, why } from "/visit.js";
-import { onLanguage, word } from "/words.js";
+import { clock, onLanguage, word } from "/words.js";
 
 const LONGEST = 64, SHORT = 16; // bytes that DICOM has for a name or an ID, and for an accession number
 const FIELDS = ["patient_id", "family", "given", "birth_date", "sex", "accession_number"];
 
-let patient = null, worklist = [], picked = null, next = false, asked = 0;
+let patient = null, worklist = [], partial = false, next = false, asked = 0;
 
 const field = (name) => $(`p-${name}`);
 const text = (name) => field(name).value.trim();
@@ -20,8 +20,7 @@ export function written(name) {
   return [[prefix, family].filter(Boolean).join(" "), [given, middle].filter(Boolean).join(" ")].filter(Boolean).join(", ");
 }
 
-const birth = (date) => (/^\d{8}$/.test(date ?? "") ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date ?? "");
-const details = (of) => [of.patient_id, birth(of.birth_date), of.sex ? word(`sex_${of.sex}`) : ""].filter(Boolean).join(" · ");
+const details = (of) => [of.patient_id, of.birth_date, of.sex ? word(`sex_${of.sex}`) : ""].filter(Boolean).join(" · ");
 
 // --- on the page
 export async function fetchPatient() {
@@ -45,9 +44,9 @@ export function forgetPatient() {
 
 function draw() {
   const visit = current();
-  $("who").disabled = !visit;
+  $("who").disabled = !visit?.identity;
   const known = patient && (written(patient.patient_name) || patient.patient_id);
-  $("who-name").textContent = !visit ? "" : known || word(visit.identified ? "identified" : "unidentified");
+  $("who-name").textContent = !visit?.identity ? "" : known || word(visit.identified ? "identified" : "unidentified");
   $("who-more").textContent = !patient ? "" : details({ ...patient, patient_id: written(patient.patient_name) ? patient.patient_id : "" });
   $("who-visit").textContent = !visit ? "" : word(isOpen() ? "visit" : "visit_ended", { n: visit.number });
   $("who").dataset.known = Boolean(visit?.identified);
@@ -62,8 +61,9 @@ onVisit((visit, before) => {
 // --- the dialog
 export function openNext(scanned = "") {
   if (!current() || !isConnected()) return;
-  fill("next_title", "begin", true);
   const lines = isOpen() && current().captures.length ? [word("next_ends"), ...consequences()] : [];
+  if (!current().identity) return nextUnnamed(lines);
+  fill("next_title", "begin", true);
   $("p-consequences").replaceChildren(...lines.map((each) => make("p", { textContent: each })));
   field("patient_id").value = scanned;
   open($("patient"));
@@ -71,8 +71,14 @@ export function openNext(scanned = "") {
   fetchWorklist();
 }
 
+/** Where no identity can be kept, there is nothing to fill in. */
+async function nextUnnamed(lines) {
+  if (lines.length > 1 && !await sure("next_title", lines, "begin")) return;
+  if (await act("/visit/next")) say(word("begun"));
+}
+
 export function openIdentify() {
-  if (!isConnected()) return;
+  if (!isConnected() || !current()?.identity) return;
   if (!isOpen()) { openNext(); return; }
   fill("identify_title", "save", false);
   $("p-consequences").replaceChildren();
@@ -80,8 +86,7 @@ export function openIdentify() {
     const [family = "", given = ""] = (patient.patient_name ?? "").split("^");
     Object.assign(field("family"), { value: family });
     Object.assign(field("given"), { value: given });
-    for (const each of ["patient_id", "sex", "accession_number"]) field(each).value = patient[each] ?? "";
-    field("birth_date").value = birth(patient.birth_date);
+    for (const each of ["patient_id", "birth_date", "sex", "accession_number"]) field(each).value = patient[each] ?? "";
   }
   const fixed = current().identified && current().captures.length > 0; // pictures bear that identity
   for (const each of FIELDS) field(each).disabled = fixed;
@@ -92,7 +97,7 @@ export function openIdentify() {
 
 function fill(title, yes, isNext) {
   $("patient-form").reset();
-  [next, picked, worklist] = [isNext, null, []];
+  [next, worklist] = [isNext, []];
   $("patient-title").textContent = word(title);
   $("p-yes").textContent = word(yes);
   for (const each of FIELDS) field(each).disabled = false;
@@ -106,7 +111,8 @@ async function fetchWorklist() {
   $("worklist").replaceChildren();
   $("worklist-said").textContent = word("worklist_loading");
   try {
-    worklist = (await ask("/worklist")).items;
+    const said = await ask("/worklist");
+    [worklist, partial] = [said.items, Boolean(said.note)];
     drawWorklist();
   } catch (refused) {
     $("p-list").hidden = [404, 409].includes(refused.status); // this camera has none
@@ -117,11 +123,12 @@ async function fetchWorklist() {
 function drawWorklist() {
   const typed = text("patient_id").toLowerCase();
   const match = worklist.filter((each) => !typed || `${each.patient_id} ${written(each.patient_name)}`.toLowerCase().includes(typed));
-  $("worklist-said").textContent = worklist.length === 0 ? word("worklist_none") : match.length === 0 ? word("worklist_other") : "";
+  $("worklist-said").textContent = worklist.length === 0 ? word("worklist_none") : match.length === 0 ? word("worklist_other")
+    : partial ? word("worklist_partial") : "";
   $("worklist").replaceChildren(...match.map((each) => make("li", {}, make("button", {
-    type: "button", "aria-pressed": picked === each.key, onclick: () => begin({ worklist: each.key }),
+    type: "button", onclick: () => begin({ worklist: each.key }),
   }, make("b", { textContent: written(each.patient_name) || each.patient_id }),
-  make("span", { textContent: [details(each), each.scheduled, each.accession_number].filter(Boolean).join(" · ") })))));
+  make("span", { textContent: [clock(each.scheduled), details(each), each.accession_number].filter(Boolean).join(" · ") })))));
 }
 
 /** What was typed, as the fields of DICOM; null where a field has not the form, which is said. */
@@ -132,7 +139,7 @@ function typed() {
     ["accession_number", /[\\\p{Cc}]/u, SHORT]].find(([each, wrong, longest]) => wrong.test(text(each)) || bytes(text(each)) > longest);
   if (bad || bytes(name) > LONGEST) return complain(bad?.[0] ?? "given", word("form_text", { n: bad?.[2] ?? LONGEST }));
   if (!field("birth_date").validity.valid) return complain("birth_date", word("form_date"));
-  const given = { patient_id: text("patient_id"), patient_name: name, birth_date: text("birth_date").replaceAll("-", ""),
+  const given = { patient_id: text("patient_id"), patient_name: name, birth_date: text("birth_date"),
     sex: text("sex"), accession_number: text("accession_number") };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value));
 }

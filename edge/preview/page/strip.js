@@ -10,9 +10,9 @@ let pictures = new Map(), drawn = "", newest = 0, enlarged = null;
 /** The paths of the pictures, and what was measured on them. Numbers begin anew with each visit and each start of the
  * program: a browser that remembers a picture by its address must not show another patient's. */
 export function showPictures(captures, session) {
-  const at = (path, visit) => `${path}?of=${encodeURIComponent(session)}.${visit}`;
+  const at = (path) => `${path}${path.includes("?") ? "&" : "?"}of=${encodeURIComponent(session)}`;
   pictures = new Map(captures.map((each) => [`${each.visit}.${each.number}`,
-    { ...each, overlay: at(each.overlay, each.visit), plain: at(each.plain, each.visit) }]));
+    { ...each, overlay: at(each.overlay), plain: at(each.plain) }]));
   draw();
 }
 

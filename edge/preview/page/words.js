@@ -42,4 +42,10 @@ export function moment(iso) {
   return isNaN(date) ? String(iso) : new Intl.DateTimeFormat(chosen, { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
+/** The time of day of a moment; nothing where there is none. */
+export function clock(iso) {
+  const date = new Date(iso);
+  return iso && !isNaN(date) ? new Intl.DateTimeFormat(chosen, { timeStyle: "short" }).format(date) : "";
+}
+
 choose(remembered("language", navigator.language.slice(0, 2)));

@@ -12,7 +12,8 @@ SIZES = (PHONE, (360, 640), (768, 1024), (1280, 800))
 TOUCH = 48  # pixels, the least that a gloved finger meets
 READABLE, LARGE = 4.5, 3.0  # contrast by WCAG 2.2, of text and of large text
 _SEEN = """
-const seen = (e) => e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.getClientRects().length > 0;
+const seen = (e) =>
+  e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.getClientRects().length > 0;
 const root = document.querySelector("dialog[open]") ?? document.body;
 const name = (e) => e.id ? "#" + e.id : `${e.tagName.toLowerCase()}.${e.className} in ${e.parentElement.id}`;
 const box = (e) => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; };
@@ -41,8 +42,8 @@ _OVERLAPS = (
     _SEEN
     + """
 const parts = [...root.querySelectorAll(
-  "#who, #menu, #disk, #stage, #score, #adequacy, #hint, #history, .eye, #eye-said, #acts button, #kept-head, #captures, " +
-  "dialog[open] button, dialog[open] input, dialog[open] select, dialog[open] h2, dialog[open] img, dialog[open] p")]
+  "#who, #menu, #disk, #stage, #score, #adequacy, #hint, #history, .eye, #eye-said, #acts button, #kept-head, " +
+  "#captures, dialog[open] :is(button, input, select, h2, img, p)")]
   .filter(seen).filter((e) => !strip(e) || e.id === "captures");
 const found = [];
 parts.forEach((a, i) => parts.slice(i + 1).forEach((b) => {

@@ -49,7 +49,7 @@ class Asleep:
 def nothing_old(page: Page) -> None:
     shown = page.run(_OLD)
     assert shown["picture"] == "hidden", "an old picture looks like one of now"
-    assert (shown["hint"], shown["score"]) == ("", "–")
+    assert (shown["hint"], shown["score"]) == ("", "\u2013")
     assert shown["trigger"] is True
 
 
@@ -70,7 +70,9 @@ def test_a_phone_that_says_nothing_when_it_wakes_is_noticed_by_the_clock(demo: S
     running = demo()
     page.open(running.preview.url)
     page.wait_live()
-    page.run("window.attempts = performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/captures')).length")
+    page.run(
+        "window.attempts = performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/captures')).length"
+    )
     page.run("const before = Date.now; Date.now = () => before() + 60000")
     count = "return performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/captures')).length"
     wait_for(lambda: page.run(count) == page.run("return window.attempts") + 1, 10)

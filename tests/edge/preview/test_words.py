@@ -68,12 +68,12 @@ def test_no_english_is_left(language: str) -> None:
 def test_markup_and_scripts_say_nothing_themselves() -> None:
     """Whatever a person reads comes from the words; only the name of the program and what no script can say do not."""
     body = re.sub(r"<noscript>.*?</noscript>|<title>.*?</title>", "", MARKUP)
-    assert re.sub(r"[\s–]", "", re.sub(r"<[^>]*>", "", body)) == ""
+    assert re.sub("[\\s\u2013]", "", re.sub(r"<[^>]*>", "", body)) == ""
     for name, script in SCRIPTS.items():
         assert "innerHTML" not in script, name
         assert "insertAdjacentHTML" not in script, name
         code = re.sub(r"//.*|/\*.*?\*/", "", script)
-        sentences = [each for each in re.findall(r'textContent = "([^"]*)"', code) if each not in ("", "–")]
+        sentences = [each for each in re.findall(r'textContent = "([^"]*)"', code) if each not in ("", "\u2013")]
         assert sentences == [], name
 
 
