@@ -163,7 +163,7 @@ class GuidedSession(Control):
         if self._register.visit.state == "ended":
             self.asked.clear()
         shot = self._shutter.update(graded, self._allows)
-        capture = None if shot is None else self._captured(*shot)
+        capture = None if shot is None or self._register.has(shot[0].frames[0]) else self._captured(*shot)
         return Step(graded, hint, capture, eye, self._register.visit)
 
     def _allows(self, best: Graded, eye_number: int) -> bool:

@@ -40,7 +40,8 @@ class Register:
         self.visit = Visit(number, wanted=self._wanted, stated=self._stated)
         self._last_number = 0
         self._paused_until = -math.inf  # nothing fires by itself before that
-        self._taken: dict[int, float] = {}  # when each capture was
+        self._taken: dict[int, float] = {}  # when each capture was,
+        self._best: dict[int, tuple[int, float]] = {}  # and which frame is its best one
 
     def allows(self, best: Graded, eye_number: int, told: Eye | None, t: float) -> bool:
         """Whether a frame may fire by itself: its picture is wanted, and not there yet.
@@ -69,6 +70,10 @@ class Register:
             return one.eye_number == eye_number
         return eye == one.eye or (one.contradiction and told == one.told)
 
+    def has(self, best: Graded) -> bool:
+        """Whether a frame is captured already, as where a hand presses the shutter while it fires by itself."""
+        return any(self._best[one.number] == (best.frame.index, best.t) for one in self.visit.captures)
+
     def enter(self, fired: Fired, by: By, told: Eye | None) -> Captured:
         """Enter a capture.
 
@@ -92,7 +97,7 @@ class Register:
             stated,
             fired.eye,
         )
-        self._taken[entered.number] = fired.t
+        self._taken[entered.number], self._best[entered.number] = fired.t, (best.frame.index, best.t)
         self.visit = dataclasses.replace(self.visit, captures=(*self.visit.captures, entered))
         return entered
 

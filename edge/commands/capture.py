@@ -16,6 +16,7 @@ from edge.bundle.named import named_bundle
 from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
+from edge.capture.archive.dimse_address import OWN_TITLE
 from edge.capture.archive.study import begin_study
 from edge.capture.archive.study_file import read_study
 from edge.capture.eye_watch import EyeWatch
@@ -31,7 +32,7 @@ from edge.capture.session.record import better
 from edge.capture.session.visits import Visits
 from edge.capture.trigger import Strictness
 from edge.capture.visit import EYES
-from edge.commands import asked
+from edge.commands import asked, retention
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
@@ -73,13 +74,9 @@ def capture(
             "file, a folder of frames, or demo."
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep the best frame, a line per frame and the overlay video here; a folder that holds anything "
-            "already gets a sub-folder session-2, session-3, ... Without it nothing is written."
-        ),
-    ] = None,
+    out: retention.Out = None,
+    keep_days: retention.KeepDays = None,
+    max_size: retention.MaxSize = None,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=cli.MODEL)] = None,
     trust: cli.Trust = None,
     engine: cli.Runtime = cli.EngineName.auto,
@@ -101,8 +98,16 @@ def capture(
         int, typer.Option(min=1, max=9, help="DICOM files of one capture; the best frame's alone without it.")
     ] = 1,
     hand_over: Annotated[
-        str | None, typer.Option(help="Give DICOM files to this folder, or DICOMweb server (https://host/dicom-web).")
+        str | None,
+        typer.Option(
+            help="Give DICOM files to this folder, server (https://host/dicom-web) or node (dicoms://AET@host:port)."
+        ),
     ] = None,
+    worklist: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Ask this DICOM node (dicoms://AET@host:port) for today's patients."),
+    ] = None,
+    aet: Annotated[str, typer.Option(help="Our own application entity title, for DICOM nodes.")] = OWN_TITLE,
     ca: Annotated[
         Path | None, typer.Option(help="A PEM file with the certificates that sign that server's; else the system's.")
     ] = None,
@@ -135,12 +140,15 @@ def capture(
         return
     if (strictness is not None or dicom) and out is None:
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
-    asked.check_dicom(dicom, keep_dicom > 1 or study is not None, hand_over, ca is not None, insecure, web or preview)
+    retention.check_retention(out, keep_days, max_size)
+    web = web or preview
+    page_or_list = web or worklist is not None
+    asked.check_dicom(dicom, keep_dicom > 1 or study is not None, hand_over, ca is not None, insecure, page_or_list)
+    expected = asked.worklist_of(worklist, dicom, aet, ca, insecure)
     source = asked.check_source(source)
     if out is not None:
         asked.check_out(out)
     hide_secrets()
-    web = web or preview
     listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy, insecure)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
@@ -152,7 +160,7 @@ def capture(
     eye = None if laterality is None else laterality.eye
     judge = None if criterion is None else Judge(criterion, eye)
     images = begin_study({} if study is None else read_study(study)) if dicom else None
-    target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
+    target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out, aet)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no purpose.
@@ -167,13 +175,16 @@ def capture(
         guided = GuidedSession(quality, level, keep=keep, warn=reporter.note, criterion=criterion, eyes=eyes, eye=eye)
         closing.callback(guided.close)
         closing.enter_context(captures_on_signal(guided.asked))
+        keeper = retention.open_housekeeper(out, keep_days, max_size, hand_over is not None, reporter)
+        closing.enter_context(keeper or contextlib.nullcontext())
         saving = closing.enter_context(contextlib.ExitStack())
         if out is not None:
             wait = fast and not camera.live
             keeping = Keeping(out, source, camera.fps, not no_video, wait, images, target, keep_dicom, eye, criterion)
-            visits, kept = open_visits(keeping, guided, quality, reporter, saving)
+            visits, kept = open_visits(keeping, guided, quality, reporter, saving, keeper)
         if listen is not None:
-            controls = Controls(None if out is None else guided.capture_now, level, guided.set_strictness, visits)
+            trigger = None if out is None else guided.capture_now
+            controls = Controls(trigger, level, guided.set_strictness, visits, keeper, expected)
             reporter.preview = closing.enter_context(
                 page.open_preview(listen, counts, controls, reporter.report, judge)
             )

@@ -11,6 +11,7 @@ from edge.capture.archive.study import Study
 from edge.capture.archive.target import Target
 from edge.capture.archive.waiting import left_over
 from edge.capture.guided import GuidedSession
+from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
 from edge.capture.session.rooms import Room
 from edge.capture.session.session import Session
@@ -54,7 +55,12 @@ class Keeping:
 
 
 def open_visits(
-    asked: Keeping, guided: GuidedSession, model: QualityModel, reporter: Reporter, closing: contextlib.ExitStack
+    asked: Keeping,
+    guided: GuidedSession,
+    model: QualityModel,
+    reporter: Reporter,
+    closing: contextlib.ExitStack,
+    housekeeper: Housekeeper | None = None,
 ) -> tuple[Visits, list[list[str]]]:
     """Begin the first visit, and hand over what earlier sessions left.
 
@@ -63,6 +69,7 @@ def open_visits(
         guided, model: what looks at the frames.
         reporter: told of everything.
         closing: closes them.
+        housekeeper: told of each visit that has ended.
 
     Returns:
         The visits, and the closing words of those of which everything is on disk.
@@ -93,7 +100,7 @@ def open_visits(
             judge=judge,
         )
         if number > 1:
-            reporter.note(f"visit {number} has begun, in {session.folder}")
+            reporter.remark(f"visit {number} has begun, in {session.folder}")
         return Room(session, judge, study)
 
     words: list[list[str]] = []
@@ -101,8 +108,16 @@ def open_visits(
     def closed(number: int, room: Room) -> None:
         words.append(kept_words(room.session, room.best, room.judge))
         reporter.ended(room.judge)
+        if housekeeper is not None:
+            housekeeper.visit_ended()
 
-    visits = Visits(guided, begin, asked.study, reporter.note, lambda: reporter.visit(visits), closed)
+    refusal = ""
+    if asked.target is not None and not asked.target.private:
+        refusal = (
+            f"{asked.target.shown} would get identities unencrypted: start edge-capture with an encrypted address, or "
+            "with --insecure if everybody on the way may read them."
+        )
+    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed, refusal)
     closing.callback(visits.close)
     if giving is not None:
         giving.take_left_over(asked.out)

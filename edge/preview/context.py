@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.capture.archive.worklist import Worklist
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
+from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
 from edge.capture.session.visits import Visits
 from edge.capture.trigger import Strictness
@@ -35,12 +37,16 @@ class Controls:
         strictness: the level at the start, or None without automatic capture.
         set_strictness: change it.
         visits: of the session; None if it saves nothing. What they do may wait: it is called on other threads.
+        housekeeper: of the visits on disk; None if the session saves nothing. Reading and deleting them takes a while.
+        worklist: who is expected today; None where nobody can be asked. An answer takes a while.
     """
 
     trigger: Callable[[], None] | None
     strictness: Strictness | None = None
     set_strictness: Callable[[Strictness], None] = lambda level: None
     visits: Visits | None = None
+    housekeeper: Housekeeper | None = None
+    worklist: Worklist | None = None
 
 
 @dataclass(frozen=True)

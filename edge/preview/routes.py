@@ -12,12 +12,13 @@ from edge.preview.auth.middleware import Gate, add_headers, cookie_name, refusal
 from edge.preview.body import body_of
 from edge.preview.context import Context
 from edge.preview.files import PAGE, page_routes
-from edge.preview.state import PROMETHEUS, metrics
+from edge.preview.state import PROMETHEUS, disk_metrics, metrics
 from edge.preview.streams import Streams, listed
 from edge.preview.visiting import Visiting
+from edge.preview.visits import VisitRoutes
 
 _OPEN = frozenset({*PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
-_LONGEST_BODY = 1024  # bytes
+_LONGEST_BODY = 4096  # bytes: five fields of 64 letters, escaped
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 
 
@@ -45,6 +46,7 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
             web.post("/trigger", routes.trigger),
             web.post("/settings", routes.settings),
             *Visiting(context).routes(),
+            *VisitRoutes(context).routes(),
         ]
     )
     return app
@@ -81,6 +83,7 @@ class Routes:
         """Metrics for Prometheus."""
         hub = self._hub
         text = metrics(self._context.counts, hub.newest, hub.captured, self._clients(), hub.ages_s)
+        text += disk_metrics(self._context.controls.housekeeper)
         return web.Response(body=text.encode(), headers={"Content-Type": PROMETHEUS})
 
     async def captures(self, request: web.Request) -> web.StreamResponse:
@@ -88,10 +91,10 @@ class Routes:
         return web.json_response({"captures": listed(self._hub.captures)})
 
     async def capture(self, request: web.Request) -> web.StreamResponse:
-        """The picture of one capture."""
+        """The picture of one capture; with ``?visit=N`` of no other visit."""
         number, kind = int(request.match_info["number"]), request.match_info["kind"]
         for each in self._hub.captures:
-            if each.number == number:
+            if each.number == number and request.query.get("visit", str(each.visit)) == str(each.visit):
                 return web.Response(body=each.overlay if kind == "overlay" else each.plain, content_type="image/jpeg")
         return refusal(404, f"there is no capture {number}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,13 @@ import numpy as np
 from edge.assessment import Verdict
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
+from edge.capture.retention.housekeeper import Housekeeper
+from edge.capture.retention.space import free_space
 from edge.capture.session.judge import Judge
 from edge.capture.session.visits import Visits
 from edge.capture.visit import Captured
 from edge.guidance.hint import Hint
 
-_LOW_MIB, _FULL_MIB = 1024, 64
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -69,8 +69,10 @@ def visit_state(visits: Visits) -> dict[str, Any]:
     return {
         "number": visit.number,
         "state": visit.state,
+        "identity": room.study is not None,
         "identified": room.study is not None and room.study.names_somebody,
         "eye": visits.eye,
+        "field": visits.field,
         "stated": visit.stated,
         "wanted": [asdict(each) for each in visit.wanted],
         "missing": [asdict(each) for each in visit.missing],
@@ -96,10 +98,10 @@ def _captured(one: Captured, judged: bool) -> dict[str, Any]:
 
 def _disk_of(folder: Path) -> dict[str, Any]:
     try:
-        free = shutil.disk_usage(folder).free / 2**20
+        space = free_space(folder)
     except OSError:
         return {"free_mib": None, "disk": None}
-    return {"free_mib": int(free), "disk": "ok" if free >= _LOW_MIB else "low" if free >= _FULL_MIB else "full"}
+    return {"free_mib": int(space.free_mib), "disk": space.level}
 
 
 def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages_s: Collection[float]) -> str:
@@ -135,6 +137,18 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages
         verdicts = {f'{{verdict="{v}"}}': int(v == newest.assessment.verdict) for v in get_args(Verdict)}
         lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
         lines += _metric("efiqa_verdict", "gauge", "1 for the verdict of the newest frame.", verdicts)
+    return "\n".join(lines) + "\n"
+
+
+def disk_metrics(housekeeper: Housekeeper | None) -> str:
+    """The room for visits in the text format of Prometheus; empty for a session that saves nothing."""
+    if housekeeper is None:
+        return ""
+    lines = _metric("efiqa_files_waiting", "gauge", "DICOM files that wait for the archive.", housekeeper.waiting)
+    if (space := housekeeper.space) is not None:
+        free = int(space.free_mib * 2**20)
+        lines += _metric("efiqa_disk_free_bytes", "gauge", "Room on the disk of the visits.", free)
+        lines += _metric("efiqa_disk_bytes", "gauge", "Size of that disk.", int(space.total_mib * 2**20))
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 
 from edge.guidance.hint import languages
 from edge.preview.auth.middleware import let_go
+from edge.preview.auth.privacy import is_private
 from edge.preview.context import Capture, Context
 from edge.preview.renderer import Kind, RenderedFrame
 from edge.preview.state import frame_state
@@ -35,6 +36,7 @@ class Streams:
         await answer.prepare(request)
         language = request.query.get("language", "en")
         language = language if language in languages() else "en"
+        private = is_private(self._context, request)
         hub, sent_session, frames, hints, captures, visits, note = self._hub, None, 0, 0, -1, 0, 0
         with _letting_go(request):
             while True:
@@ -43,9 +45,9 @@ class Streams:
                 if session != sent_session:
                     sent_session = session
                     events.append(_event("session", {**session, "history": list(hub.history)}))
-                if hub.visits != visits:
+                if hub.visit is not None and hub.visits != visits:
                     visits = hub.visits
-                    events.append(_event("visit", hub.visit))
+                    events.append(_event("visit", {**hub.visit, "identity": hub.visit["identity"] and private}))
                 if hub.listed != captures:
                     captures = hub.listed
                     events.append(_event("captures", listed(self._hub.captures)))
@@ -134,7 +136,7 @@ def listed(captures: Iterable[Capture]) -> list[dict[str, Any]]:
             "visit": each.visit,
             "number": each.number,
             **each.grade,
-            **{kind: f"/captures/{each.number}.{kind}.jpg" for kind in ("overlay", "plain")},
+            **{kind: f"/captures/{each.number}.{kind}.jpg?visit={each.visit}" for kind in ("overlay", "plain")},
         }
         for each in captures
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.capture.archive.codes import LATERALITY, POSITIONS, code
 from edge.capture.archive.study import Study
-from edge.capture.archive.study_file import FIELDS
+from edge.capture.archive.study_file import FIELDS, import_pydicom
 from edge.capture.archive.worklist_item import Code, WorklistItem
 from edge.findings.eye import Eye
 from edge.findings.field_definition import FieldKind
@@ -75,7 +75,7 @@ def _settle_patient(image: Any, study: Study) -> None:
 
 def _settle_order(image: Any, item: WorklistItem, study_uid: str) -> None:
     """Repeat the order, by which an information system finds what it asked for (IHE, Scheduled Workflow)."""
-    request = type(image)()
+    request = import_pydicom().Dataset()
     request.StudyInstanceUID = study_uid
     request.AccessionNumber = item.attributes.get("AccessionNumber", "")
     if len(item.procedure_id.encode()) <= _LONGEST_ID:

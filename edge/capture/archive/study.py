@@ -34,7 +34,7 @@ class Beginning:
 
 @dataclass(frozen=True)
 class Study:
-    """What all images of a visit have in common; its repr shows nobody.
+    """What all images of a visit have in common; its repr shows nobody, nor the study of an archive.
 
     Attributes:
         attributes: DICOM attributes of patient, study and camera, checked; hidden in the repr.
@@ -45,7 +45,7 @@ class Study:
     """
 
     attributes: Mapping[str, str] = field(repr=False)
-    study_uid: str
+    study_uid: str = field(repr=False)
     series_uid: str
     began: Beginning | None
     ordered: WorklistItem | None = field(default=None, repr=False)
@@ -54,7 +54,7 @@ class Study:
     def names_somebody(self) -> bool:
         """Whether an image identifies a person, by itself or through the archive."""
         others = (value for name, value in self.attributes.items() if name not in _OF_THE_CAMERA)
-        return self.ordered is not None or any(others)
+        return self.began is None or self.ordered is not None or any(others)
 
     def image_uid(self, number: int) -> str:
         """The UID of an image, by its number in the series: the same again when its file is written again."""

@@ -133,12 +133,9 @@ def _is_right(name: str, text: str) -> bool:
     pattern, _ = _FORMS.get(name, (_ONE_LINE, ""))
     if not re.fullmatch(pattern, text):
         return False
-    # The standard counts characters, but many programs count bytes, and truncate or refuse.
-    longest, _ = _TEXTS.get(representation, (None, ""))
-    groups = text.split("=") if representation == "PN" else [text]
-    if longest is not None and any(len(group.encode()) > longest for group in groups):
+    if not _is_short(representation, text):
         return False
-    if representation == "PN" and any(group.count("^") > 4 for group in groups):
+    if representation == "PN" and any(group.count("^") > 4 for group in text.split("=")):
         return False
     try:
         for part in text.split("\\"):
@@ -148,6 +145,18 @@ def _is_right(name: str, text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_text(representation: str, text: str) -> bool:
+    """Whether a text of representation SH or LO is one line, and short enough."""
+    return re.fullmatch(_ONE_LINE, text) is not None and _is_short(representation, text)
+
+
+def _is_short(representation: str, text: str) -> bool:
+    # The standard counts characters, but many programs count bytes, and truncate or refuse.
+    longest, _ = _TEXTS.get(representation, (None, ""))
+    groups = text.split("=") if representation == "PN" else [text]
+    return longest is None or all(len(group.encode()) <= longest for group in groups)
 
 
 def import_pydicom() -> Any:

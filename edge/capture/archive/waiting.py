@@ -1,9 +1,10 @@
-"""Marks of DICOM files that wait to be delivered; they outlive a session.
+"""Marks of DICOM files that wait to be delivered, or were; they outlive a session.
 
-``.STEM.dcm.pending`` marks a DICOM file whose visit has not ended; the end renames it, but for one whose eye is not
-certain. ``.STEM.dcm.waiting`` marks a DICOM file to be handed over; it is removed once the file was. Meanwhile a
-session holds a lock on ``.handing-over`` in the folder, so that another one with the same ``--out`` leaves its files
-alone.
+``.STEM.dcm.pending`` marks a DICOM file whose visit has not ended; the end renames it to ``.STEM.dcm.waiting``, unless
+its eye is not certain. That marks a file to be handed over; it is renamed to ``.STEM.dcm.delivered`` once the file was,
+in one step each, so that after a kill a file has one mark or the other. A file without a mark was never to be handed
+over. While files of a folder wait, a session holds a lock on ``.handing-over`` in it, so that another one with the same
+``--out`` leaves them alone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,19 @@ def release(file: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def mark_delivered(file: Path) -> None:
+    """Mark a DICOM file as delivered: it waits no longer, and may go when the disk needs room.
+
+    Raises:
+        OSError: the mark could not be written; then the file still waits, and is delivered again.
+    """
+    delivered = file.with_name(f".{file.name}.delivered")
+    try:
+        mark_of(file).replace(delivered)
+    except FileNotFoundError:  # somebody removed the mark
+        delivered.touch(0o600)
 
 
 def left_over(wanted: Path, pending: bool = False) -> bool:
@@ -83,13 +97,14 @@ class Folders:
                 found += [file for mark in marks if (file := _file_of(mark)) is not None]
         return found
 
-    def release(self) -> None:
-        """Unlock all folders."""
-        for folder, lock in self._locks.items():
+    def release(self, only: Path | None = None) -> None:
+        """Unlock one folder, or all."""
+        for folder in list(self._locks) if only is None else [only]:
+            if (lock := self._locks.pop(folder, None)) is None:
+                continue
             with contextlib.suppress(OSError):
                 (folder / _LOCK).unlink(missing_ok=True)  # before it is unlocked: the next session creates its own
             os.close(lock)
-        self._locks.clear()
 
 
 def _file_of(mark: Path) -> Path | None:

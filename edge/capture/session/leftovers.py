@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from edge.camera.recording.stream import load_av
 from edge.capture.archive.waiting import mark_of, pending_of, release
@@ -26,10 +27,17 @@ _TEMPORARY = re.compile(r"\.(\.?frame-[0-9]{6,}\.[a-z.]+|recording)\.[0-9a-f]{8}
 
 
 class Recording:
-    """The mark that a session is running in its folder."""
+    """The mark that a session is running in its folder.
+
+    Attributes:
+        alive: folders of the sessions that run in this process, also where the file system knows no locks.
+    """
+
+    alive: ClassVar[set[Path]] = set()
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _MARK
+        self.alive.add(folder)
         self._lock: int | None = None
         with contextlib.suppress(OSError, ImportError):
             self._take()
@@ -41,7 +49,8 @@ class Recording:
         temporary = self._path.with_name(f"{_MARK}.{os.urandom(4).hex()}.tmp")
         lock = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.write(lock, f"edge-capture, process {os.getpid()}\n".encode())
+            with contextlib.suppress(OSError):  # a full disk still has room for an empty file
+                os.write(lock, f"edge-capture, process {os.getpid()}\n".encode())
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             temporary.replace(self._path)
         except OSError:
@@ -57,6 +66,7 @@ class Recording:
                 self._path.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
+        self.alive.discard(self._path.parent)
 
 
 def repair(wanted: Path) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from edge.capture.archive.study import Study, begin_study, identified, of_the_camera
-from edge.capture.archive.study_file import check_patient
+from edge.capture.archive.study import Study
 from edge.capture.archive.worklist_item import WorklistItem
 from edge.capture.guided import GuidedSession
+from edge.capture.session.identity import Fields, study_of_next, study_of_visit
 from edge.capture.session.record import better
 from edge.capture.session.rooms import Begin, Closed, Room, Rooms
 from edge.capture.visit import Captured, Step, Visit
 from edge.errors import EdgeError
 from edge.findings.eye import Eye
+from edge.findings.field_definition import FieldKind
 
-_NOWHERE = "this session makes no DICOM files, where alone an identity is kept: start it with --dicom."
 _DISK_S = 10.0  # for so long an answer waits until a change is on disk
 
 
@@ -30,6 +30,7 @@ class Visits:
 
     Attributes:
         eye: that the frames of this moment show.
+        field: what the frame of now is centred on; None without a retina.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Visits:
         warn: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
         closed: Closed = lambda number, room: None,
+        refusal: str = "",
     ) -> None:
         """Begin the first visit.
 
@@ -49,15 +51,17 @@ class Visits:
             study: of the first visit, where DICOM files are made.
             warn: called with one sentence where the operator must say something of a capture.
             changed: called when something of the visit has changed.
+            refusal: why no identity may be given, such as where its way to the archive is open; empty where one may.
 
         Raises:
             EdgeError: its folder cannot be made.
         """
-        self._guided, self._warn, self._changed = guided, warn, changed
+        self._guided, self._warn, self._changed, self._refusal = guided, warn, changed, refusal
         self._acting = threading.Lock()  # one operator's action at a time
         self._rooms = Rooms(begin, closed)
         self._rooms.open(guided.visit.number, self._rooms.begin(guided.visit.number, study))
         self.eye: Eye | None = None
+        self.field: FieldKind | None = None
 
     @property
     def visit(self) -> Visit:
@@ -78,8 +82,10 @@ class Visits:
         Raises:
             EdgeError: a capture is not kept, because too many wait for the disk.
         """
-        if self.eye != step.eye:
-            self.eye = step.eye
+        found = step.assessment
+        field = found.field_definition.kind if found.verdict != "no_fundus" else None
+        if (self.eye, self.field) != (step.eye, field):
+            self.eye, self.field = step.eye, field
             self._changed()
         with self._rooms.lock:
             room = self._rooms.of(step.visit.number)
@@ -122,7 +128,7 @@ class Visits:
 
     # --- what the operator does
 
-    def next(self, visit: int, patient: Mapping[str, object] | None = None, item: WorklistItem | None = None) -> int:
+    def next(self, visit: int, patient: Fields | None = None, item: WorklistItem | None = None) -> int:
         """The next patient comes; what is kept of the last one is ended.
 
         Args:
@@ -139,7 +145,8 @@ class Visits:
         """
         with self._acting:
             self._check(visit)
-            study = self._next_study(patient or {}, item)
+            self._check_identity(patient, item)
+            study = study_of_next(self.room.study, patient or {}, item)
             room = self._rooms.begin(visit + 1, study)
             with self._rooms.lock:
                 self._guided.next_visit()
@@ -160,7 +167,7 @@ class Visits:
         self._changed()
         done.wait(_DISK_S)
 
-    def identify(self, visit: int, patient: Mapping[str, object], item: WorklistItem | None = None) -> None:
+    def identify(self, visit: int, patient: Fields, item: WorklistItem | None = None) -> None:
         """Say whose visit it is; what is there already gets that identity too.
 
         Raises:
@@ -170,18 +177,9 @@ class Visits:
         """
         with self._acting:
             self._check(visit)
-            given, room = _checked(patient), self.room
-            if room.study is None:
-                raise EdgeError(_NOWHERE)
-            study = identified(room.study, given, item)
-            if self.visit.state == "ended":
-                raise EdgeError(f"visit {visit} has ended: begin the next one to say whose it is.")
-            if self.visit.captures and room.study.names_somebody:
-                if study.attributes != room.study.attributes:
-                    raise EdgeError(
-                        f"visit {visit} has captures of another identity: discard them, or begin the next visit."
-                    )
-                return
+            self._check_identity(patient, item)
+            room = self.room
+            study = study_of_visit(self.visit, room.study, patient, item)
             room.study = study
             done = room.session.identify(study)
         self._changed()
@@ -234,13 +232,6 @@ class Visits:
         if visit != self.visit.number:
             raise OtherVisitError(f"visit {self.visit.number} is the one of now, not visit {visit}: look again.")
 
-    def _next_study(self, patient: Mapping[str, object], item: WorklistItem | None) -> Study | None:
-        before = self.room.study
-        if before is None and (patient or item is not None):
-            raise EdgeError(_NOWHERE)
-        return None if before is None else begin_study({**of_the_camera(before.attributes), **_checked(patient)}, item)
-
-
-def _checked(patient: Mapping[str, object]) -> dict[str, str]:
-    """An identity as DICOM attributes."""
-    return check_patient(patient) if patient else {}
+    def _check_identity(self, patient: Fields | None, item: WorklistItem | None) -> None:
+        if self._refusal and (patient or item is not None):
+            raise EdgeError(self._refusal)

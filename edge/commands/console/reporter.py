@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ class Reporter:
         self.preview: Preview | None = None
         self.troubles = False
         self.words = Words()
+        self._telling = threading.Lock()
         self._alone, self._judge = alone, judge
         self._printing = Printing(self._unread) if json_lines else None
         # By the index of its best frame, visit and number of each capture that is not on disk yet: those that follow at
@@ -60,10 +62,14 @@ class Reporter:
 
     def note(self, sentence: str) -> None:
         """Something that the operator should know."""
-        self._say(f"note: {sentence}")
-        self._event("note", says=sentence)
+        self.remark(sentence)
         if self.preview is not None:
             self.preview.tell(sentence)
+
+    def remark(self, sentence: str) -> None:
+        """The same, where the page shows it in its own way."""
+        self._say(f"note: {sentence}")
+        self._event("note", says=sentence)
 
     def graded(self, graded: Graded, best: bool = False) -> None:
         """A frame; the best one so far is one that is kept."""
@@ -101,8 +107,9 @@ class Reporter:
 
     def visit(self, visits: Visits) -> None:
         """Something of the visit of now has changed."""
-        if self.preview is not None:
-            self.preview.visit(visit_state(visits))
+        with self._telling:  # or an older state would be told after a newer one
+            if self.preview is not None:
+                self.preview.visit(visit_state(visits))
 
     def close(self) -> None:
         """Wait a moment for a slow reader, and report what was dropped."""

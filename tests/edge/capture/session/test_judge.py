@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
 from edge.capture.graded import Graded
-from edge.capture.loop import Counts
 from edge.capture.session.judge import Judge
 from edge.capture.session.session import Session
 from edge.commands.console.display import kept_words
