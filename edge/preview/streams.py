@@ -124,6 +124,7 @@ class Streams:
         return {
             "session": self._context.session,
             "keeps": self._context.controls.trigger is not None,
+            "worklist": self._context.controls.worklist is not None,
             "strictness": self._hub.strictness,
             "languages": list(languages()),
         }

@@ -20,10 +20,13 @@ function begin(said) {
   if (said.session !== session) { // the server was restarted
     session = said.session;
     told = 0;
+    for (const each of ["patient", "large", "sure"]) $(each).close(); // they are about a visit that this program does not know
+    showVisit(null);
     startOver(said.history);
     $("note").hidden = true;
   }
   document.body.dataset.keeps = said.keeps;
+  document.body.dataset.worklist = Boolean(said.worklist);
   $("strictness").hidden = said.strictness === null;
   for (const each of document.getElementsByName("strictness")) each.checked = each.value === said.strictness;
   const names = known(said.languages);

@@ -10,6 +10,7 @@ const LONGEST = 64, SHORT = 16; // bytes that DICOM has for a name or an ID, and
 const FIELDS = ["patient_id", "family", "given", "birth_date", "sex", "accession_number"];
 
 let patient = null, worklist = [], partial = false, next = false, asked = 0;
+let seen = 0; // the visit that was the one of now when the dialog was opened
 
 const field = (name) => $(`p-${name}`);
 const text = (name) => field(name).value.trim();
@@ -73,8 +74,9 @@ export function openNext(scanned = "") {
 
 /** Where no identity can be kept, there is nothing to fill in. */
 async function nextUnnamed(lines) {
+  const { number } = current();
   if (lines.length > 1 && !await sure("next_title", lines, "begin")) return;
-  if (await act("/visit/next")) say(word("begun"));
+  if (await act("/visit/next", {}, say, number)) say(word("begun"));
 }
 
 export function openIdentify() {
@@ -97,25 +99,25 @@ export function openIdentify() {
 
 function fill(title, yes, isNext) {
   $("patient-form").reset();
-  [next, worklist] = [isNext, []];
+  [next, worklist, seen] = [isNext, [], current().number];
   $("patient-title").textContent = word(title);
   $("p-yes").textContent = word(yes);
   for (const each of FIELDS) field(each).disabled = false;
   $("p-yes").hidden = false;
   $("p-without").hidden = !isNext;
-  $("p-list").hidden = !isNext;
+  $("p-list").hidden = !isNext || document.body.dataset.worklist !== "true";
   $("p-said").textContent = "";
 }
 
 async function fetchWorklist() {
+  if ($("p-list").hidden) return;
   $("worklist").replaceChildren();
   $("worklist-said").textContent = word("worklist_loading");
   try {
     const said = await ask("/worklist");
     [worklist, partial] = [said.items, Boolean(said.note)];
     drawWorklist();
-  } catch (refused) {
-    $("p-list").hidden = [404, 409].includes(refused.status); // this camera has none
+  } catch {
     $("worklist-said").textContent = word("worklist_away");
   }
 }
@@ -165,8 +167,8 @@ async function submit() {
 
 async function begin(body) {
   const tell = (sentence) => { $("p-said").textContent = sentence; };
-  const done = await act(next ? "/visit/next" : "/visit/patient", body, tell);
-  if (!done) return;
+  const done = await act(next ? "/visit/next" : "/visit/patient", body, tell, seen);
+  if (!done) { seen = current()?.number ?? seen; return; } // it was said; once more means the visit of now
   const began = next;
   $("patient").close();
   say(word(began ? "begun" : "saved"));

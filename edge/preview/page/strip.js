@@ -82,6 +82,7 @@ onVisit((visit, before) => {
     $("captures").scrollTo({ left: 0 });
   }
   newest = last;
+  if (before && visit?.number !== before.number) $("large").close(); // that number is another picture now
   draw();
 });
 

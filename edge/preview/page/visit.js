@@ -23,6 +23,7 @@ export function showVisit(said) {
   const before = visit;
   visit = said;
   document.body.dataset.visit = visit?.state ?? "none";
+  if (before && visit?.number !== before.number) $("sure").close("");
   for (const listener of listeners) listener(visit, before);
   draw();
   if (!before || !visit || before.number !== visit.number) return;
@@ -45,13 +46,13 @@ export function why(refused) {
   return known ? word(known) : refused.message || word("failed");
 }
 
-/** Ask the camera for something in this visit; one request at a time. Returns its answer, or null where it refused.
- * The path is made of numbers only. */
-export async function act(path, body = {}, tell = say) {
-  if (busy || !visit) return null;
+/** Ask the camera for something in a visit; one request at a time. Returns its answer, or null where it refused.
+ * @param {number} number of the visit that the operator had before the eyes when this began: by now it may be another. */
+export async function act(path, body = {}, tell = say, number = visit?.number) {
+  if (busy || !number) return null;
   busy = true;
   try {
-    return await ask(path, { visit: visit.number, ...body });
+    return await ask(path, { visit: number, ...body });
   } catch (refused) {
     tell(why(refused));
     return null;
@@ -118,9 +119,9 @@ export const whatName = ({ eye, field }) => (field ? `${eyeName(eye)} (${fieldNa
 
 export async function endVisit() {
   if (!isOpen() || !isConnected()) return;
-  const lines = consequences();
+  const lines = consequences(), { number } = visit;
   if (lines.length && !await sure("end_title", lines, "end")) return;
-  if (await act("/visit/end")) say(word("ended_now"));
+  if (await act("/visit/end", {}, say, number)) say(word("ended_now"));
 }
 
 /** Ask before something that cannot be taken back. */
