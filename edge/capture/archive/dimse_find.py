@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pydicom
-import pydicom.charset
 import pydicom.config
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
+from pynetdicom import _config
 from pynetdicom.association import Association
 
+from edge.capture.archive.dimse_process import MOST_ITEMS
 from edge.capture.archive.dimse_words import PeerFailedError, PeerRefusedError
 
 MODEL = "1.2.840.10008.5.1.4.31"
-MOST_ITEMS = 500
 _PENDING = (0xFF00, 0xFF01)
 # Where each text is found: of the entry, and of its scheduled procedure step.
 IDENTITY = {
@@ -47,27 +47,26 @@ def find(association: Association, wanted: dict[str, str]) -> dict[str, Any]:
         wanted: ``day``, ``modality``, ``station``; an empty one matches all.
 
     Returns:
-        ``items``, each a flat object of texts and ``procedure_code`` and ``step_code``; ``unread``, the number of
-        those whose identity is no text; and ``more``, whether there were more than ``MOST_ITEMS``.
+        ``items``, each a flat object of texts and ``procedure_code`` and ``step_code``; ``unread``, whether there were
+        some whose identity is no text; and ``more``, whether there were more than ``MOST_ITEMS``.
     """
     pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
-    # A text without a declared character set is taken for UTF-8, or else refused: a wrong letter makes a wrong name.
-    pydicom.charset.python_encoding[""] = pydicom.charset.python_encoding["ISO_IR 6"] = "utf-8"
+    _config.LOG_RESPONSE_IDENTIFIERS = False  # pynetdicom would decode every text for its log
     items: list[dict[str, Any]] = []
-    unread = 0
-    for status, answer in association.send_c_find(_query(wanted), MODEL):
+    unread = False
+    for seen, (status, answer) in enumerate(association.send_c_find(_query(wanted), MODEL)):
         if "Status" not in status:
             raise PeerFailedError("it closes the connection without an answer")
         if status.Status == 0x0000:
             break
         if status.Status not in _PENDING:
             raise PeerRefusedError(f"it refuses the query with status {status.Status:04X}H")
-        if len(items) + unread == MOST_ITEMS:
+        if seen == MOST_ITEMS:
             return {"items": items, "unread": unread, "more": True}
         try:
             items.append(_entry(answer or Dataset()))
         except Exception:  # whatever it is, it is not of the right type
-            unread += 1
+            unread = True
     return {"items": items, "unread": unread, "more": False}
 
 
@@ -86,6 +85,10 @@ def _query(wanted: dict[str, str]) -> Dataset:
 
 def _entry(answer: Dataset) -> dict[str, Any]:
     """The texts of one answer; raises whatever pydicom does where those of an identity are none."""
+    if answer.get("SpecificCharacterSet") in (None, "", "ISO_IR 6"):
+        # Many systems send UTF-8 without saying so; what is none is refused, because a wrong letter makes a wrong name.
+        implicit, little = answer.original_encoding
+        answer.set_original_encoding(implicit, little, ["utf-8"])
     found: dict[str, Any] = {name: _text(answer, tag) for name, tag in IDENTITY.items()}
     steps = _first(answer, "ScheduledProcedureStepSequence")
     found |= {name: _text_or_none(answer, tag) for name, tag in ENTRY.items()}

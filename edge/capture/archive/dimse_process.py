@@ -20,6 +20,7 @@ from typing import Any
 
 from edge.capture.archive.answer import ArchiveRefusedError
 
+MOST_ITEMS = 200  # of a worklist
 LONGEST_S = 3600.0  # then the process ends itself, should the one that asks have died
 _LOOK_S = 0.25  # how soon an earlier deadline is noticed
 _LONGEST_ANSWER = 4 << 20  # bytes

@@ -30,6 +30,7 @@ _SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]  # explicit and implici
 _MOST_MEMORY = 256 << 20  # bytes beyond the copies of a file
 _COPIES = 6  # of a file in memory, at most, while it is sent
 _DUPLICATE = 0x0111
+_HUNG_UP = "it closes the connection: does it speak DICOM, with or without TLS as the address says?"
 
 
 def main() -> None:
@@ -107,7 +108,7 @@ def _associated(request: dict[str, Any], contexts: list[PresentationContext]) ->
         raise PeerRefusedError(refusal_of(association.acceptor.primitive))
     if association.rejected_contexts:
         raise PeerRefusedError("it accepts an association, but not this kind of file or query (SOP class)")
-    raise PeerFailedError("it closes the connection: does it speak DICOM, with or without TLS as the address says?")
+    raise PeerFailedError(_HUNG_UP)
 
 
 class _Heard(logging.Handler):
@@ -126,9 +127,11 @@ def _words_of(error: OSError) -> str:
         return f"its certificate is not trusted: {(error.verify_message or 'it is wrong').rstrip('.')}"
     if isinstance(error, ssl.SSLError):
         return "the TLS handshake failed: is it dicom:// instead of dicoms://?"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return _HUNG_UP
     if isinstance(error, TimeoutError):
         return "it is not done in time"
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else "it closes the connection"
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else _HUNG_UP
 
 
 def _limit_memory(size: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.capture.archive.answer import ArchiveRefusedError
 from edge.capture.archive.dimse_address import DimseAddress
-from edge.capture.archive.dimse_process import ask
+from edge.capture.archive.dimse_process import MOST_ITEMS, ask
 from edge.capture.archive.study_file import check_fields, is_text
 from edge.capture.archive.worklist_item import Code, WorklistItem
 from edge.errors import EdgeError
@@ -88,9 +88,9 @@ def query(address: DimseAddress, day: datetime.date) -> tuple[tuple[WorklistItem
         ) from None
     entries = answer["items"]
     items = {item.key: item for entry in entries if (item := _item(entry)) is not None}
-    wrong = int(answer["unread"]) + sum(_item(entry) is None for entry in entries)
-    notes = [f"{wrong} entries have an identity that DICOM does not allow, and are left out"] if wrong else []
-    notes += ["there are more entries than can be shown"] if answer["more"] else []
+    wrong = answer["unread"] or any(_item(entry) is None for entry in entries)
+    notes = ["entries whose identity DICOM does not allow are left out"] if wrong else []
+    notes += [f"only the first {MOST_ITEMS} entries are shown"] if answer["more"] else []
     note = f"the worklist {address.shown}: {' and '.join(notes)}." if notes else ""
     return tuple(sorted(items.values(), key=lambda item: (item.scheduled or "~", item.key))), note
 
