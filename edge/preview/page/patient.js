@@ -93,8 +93,10 @@ export function openIdentify() {
   const fixed = current().identified && current().captures.length > 0; // pictures bear that identity
   for (const each of FIELDS) field(each).disabled = fixed;
   $("p-yes").hidden = fixed;
+  $("p-list").hidden ||= fixed;
   open($("patient"));
   (fixed ? $("p-no") : field("patient_id")).focus();
+  fetchWorklist();
 }
 
 function fill(title, yes, isNext) {
@@ -105,7 +107,7 @@ function fill(title, yes, isNext) {
   for (const each of FIELDS) field(each).disabled = false;
   $("p-yes").hidden = false;
   $("p-without").hidden = !isNext;
-  $("p-list").hidden = !isNext || document.body.dataset.worklist !== "true";
+  $("p-list").hidden = document.body.dataset.worklist !== "true";
   $("p-said").textContent = "";
 }
 
@@ -160,7 +162,7 @@ async function submit() {
   if (given === null) return;
   if (!Object.keys(given).length) return complain("patient_id", word("form_empty"));
   // An ID that was scanned and is on the worklist means that entry.
-  const same = next && Object.keys(given).length === 1 ? worklist.filter((each) => each.patient_id === given.patient_id) : [];
+  const same = Object.keys(given).length === 1 ? worklist.filter((each) => each.patient_id === given.patient_id) : [];
   if (same.length > 1) return complain("patient_id", word("choose_one"));
   return begin(same.length ? { worklist: same[0].key } : { patient: given });
 }

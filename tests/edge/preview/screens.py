@@ -121,3 +121,8 @@ def hold(page: Page, where: str, *, scrolls: bool = False) -> None:
     assert not seen["cut"], f"{where}: cut off: {seen['cut']}"
     assert page.run(_OVERLAPS) == [], where
     assert page.run(_FAINT, READABLE, LARGE) == [], where
+
+
+def say_nothing(page: Page) -> None:
+    """Take away the sentence that comes and goes over the picture."""
+    page.run("document.getElementById('said').textContent = ''")

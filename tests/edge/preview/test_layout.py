@@ -17,7 +17,7 @@ from edge.preview.server import Listen, Preview
 
 from .conftest import Demo, Switched, wait_for
 from .driving import Page
-from .screens import PHONE, SIZES, hold, resize, speak
+from .screens import PHONE, SIZES, hold, resize, say_nothing, speak
 from .states import STATES, visit, with_questions
 
 SCREENS = [(320, 568), (360, 740), PHONE, (568, 320), (667, 375), (844, 390), (768, 1024), (1024, 768)]
@@ -76,10 +76,6 @@ def keep(running: Demo, page: Page, state: dict[str, Any]) -> None:
 
 def pictures_of(page: Page) -> int:
     return int(page.run("return document.querySelectorAll('#captures img').length"))
-
-
-def say_nothing(page: Page) -> None:
-    page.run("document.getElementById('said').textContent = ''")
 
 
 @pytest.mark.parametrize("kept", [0, 3, 12])
