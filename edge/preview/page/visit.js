@@ -69,7 +69,7 @@ export async function stateEye(eye) {
 }
 
 function drawEye(eye) {
-  const now = visit.stated ?? visit.eye, button = $(`eye-${eye}`);
+  const now = visit.stated ?? seen(), button = $(`eye-${eye}`);
   const wanted = visit.wanted.filter((each) => each.eye === eye);
   const there = (each) => !visit.missing.some((other) => other.eye === eye && other.field === each.field);
   const parts = wanted.map((each) => `${fieldName(each.field)}: ${word(there(each) ? "done" : "missing")}`);
@@ -83,13 +83,14 @@ function drawEye(eye) {
 }
 
 const how = () => word(visit.stated ? "stated" : "told");
+const seen = () => (isLive() ? visit.eye : null); // what the last picture told is nothing of now
 
 function drawEyeWord() {
-  const contradicts = visit.stated && visit.eye && visit.stated !== visit.eye;
-  $("eyes").dataset.asks = contradicts ? "contradiction" : !visit.stated && !visit.eye ? "unknown" : "";
-  $("eye-said").textContent = !isOpen() ? ""
+  const told = seen(), contradicts = visit.stated && told && visit.stated !== told, asked = isOpen() && isLive();
+  $("eyes").dataset.asks = !asked ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
+  $("eye-said").textContent = !asked ? ""
     : contradicts ? word("eye_contradicts")
-    : visit.stated ? word("stated") : visit.eye ? word("told") : word("eye_which");
+    : visit.stated ? word("stated") : told ? word("told") : word("eye_which");
 }
 
 function draw() {

@@ -103,6 +103,7 @@ def shows(page: Page, said: dict[str, Any]) -> bool:
     )
     eye, stated = said["eye"], said["stated"]
     asks = "contradiction" if stated and eye and stated != eye else "unknown" if not (stated or eye) else ""
+    asks = asks if said["state"] == "open" else ""
     questions = sum(each["question"] for each in said["captures"])
     wanted = [said["state"], said["disk"] == "ok", questions, not said["identity"], asks, len(said["wanted"])]
     return bool(shown == wanted)
@@ -237,3 +238,15 @@ def test_the_door_fits_every_screen(demo: Start, page: Page) -> None:
     for width, height in SCREENS:
         resize(page, width, height)
         hold(page, f"door, {width}x{height}", scrolls=True)
+
+
+def test_what_a_picture_asks_is_not_cut_off(demo: Start, page: Page) -> None:
+    running = demo()
+    page.open(running.preview.url)
+    page.wait_live()
+    keep(running, page, with_questions(3))
+    resize(page, *PHONE)
+    for language in languages():
+        speak(page, language)
+        cut = "return [...document.querySelectorAll('.asks')].filter((e) => e.scrollWidth > e.clientWidth).length"
+        assert page.run(cut) == 0, language
