@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import time
 from collections.abc import Callable
 
 from aiohttp import web
 
 from edge.capture.trigger import STRICTNESSES
-from edge.preview.auth.middleware import Gate, Handler, add_headers, cookie_name, refusal
+from edge.preview.auth.middleware import Gate, add_headers, cookie_name, refusal
 from edge.preview.body import body_of
 from edge.preview.context import Context
+from edge.preview.files import PAGE, page_routes
 from edge.preview.state import PROMETHEUS, disk_metrics, metrics
 from edge.preview.streams import Streams, listed
 from edge.preview.visiting import Visiting
 from edge.preview.visits import VisitRoutes
 
-_PAGE = {
-    "/": ("index.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/words.json": ("words.json", "application/json"),
-}
-_OPEN = frozenset({*_PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
+_OPEN = frozenset({*PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
 _LONGEST_BODY = 4096  # bytes: five fields of 64 letters, escaped
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 
@@ -39,7 +33,7 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
     app = web.Application(middlewares=[gate.middleware()], client_max_size=_LONGEST_BODY)
     app.on_response_prepare.append(add_headers)
     routes, streams = Routes(context, gate, clients), Streams(context)
-    app.add_routes([web.get(path, _file(name, kind)) for path, (name, kind) in _PAGE.items()])
+    app.add_routes(page_routes())
     app.add_routes(
         [
             web.post("/login", routes.login),
@@ -56,16 +50,6 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
         ]
     )
     return app
-
-
-def _file(name: str, kind: str) -> Handler:
-    """A file of the page."""
-    data = importlib.resources.files("edge.preview").joinpath("page", name).read_bytes()
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=data, content_type=kind, charset="utf-8")
-
-    return answer
 
 
 class Routes:

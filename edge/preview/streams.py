@@ -57,7 +57,7 @@ class Streams:
                 for number, sentence in list(hub.notes):
                     if number > note:
                         note = number
-                        events.append(_event("note", sentence))
+                        events.append(_event("note", sentence, number))
                 if hub.ended:
                     events.append(_event("end", {}))
                 data = b"".join(events) or b": alive\n\n"
@@ -124,6 +124,7 @@ class Streams:
         return {
             "session": self._context.session,
             "keeps": self._context.controls.trigger is not None,
+            "worklist": self._context.controls.worklist is not None,
             "strictness": self._hub.strictness,
             "languages": list(languages()),
         }
@@ -153,5 +154,6 @@ def _letting_go(request: web.Request) -> Iterator[None]:
         pass
 
 
-def _event(name: str, data: Any) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def _event(name: str, data: Any, number: int | None = None) -> bytes:
+    known = "" if number is None else f"id: {number}\n"  # so that a client that returns knows what it has heard
+    return f"event: {name}\n{known}data: {json.dumps(data)}\n\n".encode()

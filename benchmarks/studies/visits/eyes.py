@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from edge.field.find import Crop, find_field
@@ -18,7 +19,8 @@ from edge.model import QualityModel
 from edge.phantom.photograph import Photograph
 
 _PICTURE = 1024  # side at most of the square that a photograph becomes
-_LARGEST = 0.85  # field radii from the middle: a landmark farther out cannot be brought there
+_FARTHEST = 0.85  # field radii from the middle: a landmark farther out cannot be brought there
+_AROUND = 2.1  # disc diameters around the disc that a field must have: with fewer no criterion of two fields is met
 Place = tuple[float, float]
 
 
@@ -77,7 +79,11 @@ def _played(model: QualityModel, path: Path, eye: Eye | None, disc: Place | None
     else:
         return None
     places: dict[FieldKind, Place] = {"macula": (macula.x, macula.y), "disc": at}
-    if max(np.hypot(*place) for place in places.values()) > _LARGEST:
+    if max(np.hypot(*place) for place in places.values()) > _FARTHEST or told_disc is None:
+        return None
+    distances = cv2.distanceTransform(np.pad(found.field.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    to_edge = float(distances[len(distances) // 2, len(distances) // 2]) * 2 / len(found.field)
+    if to_edge / told_disc.diameter - 0.5 < _AROUND:
         return None
     side = "right" if at[0] > macula.x else "left"
     height, width = image.shape[:2]

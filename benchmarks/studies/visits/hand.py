@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.studies.visits.eyes import Place, PlayedEye
 from benchmarks.studies.visits.gaps import GAPS
+from edge.phantom.photograph import Photograph
 from edge.phantom.script import Cause
 from edge.phantom.sequence import Sequence
 
@@ -19,6 +21,27 @@ _SPEED = 0.8  # field radii a second, at most
 _SPOILS: tuple[Cause, ...] = ("blur", "too_dark", "reflex", "edge_shadow", "too_bright")
 _SPOILED_S = 1.2
 Picture = NDArray[np.uint8]
+
+
+class Panned(Sequence):
+    """A sequence of an eye that looks elsewhere: the camera stays before the pupil, so that no shadow comes of it.
+
+    Attributes:
+        gaze: where it looks, in field radii, (frames, 2).
+    """
+
+    def __init__(self, seed: int, frames: int, retina: Photograph) -> None:
+        super().__init__(seed, frames, FPS, retina=retina)
+        self.gaze = np.zeros((frames, 2))
+
+    def _warped(self, texture: NDArray[Any], index: int, factor: int) -> NDArray[Any]:
+        script, (x, y) = self.script, self.gaze[index]
+        before = script.x[index], script.y[index]
+        script.x[index], script.y[index] = before[0] + x, before[1] + y
+        try:
+            return super()._warped(texture, index, factor)
+        finally:
+            script.x[index], script.y[index] = before
 
 
 class Hand:
@@ -32,11 +55,11 @@ class Hand:
     def __init__(self, eye: PlayedEye, seed: int) -> None:
         self._eye, self._rng = eye, np.random.default_rng((seed, 3))
         frames = round(_LONGEST_S * FPS)
-        self._scene = Sequence(seed, frames, FPS, retina=eye.photograph)
+        self._scene = Panned(seed, frames, eye.photograph)
         script = self._scene.script
         for episode in script.episodes.values():
             episode[:] = 0
-        self._tremor = np.stack([_tremor(self._rng, frames), _tremor(self._rng, frames)])
+        script.x[:], script.y[:] = _tremor(self._rng, frames), _tremor(self._rng, frames)
         script.approach[:] = np.minimum(np.arange(frames) / FPS / 1.0, 1)
         self._at = np.array(eye.places["macula"]) + self._rng.uniform(-0.4, 0.4, 2)
         self._index = 0
@@ -64,8 +87,7 @@ class Hand:
         way = np.array(target) - self._at
         step = _SPEED / FPS
         self._at = self._at + way * min(1.0, step / max(float(np.hypot(*way)), 1e-9))
-        x, y = self._at + self._tremor[:, self._index]
-        self._scene.script.x[self._index], self._scene.script.y[self._index] = x, y
+        self._scene.gaze[self._index] = self._at
         image = self._scene.render(self._index).image
         self._index += 1
         return image

@@ -21,9 +21,12 @@ from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Camera, Frame
 from edge.capture.archive.study import begin_study
 from edge.capture.archive.target import Target
+from edge.capture.archive.worklist import Worklist
 from edge.capture.graded import Graded
 from edge.capture.guided import GuidedSession
 from edge.capture.loop import Counts, grade_stream
+from edge.capture.retention.housekeeper import Housekeeper
+from edge.capture.retention.policy import Policy
 from edge.capture.session.judge import Judge
 from edge.capture.trigger import Strictness
 from edge.commands.console.reporter import Reporter
@@ -133,6 +136,7 @@ class Clinic(Demo):
     out: Path = Path()
     dicom: bool = True
     target: Target | None = None
+    worklist: Worklist | None = None
 
     def start(self, model: QualityModel) -> None:
         self._stop, self._closing = threading.Event(), contextlib.ExitStack()
@@ -144,7 +148,10 @@ class Clinic(Demo):
         study = begin_study() if self.dicom else None
         keeping = Keeping(self.out, "demo", 30.0, False, False, study, self.target, 1, None, criterion)
         self.visits, _ = open_visits(keeping, self.session, model, self.reporter, saving)
-        controls = Controls(self.session.capture_now, level, self.session.set_strictness, self.visits)
+        housekeeper = saving.enter_context(Housekeeper(self.out, Policy(), self.reporter.note, self.reporter.report))
+        controls = Controls(
+            self.session.capture_now, level, self.session.set_strictness, self.visits, housekeeper, self.worklist
+        )
         self.preview = Preview(self.listen, self.counts, controls, self.reports.append, self.judge)
         self.reporter.preview = self.preview
         self._closing.callback(self.preview.close)
