@@ -37,7 +37,7 @@ def _of(name: str, thing: Any) -> str:
         return "One of " + ", ".join(f"`{each}`" for each in typing.get_args(thing)) + "."
     parts = [_code(name, thing), _text(thing)]
     if inspect.isclass(thing):
-        for own, member in vars(thing).items():
+        for own, member in _members(thing).items():
             if own.startswith("_") or f"{name}.{own}" in _INNER:
                 continue
             called = getattr(member, "__func__", member)
@@ -48,6 +48,17 @@ def _of(name: str, thing: Any) -> str:
                 kind = inspect.signature(getter).return_annotation
                 parts += [f"### {name}.{own}", _code_of(f"{name}.{own}: {kind}"), _text(member)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _members(thing: type) -> dict[str, Any]:
+    """What a class has of its own, and of bases that are not shown themselves."""
+    shown = {getattr(edge, name) for name in edge.__all__ if inspect.isclass(getattr(edge, name))}
+    bases = [each for each in thing.__mro__ if each is thing or (_is_ours(each) and each not in shown)]
+    return {own: member for each in bases for own, member in vars(each).items()}
+
+
+def _is_ours(base: type) -> bool:
+    return base.__module__.startswith("edge.capture.")
 
 
 def _code(name: str, thing: Any) -> str:

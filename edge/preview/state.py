@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -10,7 +12,11 @@ import numpy as np
 from edge.assessment import Verdict
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
+from edge.capture.retention.housekeeper import Housekeeper
+from edge.capture.retention.space import free_space
 from edge.capture.session.judge import Judge
+from edge.capture.session.visits import Visits
+from edge.capture.visit import Captured
 from edge.guidance.hint import Hint
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +63,47 @@ def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
     return {"code": hint.code, "clock": hint.clock, "text": text, "icon": hint.icon, "sound": hint.sound}
 
 
+def visit_state(visits: Visits) -> dict[str, Any]:
+    """What the visit of now has, and what it lacks; whose it is, is not in it."""
+    visit, room = visits.visit, visits.room
+    return {
+        "number": visit.number,
+        "state": visit.state,
+        "identity": room.study is not None,
+        "identified": room.study is not None and room.study.names_somebody,
+        "eye": visits.eye,
+        "field": visits.field,
+        "stated": visit.stated,
+        "wanted": [asdict(each) for each in visit.wanted],
+        "missing": [asdict(each) for each in visit.missing],
+        "captures": [_captured(one, room.judge is not None) for one in visit.captures],
+        **_disk_of(room.session.folder),
+    }
+
+
+def _captured(one: Captured, judged: bool) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "eye": one.eye,
+        "field": one.field,
+        "by": one.by,
+        "told": one.told,
+        "contradiction": one.contradiction,
+        "question": one.question,
+        "score": round(one.score, 4),
+        "verdict": one.verdict,
+        **({"adequate": one.adequate} if judged else {}),
+    }
+
+
+def _disk_of(folder: Path) -> dict[str, Any]:
+    try:
+        space = free_space(folder)
+    except OSError:
+        return {"free_mib": None, "disk": None}
+    return {"free_mib": int(space.free_mib), "disk": space.level}
+
+
 def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages_s: Collection[float]) -> str:
     """The counters of a session in the text format of Prometheus.
 
@@ -90,6 +137,18 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages
         verdicts = {f'{{verdict="{v}"}}': int(v == newest.assessment.verdict) for v in get_args(Verdict)}
         lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
         lines += _metric("efiqa_verdict", "gauge", "1 for the verdict of the newest frame.", verdicts)
+    return "\n".join(lines) + "\n"
+
+
+def disk_metrics(housekeeper: Housekeeper | None) -> str:
+    """The room for visits in the text format of Prometheus; empty for a session that saves nothing."""
+    if housekeeper is None:
+        return ""
+    lines = _metric("efiqa_files_waiting", "gauge", "DICOM files that wait for the archive.", housekeeper.waiting)
+    if (space := housekeeper.space) is not None:
+        free = int(space.free_mib * 2**20)
+        lines += _metric("efiqa_disk_free_bytes", "gauge", "Room on the disk of the visits.", free)
+        lines += _metric("efiqa_disk_bytes", "gauge", "Size of that disk.", int(space.total_mib * 2**20))
     return "\n".join(lines) + "\n"
 
 

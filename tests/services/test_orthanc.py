@@ -1,10 +1,13 @@
-"""Captures on their way to a real archive: Orthanc with its DICOMweb plugin."""
+"""Captures on their way to a real archive: Orthanc with its DICOMweb plugin, as a DICOM node, and with a worklist."""
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import subprocess
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+
+from edge.assessment import Assessment, Timings
+from edge.camera.protocol import Frame
+from edge.capture.graded import Graded
+from edge.errors import EdgeError
+from edge.field.find import Crop
+from edge.phantom.retina import phantom_frame
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("aiohttp")
@@ -42,8 +52,8 @@ def test_what_comes_back_is_what_was_captured(
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     run = capture(
-        "demo", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom", "--laterality", "L",
-        "--study", study, "--hand-over", orthanc.address, "--out", out, **LOGIN,
+        "demo", "--fast", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom",
+        "--laterality", "L", "--study", study, "--hand-over", orthanc.address, "--out", out, **LOGIN,
     )  # fmt: skip
     assert run.end() == 0, run.said.read_text()
     sent, back = kept(out), orthanc.instances()
@@ -60,26 +70,33 @@ def test_what_comes_back_is_what_was_captured(
         assert not [secret for secret in SECRETS if secret in path.read_text()], path
 
 
+@pytest.mark.parametrize("by", ["address", "node"])
 def test_an_archive_that_goes_away_and_comes_back_loses_nothing(
-    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path, by: str
 ) -> None:
+    """Two visits: one while it is there, one while it is not."""
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     run = capture(
-        "demo:20", "--no-video", "--strictness", "easy", "--dicom", "--laterality", "R",
-        "--hand-over", orthanc.address, "--out", out, **LOGIN,
+        "demo:600", "--no-video", "--web", "--port", "0", "--dicom", "--laterality", "L",
+        "--hand-over", getattr(orthanc, by), "--out", out, **LOGIN,
     )  # fmt: skip
-    while not orthanc.instances():
-        assert run.process.poll() is None, run.said.read_text()
+    page = Page(run)
+    page.capture()
+    page.post("/visit/end", visit=1)
+    page.wait(lambda: len(orthanc.instances()) == 1)
     orthanc.stop()
-    run.process.send_signal(signal.SIGUSR1)
+    page.post("/visit/next", visit=1)
+    page.capture()
+    page.post("/visit/end", visit=2)
     run.wait_for("does not take DICOM files")
     orthanc.start()
-    assert run.end() == 0, run.said.read_text()
-    assert [image.SOPInstanceUID for image in orthanc.instances()] == [image.SOPInstanceUID for image in kept(out)]
-    assert len(kept(out)) >= 2
-    began, over = run.notes("DICOM")
-    assert began.startswith("note: http://127.0.0.1:")
+    page.wait(lambda: len(orthanc.instances()) == 2)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() in (0, 130), run.said.read_text()
+    assert {image.SOPInstanceUID for image in orthanc.instances()} == {image.SOPInstanceUID for image in kept(out)}
+    began, over = (line for line in run.notes("take") if "DICOM files" in line)
+    assert began.startswith(f"note: {getattr(orthanc, by)} does not take DICOM files (Connection refused)")
     assert "takes DICOM files again, after" in over
     assert marks(out) == []
 
@@ -161,8 +178,232 @@ def test_tls_with_a_certificate_of_the_hospital(
         common = ("demo", *ONE, "--study", study, "--hand-over", address, "--out", out)
         untrusted = capture(*common, **LOGIN)
         assert untrusted.end() == 1
-        assert "its certificate is not trusted: self" in untrusted.notes()[0]
+        assert "its certificate is not trusted: self" in untrusted.notes("does not take")[0]
         assert orthanc.instances() == []
         trusted = capture(*common, "--ca", tmp_path / "cert.pem", **LOGIN)
         assert trusted.end() == 0, trusted.said.read_text()
     assert len(orthanc.instances()) == 2
+
+
+# --- as a DICOM node
+
+
+def test_what_comes_back_from_a_node_is_what_was_captured(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], study: Path, tmp_path: Path
+) -> None:
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    orthanc.start()
+    run = capture(
+        "demo", "--fast", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom",
+        "--laterality", "L", "--study", study, "--hand-over", orthanc.node, "--aet", "CAMERA 1", "--out", out,
+    )  # fmt: skip
+    assert run.end() == 0, run.said.read_text()
+    sent, back = kept(out), orthanc.instances()
+    assert len(sent) == len(back) >= 2
+    for mine, theirs in zip(sent, back, strict=True):
+        assert np.array_equal(mine.pixel_array, theirs.pixel_array)
+        assert mine == theirs  # every attribute of the data set
+        assert theirs.PatientName == "Müller^Änne"
+    assert marks(out) == []
+    for path in (run.said, run.said.with_name("stdout"), *out.glob("*.json*")):
+        assert not [secret for secret in SECRETS if secret in path.read_text()], path
+
+
+def test_a_node_of_another_name_refuses_in_one_sentence_and_keeps_the_file_waiting(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+) -> None:
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    orthanc.start()
+    run = capture("demo", *ONE, "--hand-over", orthanc.node.replace("ARCHIVE", "OTHER"), "--out", out)
+    assert run.end() == 1
+    began, left = run.notes("does not take")[0], run.notes("DICOM")[-1]
+    assert "it refuses the association: it does not know the AE title in its address" in began
+    assert "1 DICOM file could not be handed over" in left
+    again = capture("demo", *ONE, "--hand-over", orthanc.node, "--out", out)
+    assert again.end() == 0, again.said.read_text()
+    assert len(orthanc.instances()) == len(kept(out)) == 2
+
+
+def test_a_node_behind_tls(
+    make_orthanc: Callable[..., Any],
+    capture: Callable[..., Any],
+    proxy: Callable[..., Any],
+    study: Path,
+    tmp_path: Path,
+) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=archive", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    orthanc.start()
+    with proxy(orthanc.dicom_port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
+        common = ("demo", *ONE, "--study", study, "--hand-over", f"dicoms://ARCHIVE@127.0.0.1:{port}", "--out", out)
+        untrusted = capture(*common)
+        assert untrusted.end() == 1
+        assert "its certificate is not trusted: self" in untrusted.notes("does not take")[0]
+        assert orthanc.instances() == []
+        trusted = capture(*common, "--ca", tmp_path / "cert.pem")
+        assert trusted.end() == 0, trusted.said.read_text()
+    assert len(orthanc.instances()) == 2
+
+
+# --- its worklist
+
+
+def expect(folder: Path, number: int, name: str, day: datetime.date, modality: str = "OP", **more: str) -> None:
+    """An entry as the plugin reads it."""
+    entry, step = pydicom.Dataset(), pydicom.Dataset()
+    entry.SpecificCharacterSet = more.get("charset", "ISO_IR 192")
+    entry.SOPClassUID, entry.SOPInstanceUID = "1.2.840.10008.5.1.4.31", f"1.2.826.0.1.3680043.8.498.1.{number}"
+    entry.PatientName, entry.PatientID, entry.PatientBirthDate = name, f"P{number}", "19500131"
+    entry.PatientSex, entry.AccessionNumber, entry.RequestedProcedureID = "F", f"A{number}", f"RP{number}"
+    entry.StudyInstanceUID = f"1.2.826.0.1.3680043.8.498.77.{number}"
+    entry.RequestedProcedureDescription = "Fundus photography"
+    step.Modality, step.ScheduledStationAETitle = modality, more.get("station", "EFIQA")
+    step.ScheduledProcedureStepStartDate, step.ScheduledProcedureStepStartTime = f"{day:%Y%m%d}", f"{8 + number:02}15"
+    step.ScheduledProcedureStepID = f"S{number}"
+    entry.ScheduledProcedureStepSequence = [step]
+    entry.file_meta = pydicom.dataset.FileMetaDataset()
+    entry.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    pydicom.dcmwrite(folder / f"{number}.wl", entry, enforce_file_format=True)
+
+
+def test_the_worklist_of_today_is_read_and_its_order_fulfilled(
+    make_orthanc: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("pynetdicom")
+    from edge.capture.archive.dicom import dicom_bytes
+    from edge.capture.archive.dimse_address import read_address
+    from edge.capture.archive.study import begin_study
+    from edge.capture.archive.target import read_target
+    from edge.capture.archive.worklist import query
+
+    orthanc, today = make_orthanc(), datetime.date.today()
+    if not any("libModalityWorklists" in str(path) for path in Path("/usr/share/orthanc/plugins").glob("*")):
+        pytest.skip("NO WORKLIST: Orthanc's plugin for worklists is missing")
+    expect(orthanc.expected, 2, "Müller^Änne", today)
+    expect(orthanc.expected, 1, "Yamada^Tarou=山田^太郎=やまだ^たろう", today, station="ROOM1")
+    expect(orthanc.expected, 3, "Other^Day", today - datetime.timedelta(days=1))
+    expect(orthanc.expected, 4, "Other^Modality", today, modality="CT")
+    expect(orthanc.expected, 5, "Иванов^Иван", today, charset="ISO_IR 144")
+    orthanc.start()
+    items, note = query(read_address(orthanc.node), today)
+    assert note == ""
+    names = [item.shown["patient_name"] for item in items]
+    assert names == ["Yamada^Tarou=山田^太郎=やまだ^たろう", "Müller^Änne", "Иванов^Иван"]  # earliest first
+    assert items[1].scheduled == f"{today.isoformat()}T10:15"
+    asked = [query(read_address(f"{orthanc.node}?{more}"), today)[0] for more in ("station=ROOM1", "modality=any")]
+    assert [len(found) for found in asked] == [1, 4]
+    study = begin_study({}, items[1])
+    graded, sidecar = captured()
+    file = tmp_path / "one.dcm"
+    file.write_bytes(dicom_bytes(graded, sidecar, study, 1, "right", "disc"))
+    until = time.monotonic() + 60
+    read_target(orthanc.node, secret=True).send(file, lambda: until)
+    (back,) = orthanc.instances()
+    assert (back.PatientName, back.AccessionNumber) == ("Müller^Änne", "A2")
+    assert back.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.77.2"
+    assert back.RequestAttributesSequence[0].ScheduledProcedureStepID == "S2"
+    assert np.array_equal(back.pixel_array, graded.frame.image[:, :, ::-1])
+    orthanc.stop()
+    with pytest.raises(EdgeError, match=r"gives no answer \(Connection refused\)"):
+        query(read_address(orthanc.node), today)
+
+
+def captured() -> tuple[Graded, dict[str, Any]]:
+    """A capture, with what a sidecar says of it."""
+    picture = phantom_frame(5)
+    whole = np.ones((4, 4), bool)
+    assessment = Assessment(
+        0.875, "good", np.full((4, 4), 0.125, np.float32), whole, Crop(0, 0, 60), Timings(1.0, 2.0, 3.0)
+    )
+    sidecar = {"frame": {"taken": "2026-03-04T05:06:07.800+00:00"}, "model": {"name": "default", "sha256": "ab" * 32}}
+    return Graded(Frame(picture, 1, 100.0), assessment, 1.0, 5.0), sidecar
+
+
+def test_a_patient_of_the_worklist_is_chosen_on_the_page_and_the_pictures_go_to_the_archive(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+) -> None:
+    """As a nurse does it: who is expected, next patient, trigger, end of visit, next patient."""
+    pytest.importorskip("pynetdicom")
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    expect(orthanc.expected, 1, "Müller^Änne", datetime.date.today())
+    expect(orthanc.expected, 2, "Roe^Rita", datetime.date.today())
+    orthanc.start()
+    run = capture(
+        "demo:600", "--no-video", "--web", "--port", "0", "--laterality", "L", "--dicom", "--worklist", orthanc.node,
+        "--hand-over", orthanc.node, "--out", out,
+    )  # fmt: skip
+    page = Page(run)
+    first, second = page.get("/worklist")["items"]
+    assert [first["patient_name"], second["patient_name"]] == ["Müller^Änne", "Roe^Rita"]
+    for entry in (first, second):
+        visit = page.visit()["number"]
+        assert page.post("/visit/next", visit=visit, worklist=entry["key"]) == {"visit": visit + 1}
+        page.capture()
+        page.post("/visit/end", visit=visit + 1)
+    page.wait(lambda: len(orthanc.instances()) == 2)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() in (0, 130), run.said.read_text()
+    found = {str(image.PatientName): image for image in orthanc.instances()}
+    for name, number in (("Müller^Änne", 1), ("Roe^Rita", 2)):
+        image = found[name]
+        assert image.StudyInstanceUID == f"1.2.826.0.1.3680043.8.498.77.{number}"
+        assert (image.PatientID, image.AccessionNumber) == (f"P{number}", f"A{number}")
+        assert image.RequestAttributesSequence[0].ScheduledProcedureStepID == f"S{number}"
+        assert image.ImageLaterality == "L"
+    assert {image.SOPInstanceUID: image.PixelData for image in kept(out)} == {
+        image.SOPInstanceUID: image.PixelData for image in found.values()
+    }
+    for path in (run.said, run.said.with_name("stdout"), *out.rglob("*.json*")):
+        words = path.read_text()
+        assert not [secret for secret in ("Müller", "Roe^", "498.77", "19500131") if secret in words], path
+    assert not [path for path in out.rglob("*") if "P1" in path.name or "Roe" in path.name]
+    assert marks(out) == []
+
+
+class Page:
+    """The page's routes, as its script uses them."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self.wait(lambda: "page: http" in run.said.read_text())
+        (line,) = [line for line in run.said.read_text().splitlines() if line.startswith("page: ")]
+        self._address = line.split()[1].rstrip("/")
+        self.wait(lambda: self.visit() is not None)
+
+    def wait(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 120
+        while not true():
+            assert self._run.process.poll() is None, self._run.said.read_text()
+            assert time.monotonic() < deadline, self._run.said.read_text()
+            time.sleep(0.1)
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self._address + path, timeout=60) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, **body: Any) -> Any:
+        request = urllib.request.Request(
+            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def visit(self) -> Any:
+        """The visit of now, as the first event of the state says it."""
+        with urllib.request.urlopen(self._address + "/state", timeout=60) as events:
+            kind = ""
+            for line in events:
+                name, _, value = line.decode().strip().partition(": ")
+                kind = value if name == "event" else kind
+                if name == "data" and kind == "visit":
+                    return json.loads(value)
+        return None
+
+    def capture(self) -> None:
+        """Take a picture of whatever shows a retina."""
+        self.post("/trigger")
+        self.wait(lambda: len(self.visit()["captures"]) == 1)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge.capture.archive.answer import ArchiveRefusedError
 from edge.capture.archive.target import Target
-from edge.capture.archive.waiting import Folders, mark_of
+from edge.capture.archive.waiting import Folders, mark_delivered, mark_of
 from edge.errors import first_line
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,9 @@ class HandOver:
 
     def take(self, file: Path) -> None:
         """Deliver a file as soon as possible; returns at once."""
-        self._folders.hold(file.parent)
-        self._add([file])
+        with self._changed:
+            self._folders.hold(file.parent)
+            self._add([file])
 
     def take_left_over(self, out: Path) -> None:
         """Deliver the remaining files of earlier sessions with this ``--out``; one note reports them."""
@@ -153,9 +154,10 @@ class HandOver:
         return lambda: limit if self._end is None else min(limit, self._end)
 
     def _arrived(self, delivery: _Delivery) -> None:
-        _unmark(delivery.file)
+        _mark(delivery.file)
         with self._changed:
             self._deliveries.remove(delivery)
+            self._unlock(delivery.file.parent)
             over = bool(self._why) and not any(each.failed for each in self._deliveries)
             seconds = time.monotonic() - self._since
             if over:
@@ -164,11 +166,18 @@ class HandOver:
         if over:
             self._tell(f"{self._target.shown} takes DICOM files again, after {seconds:.0f} s.")
 
+    def _unlock(self, folder: Path) -> None:
+        """Unlock a folder of which nothing waits any more: its visit may be deleted."""
+        left = (*self._late, *(each.file for each in self._deliveries))
+        if not any(file.parent == folder for file in left):
+            self._folders.release(folder)
+
     def _failed(self, delivery: _Delivery, error: Exception) -> None:
         if isinstance(error, FileNotFoundError) and not delivery.file.exists():
+            _unmark(delivery.file)
             with self._changed:
                 self._deliveries.remove(delivery)
-            _unmark(delivery.file)
+                self._unlock(delivery.file.parent)
             self._report(f"{delivery.file} was removed before it was handed over to {self._target.shown}.")
             return
         why = _reason_of(error)
@@ -202,6 +211,13 @@ def _guarded(say: Callable[[str], None]) -> Callable[[str], None]:
             log.debug("could not report: %s", sentence, exc_info=True)
 
     return guarded
+
+
+def _mark(file: Path) -> None:
+    try:
+        mark_delivered(file)
+    except OSError as error:  # then it is delivered again
+        log.debug("the mark of %s stays: %s", file.name, error)
 
 
 def _unmark(file: Path) -> None:

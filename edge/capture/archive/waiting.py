@@ -1,7 +1,10 @@
-"""Marks of DICOM files that wait to be delivered; they outlive a session.
+"""Marks of DICOM files that wait to be delivered, or were; they outlive a session.
 
-``.STEM.dcm.waiting`` marks a DICOM file to be handed over; it is removed once the file was. Meanwhile a session holds
-a lock on ``.handing-over`` in the folder, so that another one with the same ``--out`` leaves its files alone.
+``.STEM.dcm.pending`` marks a DICOM file whose visit has not ended; the end renames it to ``.STEM.dcm.waiting``, unless
+its eye is not certain. That marks a file to be handed over; it is renamed to ``.STEM.dcm.delivered`` once the file was,
+in one step each, so that after a kill a file has one mark or the other. A file without a mark was never to be handed
+over. While files of a folder wait, a session holds a lock on ``.handing-over`` in it, so that another one with the same
+``--out`` leaves them alone.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import contextlib
 import os
 from pathlib import Path
 
-_LOCK, _MARKS = ".handing-over", ".*.dcm.waiting"
+_LOCK, _MARKS, _PENDING = ".handing-over", ".*.dcm.waiting", ".*.dcm.pending"
 
 
 def mark_of(file: Path) -> Path:
@@ -18,9 +21,44 @@ def mark_of(file: Path) -> Path:
     return file.with_name(f".{file.name}.waiting")
 
 
-def left_over(wanted: Path) -> bool:
-    """Whether a file of an earlier session with this ``--out`` still waits, locked or not."""
-    return any(any(folder.glob(_MARKS)) for folder in _sessions(wanted))
+def pending_of(file: Path) -> Path:
+    """The mark beside a DICOM file of a visit that has not ended."""
+    return file.with_name(f".{file.name}.pending")
+
+
+def release(file: Path) -> bool:
+    """The visit has ended: a pending file waits to be handed over from now on.
+
+    Returns:
+        Whether it was pending.
+
+    Raises:
+        OSError: the mark could not be renamed.
+    """
+    try:
+        pending_of(file).replace(mark_of(file))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def mark_delivered(file: Path) -> None:
+    """Mark a DICOM file as delivered: it waits no longer, and may go when the disk needs room.
+
+    Raises:
+        OSError: the mark could not be written; then the file still waits, and is delivered again.
+    """
+    delivered = file.with_name(f".{file.name}.delivered")
+    try:
+        mark_of(file).replace(delivered)
+    except FileNotFoundError:  # somebody removed the mark
+        delivered.touch(0o600)
+
+
+def left_over(wanted: Path, pending: bool = False) -> bool:
+    """Whether a file of an earlier session with this ``--out`` still waits, locked or not; or is pending, if asked."""
+    marks = (_MARKS, _PENDING) if pending else (_MARKS,)
+    return any(any(folder.glob(mark)) for folder in _sessions(wanted) for mark in marks)
 
 
 class Folders:
@@ -59,13 +97,14 @@ class Folders:
                 found += [file for mark in marks if (file := _file_of(mark)) is not None]
         return found
 
-    def release(self) -> None:
-        """Unlock all folders."""
-        for folder, lock in self._locks.items():
+    def release(self, only: Path | None = None) -> None:
+        """Unlock one folder, or all."""
+        for folder in list(self._locks) if only is None else [only]:
+            if (lock := self._locks.pop(folder, None)) is None:
+                continue
             with contextlib.suppress(OSError):
                 (folder / _LOCK).unlink(missing_ok=True)  # before it is unlocked: the next session creates its own
             os.close(lock)
-        self._locks.clear()
 
 
 def _file_of(mark: Path) -> Path | None:

@@ -1,6 +1,6 @@
 """What a session leaves on disk: complete files or none.
 
-A session owns its folder: a new or empty one, or else the next free sub-folder ``session-2``, ``session-3``, ... of
+A session owns its folder: a new or empty one, or else the next sub-folder ``session-2``, ``session-3``, ... of
 the one asked for, so nothing that was there is ever overwritten. It holds
 
 - ``STEM.png`` (full resolution, untouched), ``STEM.map.png``, ``STEM.overlay.jpg``, ``STEM.json``, with STEM like
@@ -15,6 +15,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -32,30 +33,46 @@ from edge.overlay import draw_overlay, map_picture
 
 LINES = "session.jsonl"
 VIDEO = "session.webm"
-_MOST_SESSIONS = 10_000
+_NUMBERED = re.compile(r"session-([2-9]|[1-9][0-9]{1,5})")
 _MOST_LINES = 100_000  # that wait; beyond these the oldest are dropped
+_KINDS = ("overlay.jpg", "map.png", "png")  # of the pictures of a frame
 _PICTURES = (".png", ".jpg")  # all other files may identify the patient, and only the owner may read them
+
+
+def session_number(name: str) -> int | None:
+    """The number in the name of a session's sub-folder; None for any other name."""
+    found = _NUMBERED.fullmatch(name)
+    return None if found is None else int(found[1])
 
 
 def claim_folder(wanted: Path) -> Path:
     """Create the folder of a new session with an empty ``session.jsonl`` in it.
 
+    Its number is above all others, also where lower ones are free again: numbers tell which session was later.
+
     Raises:
         EdgeError: the folder cannot be created or written to.
     """
     try:
-        for number in range(1, _MOST_SESSIONS):
-            folder = wanted if number == 1 else wanted / f"session-{number}"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not any(folder.iterdir()):
-                with contextlib.suppress(FileExistsError):  # another session was quicker
-                    (folder / LINES).open("xb").close()
-                    return folder
+        wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = os.listdir(wanted)  # noqa: PTH208 (names alone)
+        if not names:
+            with contextlib.suppress(FileExistsError):  # another session was quicker
+                (wanted / LINES).open("xb").close()
+                return wanted
+        number = max((session_number(name) or 1 for name in names), default=1) + 1
+        while session_number(f"session-{number}") is not None:
+            with contextlib.suppress(FileExistsError):
+                folder = wanted / f"session-{number}"
+                folder.mkdir(mode=0o700)
+                (folder / LINES).open("xb").close()
+                return folder
+            number += 1
     except OSError as error:
         raise EdgeError(
             f"{wanted} cannot hold a session ({error.strerror}); give another folder with --out."
         ) from error
-    raise EdgeError(f"{wanted} holds {_MOST_SESSIONS} sessions; give another folder with --out.")
+    raise EdgeError(f"{wanted} has held {number - 1} sessions; give another folder with --out.")
 
 
 def write_set(folder: Path, files: dict[str, bytes]) -> None:
@@ -147,10 +164,23 @@ def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: dic
     write_set(folder, {**pictures, **dicom, last: (json.dumps(sidecar, indent=2) + "\n").encode()})
 
 
-def remove_frame(folder: Path, graded: Graded) -> None:
-    """Remove one frame; the sidecar goes first, because a set without it is not complete."""
-    for suffix in ("json", "overlay.jpg", "map.png", "png"):
-        (folder / f"{stem_of(graded)}.{suffix}").unlink(missing_ok=True)
+def remove_frame(folder: Path, stem: str) -> None:
+    """Remove one frame; the sidecar goes first, because a set without it is not complete.
+
+    Raises:
+        OSError: a file could not be removed.
+    """
+    for name in (f"{stem}.json", f"{stem}.dcm", f".{stem}.dcm.pending", *(f"{stem}.{kind}" for kind in _KINDS)):
+        (folder / name).unlink(missing_ok=True)
+
+
+def rewrite(file: Path, data: bytes) -> None:
+    """Replace a file that only its owner may read, in one step.
+
+    Raises:
+        OSError: it could not be written; then it is as it was.
+    """
+    write_atomically(file, data, private=True)
 
 
 def _pictures_of(graded: Graded) -> dict[str, bytes]:

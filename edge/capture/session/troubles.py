@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.capture.retention.space import LOW_MIB, free_space
 from edge.capture.session.storage import is_full, why
 from edge.errors import first_line
-
-_LOW_MIB = 1024.0  # free space below which the operator is warned
 
 
 class Troubles:
@@ -24,7 +22,7 @@ class Troubles:
             warn: called with one sentence when the disk runs low.
         """
         self._folder, self._report, self._warn = folder, report, warn
-        self._low = _LOW_MIB
+        self._low = LOW_MIB
         self._reported: set[str] = set()
 
     def of(self, step: Callable[[], None]) -> Exception | None:
@@ -73,7 +71,13 @@ class Troubles:
 
     def warn_if_low(self) -> None:
         """Warn of a disk that runs low while there is still room: once, and again each time that half of it is gone."""
-        left = shutil.disk_usage(self._folder).free / 2**20
-        if left < self._low:
-            self._low = left / 2
-            self._warn(f"the disk of {self._folder} has {left:.0f} MiB left: free some space before it is full.")
+        space = free_space(self._folder)
+        if space.free_mib < self._low:
+            self._low = space.free_mib / 2
+            todo = (
+                "captures are kept as long as they fit, then refused with an error, and what is saved stays; free some "
+                "space."
+                if space.level == "full"
+                else "free some space before it is full."
+            )
+            self._warn(f"the disk of {self._folder} has {space.free_mib:.0f} MiB left: {todo}")

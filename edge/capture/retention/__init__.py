@@ -1,0 +1,1 @@
+"""What stays on the device, and for how long: visits, their deletion, free space."""

@@ -1,0 +1,148 @@
+"""A thread that keeps an ``--out`` folder within its policy: at the start, after each visit and every few minutes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.capture.background import give_way
+from edge.capture.retention.delete import delete_visit, finish_deletions
+from edge.capture.retention.policy import Cleaned, Clock, Policy, clean
+from edge.capture.retention.sentences import cleaned_words, counted, held_words, low_words
+from edge.capture.retention.space import LOW_MIB, Level, Space, free_space
+from edge.capture.retention.visits import Visit, all_visits, visits_in
+from edge.errors import first_line
+
+_LOOK_S = 5.0  # at the free space
+_CLEAN_S = 120.0
+_WELL_MIB = 1.2 * LOW_MIB
+
+
+class Housekeeper:
+    """Removes what a policy does not keep, and watches the free space; grading never waits for it.
+
+    Attributes:
+        out: the folder of all sessions.
+        space: the room on its disk, a few seconds old; None where the disk cannot be asked.
+        waiting: DICOM files there that wait for the archive, two minutes old at most.
+    """
+
+    def __init__(self, out: Path, policy: Policy, tell: Callable[[str], None], report: Callable[[str], None]) -> None:
+        """Finish deletions that were interrupted, and start.
+
+        Args:
+            out: the folder of all sessions; it need not exist yet.
+            policy: what may stay.
+            tell: called, from the thread, with one sentence about what was removed or may not be.
+            report: called with one sentence, once, per kind of trouble.
+        """
+        self.out, self._policy, self._tell, self._report = out, policy, tell, report
+        self._began, self._boot = time.time(), _seconds()
+        self._reported: set[str] = set()
+        self._held = 0  # undelivered visits that were last told of
+        self._level: Level = "ok"
+        self._one = threading.Lock()  # one deletion at a time
+        self._wake, self._ended = threading.Event(), False
+        self.space: Space | None = None
+        self.waiting = 0
+        if interrupted := finish_deletions(out):
+            tell(f"the deletion of {counted(interrupted)} in {out} was interrupted: it is finished now.")
+        self._look()
+        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
+        self._thread.start()
+
+    def visit_ended(self) -> None:
+        """Clean soon; returns at once."""
+        self._wake.set()
+
+    def visits(self) -> list[Visit]:
+        """The visits that have ended, oldest first. It reads the disk."""
+        return visits_in(self.out)
+
+    def delete(self, visit_id: str) -> Visit:
+        """Delete a visit for a person who asked for it; see ``delete_visit``."""
+        with self._one:
+            visit = delete_visit(self.out, visit_id)
+        self._wake.set()
+        self._tell(f"the visit of {visit.begun_at:%Y-%m-%d %H:%M} UTC was deleted, as was asked for.")
+        return visit
+
+    def close(self) -> None:
+        """Clean once more, and end."""
+        self._ended = True
+        self._wake.set()
+        self._thread.join()
+
+    def __enter__(self) -> Housekeeper:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        give_way()
+        due, pause = 0.0, 0.0
+        while True:
+            woken = self._wake.wait(pause)
+            self._wake.clear()
+            ending, pause = self._ended, _LOOK_S
+            try:
+                self._look()
+                if ending or woken or time.monotonic() >= due:
+                    self._clean()
+                    due = time.monotonic() + _CLEAN_S
+            except Exception as error:  # the thread must go on: it warns of a full disk
+                self._report_once(f"{self.out} could not be tidied ({first_line(error)}); nothing is lost.")
+            if ending:
+                return
+
+    def _look(self) -> None:
+        try:
+            self.space = free_space(self.out)
+        except OSError:
+            self.space = None
+
+    def _clean(self) -> None:
+        clock = Clock(time.time(), self._began, _seconds() - self._boot)
+        with self._one:
+            cleaned = clean(self.out, self._policy, clock)
+        visits = all_visits(self.out)
+        self.waiting = sum(each.waiting for each in visits)
+        if cleaned.old or cleaned.large:
+            self._tell(cleaned_words(self.out, self._policy, cleaned))
+        for sentence in cleaned.troubles:
+            self._report_once(sentence)
+        self._tell_held(cleaned)
+        self._look()
+        self._tell_low(visits)
+
+    def _tell_held(self, cleaned: Cleaned) -> None:
+        """Say what stays although it is old or too large: once, and again each time that twice as much does."""
+        held = len(cleaned.plan.held)
+        if held >= max(1, 2 * self._held):
+            self._tell(held_words(self.out, self._policy, cleaned.plan))
+            self._held = held
+        elif held == 0:
+            self._held = 0
+
+    def _tell_low(self, visits: list[Visit]) -> None:
+        """Say what may go, each time that the disk gets lower by a level."""
+        level: Level = self.space.level if self.space is not None else "ok"
+        if level == "ok" and self.space is not None and self.space.free_mib < _WELL_MIB:
+            level = self._level  # about the limit, where it would be told again and again
+        order = ("ok", "low", "full")
+        if order.index(level) > order.index(self._level) and (words := low_words(self.out, visits)):
+            self._tell(words)
+        self._level = level
+
+    def _report_once(self, sentence: str) -> None:
+        if sentence not in self._reported:
+            self._reported.add(sentence)
+            self._report(sentence)
+
+
+def _seconds() -> float:
+    """By a clock that nobody sets and that counts sleep, where the system has one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

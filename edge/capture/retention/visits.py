@@ -1,0 +1,135 @@
+"""The visits that have ended in an ``--out`` folder, and which of their captures have reached the archive."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.capture.retention.own import DELETING, RECORDING, folders_of, opened, own_files
+from edge.capture.session.leftovers import Recording
+from edge.capture.session.storage import LINES
+
+_LARGEST_SIDECAR = 1 << 20  # bytes; one of ours has two or three thousand
+_SETTLED_S = 2.0  # a folder that changed less than this ago is read again: its time may be that of two changes
+_MARKS = ("waiting", "pending", "delivered")  # of one file the first that is there counts
+_LATEST = 253402300799.0  # the end of the year 9999, beyond which no date can be written
+_read_before: dict[Path, dict[int, tuple[tuple[int, int], Visit | None]]] = {}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The folder of one session.
+
+    Attributes:
+        number, folder: of the session; a higher number began later.
+        begun, ended: when its oldest and its newest file were written, seconds since 1970 by the clock of that time.
+        captures: how many it holds, runners-up not counted.
+        size: of its files, bytes.
+        delivered: DICOM files that have reached the archive.
+        waiting: DICOM files that wait to be handed over.
+        pending: DICOM files that were to be handed over, and are kept back until somebody says which eye they show.
+        unsent: captures without a DICOM file, and DICOM files that were never to be handed over.
+        running: whether its session has not ended, or was killed and not repaired yet.
+    """
+
+    number: int
+    folder: Path
+    begun: float
+    ended: float
+    captures: int
+    size: int
+    delivered: int
+    waiting: int
+    pending: int
+    unsent: int
+    running: bool = False
+
+    @property
+    def id(self) -> str:
+        """Number and begin: a number may be used again once its visit is deleted, and must not name the next one."""
+        return f"session-{self.number}.{_moment(self.begun):%Y%m%dT%H%M%SZ}"
+
+    @property
+    def begun_at(self) -> datetime.datetime:
+        """When it began, in UTC."""
+        return _moment(self.begun)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether everything of it has reached the archive."""
+        return self.delivered > 0 and self.waiting == self.pending == self.unsent == 0
+
+
+def visits_in(out: Path) -> list[Visit]:
+    """The visits that have ended, oldest first; those that are being deleted are none any more."""
+    return [visit for visit in all_visits(out) if not visit.running]
+
+
+def all_visits(out: Path) -> list[Visit]:
+    """All visits, also those that run, oldest first. Folders that did not change are not read again."""
+    before, now = _read_before.get(out, {}), time.time()
+    found: dict[int, tuple[tuple[int, int], Visit | None]] = {}
+    fresh: dict[int, tuple[tuple[int, int], Visit | None]] = {}
+    for number, folder, status in folders_of(out):
+        state = status.st_ino, status.st_mtime_ns
+        known = before.get(number)
+        read = known if known is not None and known[0] == state else (state, _read(number, folder))
+        found[number] = read
+        if abs(now - status.st_mtime) > _SETTLED_S:
+            fresh[number] = read
+    _read_before[out] = fresh
+    visits = [visit for _, (_, visit) in sorted(found.items()) if visit is not None]
+    return [dataclasses.replace(each, running=each.running or each.folder in Recording.alive) for each in visits]
+
+
+def _read(number: int, folder: Path) -> Visit | None:
+    """One visit; None for a folder that is none, is being deleted, or cannot be read."""
+    with contextlib.suppress(OSError), opened(number, folder) as descriptor:
+        files = {}
+        for entry in own_files(descriptor):
+            with contextlib.suppress(FileNotFoundError):  # the session goes on, or a delivery
+                files[entry.name] = entry.stat(follow_symlinks=False)
+        if LINES not in files or DELETING in files:
+            return None
+        times = [status.st_mtime for status in files.values()]
+        images = [name for name in files if name.endswith(".dcm")]
+        marks = [next((m for m in _MARKS if f".{name}.{m}" in files), "none") for name in images]
+        captured = [name for name in files if name.endswith(".json") and _is_capture(descriptor, name)]
+        without = sum(f"{name.removesuffix('.json')}.dcm" not in files for name in captured)
+        size = sum(status.st_size for status in files.values())
+        delivered, waiting, pending, bare = (marks.count(each) for each in ("delivered", "waiting", "pending", "none"))
+        return Visit(
+            number,
+            folder,
+            begun=min(times),
+            ended=max(times),
+            captures=len(captured),
+            size=size,
+            delivered=delivered,
+            waiting=waiting,
+            pending=pending,
+            unsent=bare + without,
+            running=RECORDING in files,
+        )
+    return None
+
+
+def _is_capture(descriptor: int, sidecar: str) -> bool:
+    """Whether a frame was captured, and is no runner-up; one whose sidecar cannot be read might be."""
+    try:
+        file = os.open(sidecar, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+        with os.fdopen(file, "rb") as opened_file:
+            capture = json.loads(opened_file.read(_LARGEST_SIDECAR)).get("capture")
+        return capture is not None and capture.get("rank", 1) == 1
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return True
+
+
+def _moment(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), datetime.timezone.utc)
