@@ -37,7 +37,7 @@ def _of(name: str, thing: Any) -> str:
         return "One of " + ", ".join(f"`{each}`" for each in typing.get_args(thing)) + "."
     parts = [_code(name, thing), _text(thing)]
     if inspect.isclass(thing):
-        for own, member in vars(thing).items():
+        for own, member in _members(thing).items():
             if own.startswith("_") or f"{name}.{own}" in _INNER:
                 continue
             called = getattr(member, "__func__", member)

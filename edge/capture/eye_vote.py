@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.assessment import Assessment
 from edge.findings.eye import Eye
+from edge.guidance.absence import Absence
 
 KEPT = 15  # sure frames that vote: half a second of video
 FEWEST = 3  # of them, before an eye is named
@@ -42,3 +46,37 @@ class EyeVote:
     def forget(self) -> None:
         """The retina was gone: the next one may be another eye's."""
         self._votes.clear()
+
+
+class EyeOfNow:
+    """The eye before the camera: what the last frames told, and what they told of the same eye a while ago.
+
+    Near the disc, or with much of the field lost, frames may tell no eye; as long as the retina has not left, it is the
+    one that was told before.
+    """
+
+    def __init__(self) -> None:
+        self._votes, self._absence = EyeVote(), Absence()
+        self._now: Eye | None = None
+        self._before: Eye | None = None
+
+    def update(self, assessment: Assessment, t: float, image: NDArray[np.uint8]) -> Eye | None:
+        """Look at a frame; returns what the frames of this moment tell, as ``EyeVote`` does."""
+        if self._absence.update(assessment, t, image):
+            self._before = None
+        self._now = self._votes.update(assessment, t)
+        self._before = self._now or self._before
+        return self._now
+
+    def of(self, assessment: Assessment) -> Eye | None:
+        """The eye of one of the last frames; None where nothing tells it, or that frame alone says otherwise."""
+        if self._now is not None:
+            return self._now
+        if None not in (self._before, assessment.eye) and self._before != assessment.eye:
+            return None
+        return self._before or assessment.eye
+
+    def forget(self) -> None:
+        """The retina was gone: the next one may be another eye's."""
+        self._votes.forget()
+        self._now = self._before = None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import threading
 import time
 from collections.abc import Callable
 
@@ -13,23 +11,23 @@ from numpy.typing import NDArray
 
 from edge.camera.given import PixelFormat, check_format, picture_of
 from edge.camera.protocol import Frame
-from edge.capture.channel_watch import ChannelWatch
-from edge.capture.eye_vote import EyeVote
+from edge.capture.control import Control
 from edge.capture.graded import Graded
+from edge.capture.looker import Looker
+from edge.capture.register import Register
 from edge.capture.shutter import Shutter
 from edge.capture.trigger import Fired, Strictness
-from edge.capture.visit import By, Capture, Captured, Step, Visit
-from edge.errors import EdgeError, EngineError, InputError, MisfitError, first_line
+from edge.capture.visit import EYES, By, Capture, Step
+from edge.criteria.criterion import Criterion
+from edge.errors import InputError
 from edge.findings.eye import Eye
-from edge.guidance.absence import gone_for_sure
-from edge.guidance.guide import Guide
 from edge.model import QualityModel
 
 log = logging.getLogger(__name__)
 _LATEST_S = 1e11  # three thousand years: what is later is counted in milliseconds or less
 
 
-class GuidedSession:
+class GuidedSession(Control):
     """Guides an operator: takes frames one after the other, and says of each what is to be shown and what is kept.
 
     Frames come from one thread at a time; another one that calls ``update`` meanwhile waits. Everything else may be
@@ -41,9 +39,13 @@ class GuidedSession:
         pixels: the format of all frames: ``bgr``, which it is if left out, ``rgb``, ``grey``, ``yuyv`` or ``nv12``.
         keep: frames of one capture, runners-up included; 3 if left out.
         warn: called with one sentence, once, where frames are as no camera gives them; it is logged if left out.
+        criterion: what a picture must be to count; good or usable if left out. Where it asks for two fields an eye,
+            both are wanted of each.
+        eyes: whose pictures are wanted in a visit: both if left out.
+        eye: that every visit begins with as stated by the operator; the picture tells if left out.
 
     Raises:
-        InputError: strictness, format or number is none of these.
+        InputError: strictness, format, eye or number is none of these.
 
     Attributes:
         asked: set from anywhere, such as a signal handler, to capture now.
@@ -63,25 +65,19 @@ class GuidedSession:
         pixels: PixelFormat = "bgr",
         keep: int = 3,
         warn: Callable[[str], None] = log.warning,
+        criterion: Criterion | None = None,
+        eyes: tuple[Eye, ...] = EYES,
+        eye: Eye | None = None,
     ) -> None:
         self._model, self._warn = model, warn
         self._pixels = check_format(pixels)
-        self._shutter = Shutter(model.manifest.thresholds, strictness, keep)
-        self.asked = self._shutter.asked
         self._warnings: list[str] = []
-        self._channels = None if pixels == "grey" else ChannelWatch(self._tell)
-        self._lock = threading.RLock()  # ``warn`` may call the session
-        self._closed = False
         self._given = 0  # frames
-        self._first: float | None = None  # time of the first frame, and of the last one
-        self._last = -math.inf
-        self._visit = Visit()
-        self._start_over()
-
-    @property
-    def visit(self) -> Visit:
-        """What was captured of the patient of now."""
-        return self._visit
+        super().__init__(
+            Looker(model, pixels, self._tell),
+            Shutter(model.manifest.thresholds, strictness, keep),
+            Register(criterion, eyes, eye),
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -129,34 +125,6 @@ class GuidedSession:
             self._check_open()
             return self._step(frame, self._time_of(t), since)
 
-    def capture_now(self) -> None:
-        """Keep the best of the last moments with the next frame, whatever its score; by hand only, that frame."""
-        self.asked.set()
-
-    def set_strictness(self, strictness: Strictness) -> None:
-        """Change it from the next frame on; of no effect on capture by hand only.
-
-        Raises:
-            InputError: there is no such strictness.
-        """
-        self._shutter.set_strictness(strictness)
-
-    def next_visit(self) -> Visit:
-        """The next patient comes: nothing of the frames so far has to do with those that follow.
-
-        Returns:
-            The visit that ended.
-
-        Raises:
-            EdgeError: the session was closed.
-        """
-        with self._lock:
-            self._check_open()
-            ended = self._visit
-            self._visit = Visit(ended.number + 1)
-            self._start_over()
-            return ended
-
     def warm_up(self) -> None:
         """Infer once on an empty tensor, as ``with`` does: the first inference is slow.
 
@@ -179,15 +147,6 @@ class GuidedSession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start_over(self) -> None:
-        self._guide = Guide(self._model.manifest.thresholds)
-        self._absence, self._votes = gone_for_sure(), EyeVote()
-        self._shutter.forget()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EdgeError("this session was closed: begin another one to look at a frame.")
-
     def _time_of(self, t: float) -> float:
         if not isinstance(t, int | float | np.integer | np.floating):
             raise InputError(f"the time of a frame is a number of seconds, not {type(t).__name__}.")
@@ -198,42 +157,23 @@ class GuidedSession:
         return float(t)
 
     def _step(self, frame: Frame, t: float, since: float) -> Step:
-        """What the session says after a frame whose time was checked; its own failures are told from the engine's."""
-        self._last, self._first = t, t if self._first is None else self._first
-        try:
-            return self._look(frame, t, since)
-        except (EngineError, InputError, MisfitError):
-            raise
-        except Exception as error:
-            ours = (error.__cause__ or error) if isinstance(error, EdgeError) else error
-            if isinstance(ours, EdgeError):  # the model was closed
-                raise
-            log.debug("frame %d could not be graded", frame.index, exc_info=True)
-            raise EdgeError(
-                f"frame {frame.index}, at {t:.3f} s, could not be graded ({type(ours).__name__}: {first_line(ours)}): "
-                "leave it out, and report it with the frame, which efiqa-edge should have graded."
-            ) from error
+        """What the session says after a frame whose time was checked."""
+        self._last = t
+        graded, hint, eye = self._looker.look(frame, t, since)
+        if self._register.visit.state == "ended":
+            self.asked.clear()
+        shot = self._shutter.update(graded, self._allows)
+        capture = None if shot is None or self._register.has(shot[0].frames[0]) else self._captured(*shot)
+        return Step(graded, hint, capture, eye, self._register.visit)
 
-    def _look(self, frame: Frame, t: float, since: float) -> Step:
-        assessment = self._model.assess(frame.image)
-        hint = self._guide.update(assessment, frame.image, t - (self._first or 0.0))
-        if self._absence.update(assessment, t):
-            self._model.field.forget()
-            self._votes.forget()
-        graded = Graded(frame, assessment, t, (time.monotonic() - since) * 1000, hint)
-        if self._channels is not None:
-            self._channels.look(graded, self._model)
-        eye = self._votes.update(assessment, t)
-        shot = self._shutter.update(graded)
-        capture = None if shot is None else self._captured(*shot, eye)
-        return Step(graded, hint, capture, eye, self._visit)
+    def _allows(self, best: Graded, eye_number: int) -> bool:
+        """Whether the trigger may fire with this frame."""
+        return self._register.allows(best, eye_number, self._looker.eye.of(best.assessment), self._last)
 
-    def _captured(self, fired: Fired, by: By, eye: Eye | None) -> Capture:
+    def _captured(self, fired: Fired, by: By) -> Capture:
         """Enter a capture in the visit."""
-        best = fired.frames[0].assessment
-        shown = Captured(len(self._visit.captures) + 1, eye or best.eye, best.field_definition.kind)
-        self._visit = Visit(self._visit.number, (*self._visit.captures, shown))
-        return Capture(fired.frames, fired.t, by, shown.number, shown.eye, shown.field, fired.eye)
+        shown = self._register.enter(fired, by, self._looker.eye.of(fired.frames[0].assessment))
+        return Capture(fired.frames, fired.t, by, shown.number, shown.eye, shown.field, fired.eye, shown.contradiction)
 
     def _tell(self, sentence: str) -> None:
         self._warnings.append(sentence)

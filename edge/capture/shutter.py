@@ -6,7 +6,7 @@ import threading
 
 from edge.bundle.bundle import Thresholds
 from edge.capture.graded import Graded
-from edge.capture.trigger import Fired, Strictness, Trigger, profile_of
+from edge.capture.trigger import Allows, Fired, Strictness, Trigger, profile_of
 from edge.capture.visit import By
 
 
@@ -49,16 +49,31 @@ class Shutter:
         profile_of(strictness)
         self._wanted = strictness
 
-    def update(self, graded: Graded) -> tuple[Fired, By] | None:
+    @property
+    def eye_number(self) -> int:
+        """Of the eye before the camera, counted from 1 since the last ``forget``; always 1 by hand only."""
+        return 1 if self._trigger is None else self._trigger.eye
+
+    def wait(self) -> None:
+        """What the last moments gave is not wanted: what fires next is held anew, from the next frame on."""
+        self.asked.clear()
+        if self._trigger is not None:
+            self._trigger.wait()
+
+    def update(self, graded: Graded, allows: Allows | None = None) -> tuple[Fired, By] | None:
         """What to keep now, and by what: ``auto`` or ``hand``.
 
         By hand, the best of the last moments is kept with automatic capture, else the current frame.
+
+        Args:
+            graded: the frame.
+            allows: see ``Trigger.update``.
         """
         wanted, self._wanted = self._wanted, None
         if wanted is not None and self._trigger is not None:
             self._strictness = wanted
             self._trigger.set_strictness(wanted)
-        fired = None if self._trigger is None else self._trigger.update(graded)
+        fired = None if self._trigger is None else self._trigger.update(graded, allows)
         if self.asked.is_set():
             self.asked.clear()
             by_hand = self._trigger.manual() if self._trigger is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -82,6 +82,9 @@ class Fired:
     eye: int
 
 
+Allows = Callable[[Graded, int], bool]
+
+
 class Trigger:
     """Decides when to fire, from graded frames in the order of their time.
 
@@ -102,7 +105,8 @@ class Trigger:
         self._ring: deque[tuple[Graded, float]] = deque()  # the newest frames, and how sharp they are
         self._before: tuple[float, NDArray[np.float32]] | None = None
         self._eye = 1
-        self._fired: tuple[float, float] | None = None  # time and score of the last capture of this eye
+        self._kept = False  # whether anything was, of this eye
+        self._fired: tuple[float, float] | None = None  # time and score of its last automatic capture
         self._absence = Absence()
 
     def set_strictness(self, strictness: Strictness) -> None:
@@ -112,12 +116,28 @@ class Trigger:
         self._level = usable + self.profile.level * (good - usable)
         self._since: float | None = None  # since when all requirements are met
 
-    def update(self, graded: Graded) -> Fired | None:
-        """Process a frame; returns a capture if this is the moment."""
+    @property
+    def eye(self) -> int:
+        """Number of the eye before the camera, as in ``Fired``."""
+        return self._eye
+
+    def wait(self) -> None:
+        """Forget the last moments: nothing fires before score and stillness have lasted anew."""
+        self._since = None
+        self._ring.clear()
+
+    def update(self, graded: Graded, allows: Allows | None = None) -> Fired | None:
+        """Process a frame; returns a capture if this is the moment.
+
+        Args:
+            graded: the frame.
+            allows: called with the frame that would be kept and the number of its eye; whether to keep it. Without it
+                an eye fires again only for a moment that is better.
+        """
         self._remember(graded)
         speed = self._speed(graded)
-        if self._absence.update(graded.assessment, graded.t, graded.frame.image) and self._fired is not None:
-            self._fired = None
+        if self._absence.update(graded.assessment, graded.t, graded.frame.image) and self._kept:
+            self._fired, self._kept = None, False
             self._eye += 1
         wanted = graded.assessment.score >= self._level and speed <= self.profile.still
         if self.profile.hinted and graded.hint is not None:
@@ -130,18 +150,24 @@ class Trigger:
         self._since = graded.t if self._since is None else self._since
         if graded.t - self._since < self.profile.hold_s - 1e-6:
             return None
-        return self._fire(graded.t, self._since)
+        return self._fire(graded.t, self._since, allows)
 
     def manual(self) -> Fired | None:
         """A capture now, whatever the score, of the best that the last moments gave; None before the first frame."""
-        return Fired(self._best(self._ring), self._ring[-1][0].t, self._eye) if self._ring else None
+        if not self._ring:
+            return None
+        self._kept = True
+        return Fired(self._best(self._ring), self._ring[-1][0].t, self._eye)
 
-    def _fire(self, t: float, since: float) -> Fired | None:
+    def _fire(self, t: float, since: float, allows: Allows | None) -> Fired | None:
         frames = self._best(each for each in self._ring if each[0].t >= since)
         score = frames[0].assessment.score
-        if self._fired is not None and (t - self._fired[0] < AGAIN_S or score < self._fired[1] + BETTER):
+        if allows is not None:
+            if not allows(frames[0], self._eye):
+                return None
+        elif self._fired is not None and (t - self._fired[0] < AGAIN_S or score < self._fired[1] + BETTER):
             return None
-        self._fired = t, score
+        self._fired, self._kept = (t, score), True
         return Fired(frames, t, self._eye)
 
     def _best(self, frames: Iterable[tuple[Graded, float]]) -> tuple[Graded, ...]:

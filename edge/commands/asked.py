@@ -12,9 +12,11 @@ import typer
 
 from edge.camera.local.device import RequestedMode, read_wish
 from edge.camera.opening import OpeningStopped
-from edge.capture.archive.dicom import Study
+from edge.capture.archive.dimse_address import read_address
+from edge.capture.archive.study import Study
 from edge.capture.archive.target import Target, read_target
 from edge.capture.archive.waiting import left_over
+from edge.capture.archive.worklist import Worklist
 from edge.commands.console import cli
 from edge.commands.console.endings import output_fails
 from edge.errors import EdgeError, reason_of
@@ -66,31 +68,45 @@ def check_out(out: Path) -> None:
     raise EdgeError(f"{out} cannot hold a session ({problem}); give another folder with --out.")
 
 
-def check_dicom(
-    dicom: bool, laterality: Laterality | None, wants_dicom: bool, hand_over: str | None, wants_it: bool
-) -> None:
+def check_dicom(dicom: bool, wants_dicom: bool, hand_over: str | None, ca: bool, insecure: bool, page: bool) -> None:
     """Refuse options that contradict each other.
 
     Args:
         dicom: whether DICOM files are made.
-        laterality: which eye.
         wants_dicom: whether another option is given that needs ``dicom``.
         hand_over: where they are sent.
-        wants_it: whether another option is given that needs ``hand_over``.
+        ca, insecure: whether these options are given.
+        page: whether there is a page or a worklist, which may carry identities.
     """
-    if dicom and laterality is None:
-        raise typer.BadParameter("--dicom must say which eye it is: give --laterality R or L.")
     if (wants_dicom or hand_over is not None) and not dicom:
         raise typer.BadParameter("--study, --keep-dicom and --hand-over belong to --dicom: give that too.")
-    if wants_it and hand_over is None:
-        raise typer.BadParameter("--ca and --insecure belong to --hand-over: give that too.")
+    if hand_over is None and not page and (ca or insecure):
+        raise typer.BadParameter("--ca and --insecure belong to --hand-over, --worklist or --web: give that too.")
 
 
-def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path) -> Target:
-    """Where DICOM files are sent, with those of earlier sessions, which may hold identities too."""
-    secret = (images is not None and images.names_somebody) or left_over(out)
+def worklist_of(given: str | None, dicom: bool, aet: str, ca: Path | None, insecure: bool) -> Worklist | None:
+    """Where patients who are expected are asked for."""
+    if given is None:
+        return None
+    if not dicom:
+        raise typer.BadParameter("--worklist tells whose the DICOM files are: give --dicom too.")
     try:
-        return read_target(given, ca=ca, insecure=insecure, secret=secret)
+        address = read_address(given, calling=aet, ca=ca, insecure=insecure)
+    except EdgeError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not address.private:
+        raise typer.BadParameter(
+            f"{address.shown} is another machine, and would send identities unencrypted: give an address that begins "
+            "with dicoms://, or --insecure if everybody on the way may read them."
+        )
+    return Worklist(address)
+
+
+def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path, aet: str) -> Target:
+    """Where DICOM files are sent, with those of earlier sessions, which may hold identities too."""
+    secret = (images is not None and images.names_somebody) or left_over(out, pending=True)
+    try:
+        return read_target(given, ca=ca, insecure=insecure, secret=secret, calling=aet)
     except EdgeError as error:
         raise typer.BadParameter(str(error)) from error
 

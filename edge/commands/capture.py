@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,9 @@ from edge.bundle.named import named_bundle
 from edge.camera.address import without_secrets
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
-from edge.capture.archive.dicom import begin_study
-from edge.capture.archive.stow import HandOver
-from edge.capture.archive.waiting import left_over
+from edge.capture.archive.dimse_address import OWN_TITLE
+from edge.capture.archive.study import begin_study
+from edge.capture.archive.study_file import read_study
 from edge.capture.eye_watch import EyeWatch
 from edge.capture.failover import FailoverModel
 from edge.capture.graded import Graded
@@ -28,18 +29,19 @@ from edge.capture.service.signals import captures_on_signal, remember_shutter, s
 from edge.capture.service.watchdog import Watchdog
 from edge.capture.session.judge import Judge
 from edge.capture.session.record import better
-from edge.capture.session.session import Session
+from edge.capture.session.visits import Visits
 from edge.capture.trigger import Strictness
-from edge.capture.visit import Capture
+from edge.capture.visit import EYES
 from edge.commands import asked, retention
 from edge.commands import preview as page
 from edge.commands.cameras import show_cameras
 from edge.commands.console import cli
 from edge.commands.console.criterion import CriterionSetting
-from edge.commands.console.display import LiveLine, closing_words
+from edge.commands.console.display import LiveLine, closing_words, kept_words
 from edge.commands.console.field import FieldSetting
 from edge.commands.console.reporter import Reporter
 from edge.commands.console.title import hide_secrets
+from edge.commands.visiting import Keeping, open_visits, save
 from edge.errors import EdgeError
 from edge.preview.context import Controls
 
@@ -86,20 +88,32 @@ def capture(
         typer.Option(help="Capture automatically: when the picture is good and the hand still, by this measure."),
     ] = None,
     keep: Annotated[int, typer.Option(min=1, max=9, help="Frames of one capture, runners-up included.")] = 3,
-    dicom: Annotated[bool, typer.Option("--dicom", help="DICOM of captured frames too; wants --laterality.")] = False,
-    laterality: Annotated[asked.Laterality | None, typer.Option(help="Which eye, R or L; checked on frames.")] = None,
+    dicom: Annotated[bool, typer.Option("--dicom", help="DICOM of captured frames too.")] = False,
+    laterality: Annotated[
+        asked.Laterality | None,
+        typer.Option(help="The only eye of this session, R or L; checked on frames. Without it the picture tells."),
+    ] = None,
     study: Annotated[Path | None, typer.Option(help="A YAML file with patient, study and camera for DICOM.")] = None,
     keep_dicom: Annotated[
         int, typer.Option(min=1, max=9, help="DICOM files of one capture; the best frame's alone without it.")
     ] = 1,
     hand_over: Annotated[
-        str | None, typer.Option(help="Give DICOM files to this folder, or DICOMweb server (https://host/dicom-web).")
+        str | None,
+        typer.Option(
+            help="Give DICOM files to this folder, server (https://host/dicom-web) or node (dicoms://AET@host:port)."
+        ),
     ] = None,
+    worklist: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Ask this DICOM node (dicoms://AET@host:port) for today's patients."),
+    ] = None,
+    aet: Annotated[str, typer.Option(help="Our own application entity title, for DICOM nodes.")] = OWN_TITLE,
     ca: Annotated[
         Path | None, typer.Option(help="A PEM file with the certificates that sign that server's; else the system's.")
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Let identities and secrets travel unencrypted to that server.")
+        bool,
+        typer.Option("--insecure", help="Let identities and secrets travel unencrypted (server and page)."),
     ] = False,
     field: FieldSetting = None,
     criterion: CriterionSetting = None,
@@ -127,23 +141,26 @@ def capture(
     if (strictness is not None or dicom) and out is None:
         raise typer.BadParameter("--strictness and --dicom keep frames: give --out a folder to keep them in.")
     retention.check_retention(out, keep_days, max_size)
-    asked.check_dicom(dicom, laterality, keep_dicom > 1 or study is not None, hand_over, ca is not None or insecure)
+    web = web or preview
+    page_or_list = web or worklist is not None
+    asked.check_dicom(dicom, keep_dicom > 1 or study is not None, hand_over, ca is not None, insecure, page_or_list)
+    expected = asked.worklist_of(worklist, dicom, aet, ca, insecure)
     source = asked.check_source(source)
     if out is not None:
         asked.check_out(out)
     hide_secrets()
-    web = web or preview
-    listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy)
+    listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy, insecure)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)
     counts = Counts()
     dog = Watchdog()
     best: Graded | None = None
-    session: Session | None = None
+    visits: Visits | None = None
+    kept: list[list[str]] = []
     eye = None if laterality is None else laterality.eye
     judge = None if criterion is None else Judge(criterion, eye)
-    images = begin_study(laterality.value, study) if dicom and laterality is not None else None
-    target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out)
+    images = begin_study({} if study is None else read_study(study)) if dicom else None
+    target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out, aet)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no purpose.
@@ -154,48 +171,34 @@ def capture(
         source = without_secrets(source)
         quality = closing.enter_context(FailoverModel.open(model, engine.value, threads, reporter.note, field))
         level: Strictness | None = None if strictness is None else strictness.value
-        guided = GuidedSession(quality, level, keep=keep, warn=reporter.note)
+        eyes = EYES if eye is None else (eye,)
+        guided = GuidedSession(quality, level, keep=keep, warn=reporter.note, criterion=criterion, eyes=eyes, eye=eye)
         closing.callback(guided.close)
         closing.enter_context(captures_on_signal(guided.asked))
         keeper = retention.open_housekeeper(out, keep_days, max_size, hand_over is not None, reporter)
         closing.enter_context(keeper or contextlib.nullcontext())
+        saving = closing.enter_context(contextlib.ExitStack())
+        if out is not None:
+            wait = fast and not camera.live
+            keeping = Keeping(out, source, camera.fps, not no_video, wait, images, target, keep_dicom, eye, criterion)
+            visits, kept = open_visits(keeping, guided, quality, reporter, saving, keeper)
         if listen is not None:
-            controls = Controls(None if out is None else guided.capture_now, level, guided.set_strictness, keeper)
+            trigger = None if out is None else guided.capture_now
+            controls = Controls(trigger, level, guided.set_strictness, visits, keeper, expected)
             reporter.preview = closing.enter_context(
                 page.open_preview(listen, counts, controls, reporter.report, judge)
             )
-        giving = None
-        if target is not None and out is not None:
-            giving = closing.enter_context(contextlib.closing(HandOver(target, reporter.report, reporter.note)))
-            giving.take_left_over(out)
-        elif out is not None and left_over(out):
-            reporter.note(f"DICOM files of earlier sessions in {out} wait to be handed over; --hand-over sends them")
-        if out is not None:
-            closing.callback(reporter.summed_up)  # after the session has saved everything
-            session = closing.enter_context(
-                Session(
-                    out,
-                    quality,
-                    source,
-                    camera.fps,
-                    video=not no_video,
-                    wait=fast and not camera.live,
-                    report=reporter.report,
-                    tell=reporter.note,
-                    on_saved=reporter.saved,
-                    study=images,
-                    hand_over=giving,
-                    keep_dicom=keep_dicom,
-                    stated=eye,
-                    judge=judge,
-                )
-            )
+            closing.push(saving.pop_all())  # closed before the page, which says what became of it
+        if visits is not None:
+            reporter.visit(visits)
         watch = closing.enter_context(contextlib.closing(EyeWatch(eye, reporter.note)))
         line = closing.enter_context(LiveLine(cli.err, reporter.words.post))
 
         def alive() -> None:
             counts.missed, counts.lost = camera.missed, camera.lost if isinstance(camera, ReconnectingCamera) else 0
             dog.beat(f"{counts.graded} frames graded")
+            if visits is not None:
+                visits.settle()
 
         limits = Limits(frames, seconds)
         stream = grade_stream(
@@ -206,20 +209,17 @@ def capture(
         unread.pop_all()  # the stream closes its camera itself
         for step in closing.enter_context(contextlib.closing(stream)):
             graded = step.graded
-            if better(graded, best):
-                best = graded
-            reporter.graded(graded, best=best is graded)
+            is_best = better(graded, best) if visits is None else save(step, visits, reporter)
+            best = graded if is_best else best
+            reporter.graded(graded, best=is_best)
             watch.look(graded.assessment)
-            if session is not None:
-                session.keep(graded, best)
-                if step.capture is not None:
-                    _keep(step.capture, session, reporter)
             line.show(graded, counts)
     if reporter.unread and out is None and not web:  # as any program in a pipe
         raise typer.Exit(1)
     if counts.graded == 0 and not stop.is_set():
         raise EdgeError(f"{source} gave no frame that could be graded.")
-    _close(closing_words(counts, best, session, judge), reporter, json_lines, stop.is_set() and not camera.live)
+    words = [*closing_words(counts), *(chain(*kept) if kept else kept_words(None, best, judge))]
+    _close(words, reporter, json_lines, stop.is_set() and not camera.live)
 
 
 def _close(words: list[str], reporter: Reporter, json_lines: bool, interrupted: bool) -> None:
@@ -233,15 +233,6 @@ def _close(words: list[str], reporter: Reporter, json_lines: bool, interrupted: 
     if not reporter.words.flush():
         os._exit(code)  # everything is saved, and the interpreter would wait for that terminal for ever
     raise typer.Exit(code)
-
-
-def _keep(capture: Capture, session: Session, reporter: Reporter) -> None:
-    """Save a frame and its runners-up."""
-    reporter.fired(capture.frames[0])
-    try:
-        session.capture(capture.frames, capture.by, capture.eye_number)
-    except EdgeError as problem:
-        reporter.report(str(problem))
 
 
 if __name__ == "__main__":

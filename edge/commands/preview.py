@@ -58,6 +58,7 @@ def listen_of(
     key: Path | None,
     public_names: list[str] | None = None,
     proxies: list[str] | None = None,
+    insecure: bool = False,
 ) -> Listen | None:
     """Where to serve; None where no page is wanted.
 
@@ -79,6 +80,7 @@ def listen_of(
         key,
         tuple(public_names or ()),
         tuple(proxies or ()),
+        insecure,
     )
     if (cert is None) != (key is None):
         raise typer.BadParameter("HTTPS needs a certificate and its key: give both --cert and --key.")

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.capture.archive.worklist import Worklist
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
 from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
+from edge.capture.session.visits import Visits
 from edge.capture.trigger import Strictness
 from edge.guidance.hint import Hint
 from edge.preview.auth.auth import Access
@@ -34,20 +36,25 @@ class Controls:
         trigger: keep a frame now; None if the session saves nothing.
         strictness: the level at the start, or None without automatic capture.
         set_strictness: change it.
+        visits: of the session; None if it saves nothing. What they do may wait: it is called on other threads.
         housekeeper: of the visits on disk; None if the session saves nothing. Reading and deleting them takes a while.
+        worklist: who is expected today; None where nobody can be asked. An answer takes a while.
     """
 
     trigger: Callable[[], None] | None
     strictness: Strictness | None = None
     set_strictness: Callable[[Strictness], None] = lambda level: None
+    visits: Visits | None = None
     housekeeper: Housekeeper | None = None
+    worklist: Worklist | None = None
 
 
 @dataclass(frozen=True)
 class Capture:
     """A kept frame as the page shows it."""
 
-    number: int  # counts the captures of a session from 1
+    visit: int  # number of the visit
+    number: int  # of the capture in the visit, from 1
     grade: dict[str, Any]  # see ``edge.preview.state.grade_of``
     overlay: bytes  # JPEG
     plain: bytes  # JPEG
@@ -64,7 +71,10 @@ class Hub:
         self.pictures: dict[Kind, RenderedFrame] = {}
         self.ages_s: deque[float] = deque(maxlen=_MOST_AGES)  # age of pictures when they were sent
         self.captures: deque[Capture] = deque(maxlen=_MOST_CAPTURES)
-        self.captured = 0
+        self.captured = 0  # so far, in all visits
+        self.listed = 0  # how often the list of captures has changed
+        self.visit: dict[str, Any] | None = None  # see ``edge.preview.state.visit_state``
+        self.visits = 0  # how often that has changed
         self.notes: deque[tuple[int, str]] = deque(maxlen=8)  # numbered, so that each client gets each once
         self.history: deque[tuple[float, float]] = deque(maxlen=_MOST_HISTORY)  # seconds of the source, score
         self.strictness: str | None = None
@@ -98,10 +108,29 @@ class Hub:
         self.pictures[kind] = picture
         self.news()
 
-    def capture(self, grade: dict[str, Any], overlay: bytes, plain: bytes) -> None:
-        """Add a kept frame."""
+    def capture(self, visit: int, number: int, grade: dict[str, Any], overlay: bytes, plain: bytes) -> None:
+        """Add a kept frame, unless it was discarded meanwhile, or its patient has gone."""
         self.captured += 1
-        self.captures.append(Capture(self.captured, grade, overlay, plain))
+        now = self.visit
+        if now is None or (now["number"] == visit and number in {one["number"] for one in now["captures"]}):
+            self.captures.append(Capture(visit, number, grade, overlay, plain))
+        self.listed += 1
+        self.news()
+
+    def drop(self, visit: int, number: int) -> None:
+        """Take a kept frame out."""
+        left = [each for each in self.captures if (each.visit, each.number) != (visit, number)]
+        self.captures = deque(left, maxlen=_MOST_CAPTURES)
+        self.listed += 1
+        self.news()
+
+    def visit_is(self, state: dict[str, Any]) -> None:
+        """The visit of now, as clients see it; with another one the pictures of the last are gone."""
+        if self.visit is not None and state["number"] != self.visit["number"]:
+            self.captures.clear()
+            self.listed += 1
+        self.visit = state
+        self.visits += 1
         self.news()
 
     def note(self, sentence: str) -> None:
@@ -130,6 +159,7 @@ class Context:
         encrypted: whether it speaks TLS itself.
         trouble: called with one sentence per kind of failure.
         judge: of the frames that are shown, where there is a criterion.
+        insecure: whether identities may travel unencrypted.
         known: addresses that sent the right token.
     """
 
@@ -143,4 +173,5 @@ class Context:
     encrypted: bool
     trouble: Callable[[str], None]
     judge: Judge | None = None
+    insecure: bool = False
     known: Known = field(default_factory=Known)

@@ -17,6 +17,7 @@ from edge.errors import first_line
 from edge.overlay import draw_overlay, reduced
 
 Kind = Literal["overlay", "plain"]
+Place = tuple[int, int]  # of a kept frame: its visit, and its capture in it
 
 _WIDEST = 960  # pixels, as on a phone
 _QUALITY = 80
@@ -41,14 +42,14 @@ class Renderer:
 
     Args:
         show: called on the painter's thread with each picture of the stream.
-        keep: called on the painter's thread with a kept frame, its picture under the map and its plain one.
+        keep: called on the painter's thread with a kept frame, its place, its picture under the map and its plain one.
         report: called with one sentence per frame that could not be drawn.
     """
 
     def __init__(
         self,
         show: Callable[[Kind, RenderedFrame], None],
-        keep: Callable[[Graded, bytes, bytes], None],
+        keep: Callable[[Graded, Place, bytes, bytes], None],
         report: Callable[[str], None],
     ) -> None:
         self.drawn = 0  # pictures of the stream encoded so far
@@ -57,7 +58,7 @@ class Renderer:
         self._newest: tuple[int, Graded] | None = None
         self._lain = 0  # frames up to this number may be old: wait for the next one
         self._wanted: set[Kind] = set()
-        self._kept: deque[Graded] = deque(maxlen=_MOST_WAITING)
+        self._kept: deque[tuple[Graded, Place]] = deque(maxlen=_MOST_WAITING)
         self._closing = False
         self._done: dict[Kind, int] = {}
         self._thread = threading.Thread(target=self._work, name="preview pictures", daemon=True)
@@ -78,10 +79,10 @@ class Renderer:
             self._wanted.add(kind)
             self._changed.notify()
 
-    def keep(self, graded: Graded) -> None:
+    def keep(self, graded: Graded, place: Place = (1, 1)) -> None:
         """Draw a kept frame."""
         with self._changed:
-            self._kept.append(graded)
+            self._kept.append((graded, place))
             self._changed.notify()
 
     def close(self) -> None:
@@ -118,7 +119,7 @@ class Renderer:
         with self._changed:
             kept = self._kept.popleft() if self._kept else None
         if kept is not None:
-            self._keep(kept, _encode(kept, "overlay"), _encode(kept, "plain"))
+            self._keep(*kept, _encode(kept[0], "overlay"), _encode(kept[0], "plain"))
 
     def _draw_newest(self) -> None:
         with self._changed:

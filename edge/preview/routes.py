@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib.resources
-import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import web
 
 from edge.capture.trigger import STRICTNESSES
-from edge.preview.auth.middleware import Gate, Handler, add_headers, cookie_name, refusal
+from edge.preview.auth.middleware import Gate, add_headers, cookie_name, refusal
+from edge.preview.body import body_of
 from edge.preview.context import Context
+from edge.preview.files import PAGE, page_routes
 from edge.preview.state import PROMETHEUS, disk_metrics, metrics
 from edge.preview.streams import Streams, listed
+from edge.preview.visiting import Visiting
 from edge.preview.visits import VisitRoutes
 
-_PAGE = {
-    "/": ("index.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/words.json": ("words.json", "application/json"),
-}
-_OPEN = frozenset({*_PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
-_LONGEST_BODY = 1024  # bytes
-_BODY_S = 3.0
+_OPEN = frozenset({*PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
+_LONGEST_BODY = 4096  # bytes: five fields of 64 letters, escaped
 _STALE_S = 2.0  # without a frame for longer, the session is not healthy
 
 
@@ -41,7 +33,7 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
     app = web.Application(middlewares=[gate.middleware()], client_max_size=_LONGEST_BODY)
     app.on_response_prepare.append(add_headers)
     routes, streams = Routes(context, gate, clients), Streams(context)
-    app.add_routes([web.get(path, _file(name, kind)) for path, (name, kind) in _PAGE.items()])
+    app.add_routes(page_routes())
     app.add_routes(
         [
             web.post("/login", routes.login),
@@ -53,20 +45,11 @@ def make_app(context: Context, clients: Callable[[], int]) -> web.Application:
             web.get(r"/captures/{number:\d{1,9}}.{kind:overlay|plain}.jpg", routes.capture),
             web.post("/trigger", routes.trigger),
             web.post("/settings", routes.settings),
+            *Visiting(context).routes(),
             *VisitRoutes(context).routes(),
         ]
     )
     return app
-
-
-def _file(name: str, kind: str) -> Handler:
-    """A file of the page."""
-    data = importlib.resources.files("edge.preview").joinpath("page", name).read_bytes()
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=data, content_type=kind, charset="utf-8")
-
-    return answer
 
 
 class Routes:
@@ -77,7 +60,7 @@ class Routes:
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         """Exchange the token for a cookie that neither scripts nor other sites can use."""
-        token = (await _body(request)).get("token")
+        token = (await body_of(request)).get("token")
         access = self._context.access
         given = token if isinstance(token, str) else None
         if access.token is not None and not await self._gate.right(request, lambda: access.right_token(given)):
@@ -108,25 +91,27 @@ class Routes:
         return web.json_response({"captures": listed(self._hub.captures)})
 
     async def capture(self, request: web.Request) -> web.StreamResponse:
-        """The picture of one capture."""
+        """The picture of one capture; with ``?visit=N`` of no other visit."""
         number, kind = int(request.match_info["number"]), request.match_info["kind"]
         for each in self._hub.captures:
-            if each.number == number:
+            if each.number == number and request.query.get("visit", str(each.visit)) == str(each.visit):
                 return web.Response(body=each.overlay if kind == "overlay" else each.plain, content_type="image/jpeg")
         return refusal(404, f"there is no capture {number}")
 
     async def trigger(self, request: web.Request) -> web.StreamResponse:
         """Keep a frame now."""
-        await _body(request)
+        await body_of(request)
         trigger = self._context.controls.trigger
         if trigger is None:
             return refusal(409, "this session keeps no pictures; start it with --out")
+        if self._hub.visit is not None and self._hub.visit["state"] == "ended":
+            return refusal(409, "the visit has ended; begin the next one")
         trigger()
         return web.json_response({"triggered": True}, status=202)
 
     async def settings(self, request: web.Request) -> web.StreamResponse:
         """Set the strictness of automatic capture."""
-        level = (await _body(request)).get("strictness")
+        level = (await body_of(request)).get("strictness")
         if self._hub.strictness is None:
             return refusal(409, "this session has no automatic capture; start it with --strictness")
         if level not in STRICTNESSES:
@@ -135,16 +120,3 @@ class Routes:
         self._hub.strictness = level
         self._hub.news()
         return web.json_response({"strictness": level})
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request; an empty body is an empty object."""
-    try:
-        body = json.loads(await asyncio.wait_for(request.read(), _BODY_S) or b"{}")
-    except asyncio.TimeoutError as error:
-        raise web.HTTPRequestTimeout from error
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text="the body must be a JSON object\n")
-    return body

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
@@ -19,7 +20,7 @@ from edge.capture.session.judge import Judge
 from edge.errors import EdgeError, first_line
 from edge.preview.auth.auth import access_for
 from edge.preview.context import Context, Controls, Hub
-from edge.preview.renderer import Kind, RenderedFrame, Renderer
+from edge.preview.renderer import Kind, Place, RenderedFrame, Renderer
 from edge.preview.state import grade_of
 
 _GOODBYE_S = 5.0  # a thread that hangs is abandoned after this
@@ -37,6 +38,7 @@ class Listen:
         cert, key: PEM files, for HTTPS.
         public_names: how browsers call it through a proxy, ``HOST`` or ``HOST:PORT``.
         proxies: addresses of proxies whose X-Forwarded-For is believed.
+        insecure: whether identities may travel unencrypted.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +48,7 @@ class Listen:
     key: Path | None = None
     public_names: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    insecure: bool = False
 
 
 class Preview:
@@ -91,6 +94,7 @@ class Preview:
         self._report, self._reported = report, set[str]()
         self._numbered: tuple[int, Graded] | None = None  # the newest frame, numbered from 1
         self._woken = False
+        self._counted = 0
         self._loop = asyncio.new_event_loop()
         self.painter = Renderer(self._drawn, self._kept, self.trouble)
         self._context = Context(
@@ -104,6 +108,7 @@ class Preview:
             encrypted=self.tls is not None,
             trouble=self.trouble,
             judge=judge,
+            insecure=listen.insecure,
         )
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="preview", daemon=True)
@@ -125,9 +130,20 @@ class Preview:
         """How many frames were published."""
         return 0 if self._numbered is None else self._numbered[0]
 
-    def captured(self, graded: Graded) -> None:
-        """Show a frame among those that were kept."""
-        self.painter.keep(graded)
+    def captured(self, graded: Graded, visit: int = 1, number: int | None = None) -> None:
+        """Show a frame among those that were kept.
+
+        Args:
+            graded: the frame.
+            visit: whose it is.
+            number: of the capture in that visit; counted here if left out.
+        """
+        self._counted = self._counted + 1 if number is None else number
+        self.painter.keep(graded, (visit, self._counted))
+
+    def visit(self, state: dict[str, Any]) -> None:
+        """Show what the visit has; see ``edge.preview.state.visit_state``."""
+        self._call(lambda: self.hub.visit_is(state))
 
     def tell(self, sentence: str) -> None:
         """Show a message to the operator: the camera is unplugged, the disk is full."""
@@ -163,9 +179,9 @@ class Preview:
     def _drawn(self, kind: Kind, picture: RenderedFrame) -> None:
         self._call(lambda: self.hub.picture(kind, picture))
 
-    def _kept(self, graded: Graded, overlay: bytes, plain: bytes) -> None:
+    def _kept(self, graded: Graded, place: Place, overlay: bytes, plain: bytes) -> None:
         grade = grade_of(graded, judge=self._context.judge)  # on the painter's thread
-        self._call(lambda: self.hub.capture(grade, overlay, plain))
+        self._call(lambda: self.hub.capture(*place, grade, overlay, plain))
 
     def _serve(self, started: threading.Event) -> None:
         """The server's thread."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -11,7 +13,10 @@ from edge.assessment import Verdict
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
 from edge.capture.retention.housekeeper import Housekeeper
+from edge.capture.retention.space import free_space
 from edge.capture.session.judge import Judge
+from edge.capture.session.visits import Visits
+from edge.capture.visit import Captured
 from edge.guidance.hint import Hint
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,6 +61,47 @@ def grade_of(graded: Graded, language: str = "en", judge: Judge | None = None) -
 def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
     text = hint.in_language(language)
     return {"code": hint.code, "clock": hint.clock, "text": text, "icon": hint.icon, "sound": hint.sound}
+
+
+def visit_state(visits: Visits) -> dict[str, Any]:
+    """What the visit of now has, and what it lacks; whose it is, is not in it."""
+    visit, room = visits.visit, visits.room
+    return {
+        "number": visit.number,
+        "state": visit.state,
+        "identity": room.study is not None,
+        "identified": room.study is not None and room.study.names_somebody,
+        "eye": visits.eye,
+        "field": visits.field,
+        "stated": visit.stated,
+        "wanted": [asdict(each) for each in visit.wanted],
+        "missing": [asdict(each) for each in visit.missing],
+        "captures": [_captured(one, room.judge is not None) for one in visit.captures],
+        **_disk_of(room.session.folder),
+    }
+
+
+def _captured(one: Captured, judged: bool) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "eye": one.eye,
+        "field": one.field,
+        "by": one.by,
+        "told": one.told,
+        "contradiction": one.contradiction,
+        "question": one.question,
+        "score": round(one.score, 4),
+        "verdict": one.verdict,
+        **({"adequate": one.adequate} if judged else {}),
+    }
+
+
+def _disk_of(folder: Path) -> dict[str, Any]:
+    try:
+        space = free_space(folder)
+    except OSError:
+        return {"free_mib": None, "disk": None}
+    return {"free_mib": int(space.free_mib), "disk": space.level}
 
 
 def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages_s: Collection[float]) -> str:

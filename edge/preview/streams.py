@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 
 from edge.guidance.hint import languages
 from edge.preview.auth.middleware import let_go
+from edge.preview.auth.privacy import is_private
 from edge.preview.context import Capture, Context
 from edge.preview.renderer import Kind, RenderedFrame
 from edge.preview.state import frame_state
@@ -30,12 +31,13 @@ class Streams:
         self._frames: dict[str, tuple[int, bytes]] = {}  # by language: number and event of the last frame
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: session, frame, captures, note, end."""
+        """Server-sent events: session, frame, visit, captures, note, end."""
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         language = request.query.get("language", "en")
         language = language if language in languages() else "en"
-        hub, sent_session, frames, hints, captured, note = self._hub, None, 0, 0, -1, 0
+        private = is_private(self._context, request)
+        hub, sent_session, frames, hints, captures, visits, note = self._hub, None, 0, 0, -1, 0, 0
         with _letting_go(request):
             while True:
                 began, events = time.monotonic(), []
@@ -43,8 +45,11 @@ class Streams:
                 if session != sent_session:
                     sent_session = session
                     events.append(_event("session", {**session, "history": list(hub.history)}))
-                if hub.captured != captured:
-                    captured = hub.captured
+                if hub.visit is not None and hub.visits != visits:
+                    visits = hub.visits
+                    events.append(_event("visit", {**hub.visit, "identity": hub.visit["identity"] and private}))
+                if hub.listed != captures:
+                    captures = hub.listed
                     events.append(_event("captures", listed(self._hub.captures)))
                 if hub.frames != frames:
                     frames, hints = hub.frames, hub.hints
@@ -52,7 +57,7 @@ class Streams:
                 for number, sentence in list(hub.notes):
                     if number > note:
                         note = number
-                        events.append(_event("note", sentence))
+                        events.append(_event("note", sentence, number))
                 if hub.ended:
                     events.append(_event("end", {}))
                 data = b"".join(events) or b": alive\n\n"
@@ -62,7 +67,7 @@ class Streams:
                 # A new hint is sent at once, everything else at a limited rate, which also suits many clients.
                 while (left := began + _CALM_S - time.monotonic()) > 0 and hub.hints == hints and not hub.ended:
                     await hub.wait(left)
-                if hub.frames == frames:
+                if (hub.frames, hub.visits, hub.listed) == (frames, visits, captures):
                     await hub.wait(_BEAT_S)
         return answer
 
@@ -119,6 +124,7 @@ class Streams:
         return {
             "session": self._context.session,
             "keeps": self._context.controls.trigger is not None,
+            "worklist": self._context.controls.worklist is not None,
             "strictness": self._hub.strictness,
             "languages": list(languages()),
         }
@@ -128,9 +134,10 @@ def listed(captures: Iterable[Capture]) -> list[dict[str, Any]]:
     """Captures as JSON."""
     return [
         {
+            "visit": each.visit,
             "number": each.number,
             **each.grade,
-            **{kind: f"/captures/{each.number}.{kind}.jpg" for kind in ("overlay", "plain")},
+            **{kind: f"/captures/{each.number}.{kind}.jpg?visit={each.visit}" for kind in ("overlay", "plain")},
         }
         for each in captures
     ]
@@ -147,5 +154,6 @@ def _letting_go(request: web.Request) -> Iterator[None]:
         pass
 
 
-def _event(name: str, data: Any) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def _event(name: str, data: Any, number: int | None = None) -> bytes:
+    known = "" if number is None else f"id: {number}\n"  # so that a client that returns knows what it has heard
+    return f"event: {name}\n{known}data: {json.dumps(data)}\n\n".encode()

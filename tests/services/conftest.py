@@ -1,4 +1,4 @@
-"""A real Orthanc with its DICOMweb plugin, on the loopback and in a folder of its own."""
+"""A real Orthanc with its plugins for DICOMweb and worklists, on the loopback and in a folder of its own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+WORKLISTS = PLUGIN.with_name("libModalityWorklists.so")
 USER, PASSWORD = "camera", "p@ss:w/rd"
 
 
@@ -33,12 +34,16 @@ class Orthanc:
     """One archive, which may be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as taken:
+        with socket.socket() as taken, socket.socket() as also_taken:
             taken.bind(("127.0.0.1", 0))
-            self.port = int(taken.getsockname()[1])
+            also_taken.bind(("127.0.0.1", 0))
+            self.port, self.dicom_port = int(taken.getsockname()[1]), int(also_taken.getsockname()[1])
         self.address = f"http://127.0.0.1:{self.port}/dicom-web"
+        self.node = f"dicom://ARCHIVE@127.0.0.1:{self.dicom_port}"
+        self.expected = folder / "expected"  # a worklist, one DICOM file an entry
         self._folder = folder
         folder.mkdir()
+        self.expected.mkdir()
         (folder / "orthanc.json").write_text(
             json.dumps(
                 {
@@ -47,10 +52,16 @@ class Orthanc:
                     "HttpPort": self.port,
                     "HttpBindAddresses": ["127.0.0.1"],
                     "RemoteAccessAllowed": True,
-                    "DicomServerEnabled": False,
+                    "DicomServerEnabled": True,
+                    "DicomAet": "ARCHIVE",
+                    "DicomPort": self.dicom_port,
+                    "DicomCheckCalledAet": True,
+                    "DicomAlwaysAllowFindWorklist": True,
+                    "DefaultEncoding": "Utf8",  # of a worklist's answers
                     "AuthenticationEnabled": True,
                     "RegisteredUsers": {USER: PASSWORD},
-                    "Plugins": [str(PLUGIN)],
+                    "Plugins": [str(PLUGIN), *([str(WORKLISTS)] if WORKLISTS.exists() else [])],
+                    "Worklists": {"Enable": True, "Database": str(self.expected)},
                     "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
                 }
             )

@@ -1,10 +1,12 @@
-"""Captures on their way to a real archive: Orthanc with its DICOMweb plugin."""
+"""Captures on their way to a real archive: Orthanc with its DICOMweb plugin, as a DICOM node, and with a worklist."""
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+
+from edge.assessment import Assessment, Timings
+from edge.camera.protocol import Frame
+from edge.capture.graded import Graded
+from edge.errors import EdgeError
+from edge.field.find import Crop
+from edge.phantom.retina import phantom_frame
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("aiohttp")
@@ -166,3 +175,154 @@ def test_tls_with_a_certificate_of_the_hospital(
         trusted = capture(*common, "--ca", tmp_path / "cert.pem", **LOGIN)
         assert trusted.end() == 0, trusted.said.read_text()
     assert len(orthanc.instances()) == 2
+
+
+# --- as a DICOM node
+
+
+def test_what_comes_back_from_a_node_is_what_was_captured(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], study: Path, tmp_path: Path
+) -> None:
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    orthanc.start()
+    run = capture(
+        "demo", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom", "--laterality", "L",
+        "--study", study, "--hand-over", orthanc.node, "--aet", "CAMERA 1", "--out", out,
+    )  # fmt: skip
+    assert run.end() == 0, run.said.read_text()
+    sent, back = kept(out), orthanc.instances()
+    assert len(sent) == len(back) >= 2
+    for mine, theirs in zip(sent, back, strict=True):
+        assert np.array_equal(mine.pixel_array, theirs.pixel_array)
+        assert mine == theirs  # every attribute of the data set
+        assert theirs.PatientName == "Müller^Änne"
+    assert marks(out) == []
+    for path in (run.said, run.said.with_name("stdout"), *out.glob("*.json*")):
+        assert not [secret for secret in SECRETS if secret in path.read_text()], path
+
+
+def test_a_node_that_goes_away_and_comes_back_loses_nothing(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+) -> None:
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    first = capture("demo", *ONE, "--hand-over", orthanc.node, "--out", out)
+    first.wait_for("does not take DICOM files (Connection refused)")
+    orthanc.start()
+    assert first.end() == 0, first.said.read_text()
+    assert [image.SOPInstanceUID for image in orthanc.instances()] == [image.SOPInstanceUID for image in kept(out)]
+    assert "takes DICOM files again, after" in first.notes("DICOM")[-1]
+    assert marks(out) == []
+
+
+def test_a_node_of_another_name_refuses_in_one_sentence_and_keeps_the_file_waiting(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+) -> None:
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    orthanc.start()
+    run = capture("demo", *ONE, "--hand-over", orthanc.node.replace("ARCHIVE", "OTHER"), "--out", out)
+    assert run.end() == 1
+    began, left = run.notes("does not take")[0], run.notes("DICOM")[-1]
+    assert "it refuses the association: it does not know the AE title in its address" in began
+    assert "1 DICOM file could not be handed over" in left
+    again = capture("demo", *ONE, "--hand-over", orthanc.node, "--out", out)
+    assert again.end() == 0, again.said.read_text()
+    assert len(orthanc.instances()) == len(kept(out)) == 2
+
+
+def test_a_node_behind_tls(
+    make_orthanc: Callable[..., Any],
+    capture: Callable[..., Any],
+    proxy: Callable[..., Any],
+    study: Path,
+    tmp_path: Path,
+) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=archive", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    orthanc.start()
+    with proxy(orthanc.dicom_port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
+        common = ("demo", *ONE, "--study", study, "--hand-over", f"dicoms://ARCHIVE@127.0.0.1:{port}", "--out", out)
+        untrusted = capture(*common)
+        assert untrusted.end() == 1
+        assert "its certificate is not trusted: self" in untrusted.notes("does not take")[0]
+        assert orthanc.instances() == []
+        trusted = capture(*common, "--ca", tmp_path / "cert.pem")
+        assert trusted.end() == 0, trusted.said.read_text()
+    assert len(orthanc.instances()) == 2
+
+
+# --- its worklist
+
+
+def expect(folder: Path, number: int, name: str, day: datetime.date, modality: str = "OP", **more: str) -> None:
+    """An entry as the plugin reads it."""
+    entry, step = pydicom.Dataset(), pydicom.Dataset()
+    entry.SpecificCharacterSet = more.get("charset", "ISO_IR 192")
+    entry.SOPClassUID, entry.SOPInstanceUID = "1.2.840.10008.5.1.4.31", f"1.2.826.0.1.3680043.8.498.1.{number}"
+    entry.PatientName, entry.PatientID, entry.PatientBirthDate = name, f"P{number}", "19500131"
+    entry.PatientSex, entry.AccessionNumber, entry.RequestedProcedureID = "F", f"A{number}", f"RP{number}"
+    entry.StudyInstanceUID = f"1.2.826.0.1.3680043.8.498.77.{number}"
+    entry.RequestedProcedureDescription = "Fundus photography"
+    step.Modality, step.ScheduledStationAETitle = modality, more.get("station", "EFIQA")
+    step.ScheduledProcedureStepStartDate, step.ScheduledProcedureStepStartTime = f"{day:%Y%m%d}", f"{8 + number:02}15"
+    step.ScheduledProcedureStepID = f"S{number}"
+    entry.ScheduledProcedureStepSequence = [step]
+    entry.file_meta = pydicom.dataset.FileMetaDataset()
+    entry.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    pydicom.dcmwrite(folder / f"{number}.wl", entry, enforce_file_format=True)
+
+
+def test_the_worklist_of_today_is_read_and_its_order_fulfilled(
+    make_orthanc: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("pynetdicom")
+    from edge.capture.archive.dicom import dicom_bytes
+    from edge.capture.archive.dimse_address import read_address
+    from edge.capture.archive.study import begin_study
+    from edge.capture.archive.target import read_target
+    from edge.capture.archive.worklist import query
+
+    orthanc, today = make_orthanc(), datetime.date.today()
+    if not any("libModalityWorklists" in str(path) for path in Path("/usr/share/orthanc/plugins").glob("*")):
+        pytest.skip("NO WORKLIST: Orthanc's plugin for worklists is missing")
+    expect(orthanc.expected, 2, "Müller^Änne", today)
+    expect(orthanc.expected, 1, "Yamada^Tarou=山田^太郎=やまだ^たろう", today, station="ROOM1")
+    expect(orthanc.expected, 3, "Other^Day", today - datetime.timedelta(days=1))
+    expect(orthanc.expected, 4, "Other^Modality", today, modality="CT")
+    expect(orthanc.expected, 5, "Иванов^Иван", today, charset="ISO_IR 144")
+    orthanc.start()
+    items, note = query(read_address(orthanc.node), today)
+    assert note == ""
+    names = [item.shown["patient_name"] for item in items]
+    assert names == ["Yamada^Tarou=山田^太郎=やまだ^たろう", "Müller^Änne", "Иванов^Иван"]  # earliest first
+    assert items[1].scheduled == f"{today.isoformat()}T10:15"
+    asked = [query(read_address(f"{orthanc.node}?{more}"), today)[0] for more in ("station=ROOM1", "modality=any")]
+    assert [len(found) for found in asked] == [1, 4]
+    study = begin_study({}, items[1])
+    graded, sidecar = captured()
+    file = tmp_path / "one.dcm"
+    file.write_bytes(dicom_bytes(graded, sidecar, study, 1, "right", "disc"))
+    until = time.monotonic() + 60
+    read_target(orthanc.node, secret=True).send(file, lambda: until)
+    (back,) = orthanc.instances()
+    assert (back.PatientName, back.AccessionNumber) == ("Müller^Änne", "A2")
+    assert back.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.77.2"
+    assert back.RequestAttributesSequence[0].ScheduledProcedureStepID == "S2"
+    assert np.array_equal(back.pixel_array, graded.frame.image[:, :, ::-1])
+    orthanc.stop()
+    with pytest.raises(EdgeError, match=r"gives no answer \(Connection refused\)"):
+        query(read_address(orthanc.node), today)
+
+
+def captured() -> tuple[Graded, dict[str, Any]]:
+    """A capture, with what a sidecar says of it."""
+    picture = phantom_frame(5)
+    whole = np.ones((4, 4), bool)
+    assessment = Assessment(
+        0.875, "good", np.full((4, 4), 0.125, np.float32), whole, Crop(0, 0, 60), Timings(1.0, 2.0, 3.0)
+    )
+    sidecar = {"frame": {"taken": "2026-03-04T05:06:07.800+00:00"}, "model": {"name": "default", "sha256": "ab" * 32}}
+    return Graded(Frame(picture, 1, 100.0), assessment, 1.0, 5.0), sidecar

@@ -15,7 +15,7 @@ _FAILED_IN_XML, _STORED_IN_XML = (
     re.compile(rb"tag=[\"']" + tag.encode() + rb"[\"'][^>]*(?<!/)>") for tag in (_FAILED, _STORED)
 )
 _DUPLICATE = 0x0111
-_REASONS = {
+REASONS = {
     0x0110: "processing failure",
     0x0122: "it does not store such images",
     0x0124: "not authorised",
@@ -91,7 +91,7 @@ def _stored_in_xml(body: bytes, uid: str | None) -> bool:
 def _words_of(reason: object) -> str:
     if not isinstance(reason, int) or not 0 <= reason <= 0xFFFF:
         return ""
-    return f" with reason {reason:04X}H" + (f": {_REASONS[reason]}" if reason in _REASONS else "")
+    return f" with reason {reason:04X}H" + (f": {REASONS[reason]}" if reason in REASONS else "")
 
 
 def _module_of(body: bytes) -> object:

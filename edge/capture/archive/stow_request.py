@@ -40,11 +40,13 @@ class StowTarget:
         shown: its address, without user and password.
         authorization: the header of that name; empty for none.
         tls: how its certificate is checked; None for plain HTTP.
+        private: whether identities may be sent there.
     """
 
     shown: str
     authorization: str = field(repr=False)
     tls: ssl.SSLContext | None = field(repr=False)
+    private: bool = False
 
     def send(self, file: Path, until: Callable[[], float]) -> None:
         """Store a file.

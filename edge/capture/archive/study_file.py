@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ FIELDS = {
     "serial_number": "DeviceSerialNumber",
     "pixel_spacing": "PixelSpacing",
 }
+PATIENT = ("patient_id", "patient_name", "birth_date", "sex", "accession_number")  # what a page may give
 # The form of some fields: a pattern, and the same in words.
 _FORMS = {
     "birth_date": (r"[0-9]{8}", "a date, YYYY-MM-DD"),
@@ -67,16 +69,44 @@ def read_study(file: Path) -> dict[str, str]:
         raise EdgeError(f"{file} cannot be read ({why}); it holds lines such as patient_id: ...") from None
     if not isinstance(data, dict):
         raise EdgeError(f"{file} holds no fields; it holds lines such as patient_id: ...")
+    try:
+        return check_fields(data)
+    except EdgeError as error:
+        raise EdgeError(f"{file}: {error}") from None
+
+
+def check_fields(fields: Mapping[Any, object]) -> dict[str, str]:
+    """Check fields by the forms that DICOM requires, whoever gave them; returns them as DICOM attributes.
+
+    Args:
+        fields: by the names of ``FIELDS``; a ``birth_date`` may be written 1950-01-31.
+
+    Raises:
+        EdgeError: a field has an unknown name or a wrong form; the message never holds a value.
+    """
     attributes = {}
-    for number, (name, value) in enumerate(data.items(), 1):
-        if name not in FIELDS:
-            raise EdgeError(f"{file}: {_unknown(name, number)}")
+    for number, (name, value) in enumerate(fields.items(), 1):
+        if not isinstance(name, str) or name not in FIELDS:
+            raise EdgeError(_unknown(name, number))
         text = value.replace("-", "") if name == "birth_date" and isinstance(value, str) else value
         if not (isinstance(text, str) and _is_right(name, text)):
             _, form = _FORMS.get(name) or _TEXTS[_kind_of(name)]
-            raise EdgeError(f"{file}: {name} does not have the form or length that DICOM requires: {form}.")
+            raise EdgeError(f"{name} does not have the form or length that DICOM requires: {form}.")
         attributes[FIELDS[name]] = text if name != "pixel_spacing" or "\\" in text else f"{text}\\{text}"
     return attributes
+
+
+def check_patient(fields: Mapping[Any, object]) -> dict[str, str]:
+    """Check what a page gives of a patient: ``PATIENT`` alone, and what is empty is left out.
+
+    Raises:
+        EdgeError: a field has another name or a wrong form; the message never holds a value.
+    """
+    given = {name: value for name, value in fields.items() if value not in ("", None)}
+    if others := [name for name in given if name not in PATIENT]:
+        shown = others[0] if isinstance(others[0], str) and _MAY_BE_NAMED.fullmatch(others[0]) else "a field"
+        raise EdgeError(f"{shown} is none of {', '.join(PATIENT)}.")
+    return check_fields(given)
 
 
 def _unknown(name: Any, number: int) -> str:
@@ -103,12 +133,9 @@ def _is_right(name: str, text: str) -> bool:
     pattern, _ = _FORMS.get(name, (_ONE_LINE, ""))
     if not re.fullmatch(pattern, text):
         return False
-    # The standard counts characters, but many programs count bytes, and truncate or refuse.
-    longest, _ = _TEXTS.get(representation, (None, ""))
-    groups = text.split("=") if representation == "PN" else [text]
-    if longest is not None and any(len(group.encode()) > longest for group in groups):
+    if not _is_short(representation, text):
         return False
-    if representation == "PN" and any(group.count("^") > 4 for group in groups):
+    if representation == "PN" and any(group.count("^") > 4 for group in text.split("=")):
         return False
     try:
         for part in text.split("\\"):
@@ -118,6 +145,18 @@ def _is_right(name: str, text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_text(representation: str, text: str) -> bool:
+    """Whether a text of representation SH or LO is one line, and short enough."""
+    return re.fullmatch(_ONE_LINE, text) is not None and _is_short(representation, text)
+
+
+def _is_short(representation: str, text: str) -> bool:
+    # The standard counts characters, but many programs count bytes, and truncate or refuse.
+    longest, _ = _TEXTS.get(representation, (None, ""))
+    groups = text.split("=") if representation == "PN" else [text]
+    return longest is None or all(len(group.encode()) <= longest for group in groups)
 
 
 def import_pydicom() -> Any:

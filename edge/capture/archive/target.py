@@ -1,20 +1,21 @@
-"""The target of DICOM files: a folder or a DICOMweb server, checked before a session begins."""
+"""The target of DICOM files: a folder, a DICOMweb server or a DICOM node, checked before a session begins."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import importlib
-import ipaddress
 import os
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from edge.capture.archive.dimse_address import OWN_TITLE, SCHEMES, read_address
+from edge.capture.archive.dimse_target import DimseTarget
+from edge.capture.archive.host import is_here, is_host, trust
 from edge.errors import EdgeError
 from edge.files.atomic import write_atomically
 
@@ -22,7 +23,6 @@ from edge.files.atomic import write_atomically
 TOKEN = "EFIQA_STOW_TOKEN"  # for OAuth and the like
 LOGIN = "EFIQA_STOW_LOGIN"  # user:password
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 
 
 class Target(Protocol):
@@ -31,6 +31,10 @@ class Target(Protocol):
     @property
     def shown(self) -> str:
         """Its name or address, without secrets."""
+
+    @property
+    def private(self) -> bool:
+        """Whether identities may be sent there: it is encrypted, this machine, or allowed by ``--insecure``."""
 
     def send(self, file: Path, until: Callable[[], float]) -> None:
         """Deliver a file.
@@ -49,6 +53,7 @@ class FolderTarget:
     """A folder, by its name, from which another program fetches the files."""
 
     shown: str
+    private: bool = True
 
     def send(self, file: Path, until: Callable[[], float]) -> None:
         """Copy it. The new name reveals nothing, and is the same if a file is delivered twice."""
@@ -56,31 +61,37 @@ class FolderTarget:
         write_atomically(Path(self.shown) / f"{hashlib.sha256(data).hexdigest()[:24]}.dcm", data, private=True)
 
 
-def read_target(given: str, *, ca: Path | None = None, insecure: bool = False, secret: bool = False) -> Target:
+def read_target(
+    given: str, *, ca: Path | None = None, insecure: bool = False, secret: bool = False, calling: str = OWN_TITLE
+) -> Target:
     """Parse ``--hand-over``; secrets come from the address or the environment.
 
     Args:
-        given: a folder, or the address of a DICOMweb server: ``https://pacs/dicom-web``.
+        given: a folder, or the address of a DICOMweb server, ``https://pacs/dicom-web``, or of a DICOM node,
+            ``dicom://AET@host:port`` or ``dicoms://``.
         ca: a PEM file with the CA certificates for the server; None for those that the system trusts.
         insecure: allow secrets to be sent unencrypted.
         secret: whether the files may identify a person.
+        calling: our application entity title, for a DICOM node.
 
     Raises:
         EdgeError: it is invalid, or secrets would be sent unencrypted to another machine; no message shows one.
     """
     if not _ADDRESS.match(given) and not re.match(r"https?:", given, re.IGNORECASE):
         if ca is not None:
-            raise EdgeError("--ca needs a server: give --hand-over an address that begins with https://.")
+            raise EdgeError("--ca needs a server: give --hand-over an address that begins with https:// or dicoms://.")
         return _folder(Path(given))
+    if given.partition(":")[0].lower() in SCHEMES:
+        return _node(given, ca, insecure, secret, calling)
     url = _url(given)
     shown = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
     authorization = _authorization(url, shown)
     tls = None
     if url.scheme == "https":
-        tls = _trust(ca)
+        tls = trust(ca)
     elif ca is not None:
         raise EdgeError(f"{shown} has no certificate to check with --ca: give an address that begins with https://.")
-    elif (secret or authorization) and not insecure and not _is_here(url.hostname or ""):
+    elif (secret or authorization) and not insecure and not is_here(url.hostname or ""):
         what = "identities" if secret else "user, password or token"
         raise EdgeError(
             f"{shown} is another machine, and {what} would be sent to it unencrypted: give an address that begins "
@@ -90,8 +101,21 @@ def read_target(given: str, *, ca: Path | None = None, insecure: bool = False, s
         request = importlib.import_module("edge.capture.archive.stow_request")
     except ImportError as error:
         raise EdgeError('a DICOMweb server needs aiohttp; install it with: pip install "efiqa-edge[dicom]"') from error
-    target: Target = request.StowTarget(shown, authorization, tls)
+    private = tls is not None or insecure or is_here(url.hostname or "")
+    target: Target = request.StowTarget(shown, authorization, tls, private)
     return target
+
+
+def _node(given: str, ca: Path | None, insecure: bool, secret: bool, calling: str) -> DimseTarget:
+    address = read_address(given, calling=calling, ca=ca, insecure=insecure)
+    if ca is not None and not address.encrypted:
+        raise EdgeError(f"{address.shown} has no certificate to check with --ca: give dicoms:// if it speaks TLS.")
+    if secret and not address.private:
+        raise EdgeError(
+            f"{address.shown} is another machine, and identities would be sent to it unencrypted: give an address that "
+            "begins with dicoms://, or --insecure if everybody on the way may read them."
+        )
+    return DimseTarget(address)
 
 
 def _folder(folder: Path) -> FolderTarget:
@@ -105,39 +129,21 @@ def _folder(folder: Path) -> FolderTarget:
 
 def _url(given: str) -> SplitResult:
     wrong = EdgeError(
-        "--hand-over names neither a folder nor an address such as https://pacs.example/dicom-web; mind that in user "
-        "and password / ? # @ : and % are written %2F %3F %23 %40 %3A and %25."
+        "--hand-over names neither a folder nor an address such as https://pacs.example/dicom-web or "
+        "dicom://PACS@pacs.example:104; mind that in user and password / ? # @ : and % are written %2F %3F %23 %40 %3A "
+        "and %25."
     )
     try:
         url = urlsplit(given)
         port = url.port
     except ValueError:
         raise wrong from None
-    if url.scheme not in ("http", "https") or port == 0 or not url.hostname or not _is_host(url.hostname):
+    if url.scheme not in ("http", "https") or port == 0 or not url.hostname or not is_host(url.hostname):
         raise wrong
     # A user, a password or a token that is not escaped would end up in the rest of the address.
     if re.search(r"[\x00-\x20\x7f]|[?#]", given) or not url.path.isascii() or "@" in url.path:
         raise wrong
     return url
-
-
-def _is_host(host: str) -> bool:
-    if ":" in host:
-        return _address_of(host) is not None
-    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in host.rstrip(".").split("."))
-
-
-def _address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is certainly this machine: the address of any other name depends on a name server."""
-    address = _address_of(host)
-    return host.rstrip(".") == "localhost" if address is None else address.is_loopback
 
 
 def _authorization(url: SplitResult, shown: str) -> str:
@@ -155,11 +161,3 @@ def _authorization(url: SplitResult, shown: str) -> str:
         return f"Bearer {token}"
     basic = given or login
     return f"Basic {base64.b64encode(basic.encode('utf-8', 'surrogateescape')).decode()}" if basic else ""
-
-
-def _trust(ca: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ValueError) as error:  # an error of OpenSSL is an OSError too
-        why = "it holds no certificate in PEM" if isinstance(error, ssl.SSLError) else getattr(error, "strerror", error)
-        raise EdgeError(f"{ca} cannot be used for --ca ({why}); give a PEM file.") from error

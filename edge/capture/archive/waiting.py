@@ -1,8 +1,9 @@
 """Marks of DICOM files that wait to be delivered, or were; they outlive a session.
 
-``.STEM.dcm.waiting`` marks a DICOM file to be handed over; it is renamed to ``.STEM.dcm.delivered`` once the file was,
-in one step, so that after a kill a file has one mark or the other. A file without a mark was never to be handed over.
-While files of a folder wait, a session holds a lock on ``.handing-over`` in it, so that another one with the same
+``.STEM.dcm.pending`` marks a DICOM file whose visit has not ended; the end renames it to ``.STEM.dcm.waiting``, unless
+its eye is not certain. That marks a file to be handed over; it is renamed to ``.STEM.dcm.delivered`` once the file was,
+in one step each, so that after a kill a file has one mark or the other. A file without a mark was never to be handed
+over. While files of a folder wait, a session holds a lock on ``.handing-over`` in it, so that another one with the same
 ``--out`` leaves them alone.
 """
 
@@ -12,12 +13,33 @@ import contextlib
 import os
 from pathlib import Path
 
-_LOCK, _MARKS = ".handing-over", ".*.dcm.waiting"
+_LOCK, _MARKS, _PENDING = ".handing-over", ".*.dcm.waiting", ".*.dcm.pending"
 
 
 def mark_of(file: Path) -> Path:
     """The mark beside a DICOM file that waits."""
     return file.with_name(f".{file.name}.waiting")
+
+
+def pending_of(file: Path) -> Path:
+    """The mark beside a DICOM file of a visit that has not ended."""
+    return file.with_name(f".{file.name}.pending")
+
+
+def release(file: Path) -> bool:
+    """The visit has ended: a pending file waits to be handed over from now on.
+
+    Returns:
+        Whether it was pending.
+
+    Raises:
+        OSError: the mark could not be renamed.
+    """
+    try:
+        pending_of(file).replace(mark_of(file))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def mark_delivered(file: Path) -> None:
@@ -33,9 +55,10 @@ def mark_delivered(file: Path) -> None:
         delivered.touch(0o600)
 
 
-def left_over(wanted: Path) -> bool:
-    """Whether a file of an earlier session with this ``--out`` still waits, locked or not."""
-    return any(any(folder.glob(_MARKS)) for folder in _sessions(wanted))
+def left_over(wanted: Path, pending: bool = False) -> bool:
+    """Whether a file of an earlier session with this ``--out`` still waits, locked or not; or is pending, if asked."""
+    marks = (_MARKS, _PENDING) if pending else (_MARKS,)
+    return any(any(folder.glob(mark)) for folder in _sessions(wanted) for mark in marks)
 
 
 class Folders:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.capture.archive.dicom import Study, dicom_bytes
+from edge.capture.archive.dicom import dicom_bytes, rewritten
 from edge.capture.archive.stow import HandOver
-from edge.capture.archive.waiting import mark_of
+from edge.capture.archive.study import Study
+from edge.capture.archive.waiting import pending_of, release
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
-from edge.capture.session.storage import remove_frame, save_frame, stem_of, write_set
+from edge.capture.session.shot import Shot
+from edge.capture.session.storage import remove_frame, rewrite, save_frame, stem_of, write_set
+from edge.capture.visit import Captured
+from edge.findings.eye import Eye
+from edge.findings.field_definition import FieldKind
 
 
 class FrameStore:
@@ -25,37 +31,42 @@ class FrameStore:
     def __init__(
         self,
         folder: Path,
-        describe: Callable[[Graded], dict[str, Any]],
+        describe: Callable[[Graded, Eye | None], dict[str, Any]],
         study: Study | None,
         hand_over: HandOver | None,
         keep_dicom: int,
         judge: Judge | None = None,
         tell: Callable[[str], None] = lambda line: None,
+        stated: Eye | None = None,
     ) -> None:
         """Set up; see ``Session``.
 
         Args:
             folder: of the session.
-            describe: makes the sidecar of a frame.
+            describe: makes the sidecar of a frame, of the eye that was stated.
             study: makes DICOM files of captured frames; if there was none, of the best one at the end.
             hand_over: delivers these files.
             keep_dicom: DICOM files per capture, the best frames first.
             judge: of what is saved, where there is a criterion.
             tell: called with a line of JSON for each frame that was judged, and one for all at the end.
+            stated: the eye of the best frame.
         """
-        self._folder, self._describe = folder, describe
+        self._folder, self._describe, self._stated = folder, describe, stated
         self._study, self._hand_over, self._keep_dicom = study, hand_over, keep_dicom
         self._judge, self._tell = judge, tell
-        self._images: set[str] = set()  # stems that are saved as DICOM
+        self._images: dict[str, FieldKind] = {}  # by the stem of a DICOM file, what it is centred on
+        self._numbered = 0  # DICOM files so far: a number, and with it a UID, is never used again
+        self._shots: dict[str, dict[int, Shot]] = {}  # by stem: the captures of a frame, by their number
+        self._released = False
         self.captured: list[Path] = []
         self.best: Graded | None = None
 
-    def capture(self, graded: Graded, details: dict[str, Any]) -> Path:
+    def capture(self, graded: Graded, shot: Shot) -> Path:
         """Save a captured frame; one that is saved already, as when two captures follow at once, stays as it is.
 
         Args:
             graded: the frame.
-            details: of the capture, for the sidecar.
+            shot: of which capture it is.
 
         Returns:
             The path of its picture.
@@ -63,18 +74,94 @@ class FrameStore:
         Raises:
             OSError: it could not be written; then nothing new is left of it.
         """
-        picture = self._folder / f"{stem_of(graded)}.png"
-        sidecar = {**self._describe(graded), "capture": details}
-        wanted = details["rank"] <= self._keep_dicom and stem_of(graded) not in self._images
-        dicom = self._dicom(graded, sidecar) if wanted else {}
+        stem = stem_of(graded)
+        picture = self._folder / f"{stem}.png"
+        sidecar = {**self._describe(graded, shot.shown.stated), "capture": shot.details}
+        wanted = shot.rank <= self._keep_dicom and stem not in self._images
+        dicom = self._dicom(graded, sidecar, _sure(shot.shown)) if wanted else {}
         if picture not in self.captured:
             save_frame(self._folder, graded, sidecar, dicom)
             self.captured.append(picture)
-            self._judged(graded)
+            self._judged(graded, _sure(shot.shown))
         elif dicom:  # it was a runner-up before
             write_set(self._folder, dicom)
-        self._give(graded, dicom)
+        if dicom:
+            self._images[stem] = graded.assessment.field_definition.kind
+        self._shots.setdefault(stem, {})[shot.shown.number] = shot
         return picture
+
+    def correct(self, shown: Captured) -> None:
+        """Write a capture again as it is now; the DICOM file comes first, and while it does not agree nothing leaves.
+
+        Raises:
+            OSError: something could not be written.
+        """
+        for stem, shots in self._shots.items():
+            if shown.number not in shots:
+                continue
+            shot = shots[shown.number].by_now(shown)
+            self._rewrite_dicom(stem, _sure(shown))
+            self._rewrite_sidecar(stem, shot)
+            shots[shown.number] = shot
+            if self._judge is not None:
+                self._judge.correct(stem, _sure(shown))
+        self._tell(json.dumps({"event": "corrected", "shot": shown.number, "laterality": shown.eye}))
+        if self._released:
+            self.release()
+
+    def discard(self, number: int) -> None:
+        """Remove every file of a capture, but for a frame that another capture has too.
+
+        Raises:
+            OSError: something could not be removed.
+        """
+        for stem, shots in list(self._shots.items()):
+            if number not in shots:
+                continue
+            if others := [shot for other, shot in shots.items() if other != number]:
+                self._rewrite_sidecar(stem, others[0])
+                del shots[number]
+                continue
+            remove_frame(self._folder, stem)
+            self.captured.remove(self._folder / f"{stem}.png")
+            self._images.pop(stem, None)
+            del self._shots[stem]
+            if self._judge is not None:
+                self._judge.kept.pop(stem, None)
+        self._tell(json.dumps({"event": "discarded", "shot": number}))
+
+    def identify(self, study: Study) -> None:
+        """From now on, and what is there already, is of this study.
+
+        Raises:
+            OSError: something could not be written.
+        """
+        self._study = study
+        for stem in self._images:
+            self._rewrite_dicom(stem, self._sure_of(stem))
+
+    def release(self) -> None:
+        """The visit has ended: hand over what is of a certain eye.
+
+        Raises:
+            OSError: a mark could not be written.
+        """
+        self._released = True
+        for stem in self._images:
+            file = self._folder / f"{stem}.dcm"
+            if self._hand_over is not None and self._sure_of(stem) is not None and release(file):
+                self._hand_over.take(file)
+
+    @property
+    def unsure(self) -> str:
+        """One sentence on the DICOM files whose eye is not certain; empty where there is none."""
+        stems = [stem for stem in self._images if self._sure_of(stem) is None]
+        numbers = sorted({number for stem in stems for number in self._shots.get(stem, ())})
+        if not stems:
+            return ""
+        what = f"capture {', '.join(map(str, numbers))}" if numbers else "the best frame"
+        where = f"{what} in {self._folder}"
+        return f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over."
 
     def keep_best(self, best: Graded) -> None:
         """Keep a frame instead of the best one so far, which is removed once the new one is complete on disk.
@@ -82,10 +169,10 @@ class FrameStore:
         Raises:
             OSError: it could not be written; the old one is still there.
         """
-        save_frame(self._folder, best, self._describe(best), {})
+        save_frame(self._folder, best, self._describe(best, self._stated), {})
         older, self.best = self.best, best
         if older is not None and stem_of(older) != stem_of(best):
-            remove_frame(self._folder, older)
+            remove_frame(self._folder, stem_of(older))
 
     def give_best_up(self) -> None:
         """Remove the best frame: from now on the captured frames are kept instead.
@@ -94,8 +181,8 @@ class FrameStore:
             OSError: the best frame so far could not be removed.
         """
         older, self.best = self.best, None
-        if older is not None and stem_of(older) not in {path.stem for path in self.captured}:
-            remove_frame(self._folder, older)
+        if older is not None and stem_of(older) not in self._shots:
+            remove_frame(self._folder, stem_of(older))
 
     def finish(self) -> None:
         """Save the best frame as DICOM if nothing was captured.
@@ -105,32 +192,55 @@ class FrameStore:
         """
         if self.best is None:
             return
-        dicom = self._dicom(self.best, self._describe(self.best))
+        stem = stem_of(self.best)
+        dicom = self._dicom(self.best, self._describe(self.best, self._stated), self._sure_of(stem))
         write_set(self._folder, dicom)
-        self._give(self.best, dicom)
+        if dicom:
+            self._images[stem] = self.best.assessment.field_definition.kind
 
     def sum_up(self) -> None:
         """Judge the best frame, which is final now, and tell what all kept frames come to."""
         if self.best is not None:
-            self._judged(self.best)
+            self._judged(self.best, self._sure_of(stem_of(self.best)))
         if self._judge is not None:
             self._tell(self._judge.summary_line())
 
-    def _judged(self, graded: Graded) -> None:
+    def _judged(self, graded: Graded, eye: Eye | None) -> None:
         if self._judge is not None:
-            self._tell(self._judge.keep(stem_of(graded), graded))
+            self._tell(self._judge.keep(stem_of(graded), graded, eye))
 
-    def _dicom(self, graded: Graded, sidecar: dict[str, Any]) -> dict[str, bytes]:
-        """The DICOM file of a frame, preceded by the mark that it is to be handed over."""
+    def _sure_of(self, stem: str) -> Eye | None:
+        """The eye of a saved frame; None where it is not certain."""
+        if shots := self._shots.get(stem):
+            eyes = {_sure(shot.shown) for shot in shots.values()}
+            return eyes.pop() if len(eyes) == 1 else None
+        told = None if self.best is None else self.best.assessment.eye
+        return self._stated or told if None in (self._stated, told) or self._stated == told else None
+
+    def _dicom(self, graded: Graded, sidecar: dict[str, Any], eye: Eye | None) -> dict[str, bytes]:
+        """The DICOM file of a frame, preceded by the mark that its visit has not ended."""
         if self._study is None:
             return {}
         file = self._folder / f"{stem_of(graded)}.dcm"
-        mark = {} if self._hand_over is None else {mark_of(file).name: b""}
-        return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, len(self._images) + 1)}
+        mark = {} if self._hand_over is None else {pending_of(file).name: b""}
+        self._numbered += 1
+        field = graded.assessment.field_definition.kind
+        return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, self._numbered, eye, field)}
 
-    def _give(self, graded: Graded, dicom: dict[str, bytes]) -> None:
-        if not dicom:
-            return
-        self._images.add(stem_of(graded))
-        if self._hand_over is not None:
-            self._hand_over.take(self._folder / f"{stem_of(graded)}.dcm")
+    def _rewrite_dicom(self, stem: str, eye: Eye | None) -> None:
+        if self._study is not None and stem in self._images:
+            file = self._folder / f"{stem}.dcm"
+            rewrite(file, rewritten(file.read_bytes(), self._study, eye, self._images[stem]))
+
+    def _rewrite_sidecar(self, stem: str, shot: Shot) -> None:
+        file = self._folder / f"{stem}.json"
+        sidecar = json.loads(file.read_bytes())
+        eye = sidecar["eye"]
+        eye["stated"] = shot.shown.stated
+        eye["contradicts"] = None not in (eye["stated"], eye["told"]) and eye["stated"] != eye["told"]
+        rewrite(file, (json.dumps({**sidecar, "capture": shot.details}, indent=2) + "\n").encode())
+
+
+def _sure(shown: Captured) -> Eye | None:
+    """The eye of a capture; None where the operator must say it first."""
+    return None if shown.question else shown.eye

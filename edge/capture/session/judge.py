@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,16 +52,16 @@ class Judge:
         """The same, as JSON can hold it."""
         return self.judge(graded).to_dict()
 
-    def keep(self, stem: str, graded: Graded) -> str:
-        """Count a frame that is on disk; returns its line for ``session.jsonl``."""
+    def keep(self, stem: str, graded: Graded, eye: Eye | None) -> str:
+        """Count a frame that is on disk, of an eye that is certain or None; returns its line for ``session.jsonl``."""
         adequacy = self.judge(graded)
-        self.kept[stem] = Kept(self._eye_of(graded), adequacy)
+        self.kept[stem] = Kept(eye, adequacy)
         record = adequacy.to_dict()
         return json.dumps({"event": "kept", "index": graded.frame.index, "file": f"{stem}.png", "criterion": record})
 
-    def _eye_of(self, graded: Graded) -> Eye | None:
-        told = graded.assessment.eye
-        return told if self.eye is None else self.eye if told in (None, self.eye) else None
+    def correct(self, stem: str, eye: Eye | None) -> None:
+        """The operator said which eye a frame shows."""
+        self.kept[stem] = dataclasses.replace(self.kept[stem], eye=eye)
 
     @property
     def adequate(self) -> list[Kept]:

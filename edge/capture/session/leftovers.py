@@ -7,6 +7,7 @@ a session that was killed; any other folder is left alone, and so is every file 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from edge.camera.recording.stream import load_av
-from edge.capture.archive.waiting import mark_of
+from edge.capture.archive.waiting import mark_of, pending_of, release
 from edge.capture.session.storage import LINES, VIDEO
 
 _MARK = ".recording"
@@ -74,7 +75,7 @@ def repair(wanted: Path) -> str:
     Returns:
         One sentence about it; empty if there was nothing.
     """
-    folders, videos, removed = [], 0, 0
+    folders, videos, removed, unsure = [], 0, 0, list[str]()
     for folder in _sessions(wanted):
         with _dead(folder) as dead:
             if not dead:
@@ -82,6 +83,7 @@ def repair(wanted: Path) -> str:
             try:
                 video, pieces = _finish_video(folder), _remove_pieces(folder)
                 _cut_lines(folder / LINES)
+                unsure += [f"{each.name} in {folder}" for each in end_visit(folder)]
                 (folder / _MARK).unlink(missing_ok=True)
             except OSError:  # a full or read-only disk: the next start tries again
                 continue
@@ -92,7 +94,10 @@ def repair(wanted: Path) -> str:
     who = f"the session in {folders[0]} was" if len(folders) == 1 else f"{len(folders)} sessions in {wanted} were"
     done = ["its video is finished" if len(folders) == 1 else f"{videos} videos are finished"] * bool(videos)
     done += [f"{removed} half-written file{'s are' if removed > 1 else ' is'} removed"] * bool(removed)
-    return f"{who} killed: {', '.join(done) or 'no file was left half-written'}; all other files are complete."
+    done = done or ["no file was left half-written"]
+    if unsure:
+        done += [f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over"]
+    return f"{who} killed: {', '.join(done)}; all other files are complete."
 
 
 def _sessions(wanted: Path) -> list[Path]:
@@ -150,13 +155,47 @@ def _remove_pieces(folder: Path) -> int:
     A DICOM file that waits for the archive is complete, and stays: the hand-over delivers it.
     """
     removed = 0
+    for mark in folder.glob(".frame-*.dcm.pending"):
+        if not (folder / mark.name[1:].removesuffix(".pending")).exists():
+            mark.unlink()
     for path in sorted(folder.iterdir()):
         piece = _PIECE.fullmatch(path.name)
         half = piece is not None and not (folder / f"{piece[1]}.json").exists() and not mark_of(path).exists()
         if (half or _TEMPORARY.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
             path.unlink()
+            pending_of(path).unlink(missing_ok=True)
             removed += 1
     return removed
+
+
+def end_visit(folder: Path) -> list[Path]:
+    """End the visit of a dead session: its DICOM files wait to be handed over, if their eye is certain.
+
+    Returns:
+        Those whose eye is not; they stay.
+
+    Raises:
+        OSError: a mark could not be written.
+    """
+    unsure = []
+    for mark in sorted(folder.glob(".frame-*.dcm.pending")):
+        file = folder / mark.name[1:].removesuffix(".pending")
+        if _eye_is_certain(file.with_suffix(".json")):
+            release(file)
+        else:
+            unsure.append(file)
+    return unsure
+
+
+def _eye_is_certain(sidecar: Path) -> bool:
+    try:
+        said = json.loads(sidecar.read_bytes())
+        capture, eye = said.get("capture"), said["eye"]
+        if capture is not None:
+            return capture["laterality"] is not None and not capture["contradiction"]
+        return (eye["stated"] or eye["told"]) is not None and not eye["contradicts"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _cut_lines(path: Path) -> None:

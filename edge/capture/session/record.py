@@ -68,15 +68,15 @@ def _signed_by(signature: Signature | None) -> dict[str, str] | None:
 
 
 def sidecar_of(
-    graded: Graded, model: QualityModel, source: str, stated: Eye | None = None, judge: Judge | None = None
+    graded: Graded, stated: Eye | None, model: QualityModel, source: str, judge: Judge | None = None
 ) -> dict[str, Any]:
     """The content of ``STEM.json``: everything needed to reproduce the verdict.
 
     Args:
         graded: the frame.
+        stated: the eye that the operator stated, if any.
         model: what graded it.
         source: the source as given by the user.
-        stated: the eye that the operator stated, if any.
         judge: by the criterion, if there is one.
     """
     assessment, manifest = graded.assessment, model.manifest

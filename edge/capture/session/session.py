@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from edge.capture.archive.dicom import Study
 from edge.capture.archive.stow import HandOver
+from edge.capture.archive.study import Study
 from edge.capture.background import give_way
 from edge.capture.graded import Graded
 from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.judge import Judge
 from edge.capture.session.leftovers import Recording, repair
 from edge.capture.session.overlay_video import OverlayVideo
+from edge.capture.session.queue import Queue
 from edge.capture.session.record import line_of, sidecar_of
+from edge.capture.session.shot import Shot, alone
 from edge.capture.session.storage import LINES, VIDEO, LineFile, claim_folder, is_full
 from edge.capture.session.troubles import Troubles
-from edge.errors import EdgeError, first_line
+from edge.capture.visit import By, Captured
+from edge.errors import first_line
 from edge.findings.eye import Eye
 from edge.model import QualityModel
 
 _SAVE_EVERY_S = 1.0  # what a kill can lose
-_MOST_CAPTURES = 12  # captured frames that wait while the disk is slow or full; each is a full frame in memory
 
 
 class Session:
@@ -80,18 +80,17 @@ class Session:
         self.folder = claim_folder(wanted)
         self._recording = Recording(self.folder)
         self.files: list[Path] = []
-        self._on_saved, self._wait = on_saved, wait
+        self._on_saved, self._wait, self._tell, self._stated = on_saved, wait, tell, stated
         self._troubles = Troubles(self.folder, report, tell)
         self._lines = LineFile(self.folder / LINES)
-        describe = partial(sidecar_of, model=model, source=source, stated=stated, judge=judge)
-        self._keeper = FrameStore(self.folder, describe, study, hand_over, keep_dicom, judge, self._lines.add)
+        describe = partial(sidecar_of, model=model, source=source, judge=judge)
+        self._keeper = FrameStore(self.folder, describe, study, hand_over, keep_dicom, judge, self._lines.add, stated)
         self._video = OverlayVideo(self.folder / VIDEO, fps, self._troubles.report) if video else None
-        self._changed = threading.Condition()
+        self._queue = Queue(self.folder)
+        self._changed = self._queue.changed
         self._best: Graded | None = None
-        self._captures: deque[tuple[Graded, dict[str, Any]]] = deque()  # that wait to be saved, with their rank
-        self._shots = self._refused = 0
-        self._refused_waiting = 0  # how many of those the disk has refused,
-        self._refusal: Exception | None = None  # and why
+        self._shots = 0  # captures so far
+        self._refusal: Exception | None = None  # why the disk took none
         self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
         self._writer.start()
@@ -112,8 +111,7 @@ class Session:
     @property
     def lost(self) -> int:
         """Captures, runners-up included, that were refused, or after ``close`` are not complete on disk."""
-        waiting = {details["shot"] for _, details in self._captures} if self._closing else set()
-        return self._refused + len(waiting)
+        return self._queue.refused + (len(self._queue.waiting) if self._closing else 0)
 
     @property
     def undrawn(self) -> int:
@@ -134,7 +132,7 @@ class Session:
         if self._video is not None:
             self._video.add(graded, wait=self._wait)
 
-    def capture(self, burst: Sequence[Graded], by: str = "hand", eye: int = 1) -> None:
+    def capture(self, burst: Sequence[Graded], by: By = "hand", eye: int = 1, shown: Captured | None = None) -> None:
         """Save a capture, each frame as a set of its own; returns at once, the writer does the work.
 
         From the first capture on the session keeps captures instead of its best frame.
@@ -143,22 +141,31 @@ class Session:
             burst: the best frame first, then its runner-ups.
             by: what fired, for the sidecar: ``hand`` or ``auto``.
             eye: number of the eye in the session, counted from 1.
+            shown: the capture as its visit has it, and then it decides ``by`` and ``eye``.
 
         Raises:
             EdgeError: too many captures wait for the disk already.
         """
-        with self._changed:
-            if len(self._captures) + len(burst) > _MOST_CAPTURES:
-                self._refused += 1
-                raise EdgeError(
-                    f"frame {burst[0].frame.index} is not kept: {len(self._captures)} captured frames still wait for "
-                    f"the disk of {self.folder}; free some space."
-                )
-            self._shots += 1
-            for rank, graded in enumerate(burst, 1):
-                details = {"shot": self._shots, "rank": rank, "of": len(burst), "by": by, "eye": eye}
-                self._captures.append((graded, details))
-            self._changed.notify_all()
+        self._queue.add(burst, shown or alone(self._shots + 1, burst[0], by, eye, self._stated))
+        self._shots += 1
+
+    def correct(self, shown: Captured) -> threading.Event:
+        """Write a capture again as it is now; returns what is set once that is done, as the next three do."""
+        self._queue.correct(shown)
+        return self._queue.then(partial(self._keeper.correct, shown))
+
+    def discard(self, number: int) -> threading.Event:
+        """Remove every file of a capture."""
+        self._queue.drop(number)
+        return self._queue.then(partial(self._keeper.discard, number))
+
+    def identify(self, study: Study) -> threading.Event:
+        """What is there already, and what comes, is of this study."""
+        return self._queue.then(partial(self._keeper.identify, study))
+
+    def release(self) -> threading.Event:
+        """The visit has ended: hand over what is of a certain eye."""
+        return self._queue.then(self._keeper.release)
 
     def close(self) -> None:
         """Write everything that still waits, and end."""
@@ -167,6 +174,8 @@ class Session:
             self._changed.notify_all()
         self._writer.join()
         self._lines.close()
+        if unsure := self._keeper.unsure:
+            self._tell(unsure)
         self._troubles.went_well(self._list)
         self._recording.end()
         self._troubles.report_lost(self.lost, self._refusal)
@@ -188,12 +197,12 @@ class Session:
         while not ending:
             with self._changed:
                 left = max(0.0, due - time.monotonic())
-                self._changed.wait_for(lambda: self._new_captures() or self._closing, timeout=left)
+                self._changed.wait_for(lambda: self._queue.fresh() or self._closing, timeout=left)
                 ending = self._closing
             # A captured frame comes before everything else: it is the purpose of the session.
-            if self._captures and (ending or self._new_captures() or time.monotonic() >= due):
+            if self._queue.any() and (ending or self._queue.fresh() or time.monotonic() >= due):
                 refusal = self._kept(self._save_captures, self._make_room)
-                self._refused_waiting = 0 if refusal is None else len(self._captures)
+                self._queue.refused_by_disk(refusal is not None)
                 self._refusal = refusal or self._refusal
             if ending or time.monotonic() >= due:
                 self._kept(self._lines.save)
@@ -203,23 +212,19 @@ class Session:
         if not self._shots:
             self._troubles.went_well(self._keeper.finish)
         self._troubles.went_well(self._keeper.sum_up)
+        self._troubles.went_well(self._keeper.release)
         self._kept(self._lines.save)
         if self._video is not None:
             self._video.close()
 
-    def _new_captures(self) -> bool:
-        """Whether a captured frame waits that the disk has not refused yet."""
-        return len(self._captures) > self._refused_waiting
-
     def _save_captures(self) -> None:
-        """Save waiting captures, oldest first; one that fails stays and is retried a second later."""
-        while self._captures:
-            graded, details = self._captures[0]
-            picture = self._keeper.capture(graded, details)
-            with self._changed:
-                self._captures.popleft()
-            self._report_saved(picture, graded)
-        self._keeper.give_best_up()
+        """Save what waits; what fails stays and is retried a second later."""
+        self._queue.empty(self._save_capture)
+        if self._shots:
+            self._keeper.give_best_up()
+
+    def _save_capture(self, graded: Graded, shot: Shot) -> None:
+        self._report_saved(self._keeper.capture(graded, shot), graded)
 
     def _report_saved(self, picture: Path, graded: Graded) -> None:
         """Report a saved frame; if that fails, as when the reader of our lines has gone, the frame is still safe."""

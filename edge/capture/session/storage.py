@@ -35,6 +35,7 @@ LINES = "session.jsonl"
 VIDEO = "session.webm"
 _NUMBERED = re.compile(r"session-([2-9]|[1-9][0-9]{1,5})")
 _MOST_LINES = 100_000  # that wait; beyond these the oldest are dropped
+_KINDS = ("overlay.jpg", "map.png", "png")  # of the pictures of a frame
 _PICTURES = (".png", ".jpg")  # all other files may identify the patient, and only the owner may read them
 
 
@@ -163,10 +164,23 @@ def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: dic
     write_set(folder, {**pictures, **dicom, last: (json.dumps(sidecar, indent=2) + "\n").encode()})
 
 
-def remove_frame(folder: Path, graded: Graded) -> None:
-    """Remove one frame; the sidecar goes first, because a set without it is not complete."""
-    for suffix in ("json", "overlay.jpg", "map.png", "png"):
-        (folder / f"{stem_of(graded)}.{suffix}").unlink(missing_ok=True)
+def remove_frame(folder: Path, stem: str) -> None:
+    """Remove one frame; the sidecar goes first, because a set without it is not complete.
+
+    Raises:
+        OSError: a file could not be removed.
+    """
+    for name in (f"{stem}.json", f"{stem}.dcm", f".{stem}.dcm.pending", *(f"{stem}.{kind}" for kind in _KINDS)):
+        (folder / name).unlink(missing_ok=True)
+
+
+def rewrite(file: Path, data: bytes) -> None:
+    """Replace a file that only its owner may read, in one step.
+
+    Raises:
+        OSError: it could not be written; then it is as it was.
+    """
+    write_atomically(file, data, private=True)
 
 
 def _pictures_of(graded: Graded) -> dict[str, bytes]:

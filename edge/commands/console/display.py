@@ -74,10 +74,8 @@ class LiveLine:
             self._post(self._live.stop)
 
 
-def closing_words(
-    counts: Counts, best: Graded | None, session: Session | None, judge: Judge | None = None
-) -> list[str]:
-    """What happened, which file to look at, and what the criterion says of what was kept."""
+def closing_words(counts: Counts) -> list[str]:
+    """What happened to the frames."""
     lines = [
         f"{counts.seen} frames seen, {counts.graded} graded, {counts.dropped} dropped; {counts.fps:.1f} fps; "
         f"latency p50 {counts.latency(50):.1f} ms, p99 {counts.latency(99):.1f} ms"
@@ -86,6 +84,12 @@ def closing_words(
         lines.append(f"{counts.source_seconds:.1f} s of the source took {counts.seconds:.1f} s")
     if counts.lost:
         lines.append(f"the camera was lost and searched for {counts.lost} times")
+    return lines
+
+
+def kept_words(session: Session | None, best: Graded | None, judge: Judge | None = None) -> list[str]:
+    """Which file of a visit to look at, and what the criterion says of what was kept."""
+    lines = []
     if session is not None:
         lines.append("made: " + _made(session))
     if session is not None and session.captured:

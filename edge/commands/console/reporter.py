@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +12,13 @@ from edge.assessment import Assessment
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
 from edge.capture.session.record import line_of
+from edge.capture.session.visits import Visits
 from edge.commands.console import cli
 from edge.commands.console.endings import unprinted
 from edge.commands.console.printing import Printing
 from edge.commands.console.words import Words
 from edge.preview.server import Preview
+from edge.preview.state import visit_state
 
 
 class Reporter:
@@ -37,10 +41,12 @@ class Reporter:
         self.preview: Preview | None = None
         self.troubles = False
         self.words = Words()
+        self._telling = threading.Lock()
         self._alone, self._judge = alone, judge
         self._printing = Printing(self._unread) if json_lines else None
-        self._firsts: set[int] = set()  # the best frame of each capture, without its runners-up
-        self._shown: set[int] = set()  # those that the page has
+        # By the index of its best frame, visit and number of each capture that is not on disk yet: those that follow at
+        # once may share it.
+        self._firsts: dict[int, deque[tuple[int, int]]] = {}
 
     @property
     def unread(self) -> bool:
@@ -56,10 +62,14 @@ class Reporter:
 
     def note(self, sentence: str) -> None:
         """Something that the operator should know."""
-        self._say(f"note: {sentence}")
-        self._event("note", says=sentence)
+        self.remark(sentence)
         if self.preview is not None:
             self.preview.tell(sentence)
+
+    def remark(self, sentence: str) -> None:
+        """The same, where the page shows it in its own way."""
+        self._say(f"note: {sentence}")
+        self._event("note", says=sentence)
 
     def graded(self, graded: Graded, best: bool = False) -> None:
         """A frame; the best one so far is one that is kept."""
@@ -72,25 +82,34 @@ class Reporter:
         else:
             self._printing.live(graded.frame.index, line_of(graded))
 
-    def fired(self, best: Graded) -> None:
+    def fired(self, best: Graded, visit: int = 1, number: int = 1) -> None:
         """A capture, of which this is the best frame; it is reported once it is safe on disk."""
-        self._firsts.add(best.frame.index)
+        self._firsts.setdefault(best.frame.index, deque()).append((visit, number))
 
     def saved(self, picture: Path, graded: Graded) -> None:
         """A captured frame is safe on disk."""
         index = graded.frame.index
-        if self.preview is not None and index in self._firsts and index not in self._shown:
-            self._shown.add(index)  # captures that follow at once may share their best frame
-            self.preview.captured(graded)
+        if places := self._firsts.get(index):
+            place = places.popleft()
+            if not places:
+                del self._firsts[index]
+            if self.preview is not None:
+                self.preview.captured(graded, *place)
         if self._printing is not None:
             self._printing.kept(index, line_of(graded))
             judged = {} if self._judge is None else {"criterion": self._judge.record(graded)}
             self._event("captured", file=str(picture), **_found(graded), **judged)
 
-    def summed_up(self) -> None:
-        """Everything is on disk: what the criterion says of it."""
-        if self._printing is not None and self._judge is not None:
-            self._printing.keep(self._judge.summary_line())
+    def ended(self, judge: Judge | None) -> None:
+        """Everything of a visit is on disk: what the criterion says of it."""
+        if self._printing is not None and judge is not None:
+            self._printing.keep(judge.summary_line())
+
+    def visit(self, visits: Visits) -> None:
+        """Something of the visit of now has changed."""
+        with self._telling:  # or an older state would be told after a newer one
+            if self.preview is not None:
+                self.preview.visit(visit_state(visits))
 
     def close(self) -> None:
         """Wait a moment for a slow reader, and report what was dropped."""

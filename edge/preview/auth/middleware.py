@@ -143,9 +143,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(HEADERS)
 
 
-def refusal(status: int, sentence: str) -> web.Response:
-    """One sentence, as JSON."""
-    return web.json_response({"error": sentence}, status=status)
+def refusal(status: int, sentence: str, code: str | None = None) -> web.Response:
+    """One sentence, as JSON, with a code where a client should know the case."""
+    return web.json_response({"error": sentence, **({} if code is None else {"code": code})}, status=status)
 
 
 def _too_many() -> web.Response:

@@ -103,6 +103,6 @@ def test_the_record_keeps_both_eyes(
     model: QualityModel, seen: dict[str, Assessment], stated: Eye | None, view: str, contradicts: bool
 ) -> None:
     frame = Frame(np.zeros((480, 480, 3), np.uint8), 0, 1.0)
-    eye = sidecar_of(Graded(frame, seen[view], 0.0, 1.0), model, "source", stated)["eye"]
+    eye = sidecar_of(Graded(frame, seen[view], 0.0, 1.0), stated, model, "source")["eye"]
     assert (eye["stated"], eye["told"], eye["contradicts"]) == (stated, seen[view].eye, contradicts)
     assert eye["probability"] == pytest.approx(seen[view].eye_probability, abs=1e-4)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import edge.capture.guided
-from edge import Captured, EdgeError, EngineError, GuidedSession, InputError, QualityModel, Step, Visit, assess_batch
+from edge import EdgeError, EngineError, GuidedSession, InputError, QualityModel, Step, Visit, assess_batch
 from edge.camera.given import PIXEL_FORMATS, PixelFormat, picture_of
 from edge.camera.protocol import Frame
 from edge.capture import channel_watch
@@ -121,7 +121,8 @@ def test_captures_and_hints_are_those_of_guide_and_trigger_by_hand(
 def test_a_still_eye_is_captured_and_entered_in_the_visit(model: QualityModel) -> None:
     with GuidedSession(model) as session:
         found = steps(session, [EYE] * 2 * FPS)
-        assert session.visit == Visit(1, (Captured(1, SHOWN, "macula"),))
+        (entered,) = session.visit.captures
+        assert (entered.number, entered.eye, entered.field, entered.question) == (1, SHOWN, "macula", False)
     (shot,) = [step.capture for step in found if step.capture is not None]
     assert (shot.number, shot.eye, shot.field, shot.by, len(shot.frames)) == (1, SHOWN, "macula", "auto", 3)
     assert found[0].visit == Visit()
@@ -195,6 +196,7 @@ def test_the_next_visit_knows_nothing_of_the_last(model: QualityModel) -> None:
     assert {kept.frame.index for kept in step.capture.frames} == {FPS, FPS + 1}  # none of the last patient's
     assert step.eye is None
     assert (step.visit.number, len(step.visit.captures), step.capture.eye_number) == (2, 1, 1)
+    session.next_visit()
     assert any(step.capture for step in steps(session, [EYE] * FPS, since=3.0))  # the same eye again, of another
 
 
@@ -305,7 +307,7 @@ def test_a_closed_model_says_so(model: QualityModel) -> None:
         session.update(EYE, 0.0)
 
 
-@pytest.mark.parametrize("step", ["edge.model.quality_score", "edge.capture.guided.Guide.update"])
+@pytest.mark.parametrize("step", ["edge.model.quality_score", "edge.guidance.guide.Guide.update"])
 def test_a_frame_that_trips_our_own_code_is_an_error_of_that_frame_alone(
     model: QualityModel, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

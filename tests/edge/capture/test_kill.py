@@ -32,14 +32,14 @@ import importlib.util, json, os, pathlib, random, signal, sys, time
 spec = importlib.util.spec_from_file_location("helpers", sys.argv[2])
 helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)
 from edge.capture.session.overlay_video import load_av
-from edge.capture.archive.dicom import begin_study
+from edge.capture.archive.study import begin_study
 from edge.capture.session.leftovers import repair
 from edge.capture.session.session import Session
 from edge.errors import EdgeError
 from edge.model import QualityModel
 
 load_av()
-study = begin_study("R", None) if helpers.pydicom is not None else None
+study = begin_study() if helpers.pydicom is not None else None
 model, moments = QualityModel.load(threads=1), random.Random(int(sys.argv[4]))
 for trial in range(int(sys.argv[3])):
     folder = pathlib.Path(sys.argv[1]) / str(trial)

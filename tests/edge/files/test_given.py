@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.capture.archive.dicom import begin_study
+from edge.capture.archive.study_file import read_study
 from edge.errors import EdgeError
 from edge.files.given import read_given
 from edge.metrics.labels import read_truth
@@ -19,7 +19,7 @@ from edge.metrics.labels import read_truth
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pipes and devices")
 
 
-@pytest.mark.parametrize("read", [read_truth, lambda path: begin_study("R", path)], ids=["labels", "study"])
+@pytest.mark.parametrize("read", [read_truth, read_study], ids=["labels", "study"])
 def test_what_has_no_end_is_one_sentence(read: Callable[[Path], Any]) -> None:
     if read is not read_truth:
         pytest.importorskip("pydicom")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,10 +19,18 @@ pytest.importorskip("aiohttp")
 
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Camera, Frame
+from edge.capture.archive.study import begin_study
+from edge.capture.archive.target import Target
+from edge.capture.archive.worklist import Worklist
 from edge.capture.graded import Graded
 from edge.capture.guided import GuidedSession
 from edge.capture.loop import Counts, grade_stream
+from edge.capture.retention.housekeeper import Housekeeper
+from edge.capture.retention.policy import Policy
 from edge.capture.session.judge import Judge
+from edge.capture.trigger import Strictness
+from edge.commands.console.reporter import Reporter
+from edge.commands.visiting import Keeping, open_visits, save
 from edge.model import QualityModel
 from edge.phantom.sequence import Sequence
 from edge.preview.context import Controls
@@ -119,6 +129,62 @@ class Demo:
             connection.close()
 
 
+@dataclass
+class Clinic(Demo):
+    """The same with a folder of visits behind it, as edge-capture has: next patient, end, discard, correct the eye."""
+
+    out: Path = Path()
+    dicom: bool = True
+    target: Target | None = None
+    worklist: Worklist | None = None
+
+    def start(self, model: QualityModel) -> None:
+        self._stop, self._closing = threading.Event(), contextlib.ExitStack()
+        criterion = None if self.judge is None else self.judge.criterion
+        level = None if self.strictness is None else cast(Strictness, self.strictness)
+        self.session = GuidedSession(model, level, criterion=criterion)
+        self.reporter = Reporter(json_lines=False)
+        saving = contextlib.ExitStack()
+        study = begin_study() if self.dicom else None
+        keeping = Keeping(self.out, "demo", 30.0, False, False, study, self.target, 1, None, criterion)
+        self.visits, _ = open_visits(keeping, self.session, model, self.reporter, saving)
+        housekeeper = saving.enter_context(Housekeeper(self.out, Policy(), self.reporter.note, self.reporter.report))
+        controls = Controls(
+            self.session.capture_now, level, self.session.set_strictness, self.visits, housekeeper, self.worklist
+        )
+        self.preview = Preview(self.listen, self.counts, controls, self.reports.append, self.judge)
+        self.reporter.preview = self.preview
+        self._closing.callback(self.preview.close)
+        self._closing.push(saving)
+        self.reporter.visit(self.visits)
+        self._thread = threading.Thread(target=self._run, args=(model,), daemon=True)
+        self._thread.start()
+
+    def _run(self, model: QualityModel) -> None:
+        stream = grade_stream(
+            self.camera, self.session, self.counts, stop=self._stop, report=self.reports.append, beat=self.visits.settle
+        )
+        for step in stream:
+            self.newest = step.graded
+            save(step, self.visits, self.reporter)
+            self.preview.publish(step.graded)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(60)
+        self._closing.close()
+
+    def post(self, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        """Status and answer of one press of a button."""
+        status, _, answer = self.ask("POST", path, body)
+        return status, json.loads(answer)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The visit as clients see it."""
+        return self.preview.hub.visit or {}
+
+
 def wait_for(happened: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true thing that a function gives."""
     until = time.monotonic() + seconds
@@ -149,6 +215,25 @@ def demo(quality: QualityModel, clear: list[np.ndarray]) -> Iterator[Callable[..
 
     def start(listen: Listen | None = None, **settings: Any) -> Demo:
         made = Demo(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), **settings)
+        made.start(quality)
+        started.append(made)
+        wait_for(lambda: made.preview.published)
+        return made
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def clinic(quality: QualityModel, clear: list[np.ndarray], tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
+    """Starts sessions with visits; all of them have ended when the test ends."""
+    pytest.importorskip("pydicom")
+    started: list[Clinic] = []
+
+    def start(listen: Listen | None = None, **settings: Any) -> Clinic:
+        out = settings.pop("out", tmp_path / "out")
+        made = Clinic(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), out=out, **settings)
         made.start(quality)
         started.append(made)
         wait_for(lambda: made.preview.published)

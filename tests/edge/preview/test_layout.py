@@ -1,41 +1,42 @@
-"""The page on screens of all sizes: picture, hint and trigger are seen at once, and nothing runs off the screen."""
+"""The page on screens of all sizes and in every state: one screen on a phone, nothing over another, all readable."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed: the preview page was NOT driven in a browser")
 
+from edge.capture.loop import Counts
 from edge.guidance.hint import CODES, Hint, languages
-from edge.preview.server import Listen
+from edge.preview.context import Controls
+from edge.preview.server import Listen, Preview
 
-from .conftest import Demo, wait_for
+from .conftest import Demo, Switched, wait_for
 from .driving import Page
+from .screens import PHONE, SIZES, hold, resize, say_nothing, speak
+from .states import STATES, visit, with_questions
 
-SCREENS = [(320, 568), (360, 740), (390, 844), (568, 320), (667, 375), (844, 390), (768, 1024), (1024, 768)]
+SCREENS = [(320, 568), (360, 740), PHONE, (568, 320), (667, 375), (844, 390), (768, 1024), (1024, 768)]
 SCREENS += [(1280, 800), (1920, 1080), (1280, 500), (600, 600)]
-FINGER = 44  # pixels, the least that a finger meets
 LONG_NOTE = "the disk is nearly full: " + "captures are still kept, the film is not; " * 4 + "free some space."
-# The boxes of what must be seen at once, of what a finger must meet, and what sticks out, all in pixels of the screen.
+DIALOGS = {"settings": "#menu", "patient": "#next", "sure": "#end", "large": "#captures .face"}
+# The boxes of what must be seen at once, what sticks out, and the strip, in pixels of the screen.
 _MEASURE = """
 const box = (e) => {
   const b = e.getBoundingClientRect();
-  return [b.left, b.top, b.right, b.bottom, b.width, b.height];
+  return [b.left, b.top, b.right, b.bottom];
 };
-const shown = (e) => e.checkVisibility();
-const strip = document.getElementById("captures");
+const strip = document.getElementById("captures"), root = document.documentElement;
 return {
-  wide: document.documentElement.scrollWidth, inner: [innerWidth, innerHeight],
-  first: Object.fromEntries(["picture", "hint", "text", "trigger"].map((n) => [n, box(document.getElementById(n))])),
-  texts: [...document.querySelectorAll("#hint, #trigger, #said, #score")].map(
+  wide: root.scrollWidth, inner: [innerWidth, innerHeight],
+  first: Object.fromEntries(["stage", "hint", "text", "eye-right", "eye-left", "trigger", "end", "next"].map(
+    (n) => [n, box(document.getElementById(n))])),
+  texts: [...document.querySelectorAll("#hint, #trigger, #end, #next, #score, .eye, #eye-said")].map(
     (e) => [e.id, e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight]),
-  touch: [...document.querySelectorAll("button, select, summary, #settings label, #door input")].filter(shown)
-    .map((e) => [e.id || e.textContent.trim(), box(e)]),
   strip: [strip.clientWidth, strip.scrollWidth, strip.children.length, getComputedStyle(strip).overflowX],
 };
 """
@@ -51,16 +52,10 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
 def page(browser: Any) -> Iterator[Page]:
     yield Page(browser)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    if not browser.current_url.startswith("about:"):
+        browser.execute_script("localStorage.clear()")
     browser.get("about:blank")
     browser.delete_all_cookies()
-
-
-def resize(page: Page, width: int, height: int) -> None:
-    page.browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True},
-    )
-    wait_for(lambda: page.run("return [innerWidth, innerHeight]") == [width, height], 10)
 
 
 def longest_hints() -> dict[str, list[str]]:
@@ -69,67 +64,162 @@ def longest_hints() -> dict[str, list[str]]:
     return {each: sorted({h.in_language(each) for h in hints}, key=len)[-3:] for each in languages()}
 
 
-def keep(running: Demo, number: int) -> None:
-    while running.preview.hub.captured < number:
+def keep(running: Demo, page: Page, state: dict[str, Any]) -> None:
+    """Show a visit with its pictures."""
+    running.preview.visit(state)
+    for capture in state["captures"]:
         before = running.preview.hub.captured
-        running.preview.captured(running.newest)
+        running.preview.captured(running.newest, state["number"], capture["number"])
         wait_for(lambda before=before: running.preview.hub.captured > before)
+    wait_for(lambda: pictures_of(page) == len(state["captures"]))
 
 
-@pytest.mark.parametrize("pictures", [0, 3, 12])
-def test_picture_hint_and_trigger_are_seen_at_once_on_every_screen(demo: Start, page: Page, pictures: int) -> None:
+def pictures_of(page: Page) -> int:
+    return int(page.run("return document.querySelectorAll('#captures img').length"))
+
+
+@pytest.mark.parametrize("kept", [0, 3, 12])
+def test_every_state_is_one_screen_at_four_sizes(demo: Start, page: Page, kept: int) -> None:
     running = demo()
     page.open(running.preview.url)
     page.wait_live()
-    keep(running, pictures)
-    wait_for(lambda: len(page.run("return [...document.querySelectorAll('#captures img')]")) == pictures)
+    keep(running, page, visit(kept))
+    for name, state in STATES.items():
+        said = state(kept)
+        running.preview.visit(said)
+        wait_for(lambda said=said: shows(page, said))
+        for width, height in SIZES:
+            resize(page, width, height)
+            hold(page, f"{name}, {kept} pictures, {width}x{height}")
+    assert page.browser.get_log("browser") == []
+
+
+def shows(page: Page, said: dict[str, Any]) -> bool:
+    shown = page.run(
+        "return [document.body.dataset.visit, document.getElementById('disk').hidden,"
+        "[...document.querySelectorAll('#captures li')].filter((e) => e.dataset.asks === 'true').length,"
+        "document.getElementById('who').disabled, document.getElementById('eyes').dataset.asks,"
+        "document.querySelectorAll('.field').length]"
+    )
+    eye, stated = said["eye"], said["stated"]
+    asks = "contradiction" if stated and eye and stated != eye else "unknown" if not (stated or eye) else ""
+    asks = asks if said["state"] == "open" else ""
+    questions = sum(each["question"] for each in said["captures"])
+    wanted = [said["state"], said["disk"] == "ok", questions, not said["identity"], asks, len(said["wanted"])]
+    return bool(shown == wanted)
+
+
+@pytest.mark.parametrize("dialog", DIALOGS)
+def test_every_dialog_fits_four_sizes_in_every_language(demo: Start, page: Page, dialog: str) -> None:
+    running = demo()
+    page.open(running.preview.url)
+    page.wait_live()
+    keep(running, page, with_questions(12, missing=visit(0)["missing"]))
+    for language in languages():
+        speak(page, language)
+        page.run("document.querySelector(arguments[0]).click()", DIALOGS[dialog])
+        wait_for(lambda: page.find(f"#{dialog}").get_attribute("open") is not None)
+        for width, height in SIZES:
+            resize(page, width, height)
+            hold(page, f"{dialog}, {language}, {width}x{height}")
+        page.run("document.getElementById(arguments[0]).close()", dialog)
+
+
+def test_what_is_not_live_fits_four_sizes_and_shows_nothing_old(
+    demo: Start, page: Page, clear: list[np.ndarray]
+) -> None:
+    camera = Switched(clear)
+    running = demo(camera=camera)
+    page.open(running.preview.url)
+    page.wait_live()
+    keep(running, page, visit(3))
+    camera.nothing = True
+    wait_for(lambda: page.link() == "stalled")
+    fits(page, "camera away")
+    camera.nothing = False
+    page.wait_live()
+    running.stop()
+    wait_for(lambda: page.link() in ("ended", "lost"))
+    fits(page, "the program has ended")
+    with Preview(Listen(port=0), Counts(), Controls(lambda: None, "normal"), print) as starting:
+        starting.visit(visit(0))
+        page.open(starting.url)
+        wait_for(lambda: page.text("who-visit") != "")
+        assert page.link() == "connecting"
+        fits(page, "connecting")
+
+
+def fits(page: Page, where: str) -> None:
+    for width, height in SIZES:
+        resize(page, width, height)
+        say_nothing(page)
+        hold(page, f"{where}, {width}x{height}")
+    assert page.run("return getComputedStyle(document.getElementById('picture')).visibility") == "hidden"
+
+
+@pytest.mark.parametrize("kept", [0, 12])
+def test_picture_hint_and_trigger_are_seen_at_once_on_every_screen(demo: Start, page: Page, kept: int) -> None:
+    running = demo()
+    page.open(running.preview.url)
+    page.wait_live()
+    keep(running, page, visit(kept))
     running.preview.tell(LONG_NOTE)
-    wait_for(lambda: page.text("note") == LONG_NOTE)
+    wait_for(lambda: page.text("note-text") == LONG_NOTE)
     for width, height in SCREENS:
         resize(page, width, height)
         for language, hints in longest_hints().items():
-            page.run(
-                "const s = document.getElementById('language'); s.value = arguments[0];"
-                "s.dispatchEvent(new Event('change'))",
-                language,
-            )
+            speak(page, language)
             for hint in hints:
                 page.run("document.getElementById('text').textContent = arguments[0]", hint)
-                _hold(page.run(_MEASURE), f"{width}x{height}, {language}: {hint}", pictures)
-    page.run("localStorage.clear()")
+                _hold(page.run(_MEASURE), f"{width}x{height}, {language}: {hint}", kept)
 
 
-def _hold(seen: dict[str, Any], where: str, pictures: int) -> None:
+def _hold(seen: dict[str, Any], where: str, kept: int) -> None:
     width, height = seen["inner"]
     assert seen["wide"] <= width, f"{where}: the page is wider than the screen"
-    for name, (left, top, right, bottom, _, _) in seen["first"].items():
+    for name, (left, top, right, bottom) in seen["first"].items():
         assert left >= 0, (where, name)
         assert top >= 0, (where, name)
         assert right <= width, (where, name)
         assert bottom <= height, f"{where}: {name} ends at {bottom}, below the first screen"
-    assert seen["first"]["picture"][5] > 0.4 * min(width, height), f"{where}: the picture is small"
+    left, top, right, bottom = seen["first"]["stage"]
+    assert bottom - top > 0.3 * min(width, height), f"{where}: the picture is small"
     for name, over_x, over_y in seen["texts"]:
         assert over_x <= 1, f"{where}: {name} is cut off"
         assert over_y <= 1, f"{where}: {name} is cut off"
-    for name, box in seen["touch"]:
-        assert min(box[4:]) >= FINGER, f"{where}: {name} is too small for a finger: {box[4:]}"
     room, wide, number, overflow = seen["strip"]
-    assert number == pictures
+    assert number == kept
     assert wide <= room or overflow == "auto", f"{where}: kept pictures cannot be reached"
+
+
+@pytest.mark.parametrize(("width", "height"), [PHONE, (768, 1024), (1280, 800)])
+def test_no_hint_moves_anything(demo: Start, page: Page, width: int, height: int) -> None:
+    """Somebody who reaches for the trigger while the hint changes must still meet it."""
+    running = demo()
+    page.open(running.preview.url)
+    page.wait_live()
+    keep(running, page, visit(3))
+    resize(page, width, height)
+    places = set()
+    for language, hints in longest_hints().items():
+        speak(page, language)
+        for hint in ("", *hints):
+            page.run("document.getElementById('text').textContent = arguments[0]", hint)
+            places.add((language, page.run("return document.getElementById('trigger').getBoundingClientRect().top")))
+    assert len(places) == len(languages()), sorted(places)
 
 
 def test_the_oldest_picture_is_reached_and_enlarged_on_every_screen(demo: Start, page: Page) -> None:
     running = demo()
     page.open(running.preview.url)
     page.wait_live()
-    keep(running, 12)
-    wait_for(lambda: len(page.run("return [...document.querySelectorAll('#captures img')]")) == 12)
+    keep(running, page, visit(12))
     for width, height in SCREENS:
         resize(page, width, height)
-        page.find("#captures li:last-child button").click()  # scrolls there as a finger would
+        page.find("#captures li:last-child .face").click()  # scrolls there as a finger would
         wait_for(lambda: page.run("return document.getElementById('large-picture').naturalWidth") == 480)
         assert page.text("large-title").startswith("Picture 1:")
-        for name in ("large-picture", "large-close"):
+        for name in ("large-picture", "large-right", "large-left", "retake", "discard", "large-close"):
             left, top, right, bottom = page.run(
                 "const b = document.getElementById(arguments[0]).getBoundingClientRect();"
                 "return [b.left, b.top, b.right, b.bottom]",
@@ -141,33 +231,22 @@ def test_the_oldest_picture_is_reached_and_enlarged_on_every_screen(demo: Start,
         wait_for(lambda: page.find("#large").get_attribute("open") is None)
 
 
-def test_door_and_open_settings_fit_every_screen(demo: Start, page: Page) -> None:
+def test_the_door_fits_every_screen(demo: Start, page: Page) -> None:
     locked = demo(Listen(port=0, token="kd83hs0w6mq1z"))
     page.open(locked.preview.url)
     wait_for(lambda: page.find("#door").get_attribute("open") is not None)
     for width, height in SCREENS:
         resize(page, width, height)
-        for name in ("#token", "#login button"):
-            box = page.find(name).rect
-            assert box["y"] >= 0
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
-            assert box["y"] + box["height"] <= height, f"{width}x{height}: {name} is below the screen"
-            assert min(box["width"], box["height"]) >= FINGER
+        hold(page, f"door, {width}x{height}", scrolls=True)
+
+
+def test_what_a_picture_asks_is_not_cut_off(demo: Start, page: Page) -> None:
     running = demo()
     page.open(running.preview.url)
     page.wait_live()
-    page.find("summary").click()
-    words = json.loads(files("edge.preview").joinpath("page", "words.json").read_text(encoding="utf-8"))
-    for width, height in SCREENS:
-        resize(page, width, height)
-        for language in words:
-            page.run(
-                "const s = document.getElementById('language'); s.value = arguments[0];"
-                "s.dispatchEvent(new Event('change'))",
-                language,
-            )
-            seen = page.run(_MEASURE)
-            assert seen["wide"] <= width, f"{width}x{height}, {language}: settings run off the screen"
-            assert [each for each in seen["touch"] if min(each[1][4:]) < FINGER] == []
-    page.run("localStorage.clear()")
+    keep(running, page, with_questions(3))
+    resize(page, *PHONE)
+    for language in languages():
+        speak(page, language)
+        cut = "return [...document.querySelectorAll('.asks')].filter((e) => e.scrollWidth > e.clientWidth).length"
+        assert page.run(cut) == 0, language

@@ -440,20 +440,22 @@ def test_the_end_is_sent_and_closing_is_quick(demo: Start) -> None:
         socket.create_connection(("127.0.0.1", running.preview.port), timeout=300)
 
 
-def test_captures_that_share_their_best_frame_are_shown_once(demo: Start) -> None:
-    """As when a hand presses the shutter while the session captures by itself: one picture on the disk and the page."""
+def test_each_capture_is_shown_by_its_number_in_its_visit(demo: Start) -> None:
+    """The best frame alone, once it is on disk; runners-up are not shown."""
     running = demo()
     reporter = Reporter(json_lines=False)
     reporter.preview = running.preview
-    one, other = (
-        dataclasses.replace(running.newest, frame=dataclasses.replace(running.newest.frame, index=n)) for n in (7, 9)
+    one, other, more = (
+        dataclasses.replace(running.newest, frame=dataclasses.replace(running.newest.frame, index=n)) for n in (7, 9, 8)
     )
-    for best in (one, one, other):
-        reporter.fired(best)
-        reporter.saved(Path(f"frame-{best.frame.index}.png"), best)
+    for number, best in enumerate((one, other), 3):
+        reporter.fired(best, 2, number)
+    for saved in (one, more, other, more):
+        reporter.saved(Path(f"frame-{saved.frame.index}.png"), saved)
     wait_for(lambda: running.preview.hub.captured >= 2)
     time.sleep(0.5)
-    assert running.preview.hub.captured == 2
+    shown = [(each.visit, each.number, each.grade["index"]) for each in running.preview.hub.captures]
+    assert shown == [(2, 3, 7), (2, 4, 9)]
 
 
 def test_an_address_that_is_taken_or_foreign_is_reported(demo: Start) -> None:

@@ -22,7 +22,7 @@ from edge.capture.session import overlay_video as film_module
 from edge.capture.session import storage as storage_module
 from edge.capture.session.session import Session
 from edge.capture.session.storage import LineFile
-from edge.commands.console.display import closing_words
+from edge.commands.console.display import closing_words, kept_words
 from edge.model import QualityModel
 
 
@@ -59,7 +59,7 @@ def test_captures_lost_with_their_folder_are_not_put_down_to_a_full_disk(model: 
     assert session.lost == 1
     assert not any("room" in sentence or "full" in sentence for sentence in said)
     assert said[-1].startswith(f"1 capture is lost or incomplete, because {tmp_path / 'out'} could not be written to:")
-    assert f"made: nothing that is still there: {tmp_path / 'out'} is gone" in closing_words(Counts(), None, session)
+    assert f"made: nothing that is still there: {tmp_path / 'out'} is gone" in kept_words(session, None)
 
 
 def test_a_film_that_fails_midway_leaves_nothing(
@@ -111,7 +111,7 @@ def test_no_line_is_lost_while_lines_are_written(
 @pytest.mark.parametrize(("seconds", "said"), [(10.1, False), (10.3, True), (2.0, True)])
 def test_the_closing_words_tell_of_another_pace(seconds: float, said: bool) -> None:
     counts = Counts(seen=300, graded=300, seconds=seconds, source_seconds=10.0)
-    words = closing_words(counts, None, None)
+    words = closing_words(counts)
     assert (f"10.0 s of the source took {seconds:.1f} s" in words) is said
 
 

@@ -1,0 +1,66 @@
+// What lies on the disk: the visits that have ended, and the room that is left. It names no patient: visits have times.
+import { ask } from "/api.js";
+import { $, icon, make, open } from "/dom.js";
+import { current, onVisit, sure, why } from "/visit.js";
+import { moment, onLanguage, size, word } from "/words.js";
+
+function drawDisk() {
+  const visit = current(), disk = visit?.disk ?? "ok", free = visit?.free_mib ?? null;
+  $("disk").hidden = disk === "ok";
+  $("disk").dataset.disk = disk;
+  if (disk !== "ok") $("disk-text").textContent = word(`disk_${disk}`, { free: free === null ? "–" : size(free) });
+  for (const each of document.querySelectorAll(".free"))
+    each.textContent = free === null ? "" : word("free", { free: size(free) });
+}
+
+export async function openVisits() {
+  $("settings").close();
+  $("visits-list").replaceChildren();
+  $("visits-said").textContent = word("loading");
+  drawDisk();
+  open($("visits"));
+  await list();
+}
+
+/** The latest, or those before a visit, added below. */
+async function list(before = null) {
+  try {
+    const { visits, total } = await ask(before === null ? "/visits" : `/visits?before=${Number(before)}`);
+    $("visits-list").querySelector(".older")?.remove();
+    $("visits-list").append(...visits.map(row));
+    $("visits-said").textContent = $("visits-list").children.length ? "" : word("visits_none");
+    if (visits.length && total > $("visits-list").children.length) $("visits-list").append(make("li", { className: "older" },
+      make("button", { type: "button", textContent: word("older"), onclick: () => list(visits.at(-1).number) })));
+  } catch (refused) {
+    $("visits-said").textContent = why(refused);
+  }
+}
+
+const name = (visit) => `${word("visit", { n: visit.number })}, ${moment(visit.begun)}`;
+
+function row(visit) {
+  const state = visit.delivered ? word("delivered") : visit.waiting ? word("waiting", { n: visit.waiting }) : word("stays");
+  const what = word("visit_what", { n: visit.captures, size: size(visit.size_mib) });
+  return make("li", {},
+    make("span", { className: "what" }, make("b", { textContent: name(visit) }), make("span", { textContent: `${what} · ${state}` })),
+    make("button", { type: "button", className: "danger", "aria-label": `${word("delete")}: ${name(visit)}`,
+      onclick: () => remove(visit, [name(visit), what, visit.delivered ? state : word("not_delivered")]) }, icon("bin")));
+}
+
+async function remove(visit, lines) {
+  if (!await sure("delete_title", lines, "delete")) return;
+  try {
+    await ask(`/visits/${encodeURIComponent(visit.id)}/delete`, {});
+    $("visits-list").replaceChildren();
+    await list();
+    $("visits-said").textContent = word("deleted");
+  } catch (refused) {
+    $("visits-said").textContent = refused.status === 409 ? word("visit_busy") : why(refused);
+  }
+}
+
+$("disk").addEventListener("click", openVisits);
+$("open-visits").addEventListener("click", openVisits);
+$("visits-close").addEventListener("click", () => $("visits").close());
+onVisit(drawDisk);
+onLanguage(drawDisk);

@@ -1,0 +1,379 @@
+"""A visit with nothing but the page: from "next patient" to "end of visit", on a real session with its folders."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("selenium", reason="selenium is not installed: the preview page was NOT driven in a browser")
+
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from edge.preview.server import Listen
+
+from .conftest import Clinic, Switched, wait_for
+from .driving import Page
+
+Start = Callable[..., Clinic]
+WHO = {"patient_id": "P-0047", "patient_name": "Okonkwo^Adaeze", "birth_date": "1961-03-22", "sex": "F"}
+SECRETS = ("P-0047", "Okonkwo", "Adaeze", "1961", "19610322")
+TOKEN = "c81f5e0b97d2a643"
+
+
+@pytest.fixture(scope="module")
+def browser(open_chromium: Callable[..., Any]) -> Any:
+    """As wide and high as a phone."""
+    return open_chromium(412, 915)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    yield Page(browser)
+    if not browser.current_url.startswith("about:"):
+        browser.execute_script("localStorage.clear()")
+    browser.get("about:blank")
+    browser.delete_all_cookies()
+
+
+def scan(page: Page, code: str) -> None:
+    """A barcode scanner types like a keyboard, with Enter at the end."""
+    ActionChains(page.browser, duration=0).send_keys(code + Keys.ENTER).perform()
+
+
+def is_open(page: Page, dialog: str) -> bool:
+    return page.find(f"#{dialog}").get_attribute("open") is not None
+
+
+def fill(page: Page, **fields: str) -> None:
+    for name, value in fields.items():
+        page.run(
+            "const e = document.getElementById('p-' + arguments[0]); e.value = arguments[1];"
+            "e.dispatchEvent(new Event('input'))",
+            name,
+            value,
+        )
+
+
+def open_page(page: Page, running: Clinic) -> None:
+    page.open(running.preview.url)
+    page.wait_live()
+    wait_for(lambda: page.text("who-visit") != "")
+
+
+def strip(page: Page) -> list[str]:
+    return list(page.run("return [...document.querySelectorAll('#captures li')].map((e) => e.dataset.number)"))
+
+
+def take(page: Page, running: Clinic) -> int:
+    """Press the trigger, and wait for the picture."""
+    before = running.preview.hub.captured
+    page.find("#trigger").click()
+    wait_for(lambda: running.preview.hub.captured > before)
+    number = int(running.state["captures"][-1]["number"])
+    wait_for(lambda: page.run("return document.querySelector('#captures img')?.naturalWidth") == 480)
+    return number
+
+
+def test_from_next_patient_to_end_of_visit(clinic: Start, page: Page, tmp_path: Path) -> None:
+    """As a nurse would, in well under two minutes."""
+    running = clinic()
+    open_page(page, running)
+    began = time.monotonic()
+    assert page.text("who-name") == "No identity yet"
+    scan(page, "P-0047")
+    wait_for(lambda: is_open(page, "patient"))
+    assert page.find("#p-patient_id").get_attribute("value") == "P-0047"
+    fill(page, family="Okonkwo", given="Adaeze", birth_date="1961-03-22", sex="F")
+    page.find("#p-yes").click()
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    assert page.text("who-more") == "P-0047 \u00b7 1961-03-22 \u00b7 female"
+    assert page.text("who-visit") == "Visit 2"
+    assert not is_open(page, "patient")
+    eye = wait_for(lambda: running.state["eye"])
+    wait_for(lambda: strip(page) == ["1"])  # it fires by itself
+    label = wait_for(lambda: (said := page.find(f"#eye-{eye}").get_attribute("aria-label")) and "done" in said and said)
+    assert label.startswith(f"{eye.capitalize()} eye, Picture: done")
+    page.press("e")
+    wait_for(lambda: is_open(page, "sure"))
+    other = "left" if eye == "right" else "right"
+    assert f"Still missing: {other.capitalize()} eye" in page.text("sure-lines")
+    page.find("#sure-yes").click()
+    wait_for(lambda: running.state["state"] == "ended")
+    wait_for(lambda: page.text("who-visit") == "Visit 2, ended")
+    assert not page.find("#trigger").is_enabled()
+    assert time.monotonic() - began < 120
+    images = list((tmp_path / "out" / "session-2").glob("frame-*.dcm"))
+    assert len(images) == 1
+    import pydicom
+
+    assert str(pydicom.dcmread(images[0]).PatientName) == "Okonkwo^Adaeze"
+    assert page.browser.get_log("browser") == []
+
+
+def test_identity_is_on_the_screen_and_nowhere_else(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    running.post("/visit/patient", visit=1, patient=WHO)
+    open_page(page, running)
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    page.find("#who").click()
+    assert page.find("#p-family").get_attribute("value") == "Okonkwo"
+    page.find("#p-no").click()
+    kept = page.run(
+        "return [location.href, document.title, {...localStorage}, {...sessionStorage}, document.cookie, history.state,"
+        "performance.getEntriesByType('resource').map((e) => e.name),"
+        "[...document.querySelectorAll('input')].map((e) => [e.name, e.autocomplete, e.value])]"
+    )
+    assert not [each for each in SECRETS if each in json.dumps(kept)]
+    assert {each[1] for each in kept[-1] if each[2] == ""} == {"off"}
+    running.post("/visit/next", visit=1)
+    wait_for(lambda: page.text("who-visit") == "Visit 2")
+    wait_for(lambda: page.text("who-name") == "No identity yet")
+    everything = page.run("return document.documentElement.outerHTML")
+    assert not [each for each in SECRETS if each in everything]
+    running.post("/visit/patient", visit=2, patient=WHO)
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    running.stop()
+    running.stop = lambda: None  # type: ignore[method-assign]
+    wait_for(lambda: page.link() in ("lost", "ended"))
+    wait_for(lambda: "Okonkwo" not in page.run("return document.documentElement.outerHTML"))
+
+
+def test_one_tap_states_the_eye_and_the_second_leaves_it_to_the_picture(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    shown = wait_for(lambda: running.state["eye"])
+    other = "left" if shown == "right" else "right"
+    wait_for(lambda: page.find(f"#eye-{shown}").get_attribute("aria-pressed") == "true")
+    assert page.text("eye-said") == "Recognised in the picture; tap to correct"
+    page.find(f"#eye-{other}").click()
+    wait_for(lambda: running.state["stated"] == other)
+    wait_for(lambda: page.find(f"#eye-{other}").get_attribute("aria-pressed") == "true")
+    assert page.text("eye-said") == "The picture looks like the other eye"
+    page.press(other[0])
+    wait_for(lambda: running.state["stated"] is None)
+    page.press(shown[0])
+    wait_for(lambda: running.state["stated"] == shown)
+    wait_for(lambda: page.text("eye-said").startswith("Set by you"))
+    assert page.text("now").startswith(shown[0].upper())
+
+
+def test_a_contradiction_is_asked_and_answered_with_one_tap(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    shown = wait_for(lambda: running.state["eye"])
+    other = "left" if shown == "right" else "right"
+    page.find(f"#eye-{other}").click()
+    wait_for(lambda: running.state["stated"] == other)
+    take(page, running)
+    wait_for(lambda: page.text("pending") == "need an answer: 1")
+    assert "Eye contradicts" in page.find("#captures .face").accessible_name
+    page.find("#captures .face").click()
+    assert page.find("#large-asks").is_displayed()
+    page.find("#large-close").click()
+    page.find(f"#captures .pick[aria-label$='{shown.capitalize()} eye']").click()
+    wait_for(lambda: not running.state["captures"][0]["question"])
+    wait_for(lambda: page.text("pending") == "pending")
+    assert running.state["captures"][0]["eye"] == shown
+    assert page.browser.get_log("browser") == []
+
+
+def test_a_picture_is_corrected_retaken_and_discarded(clinic: Start, page: Page, tmp_path: Path) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    take(page, running)
+    eye = running.state["captures"][0]["eye"]
+    other = "left" if eye == "right" else "right"
+    page.find("#captures .face").click()
+    page.find(f"#large-{other}").click()
+    wait_for(lambda: running.state["captures"][0]["eye"] == other)
+    wait_for(lambda: page.find(f"#large-{other}").get_attribute("aria-pressed") == "true")
+    page.find("#large").send_keys(eye[0])
+    wait_for(lambda: running.state["captures"][0]["eye"] == eye)
+    page.find("#retake").click()
+    wait_for(lambda: running.state["captures"] == [])
+    wait_for(lambda: strip(page) == [])
+    wait_for(lambda: page.text("said").startswith(f"Discarded; take again: {eye.capitalize()} eye"))
+    assert not list((tmp_path / "out").glob("frame-*"))
+    number = take(page, running)
+    page.press(Keys.DELETE)
+    wait_for(lambda: is_open(page, "large"))
+    assert page.run("return document.activeElement.id") == "discard"
+    assert running.state["captures"], "one key alone discards nothing"
+    page.browser.switch_to.active_element.send_keys(Keys.DELETE)
+    wait_for(lambda: running.state["captures"] == [])
+    wait_for(lambda: page.text("said") == f"Picture {number} discarded")
+    assert not is_open(page, "large")
+
+
+def test_the_page_is_reloaded_at_each_step(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+
+    def again() -> None:
+        page.browser.refresh()
+        page.wait_live()
+        wait_for(lambda: page.text("who-visit") != "")
+
+    open_page(page, running)
+    running.post("/visit/next", visit=1, patient=WHO)
+    again()
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    take(page, running)
+    again()
+    wait_for(lambda: strip(page) == ["1"])
+    other = "left" if wait_for(lambda: running.state["eye"]) == "right" else "right"
+    page.find(f"#eye-{other}").click()
+    wait_for(lambda: running.state["stated"] == other)
+    again()
+    wait_for(lambda: page.find(f"#eye-{other}").get_attribute("aria-pressed") == "true")
+    take(page, running)
+    again()
+    wait_for(lambda: page.text("pending") == "need an answer: 1")
+    assert strip(page) == ["2", "1"]
+    running.post("/visit/end", visit=2)
+    again()
+    wait_for(lambda: page.text("who-visit") == "Visit 2, ended")
+    page.find("#captures .face").click()
+    page.find("#discard").click()  # a question stays open after the end
+    wait_for(lambda: strip(page) == ["1"])
+
+
+def test_another_phone_began_the_next_visit_meanwhile(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    take(page, running)
+    page.find("#next").click()
+    assert "This ends the visit of now." in page.text("p-consequences")
+    fill(page, patient_id="A-1")
+    running.post("/visit/next", visit=1, patient={"patient_id": "B-2"})
+    wait_for(lambda: page.text("who-name") == "B-2")
+    page.find("#p-yes").click()
+    wait_for(lambda: page.text("p-said").startswith("The visit has changed meanwhile"))
+    assert running.state["number"] == 2, "the other phone's patient was sent away"
+    page.find("#p-yes").click()  # now it is meant
+    wait_for(lambda: page.text("who-name") == "A-1")
+    assert running.state["number"] == 3
+    take(page, running)
+    page.find("#captures .face").click()
+    wait_for(lambda: is_open(page, "large"))
+    running.post("/visit/next", visit=3)
+    wait_for(lambda: not is_open(page, "large"))  # the first picture of the next one has the same number
+    assert strip(page) == []
+
+
+def test_a_wrong_identity_is_said_in_place(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    page.press("n")
+    wait_for(lambda: is_open(page, "patient"))
+    page.find("#p-yes").click()
+    assert page.text("p-said") == "Scan or type the patient, or begin without identity."
+    for field, value, sentence in (
+        ("family", "Doe^Evil", "At most 64 letters"),
+        ("family", "Doe\\Evil", "At most 64 letters"),
+        ("given", "\u00c4" * 64, "At most 64 letters"),  # of two bytes each
+        ("patient_id", "X\u0007Y", "At most 64 letters"),
+        ("accession_number", "N" * 17, "At most 16 letters"),
+    ):
+        fill(page, patient_id="A-1", family="", given="", accession_number="")
+        fill(page, **{field: value})
+        page.find("#p-yes").click()
+        assert page.text("p-said").startswith(sentence), (field, page.text("p-said"))
+        assert page.run("return document.activeElement.id") == f"p-{field}"
+        assert page.find(f"#p-{field}").get_attribute("aria-invalid") == "true"
+    assert running.state["number"] == 1
+    fill(page, patient_id="A-1", family="", given="", accession_number="")
+    page.find("#p-yes").click()
+    wait_for(lambda: page.text("who-name") == "A-1")
+
+
+def test_keys_are_no_commands_while_somebody_types_or_scans(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    scan(page, "NERL S7")
+    wait_for(lambda: is_open(page, "patient"))
+    assert page.find("#p-patient_id").get_attribute("value") == "NERL S7"
+    page.find("#p-family").send_keys("ne rl")
+    page.find("#p-no").click()
+    page.find("#menu").click()
+    page.browser.switch_to.active_element.send_keys("e")
+    time.sleep(0.3)
+    page.find("#settings-close").click()
+    assert (running.state["state"], running.state["stated"], running.state["captures"]) == ("open", None, [])
+    assert not page.find("#sound").is_selected()
+    page.find("#trigger").click()
+    wait_for(lambda: running.preview.hub.captured == 1)
+    scan(page, "4711")  # the focus is on the trigger, which Enter would press
+    wait_for(lambda: is_open(page, "patient"))
+    page.find("#p-no").click()
+    time.sleep(0.3)
+    assert running.preview.hub.captured == 1
+
+
+def test_every_dialog_keeps_the_focus_and_gives_it_back(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    take(page, running)
+    for opener, dialog in (
+        ("#who", "patient"),
+        ("#menu", "settings"),
+        ("#next", "patient"),
+        ("#captures .face", "large"),
+    ):
+        page.find(opener).send_keys(Keys.ENTER)
+        wait_for(lambda dialog=dialog: is_open(page, dialog))
+        seen = set()
+        for _ in range(25):
+            ActionChains(page.browser).send_keys(Keys.TAB).perform()
+            seen.add(page.run("return document.activeElement.closest('dialog')?.id ?? document.activeElement.tagName"))
+        assert seen <= {dialog, "BODY"}, f"{dialog}: the focus left it for {seen}"  # BODY: the browser's own bar
+        assert page.find(f"#{dialog}").accessible_name.strip()
+        ActionChains(page.browser).send_keys(Keys.ESCAPE).perform()
+        wait_for(lambda dialog=dialog: not is_open(page, dialog))
+        assert page.run("return document.activeElement.matches(arguments[0])", opener), dialog
+
+
+def test_without_dicom_no_identity_is_asked_for(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None, dicom=False)
+    open_page(page, running)
+    assert not page.find("#who").is_enabled()
+    page.find("#next").click()
+    wait_for(lambda: page.text("who-visit") == "Visit 2")
+    take(page, running)
+    page.find("#next").click()
+    wait_for(lambda: is_open(page, "sure"))
+    page.find("#sure-yes").click()
+    wait_for(lambda: page.text("who-visit") == "Visit 3")
+
+
+def test_the_next_patient_comes_while_the_camera_is_away(clinic: Start, page: Page, clear: list[np.ndarray]) -> None:
+    camera = Switched(clear)
+    running = clinic(strictness=None, camera=camera)
+    open_page(page, running)
+    camera.nothing = True
+    wait_for(lambda: page.link() == "stalled")
+    assert not page.find("#trigger").is_enabled()
+    page.press("n")
+    wait_for(lambda: is_open(page, "patient"))
+    fill(page, patient_id="A-1")
+    page.find("#p-yes").click()
+    wait_for(lambda: page.text("who-name") == "A-1")
+    camera.nothing = False
+    page.wait_live()
+
+
+def test_a_locked_camera_shows_no_patient(clinic: Start, page: Page) -> None:
+    running = clinic(Listen(port=0, token=TOKEN), strictness=None)
+    running.visits.identify(1, WHO)
+    page.open(running.preview.url)
+    wait_for(lambda: is_open(page, "door"))
+    assert page.text("who-name") == ""
+    page.find("#token").send_keys(TOKEN + Keys.ENTER)
+    page.wait_live()
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")

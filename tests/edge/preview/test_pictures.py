@@ -1,0 +1,180 @@
+"""The pictures of docs/preview.md: the page in each state, as Chromium draws it. They are made here.
+
+EFIQA_PICTURES=docs/pictures/page pytest tests/edge/preview/test_pictures.py   draws them again.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("selenium", reason="selenium is not installed: the preview page was NOT driven in a browser")
+
+from edge.capture.archive.dimse_address import read_address
+from edge.capture.archive.worklist import Worklist
+from edge.capture.loop import Counts
+from edge.preview.context import Controls
+from edge.preview.server import Listen, Preview
+
+from .conftest import Clinic, Switched, wait_for
+from .driving import Page
+from .screens import PHONE, resize, say_nothing, speak
+from .states import visit, with_questions
+from .test_nurse import fill
+
+ROOT = Path(__file__).parents[3]
+SHOWN = ROOT / "docs" / "pictures" / "page"
+TABLET, SCREEN = (768, 1024), (1280, 800)
+WHO = {"patient_id": "P-0047", "patient_name": "Okonkwo^Adaeze", "birth_date": "1961-03-22", "sex": "F"}
+MOST_BYTES = 1_000_000  # of all pictures
+NAMED = {"identified": True, "number": 1}
+
+
+@pytest.fixture(scope="module")
+def browser(open_chromium: Callable[..., Any]) -> Any:
+    return open_chromium(412, 915)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    yield Page(browser)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    if not browser.current_url.startswith("about:"):
+        browser.execute_script("localStorage.clear()")
+    browser.get("about:blank")
+    browser.delete_all_cookies()
+
+
+class Camera:
+    """Draws what the page shows, and checks that it is a picture of something."""
+
+    def __init__(self, page: Page, folder: Path) -> None:
+        self._page, self._folder = page, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def draw(self, name: str, size: tuple[int, int] = PHONE) -> None:
+        resize(self._page, *size)
+        say_nothing(self._page)
+        self._page.run("document.activeElement.blur()")
+        data = self._page.browser.get_screenshot_as_png()
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        assert picture.size == size
+        assert np.asarray(picture).std() > 8, f"{name}: there is nothing on it"
+        picture.save(self._folder / f"{name}.webp", quality=72, method=6)
+
+
+@pytest.fixture
+def camera(page: Page, tmp_path: Path) -> Camera:
+    return Camera(page, Path(os.environ.get("EFIQA_PICTURES") or tmp_path / "pictures").absolute())
+
+
+@pytest.fixture
+def running(clinic: Callable[..., Clinic], clear: list[np.ndarray], page: Page) -> Clinic:
+    """A visit with its patient, and twelve pictures that it may show."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        away = Worklist(read_address(f"dicom://RIS@127.0.0.1:{free.getsockname()[1]}"))
+    made = clinic(camera=Switched(clear), strictness=None, worklist=away)
+    made.post("/visit/patient", visit=1, patient=WHO)
+    page.open(made.preview.url)
+    page.wait_live()
+    wait_for(lambda: made.state["eye"])
+    made.reporter.preview = None  # from now on the page shows what it is told here
+    made.preview.visit(visit(12, **NAMED))
+    for number in range(1, 13):
+        made.preview.captured(made.newest, 1, number)
+        wait_for(lambda number=number: made.preview.hub.captured == number)
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    return made
+
+
+def tell(running: Clinic, page: Page, state: dict[str, Any]) -> None:
+    """Let the page show a visit."""
+    running.preview.visit(state)
+    said = "return [document.body.dataset.visit, document.querySelectorAll('#captures li').length]"
+    wait_for(lambda: page.run(said) == [state["state"], len(state["captures"])])
+    images = "return [...document.querySelectorAll('#captures img')].filter((e) => e.complete && e.naturalWidth).length"
+    wait_for(lambda: page.run(images) == len(state["captures"]))
+    wait_for(lambda: page.text("text") == "Good: hold still")
+
+
+def test_states_of_a_visit(running: Clinic, page: Page, camera: Camera) -> None:
+    for name, state in {
+        "begun": visit(0, **NAMED),
+        "open": visit(3, **NAMED),
+        "contradiction": with_questions(3, **NAMED),
+        "eye-unknown": visit(2, eye=None, field=None, **NAMED),
+        "complete": visit(4, **NAMED),
+        "twelve": with_questions(12, **NAMED),
+        "ended": visit(4, state="ended", **NAMED),
+        "disk-low": visit(3, disk="low", free_mib=812, **NAMED),
+        "disk-full": visit(3, disk="full", free_mib=45, **NAMED),
+    }.items():
+        tell(running, page, state)
+        camera.draw(name)
+    tell(running, page, visit(3, **NAMED))
+    camera.draw("small", (360, 640))
+    camera.draw("tablet", TABLET)
+    camera.draw("screen", SCREEN)
+    resize(page, *PHONE)
+    speak(page, "de")
+    wait_for(lambda: page.text("text") == "Gut: stillhalten")
+    camera.draw("german")
+
+
+def test_dialogs(running: Clinic, page: Page, camera: Camera) -> None:
+    tell(running, page, with_questions(3, **NAMED))
+    resize(page, *PHONE)
+    page.find("#captures .face").click()
+    wait_for(lambda: page.run("return document.getElementById('large-picture').naturalWidth") == 480)
+    camera.draw("large")
+    page.find("#large-close").click()
+    page.find("#end").click()
+    camera.draw("end")
+    page.find("#sure-no").click()
+    page.find("#next").click()
+    wait_for(lambda: page.text("worklist-said").startswith("The worklist cannot be reached"))
+    fill(page, patient_id="P-0048", family="Doe", given="Jane")
+    camera.draw("worklist-away")
+    page.find("#p-no").click()
+    page.find("#menu").click()
+    camera.draw("settings")
+
+
+def test_nothing_live(running: Clinic, page: Page, camera: Camera) -> None:
+    tell(running, page, visit(3, **NAMED))
+    assert isinstance(running.camera, Switched)
+    running.camera.nothing = True
+    wait_for(lambda: page.link() == "stalled")
+    camera.draw("camera-away")
+    running.camera.nothing = False
+    with Preview(Listen(port=0), Counts(), Controls(lambda: None, "normal"), print) as starting:
+        starting.visit(visit(0))
+        page.open(starting.url)
+        wait_for(lambda: page.text("who-visit") != "")
+        camera.draw("connecting")
+    wait_for(lambda: page.link() == "ended")
+    camera.draw("program-ended")
+    with Preview(Listen(port=0, token="c81f5e0b97d2a643"), Counts(), Controls(None), print) as locked:
+        page.open(locked.url)
+        wait_for(lambda: page.find("#door").get_attribute("open") is not None)
+        camera.draw("door")
+
+
+def test_the_page_of_the_docs_shows_every_picture() -> None:
+    text = (ROOT / "docs" / "preview.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"pictures/page/([\w-]+)\.webp", text))
+    there = {each.stem: each.stat().st_size for each in SHOWN.iterdir()}
+    assert shown == set(there)
+    drawn = Path(__file__).read_text(encoding="utf-8")
+    for name in there:
+        assert f'"{name}"' in drawn, f"{name} is drawn by no test"
+    assert sum(there.values()) < MOST_BYTES

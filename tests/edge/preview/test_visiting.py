@@ -1,0 +1,291 @@
+"""The buttons of a visit through HTTP, on a real session with its folders and DICOM files."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.capture.archive.target import FolderTarget
+from edge.preview.server import Listen
+
+from .conftest import Clinic, Switched, wait_for
+
+pydicom = pytest.importorskip("pydicom")
+TOKEN = "a-token-of-the-test"
+WHO = {"patient_id": "0012", "patient_name": "Doe^Jane", "birth_date": "1950-01-31", "sex": "F"}
+Start = Callable[..., Clinic]
+
+
+def images(folder: Path) -> dict[str, Any]:
+    return {path.name: pydicom.dcmread(path) for path in sorted(folder.glob("*.dcm"))}
+
+
+def captured(clinic: Clinic, number: int = 1) -> None:
+    """Wait until the picture of a capture is on the page, and so its files on disk."""
+    wait_for(lambda: any(each.number == number for each in clinic.preview.hub.captures))
+
+
+def events(clinic: Clinic, name: str) -> list[Any]:
+    """What a client that connects now is told at once."""
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", clinic.preview.port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("GET", "/state")
+        answer, lines = connection.getresponse(), []
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            lines.append(answer.readline().decode().rstrip("\n"))
+    return [
+        json.loads(data.removeprefix("data: "))
+        for event, data in itertools.pairwise(lines)
+        if event == f"event: {name}"
+    ]
+
+
+def test_a_visit_from_its_patient_to_its_end(clinic: Start, tmp_path: Path) -> None:
+    """One patient after the other: each study has its own pictures and its own patient, and nothing before its end."""
+    (tmp_path / "archive").mkdir()
+    running = clinic(target=FolderTarget(str(tmp_path / "archive")))
+    assert running.post("/visit/patient", visit=1, patient=WHO) == (200, {"ok": True})
+    captured(running)
+    assert not list((tmp_path / "archive").iterdir()), "a capture is pending until its visit ends"
+    assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 1, "patient": WHO}
+    assert running.post("/visit/next", visit=1, patient={"patient_name": "Roe^Rick"}) == (200, {"visit": 2})
+    assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 2, "patient": {"patient_name": "Roe^Rick"}}
+    captured(running)
+    (first,) = wait_for(lambda: list(images(tmp_path / "archive").values()))
+    assert (first.PatientName, first.PatientID, first.PatientBirthDate) == ("Doe^Jane", "0012", "19500131")
+    assert first.ImageLaterality == running.state["captures"][0]["eye"][0].upper()
+    assert running.post("/visit/end", visit=2) == (200, {"ok": True})
+    both = wait_for(lambda: (found := images(tmp_path / "archive")) and len(found) == 2 and found)
+    names = {str(each.PatientName): each.StudyInstanceUID for each in both.values()}
+    assert set(names) == {"Doe^Jane", "Roe^Rick"}
+    assert len(set(names.values())) == 2
+    assert running.state["state"] == "ended"
+    assert running.ask("POST", "/trigger", {})[0] == 409
+    assert running.post("/visit/next", visit=2) == (200, {"visit": 3})
+    assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 3, "patient": None}
+
+
+def test_a_second_phone_cannot_act_on_another_visit(clinic: Start) -> None:
+    running = clinic()
+    captured(running)
+    answers: list[tuple[int, dict[str, Any]]] = []
+    phones = [
+        threading.Thread(target=lambda who=who: answers.append(running.post("/visit/next", visit=1, patient=who)))
+        for who in ({"patient_id": "A"}, {"patient_id": "B"})
+    ]
+    for phone in phones:
+        phone.start()
+    for phone in phones:
+        phone.join()
+    assert sorted(status for status, _ in answers) == [200, 409]
+    (refused,) = [said for status, said in answers if status == 409]
+    assert refused == {"error": "visit 2 is the one of now, not visit 1: look again.", "code": "other_visit"}
+    for path, more in (
+        ("/visit/end", {}),
+        ("/visit/eye", {"eye": "left"}),
+        ("/visit/patient", {"patient": WHO}),
+        ("/captures/1/eye", {"eye": "left"}),
+        ("/captures/1/discard", {}),
+    ):
+        assert running.post(path, visit=1, **more)[0] == 409
+    assert running.state["number"] == 2
+    assert running.visits.visit.number == 2
+
+
+def test_a_discarded_capture_leaves_no_file_and_may_fire_again(clinic: Start, tmp_path: Path) -> None:
+    running = clinic()
+    captured(running)
+    assert list((tmp_path / "out").glob("frame-*"))
+    assert running.post("/captures/1/discard", visit=1) == (200, {"ok": True})
+    assert running.state["captures"] == []
+    assert not list((tmp_path / "out").glob("*frame-*"))
+    assert not list(running.preview.hub.captures)
+    assert len(running.state["missing"]) == 2
+    captured(running, 2)  # of the same eye
+    assert [each["number"] for each in running.state["captures"]] == [2]
+    assert running.post("/captures/1/discard", visit=1)[0] == 409
+
+
+def test_what_contradicts_the_stated_eye_is_not_sent_until_somebody_says_which_it_is(
+    clinic: Start, clear: list[np.ndarray], tmp_path: Path
+) -> None:
+    (tmp_path / "archive").mkdir()
+    running = clinic(target=FolderTarget(str(tmp_path / "archive")), strictness=None)
+    shown = wait_for(lambda: running.state["eye"])
+    other = "left" if shown == "right" else "right"
+    assert running.post("/visit/eye", visit=1, eye=other) == (200, {"ok": True})
+    assert running.ask("POST", "/trigger", {})[0] == 202
+    captured(running)
+    (one,) = running.state["captures"]
+    assert (one["eye"], one["told"], one["contradiction"], one["question"]) == (other, shown, True, True)
+    assert len(running.state["missing"]) == 2
+    assert running.post("/visit/end", visit=1) == (200, {"ok": True})
+    assert running.post("/captures/1/eye", visit=1, eye="up")[0] == 400
+    assert not list((tmp_path / "archive").iterdir())
+    assert running.post("/captures/1/eye", visit=1, eye=shown) == (200, {"ok": True})
+    (image,) = wait_for(lambda: list(images(tmp_path / "archive").values()))
+    assert image.ImageLaterality == shown[0].upper()
+    sidecars = [json.loads(path.read_bytes()) for path in (tmp_path / "out").glob("frame-*.json")]
+    assert {each["capture"]["laterality"] for each in sidecars} == {shown}
+    assert running.post("/captures/1/eye", visit=1, eye=other)[0] == 409  # it has gone
+
+
+def test_an_identity_that_comes_late_is_in_what_is_there(clinic: Start, tmp_path: Path) -> None:
+    running = clinic()
+    captured(running)
+    assert not running.state["identified"]
+    assert running.post("/visit/patient", visit=1, patient=WHO) == (200, {"ok": True})
+    assert running.state["identified"]
+    assert {str(each.PatientName) for each in images(tmp_path / "out").values()} == {"Doe^Jane"}
+    status, said = running.post("/visit/patient", visit=1, patient={"patient_name": "Roe^Rick"})
+    assert status == 409
+    assert "captures of another identity" in said["error"]
+    assert running.post("/visit/patient", visit=1, patient=WHO)[0] == 200
+    assert {str(each.PatientName) for each in images(tmp_path / "out").values()} == {"Doe^Jane"}
+
+
+@pytest.mark.parametrize(
+    ("patient", "field"),
+    [
+        ({"patient_name": "Doe^Jane\x07"}, "patient_name"),
+        ({"patient_name": "Doe^Jane\nEVIL"}, "patient_name"),
+        ({"patient_id": "X" * 200}, "patient_id"),
+        ({"patient_name": "Ä" * 200}, "patient_name"),
+        ({"birth_date": "1950-02-31"}, "birth_date"),
+        ({"sex": "SECRETVALUE"}, "sex"),
+        ({"SECRETVALUE1": "SECRETVALUE"}, "a field"),
+        ({"patient_id": ["SECRETVALUE"]}, "patient_id"),
+    ],
+)
+def test_a_wrong_identity_is_one_sentence_without_it(
+    clinic: Start, patient: dict[str, Any], field: str, tmp_path: Path
+) -> None:
+    running = clinic()
+    for path in ("/visit/patient", "/visit/next"):
+        status, said = running.post(path, visit=1, patient=patient)
+        assert status == 400
+        assert field.split("_")[0] in said["error"]
+        for value in patient.values():
+            assert str(value) not in said["error"]
+        assert "\n" not in said["error"]
+    assert running.state["number"] == 1
+    assert not (tmp_path / "out" / "session-2").exists()
+
+
+def test_without_dicom_there_is_nowhere_for_an_identity(clinic: Start) -> None:
+    running = clinic(dicom=False)
+    status, said = running.post("/visit/next", visit=1, patient=WHO)
+    assert (status, "start it with --dicom" in said["error"]) == (409, True)
+    assert running.post("/visit/next", visit=1) == (200, {"visit": 2})
+    assert running.state["identity"] is False
+
+
+def test_no_identity_crosses_an_open_network(clinic: Start) -> None:
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    for insecure in (False, True):
+        proxied = Listen(port=0, token=TOKEN, proxies=("127.0.0.1",), public_names=("eye.example",), insecure=insecure)
+        running = clinic(proxied)
+        plain = {**bearer, "Host": "eye.example", "Origin": "http://eye.example"}
+        over_tls = {**bearer, "Host": "eye.example", "Origin": "https://eye.example"}
+        for path in ("/visit/patient", "/visit/next"):
+            status, _, answer = running.ask("POST", path, {"visit": 1, "patient": WHO}, plain)
+            assert status == 200 if insecure else status == 403
+            if not insecure:
+                assert b"--cert" in answer
+                assert b"Doe" not in answer
+        assert running.ask("GET", "/patient", headers=plain)[0] == (200 if insecure else 403)
+        if not insecure:
+            assert running.ask("POST", "/visit/patient", {"visit": 1, "patient": WHO}, over_tls)[0] == 200
+            assert running.ask("GET", "/patient", headers={**bearer, "X-Forwarded-Proto": "https"})[0] == 200
+
+
+def test_the_token_guards_every_button(clinic: Start) -> None:
+    running = clinic(Listen(port=0, token=TOKEN))
+    for path in ("/visit/next", "/visit/end", "/visit/patient", "/visit/eye", "/captures/1/eye", "/captures/1/discard"):
+        assert running.ask("POST", path, {"visit": 1})[0] == 401
+    assert running.ask("GET", "/patient")[0] == 401
+
+
+def test_what_is_no_button_is_one_sentence(clinic: Start) -> None:
+    running = clinic()
+    for path, body in (
+        ("/visit/next", {}),
+        ("/visit/next", {"visit": "1"}),
+        ("/visit/next", {"visit": True}),
+        ("/visit/next", {"visit": 1, "patient": "Doe"}),
+        ("/visit/patient", {"visit": 1}),
+        ("/visit/eye", {"visit": 1}),
+        ("/visit/eye", {"visit": 1, "eye": ["left"]}),
+        ("/captures/1/eye", {"visit": 1}),
+    ):
+        status, _, answer = running.ask("POST", path, body)
+        assert status == 400, path
+        assert set(json.loads(answer)) == {"error"}
+    assert running.ask("POST", "/captures/9/discard", {"visit": 1})[0] == 409
+    assert running.ask("POST", "/captures/x/discard", {"visit": 1})[0] == 404
+
+
+def test_the_state_of_a_visit_reaches_who_comes_late_and_while_no_frame_comes(
+    clinic: Start, clear: list[np.ndarray]
+) -> None:
+    camera = Switched(clear)
+    running = clinic(strictness=None, camera=camera)
+    (told, *_) = events(running, "visit")
+    assert (told["number"], told["state"], told["identity"], told["disk"]) == (1, "open", True, "ok")
+    assert told["wanted"] == [{"eye": "right", "field": None}, {"eye": "left", "field": None}]
+    assert told["missing"] == told["wanted"]
+    camera.nothing = True
+    running.post("/visit/next", visit=1, patient=WHO)
+    assert running.state["number"] == 2
+    (told, *_) = events(running, "visit")
+    assert (told["number"], told["identified"]) == (2, True)
+    assert WHO["patient_name"] not in json.dumps(told)
+    camera.nothing = False
+
+
+def test_pictures_of_the_last_patient_are_gone(clinic: Start) -> None:
+    running = clinic(strictness=None)
+    running.ask("POST", "/trigger", {})
+    captured(running)
+    (shown,) = json.loads(running.ask("GET", "/captures")[2])["captures"]
+    assert (shown["visit"], shown["number"]) == (1, 1)
+    assert running.ask("GET", shown["overlay"])[0] == 200
+    running.post("/visit/next", visit=1)
+    wait_for(lambda: running.state["number"] == 2)
+    assert json.loads(running.ask("GET", "/captures")[2])["captures"] == []
+    assert running.ask("GET", shown["overlay"])[0] == 404
+    running.ask("POST", "/trigger", {})
+    captured(running)
+    assert running.ask("GET", shown["overlay"])[0] == 404  # of that number, but not of that visit
+
+
+def test_a_patient_is_switched_in_mid_capture(clinic: Start, clear: list[np.ndarray], tmp_path: Path) -> None:
+    """Whatever moment the switch hits, each picture is in the folder of the visit that was before the camera."""
+    running = clinic(strictness=None)
+    for visit in range(1, 9):
+        running.ask("POST", "/trigger", {})
+        time.sleep(0.013 * visit)
+        assert running.post("/visit/next", visit=visit, patient={"patient_id": str(visit + 1)})[0] == 200
+    running.stop()
+    running.stop = lambda: None  # type: ignore[method-assign]
+    folders = [tmp_path / "out", *(tmp_path / "out" / f"session-{n}" for n in range(2, 10))]
+    for number, folder in enumerate(folders, 1):
+        lines = [json.loads(line) for line in (folder / "session.jsonl").read_text().splitlines()]
+        seen = [line["index"] for line in lines if "index" in line and "t" in line]
+        for path in folder.glob("frame-*.png"):
+            if path.name.count(".") == 1:
+                assert int(path.stem.split("-")[1]) in seen, "a frame of another visit"
+        for image in images(folder).values():
+            assert image.PatientID == ("" if number == 1 else str(number))
