@@ -116,6 +116,7 @@ def test_while_the_worklist_is_away_the_patient_is_typed(clinic: Start, page: Pa
         say_nothing(page)
         hold(page, f"worklist away, {width}x{height}")
     fill(page, patient_id="A-1", family="Doe")
+    assert page.text("worklist-said").startswith("The worklist cannot be reached")
     page.find("#p-yes").click()
     wait_for(lambda: page.text("who-name") == "Doe")
 
