@@ -50,6 +50,17 @@ def _of(name: str, thing: Any) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _members(thing: type) -> dict[str, Any]:
+    """What a class has of its own, and of bases that are not shown themselves."""
+    shown = {getattr(edge, name) for name in edge.__all__ if inspect.isclass(getattr(edge, name))}
+    bases = [each for each in thing.__mro__ if each is thing or (_is_ours(each) and each not in shown)]
+    return {own: member for each in bases for own, member in vars(each).items()}
+
+
+def _is_ours(base: type) -> bool:
+    return base.__module__.startswith("edge.capture.")
+
+
 def _code(name: str, thing: Any) -> str:
     """How it is called; of a class that is no record, where its methods are what is called, nothing."""
     if inspect.isclass(thing) and issubclass(thing, Exception):

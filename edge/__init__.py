@@ -13,6 +13,7 @@ _LATER = {
     "Capture": "edge.capture.visit",
     "Captured": "edge.capture.visit",
     "Cause": "edge.findings.cause",
+    "Criterion": "edge.criteria.criterion",
     "Crop": "edge.field.find",
     "FieldDefinition": "edge.findings.field_definition",
     "Frame": "edge.camera.protocol",
@@ -28,10 +29,12 @@ _LATER = {
     "Timings": "edge.assessment",
     "Verdict": "edge.assessment",
     "Visit": "edge.capture.visit",
+    "Wanted": "edge.capture.visit",
     "assess_batch": "edge.model",
     "draw_overlay": "edge.overlay",
     "grade_files": "edge.grading",
     "open_camera": "edge.camera.open",
+    "read_criterion": "edge.criteria.criterion",
     "read_image": "edge.images",
 }
 __all__ = ["EdgeError", "EngineError", "InputError", "MisfitError", "__version__", *_LATER]

@@ -12,6 +12,9 @@ from edge.capture.visit import Capture as Capture
 from edge.capture.visit import Captured as Captured
 from edge.capture.visit import Step as Step
 from edge.capture.visit import Visit as Visit
+from edge.capture.visit import Wanted as Wanted
+from edge.criteria.criterion import Criterion as Criterion
+from edge.criteria.criterion import read_criterion as read_criterion
 from edge.errors import EdgeError as EdgeError
 from edge.errors import EngineError as EngineError
 from edge.errors import InputError as InputError

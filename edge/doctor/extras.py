@@ -31,6 +31,13 @@ _EXTRAS = (
         'pip install "efiqa-edge[dicom]"',
     ),
     (
+        "pynetdicom",
+        "pynetdicom",
+        "import pynetdicom; print(pynetdicom.__version__)",
+        "--hand-over reaches no DICOM node, and --worklist none",
+        'pip install "efiqa-edge[dicom]"',
+    ),
+    (
         "aiohttp",
         "aiohttp",
         "import aiohttp.web; print(aiohttp.__version__)",
@@ -55,7 +62,7 @@ _EXTRAS = (
 
 
 def check_extras(trial: Callable[[str], Tried] = try_python) -> Iterator[Finding]:
-    """PyAV, pillow-heif, pydicom, aiohttp, cryptography and scikit-learn.
+    """PyAV, pillow-heif, pydicom, pynetdicom, aiohttp, cryptography and scikit-learn.
 
     Args:
         trial: runs a line of Python, see ``try_python``.

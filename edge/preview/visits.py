@@ -63,7 +63,7 @@ def visit_as_json(visit: Visit) -> dict[str, Any]:
         "captures": visit.captures,
         "size_mib": round(visit.size / 2**20, 1),
         "waiting": visit.waiting,
-        "unsent": visit.unsent,
+        "unsent": visit.pending + visit.unsent,
         "delivered": visit.arrived,
     }
 

@@ -103,9 +103,8 @@ def check_patient(fields: Mapping[Any, object]) -> dict[str, str]:
         EdgeError: a field has another name or a wrong form; the message never holds a value.
     """
     given = {name: value for name, value in fields.items() if value not in ("", None)}
-    if others := [name for name in given if name not in PATIENT]:
-        shown = others[0] if isinstance(others[0], str) and _MAY_BE_NAMED.fullmatch(others[0]) else "a field"
-        raise EdgeError(f"{shown} is none of {', '.join(PATIENT)}.")
+    if any(name not in PATIENT for name in given):  # its name may be a value that was typed into the wrong place
+        raise EdgeError(f"a field is none of {', '.join(PATIENT)}.")
     return check_fields(given)
 
 

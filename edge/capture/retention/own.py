@@ -19,7 +19,7 @@ RECORDING = ".recording"
 _FRAME = r"frame-[0-9]{6,}"
 _OWN = re.compile(
     rf"{re.escape(LINES)}|{re.escape(VIDEO)}|\.session\.part\.webm|\.recording|\.handing-over|\.deleting"
-    rf"|{_FRAME}\.(png|map\.png|overlay\.jpg|json|dcm)|\.{_FRAME}\.dcm\.(waiting|delivered)"
+    rf"|{_FRAME}\.(png|map\.png|overlay\.jpg|json|dcm)|\.{_FRAME}\.dcm\.(pending|waiting|delivered)"
     rf"|\.(\.?{_FRAME}\.[a-z.]+|recording)\.[0-9a-f]{{8}}\.tmp"
 )
 

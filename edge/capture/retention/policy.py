@@ -101,7 +101,7 @@ def age_s(visit: Visit, clock: Clock) -> float:
 
 def must_stay(visit: Visit, policy: Policy) -> bool:
     """Whether something of a visit has still to reach the archive."""
-    return visit.waiting > 0 or (policy.hand_over and visit.unsent > 0)
+    return visit.waiting > 0 or visit.pending > 0 or (policy.hand_over and visit.unsent > 0)
 
 
 def plan(visits: Sequence[Visit], policy: Policy, clock: Clock) -> Plan:

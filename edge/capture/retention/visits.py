@@ -17,6 +17,7 @@ from edge.capture.session.storage import LINES
 
 _LARGEST_SIDECAR = 1 << 20  # bytes; one of ours has two or three thousand
 _SETTLED_S = 2.0  # a folder that changed less than this ago is read again: its time may be that of two changes
+_MARKS = ("waiting", "pending", "delivered")  # of one file the first that is there counts
 _LATEST = 253402300799.0  # the end of the year 9999, beyond which no date can be written
 _read_before: dict[Path, dict[int, tuple[tuple[int, int], Visit | None]]] = {}
 
@@ -32,6 +33,7 @@ class Visit:
         size: of its files, bytes.
         delivered: DICOM files that have reached the archive.
         waiting: DICOM files that wait to be handed over.
+        pending: DICOM files that were to be handed over, and are kept back until somebody says which eye they show.
         unsent: captures without a DICOM file, and DICOM files that were never to be handed over.
         running: whether its session has not ended, or was killed and not repaired yet.
     """
@@ -44,6 +46,7 @@ class Visit:
     size: int
     delivered: int
     waiting: int
+    pending: int
     unsent: int
     running: bool = False
 
@@ -60,7 +63,7 @@ class Visit:
     @property
     def arrived(self) -> bool:
         """Whether everything of it has reached the archive."""
-        return self.delivered > 0 and self.waiting == self.unsent == 0
+        return self.delivered > 0 and self.waiting == self.pending == self.unsent == 0
 
 
 def visits_in(out: Path) -> list[Visit]:
@@ -96,21 +99,23 @@ def _read(number: int, folder: Path) -> Visit | None:
             return None
         times = [status.st_mtime for status in files.values()]
         images = [name for name in files if name.endswith(".dcm")]
-        waiting = [name for name in images if f".{name}.waiting" in files]
-        delivered = [name for name in images if f".{name}.delivered" in files and name not in waiting]
+        marks = [next((m for m in _MARKS if f".{name}.{m}" in files), "none") for name in images]
         captured = [name for name in files if name.endswith(".json") and _is_capture(descriptor, name)]
-        without = [name for name in captured if f"{name.removesuffix('.json')}.dcm" not in files]
+        without = sum(f"{name.removesuffix('.json')}.dcm" not in files for name in captured)
+        size = sum(status.st_size for status in files.values())
+        delivered, waiting, pending, bare = (marks.count(each) for each in ("delivered", "waiting", "pending", "none"))
         return Visit(
             number,
             folder,
-            min(times),
-            max(times),
-            len(captured),
-            sum(status.st_size for status in files.values()),
-            len(delivered),
-            len(waiting),
-            len(images) - len(waiting) - len(delivered) + len(without),
-            RECORDING in files,
+            begun=min(times),
+            ended=max(times),
+            captures=len(captured),
+            size=size,
+            delivered=delivered,
+            waiting=waiting,
+            pending=pending,
+            unsent=bare + without,
+            running=RECORDING in files,
         )
     return None
 

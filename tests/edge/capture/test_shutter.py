@@ -7,13 +7,11 @@ import datetime
 import errno
 import json
 import os
-import shutil
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -23,7 +21,9 @@ from edge.assessment import Assessment, Timings
 from edge.bundle.bundle import Thresholds
 from edge.camera.protocol import Frame
 from edge.capture.graded import Graded
+from edge.capture.retention.space import Space
 from edge.capture.session import session as session_module
+from edge.capture.session import troubles
 from edge.capture.session.frame_store import FrameStore
 from edge.capture.session.session import Session
 from edge.capture.shutter import Shutter
@@ -93,7 +93,10 @@ def test_a_burst_is_kept_instead_of_the_best_frame(model: QualityModel, tmp_path
     assert saved == [("frame-000007.png", 7), ("frame-000005.png", 5), ("frame-000006.png", 6)]
     assert [path.name for path in session.captured] == [name for name, _ in saved]
     assert session.saved is None
-    assert check_whole(tmp_path, 5)["capture"] == {"shot": 1, "rank": 2, "of": 3, "by": "auto", "eye": 2}
+    assert check_whole(tmp_path, 5)["capture"] == {
+        **{"shot": 1, "rank": 2, "of": 3, "by": "auto", "eye": 2},
+        **{"laterality": None, "field": "other", "contradiction": False},
+    }
     assert said == []
 
 
@@ -227,12 +230,12 @@ def test_a_disk_that_runs_low_is_reported_early(
     room = [5000.0, 900.0, 800.0, 600.0, 449.0, 300.0, 200.0]
     looks = 0
 
-    def look(path: Path) -> SimpleNamespace:
+    def look(path: Path) -> Space:
         nonlocal looks
         looks += 1
-        return SimpleNamespace(free=room[min(looks, len(room)) - 1] * 2**20)
+        return Space(room[min(looks, len(room)) - 1], 10_000, "low")
 
-    monkeypatch.setattr(shutil, "disk_usage", look)
+    monkeypatch.setattr(troubles, "free_space", look)
     monkeypatch.setattr(session_module, "_SAVE_EVERY_S", 0.01)
     told: list[str] = []
     with Session(tmp_path, model, "source", 30.0, video=False, wait=False, report=print, tell=told.append):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.studies.visits.gaps import GAPS, black
 from edge.camera.protocol import Camera, Frame
 from edge.capture.graded import Graded
 from edge.capture.guided import GuidedSession
@@ -20,7 +21,6 @@ from edge.guidance.guide import Guide
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
 from edge.phantom.retina import phantom_frame
-from trainer.synthesis.outside import everted_lid, eyelid, open_eye, wall
 
 FPS = 15
 SIZE = (480, 360)
@@ -35,34 +35,6 @@ def model() -> Iterator[QualityModel]:
 
 def resized(picture: Picture) -> Picture:
     return np.asarray(cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def black(rng: np.random.Generator) -> Picture:
-    return np.asarray(rng.integers(0, 4, (SIZE[1], SIZE[0], 3)), np.uint8)
-
-
-def lit_wall(rng: np.random.Generator) -> Picture:
-    """Plaster in warm light from one side, which may pass for a retina behind haze."""
-    light = np.linspace(0.7, 1.0, SIZE[0])[None, :, None] * np.array([150, 175, 195])
-    return np.asarray(light + rng.normal(0, 4, (SIZE[1], SIZE[0], 3)), np.uint8)
-
-
-def red_glow(_: np.random.Generator) -> Picture:
-    """The camera's light through a closed lid."""
-    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
-    near = np.exp(-((x - SIZE[0] / 2) ** 2 + (y - SIZE[1] / 2) ** 2) / (2 * 110**2))[:, :, None]
-    return np.asarray(near * np.array([12, 20, 90]), np.uint8)
-
-
-GAPS = {
-    "black": black,
-    "face": open_eye,
-    "wall": wall,
-    "lid": eyelid,
-    "everted": everted_lid,
-    "lit_wall": lit_wall,
-    "glow": red_glow,
-}
 
 
 def grainy(picture: Picture, rng: np.random.Generator) -> Picture:

@@ -15,7 +15,13 @@ if sys.version_info >= (3, 11):
     import tomllib
 
 ROOT = Path(__file__).parents[3]
-MODULES = {"PyAV": "av", "pillow-heif": "pillow_heif", "pydicom": "pydicom", "aiohttp": "aiohttp"}
+MODULES = {
+    "PyAV": "av",
+    "pillow-heif": "pillow_heif",
+    "pydicom": "pydicom",
+    "pynetdicom": "pynetdicom",
+    "aiohttp": "aiohttp",
+}
 MODULES |= {"cryptography": "cryptography", "scikit-learn": "sklearn"}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from edge.preview import connections, routes, streams
+from edge.preview import body, connections, streams
 from edge.preview.auth import guesses
 from edge.preview.auth import middleware as gate
 from edge.preview.auth.source import Known
@@ -92,7 +92,7 @@ def test_who_asks_and_does_not_read_keeps_no_place(demo: Start, monkeypatch: pyt
 )
 def test_a_request_that_drips_is_ended(demo: Start, monkeypatch: pytest.MonkeyPatch, first: bytes) -> None:
     monkeypatch.setattr(connections, "_SILENT_S", 1.0)
-    monkeypatch.setattr(routes, "_BODY_S", 0.5)
+    monkeypatch.setattr(body, "_BODY_S", 0.5)
     running = demo()
     with call(running) as client:
         client.sendall(first)

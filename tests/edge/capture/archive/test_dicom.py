@@ -358,7 +358,7 @@ def test_the_next_patient_gets_nothing_but_the_camera_of_the_file(tmp_path: Path
         ({"patient_name": ["hidden"]}, "patient_name does not have the form"),
         ({"birth_date": 19500131}, "birth_date does not have the form"),
         ({"sex": "hidden"}, "M, F or O"),
-        ({"study_uid": "1.2.3"}, "study_uid is none of patient_id, "),
+        ({"study_uid": "1.2.3"}, "a field is none of patient_id, "),
         ({"hidden^jane": "x"}, "a field is none of patient_id, "),
         ({5: "x"}, "a field is none of patient_id, "),
     ],

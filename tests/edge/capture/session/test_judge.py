@@ -15,9 +15,11 @@ from edge.camera.protocol import Frame
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
 from edge.capture.session.session import Session
+from edge.capture.session.shot import alone
 from edge.commands.console.display import kept_words
 from edge.criteria.criterion import Criterion, read_criterion
 from edge.field.find import Crop
+from edge.findings.eye import Eye
 from edge.model import QualityModel
 from edge.preview.state import grade_of
 
@@ -47,6 +49,12 @@ def macula_of_the_right(index: int, lost: float = 0.05) -> Graded:
 
 def disc_of_the_right(index: int) -> Graded:
     return frame(index, -0.7, 0.0)
+
+
+def certain(graded: Graded, stated: Eye | None) -> Eye | None:
+    """The eye of a capture of that frame alone; None where somebody must say it first."""
+    shown = alone(1, graded, "hand", 1, stated)
+    return None if shown.question else shown.eye
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +119,15 @@ def test_the_operator_says_the_eye_where_the_picture_does_not() -> None:
     judge, either = Judge(NHS, "left"), Judge(NHS)
     unknown = frame(1, 0.0, 0.0)
     for each in (judge, either):
-        each.keep("frame-000001", unknown)
+        each.keep("frame-000001", unknown, certain(unknown, each.eye))
     assert judge.kept["frame-000001"].eye == "left"
     assert either.kept["frame-000001"].eye is None
     assert either.lines()[-1] == "of 1 adequate it is not certain which eye they show: they count for neither"
 
 
 def test_a_frame_of_the_other_eye_than_stated_counts_for_neither() -> None:
-    judge = Judge(NHS, "left")
-    judge.keep("frame-000001", macula_of_the_right(1))
+    judge, shown = Judge(NHS, "left"), macula_of_the_right(1)
+    judge.keep("frame-000001", shown, certain(shown, "left"))
     assert judge.kept["frame-000001"].eye is None
     assert judge.missing == [("left", "macula"), ("left", "disc")]
     assert "count for neither" in judge.lines()[-1]
@@ -134,7 +142,7 @@ def test_a_criterion_of_one_field_misses_none(model: QualityModel, tmp_path: Pat
 
 def test_a_verified_criterion_is_not_called_unverified() -> None:
     judge = Judge(Criterion("ours", "ours", "a letter", "2026", True, NHS.macula, NHS.disc, None))
-    judge.keep("frame-000001", macula_of_the_right(1, lost=0.9))
+    judge.keep("frame-000001", macula_of_the_right(1, lost=0.9), "right")
     assert "unverified" not in " ".join(judge.lines()) + judge.kept["frame-000001"].adequacy.words
 
 

@@ -45,7 +45,7 @@ def graded(
 
 
 def store(folder: Path) -> FrameStore:
-    return FrameStore(folder, lambda graded: {"index": graded.frame.index}, None, None, 1)
+    return FrameStore(folder, lambda graded, stated: {"index": graded.frame.index}, None, None, 1)
 
 
 def names(folder: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""Visits played to the end: who is captured, and what reaches the archive."""
