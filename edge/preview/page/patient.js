@@ -159,6 +159,8 @@ function complain(name, sentence) {
   return null;
 }
 
+const entriesOf = (id) => (worklist ?? []).filter((each) => id && each.patient_id === id);
+
 async function submit() {
   for (const each of FIELDS) field(each).removeAttribute("aria-invalid");
   $("p-said").textContent = "";
@@ -166,7 +168,7 @@ async function submit() {
   if (given === null) return;
   if (!Object.keys(given).length) return complain("patient_id", word("form_empty"));
   // An ID that was scanned and is on the worklist means that entry.
-  const same = Object.keys(given).length === 1 ? (worklist ?? []).filter((each) => each.patient_id === given.patient_id) : [];
+  const same = Object.keys(given).length === 1 ? entriesOf(given.patient_id) : [];
   if (same.length > 1) return complain("patient_id", word("choose_one"));
   return begin(same.length ? { worklist: same[0].key } : { patient: given });
 }
@@ -187,6 +189,13 @@ $("p-without").addEventListener("click", () => begin({}));
 $("p-no").addEventListener("click", () => $("patient").close());
 $("patient-form").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
 field("patient_id").addEventListener("input", drawWorklist);
+// A scanner ends with Enter: that begins the visit of an entry of the worklist, but nothing that nobody has looked at.
+field("patient_id").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  if (entriesOf(text("patient_id")).length === 1) submit();
+  else $("p-yes").focus();
+});
 $("patient").addEventListener("close", () => {
   $("patient-form").reset();
   $("worklist").replaceChildren();
