@@ -17,7 +17,7 @@ _CROWD = 2000  # photographs with a band alike, beyond which it says little: all
 _ONES = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Duplicates:
     """Groups of photographs, each of two or more.
 

@@ -111,8 +111,7 @@ def test_an_empty_table_has_a_report(make_table: Callable[..., Path], tmp_path: 
     path = make_table()
     with Table(path) as table:
         table.settle()
-    if path.stat().st_size:
-        assert make_report(path, tmp_path).rows == 0
+    assert make_report(path, tmp_path).rows == 0
 
 
 def test_the_page_works_in_a_browser(
@@ -121,7 +120,7 @@ def test_the_page_works_in_a_browser(
     with Table(tmp_path / "t.csv") as table:
         for number in range(40):
             table.add(
-                row(f"{number}.png", (number + 0.5) / 40, camera="XY"[number % 2], taken=f"2021-{1 + number % 9:02}-01")
+                row(f"{number}.png", (number + 0.5) / 40, camera="XY"[number % 2], taken=f"2021-0{1 + number % 9}-01")
             )
         table.add(row(EVIL, 0.01, camera=EVIL))
     cv2.imwrite(str(tmp_path / "39.png"), cv2.resize(phantom_frame(0), (260, 200)))

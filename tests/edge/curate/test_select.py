@@ -49,7 +49,7 @@ def test_an_empty_table_and_none_and_another_kind(
     with pytest.raises(EdgeError, match="is no file"):
         load_table(path, ["path"])
     path.write_bytes(b'{"a": 1}\nb,c\n')
-    with pytest.raises(EdgeError, match="no table of this version|cannot be read"):
+    with pytest.raises(EdgeError, match=r"no table of this version|cannot be read"):
         load_table(path, ["path"])
 
 

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 
 ROOT = Path(__file__).parents[3]
 MODULES = {"PyAV": "av", "pillow-heif": "pillow_heif", "pydicom": "pydicom", "aiohttp": "aiohttp"}
-MODULES |= {"cryptography": "cryptography", "scikit-learn": "sklearn"}
+MODULES |= {"cryptography": "cryptography", "pyarrow": "pyarrow", "scikit-learn": "sklearn"}
 
 
 def without(trouble: str) -> dict[str, Finding]:
