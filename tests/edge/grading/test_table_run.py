@@ -30,6 +30,8 @@ from edge.phantom.retina import phantom_frame
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("pdqhash")
+import pyarrow.parquet as pq
+
 from edge.grading.table.fingerprint import perceptual_hash
 
 PLAIN = Asked()
@@ -214,7 +216,7 @@ def test_a_killed_run_goes_on(tmp_path: Path, kind: str, eyes: list[NDArray[np.u
     growing = table if kind == "csv" else table.with_name("t.parquet.rows.jsonl")
     command = _command(folder, "--table", table, "--threads", 1, "--json")
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not growing.exists() or growing.read_bytes().count(b"\n") < 6:
             assert time.monotonic() < deadline
             assert run.poll() is None
@@ -230,3 +232,23 @@ def test_a_killed_run_goes_on(tmp_path: Path, kind: str, eyes: list[NDArray[np.u
     with Table(table) as whole:
         assert whole.index.size() == 60
         assert not whole.index.has_superseded()
+
+
+def test_ctrl_c_leaves_a_whole_table(tmp_path: Path, eyes: list[NDArray[np.uint8]]) -> None:
+    folder, table = tmp_path / "photos", tmp_path / "t.parquet"
+    folder.mkdir()
+    for number in range(400):
+        eye = eyes[number % len(eyes)].copy()
+        eye[0, :2, 0] = number % 256, number // 256
+        cv2.imwrite(str(folder / f"{number:03}.png"), eye)
+    growing = table.with_name("t.parquet.rows.jsonl")
+    with subprocess.Popen(_command(folder, "--table", table, "--threads", 1), stdout=subprocess.DEVNULL) as run:
+        deadline = time.monotonic() + 300
+        while not growing.exists() or growing.read_bytes().count(b"\n") < 6:
+            assert time.monotonic() < deadline
+            assert run.poll() is None
+            time.sleep(0.005)
+        run.send_signal(signal.SIGINT)
+    assert run.returncode == 130
+    assert not growing.exists()
+    assert 5 < pq.read_table(table).num_rows < 400
