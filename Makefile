@@ -139,7 +139,7 @@ endef
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(OLDEST))
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic,sign]' pytest pytest-xdist hypothesis onnxruntime
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic,sign,curate]' pytest pytest-xdist hypothesis onnxruntime
 	@touch $@
 
 $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt

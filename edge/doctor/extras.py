@@ -47,7 +47,7 @@ _EXTRAS = (
     (
         "pyarrow",
         "pyarrow",
-        "import pyarrow.parquet, pdqhash, pyarrow; print(pyarrow.__version__)",
+        "import pyarrow.parquet, imagehash, pyarrow; print(pyarrow.__version__)",
         "edge-grade --table and edge-curate do not work",
         'pip install "efiqa-edge[curate]"',
     ),

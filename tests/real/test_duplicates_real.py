@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-pytest.importorskip("pdqhash")
+pytest.importorskip("imagehash")
 from edge.curate.duplicates import NEAR
 from edge.grading.table.fingerprint import perceptual_hash
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edge.errors import EdgeError
 
 _PIECE = 1 << 20
 _SIDE = 128  # pixels: twice what the hash looks at
 _SPREAD = 10.0  # pixels, sigma: what is coarser is light and the shape of the field, alike in most photographs
+_HASH_SIDE = 16  # frequencies in each direction: 256 bits
 _GAIN, _NOISE = 40, 2  # grey levels of one standard deviation; below this deviation there is only noise
 
 
@@ -63,24 +65,24 @@ def check_hash() -> None:
         EdgeError: it is not installed.
     """
     try:
-        importlib.import_module("pdqhash")
+        importlib.import_module("imagehash")
     except ImportError as error:
         raise EdgeError(f'--table needs {error.name}: pip install "efiqa-edge[curate]".') from error
 
 
 def perceptual_hash(frame: NDArray[np.uint8]) -> str:
-    """PDQ of a photograph's fine structure, 256 bits as 64 hexadecimal digits.
+    """The pHash of a photograph's fine structure, 256 bits as 64 hexadecimal digits.
 
-    PDQ alone calls many fundus photographs alike, since all are a bright disc on black. So it gets the green channel
+    Alone it calls many fundus photographs alike, since all are a bright disc on black. So it gets the green channel
     with light and shape taken out and local contrast made equal: vessels and lesions are what is left.
 
     Args:
         frame: uint8 BGR (H, W, 3).
     """
-    pdqhash = importlib.import_module("pdqhash")
+    imagehash = importlib.import_module("imagehash")
     green = np.ascontiguousarray(cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)[:, :, 1], np.float32)
     fine = green - cv2.GaussianBlur(green, (0, 0), _SPREAD)
     contrast = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), _SPREAD)) + _NOISE
     flat = np.clip(128 + _GAIN * fine / contrast, 0, 255).astype(np.uint8)
-    bits, _ = pdqhash.compute(np.dstack([flat] * 3))
-    return np.packbits(bits.astype(np.uint8)).tobytes().hex()
+    bits = imagehash.phash(Image.fromarray(flat), hash_size=_HASH_SIDE).hash
+    return np.packbits(np.asarray(bits, np.uint8)).tobytes().hex()

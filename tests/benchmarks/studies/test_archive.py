@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("pyarrow")
-pytest.importorskip("pdqhash")
+pytest.importorskip("imagehash")
 
 
 @pytest.mark.slow

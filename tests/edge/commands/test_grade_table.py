@@ -12,7 +12,7 @@ from edge.commands import grade
 from edge.phantom.retina import phantom_frame
 
 pytest.importorskip("pyarrow")
-pytest.importorskip("pdqhash")
+pytest.importorskip("imagehash")
 
 
 @pytest.fixture

@@ -12,9 +12,6 @@ import pytest
 from edge.grading.table.columns import GRID, SCHEMA, TABLE_COLUMNS, Row
 from edge.grading.table.table import Table
 
-pytest.importorskip("pyarrow")
-pytest.importorskip("pdqhash")
-
 MakeTable = Callable[..., Path]
 MakeRow = Callable[..., Row]
 

@@ -13,6 +13,7 @@ from edge.curate.select import Placing, place_files, select_rows, write_list
 from edge.errors import EdgeError
 from edge.grading.table.table import Table, rows_beside
 
+pytest.importorskip("pyarrow")
 NEAR_A, NEAR_B = "0" * 63 + "1", "0" * 63 + "3"
 
 

@@ -29,7 +29,7 @@ from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
 
 pytest.importorskip("pyarrow")
-pytest.importorskip("pdqhash")
+pytest.importorskip("imagehash")
 import pyarrow.parquet as pq
 
 from edge.grading.table.fingerprint import perceptual_hash
