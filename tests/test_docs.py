@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -27,6 +28,7 @@ from edge.camera.gstreamer.bindings import load_gstreamer
 from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
 from edge.grading import COLUMNS
+from edge.grading.table.columns import TABLE_COLUMNS
 from edge.phantom.retina import phantom_frame
 
 if sys.version_info >= (3, 11):
@@ -125,7 +127,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the documented lines name: synthetic photographs, labels, a clip, a model."""
     folder = tmp_path_factory.mktemp("docs")
     eyes = [cv2.resize(drawn(seed), (320, 240)) for seed in range(4)]
-    for where in ("photos", "photographs", "frames", "drimdb/good", "drimdb/bad"):
+    for where in ("photos", "photographs", "frames", "archive", "drimdb/good", "drimdb/bad"):
         (folder / where).mkdir(parents=True)
         for number, eye in enumerate(eyes):
             cv2.imwrite(str(folder / where / f"{number}.jpg"), eye)
@@ -141,6 +143,8 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "clip.mp4", folder / "recordings" / "left.mp4")
     (folder / "recordings" / "left.csv").write_text("frame,truth,cause\n0,0.9,clear\n1,0.3,blur\n", encoding="utf-8")
     shutil.copy(default_model(), folder / "model.efiqa")
+    command = [sys.executable, "-m", "edge.commands.grade", "archive", "--table", "archive.parquet"]
+    subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, timeout=300)
     return folder
 
 
@@ -296,6 +300,13 @@ def test_the_page_of_edge_grade_names_every_column_and_every_field() -> None:
     assert named == {name for part in parts for name in part["properties"]} | {"criterion", "model"}
     causes = page[page.index("## Causes") : page.index("## The field of view")]
     assert tuple(re.findall(r"^\| `(\w+)`", causes, re.M)) == CAUSES
+
+
+def test_the_page_of_edge_curate_names_every_column() -> None:
+    page = TEXTS["docs/edge-curate.md"]
+    columns = page[page.index("## The columns of a table") : page.index("## Errors")]
+    named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.M)))
+    assert named == list(TABLE_COLUMNS)
 
 
 def test_picture_is_small_and_shows_three_frames() -> None:

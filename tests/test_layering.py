@@ -29,6 +29,7 @@ DEVICE |= {"pydantic", "pydantic_core"}  # what files hold, checked; the first i
 DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only where there is one
 DEVICE |= {"sklearn"}  # folds of cross-validation, imported only where there are labels
 DEVICE |= {"cryptography"}  # signatures of bundles, imported only where somebody is to be trusted
+DEVICE |= {"imagehash", "pyarrow"}  # tables of archives, imported only where there is one
 DEVICE |= {"setproctitle"}  # hides passwords among the arguments, imported only where there is one
 DEVICE |= {"filelock", "psutil"}  # the lock of the engine cache; memory, for edge-doctor
 

@@ -26,7 +26,6 @@ class Rows:
         maps: the folder of maps; then each row names its pictures.
         rows: one a file, in the order given.
         model: SHA-256 of the bundle that graded them.
-        other_eyes: files that show the other eye than they say.
     """
 
     csv: Path | None
@@ -35,7 +34,6 @@ class Rows:
     maps: Path | None
     rows: list[Row] = field(default_factory=list)
     model: str = ""
-    other_eyes: list[Path] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
     @property
@@ -61,8 +59,6 @@ class Rows:
         if self.maps is not None:
             more = (*more, readable(stem.as_posix()) if found is not None and stem is not None else "")
         self.rows.append((*graded.cells(), *more))
-        if graded.other_eye:
-            self.other_eyes.append(graded.path)
         if self.details is not None:
             self._lines.append(json.dumps(_detail(graded, adequacy, self.model), allow_nan=False) + "\n")
         return adequacy

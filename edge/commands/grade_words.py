@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from edge.assessment import Verdict
 from edge.findings.cause import CAUSES
-from edge.grading import readable
+from edge.grading import GradedFile, readable
 from edge.images import PassedOver, remedy_of
 from edge.metrics.protocol import Evaluation, Ranking
 
@@ -22,28 +23,58 @@ def unread_words(passed: PassedOver) -> str:
     return f"{number} passed over, such as {passed.unread[0]}: {remedy_of(passed.unread)}."
 
 
-def few_bits(few: Sequence[tuple[Path, int]]) -> str:
+@dataclass
+class Noticed:
+    """What is told of once a batch.
+
+    Attributes:
+        few: how many files have 16 bits and reach fewer.
+        bits: the most that they reach.
+        first_few: the first of them.
+        others: how many files show the other eye than they say.
+        first_other: the first of them.
+    """
+
+    few: int = 0
+    bits: int = 0
+    first_few: Path | None = None
+    others: int = 0
+    first_other: Path | None = None
+
+    def add(self, graded: GradedFile) -> None:
+        """Look at a file."""
+        if graded.reaches is not None:
+            self.few, self.bits = self.few + 1, max(self.bits, graded.reaches)
+            self.first_few = self.first_few or graded.path
+        if graded.other_eye:
+            self.others += 1
+            self.first_other = self.first_other or graded.path
+
+    def notes(self) -> list[str]:
+        """The sentences."""
+        few = [few_bits(self.few, self.first_few, self.bits)] if self.first_few else []
+        return few + ([other_eyes(self.others, self.first_other)] if self.first_other else [])
+
+
+def few_bits(count: int, first: Path, bits: int) -> str:
     """A warning: the number of bits that count is unknown, so pictures are read as dark.
 
     Args:
-        few: what has 16 bits, and how many of them it reaches; at least one.
+        count: how many files have 16 bits and reach fewer.
+        first: of them.
+        bits: that they reach.
     """
-    bits = max(reaches for _, reaches in few)
-    who, looks = f"{few[0][0]} reaches", "looks"
-    if len(few) > 1:
-        who, looks = f"{len(few)} files, the first of them {few[0][0]}, reach", "look"
+    who, looks = f"{first} reaches", "looks"
+    if count > 1:
+        who, looks = f"{count} files, the first of them {first}, reach", "look"
     return f"{who} only {bits} of 16 bits and {looks} dark for it: if the camera has {bits} bits, give --bits {bits}."
 
 
-def other_eyes(graded: Sequence[Path]) -> str:
-    """That photographs show the other eye than their files say.
-
-    Args:
-        graded: their paths; at least one.
-    """
-    who = f"{graded[0]} shows the other eye than it says"
-    if len(graded) > 1:
-        who = f"{len(graded)} files, the first of them {graded[0]}, show the other eye than they say"
+def other_eyes(count: int, first: Path) -> str:
+    """That photographs show the other eye than their files say: how many, and the first of them."""
+    who = f"{first} shows the other eye than it says"
+    if count > 1:
+        who = f"{count} files, the first of them {first}, show the other eye than they say"
     return f"{who} (Laterality): look at which is right, or whether the camera mirrors its pictures."
 
 

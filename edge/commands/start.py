@@ -58,5 +58,6 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 capture = Command("edge.commands.capture", shutter=True)
 compile_engine = Command("edge.commands.compile")
+curate = Command("edge.commands.curate")
 doctor = Command("edge.commands.doctor")
 grade = Command("edge.commands.grade")

@@ -52,6 +52,13 @@ _EXTRAS = (
         'pip install "efiqa-edge[sign]"',
     ),
     (
+        "pyarrow",
+        "pyarrow",
+        "import pyarrow.parquet, imagehash, pyarrow; print(pyarrow.__version__)",
+        "edge-grade --table and edge-curate do not work",
+        'pip install "efiqa-edge[curate]"',
+    ),
+    (
         "scikit-learn",
         "sklearn",
         "import sklearn.model_selection; print(sklearn.__version__)",
@@ -62,7 +69,7 @@ _EXTRAS = (
 
 
 def check_extras(trial: Callable[[str], Tried] = try_python) -> Iterator[Finding]:
-    """PyAV, pillow-heif, pydicom, pynetdicom, aiohttp, cryptography and scikit-learn.
+    """PyAV, pillow-heif, pydicom, pynetdicom, aiohttp, cryptography, pyarrow and scikit-learn.
 
     Args:
         trial: runs a line of Python, see ``try_python``.

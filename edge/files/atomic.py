@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 _MOST_NAME_BYTES = 80  # of a temporary name: file systems take 255, and count bytes
@@ -31,6 +33,24 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, like: os
     Raises:
         OSError: the folder is missing, read-only or full.
     """
+    with replacing(path, private=private, like=like) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = False, like: os.stat_result | None = None) -> Iterator[io.BufferedWriter]:
+    """The same for a file that is written piece by piece: it gets its name when the block ends without an error.
+
+    Args:
+        path: the file.
+        private, like: see ``write_atomically``.
+
+    Yields:
+        The temporary file, open for writing.
+
+    Raises:
+        OSError: the folder is missing, read-only or full.
+    """
     stem = path.name.encode("utf-8", "ignore")[:_MOST_NAME_BYTES].decode("utf-8", "ignore")
     _sweep(path.parent, stem)
     with contextlib.ExitStack() as held:
@@ -39,7 +59,7 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, like: os
             with os.fdopen(descriptor, "wb") as file:
                 if like is not None:
                     _make_alike(file.fileno(), like)
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

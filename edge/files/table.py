@@ -17,7 +17,12 @@ def csv_text(rows: Sequence[Sequence[str]]) -> str:
     A spreadsheet takes what begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and runs it. A path that does, and
     the error that begins with it, get ``./`` before them: still the path of that file, and no formula.
     """
-    return "".join(",".join(_cell(_tame(text)) for text in row) + "\n" for row in rows)
+    return "".join(",".join(text_cell(text) for text in row) + "\n" for row in rows)
+
+
+def text_cell(text: str) -> str:
+    """One cell of text; see ``csv_text``. A number needs none of this, and a negative one would become text."""
+    return _cell(tame(text))
 
 
 def whole_sentence(text: str) -> str:
@@ -25,7 +30,8 @@ def whole_sentence(text: str) -> str:
     return _PARTED.sub(r"\1 ", text)
 
 
-def _tame(text: str) -> str:
+def tame(text: str) -> str:
+    """Text of which a spreadsheet makes no formula; of a path the same file."""
     return f"./{text}" if text.startswith(_FORMULA) else text
 
 

@@ -6,7 +6,17 @@ decoders are C code, block the interpreter, and get any bytes that a file has. `
 """
 
 from edge.images.decoder_process import Picture
-from edge.images.find import SUFFIXES, PassedOver, find_images, images_of, passed_over, remedy_of, unlisted
+from edge.images.find import (
+    SUFFIXES,
+    PassedOver,
+    find_images,
+    images_of,
+    is_unread,
+    passed_over,
+    remedy_of,
+    unlisted,
+    walk_images,
+)
 from edge.images.limits import BITS, MOST_BYTES, MOST_PIXELS, SMALLEST
 from edge.images.reader import ImageReader, read_image
 
@@ -21,8 +31,10 @@ __all__ = [
     "Picture",
     "find_images",
     "images_of",
+    "is_unread",
     "passed_over",
     "read_image",
     "remedy_of",
     "unlisted",
+    "walk_images",
 ]

@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from edge.images.find import DICOM_MARK, is_heif
 from edge.images.kinds import jpeg, png, pnm, small, tiff
 from edge.images.limits import RefusedError, check_size
+from edge.images.origin import UNSTATED, Origin, from_dicom, from_tags
 from edge.images.samples import Stored, flat_on_black
 
 # EPS and similar formats start other programs, and most others are no photographs. MPO is read as its first JPEG.
@@ -38,10 +39,11 @@ Image.MAX_IMAGE_PIXELS = None  # ``check_size`` reports it in our words
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is stored, and its EXIF orientation."""
+    """A picture as it is stored, its EXIF orientation, and what its file says of where it comes from."""
 
     stored: Stored
     orientation: int = 1
+    origin: Origin = UNSTATED
 
     @property
     def size(self) -> tuple[int, int]:
@@ -105,7 +107,7 @@ def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
             elif tiff.is_tiff(head):
                 kind = "TIFF"
                 page = tiff.first_page(file)
-                yield page.pixels, lambda: Decoded(*tiff.load(page, file, bits))
+                yield page.pixels, lambda: Decoded(*tiff.load(page, file, bits), _origin(page.image))
             else:
                 image = _identify(file, head)
                 kind = image.format or kind
@@ -154,14 +156,14 @@ def _is_video(head: bytes) -> bool:
 
 
 def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:
-    orientation = _orientation(image)
+    orientation, origin = _orientation(image), _origin(image)
     if image.format in ("JPEG", "MPO"):
-        return Decoded(jpeg.load(image, _all_of(file)), orientation)
+        return Decoded(jpeg.load(image, _all_of(file)), orientation, origin)
     if image.format == "PNG":
-        return Decoded(png.load(image, _all_of(file), bits), orientation)
+        return Decoded(png.load(image, _all_of(file), bits), orientation, origin)
     if image.format == "PPM":
-        return Decoded(pnm.load(image, _all_of(file), bits), orientation)
-    return Decoded(small.load(image, file, bits), orientation)
+        return Decoded(pnm.load(image, _all_of(file), bits), orientation, origin)
+    return Decoded(small.load(image, file, bits), orientation, origin)
 
 
 def _all_of(file: BinaryIO) -> bytes:
@@ -180,7 +182,7 @@ def _dicom(file: BinaryIO) -> Opened:
         raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
     dicom = importlib.import_module("edge.images.kinds.dicom")
     dataset = dicom.header(file)
-    return int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset))
+    return int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset), origin=from_dicom(dataset))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -192,6 +194,17 @@ def _orientation(image: Image.Image) -> int:
     except Exception:
         return 1
     return orientation if orientation in _TURNS else 1
+
+
+def _origin(image: Image.Image | None) -> Origin:
+    """Of its EXIF, or its tags; of nothing where these are damaged, as in viewers."""
+    try:
+        exif = Image.Exif() if image is None else image.getexif()
+        return from_tags({**exif, **exif.get_ifd(ExifTags.IFD.Exif)})
+    except MemoryError:
+        raise
+    except Exception:
+        return UNSTATED
 
 
 def _upright(stored: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.images.limits import MOST_PIXELS, SECONDS, START_SECONDS, RefusedError
+from edge.images.origin import UNSTATED, Origin
 
 # Modules are found where this process finds them, and nowhere else: not in the current folder, and however this package
 # was installed.
@@ -35,11 +36,13 @@ class Picture:
         reaches: how many bits (10, 12 or 14) its brightest sample needs, where samples have 16 and it is not specified
             how many of them count; None otherwise.
         eye: ``R`` or ``L``, where a DICOM file says which one it shows.
+        origin: camera, institution and time, by what the file says.
     """
 
     frame: NDArray[np.uint8]
     reaches: int | None = None
     eye: str | None = None
+    origin: Origin = UNSTATED
 
 
 class TooSlowError(Exception):
@@ -130,7 +133,7 @@ class DecoderProcess:
             raise CrashedError
         frame = np.empty((height, width, 3), np.uint8)
         self._fill(frame.reshape(-1).data, deadline)
-        return Picture(frame, answer.get("reaches"), answer.get("eye"))
+        return Picture(frame, answer.get("reaches"), answer.get("eye"), Origin(**answer.get("origin", {})))
 
     def _answer(self, deadline: float) -> dict[str, Any]:
         """One answer, without the pixels that follow it; raises RefusedError where it refuses the file."""

@@ -92,7 +92,7 @@ def passed_over(paths: Sequence[Path | str]) -> PassedOver:
     """What ``find_images`` leaves out of the same paths."""
     walked = {os.path.realpath(each): each for path in paths for each in _files_of(Path(path))}
     left = [each for each in walked.values() if not each.name.startswith(".") and not _is_photograph(each)]
-    unread = sorted(each for each in left if _is_unread(each))
+    unread = sorted(each for each in left if is_unread(each))
     return PassedOver(tuple(unread), len(left) - len(unread))
 
 
@@ -149,8 +149,26 @@ def _in_folder(folder: Path) -> Iterator[Path]:
         if Path(error.filename) == folder:  # what lies below is passed over
             raise EdgeError(f"{error.filename} cannot be listed ({reason_of(error)}): check its permissions.")
 
+    return walk_images(folder, fail)
+
+
+def walk_images(
+    folder: Path, fail: Callable[[OSError], None], passed: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
+    """The image files in a folder and below, in sorted order, as they are found: one folder's names at a time.
+
+    Args:
+        folder: where to search.
+        fail: receives what keeps a folder from being listed.
+        passed: receives every other file, but for hidden ones.
+    """
     for where, names in _walk(folder, fail):
-        yield from (path for name in sorted(names) if _is_photograph(path := Path(where, name)))
+        for name in sorted(names):
+            path = Path(where, name)
+            if _is_photograph(path):
+                yield path
+            elif passed is not None and not name.startswith("."):
+                passed(path)
 
 
 def _walk(folder: Path, fail: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str]]]:
@@ -167,7 +185,8 @@ def _is_photograph(path: Path) -> bool:
     return suffix in SUFFIXES or (_NO_SUFFIX.fullmatch(suffix) is not None and _looks_like(path, _readable))
 
 
-def _is_unread(path: Path) -> bool:
+def is_unread(path: Path) -> bool:
+    """Whether a file is a photograph of a kind that is not read here."""
     suffix = path.suffix.lower()
     return suffix in UNREAD or (_NO_SUFFIX.fullmatch(suffix) is not None and _looks_like(path, _unreadable))
 

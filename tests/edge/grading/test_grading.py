@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge import grading
 from edge.errors import EdgeError
 from edge.files.table import csv_text
 from edge.grading import (
@@ -27,7 +26,7 @@ from edge.grading import (
     write_csv,
     write_pictures,
 )
-from edge.images import Picture
+from edge.images import ImageReader, Picture
 from edge.model import QualityModel
 
 FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
@@ -161,7 +160,7 @@ def test_a_file_that_fails_unexpectedly_stops_no_other(
             raise RuntimeError("inner trouble\nmore of it")
         return Picture(np.zeros((64, 64, 3), np.uint8))
 
-    monkeypatch.setattr(grading.ImageReader, "picture", read)
+    monkeypatch.setattr(ImageReader, "picture", read)
     bad, good = grade_files(model, [Input(tmp_path / "bad.png"), Input(tmp_path / "good.png")])
     assert "bad.png could not be graded (RuntimeError: inner trouble)" in bad.error
     assert "\n" not in bad.error

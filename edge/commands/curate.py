@@ -1,0 +1,195 @@
+"""edge-curate: what is in the table of an archive."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from edge.commands.console import cli
+from edge.commands.start import late
+from edge.errors import EdgeError
+from edge.files.output import check_output, write_output
+from edge.files.table import csv_text
+from edge.grading.table.columns import format_of
+
+_WHAT, _EXTRA = "edge-curate", "curate"
+
+TableFile = Annotated[Path, typer.Argument(metavar="TABLE", help="What edge-grade --table has written.")]
+Root = Annotated[
+    Path, typer.Option("--root", help="The folder that the paths of the table are relative to; this one without it.")
+]
+PageFile = Annotated[Path, typer.Option("-o", "--out", help="Where the page goes.")]
+
+
+class OnceName(str, Enum):
+    """Of which photographs one is taken."""
+
+    exact = "exact"
+    near = "near"
+
+
+app = cli.new_app(
+    "What an archive holds, from the table that edge-grade --table wrote: a report, choices, duplicates.\n\n"
+    "Example: edge-curate report archive.parquet -o archive.html"
+)
+main = cli.main_of(app)
+
+
+_REPORT_HELP = """Make one HTML page that needs no network: scores and causes by camera, site, time, eye and field.
+
+\b
+Examples:
+  edge-curate report archive.parquet
+  edge-curate report archive.csv -o archive.html --no-pictures
+"""
+
+
+@app.command(help=_REPORT_HELP)
+def report(
+    table: TableFile,
+    out: PageFile = Path("report.html"),
+    root: Root = Path(),
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Put up to 500 photographs, small, into the page.")
+    ] = True,
+    json_lines: cli.Json = False,
+    debug: cli.Debug = False,
+) -> None:
+    """Make the page."""
+    check_output(out, "the page", [table])
+    made = late("edge.curate.report", _WHAT, _EXTRA).make_report(table, root, pictures)
+    _write(out, made.page)
+    if json_lines:
+        told = {"photographs": made.rows, "pictures": made.pictures, "missing": made.missing, "bytes": len(made.page)}
+        _say(json.dumps({"page": str(out), **told}))
+        return
+    if made.missing:
+        _note(
+            f"{made.missing} photographs are not there for their pictures: give --root the folder that paths begin in"
+        )
+    _say(f"{out}: {made.rows} photographs, {made.pictures} pictures, {len(made.page) / 1e6:.1f} MB")
+
+
+_SELECT_HELP = """Choose photographs, and print their paths, or write a list, links or copies.
+
+\b
+Examples:
+  edge-curate select archive.parquet --keep "score > 0.9 and eye == 'right'"
+  edge-curate select archive.parquet --keep "verdict in ['good', 'usable']" --once near -o kept.csv
+  edge-curate select archive.parquet --drop "cause == 'blur' or score is None" --links kept
+"""
+
+
+@app.command(help=_SELECT_HELP)
+def select(
+    table: TableFile,
+    keep: Annotated[
+        str | None, typer.Option(help="What to take, such as \"score > 0.9 and eye == 'right'\"; all without it.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option(help="What not to take, likewise.")] = None,
+    once: Annotated[
+        OnceName | None,
+        typer.Option(help="Of photographs with the same bytes (exact), or also of one picture, the best."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="A list: .txt (paths), .csv, .jsonl or .parquet (their rows).")
+    ] = None,
+    links: Annotated[Path | None, typer.Option(help="Link the photographs into this folder.")] = None,
+    copies: Annotated[Path | None, typer.Option(help="Copy the photographs into this folder.")] = None,
+    root: Root = Path(),
+    json_lines: cli.Json = False,
+    debug: cli.Debug = False,
+) -> None:
+    """Choose photographs, and print their paths, or write a list, links or copies."""
+    if out is not None:
+        check_output(out, "the list", [table])
+        if out.suffix.lower() != ".txt":
+            format_of(out)
+    module = late("edge.curate.select", _WHAT, _EXTRA)
+    choice = module.select_rows(table, keep, once.value if once else None, drop, rows=out is not None)
+    paths = choice.table.column("path").to_pylist()
+    if out is not None:
+        module.write_list(choice, out)
+    failed = 0
+    for folder, placing in ((links, "link"), (copies, "copy")):
+        for problem in module.place_files(paths, root, folder, placing) if folder is not None else ():
+            failed += problem != ""
+            if problem:
+                cli.err.print(Text(cli.one_line(f"error: {problem}")), soft_wrap=True)
+    listed = out is None and links is None and copies is None
+    for path in paths if listed else ():
+        _say(json.dumps({"path": path}) if json_lines else path)
+    told = {"chosen": len(paths), "of": choice.of, "failed": failed}
+    if json_lines:
+        _say(json.dumps({"summary": told}))
+    elif not listed:
+        _say(f"{len(paths)} of {choice.of} photographs" + (f", {failed} failed" if failed else ""))
+    if failed:
+        raise typer.Exit(1)
+
+
+_DUPLICATES_HELP = """Name photographs that are there several times: the same bytes, or the same picture saved again.
+
+\b
+Examples:
+  edge-curate duplicates archive.parquet
+  edge-curate duplicates archive.parquet --distance 8 -o duplicates.csv
+"""
+
+
+@app.command(help=_DUPLICATES_HELP)
+def duplicates(
+    table: TableFile,
+    distance: Annotated[
+        int, typer.Option(min=0, max=15, help="Bits of 256 in which the hashes of one picture may differ.")
+    ] = 15,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write group,kind,keep,score,path here, as CSV.")
+    ] = None,
+    json_lines: cli.Json = False,
+    debug: cli.Debug = False,
+) -> None:
+    """Make the page."""
+    if out is not None:
+        check_output(out, "the list", [table])
+    rows, crowded = late("edge.curate.named", _WHAT, _EXTRA).name_duplicates(table, distance)
+    if crowded:
+        _note(f"{crowded} photographs look like very many others and were compared only with those most like them")
+    if out is not None:
+        header = ("group", "kind", "keep", "score", "path")
+        lines = [(str(row.group), row.kind, "yes" if row.keep else "no", row.shown, row.path) for row in rows]
+        _write(out, csv_text([header, *lines]).encode())
+    more = {kind: sum(row.kind == kind and not row.keep for row in rows) for kind in ("exact", "near")}
+    if json_lines:
+        for row in rows if out is None else ():
+            _say(json.dumps(vars(row) | {"score": row.score}))
+        _say(json.dumps({"summary": {"groups": len({row.group for row in rows}), **more}}))
+        return
+    for row in rows if out is None else ():
+        _say(f"{row.group:>6}  {'keep' if row.keep else row.kind:<5}  {row.shown:>6}  {row.path}")
+    groups = len({row.group for row in rows})
+    _say(f"{groups} groups: {more['exact']} photographs are copies of another, {more['near']} show the same picture")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_output(path, data)
+    except OSError as error:
+        raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
+
+
+def _say(words: str) -> None:
+    cli.out.print(Text(cli.one_line(words)), soft_wrap=True)
+
+
+def _note(words: str) -> None:
+    cli.err.print(Text(cli.one_line(f"note: {words}.")), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""edge-grade --table: an archive into a table, what it lacks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import typer
+
+from edge.assessment import Verdict
+from edge.camera.quiet import quiet_opencv
+from edge.commands.console import cli
+from edge.commands.console.criterion import NamedCriterion
+from edge.commands.console.endings import Printed
+from edge.commands.grade_shown import print_error, print_note
+from edge.commands.grade_words import Noticed
+from edge.errors import EdgeError
+from edge.field.learned import LearnedField
+from edge.findings.cause import CAUSES
+from edge.grading import Input, readable
+from edge.grading.inputs import Passed, stream_inputs
+from edge.grading.table.columns import Row
+from edge.grading.table.fingerprint import check_hash
+from edge.grading.table.run import Asked, Grading
+from edge.grading.table.table import Table
+from edge.images import remedy_of
+from edge.model import QualityModel
+from edge.progress import progress
+
+
+@dataclass(frozen=True)
+class TableAsked:
+    """What edge-grade was asked for beside the photographs."""
+
+    table: Path
+    model: Path | None
+    engine: str
+    threads: int | None
+    recheck: bool
+    bits: int | None
+    field: str | None
+    criterion: NamedCriterion | None
+
+
+@dataclass
+class _Run:
+    """What this run did.
+
+    Attributes:
+        verdicts: of the empty one a photograph could not be graded.
+        causes: main causes of those that are ``usable`` or ``reject``.
+        adequate: how many the criterion calls so.
+        nowhere: paths that lead to no photograph.
+    """
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    adequate: int = 0
+    nowhere: int = 0
+    passed: Passed = field(default_factory=Passed)
+    noticed: Noticed = field(default_factory=Noticed)
+
+    @property
+    def failed(self) -> int:
+        """Photographs that could not be graded, and paths that lead to none."""
+        return self.verdicts[""] + self.nowhere
+
+    @property
+    def graded(self) -> int:
+        """The others."""
+        return self.verdicts.total() - self.verdicts[""]
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self.verdicts[str(row["verdict"])] += 1
+        if row["verdict"] in ("usable", "reject"):
+            self.causes[str(row["cause"])] += 1
+        self.adequate += row["adequate"] == "yes"
+
+    def notes(self) -> list[str]:
+        """What is told of once a run."""
+        example, count = self.passed.example, self.passed.unread
+        number = "1 photograph is" if count == 1 else f"{count} photographs are"
+        unread = [f"{number} passed over, such as {example}: {remedy_of([example])}."] if example else []
+        return unread + self.noticed.notes()
+
+    def found(self, inputs: Iterator[Input]) -> Iterator[Input]:
+        """The inputs that are files; what is wrong with the others is printed."""
+        for item in inputs:
+            if not item.error:
+                yield item
+                continue
+            self.nowhere += 1
+            print_error(item.error)
+
+
+def grade_table(paths: Sequence[Path], asked: TableAsked, json_lines: bool) -> None:
+    """Grade what the table lacks, and print what was done.
+
+    Raises:
+        EdgeError: the table or the model cannot be used.
+        Exit: something failed.
+    """
+    check_hash()
+    run = _Run()
+    printed = Printed(True, print_error)
+    how = Asked(asked.bits, asked.field, asked.criterion)
+    with quiet_opencv(), Table(asked.table) as table, _model(asked) as model:
+        grading = Grading(model, table, how, asked.recheck)
+        rows = grading.rows(run.found(stream_inputs(paths, run.passed)))
+        try:
+            with progress("grading") as tick:
+                for number, (graded, row) in enumerate(rows, 1):
+                    run.add(row)
+                    run.noticed.add(graded)
+                    if json_lines:
+                        printed.say(partial(_print_json, row))
+                    elif row["error"]:
+                        print_error(str(row["error"]))
+                    tick(number)
+        except KeyboardInterrupt:
+            _settle_at_last(table)
+            raise
+        table.settle()
+        for words in run.notes():
+            print_note(words)
+        if json_lines:
+            summary = _summary(run, grading, table, asked, model)
+            printed.say(lambda: print(json.dumps({"summary": summary}, allow_nan=False)))
+        for line in [] if json_lines else _closing(run, grading, table, asked):
+            printed.say(partial(cli.out.print, cli.one_line(line), markup=False))
+    if run.failed or printed.lost:
+        raise typer.Exit(1)
+
+
+def _model(asked: TableAsked) -> QualityModel:
+    model = QualityModel.load(asked.model, asked.engine, asked.threads, field=asked.field)
+    model.warn = print_note
+    if isinstance(model.field, LearnedField):
+        model.close()
+        raise EdgeError(
+            "a table holds each photograph graded by itself, and what --field learn finds depends on their order: give "
+            "--field circle:X,Y,R, a mask, or --field frame."
+        )
+    return model
+
+
+def _settle_at_last(table: Table) -> None:
+    """At Ctrl-C: a failure is printed, and the exit code stays that of Ctrl-C."""
+    try:
+        table.settle()
+    except EdgeError as error:
+        print_error(str(error))
+
+
+def _print_json(row: Row) -> None:
+    """A row as without --table."""
+    said: dict[str, object] = {name: row[name] or None for name in ("path", "verdict", "error")}
+    said["score"] = row["score"]
+    if row["verdict"]:
+        said |= {"cause": row["cause"] or None, "place": row["place"] or None, "eye": row["eye"] or None}
+        if row["criterion"]:
+            said |= {"criterion": row["criterion"], "adequate": row["adequate"] == "yes"}
+    print(json.dumps(said, allow_nan=False), flush=True)
+
+
+def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, model: QualityModel) -> dict[str, object]:
+    """What was done, for machines."""
+    summary: dict[str, object] = {"graded": run.graded, "failed": run.failed, "kept": grading.kept}
+    summary["verdicts"] = {verdict: run.verdicts[verdict] for verdict in get_args(Verdict)}
+    summary["causes"] = {cause: run.causes[cause] for cause in CAUSES}
+    if asked.criterion is not None:
+        summary |= {"criterion": asked.criterion.shown, "adequate": run.adequate}
+    summary["model"] = {"name": model.manifest.name, "sha256": model.bundle.sha256}
+    summary["passed_over"] = {"photographs": run.passed.unread, "others": run.passed.others}
+    held = {"photographs": table.index.size(), "copies": table.index.copies()}
+    return summary | {"table": {"path": readable(asked.table), **held}}
+
+
+def _closing(run: _Run, grading: Grading, table: Table, asked: TableAsked) -> list[str]:
+    """The last lines, for people."""
+    passed, size, copies = run.passed, table.index.size(), table.index.copies()
+    verdicts = {verdict: run.verdicts[verdict] for verdict in get_args(Verdict)}
+    listed = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    left = f", {passed.unread + passed.others} other files passed over" if passed.unread + passed.others else ""
+    lines = [f"{run.graded} graded ({listed}), {run.failed} failed, {grading.kept} in the table already{left}"]
+    if asked.criterion is not None:
+        words = f"{run.adequate} of {run.graded} adequate by {asked.criterion.shown}; no programme has approved it"
+        lines.append(words)
+    lines.append(f"table: {readable(asked.table)}, {size} photographs")
+    if copies:
+        lines.append(f"{copies} are copies of others: edge-curate duplicates {readable(asked.table)} names them")
+    return lines

@@ -1,0 +1,1 @@
+"""What the table of an archive says: a report, choices, duplicates."""

@@ -1,0 +1,136 @@
+"""The expressions of ``edge-curate select``: a small part of Python's grammar, read and never run."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from edge.errors import EdgeError
+from edge.grading.table.columns import TABLE_COLUMNS
+from edge.grading.table.parquet import arrow
+
+_MOST = 10_000  # letters
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_FUNCTIONS = {"startswith": "starts_with", "endswith": "ends_with", "contains": "match_substring", "like": "match_like"}
+HELP = (
+    "columns of the table, numbers, 'text', == != < <= > >= and in [..], and, or, not, parentheses, is None, and "
+    "startswith, endswith, contains and like of a column and a text"
+)
+
+
+def parse_expression(text: str) -> Any:
+    """An expression as one of pyarrow, to filter a table with.
+
+    A comparison with a number that is missing is false, as of the score of a photograph that could not be graded.
+
+    Args:
+        text: such as ``score > 0.9 and eye == 'right'``; see ``HELP``.
+
+    Returns:
+        A ``pyarrow.compute.Expression``.
+
+    Raises:
+        EdgeError: it is none.
+    """
+    if len(text) > _MOST:
+        raise EdgeError(f"the expression has more than {_MOST} letters: give a shorter one.")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        return _Reader(text).truth(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        said = error.msg if isinstance(error, SyntaxError) else str(error) or "too deep"
+        raise EdgeError(f"{text!r} is no expression ({said}): give {HELP}.") from None
+
+
+class _Reader:
+    """From the tree to pyarrow; kinds are compared here, so that an error names what was written."""
+
+    def __init__(self, text: str) -> None:
+        arrow("edge-curate")
+        self._pc = importlib.import_module("pyarrow.compute")
+        self._text = text
+
+    def truth(self, node: ast.expr) -> Any:
+        """A node that is true or false."""
+        if isinstance(node, ast.BoolOp):
+            join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+            return functools.reduce(join, map(self.truth, node.values))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return ~self.truth(node.operand)
+        if isinstance(node, ast.Compare):
+            return self._chain(node)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        raise self._error(node, "is neither true nor false")
+
+    def _chain(self, node: ast.Compare) -> Any:
+        lefts = [node.left, *node.comparators]
+        parts = [self._comparison(*each) for each in zip(lefts, node.ops, node.comparators, strict=False)]
+        return functools.reduce(operator.and_, parts)
+
+    def _comparison(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Any:
+        if isinstance(sign, ast.Is | ast.IsNot):
+            if not (isinstance(right, ast.Constant) and right.value is None):
+                raise self._error(right, "is not None, with which alone 'is' compares")
+            missing = self._missing(left)
+            return missing if isinstance(sign, ast.Is) else ~missing
+        if isinstance(sign, ast.In | ast.NotIn):
+            return self._membership(left, right, isinstance(sign, ast.NotIn))
+        one, kind = self._value(left)
+        other, other_kind = self._value(right)
+        if kind != other_kind:
+            raise self._error(right, f"is compared with {ast.unparse(left)}: one is a text, the other a number")
+        return self._sure(_COMPARE[type(sign)](one, other))
+
+    def _membership(self, left: ast.expr, right: ast.expr, negated: bool) -> Any:
+        if not isinstance(right, ast.List | ast.Tuple | ast.Set) or not right.elts:
+            raise self._error(right, "is no list, as in ['right', 'left']")
+        found = functools.reduce(operator.or_, (self._comparison(left, ast.Eq(), each) for each in right.elts))
+        return ~found if negated else found
+
+    def _call(self, node: ast.Call) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in _FUNCTIONS or len(node.args) != 2 or node.keywords:
+            raise self._error(node, f"is not known, or not of a column and a text; known are {', '.join(_FUNCTIONS)}")
+        column, pattern = node.args
+        value, kind = self._value(column)
+        if kind != "text" or not (isinstance(pattern, ast.Constant) and isinstance(pattern.value, str)):
+            raise self._error(node, "is not of a column of text and a text")
+        return getattr(self._pc, _FUNCTIONS[name])(value, pattern.value)
+
+    def _value(self, node: ast.expr) -> tuple[Any, str]:
+        """A column or a constant, and whether it is ``text`` or ``number``."""
+        if isinstance(node, ast.Name) and node.id in TABLE_COLUMNS:
+            return self._pc.field(node.id), "text" if TABLE_COLUMNS[node.id] == "text" else "number"
+        if isinstance(node, ast.Name):
+            raise self._error(node, f"is no column; there are {', '.join(TABLE_COLUMNS)}")
+        sign = 1
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            node, sign = node.operand, -1
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and type(node.value) is not bool:
+            return self._pc.scalar(float(sign * node.value)), "number"
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and sign == 1:
+            return self._pc.scalar(node.value), "text"
+        raise self._error(node, "is neither a column nor a number nor a text")
+
+    def _missing(self, node: ast.expr) -> Any:
+        value, kind = self._value(node)
+        return value == self._pc.scalar("") if kind == "text" else self._pc.is_null(value)
+
+    def _sure(self, comparison: Any) -> Any:
+        """False instead of unknown."""
+        return self._pc.coalesce(comparison, self._pc.scalar(False))
+
+    def _error(self, node: ast.expr, why: str) -> EdgeError:
+        return EdgeError(f"in {self._text!r}, {ast.unparse(node)} {why}: give {HELP}.")

@@ -1,0 +1,72 @@
+"""Small pictures of chosen photographs, cut to their field, for a page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.ahead import ahead
+from edge.errors import EdgeError
+from edge.images import ImageReader
+
+SIDE = 168  # pixels
+_QUALITY = 74
+_READERS, _AHEAD = 2, 4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A photograph of which a picture is wanted.
+
+    Attributes:
+        path: of the file.
+        crop: x, y and side of the square around the field, in pixels of the frame; None for the whole frame.
+    """
+
+    path: Path
+    crop: tuple[int, int, int] | None
+
+
+def thumbnails(wanted: Sequence[Wanted]) -> Iterator[str]:
+    """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read."""
+    with (
+        ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads,
+        ImageReader() as reader,
+        closing(ahead(threads, partial(_made, reader), wanted, _AHEAD)) as made,
+    ):
+        for each in made:
+            yield each.result()
+
+
+def _made(reader: ImageReader, wanted: Wanted) -> str:
+    try:
+        frame = reader.read(wanted.path)
+    except EdgeError:
+        return ""
+    done, data = cv2.imencode(".jpg", _reduced(frame, wanted.crop), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return base64.b64encode(data.tobytes()).decode() if done else ""
+
+
+def _reduced(frame: NDArray[np.uint8], crop: tuple[int, int, int] | None) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    side = max(height, width)
+    x, y, side = ((width - side) // 2, (height - side) // 2, side) if crop is None else crop
+    scale = SIDE / side
+    made = np.zeros((SIDE, SIDE, 3), np.uint8)
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
+    if right <= left or bottom <= top:
+        return made
+    to = [round((each - start) * scale) for each, start in ((left, x), (right, x), (top, y), (bottom, y))]
+    size = max(1, to[1] - to[0]), max(1, to[3] - to[2])
+    part = cv2.resize(frame[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+    made[to[2] : to[2] + size[1], to[0] : to[0] + size[0]] = part[: SIDE - to[2], : SIDE - to[0]]
+    return made

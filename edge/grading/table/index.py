@@ -1,0 +1,85 @@
+"""Which photographs a table holds: in a database on the disk that goes with the run, so that it takes no memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge.grading.table.columns import Row
+
+_CACHE_KIB = 8192
+_TABLES = """
+create table rows (path text primary key, number int, size int, modified int, sha256 text, verdict text, model text,
+                   settings text) without rowid;
+create table superseded (number integer primary key);
+"""
+# A row whose photograph has another row behind it is superseded, as is one that is damaged.
+_ADD = "insert or replace into rows values (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the table knows of a photograph; ``verdict`` is empty where it could not be graded."""
+
+    size: int | None
+    modified: int | None
+    sha256: str
+    verdict: str
+    model: str
+    settings: str
+
+
+class Index:
+    """Rows by path and by content."""
+
+    def __init__(self) -> None:
+        self._base = sqlite3.connect("", isolation_level=None)  # a file without a name, which SQLite makes and removes
+        self._base.execute(f"pragma cache_size = -{_CACHE_KIB}")
+        self._base.execute("pragma journal_mode = off")
+        self._base.executescript(_TABLES)
+        self._base.execute("begin")  # never committed: one large transaction is fast
+        self._count = 0
+
+    def add(self, row: Row | None) -> None:
+        """Note the next row of the table; None for a damaged one."""
+        number, self._count = self._count, self._count + 1
+        if row is None:
+            self._base.execute("insert into superseded values (?)", (number,))
+            return
+        before = self._base.execute("select number from rows where path = ?", (row["path"],)).fetchone()
+        if before is not None:
+            self._base.execute("insert into superseded values (?)", before)
+        told = (row[name] for name in ("size", "modified", "sha256", "verdict", "model", "settings"))
+        self._base.execute(_ADD, (row["path"], number, *told))
+
+    def find(self, path: str) -> Known | None:
+        """What is known of a path."""
+        query = "select size, modified, sha256, verdict, model, settings from rows where path = ?"
+        found = self._base.execute(query, (path,)).fetchone()
+        return None if found is None else Known(*found)
+
+    def superseded(self) -> Iterator[int]:
+        """Numbers of rows that count no more, ascending."""
+        yield from (number for (number,) in self._base.execute("select number from superseded order by number"))
+
+    def has_superseded(self) -> bool:
+        """Whether there are such rows."""
+        return self._base.execute("select 1 from superseded limit 1").fetchone() is not None
+
+    def size(self) -> int:
+        """How many photographs it holds."""
+        return int(self._base.execute("select count(*) from rows").fetchone()[0])
+
+    def verdicts(self) -> dict[str, int]:
+        """How many photographs have each verdict; of the empty one they could not be graded."""
+        return dict(self._base.execute("select verdict, count(*) from rows group by verdict"))
+
+    def copies(self) -> int:
+        """How many photographs have the same bytes as another one before them."""
+        query = "select coalesce(sum(n - 1), 0) from (select count(*) n from rows where sha256 != '' group by sha256)"
+        return int(self._base.execute(query).fetchone()[0])
+
+    def close(self) -> None:
+        """Remove it."""
+        self._base.close()

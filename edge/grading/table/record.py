@@ -1,0 +1,109 @@
+"""A row of the table."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Assessment
+from edge.criteria.adequacy import judge
+from edge.criteria.criterion import Criterion
+from edge.errors import one_line
+from edge.files.table import tame, whole_sentence
+from edge.grading.graded_file import GradedFile, readable
+from edge.grading.inputs import Input
+from edge.grading.table.columns import FULL, GRID, OUTSIDE, SCHEMA, TABLE_COLUMNS, Row
+from edge.grading.table.fingerprint import FileFacts
+
+
+def key_text(path: Path) -> str:
+    """A path as the table has it: of one line, of letters that can be encoded, and no formula."""
+    return tame(_one_line(readable(path)))
+
+
+def row_of(
+    item: Input,
+    graded: GradedFile,
+    facts: FileFacts | None,
+    looks: str,
+    criterion: Criterion | None,
+    by: tuple[str, str],
+) -> Row:
+    """The row of a photograph.
+
+    Args:
+        item: what was graded.
+        graded: the result.
+        facts: of its file; None where it could not be read.
+        looks: its perceptual hash; empty where it was not decoded.
+        criterion: that it is judged by, if there is one.
+        by: SHA-256 of the bundle, and the settings it was graded with.
+    """
+    row: Row = {name: "" if kind == "text" else None for name, kind in TABLE_COLUMNS.items()}
+    row |= {"path": key_text(graded.path), "model": by[0], "settings": by[1], "schema": SCHEMA, "hash": looks}
+    row["site"] = graded.origin.site or _first_folder(item)
+    if facts is not None:
+        row |= {"size": facts.size, "modified": facts.modified, "sha256": facts.sha256}
+    if graded.assessment is None or graded.frame is None:
+        return row | {"error": tame(whole_sentence(_one_line(readable(graded.error))))}
+    row |= _findings(graded.assessment) | {"camera": graded.origin.camera, "taken": graded.origin.taken}
+    row |= {"width": graded.frame.shape[1], "height": graded.frame.shape[0]}
+    if criterion is not None:
+        adequacy = judge(graded.assessment, criterion)
+        row |= {"criterion": criterion.shown, "adequate": "yes" if adequacy.adequate else "no"}
+        row["requirement"] = "; ".join(map(str, adequacy.failed))
+    return row
+
+
+def _findings(found: Assessment) -> Row:
+    """What the model says."""
+    cause, focus, crop = found.cause, found.focus, found.crop
+    row: Row = {
+        "score": round(float(found.score), 6),
+        "verdict": found.verdict,
+        "cause": cause.code if cause else "",
+        "place": cause.place if cause else "",
+        "coverage": round(float(found.coverage), 4),
+        "eye": found.eye or "",
+        "field_definition": "" if found.verdict == "no_fundus" else found.field_definition.kind,
+        "causes": ";".join(each.code for each in found.causes),
+        "focus": None if focus is None else round(float(focus), 4),
+        "map": base64.b64encode(small_map(found.map, found.field).tobytes()).decode(),
+    }
+    return row if crop is None else row | {"crop_x": crop.x, "crop_y": crop.y, "crop_side": crop.side}
+
+
+def small_map(degradation: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """A map for the table.
+
+    Args:
+        degradation: float32 (grid, grid) in [0, 1].
+        field: bool (grid, grid).
+
+    Returns:
+        uint8 (GRID, GRID): the mean over the field inside a cell, ``FULL`` where all is lost; ``OUTSIDE`` outside.
+    """
+    inside = field.astype(np.float32)
+    lost, covered = (
+        cv2.resize(each, (GRID, GRID), interpolation=cv2.INTER_AREA) for each in (degradation * inside, inside)
+    )
+    part = np.clip(lost / np.maximum(covered, 1e-6), 0, 1)
+    return np.where(covered >= 0.5, np.rint(part * FULL), OUTSIDE).astype(np.uint8)
+
+
+def _first_folder(item: Input) -> str:
+    """The folder next below the one that was given, in which archives part what comes from several sites."""
+    try:
+        parts = item.path.relative_to(item.root).parts
+    except ValueError:
+        return ""
+    return tame(_one_line(readable(parts[0]))) if len(parts) > 1 else ""
+
+
+def _one_line(text: str) -> str:
+    """A row is one line, so that what a killed run left can be told from a whole row."""
+    return one_line(text) if not text.isprintable() else text

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from edge.commands import grade
+from edge.phantom.retina import phantom_frame
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("imagehash")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command as a shell would: exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["edge-grade", "--threads", "1", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            grade.main()
+        said = capsys.readouterr()
+        code = left.value.code
+        return (code if isinstance(code, int) else 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    eye = cv2.resize(phantom_frame(0), (240, 180))
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(folder / name), eye)
+    cv2.imwrite(str(folder / "c.png"), eye[:, ::-1])
+    (folder / "raw.cr2").touch()
+    return folder
+
+
+def test_what_was_done_is_told_and_done_once(archive: Path, tmp_path: Path, run: Any) -> None:
+    code, out, err = run(archive, "--table", tmp_path / "t.parquet", "--criterion", "referral")
+    assert code == 0
+    first, second, third, fourth = out.splitlines()
+    assert first.startswith("3 graded (")
+    assert first.endswith("), 0 failed, 0 in the table already, 1 other files passed over")
+    assert "of 3 adequate by" in second
+    assert third.endswith("t.parquet, 3 photographs")
+    assert fourth.startswith("1 are copies of others: edge-curate duplicates")
+    assert "note: 1 photograph is passed over, such as" in err
+    code, out, _ = run(archive, "--table", tmp_path / "t.parquet", "--criterion", "referral")
+    assert code == 0
+    assert "0 graded (" in out
+    assert "3 in the table already" in out
+
+
+def test_json_has_a_row_of_each_that_was_graded_and_a_summary(archive: Path, tmp_path: Path, run: Any) -> None:
+    table = tmp_path / "t.csv"
+    assert run(archive / "a.png", "--table", table)[0] == 0
+    code, out, _ = run(archive, "--table", table, "--json")
+    assert code == 0
+    *rows, last = map(json.loads, out.splitlines())
+    assert [Path(row["path"]).name for row in rows] == ["b.png", "c.png"]
+    assert set(rows[0]) == {"path", "score", "verdict", "error", "cause", "place", "eye"}
+    summary = last["summary"]
+    assert (summary["graded"], summary["failed"], summary["kept"]) == (2, 0, 1)
+    assert summary["table"] == {"path": str(table), "photographs": 3, "copies": 1}
+    assert summary["passed_over"] == {"photographs": 1, "others": 0}
+    assert sum(summary["verdicts"].values()) == 2
+
+
+def test_a_path_that_leads_nowhere_is_told_and_is_no_row(archive: Path, tmp_path: Path, run: Any) -> None:
+    table = tmp_path / "t.jsonl"
+    code, out, err = run(archive / "a.png", tmp_path / "nowhere", "--table", table)
+    assert code == 1
+    assert "error: " in err
+    assert "nowhere is neither a file nor a folder" in err
+    assert "1 graded" in out
+    assert "1 failed" in out
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--table", "t.csv", "--csv", "g.csv"], "leave out --csv, or --table"),
+        (["--table", "t.csv", "--maps", "m", "--details", "d"], "leave out --details and --maps, or --table"),
+        (["--recheck"], "give --table too"),
+    ],
+)
+def test_what_does_not_go_together_is_a_wrong_argument(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(archive, *arguments)
+    assert code == 2
+    assert words in " ".join(err.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_field_that_depends_on_the_order_is_refused(archive: Path, tmp_path: Path, run: Any) -> None:
+    code, _, err = run(archive, "--table", tmp_path / "t.csv", "--field", "learn")
+    assert code == 1
+    assert "depends on their order" in err

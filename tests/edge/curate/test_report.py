@@ -1,0 +1,156 @@
+"""The report: its figures, and the page in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.curate.load import load_table
+from edge.curate.report import make_report
+from edge.curate.summary import OTHERS, UNSTATED, dimensions_of, figures, group_by
+from edge.grading.table.table import Table
+from edge.phantom.retina import phantom_frame
+
+pa = pytest.importorskip("pyarrow")
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+def data_of(page: bytes) -> dict[str, Any]:
+    (text,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page.decode(), re.S)
+    return dict(json.loads(text))
+
+
+@pytest.fixture
+def table(make_table: Callable[..., Path], row: Callable[..., Any]) -> Path:
+    rows = [
+        row(
+            "a.png",
+            0.95,
+            camera="X",
+            site="n",
+            taken="2021-01-05",
+            eye="left",
+            sha256="1",
+            crop_x=-10,
+            crop_y=0,
+            crop_side=200,
+        ),
+        row("b.png", 0.85, camera="X", site="n", taken="2021-02-05", eye="right", cause="blur", sha256="1"),
+        row(EVIL, 0.10, camera=EVIL, taken="2021-02-07T10:00:00", cause="haze"),
+        row("d.png", 0.0, verdict="no_fundus", camera="Y"),
+        row("e.png", None, error="e.png is cut off: copy it again."),
+    ]
+    return make_table(*rows)
+
+
+def test_groups_are_the_largest_first_and_small_ones_one() -> None:
+    texts = [f"c{number:02}" for number in range(30) for _ in range(31 - number)] + [""]
+    groups = group_by(pa.chunked_array([texts]))
+    assert (len(groups.names), groups.names[0], groups.names[-1]) == (20, "c00", OTHERS)
+    assert np.bincount(groups.codes)[0] == 31
+    assert len(groups.codes) == len(texts)
+    assert group_by(pa.chunked_array([["", "a"]])).names == [UNSTATED, "a"]
+    assert group_by(pa.chunked_array([[]], pa.string())).names == []
+
+
+def test_times_are_months_in_their_order_or_years() -> None:
+    assert group_by(pa.chunked_array([["2022-03-01", "2021-01-09T01:02:03", ""]]), True).names[-2:] == [
+        "2021-01",
+        "2022-03",
+    ]
+    many = [f"{year}-{month:02}-01" for year in range(2010, 2015) for month in range(1, 13)]
+    assert group_by(pa.chunked_array([many]), True).names == ["2010", "2011", "2012", "2013", "2014"]
+
+
+def test_figures_count_every_photograph_once(table: Path) -> None:
+    loaded = load_table(table, ["verdict", "score", "cause", "camera", "site", "taken", "eye", "field_definition"])
+    dimensions = dimensions_of(loaded)
+    for name, groups in dimensions.items():
+        parts = figures(loaded, groups)
+        assert sum(part["rows"] for part in parts) == 5, name
+        assert np.sum([part["verdicts"] for part in parts], axis=0).tolist() == [1, 1, 1, 1, 1]
+        assert sum(sum(part["scores"]) for part in parts) == 4
+        assert sum(sum(part["causes"]) for part in parts) == 2
+    (everything,) = figures(loaded, dimensions["all"])
+    assert everything["scores"][475] == 1  # 0.95 of 500 steps
+    assert everything["mean"] == pytest.approx((0.95 + 0.85 + 0.1) / 4)
+
+
+def test_the_page_has_means_lists_duplicates_and_errors(table: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.resize(phantom_frame(0), (260, 200)))
+    report = make_report(table, tmp_path)
+    data = data_of(report.page)
+    (everything,) = data["dimensions"]["all"]
+    assert set(everything["map"][:16]) == {-1}
+    assert everything["map"][16:32] == [100] * 8 + [0] * 8
+    assert [row[0] for row in data["lists"]["worst"]["rows"]] == [EVIL, "a.png"]
+    assert data["duplicates"] == {"exact": 1, "near": 1, "crowded": 0}
+    assert data["errors"] == [["is cut off: copy it again.", 1]]
+    assert data["drift"]["camera"]["months"] == ["2021-01", "2021-02"]
+    assert data["drift"]["camera"]["lines"][0]["points"] == [[1, 0.95, 1.0], [2, 0.475, 0.0]]
+    assert report.rows == 5
+    assert report.pictures == len(re.findall(r'"/9j/', report.page.decode()))
+    assert report.pictures >= 2
+    assert report.missing > 0
+    assert EVIL.encode() not in report.page
+
+
+def test_without_pictures_no_photograph_is_read(table: Path, tmp_path: Path) -> None:
+    report = make_report(table, tmp_path / "nowhere", pictures=False)
+    assert (report.pictures, report.missing) == (0, 0)
+
+
+def test_an_empty_table_has_a_report(make_table: Callable[..., Path], tmp_path: Path) -> None:
+    path = make_table()
+    with Table(path) as table:
+        table.settle()
+    assert make_report(path, tmp_path).rows == 0
+
+
+def test_the_page_works_in_a_browser(
+    tmp_path: Path, row: Callable[..., Any], open_chromium: Callable[..., Any]
+) -> None:
+    with Table(tmp_path / "t.csv") as table:
+        for number in range(40):
+            table.add(
+                row(f"{number}.png", (number + 0.5) / 40, camera="XY"[number % 2], taken=f"2021-0{1 + number % 9}-01")
+            )
+        table.add(row(EVIL, 0.01, camera=EVIL))
+    cv2.imwrite(str(tmp_path / "39.png"), cv2.resize(phantom_frame(0), (260, 200)))
+    page = tmp_path / "report.html"
+    page.write_bytes(make_report(tmp_path / "t.csv", tmp_path).page)
+    browser = open_chromium(1200, 900)
+    browser.get(page.as_uri())
+    assert browser.execute_script("return document.body.dataset.ready") == "1"
+    set_to = (
+        "const s = document.getElementById('threshold'); s.value = arguments[0]; s.dispatchEvent(new Event('input'));"
+    )
+    browser.execute_script(set_to, 250)
+    assert browser.find_element("id", "kept").text.startswith("20 of 41 kept")
+    assert '--keep "score >= 0.500"' in browser.find_element("id", "select").text
+    browser.execute_script(set_to, 0)
+    assert browser.find_element("id", "kept").text.startswith("41 of 41 kept")
+    browser.execute_script(
+        "const b = document.getElementById('by'); b.value = 'camera'; b.dispatchEvent(new Event('change'));"
+    )
+    cells = browser.find_elements("css selector", "#groups tr td:first-child")
+    assert [cell.text for cell in cells] == ["X", "Y", EVIL]
+    assert len(browser.find_elements("css selector", "#drift polyline")) == 4
+    browser.execute_script(
+        "const b = document.getElementById('list'); b.value = 'best'; b.dispatchEvent(new Event('change'));"
+    )
+    assert len(browser.find_elements("css selector", "#photographs .view img")) == 1
+    commands = browser.execute_script(
+        "return [...document.querySelectorAll('#photographs code')].map(e => e.textContent)"
+    )
+    assert "edge-grade 38.png --maps maps" in commands
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert [name for name in loaded if not name.startswith("data:")] == []
+    assert browser.get_log("browser") == []

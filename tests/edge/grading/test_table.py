@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import csv
+import json
+import resource
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.errors import EdgeError
+from edge.grading import COLUMNS
+from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, Row
+from edge.grading.table.lines import HEADER, LineFormat, line_of, rows_of
+from edge.grading.table.table import Table, rows_beside
+
+pytest.importorskip("pyarrow")
+import pyarrow.parquet as pq
+
+FORMATS = ("csv", "jsonl", "parquet")
+
+
+def row(path: str, score: float | None = 0.5, **more: object) -> Row:
+    made: Row = {name: "" if kind == "text" else None for name, kind in TABLE_COLUMNS.items()}
+    verdict = "" if score is None else "good"
+    return made | {"path": path, "score": score, "verdict": verdict, "schema": SCHEMA} | more  # type: ignore[operator]
+
+
+def kept(path: Path) -> list[Row | None]:
+    """All rows of a table that is closed, as another program reads them."""
+    if path.suffix == ".parquet":
+        return list(pq.read_table(path).to_pylist())
+    return list(rows_of(path, "csv" if path.suffix == ".csv" else "jsonl"))
+
+
+def test_the_table_begins_with_the_columns_of_the_csv() -> None:
+    assert tuple(TABLE_COLUMNS)[: len(COLUMNS)] == COLUMNS
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_rows_come_back_as_they_were(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    rows = [
+        row('é, "b";c.png', 0.123456, size=3, crop_x=-43, modified=1795951600475288708),
+        row("./=1.png", None, error="a, b"),
+    ]
+    with Table(path) as table:
+        for each in rows:
+            table.add(each)
+        table.settle()
+    assert kept(path) == rows
+    assert list(tmp_path.iterdir()) == [path]
+    with Table(path) as table:
+        assert table.index.size() == 2
+        found = table.index.find(str(rows[0]["path"]))
+        assert found is not None
+        assert (found.size, found.modified) == (3, 1795951600475288708)
+        table.settle()
+    assert kept(path) == rows
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_later_row_supersedes_an_earlier_one_of_the_same_photograph(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    for scores in ((("a", 0.1), ("b", 0.2), ("a", 0.3)), (("c", 0.4), ("b", 0.5))):
+        with Table(path) as table:
+            for name, score in scores:
+                table.add(row(name, score))
+            table.settle()
+    assert [(each["path"], each["score"]) for each in kept(path) if each] == [("a", 0.3), ("c", 0.4), ("b", 0.5)]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_rows_of_a_run_that_did_not_end_are_there(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    for names in (("a", "b"), ("b", "c")):
+        with Table(path) as table:
+            for name in names:
+                table.add(row(name))  # and no settle, as in a killed run
+    with Table(path) as table:
+        assert table.index.size() == 3
+        table.settle()
+    assert sorted(str(each["path"]) for each in kept(path) if each) == ["a", "b", "c"]
+    assert not rows_beside(path).exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@settings(max_examples=60, deadline=None)
+@given(cut=st.integers(0, 1200))
+def test_whatever_a_killed_run_left_of_its_last_row_is_cut_off(
+    tmp_path_factory: pytest.TempPathFactory, kind: LineFormat, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / f"t.{kind}"
+    rows = [row(name, 0.25) for name in ("a,1", 'b"2', "c")]
+    whole = (HEADER if kind == "csv" else b"") + b"".join(line_of(each, kind) for each in rows)
+    path.write_bytes(whole[: min(cut, len(whole))])
+    expected = max(0, whole[: min(cut, len(whole))].count(b"\n") - (kind == "csv"))
+    with Table(path) as table:
+        assert table.index.size() == expected
+        for each in rows:
+            if table.index.find(str(each["path"])) is None:
+                table.add(each)
+        table.settle()
+    assert kept(path) == rows
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_damaged_line_is_left_out_and_its_photograph_graded_again(tmp_path: Path, kind: LineFormat) -> None:
+    path = tmp_path / f"t.{kind}"
+    begin = HEADER if kind == "csv" else b""
+    path.write_bytes(begin + line_of(row("a"), kind) + b"\0" * 99 + b"\n" + line_of(row("b"), kind))
+    with Table(path) as table:
+        assert table.index.size() == 2
+        table.add(row("c"))
+        table.settle()
+    assert [each and each["path"] for each in kept(path)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("grades.csv", b"path,score,verdict,error\na.png,0.5,good,"),
+        ("notes.csv", b"remember the milk"),
+        ("notes.jsonl", b'{"name": 1}\n{"na'),
+        ("t.jsonl", b'{"path": "a", "schema": 0}\n'),
+        ("t.parquet", b"PAR1 and no more"),
+    ],
+)
+def test_what_is_no_table_of_this_version_is_refused_and_left_as_it_is(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(EdgeError, match=r"is no table of this version|cannot be read as Parquet"):
+        Table(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == content
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_of_another_kind_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match=r"ends with \.parquet, \.csv or \.jsonl"):
+        Table(tmp_path / "t.xlsx")
+    with pytest.raises(EdgeError, match="there is no folder"):
+        Table(tmp_path / "nowhere" / "t.csv")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_table_in_use_is_refused(tmp_path: Path, kind: str) -> None:
+    with Table(tmp_path / f"t.{kind}"), pytest.raises(EdgeError, match="is in use"):
+        Table(tmp_path / f"t.{kind}")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_full_disk_leaves_whole_rows(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    added: list[int] = []
+
+    def fill(table: Table) -> None:
+        for number in range(1000):
+            table.add(row(f"{number}.png", error="x" * 50))
+            added.append(number)
+
+    with Table(path) as table:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, before[1]))  # Python ignores the signal: a write fails
+        try:
+            with pytest.raises(EdgeError, match="cannot be written"):
+                fill(table)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert 5 < len(added) < 1000
+    with Table(path) as table:
+        assert table.index.size() == len(added)
+        table.settle()
+    assert len(kept(path)) == len(added)
+
+
+def test_a_spreadsheet_makes_no_formula_and_pandas_numbers_of_cells(tmp_path: Path) -> None:
+    with Table(tmp_path / "t.csv") as table:
+        table.add(row("./=1.png", 0.5, error="@a"))
+    (read,) = csv.DictReader((tmp_path / "t.csv").open(encoding="utf-8", newline=""))
+    assert read["error"] == "./@a"
+    assert float(read["score"]) == 0.5
+    line = line_of(row("a"), "jsonl")
+    assert json.loads(line)["schema"] == SCHEMA
