@@ -97,10 +97,7 @@ class Session:
 
     @property
     def saved(self) -> Graded | None:
-        """The best frame on disk: at most a second behind the best so far; no longer after ``close``.
-
-        None once something was captured.
-        """
+        """The best frame on disk, a second behind the best so far at most; None once something was captured."""
         return self._keeper.best
 
     @property
@@ -133,9 +130,7 @@ class Session:
             self._video.add(graded, wait=self._wait)
 
     def capture(self, burst: Sequence[Graded], by: By = "hand", eye: int = 1, shown: Captured | None = None) -> None:
-        """Save a capture, each frame as a set of its own; returns at once, the writer does the work.
-
-        From the first capture on the session keeps captures instead of its best frame.
+        """Save a capture, in place of the best frame of the session; returns at once, the writer does the work.
 
         Args:
             burst: the best frame first, then its runner-ups.
