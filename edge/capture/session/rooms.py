@@ -48,6 +48,7 @@ class Rooms:
         self.lock = threading.Lock()
         self._begin, self._closed = begin, closed
         self._rooms: dict[int, Room] = {}
+        self._newest: Room | None = None
         self._over: list[int] = []
         self._closing: list[threading.Thread] = []
 
@@ -62,7 +63,7 @@ class Rooms:
     def open(self, number: int, room: Room) -> None:
         """From now on this one is written; call it with the lock."""
         self._over += list(self._rooms)
-        self._rooms[number] = room
+        self._rooms[number] = self._newest = room
 
     def of(self, number: int) -> Room | None:
         """The room of a visit; None where it is closed. Call it with the lock."""
@@ -70,9 +71,9 @@ class Rooms:
 
     @property
     def newest(self) -> Room:
-        """That of the visit of now."""
-        with self.lock:
-            return self._rooms[max(self._rooms)]
+        """That of the visit of now, also once all are closed."""
+        assert self._newest is not None  # the first one is opened at once
+        return self._newest
 
     def settle(self) -> None:
         """Close the rooms of visits that are over, in the background; called while no frame is on its way."""

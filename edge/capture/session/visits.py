@@ -58,6 +58,7 @@ class Visits:
         """
         self._guided, self._warn, self._changed, self._refusal = guided, warn, changed, refusal
         self._acting = threading.Lock()  # one operator's action at a time
+        self._ending = False
         self._rooms = Rooms(begin, closed)
         self._rooms.open(guided.visit.number, self._rooms.begin(guided.visit.number, study))
         self.eye: Eye | None = None
@@ -123,7 +124,9 @@ class Visits:
         self._rooms.settle()
 
     def close(self) -> None:
-        """End the visit of now, and wait until everything is on disk."""
+        """End the visit of now, and wait until everything is on disk; may be called twice."""
+        with self._acting:
+            self._ending = True
         self._rooms.close()
 
     # --- what the operator does
@@ -229,6 +232,8 @@ class Visits:
         done.wait(_DISK_S)
 
     def _check(self, visit: int) -> None:
+        if self._ending:
+            raise EdgeError(f"visit {self.visit.number} has ended, with the program: start it again for the next one.")
         if visit != self.visit.number:
             raise OtherVisitError(f"visit {self.visit.number} is the one of now, not visit {visit}: look again.")
 

@@ -2,7 +2,7 @@
 // commands but the identity of the next patient.
 import { anyDialog } from "/dom.js";
 
-const HAND_MS = 60; // a scanner's next letter comes sooner, a hand's does not
+const HAND_MS = 120; // a scanner's next letter comes sooner, a hand's does not
 const SHORTEST = 3; // letters of an identity
 
 let typed = [], timer = null, swallow = false;
@@ -24,6 +24,7 @@ export function listenToKeys(commands, scanned) {
     const space = event.code === "Space";
     if (space && !typed.length && event.target.closest("button, summary")) return; // it presses that
     if (space) { event.preventDefault(); swallow = true; }
+    if (space && !typed.length) return commands.space(); // no identity begins with one: the trigger need not wait
     typed.push({ key: event.key.length === 1 ? event.key : "", command: nameOf(event) });
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -44,6 +45,6 @@ function forget() {
 
 /** By the letter, and where the keyboard has others (Hindi) by the place of the key. */
 function nameOf(event) {
-  if (event.code === "Space" || event.key === "Delete") return event.key === "Delete" ? "delete" : "space";
+  if (event.key === "Delete") return "delete";
   return /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace(/^Key/, "").toLowerCase();
 }

@@ -9,7 +9,8 @@ import { clock, onLanguage, word } from "/words.js";
 const LONGEST = 64, SHORT = 16; // bytes that DICOM has for a name or an ID, and for an accession number
 const FIELDS = ["patient_id", "family", "given", "birth_date", "sex", "accession_number"];
 
-let patient = null, worklist = [], partial = false, next = false, asked = 0;
+let patient = null, next = false, asked = 0;
+let worklist = null, partial = false; // null while it is asked, and where it is away
 let seen = 0; // the visit that was the one of now when the dialog was opened
 
 const field = (name) => $(`p-${name}`);
@@ -101,7 +102,7 @@ export function openIdentify() {
 
 function fill(title, yes, isNext) {
   $("patient-form").reset();
-  [next, worklist, seen] = [isNext, [], current().number];
+  [next, worklist, seen] = [isNext, null, current().number];
   $("patient-title").textContent = word(title);
   $("p-yes").textContent = word(yes);
   for (const each of FIELDS) field(each).disabled = false;
@@ -113,10 +114,12 @@ function fill(title, yes, isNext) {
 
 async function fetchWorklist() {
   if ($("p-list").hidden) return;
+  const mine = seen;
   $("worklist").replaceChildren();
   $("worklist-said").textContent = word("worklist_loading");
   try {
     const said = await ask("/worklist");
+    if (!$("patient").open || mine !== seen) return; // it was closed meanwhile
     [worklist, partial] = [said.items, Boolean(said.note)];
     drawWorklist();
   } catch {
@@ -125,6 +128,7 @@ async function fetchWorklist() {
 }
 
 function drawWorklist() {
+  if (worklist === null) return;
   const typed = text("patient_id").toLowerCase();
   const match = worklist.filter((each) => !typed || `${each.patient_id} ${written(each.patient_name)}`.toLowerCase().includes(typed));
   $("worklist-said").textContent = worklist.length === 0 ? word("worklist_none") : match.length === 0 ? word("worklist_other")
@@ -155,6 +159,8 @@ function complain(name, sentence) {
   return null;
 }
 
+const entriesOf = (id) => (worklist ?? []).filter((each) => id && each.patient_id === id);
+
 async function submit() {
   for (const each of FIELDS) field(each).removeAttribute("aria-invalid");
   $("p-said").textContent = "";
@@ -162,7 +168,7 @@ async function submit() {
   if (given === null) return;
   if (!Object.keys(given).length) return complain("patient_id", word("form_empty"));
   // An ID that was scanned and is on the worklist means that entry.
-  const same = Object.keys(given).length === 1 ? worklist.filter((each) => each.patient_id === given.patient_id) : [];
+  const same = Object.keys(given).length === 1 ? entriesOf(given.patient_id) : [];
   if (same.length > 1) return complain("patient_id", word("choose_one"));
   return begin(same.length ? { worklist: same[0].key } : { patient: given });
 }
@@ -183,9 +189,16 @@ $("p-without").addEventListener("click", () => begin({}));
 $("p-no").addEventListener("click", () => $("patient").close());
 $("patient-form").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
 field("patient_id").addEventListener("input", drawWorklist);
+// A scanner ends with Enter: that begins the visit of an entry of the worklist, but nothing that nobody has looked at.
+field("patient_id").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  if (entriesOf(text("patient_id")).length === 1) submit();
+  else $("p-yes").focus();
+});
 $("patient").addEventListener("close", () => {
   $("patient-form").reset();
   $("worklist").replaceChildren();
-  worklist = [];
+  worklist = null;
 });
 onLanguage(draw);

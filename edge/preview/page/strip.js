@@ -48,7 +48,7 @@ function item(capture) {
   if (picture) frame.append(make("img", { src: picture.overlay, alt: "" }));
   const face = make("button", { type: "button", className: "face", "aria-label": name(capture), "aria-haspopup": "dialog",
     onclick: () => enlarge(capture.number) }, frame);
-  if (asks(capture)) face.append(make("span", { className: "asks" }, icon("warning"), ` ${askWord(capture)}`));
+  if (asks(capture)) face.append(make("span", { className: "asks" }, icon("warning"), askWord(capture)));
   const row = asks(capture)
     ? make("span", { className: "row" }, ...eyeButtons(capture))
     : make("span", { className: "caption", "aria-hidden": "true" },

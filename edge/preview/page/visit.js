@@ -98,7 +98,7 @@ function draw() {
   for (const eye of EYES) drawEye(eye);
   drawEyeWord();
   $("now").textContent = [word(`${visit.stated ?? visit.eye}_short`), visit.field ? word(visit.field) : ""].filter(Boolean).join(" · ");
-  const complete = visit.wanted.length > 0 && visit.missing.length === 0;
+  const complete = visit.wanted.length > 0 && visit.missing.length === 0 && !asking().length;
   document.body.dataset.complete = complete && isOpen();
   $("end").disabled = !isOpen() || !isConnected();
   $("next").disabled = !isConnected();

@@ -206,7 +206,7 @@ def test_everything_has_a_name_for_a_screen_reader_and_fits_a_phone(clinic: Visi
         "not in the order of the screen"
     )
     page.find("#trigger").send_keys(Keys.ENTER)
-    wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures .face"))
+    wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures .face img"))
     named = 0
     for opener, dialog in ((None, None), ("#menu", "settings"), ("#who", "patient"), ("#captures .face", "large")):
         if opener is not None:

@@ -5,6 +5,7 @@ EFIQA_PICTURES=docs/pictures/page pytest tests/edge/preview/test_pictures.py   d
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import re
@@ -22,6 +23,7 @@ pytest.importorskip("selenium", reason="selenium is not installed: the preview p
 from edge.capture.archive.dimse_address import read_address
 from edge.capture.archive.worklist import Worklist
 from edge.capture.loop import Counts
+from edge.guidance.hint import Hint
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 
@@ -54,6 +56,17 @@ def page(browser: Any) -> Iterator[Page]:
     browser.delete_all_cookies()
 
 
+class Shadowed(Switched):
+    """A live camera whose pictures are clear, or dark on the right."""
+
+    shadow = False
+
+    def read(self) -> Any:
+        frame = super().read()
+        light = np.clip(1 - 2.75 * (np.linspace(0, 1, frame.image.shape[1])[None, :, None] - 0.35), 0.02, 1)
+        return dataclasses.replace(frame, image=(frame.image * light).astype(np.uint8)) if self.shadow else frame
+
+
 class Camera:
     """Draws what the page shows, and checks that it is a picture of something."""
 
@@ -82,7 +95,7 @@ def running(clinic: Callable[..., Clinic], clear: list[np.ndarray], page: Page) 
     """A visit with its patient, and twelve pictures that it may show."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         away = Worklist(read_address(f"dicom://RIS@127.0.0.1:{free.getsockname()[1]}"))
-    made = clinic(camera=Switched(clear), strictness=None, worklist=away)
+    made = clinic(camera=Shadowed(clear), strictness=None, worklist=away)
     made.post("/visit/patient", visit=1, patient=WHO)
     page.open(made.preview.url)
     page.wait_live()
@@ -121,6 +134,15 @@ def test_states_of_a_visit(running: Clinic, page: Page, camera: Camera) -> None:
         tell(running, page, state)
         camera.draw(name)
     tell(running, page, visit(3, **NAMED))
+    assert isinstance(running.camera, Shadowed)
+    running.camera.shadow = True
+    wait_for(lambda: page.text("text") == Hint("edge_shadow", 3).in_language("en"))
+    for name in ("arrow", "pointer"):
+        assert page.find(f"#{name}").is_displayed()
+        assert page.find(f"#{name} path").get_attribute("transform") == "rotate(90)"
+    camera.draw("hint")
+    running.camera.shadow = False
+    wait_for(lambda: page.text("text") == "Good: hold still")
     camera.draw("small", (360, 640))
     camera.draw("tablet", TABLET)
     camera.draw("screen", SCREEN)

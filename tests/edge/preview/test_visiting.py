@@ -289,3 +289,12 @@ def test_a_patient_is_switched_in_mid_capture(clinic: Start, clear: list[np.ndar
                 assert int(path.stem.split("-")[1]) in seen, "a frame of another visit"
         for image in images(folder).values():
             assert image.PatientID == ("" if number == 1 else str(number))
+
+
+def test_at_the_end_of_the_program_each_button_says_so(clinic: Start) -> None:
+    running = clinic(strictness=None)
+    running.visits.close()
+    for path, more in (("/visit/next", {}), ("/visit/end", {}), ("/visit/patient", {"patient": WHO})):
+        status, said = running.post(path, visit=1, **more)
+        assert (status, "visit 1 has ended, with the program" in said["error"]) == (409, True)
+    assert running.ask("GET", "/patient")[0] == 200
