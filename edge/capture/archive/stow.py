@@ -7,6 +7,7 @@ with it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -54,6 +55,7 @@ class HandOver:
         """
         self._target, self._report, self._tell = target, _guarded(report), _guarded(tell)
         self.delivered = 0
+        self._out: Path | None = None  # of the sessions whose remaining files are taken
         self._folders = Folders()
         self._deliveries: list[_Delivery] = []
         self._late: list[Path] = []  # beyond their deadline
@@ -72,11 +74,13 @@ class HandOver:
 
     def take_left_over(self, out: Path) -> None:
         """Deliver the remaining files of earlier sessions with this ``--out``; one note reports them."""
-        files = self._folders.left_over(out)
+        self._out, files = out, self._folders.left_over(out)
         if files:
+            many = "more than " if self._folders.more else ""
+            wait, them = ("waits", "it") if len(files) == 1 else ("wait", "them")
             self._tell(
-                f"{_files(len(files))} of earlier sessions in {out} {'waits' if len(files) == 1 else 'wait'} for "
-                f"{self._target.shown}: handing {'it' if len(files) == 1 else 'them'} over."
+                f"{many}{_files(len(files))} of earlier sessions in {out} {wait} for {self._target.shown}: "
+                f"handing {them} over."
             )
             self._add(files)
 
@@ -129,6 +133,7 @@ class HandOver:
                 self._failed(delivery, error)
             else:
                 self._arrived(delivery)
+                self._take_more()
 
     def _next(self) -> _Delivery | None:
         """Wait for the next try; None once the session has ended and no file or no time is left."""
@@ -165,6 +170,12 @@ class HandOver:
             self.delivered += 1
         if over:
             self._tell(f"{self._target.shown} takes DICOM files again, after {seconds:.0f} s.")
+
+    def _take_more(self) -> None:
+        """Take files of further earlier sessions once most of those before have arrived."""
+        if self._out is not None and self._folders.more and self._folders.few:
+            with contextlib.suppress(OSError):  # the folder went; the next start looks again
+                self._add(self._folders.left_over(self._out))
 
     def _unlock(self, folder: Path) -> None:
         """Unlock a folder of which nothing waits any more: its visit may be deleted."""

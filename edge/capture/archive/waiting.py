@@ -15,6 +15,8 @@ from pathlib import Path
 
 _LOCK, _MARKS, _PENDING = ".handing-over", ".*.dcm.waiting", ".*.dcm.pending"
 
+_MOST = 256  # folders that are locked at once: a process may often open no more than 1024 files
+
 
 def mark_of(file: Path) -> Path:
     """The mark beside a DICOM file that waits."""
@@ -62,10 +64,20 @@ def left_over(wanted: Path, pending: bool = False) -> bool:
 
 
 class Folders:
-    """The folders whose files one hand-over delivers; it locks them."""
+    """The folders whose files one hand-over delivers; it locks them, each with an open file.
+
+    Attributes:
+        more: whether ``left_over`` left folders for later.
+    """
 
     def __init__(self) -> None:
         self._locks: dict[Path, int] = {}
+        self.more = False
+
+    @property
+    def few(self) -> bool:
+        """Whether so few folders are locked that it is worth looking for more."""
+        return len(self._locks) < _MOST // 2
 
     def hold(self, folder: Path) -> bool:
         """Lock a folder; False if another session has it. Without locks in the file system it is ours."""
@@ -89,9 +101,18 @@ class Folders:
         return True
 
     def left_over(self, wanted: Path) -> list[Path]:
-        """Lock and list the waiting files of earlier sessions with this ``--out``, oldest session first."""
+        """Lock and list the waiting files of earlier sessions with this ``--out``, oldest session first.
+
+        Only so many sessions at once that files can still be opened, and none that is locked here already.
+        """
         found: list[Path] = []
+        self.more = False
         for folder in _sessions(wanted):
+            if folder in self._locks:
+                continue
+            if len(self._locks) >= _MOST:
+                self.more = True
+                break
             marks = sorted(folder.glob(_MARKS))
             if marks and self.hold(folder):
                 found += [file for mark in marks if (file := _file_of(mark)) is not None]

@@ -515,7 +515,7 @@ def test_one_image_a_capture_goes_out_and_as_many_as_are_asked_for(model: Qualit
         folder, inbox = tmp_path / f"out-{keep_dicom}", tmp_path / f"inbox-{keep_dicom}"
         giving = HandOver(read_target(str(inbox)), print, print)
         with Session(
-            folder, model, "source", 30.0, video=False, wait=False, report=print, study=begin_study(),
+            folder, model, "source", 30.0, video=False, wait=False, report=print, study=begin_study(), stated="right",
             hand_over=giving, keep_dicom=keep_dicom,
         ) as session:  # fmt: skip
             session.capture([graded(7), graded(5), graded(3)])
@@ -540,7 +540,7 @@ def test_without_a_capture_the_best_frame_is_made_at_the_end(model: QualityModel
     giving = HandOver(read_target(str(tmp_path / "inbox")), print, print)
     with Session(
         tmp_path / "out", model, "source", 30.0, video=False, wait=False, report=print,
-        study=begin_study(), hand_over=giving,
+        study=begin_study(), hand_over=giving, stated="left",
     ) as session:  # fmt: skip
         session.keep(graded(3), graded(3))
     giving.close()
@@ -554,7 +554,7 @@ def test_images_and_sidecars_are_for_their_owner_alone(model: QualityModel, tmp_
     giving = HandOver(read_target(str(tmp_path / "a" / "inbox")), print, print)
     with Session(
         tmp_path / "b" / "out", model, "source", 30.0, video=False, wait=False, report=print,
-        study=begin_study(), hand_over=giving,
+        study=begin_study(), hand_over=giving, stated="right",
     ) as session:  # fmt: skip
         session.keep(graded(3), graded(3))
         session.capture([graded(7)])

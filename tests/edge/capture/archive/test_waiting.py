@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.waiting import Folders, mark_delivered, mark_of
 from edge.capture.retention.policy import Policy, clean
@@ -97,3 +99,33 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_more_sessions_than_files_may_be_opened_are_delivered_in_turns(tmp_path: Path) -> None:
+    """An archive that was away for weeks: thousands of visits wait, and each lock is an open file."""
+    resource = pytest.importorskip("resource")
+    for number in range(2, 702):
+        put(tmp_path / f"session-{number}", "frame-000001")
+    sent: list[int] = []
+
+    class Open:
+        shown = "the archive"
+
+        def send(self, file: Path, until: Callable[[], float]) -> None:
+            sent.append(int(file.parent.name.removeprefix("session-")))
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+    said: list[str] = []
+    try:
+        hand_over = HandOver(Open(), said.append, said.append)
+        hand_over.take_left_over(tmp_path)
+        wait_until(lambda: hand_over.delivered == 700)
+        hand_over.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert sent == list(range(2, 702))
+    assert said == [
+        f"more than 256 DICOM files of earlier sessions in {tmp_path} wait for the archive: handing them over."
+    ]
+    assert all(visit.arrived for visit in visits_in(tmp_path))
