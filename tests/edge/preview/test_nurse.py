@@ -38,6 +38,7 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Page]:
+    browser.get_log("browser")  # of the test before
     yield Page(browser)
     if not browser.current_url.startswith("about:"):
         browser.execute_script("localStorage.clear()")
