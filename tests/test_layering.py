@@ -20,6 +20,7 @@ DEVICE = {"numpy", "cv2", "yaml", "typer", "rich", "openvino", "tensorrt", "tens
 # Linux with GStreamer's own Python packages, imported only where a pipeline is opened.
 DEVICE |= {"gi"}
 DEVICE |= {"pydicom"}  # DICOM, written and read, imported only where it is asked for
+DEVICE |= {"pynetdicom"}  # DICOM nodes and worklists, imported only in the process that speaks to one
 DEVICE |= {"PIL", "simplejpeg", "tifffile", "pillow_heif"}  # what decodes photographs, in its own process; letters
 DEVICE |= {"av", "simplejpeg"}  # recordings, streams and cameras that send JPEG, with word of what came damaged
 DEVICE |= {"onnx"}  # a bundle's network, read and checked, imported only where one is

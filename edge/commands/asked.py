@@ -102,8 +102,19 @@ def worklist_of(given: str | None, dicom: bool, aet: str, ca: Path | None, insec
     return Worklist(address)
 
 
-def target_of(given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path, aet: str) -> Target:
-    """Where DICOM files are sent, with those of earlier sessions, which may hold identities too."""
+def target_of(
+    given: str, ca: Path | None, insecure: bool, images: Study | None, out: Path, aet: str, listed: bool
+) -> Target:
+    """Where DICOM files are sent, with those of earlier sessions, which may hold identities too.
+
+    Args:
+        given, ca, insecure, aet: by the user.
+        images: what those of this session have in common.
+        out: the folder of all sessions.
+        listed: whether there is a worklist, whose certificate ``ca`` may be meant for.
+    """
+    if listed and not given.lower().startswith(("https:", "dicoms:")):
+        ca = None
     secret = (images is not None and images.names_somebody) or left_over(out, pending=True)
     try:
         return read_target(given, ca=ca, insecure=insecure, secret=secret, calling=aet)

@@ -160,7 +160,9 @@ def capture(
     eye = None if laterality is None else laterality.eye
     judge = None if criterion is None else Judge(criterion, eye)
     images = begin_study({} if study is None else read_study(study)) if dicom else None
-    target = None if hand_over is None or out is None else asked.target_of(hand_over, ca, insecure, images, out, aet)
+    target, listed = None, expected is not None
+    if hand_over is not None and out is not None:
+        target = asked.target_of(hand_over, ca, insecure, images, out, aet, listed)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
         stop = closing.enter_context(stop_on_signals())
         # Where nothing is kept and no page is shown, a session without a reader has no purpose.

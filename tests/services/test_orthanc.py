@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ def test_what_comes_back_is_what_was_captured(
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     run = capture(
-        "demo", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom", "--laterality", "L",
-        "--study", study, "--hand-over", orthanc.address, "--out", out, **LOGIN,
+        "demo", "--fast", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom",
+        "--laterality", "L", "--study", study, "--hand-over", orthanc.address, "--out", out, **LOGIN,
     )  # fmt: skip
     assert run.end() == 0, run.said.read_text()
     sent, back = kept(out), orthanc.instances()
@@ -69,26 +70,33 @@ def test_what_comes_back_is_what_was_captured(
         assert not [secret for secret in SECRETS if secret in path.read_text()], path
 
 
+@pytest.mark.parametrize("by", ["address", "node"])
 def test_an_archive_that_goes_away_and_comes_back_loses_nothing(
-    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path, by: str
 ) -> None:
+    """Two visits: one while it is there, one while it is not."""
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     run = capture(
-        "demo:20", "--no-video", "--strictness", "easy", "--dicom", "--laterality", "R",
-        "--hand-over", orthanc.address, "--out", out, **LOGIN,
+        "demo:600", "--no-video", "--web", "--port", "0", "--dicom", "--laterality", "L",
+        "--hand-over", getattr(orthanc, by), "--out", out, **LOGIN,
     )  # fmt: skip
-    while not orthanc.instances():
-        assert run.process.poll() is None, run.said.read_text()
+    page = Page(run)
+    page.capture()
+    page.post("/visit/end", visit=1)
+    page.wait(lambda: len(orthanc.instances()) == 1)
     orthanc.stop()
-    run.process.send_signal(signal.SIGUSR1)
+    page.post("/visit/next", visit=1)
+    page.capture()
+    page.post("/visit/end", visit=2)
     run.wait_for("does not take DICOM files")
     orthanc.start()
-    assert run.end() == 0, run.said.read_text()
-    assert [image.SOPInstanceUID for image in orthanc.instances()] == [image.SOPInstanceUID for image in kept(out)]
-    assert len(kept(out)) >= 2
-    began, over = run.notes("DICOM")
-    assert began.startswith("note: http://127.0.0.1:")
+    page.wait(lambda: len(orthanc.instances()) == 2)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() in (0, 130), run.said.read_text()
+    assert {image.SOPInstanceUID for image in orthanc.instances()} == {image.SOPInstanceUID for image in kept(out)}
+    began, over = (line for line in run.notes("take") if "DICOM files" in line)
+    assert began.startswith(f"note: {getattr(orthanc, by)} does not take DICOM files (Connection refused)")
     assert "takes DICOM files again, after" in over
     assert marks(out) == []
 
@@ -170,7 +178,7 @@ def test_tls_with_a_certificate_of_the_hospital(
         common = ("demo", *ONE, "--study", study, "--hand-over", address, "--out", out)
         untrusted = capture(*common, **LOGIN)
         assert untrusted.end() == 1
-        assert "its certificate is not trusted: self" in untrusted.notes()[0]
+        assert "its certificate is not trusted: self" in untrusted.notes("does not take")[0]
         assert orthanc.instances() == []
         trusted = capture(*common, "--ca", tmp_path / "cert.pem", **LOGIN)
         assert trusted.end() == 0, trusted.said.read_text()
@@ -186,8 +194,8 @@ def test_what_comes_back_from_a_node_is_what_was_captured(
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     run = capture(
-        "demo", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom", "--laterality", "L",
-        "--study", study, "--hand-over", orthanc.node, "--aet", "CAMERA 1", "--out", out,
+        "demo", "--fast", "--no-video", "--json", "--strictness", "easy", "--keep-dicom", "2", "--dicom",
+        "--laterality", "L", "--study", study, "--hand-over", orthanc.node, "--aet", "CAMERA 1", "--out", out,
     )  # fmt: skip
     assert run.end() == 0, run.said.read_text()
     sent, back = kept(out), orthanc.instances()
@@ -199,19 +207,6 @@ def test_what_comes_back_from_a_node_is_what_was_captured(
     assert marks(out) == []
     for path in (run.said, run.said.with_name("stdout"), *out.glob("*.json*")):
         assert not [secret for secret in SECRETS if secret in path.read_text()], path
-
-
-def test_a_node_that_goes_away_and_comes_back_loses_nothing(
-    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
-) -> None:
-    orthanc, out = make_orthanc(), tmp_path / "out"
-    first = capture("demo", *ONE, "--hand-over", orthanc.node, "--out", out)
-    first.wait_for("does not take DICOM files (Connection refused)")
-    orthanc.start()
-    assert first.end() == 0, first.said.read_text()
-    assert [image.SOPInstanceUID for image in orthanc.instances()] == [image.SOPInstanceUID for image in kept(out)]
-    assert "takes DICOM files again, after" in first.notes("DICOM")[-1]
-    assert marks(out) == []
 
 
 def test_a_node_of_another_name_refuses_in_one_sentence_and_keeps_the_file_waiting(
@@ -326,3 +321,89 @@ def captured() -> tuple[Graded, dict[str, Any]]:
     )
     sidecar = {"frame": {"taken": "2026-03-04T05:06:07.800+00:00"}, "model": {"name": "default", "sha256": "ab" * 32}}
     return Graded(Frame(picture, 1, 100.0), assessment, 1.0, 5.0), sidecar
+
+
+def test_a_patient_of_the_worklist_is_chosen_on_the_page_and_the_pictures_go_to_the_archive(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], tmp_path: Path
+) -> None:
+    """As a nurse does it: who is expected, next patient, trigger, end of visit, next patient."""
+    pytest.importorskip("pynetdicom")
+    orthanc, out = make_orthanc(), tmp_path / "out"
+    expect(orthanc.expected, 1, "Müller^Änne", datetime.date.today())
+    expect(orthanc.expected, 2, "Roe^Rita", datetime.date.today())
+    orthanc.start()
+    run = capture(
+        "demo:600", "--no-video", "--web", "--port", "0", "--laterality", "L", "--dicom", "--worklist", orthanc.node,
+        "--hand-over", orthanc.node, "--out", out,
+    )  # fmt: skip
+    page = Page(run)
+    first, second = page.get("/worklist")["items"]
+    assert [first["patient_name"], second["patient_name"]] == ["Müller^Änne", "Roe^Rita"]
+    for entry in (first, second):
+        visit = page.visit()["number"]
+        assert page.post("/visit/next", visit=visit, worklist=entry["key"]) == {"visit": visit + 1}
+        page.capture()
+        page.post("/visit/end", visit=visit + 1)
+    page.wait(lambda: len(orthanc.instances()) == 2)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() in (0, 130), run.said.read_text()
+    found = {str(image.PatientName): image for image in orthanc.instances()}
+    for name, number in (("Müller^Änne", 1), ("Roe^Rita", 2)):
+        image = found[name]
+        assert image.StudyInstanceUID == f"1.2.826.0.1.3680043.8.498.77.{number}"
+        assert (image.PatientID, image.AccessionNumber) == (f"P{number}", f"A{number}")
+        assert image.RequestAttributesSequence[0].ScheduledProcedureStepID == f"S{number}"
+        assert image.ImageLaterality == "L"
+    assert {image.SOPInstanceUID: image.PixelData for image in kept(out)} == {
+        image.SOPInstanceUID: image.PixelData for image in found.values()
+    }
+    for path in (run.said, run.said.with_name("stdout"), *out.rglob("*.json*")):
+        words = path.read_text()
+        assert not [secret for secret in ("Müller", "Roe^", "498.77", "19500131") if secret in words], path
+    assert not [path for path in out.rglob("*") if "P1" in path.name or "Roe" in path.name]
+    assert marks(out) == []
+
+
+class Page:
+    """The page's routes, as its script uses them."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self.wait(lambda: "page: http" in run.said.read_text())
+        (line,) = [line for line in run.said.read_text().splitlines() if line.startswith("page: ")]
+        self._address = line.split()[1].rstrip("/")
+        self.wait(lambda: self.visit() is not None)
+
+    def wait(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 120
+        while not true():
+            assert self._run.process.poll() is None, self._run.said.read_text()
+            assert time.monotonic() < deadline, self._run.said.read_text()
+            time.sleep(0.1)
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self._address + path, timeout=60) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, **body: Any) -> Any:
+        request = urllib.request.Request(
+            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def visit(self) -> Any:
+        """The visit of now, as the first event of the state says it."""
+        with urllib.request.urlopen(self._address + "/state", timeout=60) as events:
+            kind = ""
+            for line in events:
+                name, _, value = line.decode().strip().partition(": ")
+                kind = value if name == "event" else kind
+                if name == "data" and kind == "visit":
+                    return json.loads(value)
+        return None
+
+    def capture(self) -> None:
+        """Take a picture of whatever shows a retina."""
+        self.post("/trigger")
+        self.wait(lambda: len(self.visit()["captures"]) == 1)

@@ -91,8 +91,10 @@ def _print(played: list[Played]) -> None:
     shown = [each for one in played for each in one.shown]
     asked = sum(each.captured.question for each in shown)
     right = sum(each.right for each in shown)
+    there = sum(len({(each.eye, each.field) for each in one.shown if each.right}) for one in played)
     out.print(
-        f"{len(played)} visits, {sum(not one.missing for one in played)} complete; {len(shown)} captures, of which "
+        f"{len(played)} visits, {sum(not one.missing for one in played)} complete; {there} of {4 * len(played)} fields "
+        f"there, {4 * len(played) - sum(len(one.missing) for one in played)} adequate; {len(shown)} captures, of which "
         f"{right} with the eye and field that were shown, {asked} asked about, "
         f"{sum(len(one.wrong) for one in played)} wrong; {sum(one.twice for one in played)} fired twice; "
         f"{sum(each.captured.by == 'hand' for each in shown)} by hand; "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.studies.visits.eyes import Place, PlayedEye
 from benchmarks.studies.visits.gaps import GAPS
+from edge.findings.field_definition import FieldKind
 from edge.phantom.photograph import Photograph
 from edge.phantom.script import Cause
 from edge.phantom.sequence import Sequence
@@ -69,6 +70,12 @@ class Hand:
     def left(self) -> bool:
         """Whether there is time left."""
         return self._index < len(self._scene)
+
+    @property
+    def shows(self) -> FieldKind:
+        """What the camera points at now: whichever of disc and macula is nearer to its middle."""
+        away = {kind: float(np.hypot(*(self._at - place))) for kind, place in self._eye.places.items()}
+        return min(away, key=lambda kind: away[kind])
 
     def spoil(self) -> None:
         """From the next frame on something is wrong, for a while."""

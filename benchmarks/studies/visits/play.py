@@ -29,7 +29,7 @@ class Shown:
 
     Attributes:
         captured: as the visit has it.
-        eye, field: that were shown, and pointed at.
+        eye, field: that were shown; the field is that which the camera pointed at then.
     """
 
     captured: Captured
@@ -103,10 +103,10 @@ class Player:
                 return
             if spent >= _PATIENCE_S and spent - 1 / FPS < _PATIENCE_S:
                 self._guided.capture_now()
-            self._look(hand.frame(eye.places[kind]), (eye.eye, kind), played)
+            self._look(hand.frame(eye.places[kind]), (eye.eye, hand.shows), played)
         for _ in range(round(0.7 * FPS)):  # until the operator has seen it
             if hand.left:
-                self._look(hand.frame(eye.places[kind]), (eye.eye, kind), played)
+                self._look(hand.frame(eye.places[kind]), (eye.eye, hand.shows), played)
 
     def _look(self, picture: NDArray[np.uint8], truth: tuple[Eye, FieldKind] | None, played: Played) -> Step:
         if self._visits is not None:

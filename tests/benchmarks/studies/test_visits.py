@@ -44,7 +44,10 @@ def test_a_visit_of_two_drawn_eyes_is_complete_and_arrives(data: Path, tmp_path:
     out = tmp_path / "out"
     done = CliRunner().invoke(study.app, ["play", str(data), "--out", str(out), "--visits", "1"])
     assert done.exit_code == 0, done.output
-    summary = re.search(r"^1 visits, 1 complete; (\d) captures, .* 0 wrong; 0 fired twice;", done.stdout, re.M)
+    summary = re.search(
+        r"1 visits, 1 complete; 4 of 4 fields there, 4 adequate; (\d) captures, .* 0 wrong; 0 fired twice;",
+        " ".join(done.stdout.split()),
+    )
     assert summary, done.stdout
     found = json.loads(done.stdout[done.stdout.index("{") :])
     assert found["studies"] == found["whole"] == 1

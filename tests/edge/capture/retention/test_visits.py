@@ -36,8 +36,8 @@ def graded(index: int) -> Graded:
 def test_every_file_that_a_session_writes_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new kind of file that nobody told ``own.py`` of would outlive its visit: this fails for it."""
     pytest.importorskip("pydicom")
-    from edge.capture.archive.dicom import begin_study
     from edge.capture.archive.stow import HandOver
+    from edge.capture.archive.study import begin_study
 
     class Away:
         shown = "away"
@@ -60,8 +60,8 @@ def test_every_file_that_a_session_writes_is_known(tmp_path: Path, monkeypatch: 
     said: list[str] = []
     handing = HandOver(Away(), said.append, said.append)
     with QualityModel.load(threads=1) as model, Session(
-        out, model, "source", 30.0, video=True, wait=True, report=said.append, study=begin_study("R", None),
-        hand_over=handing,
+        out, model, "source", 30.0, video=True, wait=True, report=said.append, study=begin_study(),
+        hand_over=handing, stated="right",
     ) as session:  # fmt: skip
         for index in range(4):
             session.keep(graded(index), graded(index))
@@ -75,7 +75,7 @@ def test_every_file_that_a_session_writes_is_known(tmp_path: Path, monkeypatch: 
         assert visits_in(out) == []
     seen.update(names(out))
     handing.close()
-    assert {".recording", ".session.part.webm", "session.webm", "frame-000002.dcm"} <= seen
+    assert {".recording", ".session.part.webm", "session.webm", "frame-000002.dcm", ".frame-000002.dcm.pending"} <= seen
     assert any(re.fullmatch(r"\..*\.tmp", name) for name in seen)
     assert {name for name in seen if not is_own(name)} == set()
     (visit,) = visits_in(out)
