@@ -9,7 +9,8 @@ import { onLanguage, word } from "/words.js";
 export const EYES = ["right", "left"];
 const SAID_MS = 6000;
 
-let visit = null, silent = null, busy = false;
+let visit = null, silent = null, turn = Promise.resolve();
+const asked = new Set(); // requests that have no answer yet
 const listeners = [];
 
 export const current = () => visit;
@@ -46,18 +47,22 @@ export function why(refused) {
   return known ? word(known) : refused.message || word("failed");
 }
 
-/** Ask the camera for something in a visit; one request at a time. Returns its answer, or null where it refused.
+/** Ask the camera for something in a visit; one request after the other, and none twice at a time: a finger may tap again
+ * while the disk is slow. Returns the answer, or null where it was refused.
  * @param {number} number of the visit that the operator had before the eyes when this began: by now it may be another. */
 export async function act(path, body = {}, tell = say, number = visit?.number) {
-  if (busy || !number) return null;
-  busy = true;
+  const request = JSON.stringify([path, body, number]);
+  if (!number || asked.has(request)) return null;
+  asked.add(request);
+  const answer = turn.then(() => ask(path, { visit: number, ...body }));
+  turn = answer.catch(() => {});
   try {
-    return await ask(path, { visit: number, ...body });
+    return await answer;
   } catch (refused) {
     tell(why(refused));
     return null;
   } finally {
-    busy = false;
+    asked.delete(request);
   }
 }
 
@@ -86,9 +91,9 @@ const how = () => word(visit.stated ? "stated" : "told");
 const seen = () => (isLive() ? visit.eye : null); // what the last picture told is nothing of now
 
 function drawEyeWord() {
-  const told = seen(), contradicts = visit.stated && told && visit.stated !== told, asked = isOpen() && isLive();
-  $("eyes").dataset.asks = !asked ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
-  $("eye-said").textContent = !asked ? ""
+  const told = seen(), contradicts = visit.stated && told && visit.stated !== told, answerable = isOpen() && isLive();
+  $("eyes").dataset.asks = !answerable ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
+  $("eye-said").textContent = !answerable ? ""
     : contradicts ? word("eye_contradicts")
     : visit.stated ? word("stated") : told ? word("told") : word("eye_which");
 }

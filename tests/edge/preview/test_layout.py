@@ -50,6 +50,7 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Page]:
+    browser.get_log("browser")  # of the test before
     yield Page(browser)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     if not browser.current_url.startswith("about:"):

@@ -16,10 +16,13 @@ pytest.importorskip("selenium", reason="selenium is not installed: the preview p
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from edge.capture.session.judge import Judge
+from edge.criteria.criterion import read_criterion
 from edge.preview.server import Listen
 
 from .conftest import Clinic, Switched, wait_for
 from .driving import Page
+from .states import visit
 
 Start = Callable[..., Clinic]
 WHO = {"patient_id": "P-0047", "patient_name": "Okonkwo^Adaeze", "birth_date": "1961-03-22", "sex": "F"}
@@ -35,6 +38,7 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Page]:
+    browser.get_log("browser")  # of the test before
     yield Page(browser)
     if not browser.current_url.startswith("about:"):
         browser.execute_script("localStorage.clear()")
@@ -381,3 +385,34 @@ def test_a_locked_camera_shows_no_patient(clinic: Start, page: Page) -> None:
     page.find("#token").send_keys(TOKEN + Keys.ENTER)
     page.wait_live()
     wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+
+
+def test_the_states_of_the_layout_tests_are_as_a_session_tells_them(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None, judge=Judge(read_criterion("nhs-desp")))
+    open_page(page, running)
+    take(page, running)
+    real, told = running.state, visit(1)
+    assert set(real) == set(told)
+    assert set(real["captures"][0]) == set(told["captures"][0])
+    assert real["wanted"] == told["wanted"]
+
+
+def test_hints_pictures_and_questions_sound_once_they_are_switched_on(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    page.run(
+        "window.heard = []; const start = OscillatorNode.prototype.start;"
+        "OscillatorNode.prototype.start = function (t) {"
+        "window.heard.push(this.frequency.value); start.call(this, t); }"
+    )
+    take(page, running)
+    assert page.run("return window.heard") == []
+    page.press("s")
+    wait_for(lambda: page.run("return window.heard.length") == 2)
+    shown = wait_for(lambda: running.state["eye"])
+    page.find(f"#eye-{'left' if shown == 'right' else 'right'}").click()
+    wait_for(lambda: running.state["stated"])
+    page.run("window.heard = []")
+    take(page, running)
+    wait_for(lambda: {1600, 900, 700, 500} <= set(page.run("return window.heard")))  # kept, and what it asks
+    assert page.browser.get_log("browser") == []

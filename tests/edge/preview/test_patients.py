@@ -35,6 +35,7 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Page]:
+    browser.get_log("browser")  # of the test before
     yield Page(browser)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.get("about:blank")

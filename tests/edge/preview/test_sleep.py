@@ -27,6 +27,7 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Page]:
+    browser.get_log("browser")  # of the test before
     yield Page(browser)
     browser.get("about:blank")
 
