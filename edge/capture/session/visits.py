@@ -95,7 +95,7 @@ class Visits:
                 return False
             best = better(step.graded, room.best)
             room.best = step.graded if best else room.best
-            room.session.keep(step.graded, room.best)
+            room.session.keep(step.graded, room.best, step.visit.stated)
             if step.capture is not None and shown is not None:
                 room.session.capture(step.capture.frames, shown=shown)
         if shown is not None:
