@@ -342,7 +342,9 @@ def test_an_identity_that_comes_late_takes_the_place_of_all_that_was_said_before
     assert read(rewritten(data, ordered, "right", "macula")).RequestAttributesSequence
 
 
-@pytest.mark.parametrize("first", [begin_study({"StudyInstanceUID": "1.2.77", "PatientID": "77"}), begin_study({}, ITEM)])
+@pytest.mark.parametrize(
+    "first", [begin_study({"StudyInstanceUID": "1.2.77", "PatientID": "77"}), begin_study({}, ITEM)]
+)
 def test_nobody_gets_the_study_of_another(first: Study) -> None:
     """One that the file or the worklist named is in the archive, as somebody's: it is not that of whoever comes."""
     other = check_patient({"patient_id": "00123"})

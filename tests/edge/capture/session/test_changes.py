@@ -18,7 +18,7 @@ from edge.capture.archive.stow import HandOver
 from edge.capture.archive.study import begin_study
 from edge.capture.archive.target import FolderTarget
 from edge.capture.graded import Graded
-from edge.capture.session import frame_store
+from edge.capture.session import frame_store, storage
 from edge.capture.session.session import Session
 from edge.capture.visit import Captured
 from edge.findings.eye import Eye
@@ -103,7 +103,7 @@ def saved(session: Session, frames: int) -> None:
 
 def full_from(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without room for frames from a number on."""
-    save = frame_store.save_frame
+    save = storage.save_frame
 
     def fails(folder: Path, frame: Graded, *more: Any) -> None:
         if frame.frame.index >= index:
