@@ -13,6 +13,7 @@ from edge.capture.archive.study import Study
 from edge.capture.archive.waiting import pending_of, release
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
+from edge.capture.session.questions import unanswered
 from edge.capture.session.shot import Shot, sure_among
 from edge.capture.session.storage import remove_dicom, remove_frame, rewrite, save_frame, stem_of, write_set
 from edge.capture.visit import Captured
@@ -153,12 +154,8 @@ class FrameStore:
     def unsure(self) -> str:
         """One sentence on the DICOM files whose eye is not certain; empty where there is none."""
         stems = [stem for stem in self._images if self._sure_of(stem) is None]
-        numbers = sorted({number for stem in stems for number in self._shots.get(stem, ())})
-        if not stems:
-            return ""
-        what = f"capture {', '.join(map(str, numbers))}" if numbers else "the best frame"
-        where = f"{what} in {self._folder}"
-        return f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over."
+        numbers = {number for stem in stems for number in self._shots.get(stem, ())}
+        return unanswered(self._folder, numbers) if stems else ""
 
     def keep_best(self, best: Graded, stated: Eye | None = None) -> None:
         """Keep a frame, of the eye that was stated then; the best one so far goes once it is complete on disk.

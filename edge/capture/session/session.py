@@ -97,10 +97,7 @@ class Session:
 
     @property
     def saved(self) -> Graded | None:
-        """The best frame on disk: at most a second behind the best so far; no longer after ``close``.
-
-        None once something was captured.
-        """
+        """The best frame on disk, a second behind at most until ``close``; None once something was captured."""
         return self._keeper.best
 
     @property
@@ -135,9 +132,7 @@ class Session:
             self._video.add(graded, wait=self._wait)
 
     def capture(self, burst: Sequence[Graded], by: By = "hand", eye: int = 1, shown: Captured | None = None) -> None:
-        """Save a capture, each frame as a set of its own; returns at once, the writer does the work.
-
-        From the first capture on the session keeps captures instead of its best frame.
+        """Save a capture, each frame as a set of its own, from now on instead of the best frame; returns at once.
 
         Args:
             burst: the best frame first, then its runner-ups.
