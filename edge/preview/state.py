@@ -71,6 +71,7 @@ def visit_state(visits: Visits) -> dict[str, Any]:
         "state": visit.state,
         "identity": room.study is not None,
         "identified": room.study is not None and room.study.names_somebody,
+        "identities": room.identities,
         "eye": visits.eye,
         "field": visits.field,
         "stated": visit.stated,

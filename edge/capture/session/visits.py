@@ -190,8 +190,7 @@ class Visits:
             self._check(visit, whose=patient or item)
             room = self.room
             study = study_of_visit(self.visit, room.study, patient, item)
-            room.study = study
-            done = room.session.identify(study)
+            done = room.identify(study)
         self._done(done)
 
     def set_eye(self, visit: int, eye: Eye | None) -> None:
