@@ -23,7 +23,7 @@ from edge.capture.session import visits as visits_module
 from edge.capture.visit import Visit
 from edge.preview.server import Listen
 
-from .conftest import Clinic, Switched, wait_for
+from .conftest import Clinic, Cycle, Switched, wait_for
 
 pydicom = pytest.importorskip("pydicom")
 TOKEN = "a-token-of-the-test"
@@ -58,16 +58,23 @@ def events(clinic: Clinic, name: str) -> list[Any]:
     ]
 
 
-def test_a_visit_from_its_patient_to_its_end(clinic: Start, tmp_path: Path) -> None:
+def test_a_visit_from_its_patient_to_its_end(clinic: Start, clear: list[np.ndarray], tmp_path: Path) -> None:
     """One patient after the other: each study has its own pictures and its own patient, and nothing before its end."""
     (tmp_path / "archive").mkdir()
-    running = clinic(target=FolderTarget(str(tmp_path / "archive")))
+    pictures = list(clear)
+    running = clinic(camera=Cycle(pictures), target=FolderTarget(str(tmp_path / "archive")))
     assert running.post("/visit/patient", visit=1, patient=WHO) == (200, {"ok": True})
     captured(running)
     assert not list((tmp_path / "archive").iterdir()), "a capture is pending until its visit ends"
     assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 1, "patient": WHO}
     assert running.post("/visit/next", visit=1, patient={"patient_name": "Roe^Rick"}) == (200, {"visit": 2})
     assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 2, "patient": {"patient_name": "Roe^Rick"}}
+    seen = running.counts.graded
+    wait_for(lambda: running.counts.graded > seen + 30)
+    assert running.state["captures"] == [], "the eye before the camera is still that of the patient before"
+    pictures[:] = [np.zeros_like(each) for each in clear]
+    wait_for(lambda: not running.session._looker.stays)
+    pictures[:] = clear
     captured(running)
     (first,) = wait_for(lambda: list(images(tmp_path / "archive").values()))
     assert (first.PatientName, first.PatientID, first.PatientBirthDate) == ("Doe^Jane", "0012", "19500131")
