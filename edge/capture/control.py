@@ -50,6 +50,9 @@ class Control:
     def next_visit(self) -> Visit:
         """The next patient comes: nothing of the frames so far has to do with those that follow.
 
+        An eye that is before the camera at that moment is that of the last patient: nothing fires by itself until it
+        has left; by hand it may be captured.
+
         Returns:
             The visit that ended.
 

@@ -168,6 +168,8 @@ class GuidedSession(Control):
 
     def _allows(self, best: Graded, eye_number: int) -> bool:
         """Whether the trigger may fire with this frame."""
+        if self._looker.stays:  # the last patient does
+            return False
         return self._register.allows(best, eye_number, self._looker.eye.of(best.assessment), self._last)
 
     def _captured(self, fired: Fired, by: By) -> Capture:

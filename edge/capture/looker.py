@@ -13,7 +13,7 @@ from edge.capture.eye_vote import EyeOfNow
 from edge.capture.graded import Graded
 from edge.errors import EdgeError, EngineError, InputError, MisfitError, first_line
 from edge.findings.eye import Eye
-from edge.guidance.absence import gone_for_sure
+from edge.guidance.absence import Absence, gone_for_sure, shows_eye
 from edge.guidance.guide import Guide
 from edge.guidance.hint import Hint
 from edge.model import QualityModel
@@ -26,6 +26,7 @@ class Looker:
 
     Attributes:
         eye: before the camera.
+        stays: whether the retina before the camera was there before ``start_over``, and has not left since.
 
     Args:
         model: what grades them.
@@ -37,12 +38,14 @@ class Looker:
         self._model = model
         self._channels = None if pixels == "grey" else ChannelWatch(tell)
         self._first: float | None = None  # time of the first frame
+        self._leaving, self._there = Absence(), False  # whether a retina is before the camera, whosever it is
         self.start_over()
 
     def start_over(self) -> None:
         """Nothing that was seen so far has to do with what comes."""
         self._guide = Guide(self._model.manifest.thresholds)
         self._absence, self.eye = gone_for_sure(), EyeOfNow()
+        self.stays = self._there
 
     def look(self, frame: Frame, t: float, since: float) -> tuple[Graded, Hint, Eye | None]:
         """Look at a frame; our own failures are told from the engine's.
@@ -76,6 +79,9 @@ class Looker:
     def _look(self, frame: Frame, t: float, spent: float, since: float) -> tuple[Graded, Hint, Eye | None]:
         assessment = self._model.assess(frame.image)
         hint = self._guide.update(assessment, frame.image, spent)
+        left = self._leaving.update(assessment, t, frame.image)
+        self.stays = self.stays and not left
+        self._there = shows_eye(assessment) or (self._there and not left)
         if self._absence.update(assessment, t):
             self._model.field.forget()
             self.eye.forget()

@@ -43,6 +43,7 @@ from edge.commands.console.reporter import Reporter
 from edge.commands.console.title import hide_secrets
 from edge.commands.visiting import Keeping, open_visits, save
 from edge.errors import EdgeError
+from edge.files.core_dump import write_no_core_dumps
 from edge.preview.context import Controls
 
 app = cli.new_app("Grade the frames of a camera while they come.")
@@ -149,6 +150,8 @@ def capture(
     if out is not None:
         asked.check_out(out)
     hide_secrets()
+    if dicom:
+        write_no_core_dumps()  # whose visit it is is in DICOM files alone
     listen = page.listen_of(web, host, port, token, cert, key, public_name, proxy, insecure)
     # One OpenCV thread: the reader, the grader and the writer already share the cores.
     cv2.setNumThreads(1)

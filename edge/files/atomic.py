@@ -67,8 +67,13 @@ def replacing(path: Path, *, private: bool = False, like: os.stat_result | None 
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-    with contextlib.suppress(OSError):  # makes the rename durable too, where the system can flush a folder
-        folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make what was renamed or removed in a folder durable too, where the system can flush one."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -65,12 +65,13 @@ def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
 
 def visit_state(visits: Visits) -> dict[str, Any]:
     """What the visit of now has, and what it lacks; whose it is, is not in it."""
-    visit, room = visits.visit, visits.room
+    visit, room = visits.now
     return {
         "number": visit.number,
         "state": visit.state,
         "identity": room.study is not None,
         "identified": room.study is not None and room.study.names_somebody,
+        "identities": room.identities,
         "eye": visits.eye,
         "field": visits.field,
         "stated": visit.stated,

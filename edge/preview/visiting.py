@@ -118,13 +118,16 @@ class Visiting:
         """Whose visit it is; the one answer that holds an identity."""
         if not is_private(self._context, request):
             return refusal(403, _OPEN)
-        study = None if self._visits is None else self._visits.room.study
+        if self._visits is None:
+            return web.json_response({"visit": None, "patient": None})
+        visits = self._visits
+        visit, room = await asyncio.to_thread(lambda: visits.now)
+        study = room.study
         said = {} if study is None else {name: study.attributes.get(FIELDS[name], "") for name in PATIENT}
         if day := said.get("birth_date"):
             said["birth_date"] = f"{day[:4]}-{day[4:6]}-{day[6:]}"
-        visit = None if self._visits is None else self._visits.visit.number
         given = {name: text for name, text in said.items() if text}
-        return web.json_response({"visit": visit, "patient": given or None})
+        return web.json_response({"visit": visit.number, "patient": given or None})
 
     async def _asked(self, request: web.Request) -> tuple[dict[str, Any], tuple[Visits, int]]:
         """The body, the visits, and the one that is meant.

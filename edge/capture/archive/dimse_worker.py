@@ -25,6 +25,7 @@ from pynetdicom.presentation import PresentationContext
 
 from edge.capture.archive.dimse_find import MODEL, find
 from edge.capture.archive.dimse_words import PeerFailedError, PeerRefusedError, refusal_of, store_refusal
+from edge.files.core_dump import write_no_core_dumps
 
 _SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]  # explicit and implicit VR, little endian
 _MOST_MEMORY = 256 << 20  # bytes beyond the copies of a file
@@ -35,6 +36,7 @@ _HUNG_UP = "it closes the connection: does it speak DICOM, with or without TLS a
 
 def main() -> None:
     """Carry out one request."""
+    write_no_core_dumps()
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that no library prints into the answer
     request = json.loads(sys.stdin.buffer.read())
@@ -135,11 +137,10 @@ def _words_of(error: OSError) -> str:
 
 
 def _limit_memory(size: int) -> None:
-    """Limit the address space to what is in use now plus what a file of some bytes takes, and write no core dumps."""
+    """Limit the address space to what is in use now plus what a file of some bytes takes."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # another system, or one that is stricter already
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         most = taken + _MOST_MEMORY + _COPIES * size
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))

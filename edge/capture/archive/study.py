@@ -92,7 +92,11 @@ def identified(study: Study, patient: Mapping[str, str], item: WorklistItem | No
         item: of the worklist, whose patient goes before ``patient``.
     """
     attributes = {**of_the_camera(study.attributes), **patient}
-    return _with_item(dataclasses.replace(study, attributes=attributes, ordered=None), item)
+    bare = dataclasses.replace(study, attributes=attributes, ordered=None)
+    theirs = study.began is None or study.ordered is not None  # the archive may know that study, as the other's
+    if theirs and attributes != study.attributes:
+        bare = dataclasses.replace(bare, study_uid=begin_study().study_uid, began=study.began or Beginning())
+    return _with_item(bare, item)
 
 
 def of_the_camera(attributes: Mapping[str, str]) -> dict[str, str]:

@@ -13,8 +13,9 @@ from edge.capture.archive.study import Study
 from edge.capture.archive.waiting import pending_of, release
 from edge.capture.graded import Graded
 from edge.capture.session.judge import Judge
-from edge.capture.session.shot import Shot
-from edge.capture.session.storage import remove_frame, rewrite, save_frame, stem_of, write_set
+from edge.capture.session.questions import unanswered
+from edge.capture.session.shot import Shot, sure_among
+from edge.capture.session.storage import remove_dicom, remove_frame, rewrite, save_frame, stem_of, write_set
 from edge.capture.visit import Captured
 from edge.findings.eye import Eye
 from edge.findings.field_definition import FieldKind
@@ -26,6 +27,7 @@ class FrameStore:
     Attributes:
         captured: the pictures of captured frames, in the order they were saved.
         best: the best frame on disk; None once something was captured.
+        discarded: whether a capture was.
     """
 
     def __init__(
@@ -37,7 +39,6 @@ class FrameStore:
         keep_dicom: int,
         judge: Judge | None = None,
         tell: Callable[[str], None] = lambda line: None,
-        stated: Eye | None = None,
     ) -> None:
         """Set up; see ``Session``.
 
@@ -49,15 +50,16 @@ class FrameStore:
             keep_dicom: DICOM files per capture, the best frames first.
             judge: of what is saved, where there is a criterion.
             tell: called with a line of JSON for each frame that was judged, and one for all at the end.
-            stated: the eye of the best frame.
         """
-        self._folder, self._describe, self._stated = folder, describe, stated
+        self._folder, self._describe = folder, describe
+        self._stated: Eye | None = None  # of the best frame
         self._study, self._hand_over, self._keep_dicom = study, hand_over, keep_dicom
         self._judge, self._tell = judge, tell
         self._images: dict[str, FieldKind] = {}  # by the stem of a DICOM file, what it is centred on
         self._numbered = 0  # DICOM files so far: a number, and with it a UID, is never used again
         self._shots: dict[str, dict[int, Shot]] = {}  # by stem: the captures of a frame, by their number
         self._released = False
+        self.discarded = False
         self.captured: list[Path] = []
         self.best: Graded | None = None
 
@@ -78,16 +80,18 @@ class FrameStore:
         picture = self._folder / f"{stem}.png"
         sidecar = {**self._describe(graded, shot.shown.stated), "capture": shot.details}
         wanted = shot.rank <= self._keep_dicom and stem not in self._images
-        dicom = self._dicom(graded, sidecar, _sure(shot.shown)) if wanted else {}
+        dicom = self._dicom(graded, sidecar, shot.sure) if wanted else {}
         if picture not in self.captured:
             save_frame(self._folder, graded, sidecar, dicom)
             self.captured.append(picture)
-            self._judged(graded, _sure(shot.shown))
+            self._judged(graded, shot.sure)
         elif dicom:  # it was a runner-up before
             write_set(self._folder, dicom)
         if dicom:
             self._images[stem] = graded.assessment.field_definition.kind
         self._shots.setdefault(stem, {})[shot.shown.number] = shot
+        if self._released:  # while it waited for the disk
+            self.release()
         return picture
 
     def correct(self, shown: Captured) -> None:
@@ -97,14 +101,8 @@ class FrameStore:
             OSError: something could not be written.
         """
         for stem, shots in self._shots.items():
-            if shown.number not in shots:
-                continue
-            shot = shots[shown.number].by_now(shown)
-            self._rewrite_dicom(stem, _sure(shown))
-            self._rewrite_sidecar(stem, shot)
-            shots[shown.number] = shot
-            if self._judge is not None:
-                self._judge.correct(stem, _sure(shown))
+            if shown.number in shots:
+                self._rewrite(stem, {**shots, shown.number: shots[shown.number].by_now(shown)}, shown.number)
         self._tell(json.dumps({"event": "corrected", "shot": shown.number, "laterality": shown.eye}))
         if self._released:
             self.release()
@@ -118,9 +116,8 @@ class FrameStore:
         for stem, shots in list(self._shots.items()):
             if number not in shots:
                 continue
-            if others := [shot for other, shot in shots.items() if other != number]:
-                self._rewrite_sidecar(stem, others[0])
-                del shots[number]
+            if others := {other: shot for other, shot in shots.items() if other != number}:
+                self._rewrite(stem, others, min(others))
                 continue
             remove_frame(self._folder, stem)
             self.captured.remove(self._folder / f"{stem}.png")
@@ -128,6 +125,7 @@ class FrameStore:
             del self._shots[stem]
             if self._judge is not None:
                 self._judge.kept.pop(stem, None)
+        self.discarded = True
         self._tell(json.dumps({"event": "discarded", "shot": number}))
 
     def identify(self, study: Study) -> None:
@@ -156,21 +154,17 @@ class FrameStore:
     def unsure(self) -> str:
         """One sentence on the DICOM files whose eye is not certain; empty where there is none."""
         stems = [stem for stem in self._images if self._sure_of(stem) is None]
-        numbers = sorted({number for stem in stems for number in self._shots.get(stem, ())})
-        if not stems:
-            return ""
-        what = f"capture {', '.join(map(str, numbers))}" if numbers else "the best frame"
-        where = f"{what} in {self._folder}"
-        return f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over."
+        numbers = {number for stem in stems for number in self._shots.get(stem, ())}
+        return unanswered(self._folder, numbers) if stems else ""
 
-    def keep_best(self, best: Graded) -> None:
-        """Keep a frame instead of the best one so far, which is removed once the new one is complete on disk.
+    def keep_best(self, best: Graded, stated: Eye | None = None) -> None:
+        """Keep a frame, of the eye that was stated then; the best one so far goes once it is complete on disk.
 
         Raises:
             OSError: it could not be written; the old one is still there.
         """
-        save_frame(self._folder, best, self._describe(best, self._stated), {})
-        older, self.best = self.best, best
+        save_frame(self._folder, best, self._describe(best, stated), {})
+        older, self.best, self._stated = self.best, best, stated
         if older is not None and stem_of(older) != stem_of(best):
             remove_frame(self._folder, stem_of(older))
 
@@ -212,8 +206,7 @@ class FrameStore:
     def _sure_of(self, stem: str) -> Eye | None:
         """The eye of a saved frame; None where it is not certain."""
         if shots := self._shots.get(stem):
-            eyes = {_sure(shot.shown) for shot in shots.values()}
-            return eyes.pop() if len(eyes) == 1 else None
+            return sure_among(shots.values())
         told = None if self.best is None else self.best.assessment.eye
         return self._stated or told if None in (self._stated, told) or self._stated == told else None
 
@@ -227,6 +220,18 @@ class FrameStore:
         field = graded.assessment.field_definition.kind
         return {**mark, file.name: dicom_bytes(graded, sidecar, self._study, self._numbered, eye, field)}
 
+    def _rewrite(self, stem: str, shots: dict[int, Shot], number: int) -> None:
+        """Write a frame again as these captures have it now, its sidecar as this one."""
+        eye = sure_among(shots.values())
+        if stem in self._images and all(shot.rank > self._keep_dicom for shot in shots.values()):
+            remove_dicom(self._folder, stem)
+            del self._images[stem]
+        self._rewrite_dicom(stem, eye)
+        self._rewrite_sidecar(stem, shots[number])
+        self._shots[stem] = shots
+        if self._judge is not None:
+            self._judge.correct(stem, eye)
+
     def _rewrite_dicom(self, stem: str, eye: Eye | None) -> None:
         if self._study is not None and stem in self._images:
             file = self._folder / f"{stem}.dcm"
@@ -239,8 +244,3 @@ class FrameStore:
         eye["stated"] = shot.shown.stated
         eye["contradicts"] = None not in (eye["stated"], eye["told"]) and eye["stated"] != eye["told"]
         rewrite(file, (json.dumps({**sidecar, "capture": shot.details}, indent=2) + "\n").encode())
-
-
-def _sure(shown: Captured) -> Eye | None:
-    """The eye of a capture; None where the operator must say it first."""
-    return None if shown.question else shown.eye

@@ -60,11 +60,21 @@ class Queue:
                 for graded, shot in self._captures
             )
 
-    def then(self, change: Callable[[], None]) -> threading.Event:
-        """Make a change once what was captured before is saved, however often it takes; returns what is set then."""
+    def then(self, change: Callable[[], None], *, first: bool = False) -> threading.Event:
+        """Make a change of what is saved, however often it takes; returns what is set then.
+
+        It waits for no captured frame, which may wait for room on the disk; it must be right for those that follow.
+
+        Args:
+            change: after all that were added before, one of which may fail for a while.
+            first: before those, whose order does not matter to this one.
+        """
         done = threading.Event()
         with self.changed:
-            self._changes.append((change, done))
+            if first:
+                self._changes.appendleft((change, done))
+            else:
+                self._changes.append((change, done))
             self.changed.notify_all()
         return done
 
@@ -72,6 +82,11 @@ class Queue:
     def waiting(self) -> set[int]:
         """Numbers of the captures of which a frame waits."""
         return {shot.shown.number for _, shot in self._captures}
+
+    @property
+    def unchanged(self) -> int:
+        """How many changes wait."""
+        return len(self._changes)
 
     def any(self) -> bool:
         """Whether anything waits."""
@@ -87,22 +102,29 @@ class Queue:
             self._stuck = len(self._captures) + len(self._changes) if refused else 0
 
     def empty(self, save: Callable[[Graded, Shot], None]) -> None:
-        """Save what was captured, oldest first, then make the changes; what fails stays.
+        """Make the changes, then save what was captured, oldest first; what fails stays.
 
         Raises:
-            OSError: the disk did not take one.
+            Exception: the disk did not take one; a change that fails keeps no captured frame from being saved.
         """
-        while self._captures or self._changes:
+        trouble: Exception | None = None
+        while self._captures or (self._changes and trouble is None):
             with self.changed:
-                capture = self._captures[0] if self._captures else None
-                change, done = self._changes[0] if self._changes and capture is None else (None, None)
-            if capture is not None:
+                change = self._changes[0] if self._changes and trouble is None else None
+                capture = self._captures[0] if self._captures and change is None else None
+            if change is not None:
+                try:
+                    change[0]()
+                except Exception as error:
+                    trouble = error
+                    continue
+                with self.changed:
+                    self._changes.remove(change)
+                change[1].set()
+            elif capture is not None:
                 save(*capture)
                 with self.changed:
                     if self._captures and self._captures[0][0] is capture[0]:  # not dropped meanwhile
                         self._captures.popleft()
-            elif change is not None and done is not None:
-                change()
-                with self.changed:
-                    self._changes.popleft()
-                done.set()
+        if trouble is not None:
+            raise trouble

@@ -21,12 +21,19 @@ class Room:
         judge: of what it keeps, where there is a criterion.
         study: of its DICOM files, where there are any.
         best: the best frame so far.
+        identities: how often somebody said since it began whose visit it is.
     """
 
     session: Session
     judge: Judge | None
     study: Study | None
     best: Graded | None = None
+    identities: int = 0
+
+    def identify(self, study: Study) -> threading.Event:
+        """The visit is of this study; returns what is set once its files say so."""
+        self.study, self.identities = study, self.identities + 1
+        return self.session.identify(study)
 
 
 Begin = Callable[[int, Study | None], Room]

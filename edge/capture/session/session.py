@@ -19,7 +19,7 @@ from edge.capture.session.overlay_video import OverlayVideo
 from edge.capture.session.queue import Queue
 from edge.capture.session.record import line_of, sidecar_of
 from edge.capture.session.shot import Shot, alone
-from edge.capture.session.storage import LINES, VIDEO, LineFile, claim_folder, is_full
+from edge.capture.session.storage import LINES, VIDEO, LineFile, claim_folder
 from edge.capture.session.troubles import Troubles
 from edge.capture.visit import By, Captured
 from edge.errors import first_line
@@ -84,11 +84,11 @@ class Session:
         self._troubles = Troubles(self.folder, report, tell)
         self._lines = LineFile(self.folder / LINES)
         describe = partial(sidecar_of, model=model, source=source, judge=judge)
-        self._keeper = FrameStore(self.folder, describe, study, hand_over, keep_dicom, judge, self._lines.add, stated)
+        self._keeper = FrameStore(self.folder, describe, study, hand_over, keep_dicom, judge, self._lines.add)
         self._video = OverlayVideo(self.folder / VIDEO, fps, self._troubles.report) if video else None
         self._queue = Queue(self.folder)
         self._changed = self._queue.changed
-        self._best: Graded | None = None
+        self._best: tuple[Graded, Eye | None] | None = None  # and the eye that was stated then
         self._shots = 0  # captures so far
         self._refusal: Exception | None = None  # why the disk took none
         self._closing = False
@@ -97,7 +97,7 @@ class Session:
 
     @property
     def saved(self) -> Graded | None:
-        """The best frame on disk, a second behind the best so far at most; None once something was captured."""
+        """The best frame on disk, a second behind at most until ``close``; None once something was captured."""
         return self._keeper.best
 
     @property
@@ -115,22 +115,24 @@ class Session:
         """Graded frames left out of the video because drawing was too slow."""
         return self._video.undrawn if self._video is not None else 0
 
-    def keep(self, graded: Graded, best: Graded | None) -> None:
+    def keep(self, graded: Graded, best: Graded | None, stated: Eye | None = None) -> None:
         """Take a graded frame; when drawing is too slow, only the video lacks it.
 
         Args:
             graded: the frame.
             best: the best frame so far, this one included.
+            stated: the eye of this one, where the operator said so; that of the session if left out.
         """
         self._lines.add(line_of(graded))
         with self._changed:
-            self._best = best
+            if best is None or best is graded or self._best is None:
+                self._best = None if best is None else (best, stated or self._stated)
             self._changed.notify_all()
         if self._video is not None:
             self._video.add(graded, wait=self._wait)
 
     def capture(self, burst: Sequence[Graded], by: By = "hand", eye: int = 1, shown: Captured | None = None) -> None:
-        """Save a capture, in place of the best frame of the session; returns at once, the writer does the work.
+        """Save a capture, each frame as a set of its own, from now on instead of the best frame; returns at once.
 
         Args:
             burst: the best frame first, then its runner-ups.
@@ -152,7 +154,7 @@ class Session:
     def discard(self, number: int) -> threading.Event:
         """Remove every file of a capture."""
         self._queue.drop(number)
-        return self._queue.then(partial(self._keeper.discard, number))
+        return self._queue.then(partial(self._keeper.discard, number), first=True)
 
     def identify(self, study: Study) -> threading.Event:
         """What is there already, and what comes, is of this study."""
@@ -207,7 +209,10 @@ class Session:
         if not self._shots:
             self._troubles.went_well(self._keeper.finish)
         self._troubles.went_well(self._keeper.sum_up)
-        self._troubles.went_well(self._keeper.release)
+        if self._queue.unchanged:  # an eye or an identity on disk is not what the operator said
+            self._troubles.report_unchanged()
+        else:
+            self._troubles.went_well(self._keeper.release)
         self._kept(self._lines.save)
         if self._video is not None:
             self._video.close()
@@ -219,22 +224,15 @@ class Session:
             self._keeper.give_best_up()
 
     def _save_capture(self, graded: Graded, shot: Shot) -> None:
-        self._report_saved(self._keeper.capture(graded, shot), graded)
-
-    def _report_saved(self, picture: Path, graded: Graded) -> None:
-        """Report a saved frame; if that fails, as when the reader of our lines has gone, the frame is still safe."""
+        """Save a frame and report it; if that fails, as when the reader of our lines has gone, it is still safe."""
+        picture = self._keeper.capture(graded, shot)
         try:
             self._on_saved(picture, graded)
         except Exception as error:
             self._troubles.report_once(f"{picture} is saved, but could not be reported ({first_line(error)}).")
 
-    def _kept(self, step: Callable[[], None], make_room: Callable[[], bool] = lambda: False) -> Exception | None:
-        """Run one step of writing, or return its error; on a full disk first the video, then others make room."""
-        trouble = self._troubles.of(step)
-        for give_up in (self._give_video_up, make_room):
-            if trouble is not None and is_full(trouble) and give_up():
-                trouble = self._troubles.of(step)
-        return trouble
+    def _kept(self, step: Callable[[], None], *make_room: Callable[[], bool]) -> Exception | None:
+        return self._troubles.of(step, self._give_video_up, *make_room)
 
     def _give_video_up(self) -> bool:
         return self._video is not None and self._video.discard()
@@ -244,7 +242,8 @@ class Session:
         return self._keeper.best is not None and self._troubles.went_well(self._keeper.give_best_up)
 
     def _save_best(self) -> None:
-        best = self._best
-        nothing_else = not self._shots or (self._closing and not self.captured)
-        if best is not None and best is not self._keeper.best and nothing_else:
-            self._keeper.keep_best(best)
+        with self._changed:
+            best = self._best
+        nothing_else = not self._shots or (self._closing and not self.captured and not self._keeper.discarded)
+        if best is not None and best[0] is not self._keeper.best and nothing_else:
+            self._keeper.keep_best(*best)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,20 @@ class Shot:
             "contradiction": shown.contradiction,
         }
 
+    @property
+    def sure(self) -> Eye | None:
+        """The eye that it shows; None where the operator must say it first."""
+        return None if self.shown.question else self.shown.eye
+
     def by_now(self, shown: Captured) -> Shot:
         """The same frame, of the capture as it was corrected."""
         return dataclasses.replace(self, shown=shown)
+
+
+def sure_among(shots: Iterable[Shot]) -> Eye | None:
+    """The eye of a frame that several captures have; None where it is not certain, or they contradict each other."""
+    eyes = {shot.sure for shot in shots}
+    return eyes.pop() if len(eyes) == 1 else None
 
 
 def alone(number: int, best: Graded, by: By, eye_number: int, stated: Eye | None) -> Captured:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from edge.capture.graded import Graded
 from edge.errors import EdgeError
-from edge.files.atomic import write_atomically
+from edge.files.atomic import sync_folder, write_atomically
 from edge.overlay import draw_overlay, map_picture
 
 LINES = "session.jsonl"
@@ -170,7 +170,20 @@ def remove_frame(folder: Path, stem: str) -> None:
     Raises:
         OSError: a file could not be removed.
     """
-    for name in (f"{stem}.json", f"{stem}.dcm", f".{stem}.dcm.pending", *(f"{stem}.{kind}" for kind in _KINDS)):
+    (folder / f"{stem}.json").unlink(missing_ok=True)
+    remove_dicom(folder, stem)
+    for kind in _KINDS:
+        (folder / f"{stem}.{kind}").unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def remove_dicom(folder: Path, stem: str) -> None:
+    """Remove the DICOM file of one frame, and the mark that its visit has not ended.
+
+    Raises:
+        OSError: a file could not be removed.
+    """
+    for name in (f"{stem}.dcm", f".{stem}.dcm.pending"):
         (folder / name).unlink(missing_ok=True)
 
 

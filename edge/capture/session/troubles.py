@@ -25,12 +25,20 @@ class Troubles:
         self._low = LOW_MIB
         self._reported: set[str] = set()
 
-    def of(self, step: Callable[[], None]) -> Exception | None:
-        """Run one step of writing and return its error, which is reported once and does not end the session."""
+    def of(self, step: Callable[[], None], *make_room: Callable[[], bool]) -> Exception | None:
+        """Run one step of writing and return its error, which is reported once and does not end the session.
+
+        Args:
+            step: of writing.
+            make_room: called one after the other while the disk is full; whether it is worth another try.
+        """
         try:
             step()
         except Exception as error:  # a writer that ends silently would lose the best frame
             self.report(error)
+            for number, give_up in enumerate(make_room, 1):
+                if is_full(error) and give_up():
+                    return self.of(step, *make_room[number:])
             return error
         return None
 
@@ -51,6 +59,12 @@ class Troubles:
         if sentence not in self._reported:
             self._reported.add(sentence)
             self._report(sentence)
+
+    def report_unchanged(self) -> None:
+        """At the end, report that what the operator changed last is not on disk."""
+        self.report_once(
+            f"what was changed last in {self._folder} could not be written: nothing more of it is handed over."
+        )
 
     def report_lost(self, captures: int, last: Exception | None) -> None:
         """At the end, report captures that are missing.

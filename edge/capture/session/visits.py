@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge.capture.archive.study import Study
 from edge.capture.archive.worklist_item import WorklistItem
+from edge.capture.graded import Graded
 from edge.capture.guided import GuidedSession
 from edge.capture.session.identity import Fields, study_of_next, study_of_visit
+from edge.capture.session.questions import question_of
 from edge.capture.session.record import better
 from edge.capture.session.rooms import Begin, Closed, Room, Rooms
 from edge.capture.visit import Captured, Step, Visit
@@ -24,7 +27,7 @@ class OtherVisitError(EdgeError):
 
 
 class Visits:
-    """Visits one after the other. ``keep`` and ``settle`` are for the thread that grades, all else for any.
+    """Visits one after the other: ``keep`` and ``settle`` are for the thread that grades, all else for any.
 
     What an operator does names the visit it is meant for, so that of two phones none acts on the other's next patient.
 
@@ -74,6 +77,12 @@ class Visits:
         """Its folder."""
         return self._rooms.newest
 
+    @property
+    def now(self) -> tuple[Visit, Room]:
+        """Both, of the same visit: between two of them whose it is may not be told of the other."""
+        with self._rooms.lock:
+            return self._guided.visit, self._rooms.newest
+
     def keep(self, step: Step) -> bool:
         """Write what a step holds into the folder of its visit; nothing once that has ended.
 
@@ -95,29 +104,30 @@ class Visits:
                 return False
             best = better(step.graded, room.best)
             room.best = step.graded if best else room.best
-            room.session.keep(step.graded, room.best)
+            room.session.keep(step.graded, room.best, step.visit.stated)
             if step.capture is not None and shown is not None:
-                room.session.capture(step.capture.frames, shown=shown)
+                self._capture(room, step.visit.number, step.capture.frames, shown)
         if shown is not None:
-            self._ask(step.visit.number, shown)
+            if question := question_of(step.visit.number, shown):
+                self._warn(question)
             self._changed()
         return best
+
+    def _capture(self, room: Room, visit: int, frames: Sequence[Graded], shown: Captured) -> None:
+        """Save a capture; one that is refused was not taken, and may be taken again."""
+        try:
+            room.session.capture(frames, shown=shown)
+        except EdgeError:
+            with contextlib.suppress(EdgeError):  # the visit has ended
+                if visit == self._guided.visit.number:
+                    self._guided.discard(shown.number)
+            raise
 
     def _entered(self, step: Step, number: int) -> Captured | None:
         """A capture as it is now, which the operator may have corrected a moment ago; None if it was discarded."""
         now = self._guided.visit
         visit = now if now.number == step.visit.number else step.visit
         return next((one for one in visit.captures if one.number == number), None)
-
-    def _ask(self, visit: int, shown: Captured) -> None:
-        which = f"capture {shown.number} of visit {visit}"
-        if shown.contradiction:
-            self._warn(
-                f"{which} shows a {shown.told} eye, but {shown.stated} was stated: say which it is, or discard it; "
-                "until then it is not handed over."
-            )
-        elif shown.eye is None:
-            self._warn(f"{which} does not tell its eye: say which it is; until then it is not handed over.")
 
     def settle(self) -> None:
         """Close the folders of visits that are over, in the background; called while no frame is on its way."""
@@ -147,8 +157,7 @@ class Visits:
             EdgeError: the identity is wrong, there is nowhere to put it, no folder can be made; nothing changes.
         """
         with self._acting:
-            self._check(visit)
-            self._check_identity(patient, item)
+            self._check(visit, whose=patient or item)
             study = study_of_next(self.room.study, patient or {}, item)
             room = self._rooms.begin(visit + 1, study)
             with self._rooms.lock:
@@ -167,8 +176,7 @@ class Visits:
             self._check(visit)
             self._guided.end_visit()
             done = self.room.session.release()
-        self._changed()
-        done.wait(_DISK_S)
+        self._done(done)
 
     def identify(self, visit: int, patient: Fields, item: WorklistItem | None = None) -> None:
         """Say whose visit it is; what is there already gets that identity too.
@@ -179,14 +187,11 @@ class Visits:
                 somebody else.
         """
         with self._acting:
-            self._check(visit)
-            self._check_identity(patient, item)
+            self._check(visit, whose=patient or item)
             room = self.room
             study = study_of_visit(self.visit, room.study, patient, item)
-            room.study = study
-            done = room.session.identify(study)
-        self._changed()
-        done.wait(_DISK_S)
+            done = room.identify(study)
+        self._done(done)
 
     def set_eye(self, visit: int, eye: Eye | None) -> None:
         """State the eye of what comes.
@@ -212,8 +217,7 @@ class Visits:
             with self._rooms.lock:
                 shown = self._guided.correct_eye(number, eye)
             done = self.room.session.correct(shown)
-        self._changed()
-        done.wait(_DISK_S)
+        self._done(done)
         return shown
 
     def discard(self, visit: int, number: int) -> None:
@@ -228,15 +232,18 @@ class Visits:
             with self._rooms.lock:
                 self._guided.discard(number)
             done = self.room.session.discard(number)
-        self._changed()
-        done.wait(_DISK_S)
+        self._done(done)
 
-    def _check(self, visit: int) -> None:
+    def _done(self, done: threading.Event) -> None:
+        """Tell of a change, and wait until it is on disk: what was answered is not lost by a power cut."""
+        self._changed()
+        if not done.wait(_DISK_S):
+            raise EdgeError("this is not on disk yet, which is slow or full: it is tried again until the program ends.")
+
+    def _check(self, visit: int, whose: Fields | WorklistItem | None = None) -> None:
         if self._ending:
             raise EdgeError(f"visit {self.visit.number} has ended, with the program: start it again for the next one.")
         if visit != self.visit.number:
             raise OtherVisitError(f"visit {self.visit.number} is the one of now, not visit {visit}: look again.")
-
-    def _check_identity(self, patient: Fields | None, item: WorklistItem | None) -> None:
-        if self._refusal and (patient or item is not None):
+        if self._refusal and whose:
             raise EdgeError(self._refusal)

@@ -31,7 +31,7 @@ export async function fetchPatient() {
   if (visit?.identified && isConnected()) {
     try {
       const said = await ask("/patient");
-      if (mine !== asked || current()?.number !== visit.number) return;
+      if (mine !== asked || current()?.number !== visit.number || said.visit !== visit.number) return;
       patient = said.patient ?? null;
     } catch { /* it stays unnamed until the next event */ }
   }
@@ -55,7 +55,7 @@ function draw() {
 }
 
 onVisit((visit, before) => {
-  if (visit?.number === before?.number && visit?.identified === before?.identified) { draw(); return; }
+  if (visit && before && ["number", "identified", "identities"].every((each) => visit[each] === before[each])) { draw(); return; }
   if (visit?.number !== before?.number && !next) $("patient").close(); // the one of another visit
   fetchPatient();
 });

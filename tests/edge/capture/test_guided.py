@@ -197,7 +197,12 @@ def test_the_next_visit_knows_nothing_of_the_last(model: QualityModel) -> None:
     assert step.eye is None
     assert (step.visit.number, len(step.visit.captures), step.capture.eye_number) == (2, 1, 1)
     session.next_visit()
-    assert any(step.capture for step in steps(session, [EYE] * FPS, since=3.0))  # the same eye again, of another
+    assert not any(step.capture for step in steps(session, [EYE] * FPS, since=3.0))  # nobody has left yet
+    steps(session, [np.zeros_like(EYE)] * FPS, since=4.0)
+    assert any(step.capture for step in steps(session, [EYE] * FPS, since=5.0))  # an eye alike, of another
+    steps(session, [np.zeros_like(EYE)] * FPS, since=6.0)
+    session.next_visit()
+    assert any(step.capture for step in steps(session, [EYE] * FPS, since=7.0))  # nobody was there
 
 
 def test_another_strictness_holds_for_the_next_visit_too(model: QualityModel) -> None:

@@ -190,6 +190,8 @@ def test_an_identity_is_in_dicom_files_and_nowhere_else(tmp_path: Path) -> None:
     out, archive, said = tmp_path / "out", tmp_path / "archive", tmp_path / "said"
     said.touch()
     clinic = Clinic(out, archive, said, "--strictness", "easy")
+    limits = Path(f"/proc/{clinic.process.pid}/limits").read_text(encoding="ascii")
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.M), "a crash would write all the memory to a file"
     clinic.post("/visit/patient", visit=1, patient=who(1))
     told = [json.dumps(clinic.look())]
     clinic.capture()

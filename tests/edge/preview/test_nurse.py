@@ -275,6 +275,15 @@ def test_another_phone_began_the_next_visit_meanwhile(clinic: Start, page: Page)
     assert strip(page) == []
 
 
+def test_another_phone_said_whose_visit_it_is_instead(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    running.post("/visit/patient", visit=1, patient={"patient_id": "A-1"})
+    wait_for(lambda: page.text("who-name") == "A-1")
+    running.post("/visit/patient", visit=1, patient={"patient_id": "B-2"})
+    wait_for(lambda: page.text("who-name") == "B-2", 15)
+
+
 def test_a_wrong_identity_is_said_in_place(clinic: Start, page: Page) -> None:
     running = clinic(strictness=None)
     open_page(page, running)

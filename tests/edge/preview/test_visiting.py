@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import threading
@@ -15,9 +16,14 @@ import numpy as np
 import pytest
 
 from edge.capture.archive.target import FolderTarget
+from edge.capture.guided import GuidedSession
+from edge.capture.session import frame_store as frame_store_module
+from edge.capture.session import queue as queue_module
+from edge.capture.session import visits as visits_module
+from edge.capture.visit import Visit
 from edge.preview.server import Listen
 
-from .conftest import Clinic, Switched, wait_for
+from .conftest import Clinic, Cycle, Switched, wait_for
 
 pydicom = pytest.importorskip("pydicom")
 TOKEN = "a-token-of-the-test"
@@ -52,16 +58,23 @@ def events(clinic: Clinic, name: str) -> list[Any]:
     ]
 
 
-def test_a_visit_from_its_patient_to_its_end(clinic: Start, tmp_path: Path) -> None:
+def test_a_visit_from_its_patient_to_its_end(clinic: Start, clear: list[np.ndarray], tmp_path: Path) -> None:
     """One patient after the other: each study has its own pictures and its own patient, and nothing before its end."""
     (tmp_path / "archive").mkdir()
-    running = clinic(target=FolderTarget(str(tmp_path / "archive")))
+    pictures = list(clear)
+    running = clinic(camera=Cycle(pictures), target=FolderTarget(str(tmp_path / "archive")))
     assert running.post("/visit/patient", visit=1, patient=WHO) == (200, {"ok": True})
     captured(running)
     assert not list((tmp_path / "archive").iterdir()), "a capture is pending until its visit ends"
     assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 1, "patient": WHO}
     assert running.post("/visit/next", visit=1, patient={"patient_name": "Roe^Rick"}) == (200, {"visit": 2})
     assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 2, "patient": {"patient_name": "Roe^Rick"}}
+    seen = running.counts.graded
+    wait_for(lambda: running.counts.graded > seen + 30)
+    assert running.state["captures"] == [], "the eye before the camera is still that of the patient before"
+    pictures[:] = [np.zeros_like(each) for each in clear]
+    wait_for(lambda: not running.session._looker.stays)
+    pictures[:] = clear
     captured(running)
     (first,) = wait_for(lambda: list(images(tmp_path / "archive").values()))
     assert (first.PatientName, first.PatientID, first.PatientBirthDate) == ("Doe^Jane", "0012", "19500131")
@@ -75,6 +88,60 @@ def test_a_visit_from_its_patient_to_its_end(clinic: Start, tmp_path: Path) -> N
     assert running.ask("POST", "/trigger", {})[0] == 409
     assert running.post("/visit/next", visit=2) == (200, {"visit": 3})
     assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 3, "patient": None}
+
+
+def test_a_visit_that_begins_is_never_told_of_the_patient_before(
+    clinic: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = clinic()
+    assert running.post("/visit/patient", visit=1, patient=WHO)[0] == 200
+    begin, told = GuidedSession.next_visit, list[Any]()
+
+    def ask() -> None:
+        told.append(json.loads(running.ask("GET", "/patient")[2]))
+
+    asking = threading.Thread(target=ask)
+
+    def slow(session: GuidedSession) -> Visit:
+        ended = begin(session)
+        asking.start()  # the number is that of the next one now, and its folder is still that of the last
+        asking.join(2)
+        return ended
+
+    monkeypatch.setattr(GuidedSession, "next_visit", slow)
+    assert running.post("/visit/next", visit=1, patient={"patient_id": "B"}) == (200, {"visit": 2})
+    asking.join()
+    assert told == [{"visit": 2, "patient": {"patient_id": "B"}}]
+
+
+def test_a_change_that_is_not_on_disk_is_not_said_to_be_done(
+    clinic: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    running = clinic()
+    captured(running)
+    monkeypatch.setattr(visits_module, "_DISK_S", 0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(frame_store_module, "rewrite", full)
+        status, said = running.post("/visit/patient", visit=1, patient=WHO)
+        assert (status, "not on disk yet" in said["error"]) == (409, True)
+    wait_for(lambda: {str(each.PatientName) for each in images(tmp_path / "out").values()} == {"Doe^Jane"})
+    assert running.post("/visit/end", visit=1) == (200, {"ok": True})
+
+
+def test_a_capture_for_which_there_is_no_room_is_still_missing(clinic: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = clinic(strictness=None)
+    wait_for(lambda: running.state["eye"])
+    with monkeypatch.context() as patch:
+        patch.setattr(queue_module, "_MOST_CAPTURES", 0)
+        assert running.ask("POST", "/trigger", {})[0] == 202
+        wait_for(lambda: any("is not kept" in sentence for _, sentence in running.preview.hub.notes))
+    assert running.visits.visit.captures == ()
+    assert len(running.visits.visit.missing) == 2
+    assert running.ask("POST", "/trigger", {})[0] == 202
+    captured(running, 2)
 
 
 def test_a_second_phone_cannot_act_on_another_visit(clinic: Start) -> None:

@@ -17,7 +17,7 @@ from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
 from edge.capture.archive import codes
 from edge.capture.archive.dicom import dicom_bytes, rewritten
-from edge.capture.archive.study import begin_study, identified, of_the_camera
+from edge.capture.archive.study import Study, begin_study, identified, of_the_camera
 from edge.capture.archive.study_file import FIELDS, check_patient, read_study
 from edge.capture.archive.worklist_item import Code, WorklistItem
 from edge.capture.graded import Graded
@@ -340,6 +340,21 @@ def test_an_identity_that_comes_late_takes_the_place_of_all_that_was_said_before
     ordered = identified(other, {}, ITEM)
     assert ordered.study_uid == ITEM.study_uid
     assert read(rewritten(data, ordered, "right", "macula")).RequestAttributesSequence
+
+
+@pytest.mark.parametrize(
+    "first", [begin_study({"StudyInstanceUID": "1.2.77", "PatientID": "77"}), begin_study({}, ITEM)]
+)
+def test_nobody_gets_the_study_of_another(first: Study) -> None:
+    """One that the file or the worklist named is in the archive, as somebody's: it is not that of whoever comes."""
+    other = check_patient({"patient_id": "00123"})
+    nameless = dataclasses.replace(ITEM, study_uid="", attributes=other)
+    for study in (identified(first, other), identified(first, {}, nameless)):
+        assert study.study_uid != first.study_uid
+        assert read(dicom_bytes(graded(1), SIDECAR, study, 1, "right", "macula")).StudyDate
+        assert identified(study, other).study_uid == study.study_uid
+    again = identified(first, first.attributes)
+    assert again.study_uid == first.study_uid
 
 
 def test_the_next_patient_gets_nothing_but_the_camera_of_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""What the operator is asked of a capture whose eye is not certain, and told where it stayed so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from edge.capture.visit import Captured
+
+
+def question_of(visit: int, shown: Captured) -> str:
+    """What is asked of a capture; empty where nothing is."""
+    which = f"capture {shown.number} of visit {visit}"
+    if shown.contradiction:
+        return (
+            f"{which} shows a {shown.told} eye, but {shown.stated} was stated: say which it is, or discard it; "
+            "until then it is not handed over."
+        )
+    if shown.eye is None:
+        return f"{which} does not tell its eye: say which it is; until then it is not handed over."
+    return ""
+
+
+def unanswered(folder: Path, numbers: Collection[int]) -> str:
+    """What is told of DICOM files whose eye is not certain: of these captures, or of the best frame."""
+    what = f"capture {', '.join(map(str, sorted(numbers)))}" if numbers else "the best frame"
+    where = f"{what} in {folder}"
+    return f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over."
