@@ -9,7 +9,8 @@ import { onLanguage, word } from "/words.js";
 export const EYES = ["right", "left"];
 const SAID_MS = 6000;
 
-let visit = null, silent = null, busy = false;
+let visit = null, silent = null, turn = Promise.resolve();
+const asks = new Set(); // what was asked for and has not been answered yet
 const listeners = [];
 
 export const current = () => visit;
@@ -46,18 +47,25 @@ export function why(refused) {
   return known ? word(known) : refused.message || word("failed");
 }
 
-/** Ask the camera for something in a visit; one request at a time. Returns its answer, or null where it refused.
+/** Ask the camera for something in a visit; one request after the other, since none that was pressed may be lost.
+ * Returns its answer, or null where it refused, or is being asked for exactly this, as by two taps.
  * @param {number} number of the visit that the operator had before the eyes when this began: by now it may be another. */
 export async function act(path, body = {}, tell = say, number = visit?.number) {
-  if (busy || !number) return null;
-  busy = true;
+  const what = JSON.stringify([path, number, body]);
+  if (!number || asks.has(what)) return null;
+  asks.add(what);
+  const before = turn;
+  let done;
+  turn = new Promise((resolve) => { done = resolve; });
   try {
+    await before;
     return await ask(path, { visit: number, ...body });
   } catch (refused) {
     tell(why(refused));
     return null;
   } finally {
-    busy = false;
+    asks.delete(what);
+    done();
   }
 }
 
@@ -87,8 +95,8 @@ const seen = () => (isLive() ? visit.eye : null); // what the last picture told 
 
 function drawEyeWord() {
   const told = seen(), contradicts = visit.stated && told && visit.stated !== told, asked = isOpen() && isLive();
-  $("eyes").dataset.asks = !asked ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
-  $("eye-said").textContent = !asked ? ""
+  $("eyes").dataset.asks = !isOpen() ? "ended" : !asked ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
+  $("eye-said").textContent = !isOpen() ? word("after_end") : !asked ? ""
     : contradicts ? word("eye_contradicts")
     : visit.stated ? word("stated") : told ? word("told") : word("eye_which");
 }
@@ -110,10 +118,10 @@ export const drawAgain = draw;
 // --- its end
 /** What ending this visit means, as lines; empty where all is there and nothing is asked. */
 export function consequences() {
-  const lines = [], asked = asking().length, sent = visit.captures.length - asked;
+  const lines = [], asked = asking().length, kept = visit.captures.length;
   if (visit.missing.length) lines.push(`${word("still_missing")}: ${visit.missing.map(whatName).join(", ")}`);
   if (asked) lines.push(word("not_sent", { n: asked }));
-  return lines.length && sent ? [word("goes", { n: sent }), ...lines] : lines;
+  return lines.length && kept ? [word("goes", { n: kept }), ...lines] : lines;
 }
 
 export const whatName = ({ eye, field }) => (field ? `${eyeName(eye)} (${fieldName(field)})` : eyeName(eye));
