@@ -116,11 +116,12 @@ function draw() {
 export const drawAgain = draw;
 
 // --- its end
-/** What ending this visit means, as lines; empty where all is there and nothing is asked. */
+/** What ending this visit means, as lines; empty where all is there, nothing is asked, and it is known whose it is. */
 export function consequences() {
   const lines = [], asked = asking().length, kept = visit.captures.length;
   if (visit.missing.length) lines.push(`${word("still_missing")}: ${visit.missing.map(whatName).join(", ")}`);
   if (asked) lines.push(word("not_sent", { n: asked }));
+  if (kept && visit.identity && !visit.identified) lines.push(word("nobody"));
   return lines.length && kept ? [word("goes", { n: kept }), ...lines] : lines;
 }
 

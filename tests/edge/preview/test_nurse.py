@@ -326,6 +326,25 @@ def test_an_identity_that_pictures_bear_is_fixed_and_says_why(clinic: Start, pag
     wait_for(lambda: page.text("who-name") == "A-2")
 
 
+def test_pictures_of_nobody_are_not_sent_without_a_question(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    take(page, running)
+    said = "Nobody has said whose pictures these are."
+    page.press("e")
+    wait_for(lambda: is_open(page, "sure"))
+    assert said in page.text("sure-lines")
+    page.find("#sure-no").click()
+    page.find("#next").click()
+    assert said in page.text("p-consequences")
+    page.find("#p-no").click()
+    running.post("/visit/patient", visit=1, patient=WHO)
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    page.press("e")
+    wait_for(lambda: is_open(page, "sure"))
+    assert said not in page.text("sure-lines")
+
+
 def test_no_press_is_lost_while_another_one_is_on_its_way(clinic: Start, page: Page) -> None:
     running = clinic(strictness=None)
     page.browser.get_log("browser")  # of the tests before
