@@ -51,7 +51,7 @@ function draw() {
   const known = patient && (written(patient.patient_name) || patient.patient_id);
   $("who-name").textContent = !visit?.identity ? "" : known || word(visit.identified ? "identified" : "unidentified");
   $("who-more").textContent = !patient ? "" : details({ ...patient, patient_id: written(patient.patient_name) ? patient.patient_id : "" });
-  $("who-visit").textContent = !visit ? "" : word(isOpen() ? "visit" : "visit_ended", { n: visit.number });
+  $("who-visit").textContent = !visit ? "" : word(isOpen() ? "visit" : "visit_ended", { n: visit.kept_as ?? visit.number });
   $("who").dataset.known = Boolean(visit?.identified);
 }
 

@@ -326,6 +326,19 @@ def test_an_identity_that_pictures_bear_is_fixed_and_says_why(clinic: Start, pag
     wait_for(lambda: page.text("who-name") == "A-2")
 
 
+def test_the_visit_has_the_number_that_it_is_listed_and_deleted_by(clinic: Start, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "out" / "session-6").mkdir(parents=True)  # of an earlier start of the program
+    running = clinic(strictness=None)
+    open_page(page, running)
+    assert (page.text("who-visit"), running.state["number"]) == ("Visit 7", 1)
+    take(page, running)
+    running.post("/visit/next", visit=1)
+    wait_for(lambda: page.text("who-visit") == "Visit 8")
+    page.find("#menu").click()
+    page.find("#open-visits").click()
+    wait_for(lambda: page.text("visits-list").startswith("Visit 7, "))
+
+
 def test_pictures_of_nobody_are_not_sent_without_a_question(clinic: Start, page: Page) -> None:
     running = clinic(strictness=None)
     open_page(page, running)
