@@ -15,6 +15,7 @@ from edge.capture.loop import Counts
 from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.retention.space import free_space
 from edge.capture.session.judge import Judge
+from edge.capture.session.storage import session_number
 from edge.capture.session.visits import Visits
 from edge.capture.visit import Captured
 from edge.guidance.hint import Hint
@@ -68,6 +69,7 @@ def visit_state(visits: Visits) -> dict[str, Any]:
     visit, room = visits.now
     return {
         "number": visit.number,
+        "kept_as": session_number(room.session.folder.name) or 1,  # what the list of ended visits calls it
         "state": visit.state,
         "identity": room.study is not None,
         "identified": room.study is not None and room.study.names_somebody,

@@ -28,5 +28,3 @@ export function icon(name) {
 export function open(dialog) {
   if (!dialog.open) dialog.showModal();
 }
-
-export const anyDialog = () => document.querySelector("dialog[open]");

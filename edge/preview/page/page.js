@@ -4,9 +4,9 @@ import { connect, isConnected, isLive } from "/connection.js";
 import { $, open } from "/dom.js";
 import { listenToKeys } from "/keys.js";
 import { forgetFrame, showFrame, startOver } from "/live.js";
-import { fetchPatient, forgetPatient, openNext } from "/patient.js";
+import { fetchPatient, forgetPatient, openNext, scanned } from "/patient.js";
 import { SOUNDS, play } from "/sound.js";
-import { askDiscard, showPictures } from "/strip.js";
+import { askDiscard, largeKeys, showPictures } from "/strip.js";
 import { drawAgain, endVisit, say, showVisit, stateEye } from "/visit.js";
 import "/visits.js";
 import { choose, known, language, remember, remembered, word } from "/words.js";
@@ -84,8 +84,9 @@ $("strictness").addEventListener("change", async (event) => {
   try { await ask("/settings", { strictness: event.target.value }); } catch { say(word("failed")); }
 });
 listenToKeys({
-  space: trigger, n: () => openNext(), e: endVisit, r: () => stateEye("right"), l: () => stateEye("left"), delete: askDiscard,
-  m: () => flip("map"), s: () => flip("sound"),
-}, openNext);
+  "": { space: trigger, n: () => openNext(), e: endVisit, r: () => stateEye("right"), l: () => stateEye("left"),
+    delete: askDiscard, m: () => flip("map"), s: () => flip("sound") },
+  large: largeKeys,
+}, scanned);
 connect({ session: begin, frame: showFrame, visit: showVisit, captures: (captures) => showPictures(captures, session), note },
   linked);

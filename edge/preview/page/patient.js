@@ -7,6 +7,7 @@ import { act, consequences, current, isOpen, onVisit, say, sure, why } from "/vi
 import { clock, onLanguage, word } from "/words.js";
 
 const LONGEST = 64, SHORT = 16; // bytes that DICOM has for a name or an ID, and for an accession number
+const DAY_MS = 86400000;
 const FIELDS = ["patient_id", "family", "given", "birth_date", "sex", "accession_number"];
 
 let patient = null, next = false, asked = 0;
@@ -50,7 +51,7 @@ function draw() {
   const known = patient && (written(patient.patient_name) || patient.patient_id);
   $("who-name").textContent = !visit?.identity ? "" : known || word(visit.identified ? "identified" : "unidentified");
   $("who-more").textContent = !patient ? "" : details({ ...patient, patient_id: written(patient.patient_name) ? patient.patient_id : "" });
-  $("who-visit").textContent = !visit ? "" : word(isOpen() ? "visit" : "visit_ended", { n: visit.number });
+  $("who-visit").textContent = !visit ? "" : word(isOpen() ? "visit" : "visit_ended", { n: visit.kept_as ?? visit.number });
   $("who").dataset.known = Boolean(visit?.identified);
 }
 
@@ -61,12 +62,29 @@ onVisit((visit, before) => {
 });
 
 // --- the dialog
+/** What the next patient means for the visit of now, as lines. */
+const ends = () => (isOpen() && current().captures.length ? [word("next_ends"), ...consequences()] : []);
+
+const warn = (lines) => $("p-consequences").replaceChildren(...lines.map((each) => make("p", { textContent: each })));
+
+/** What a scanner has read: the patient of the open dialog, in place of whoever was in it; else the next one. */
+export function scanned(read) {
+  if (!$("patient").open || $("p-yes").hidden) {
+    for (const each of ["large", "settings", "visits", "sure", "patient"]) $(each).close();
+    return openNext(read);
+  }
+  if (text("patient_id") && text("patient_id") !== read) $("patient-form").reset(); // the name was that one's too
+  field("patient_id").value = read;
+  $("p-said").textContent = "";
+  drawWorklist();
+  take();
+}
+
 export function openNext(scanned = "") {
   if (!current() || !isConnected()) return;
-  const lines = isOpen() && current().captures.length ? [word("next_ends"), ...consequences()] : [];
-  if (!current().identity) return nextUnnamed(lines);
+  if (!current().identity) return nextUnnamed(ends());
   fill("next_title", "begin", true);
-  $("p-consequences").replaceChildren(...lines.map((each) => make("p", { textContent: each })));
+  warn(ends());
   field("patient_id").value = scanned;
   open($("patient"));
   field("patient_id").focus();
@@ -84,7 +102,6 @@ export function openIdentify() {
   if (!isConnected() || !current()?.identity) return;
   if (!isOpen()) { openNext(); return; }
   fill("identify_title", "save", false);
-  $("p-consequences").replaceChildren();
   if (patient) {
     const [family = "", given = ""] = (patient.patient_name ?? "").split("^");
     Object.assign(field("family"), { value: family });
@@ -92,6 +109,7 @@ export function openIdentify() {
     for (const each of ["patient_id", "birth_date", "sex", "accession_number"]) field(each).value = patient[each] ?? "";
   }
   const fixed = current().identified && current().captures.length > 0; // pictures bear that identity
+  warn(fixed ? [word("fixed")] : []);
   for (const each of FIELDS) field(each).disabled = fixed;
   $("p-yes").hidden = fixed;
   $("p-list").hidden ||= fixed;
@@ -110,6 +128,7 @@ function fill(title, yes, isNext) {
   $("p-without").hidden = !isNext;
   $("p-list").hidden = document.body.dataset.worklist !== "true";
   $("p-said").textContent = "";
+  field("birth_date").max = new Date(Date.now() + DAY_MS).toISOString().slice(0, 10); // a newborn's, in any time zone
 }
 
 async function fetchWorklist() {
@@ -161,6 +180,12 @@ function complain(name, sentence) {
 
 const entriesOf = (id) => (worklist ?? []).filter((each) => id && each.patient_id === id);
 
+/** The ID is there: that begins the visit of an entry of the worklist, but nothing that nobody has looked at. */
+function take() {
+  if (entriesOf(text("patient_id")).length === 1) submit();
+  else $("p-yes").focus();
+}
+
 async function submit() {
   for (const each of FIELDS) field(each).removeAttribute("aria-invalid");
   $("p-said").textContent = "";
@@ -176,7 +201,11 @@ async function submit() {
 async function begin(body) {
   const tell = (sentence) => { $("p-said").textContent = sentence; };
   const done = await act(next ? "/visit/next" : "/visit/patient", body, tell, seen);
-  if (!done) { seen = current()?.number ?? seen; return; } // it was said; once more means the visit of now
+  if (!done) { // it was said; once more means the visit of now, and what that ends
+    seen = current()?.number ?? seen;
+    if (next && $("patient").open) warn(ends());
+    return;
+  }
   const began = next;
   $("patient").close();
   say(word(began ? "begun" : "saved"));
@@ -189,12 +218,10 @@ $("p-without").addEventListener("click", () => begin({}));
 $("p-no").addEventListener("click", () => $("patient").close());
 $("patient-form").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
 field("patient_id").addEventListener("input", drawWorklist);
-// A scanner ends with Enter: that begins the visit of an entry of the worklist, but nothing that nobody has looked at.
 field("patient_id").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault();
-  if (entriesOf(text("patient_id")).length === 1) submit();
-  else $("p-yes").focus();
+  take();
 });
 $("patient").addEventListener("close", () => {
   $("patient-form").reset();

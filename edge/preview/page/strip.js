@@ -130,7 +130,7 @@ async function correct(capture, eye) {
 async function discard(again) {
   const capture = current()?.captures.find((each) => each.number === enlarged);
   if (!capture || !await act(`/captures/${capture.number}/discard`)) return;
-  $("large").close();
+  if (enlarged === capture.number) $("large").close();
   say(again ? word("retaken", { what: whatName(capture) }) : word("discarded", { n: capture.number }));
 }
 
@@ -143,10 +143,6 @@ $("retake").addEventListener("click", () => discard(true));
 $("discard").addEventListener("click", () => discard(false));
 $("large-close").addEventListener("click", () => $("large").close());
 $("large").addEventListener("close", () => { enlarged = null; });
-$("large").addEventListener("keydown", (event) => {
-  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-  const key = event.key.toLowerCase();
-  if (key === "delete") discard(false);
-  else if (key === "r" || key === "l") $(`large-${key === "r" ? "right" : "left"}`).click();
-});
+/** What keys do while a picture is large. */
+export const largeKeys = { delete: () => discard(false), r: () => $("large-right").click(), l: () => $("large-left").click() };
 onLanguage(draw);

@@ -92,8 +92,8 @@ const seen = () => (isLive() ? visit.eye : null); // what the last picture told 
 
 function drawEyeWord() {
   const told = seen(), contradicts = visit.stated && told && visit.stated !== told, answerable = isOpen() && isLive();
-  $("eyes").dataset.asks = !answerable ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
-  $("eye-said").textContent = !answerable ? ""
+  $("eyes").dataset.asks = !isOpen() ? "ended" : !answerable ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
+  $("eye-said").textContent = !isOpen() ? word("after_end") : !answerable ? ""
     : contradicts ? word("eye_contradicts")
     : visit.stated ? word("stated") : told ? word("told") : word("eye_which");
 }
@@ -113,12 +113,13 @@ function draw() {
 export const drawAgain = draw;
 
 // --- its end
-/** What ending this visit means, as lines; empty where all is there and nothing is asked. */
+/** What ending this visit means, as lines; empty where all is there, nothing is asked, and it is known whose it is. */
 export function consequences() {
-  const lines = [], asked = asking().length, sent = visit.captures.length - asked;
+  const lines = [], asked = asking().length, kept = visit.captures.length;
   if (visit.missing.length) lines.push(`${word("still_missing")}: ${visit.missing.map(whatName).join(", ")}`);
   if (asked) lines.push(word("not_sent", { n: asked }));
-  return lines.length && sent ? [word("goes", { n: sent }), ...lines] : lines;
+  if (kept && visit.identity && !visit.identified) lines.push(word("nobody"));
+  return lines.length && kept ? [word("goes", { n: kept }), ...lines] : lines;
 }
 
 export const whatName = ({ eye, field }) => (field ? `${eyeName(eye)} (${fieldName(field)})` : eyeName(eye));

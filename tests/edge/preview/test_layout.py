@@ -104,7 +104,7 @@ def shows(page: Page, said: dict[str, Any]) -> bool:
     )
     eye, stated = said["eye"], said["stated"]
     asks = "contradiction" if stated and eye and stated != eye else "unknown" if not (stated or eye) else ""
-    asks = asks if said["state"] == "open" else ""
+    asks = asks if said["state"] == "open" else "ended"
     questions = sum(each["question"] for each in said["captures"])
     wanted = [said["state"], said["disk"] == "ok", questions, not said["identity"], asks, len(said["wanted"])]
     return bool(shown == wanted)

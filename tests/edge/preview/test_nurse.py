@@ -116,6 +116,7 @@ def test_from_next_patient_to_end_of_visit(clinic: Start, page: Page, tmp_path: 
     wait_for(lambda: running.state["state"] == "ended")
     wait_for(lambda: page.text("who-visit") == "Visit 2, ended")
     assert not page.find("#trigger").is_enabled()
+    wait_for(lambda: page.text("eye-said") == "Nothing more is kept until the next patient")
     assert time.monotonic() - began < 120
     images = list((tmp_path / "out" / "session-2").glob("frame-*.dcm"))
     assert len(images) == 1
@@ -204,6 +205,7 @@ def test_a_picture_is_corrected_retaken_and_discarded(clinic: Start, page: Page,
     wait_for(lambda: page.find(f"#large-{other}").get_attribute("aria-pressed") == "true")
     page.find("#large").send_keys(eye[0])
     wait_for(lambda: running.state["captures"][0]["eye"] == eye)
+    wait_for(lambda: page.find(f"#large-{eye}").get_attribute("aria-pressed") == "true")
     page.find("#retake").click()
     wait_for(lambda: running.state["captures"] == [])
     wait_for(lambda: strip(page) == [])
@@ -264,6 +266,7 @@ def test_another_phone_began_the_next_visit_meanwhile(clinic: Start, page: Page)
     page.find("#p-yes").click()
     wait_for(lambda: page.text("p-said").startswith("The visit has changed meanwhile"))
     assert running.state["number"] == 2, "the other phone's patient was sent away"
+    assert page.text("p-consequences") == "", "it tells what ending the visit before meant"
     page.find("#p-yes").click()  # now it is meant
     wait_for(lambda: page.text("who-name") == "A-1")
     assert running.state["number"] == 3
@@ -305,9 +308,143 @@ def test_a_wrong_identity_is_said_in_place(clinic: Start, page: Page) -> None:
         assert page.run("return document.activeElement.id") == f"p-{field}"
         assert page.find(f"#p-{field}").get_attribute("aria-invalid") == "true"
     assert running.state["number"] == 1
-    fill(page, patient_id="A-1", family="", given="", accession_number="")
+    fill(page, patient_id="A-1", family="", given="", accession_number="", birth_date="2098-03-22")
+    page.find("#p-yes").click()
+    assert page.text("p-said") == "This is not a date of birth."
+    fill(page, birth_date="")
+    page.find("#p-accession_number").send_keys("1" * 17)  # which must not become another order's number
+    page.find("#p-yes").click()
+    assert page.text("p-said").startswith("At most 16 letters")
+    assert running.state["number"] == 1
+    fill(page, accession_number="")
     page.find("#p-yes").click()
     wait_for(lambda: page.text("who-name") == "A-1")
+
+
+def test_an_identity_that_pictures_bear_is_fixed_and_says_why(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    running.post("/visit/patient", visit=1, patient={"patient_id": "A-1"})
+    open_page(page, running)
+    number = take(page, running)
+    page.find("#who").click()
+    assert page.text("p-consequences") == "There are pictures with this identity: discard them to change it."
+    assert not page.find("#p-patient_id").is_enabled()
+    page.find("#p-no").click()
+    running.post(f"/captures/{number}/discard", visit=1)
+    wait_for(lambda: strip(page) == [])
+    page.find("#who").click()
+    assert page.text("p-consequences") == ""
+    fill(page, patient_id="A-2")
+    page.find("#p-yes").click()
+    wait_for(lambda: page.text("who-name") == "A-2")
+
+
+def test_the_visit_has_the_number_that_it_is_listed_and_deleted_by(clinic: Start, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "out" / "session-6").mkdir(parents=True)  # of an earlier start of the program
+    running = clinic(strictness=None)
+    open_page(page, running)
+    assert (page.text("who-visit"), running.state["number"]) == ("Visit 7", 1)
+    take(page, running)
+    running.post("/visit/next", visit=1)
+    wait_for(lambda: page.text("who-visit") == "Visit 8")
+    page.find("#menu").click()
+    page.find("#open-visits").click()
+    wait_for(lambda: page.text("visits-list").startswith("Visit 7, "))
+
+
+def test_pictures_of_nobody_are_not_sent_without_a_question(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    take(page, running)
+    said = "Nobody has said whose pictures these are."
+    page.press("e")
+    wait_for(lambda: is_open(page, "sure"))
+    assert said in page.text("sure-lines")
+    page.find("#sure-no").click()
+    page.find("#next").click()
+    assert said in page.text("p-consequences")
+    page.find("#p-no").click()
+    running.post("/visit/patient", visit=1, patient=WHO)
+    wait_for(lambda: page.text("who-name") == "Okonkwo, Adaeze")
+    page.press("e")
+    wait_for(lambda: is_open(page, "sure"))
+    assert said not in page.text("sure-lines")
+
+
+def test_no_press_is_lost_while_another_one_is_on_its_way(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    page.browser.get_log("browser")  # of the tests before
+    open_page(page, running)
+    take(page, running)
+    eye = running.state["captures"][0]["eye"]
+    page.run(
+        "const ask = window.fetch; window.fetch = async (path, ...more) => {"
+        "if (path.endsWith('/eye')) await new Promise((done) => setTimeout(done, 1500)); return ask(path, ...more); }"
+    )
+    page.find("#captures .face").click()
+    page.find(f"#large-{'left' if eye == 'right' else 'right'}").click()
+    page.find("#retake").click()
+    page.find("#retake").click()  # as a finger that trembles does
+    wait_for(lambda: strip(page) == [], 10)
+    wait_for(lambda: page.text("said").startswith("Discarded; take again"))
+    assert page.browser.get_log("browser") == []
+
+
+def test_a_scan_counts_whatever_is_open_and_as_nothing_else(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    page.browser.get_log("browser")
+    open_page(page, running)
+    take(page, running)
+    eye = running.state["captures"][0]["eye"]
+
+    def shows(identity: str) -> bool:
+        return is_open(page, "patient") and page.find("#p-patient_id").get_attribute("value") == identity
+
+    page.find("#captures .face").click()
+    scan(page, "RL-4711")  # R and L say the eye of the picture that is large
+    wait_for(lambda: shows("RL-4711"))
+    assert not is_open(page, "large")
+    fill(page, family="Doe")
+    scan(page, "B-222")  # with the focus on the ID, another one: it is not written behind the first
+    wait_for(lambda: shows("B-222"))
+    assert page.find("#p-family").get_attribute("value") == "", "the name of whom was scanned before"
+    scan(page, "C-333")  # now the focus is on what begins the visit
+    wait_for(lambda: shows("C-333"))
+    fill(page, family="Okonkwo")
+    page.run("document.getElementById('p-given').focus()")
+    scan(page, "C-333")
+    wait_for(lambda: page.run("return document.activeElement.id") == "p-yes")
+    assert [page.find(f"#p-{each}").get_attribute("value") for each in ("family", "given")] == ["Okonkwo", ""]
+    ActionChains(page.browser, duration=0).send_keys("D-444" + Keys.TAB).perform()  # what some scanners end with
+    wait_for(lambda: shows("D-444"))
+    page.find("#p-no").click()
+    page.press("e")
+    wait_for(lambda: is_open(page, "sure"))
+    scan(page, "E-555")
+    wait_for(lambda: shows("E-555"))
+    assert not is_open(page, "sure")
+    assert (running.state["number"], running.state["state"]) == (1, "open"), "nobody has looked at it"
+    assert running.state["captures"][0]["eye"] == eye
+    page.find("#p-yes").click()
+    wait_for(lambda: page.text("who-name") == "E-555")
+    assert page.browser.get_log("browser") == []
+
+
+def test_what_is_typed_fast_by_hand_is_no_scan(clinic: Start, page: Page) -> None:
+    running = clinic(strictness=None)
+    open_page(page, running)
+    page.find("#next").click()
+    for key in ("A", "-", "1", "2", Keys.ENTER):
+        page.run(
+            "const e = document.getElementById('p-patient_id'); if (arguments[0].length === 1) e.value += arguments[0];"
+            "e.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true, cancelable: true}))",
+            "Enter" if key == Keys.ENTER else key,
+        )
+        time.sleep(0.07)
+        if key == "1":
+            page.run("document.getElementById('p-patient_id').value = 'PAT-1'")  # after a pause, say
+    assert page.find("#p-patient_id").get_attribute("value") == "PAT-12"
+    assert page.run("return document.activeElement.id") == "p-yes"
 
 
 def test_keys_are_no_commands_while_somebody_types_or_scans(clinic: Start, page: Page) -> None:
