@@ -584,7 +584,6 @@ def test_a_session_as_dicom_tells_nobody_whose_eye_it_is(clip: Path, tmp_path: P
     "arguments",
     [
         ["--dicom", "--laterality", "R"],
-        ["--dicom", "--out", "x"],
         ["--study", "x.yaml", "--out", "x"],
         ["--hand-over", "x", "--out", "x"],
         ["--dicom", "--laterality", "B", "--out", "x"],
