@@ -27,7 +27,7 @@ pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("aiohttp")
 
 LOGIN = {"EFIQA_STOW_LOGIN": "camera:p@ss:w/rd"}
-SECRETS = ("p@ss", "p%40ss", "00123", "Müller", "1950")
+SECRETS = ("p@ss", "p%40ss", "00123", "Müller", "1950-01-31", "19500131")
 ONE = ("--fast", "--no-video", "--frames", "45", "--dicom", "--laterality", "L")
 
 

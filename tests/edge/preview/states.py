@@ -19,6 +19,7 @@ def visit(kept: int = 0, **changes: Any) -> dict[str, Any]:
     """A visit of both fields of both eyes, with so many pictures."""
     captures = [captured(number) for number in range(1, kept + 1)]
     at_first = {"number": 3, "state": "open", "identity": True, "identified": False, "eye": "right", "field": "macula"}
+    at_first |= {"identities": 0, "kept_as": 3}
     room = {"free_mib": 48_211, "disk": "ok"}
     missing = WANTED[kept:]
     return {**at_first, "stated": None, "wanted": WANTED, "missing": missing, "captures": captures, **room, **changes}

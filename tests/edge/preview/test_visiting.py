@@ -174,11 +174,12 @@ def test_a_second_phone_cannot_act_on_another_visit(clinic: Start) -> None:
 def test_a_discarded_capture_leaves_no_file_and_may_fire_again(clinic: Start, tmp_path: Path) -> None:
     running = clinic()
     captured(running)
-    assert list((tmp_path / "out").glob("frame-*"))
+    before = list((tmp_path / "out").glob("*frame-*"))
+    assert before
     assert running.post("/captures/1/discard", visit=1) == (200, {"ok": True})
     assert running.state["captures"] == []
-    assert not list((tmp_path / "out").glob("*frame-*"))
     assert not list(running.preview.hub.captures)
+    assert not [path for path in before if path.exists()]  # it may have fired again by now
     assert len(running.state["missing"]) == 2
     captured(running, 2)  # of the same eye
     assert [each["number"] for each in running.state["captures"]] == [2]

@@ -216,7 +216,7 @@ def test_all_images_of_a_study_have_its_time(tmp_path: Path) -> None:
 
 ITEM = WorklistItem(
     key="0f",
-    attributes={"PatientID": "77", "PatientName": "Roe^Rita", "AccessionNumber": "A-9", "PatientSex": "F"},
+    attributes={"PatientID": "P-77", "PatientName": "Roe^Rita", "AccessionNumber": "A-9", "PatientSex": "F"},
     scheduled="2026-11-29T09:30",
     study_uid="1.2.826.0.1.3680043.8.498.77",
     procedure_id="RP-1",
@@ -313,7 +313,7 @@ def test_a_visit_is_one_study_and_one_series_with_an_instance_a_capture() -> Non
 def test_an_order_of_the_worklist_is_repeated_in_the_image() -> None:
     study = begin_study({"Manufacturer": "Maker", "PatientID": "of the one before"}, ITEM)
     image = read(dicom_bytes(graded(1), SIDECAR, study, 1, "right", "macula"))
-    assert (image.PatientID, str(image.PatientName), image.AccessionNumber) == ("77", "Roe^Rita", "A-9")
+    assert (image.PatientID, str(image.PatientName), image.AccessionNumber) == ("P-77", "Roe^Rita", "A-9")
     assert image.StudyInstanceUID == ITEM.study_uid
     assert image.StudyID == "RP-1"
     assert image.StudyDate
@@ -324,7 +324,7 @@ def test_an_order_of_the_worklist_is_repeated_in_the_image() -> None:
     assert code_of(request.ScheduledProtocolCodeSequence) == ("99RIS", "FP2")
     assert code_of(image.ProcedureCodeSequence) == code_of(request.RequestedProcedureCodeSequence) == ("99RIS", "FP")
     assert study.names_somebody
-    for secret in ("77", "Roe", "A-9", "RP-1", "of the one before"):
+    for secret in ("P-77", "Roe", "A-9", "RP-1", "of the one before"):
         assert secret not in repr(study) + repr(ITEM)
 
 
