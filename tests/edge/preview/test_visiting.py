@@ -36,8 +36,9 @@ def images(folder: Path) -> dict[str, Any]:
 
 
 def captured(clinic: Clinic, number: int = 1) -> None:
-    """Wait until the picture of a capture is on the page, and so its files on disk."""
-    wait_for(lambda: any(each.number == number for each in clinic.preview.hub.captures))
+    """Wait until the picture of a capture is on the page, and so its files on disk: long, where few frames are graded a
+    second and each is another picture."""
+    wait_for(lambda: any(each.number == number for each in clinic.preview.hub.captures), 240)
 
 
 def events(clinic: Clinic, name: str) -> list[Any]:
