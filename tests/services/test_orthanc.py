@@ -46,6 +46,15 @@ def marks(out: Path) -> list[Path]:
     return [*out.rglob(".*.waiting"), *out.rglob(".handing-over")]
 
 
+def make_certificate(folder: Path) -> None:
+    """Of the archive, signed by itself: cert.pem and key.pem."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=archive", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
 def test_what_comes_back_is_what_was_captured(
     make_orthanc: Callable[..., Any], capture: Callable[..., Any], study: Path, tmp_path: Path
 ) -> None:
@@ -166,11 +175,7 @@ def test_tls_with_a_certificate_of_the_hospital(
     study: Path,
     tmp_path: Path,
 ) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=archive", "-addext",
-         "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    make_certificate(tmp_path)
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     with proxy(orthanc.port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
@@ -231,11 +236,7 @@ def test_a_node_behind_tls(
     study: Path,
     tmp_path: Path,
 ) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=archive", "-addext",
-         "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    make_certificate(tmp_path)
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     with proxy(orthanc.dicom_port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:

@@ -208,32 +208,48 @@ def clear() -> list[np.ndarray]:
     return [sequence.render(index).image for index in range(66, 90, 3)]
 
 
+@pytest.fixture(scope="module")
+def browser(open_chromium: Callable[..., Any]) -> Any:
+    """As wide and high as a phone."""
+    return open_chromium(412, 915)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A ``Page`` that knows nothing of the test before, and leaves nothing to the next one."""
+    from .driving import Page  # selenium may be missing
+
+    browser.get_log("browser")
+    yield Page(browser)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    if not browser.current_url.startswith("about:"):
+        browser.execute_script("localStorage.clear()")
+    browser.get("about:blank")
+    browser.delete_all_cookies()
+
+
 @pytest.fixture
 def demo(quality: QualityModel, clear: list[np.ndarray]) -> Iterator[Callable[..., Demo]]:
     """Starts sessions; all of them have ended when the test ends."""
-    started: list[Demo] = []
-
-    def start(listen: Listen | None = None, **settings: Any) -> Demo:
-        made = Demo(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), **settings)
-        made.start(quality)
-        started.append(made)
-        wait_for(lambda: made.preview.published)
-        return made
-
-    yield start
-    for each in started:
-        each.stop()
+    with _starter(Demo, quality, clear) as start:
+        yield start
 
 
 @pytest.fixture
 def clinic(quality: QualityModel, clear: list[np.ndarray], tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
     """Starts sessions with visits; all of them have ended when the test ends."""
     pytest.importorskip("pydicom")
-    started: list[Clinic] = []
+    with _starter(Clinic, quality, clear, out=tmp_path / "out") as start:
+        yield start
 
-    def start(listen: Listen | None = None, **settings: Any) -> Clinic:
-        out = settings.pop("out", tmp_path / "out")
-        made = Clinic(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), out=out, **settings)
+
+@contextlib.contextmanager
+def _starter(kind: Callable[..., Any], quality: QualityModel, clear: list[np.ndarray], **usual: Any) -> Iterator[Any]:
+    started: list[Any] = []
+
+    def start(listen: Listen | None = None, **settings: Any) -> Any:
+        settings = {**usual, **settings}
+        made = kind(listen or Listen(port=0), settings.pop("camera", None) or Cycle(clear), **settings)
         made.start(quality)
         started.append(made)
         wait_for(lambda: made.preview.published)

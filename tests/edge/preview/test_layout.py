@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,22 +41,6 @@ return {
 };
 """
 Start = Callable[..., Demo]
-
-
-@pytest.fixture(scope="module")
-def browser(open_chromium: Callable[..., Any]) -> Any:
-    return open_chromium(412, 915)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    browser.get_log("browser")  # of the test before
-    yield Page(browser)
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    if not browser.current_url.startswith("about:"):
-        browser.execute_script("localStorage.clear()")
-    browser.get("about:blank")
-    browser.delete_all_cookies()
 
 
 def longest_hints() -> dict[str, list[str]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,22 +27,6 @@ Start = Callable[..., Clinic]
 WHO = {"patient_id": "P-0047", "patient_name": "Okonkwo^Adaeze", "birth_date": "1961-03-22", "sex": "F"}
 SECRETS = ("P-0047", "Okonkwo", "Adaeze", "1961", "19610322")
 TOKEN = "c81f5e0b97d2a643"
-
-
-@pytest.fixture(scope="module")
-def browser(open_chromium: Callable[..., Any]) -> Any:
-    """As wide and high as a phone."""
-    return open_chromium(412, 915)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    browser.get_log("browser")  # of the test before
-    yield Page(browser)
-    if not browser.current_url.startswith("about:"):
-        browser.execute_script("localStorage.clear()")
-    browser.get("about:blank")
-    browser.delete_all_cookies()
 
 
 def scan(page: Page, code: str) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -25,19 +24,6 @@ from .driving import Page
 TOKEN = "c81f5e0b97d2a643"
 Start = Callable[..., Demo]
 Visits = Callable[..., Clinic]
-
-
-@pytest.fixture(scope="module")
-def browser(open_chromium: Callable[..., Any]) -> Any:
-    """As wide and high as a phone."""
-    return open_chromium(412, 915)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    yield Page(browser)
-    browser.get("about:blank")
-    browser.delete_all_cookies()
 
 
 def test_page_shows_the_stream_reacts_to_a_hint_and_keeps_a_picture(

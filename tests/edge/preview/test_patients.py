@@ -28,19 +28,6 @@ Start = Callable[..., Clinic]
 NAMES = ("Doe^John", "Okonkwo^Adaeze", "M\u00fcller^\u00c4nne", "Ram\u00edrez^Luc\u00eda", "Doe^Jane")
 
 
-@pytest.fixture(scope="module")
-def browser(open_chromium: Callable[..., Any]) -> Any:
-    return open_chromium(412, 915)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    browser.get_log("browser")  # of the test before
-    yield Page(browser)
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    browser.get("about:blank")
-
-
 def entry(number: int, name: str, identity: str) -> Dataset:
     answer, step = Dataset(), Dataset()
     answer.SpecificCharacterSet = "ISO_IR 192"

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,6 @@ TABLET, SCREEN = (768, 1024), (1280, 800)
 WHO = {"patient_id": "P-0047", "patient_name": "Okonkwo^Adaeze", "birth_date": "1961-03-22", "sex": "F"}
 MOST_BYTES = 1_000_000  # of all pictures
 NAMED = {"identified": True, "number": 1}
-
-
-@pytest.fixture(scope="module")
-def browser(open_chromium: Callable[..., Any]) -> Any:
-    return open_chromium(412, 915)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    yield Page(browser)
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    if not browser.current_url.startswith("about:"):
-        browser.execute_script("localStorage.clear()")
-    browser.get("about:blank")
-    browser.delete_all_cookies()
 
 
 class Shadowed(Switched):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -18,18 +17,6 @@ Start = Callable[..., Demo]
 _OLD = """return {picture: getComputedStyle(document.getElementById("picture")).visibility,
   hint: document.getElementById("text").textContent, score: document.getElementById("number").textContent,
   trigger: document.getElementById("trigger").disabled, who: document.getElementById("who-name").textContent};"""
-
-
-@pytest.fixture(scope="module")
-def browser(open_chromium: Callable[..., Any]) -> Any:
-    return open_chromium(412, 915)
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    browser.get_log("browser")  # of the test before
-    yield Page(browser)
-    browser.get("about:blank")
 
 
 class Asleep:
