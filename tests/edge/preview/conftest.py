@@ -208,6 +208,14 @@ def clear() -> list[np.ndarray]:
     return [sequence.render(index).image for index in range(66, 90, 3)]
 
 
+@pytest.fixture(scope="session")
+def still(clear: list[np.ndarray]) -> list[np.ndarray]:
+    """One of them again and again, as a still hand shows it: only the noise of the sensor changes."""
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(-2, 3, clear[0].shape) for _ in range(4)]
+    return [(clear[0] + each).clip(0, 255).astype(np.uint8) for each in noise]
+
+
 @pytest.fixture(scope="module")
 def browser(open_chromium: Callable[..., Any]) -> Any:
     """As wide and high as a phone."""
@@ -236,10 +244,10 @@ def demo(quality: QualityModel, clear: list[np.ndarray]) -> Iterator[Callable[..
 
 
 @pytest.fixture
-def clinic(quality: QualityModel, clear: list[np.ndarray], tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
+def clinic(quality: QualityModel, still: list[np.ndarray], tmp_path: Path) -> Iterator[Callable[..., Clinic]]:
     """Starts sessions with visits; all of them have ended when the test ends."""
     pytest.importorskip("pydicom")
-    with _starter(Clinic, quality, clear, out=tmp_path / "out") as start:
+    with _starter(Clinic, quality, still, out=tmp_path / "out") as start:
         yield start
 
 

@@ -68,9 +68,9 @@ def take(page: Page, running: Clinic) -> int:
     return number
 
 
-def test_from_next_patient_to_end_of_visit(clinic: Start, clear: list[np.ndarray], page: Page, tmp_path: Path) -> None:
+def test_from_next_patient_to_end_of_visit(clinic: Start, still: list[np.ndarray], page: Page, tmp_path: Path) -> None:
     """As a nurse would, in well under two minutes."""
-    pictures = list(clear)
+    pictures = list(still)
     running = clinic(camera=Cycle(pictures))
     open_page(page, running)
     began = time.monotonic()
@@ -88,13 +88,11 @@ def test_from_next_patient_to_end_of_visit(clinic: Start, clear: list[np.ndarray
     assert page.text("who-more") == "P-0047 \u00b7 1961-03-22 \u00b7 female"
     assert page.text("who-visit") == "Visit 2"
     assert not is_open(page, "patient")
-    pictures[:] = [np.zeros_like(each) for each in clear]  # the eye that was there is not the next patient's
+    pictures[:] = [np.zeros_like(each) for each in still]  # the eye that was there is not the next patient's
     wait_for(lambda: not running.session._looker.stays)
-    pictures[:] = clear
+    pictures[:] = still
     eye = wait_for(lambda: running.state["eye"])
-    wait_for(lambda: page.find("#trigger").is_enabled())
-    page.find("#trigger").click()  # frames that jump seldom fire by themselves on a busy machine
-    wait_for(lambda: strip(page) == ["1"])
+    wait_for(lambda: strip(page) == ["1"])  # it fires by itself
     label = wait_for(lambda: (said := page.find(f"#eye-{eye}").get_attribute("aria-label")) and "done" in said and said)
     assert label.startswith(f"{eye.capitalize()} eye, Picture: done")
     page.press("e")
@@ -496,8 +494,8 @@ def test_without_dicom_no_identity_is_asked_for(clinic: Start, page: Page) -> No
     wait_for(lambda: page.text("who-visit") == "Visit 3")
 
 
-def test_the_next_patient_comes_while_the_camera_is_away(clinic: Start, page: Page, clear: list[np.ndarray]) -> None:
-    camera = Switched(clear)
+def test_the_next_patient_comes_while_the_camera_is_away(clinic: Start, page: Page, still: list[np.ndarray]) -> None:
+    camera = Switched(still)
     running = clinic(strictness=None, camera=camera)
     open_page(page, running)
     camera.nothing = True

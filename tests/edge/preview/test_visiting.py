@@ -36,9 +36,8 @@ def images(folder: Path) -> dict[str, Any]:
 
 
 def captured(clinic: Clinic, number: int = 1) -> None:
-    """Wait until the picture of a capture is on the page, and so its files on disk: long, where few frames are graded a
-    second and each is another picture."""
-    wait_for(lambda: any(each.number == number for each in clinic.preview.hub.captures), 240)
+    """Wait until the picture of a capture is on the page, and so its files on disk."""
+    wait_for(lambda: any(each.number == number for each in clinic.preview.hub.captures))
 
 
 def events(clinic: Clinic, name: str) -> list[Any]:
@@ -59,10 +58,10 @@ def events(clinic: Clinic, name: str) -> list[Any]:
     ]
 
 
-def test_a_visit_from_its_patient_to_its_end(clinic: Start, clear: list[np.ndarray], tmp_path: Path) -> None:
+def test_a_visit_from_its_patient_to_its_end(clinic: Start, still: list[np.ndarray], tmp_path: Path) -> None:
     """One patient after the other: each study has its own pictures and its own patient, and nothing before its end."""
     (tmp_path / "archive").mkdir()
-    pictures = list(clear)
+    pictures = list(still)
     running = clinic(camera=Cycle(pictures), target=FolderTarget(str(tmp_path / "archive")))
     assert running.post("/visit/patient", visit=1, patient=WHO) == (200, {"ok": True})
     captured(running)
@@ -73,9 +72,9 @@ def test_a_visit_from_its_patient_to_its_end(clinic: Start, clear: list[np.ndarr
     seen = running.counts.graded
     wait_for(lambda: running.counts.graded > seen + 30)
     assert running.state["captures"] == [], "the eye before the camera is still that of the patient before"
-    pictures[:] = [np.zeros_like(each) for each in clear]
+    pictures[:] = [np.zeros_like(each) for each in still]
     wait_for(lambda: not running.session._looker.stays)
-    pictures[:] = clear
+    pictures[:] = still
     captured(running)
     (first,) = wait_for(lambda: list(images(tmp_path / "archive").values()))
     assert (first.PatientName, first.PatientID, first.PatientBirthDate) == ("Doe^Jane", "0012", "19500131")
@@ -188,7 +187,7 @@ def test_a_discarded_capture_leaves_no_file_and_may_fire_again(clinic: Start, tm
 
 
 def test_what_contradicts_the_stated_eye_is_not_sent_until_somebody_says_which_it_is(
-    clinic: Start, clear: list[np.ndarray], tmp_path: Path
+    clinic: Start, still: list[np.ndarray], tmp_path: Path
 ) -> None:
     (tmp_path / "archive").mkdir()
     running = clinic(target=FolderTarget(str(tmp_path / "archive")), strictness=None)
@@ -307,9 +306,9 @@ def test_what_is_no_button_is_one_sentence(clinic: Start) -> None:
 
 
 def test_the_state_of_a_visit_reaches_who_comes_late_and_while_no_frame_comes(
-    clinic: Start, clear: list[np.ndarray]
+    clinic: Start, still: list[np.ndarray]
 ) -> None:
-    camera = Switched(clear)
+    camera = Switched(still)
     running = clinic(strictness=None, camera=camera)
     (told, *_) = events(running, "visit")
     assert (told["number"], told["state"], told["identity"], told["disk"]) == (1, "open", True, "ok")
@@ -340,7 +339,7 @@ def test_pictures_of_the_last_patient_are_gone(clinic: Start) -> None:
     assert running.ask("GET", shown["overlay"])[0] == 404  # of that number, but not of that visit
 
 
-def test_a_patient_is_switched_in_mid_capture(clinic: Start, clear: list[np.ndarray], tmp_path: Path) -> None:
+def test_a_patient_is_switched_in_mid_capture(clinic: Start, still: list[np.ndarray], tmp_path: Path) -> None:
     """Whatever moment the switch hits, each picture is in the folder of the visit that was before the camera."""
     running = clinic(strictness=None)
     for visit in range(1, 9):
