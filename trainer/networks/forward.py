@@ -48,7 +48,7 @@ def compiled(features: Callable[[Tensor], Tensor], size: int) -> Forward | None:
     except Exception as error:
         log.debug("the backbone runs in torch: %s", first_line(error))
         return None
-    return lambda images: np.array(run(images)[0], np.float32)
+    return lambda images: np.asarray(run(images)[0], np.float32)
 
 
 class _Features(nn.Module):
