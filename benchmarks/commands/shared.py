@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from edge import EdgeError
-from edge.bundle.named import DEFAULT, default_model
+from edge.bundle.named import shown_name
 from edge.commands.console.cli import err
 from edge.files.output import check_output, write_output
 
@@ -34,10 +34,8 @@ def command_line(command: str, options: Iterable[tuple[str, object, object]]) ->
 
 
 def _without_folder(value: object) -> str:
-    if value == default_model():
-        return DEFAULT
     if isinstance(value, Path):
-        return value.resolve().name
+        return shown_name(value)
     if isinstance(value, Enum):
         return str(value.value)
     return f"{value:g}" if isinstance(value, float) else Path(str(value)).name

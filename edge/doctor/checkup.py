@@ -45,7 +45,8 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
     if opencv[0].state == "missing":
         return
     yield from check_trust()
-    yield from check_terms(named.default_model())
+    for model in named.shipped_models():
+        yield from check_terms(model)
     if not quick:
         yield check_model(gpu)
 
@@ -63,14 +64,14 @@ def check_trust() -> Iterator[Finding]:
 
 
 def check_terms(path: Path) -> Iterator[Finding]:
-    """What a bundle learned from, one finding for each set of photographs, with its terms where its manifest has them.
+    """What a model learned from, one finding for each set of photographs, with its terms where its manifest has them.
 
     A bundle that cannot be read is a finding of ``check_model``.
     """
     with suppress(EdgeError):
         # Imported late, as below.
         for source in importlib.import_module("edge.bundle.bundle").read_bundle(path).manifest.trained_on:
-            yield ok("learned from", source)
+            yield ok(f"{path.stem} learned from", source)
 
 
 def check_model(gpu: bool) -> Finding:

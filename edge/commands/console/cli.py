@@ -63,7 +63,7 @@ def _harmless(text: str) -> str:
 Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto selects the first that works here.")]
 
 
-MODEL = "A .efiqa file, or default: the model that ships, as without it (./default is a file of that name)."
+MODEL = "A .efiqa file, or the name of a model that ships: default, as without it (./default is a file of that name)."
 
 
 def _named_key(value: str) -> str:

@@ -31,7 +31,7 @@ def test_the_whole_check_up_of_this_machine(monkeypatch: pytest.MonkeyPatch, cap
     assert code == (0 if facts["ok"] else 1)
     assert facts["ok"] is (findings["model"]["state"] != "missing")
     assert "golden scores within" in findings["model"]["found"]
-    learned_from = [each["found"] for each in facts["findings"] if each["name"] == "learned from"]
+    learned_from = [each["found"] for each in facts["findings"] if each["name"] == "default learned from"]
     assert learned_from == list(read_bundle(default_model()).manifest.trained_on)
     for finding in facts["findings"]:
         assert set(finding) == {"name", "state", "found", "remedy"}
