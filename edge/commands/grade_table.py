@@ -31,6 +31,7 @@ from edge.grading.table.table import Table
 from edge.images import remedy_of
 from edge.model import QualityModel
 from edge.progress import progress
+from edge.sources.elsewhere import How
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class TableAsked:
     bits: int | None
     field: str | None
     criterion: NamedCriterion | None
+    how: How
+    identity: bool
 
 
 @dataclass
@@ -99,7 +102,7 @@ class _Run:
             print_error(item.error)
 
 
-def grade_table(paths: Sequence[Path], asked: TableAsked, json_lines: bool) -> None:
+def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> None:
     """Grade what the table lacks, and print what was done.
 
     Raises:
@@ -109,10 +112,10 @@ def grade_table(paths: Sequence[Path], asked: TableAsked, json_lines: bool) -> N
     check_hash()
     run = _Run()
     printed = Printed(True, print_error)
-    how = Asked(asked.bits, asked.field, asked.criterion)
+    how = Asked(asked.bits, asked.field, asked.criterion, asked.identity, asked.how.listing.carry)
     with quiet_opencv(), Table(asked.table) as table, _model(asked) as model:
         grading = Grading(model, table, how, asked.recheck)
-        rows = grading.rows(run.found(stream_inputs(paths, run.passed)))
+        rows = grading.rows(run.found(stream_inputs(paths, run.passed, asked.how)))
         try:
             with progress("grading") as tick:
                 for number, (graded, row) in enumerate(rows, 1):

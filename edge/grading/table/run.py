@@ -23,6 +23,7 @@ from edge.grading.table.record import key_text, row_of
 from edge.grading.table.table import Table
 from edge.images import ImageReader, Picture
 from edge.model import QualityModel
+from edge.sources.source import held
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,20 @@ class Asked:
         bits: how many of 16 bits count, or None for what the files say.
         field: the field setting, or None for what the bundle says.
         criterion: that they are judged by, or None.
+        identity: whether rows say whose photograph it is, where a DICOM file does.
+        carry: columns of lists that rows carry.
     """
 
     bits: int | None = None
     field: str | None = None
     criterion: Criterion | None = None
+    identity: bool = False
+    carry: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """For the column ``settings``; empty where nothing is asked."""
         said = {"bits": self.bits, "field": _named(self.field), "criterion": _digest(self.criterion)}
+        said |= {"identity": "yes" if self.identity else None, "carry": ",".join(self.carry) or None}
         return " ".join(f"{name}={value}" for name, value in said.items() if value is not None)
 
 
@@ -93,15 +99,15 @@ class Grading:
         ):
             for future, item in zip(readings, lacking, strict=False):
                 reading = future.result()
-                graded = grade_read(self._model, item.path, reading.result)
-                row = row_of(item, graded, reading.facts, reading.looks, self._asked.criterion, self._by)
+                graded, asked = grade_read(self._model, item, reading.result), self._asked
+                row = row_of(item, graded, reading.facts, reading.looks, asked.criterion, self._by, asked.identity)
                 self._table.add(row)
                 self._in_work.discard(str(row["path"]))
                 yield graded, row
 
     def _lacking(self, inputs: Iterable[Input]) -> Iterator[Input]:
         for item in inputs:
-            key = key_text(item.path)
+            key = key_text(item.name)
             if key not in self._in_work:
                 if self._is_known(item, key):
                     self.kept += 1
@@ -115,13 +121,24 @@ class Grading:
         if known is None or not known.verdict or (known.model, known.settings) != self._by:
             return False
         try:
-            facts = facts_of(item.path, hashed=False)
-            if facts.size != known.size:
+            facts = _facts(item, hashed=False)
+            if None is not facts.size != known.size:
                 return False
-            unchanged = facts.modified == known.modified and not self._recheck
-            return unchanged or facts_of(item.path).sha256 == known.sha256
-        except (OSError, ValueError):
+            unchanged = None is not facts.modified == known.modified and not self._recheck
+            return unchanged or _facts(item, hashed=True).sha256 == known.sha256
+        except (OSError, ValueError, EdgeError):
             return False
+
+
+def _facts(item: Input, hashed: bool) -> FileFacts:
+    """Look at a photograph; ``hashed`` reads all of its bytes."""
+    source = item.source
+    if source is None:
+        return facts_of(item.path, hashed)
+    if not hashed:
+        return FileFacts(source.size, source.change)
+    with held(source) as found:
+        return FileFacts(found.size, source.change, found.sha256)
 
 
 def _read(reader: ImageReader, bits: int | None, item: Input) -> _Reading:
@@ -130,6 +147,12 @@ def _read(reader: ImageReader, bits: int | None, item: Input) -> _Reading:
     try:
         if item.error:
             raise EdgeError(item.error)
+        if item.source is not None:
+            facts = _facts(item, hashed=False)
+            with held(item.source) as found:
+                facts = FileFacts(found.size, facts.modified, found.sha256)
+                picture = reader.picture(found.path, bits, item.name)
+            return _Reading(facts, picture, perceptual_hash(picture.frame), None)
         if item.path.is_file():  # a pipe is refused below, unread
             facts = facts_of(item.path, hashed=False)
         picture = reader.picture(item.path, bits)

@@ -1,0 +1,69 @@
+"""Photographs of a place that is no folder, and one photograph by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from edge.errors import EdgeError
+from edge.sources.address import Place, place_of
+from edge.sources.manifest import Listing
+from edge.sources.members import MARK, Sieve
+from edge.sources.source import Found, Source, Tell, Trouble
+from edge.sources.tars import tar_members
+from edge.sources.zips import zip_members
+
+
+@dataclass(frozen=True)
+class How:
+    """How places are read that need more than their name.
+
+    Attributes:
+        listing: how lists are.
+    """
+
+    listing: Listing = field(default_factory=Listing)
+
+
+def sources_in(place: Place, how: How, tell: Tell) -> Iterator[Found]:
+    """The photographs of a place, one after the other.
+
+    Args:
+        place: of any kind but ``local`` and ``list``.
+        how: it is read.
+        tell: receives what is passed over.
+    """
+    members = zip_members if place.kind == "zip" else tar_members
+    yield from members(Sieve(place.text, tell, place.inside))
+
+
+def source_of(text: str, how: How) -> Source | None:
+    """One photograph by its name; None where that is the name of a file.
+
+    Raises:
+        EdgeError: there is none of this name.
+    """
+    place = place_of(text)
+    if place.kind in ("zip", "tar") and place.inside:
+        return _member(place)
+    return None
+
+
+def _member(place: Place) -> Source:
+    try:
+        about = Path(place.text).stat()
+    except OSError:
+        raise EdgeError(f"{place.text} is not there: check the path.") from None
+    members = _members(place.kind == "zip", place.text, about.st_size, about.st_mtime_ns)
+    if place.inside not in members:
+        raise EdgeError(f"{place.text} has no photograph {place.inside} that can be read: check the name.")
+    return members[place.inside]
+
+
+@lru_cache(maxsize=2)
+def _members(zipped: bool, archive: str, size: int, modified: int) -> Mapping[str, Source]:
+    """Members by name, in memory: of archives whose members are asked for one by one."""
+    found = (zip_members if zipped else tar_members)(Sieve(archive, lambda name, head: None))
+    return {each.name.partition(MARK)[2]: each for each in found if not isinstance(each, Trouble)}
