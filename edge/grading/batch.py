@@ -16,6 +16,7 @@ from edge.grading.graded_file import GradedFile
 from edge.grading.inputs import Input, find_inputs
 from edge.images import ImageReader, Picture
 from edge.model import QualityModel
+from edge.sources.patience import waits
 from edge.sources.source import held
 
 _EYES: dict[str, Eye] = {"R": "right", "L": "left"}
@@ -40,7 +41,7 @@ def grade_files(
         raise InputError(f"inputs is a list of files and folders, not one of them alone: give [{str(inputs)!r}].")
     found = [each for one in inputs for each in ([one] if isinstance(one, Input) else find_inputs([one], True))]
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
-    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as threads, ImageReader() as reader:
+    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as threads, waits(), ImageReader() as reader:
         reader.start(min(READERS, len(found)))
         with closing(ahead(threads, partial(_read, reader, bits), found, AHEAD)) as readings:
             for item, reading in zip(found, readings, strict=True):

@@ -13,6 +13,7 @@ from edge.images import SUFFIXES, PassedOver, images_of, is_unread, unlisted, wa
 from edge.sources.address import Place, exists, place_of
 from edge.sources.elsewhere import How, source_of, sources_in
 from edge.sources.manifest import Listed, listed
+from edge.sources.patience import waits
 from edge.sources.source import Source, Trouble
 
 HOW = How()
@@ -89,7 +90,8 @@ def find_inputs(
     for given in paths:
         place = place_of(str(given))
         if place.kind != "local":
-            inputs += _found_in(place, how, passed or Passed())
+            with waits():
+                inputs += _found_in(place, how, passed or Passed())
             continue
         path = Path(given)
         try:

@@ -10,7 +10,7 @@ from typing import Literal
 from edge.sources.members import MARK
 
 ZIPS, TARS, LISTS = (".zip",), (".tar", ".tar.gz", ".tgz"), (".csv", ".parquet")
-_URL = re.compile(r"([a-z][a-z0-9+.-]*):/{2}", re.IGNORECASE)
+_URL = re.compile(r"([a-z][a-z0-9+.:-]*):/{2}", re.IGNORECASE)
 Kind = Literal["local", "zip", "tar", "list", "url", "dicomweb"]
 
 

@@ -11,6 +11,8 @@ from edge.errors import EdgeError
 from edge.sources.address import Place, place_of
 from edge.sources.manifest import Listing
 from edge.sources.members import MARK, Sieve
+from edge.sources.remote import RemoteFile, remote_files
+from edge.sources.shown import check_address, without_secrets
 from edge.sources.source import Found, Source, Tell, Trouble
 from edge.sources.tars import tar_members
 from edge.sources.zips import zip_members
@@ -35,6 +37,9 @@ def sources_in(place: Place, how: How, tell: Tell) -> Iterator[Found]:
         how: it is read.
         tell: receives what is passed over.
     """
+    if place.kind == "url":
+        yield from remote_files(place.text, tell)
+        return
     members = zip_members if place.kind == "zip" else tar_members
     yield from members(Sieve(place.text, tell, place.inside))
 
@@ -48,6 +53,9 @@ def source_of(text: str, how: How) -> Source | None:
     place = place_of(text)
     if place.kind in ("zip", "tar") and place.inside:
         return _member(place)
+    if place.kind == "url":
+        check_address(text)
+        return RemoteFile(text, without_secrets(text).rpartition("/")[0])
     return None
 
 

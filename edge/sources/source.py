@@ -29,11 +29,18 @@ class Source(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Bytes as declared; None where nothing says."""
+        """Bytes as declared; None where nothing says, or nobody has asked."""
 
     @property
     def change(self) -> int | None:
-        """A number from 0 to 2**63 - 1 that is another one after a change; None where nothing says."""
+        """A number from 0 to 2**63 - 1, another one after a change; None where nothing says, or nobody has asked."""
+
+    def look(self) -> tuple[int | None, int | None]:
+        """Size and change as they are now, for which a server may have to be asked.
+
+        Raises:
+            RefusedError: it cannot be found.
+        """
 
     def open(self) -> BinaryIO:
         """Its bytes.

@@ -47,6 +47,10 @@ class TarMember:
         """The archive."""
         return self.archive + MARK[0]
 
+    def look(self) -> tuple[int | None, int | None]:
+        """See ``Source``."""
+        return self.size, self.change
+
     def open(self) -> BinaryIO:
         """See ``Source``."""
         check_bytes(self.size)

@@ -56,6 +56,10 @@ class ZipMember:
         """The archive."""
         return self.archive + MARK[0]
 
+    def look(self) -> tuple[int | None, int | None]:
+        """See ``Source``."""
+        return self.size, self.change
+
     def open(self) -> BinaryIO:
         """See ``Source``."""
         check_bytes(self.size)

@@ -22,7 +22,9 @@ from edge.grading.table.fingerprint import FileFacts, facts_of, perceptual_hash
 from edge.grading.table.record import key_text, row_of
 from edge.grading.table.table import Table
 from edge.images import ImageReader, Picture
+from edge.images.limits import RefusedError
 from edge.model import QualityModel
+from edge.sources.patience import waits
 from edge.sources.source import held
 
 
@@ -94,6 +96,7 @@ class Grading:
         lacking, read_of = itertools.tee(self._lacking(inputs))
         with (
             ThreadPoolExecutor(READERS, thread_name_prefix="read") as threads,
+            waits(),  # ended before the threads are waited for
             ImageReader() as reader,
             closing(ahead(threads, partial(_read, reader, self._asked.bits), read_of, AHEAD)) as readings,
         ):
@@ -126,7 +129,7 @@ class Grading:
                 return False
             unchanged = None is not facts.modified == known.modified and not self._recheck
             return unchanged or _facts(item, hashed=True).sha256 == known.sha256
-        except (OSError, ValueError, EdgeError):
+        except (OSError, ValueError, EdgeError, RefusedError):
             return False
 
 
@@ -135,10 +138,11 @@ def _facts(item: Input, hashed: bool) -> FileFacts:
     source = item.source
     if source is None:
         return facts_of(item.path, hashed)
+    size, change = source.look()
     if not hashed:
-        return FileFacts(source.size, source.change)
+        return FileFacts(size, change)
     with held(source) as found:
-        return FileFacts(found.size, source.change, found.sha256)
+        return FileFacts(found.size, change, found.sha256)
 
 
 def _read(reader: ImageReader, bits: int | None, item: Input) -> _Reading:
@@ -148,7 +152,10 @@ def _read(reader: ImageReader, bits: int | None, item: Input) -> _Reading:
         if item.error:
             raise EdgeError(item.error)
         if item.source is not None:
-            facts = _facts(item, hashed=False)
+            try:
+                facts = _facts(item, hashed=False)
+            except RefusedError as error:
+                raise EdgeError(f"{item.name} {error}.") from None
             with held(item.source) as found:
                 facts = FileFacts(found.size, facts.modified, found.sha256)
                 picture = reader.picture(found.path, bits, item.name)

@@ -183,3 +183,26 @@ def test_a_table_of_an_older_version_is_refused_and_stays(tmp_path: Path) -> Non
         with pytest.raises(EdgeError, match="is no table of this version of edge-grade"):
             Table(tmp_path / name)
         assert (tmp_path / name).read_bytes() == old
+
+
+def test_a_bucket_is_graded_once_also_by_a_list(tmp_path: Path, model: QualityModel, eyes: dict[str, bytes]) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    system, table = fsspec.filesystem("memory"), tmp_path / "t.jsonl"
+    for name, data in eyes.items():
+        system.pipe(f"/archive/{name}", data)
+    try:
+        rows, _, told = grade(model, ["memory://archive"], table)
+        assert told == []
+        assert [row["path"] for row in rows] == [f"memory://archive/{name}" for name in eyes]
+        assert {row["site"] for row in rows} == {"north", "south"}
+        assert grade(model, ["memory://archive/"], table)[:2] == ([], 2)
+        lines = ["image", *(f"memory://archive/{name}" for name in (*eyes, "gone.png"))]
+        (tmp_path / "l.csv").write_text("\n".join(lines) + "\n")
+        rows, kept, told = grade(model, [tmp_path / "l.csv"], table, How(Listing("image")))
+        assert (told, kept) == ([], 2)
+        assert [row["error"] for row in rows] == ["memory://archive/gone.png does not exist: check the address."]
+        system.pipe("/archive/south/1.png", eyes["north/0.png"])
+        rows, kept, _ = grade(model, ["memory://archive"], table)
+        assert ([row["path"] for row in rows], kept) == (["memory://archive/south/1.png"], 1)
+    finally:
+        system.rm("/archive", recursive=True)
