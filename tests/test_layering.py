@@ -78,6 +78,7 @@ LATE = {
     "edge/images/decode.py",  # pydicom
     "edge/images/worker.py",  # Pillow
     "edge/preview/server.py",  # aiohttp
+    "edge/sources/dicomweb.py",  # aiohttp
     "trainer/networks/backbone.py",  # not ours: the package with the weights of a backbone
 }
 CONSOLES = {"typer", "rich", "click"}

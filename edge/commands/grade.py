@@ -17,6 +17,7 @@ from edge.commands.console import cli, places
 from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
+from edge.commands.console.title import hide_secrets
 from edge.commands.grade_outputs import check_files, check_maps, check_stdout, check_table, is_stdout
 from edge.commands.grade_rows import Rows
 from edge.commands.grade_shown import print_error, print_note, show_row, with_progress
@@ -38,6 +39,7 @@ from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
 from edge.model import QualityModel
 from edge.sources.address import place_of
+from edge.sources.dicomweb import Access
 
 app = cli.new_app("Grade image files and folders.")
 main = cli.main_of(app)
@@ -92,6 +94,8 @@ def grade(
     carry: places.Carry = None,
     root: places.Root = None,
     identity: places.Identity = False,
+    ca: places.Ca = None,
+    insecure: places.Insecure = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     trust: cli.Trust = None,
     json_lines: cli.Json = False,
@@ -103,7 +107,8 @@ def grade(
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     others = {"--csv": csv, "--details": details, "--maps": maps, "--labels": labels}
     check_table(table, {"--recheck": recheck, "--carry": bool(carry), "--identity": identity}, others)
-    how = places.how_of(column, carry, root)
+    hide_secrets()
+    how = places.how_of(column, carry, root, Access(ca, insecure, identity))
     if table is not None:
         asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity)
         grade_table(paths, asked, json_lines)

@@ -14,6 +14,7 @@ from edge.sources.address import Place, exists, place_of
 from edge.sources.elsewhere import How, source_of, sources_in
 from edge.sources.manifest import Listed, listed
 from edge.sources.patience import waits
+from edge.sources.shown import without_secrets
 from edge.sources.source import Source, Trouble
 
 HOW = How()
@@ -174,7 +175,7 @@ def _found_in(place: Place, how: How, passed: Passed) -> Iterator[Input]:
         else:
             yield Input(Path(found.name), root=Path(found.root), source=found)
     if not count:
-        yield _nothing_in(place.text)
+        yield _nothing_in(without_secrets(place.text) if "://" in place.text else place.text)
 
 
 def _listed_in(path: Path, how: How) -> Iterator[Input]:
@@ -198,6 +199,6 @@ def _one(row: Listed, root: Path, how: How) -> Input:
     try:
         source = source_of(text, how)
     except EdgeError as error:
-        return Input(Path(text), str(error), root, carried=row.carried)
+        return Input(Path(without_secrets(text) if "://" in text else text), str(error), root, carried=row.carried)
     where = root if source is None else Path(source.root)
     return Input(Path(text if source is None else source.name), "", where, source, row.carried)

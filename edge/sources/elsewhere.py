@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 from edge.sources.address import Place, place_of
+from edge.sources.dicomweb import Access, DicomwebInstance, dicomweb_instances
 from edge.sources.manifest import Listing
 from edge.sources.members import MARK, Sieve
 from edge.sources.remote import RemoteFile, remote_files
@@ -24,9 +25,11 @@ class How:
 
     Attributes:
         listing: how lists are.
+        access: how archives that speak DICOMweb are reached.
     """
 
     listing: Listing = field(default_factory=Listing)
+    access: Access = field(default_factory=Access)
 
 
 def sources_in(place: Place, how: How, tell: Tell) -> Iterator[Found]:
@@ -39,6 +42,9 @@ def sources_in(place: Place, how: How, tell: Tell) -> Iterator[Found]:
     """
     if place.kind == "url":
         yield from remote_files(place.text, tell)
+        return
+    if place.kind == "dicomweb":
+        yield from dicomweb_instances(place.text, how.access, tell)
         return
     members = zip_members if place.kind == "zip" else tar_members
     yield from members(Sieve(place.text, tell, place.inside))
@@ -56,7 +62,16 @@ def source_of(text: str, how: How) -> Source | None:
     if place.kind == "url":
         check_address(text)
         return RemoteFile(text, without_secrets(text).rpartition("/")[0])
+    if place.kind == "dicomweb":
+        return _instance(place, how)
     return None
+
+
+def _instance(place: Place, how: How) -> Source:
+    found = next(dicomweb_instances(place.text.partition("?")[0], how.access, lambda name, head: None), None)
+    if not isinstance(found, DicomwebInstance):
+        raise EdgeError(found.words if isinstance(found, Trouble) else f"{without_secrets(place.text)} has no picture.")
+    return found
 
 
 def _member(place: Place) -> Source:

@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from edge.archive.refusal import ArchiveRefusedError
 from edge.images.limits import RefusedError
 
 _Result = TypeVar("_Result")
 LONGEST_S = 90.0  # without an answer, all photographs of a place together; then each is tried once
+FIRST_S = 10.0  # of a place that never answered: its address may be wrong
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
 # What is no better a moment later; statuses of HTTP that are: too slow, too many requests.
 _FINAL = (
-    RefusedError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ImportError,
-    NotImplementedError, ValueError, TypeError, KeyError, AttributeError,
+    RefusedError, ArchiveRefusedError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError,
+    ImportError, NotImplementedError, ValueError, TypeError, KeyError, AttributeError,
 )  # fmt: skip
 _FINAL_NAMES = ("NoCredentialsError", "ClientAuthenticationError", "DefaultCredentialsError", "InvalidURL")
 _PASSING = (408, 425, 429)
@@ -38,6 +40,7 @@ class Patience:
 
     def __init__(self) -> None:
         self._since: float | None = None  # the first failure of those that nothing has come after
+        self._longest = FIRST_S
 
     def try_(self, work: Callable[[], _Result]) -> _Result:
         """Do something, again after growing pauses while the place fails and patience lasts.
@@ -55,12 +58,12 @@ class Patience:
                     raise cause from None
                 now = time.monotonic()
                 self._since = now if self._since is None else self._since
-                left = self._since + LONGEST_S - now
+                left = self._since + self._longest - now
                 if left <= 0 or _ended.wait(min(pause, left)):
                     raise cause from None
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
             else:
-                self._since = None
+                self._since, self._longest = None, LONGEST_S
                 return done
 
 
@@ -81,5 +84,5 @@ def status_of(error: BaseException) -> int | None:
 def _is_final(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
-        return 400 <= status < 500 and status not in _PASSING
+        return 300 <= status < 500 and status not in _PASSING
     return isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from edge.errors import EdgeError
 
-WEB = ("http", "https")
+WEB, DICOMWEB = ("http", "https"), "dicomweb+"
 # File systems in another one, among them those that keep copies on the disk.
 _WRAPPERS = (
     "asyncwrapper", "async_wrapper", "blockcache", "cached", "dask", "data", "dir", "filecache", "generic",
@@ -22,7 +22,7 @@ def split_address(url: str) -> tuple[str, str, str]:
     """Scheme, host or bucket (with its user), and what follows; of any text."""
     scheme, _, rest = url.partition("://")
     place, slash, path = rest.partition("/")
-    if scheme.lower() in WEB and "?" in place:  # a query without a path
+    if scheme.lower().removeprefix(DICOMWEB) in WEB and "?" in place:  # a query without a path
         place, mark, query = place.partition("?")
         slash, path = "", f"{mark}{query}{slash}{path}"
     return scheme.lower(), place, slash + path
@@ -33,6 +33,8 @@ def without_secrets(url: str) -> str:
     scheme, place, path = split_address(url)
     if _has_user(scheme, place):
         place = place.rpartition("@")[2]
+    if scheme.startswith(DICOMWEB):  # a query may name a patient
+        path = path.partition("?")[0]
     if scheme in WEB:
         path, mark, query = path.partition("#")[0].partition("?")
         kept = [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if not _SECRET.match(key)]
@@ -59,4 +61,4 @@ def check_address(url: str) -> None:
 def _has_user(scheme: str, place: str) -> bool:
     """Whether a user or password stands before a host; before that of Azure stands the container."""
     user, mark, _ = place.rpartition("@")
-    return bool(mark) and (scheme in WEB or ":" in user)
+    return bool(mark) and (scheme in WEB or scheme.startswith(DICOMWEB) or ":" in user)

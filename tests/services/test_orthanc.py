@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -28,6 +30,7 @@ pytest.importorskip("aiohttp")
 
 LOGIN = {"EFIQA_STOW_LOGIN": "camera:p@ss:w/rd"}
 SECRETS = ("p@ss", "p%40ss", "00123", "Müller", "1950-01-31", "19500131")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **LOGIN}
 ONE = ("--fast", "--no-video", "--frames", "45", "--dicom", "--laterality", "L")
 
 
@@ -408,3 +411,54 @@ class Page:
         """Take a picture of whatever shows a retina."""
         self.post("/trigger")
         self.wait(lambda: len(self.visit()["captures"]) == 1)
+
+
+def test_an_archive_is_queried_and_graded_in_place(
+    make_orthanc: Callable[..., Any], capture: Callable[..., Any], study: Path, tmp_path: Path, proxy: Any
+) -> None:
+    """QIDO and WADO: what edge-capture has stored there, and a report, which is no picture."""
+    pytest.importorskip("imagehash")
+    orthanc, out, table = make_orthanc(), tmp_path / "out", tmp_path / "t.csv"
+    orthanc.start()
+    run = capture(
+        "demo", "--fast", "--no-video", "--frames", "90", "--strictness", "easy", "--keep-dicom", "3", "--dicom",
+        "--laterality", "L", "--study", study, "--hand-over", orthanc.address, "--out", out, **LOGIN,
+    )  # fmt: skip
+    assert run.end() == 0, run.said.read_text()
+    images = kept(out)
+    uids = {str(uid) for each in images for uid in (each.StudyInstanceUID, each.SeriesInstanceUID, each.SOPInstanceUID)}
+    address = "dicomweb+" + orthanc.address
+
+    def grade(*arguments: object, code: int = 0) -> tuple[list[dict[str, Any]], str]:
+        command = [sys.executable, "-m", "edge.commands.grade", *map(str, arguments), "--json"]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=600, env=ENVIRONMENT, check=False)
+        assert told.returncode == code, told.stderr
+        return [json.loads(line) for line in told.stdout.splitlines()], told.stdout + told.stderr
+
+    (*rows, last), said = grade(f"{address}?Modality=OP", "--table", table)
+    assert len(rows) == len(images) == last["summary"]["graded"]
+    assert all(row["path"].startswith(f"{address}/instances/") for row in rows)
+    text = table.read_text(encoding="utf-8")
+    assert not [secret for secret in (*SECRETS, *uids) if secret in text + said]
+    ((last,), _) = grade(f"{address}?Modality=OP&PatientID=00123", "--table", table)
+    assert last["summary"]["kept"] == len(images)
+    ((row, last), _) = grade(f"{address}?Modality=OP&PatientID=nobody", code=1)
+    assert "holds no images" in row["error"]
+    (*rows, last), said = grade(f"{address}?limit=1", "--table", table, "--identity")
+    (named,) = (row["path"] for row in rows)
+    assert named.rpartition("/")[2] in uids
+    carried = [line for line in table.read_text(encoding="utf-8").splitlines() if named in line]
+    assert '""patient"": ""00123""' in carried[0]
+    plain, _ = grade(*sorted(out.glob("*.dcm")))
+    inside, _ = grade(f"{address}?Modality=OP")
+    assert sorted(row["score"] for row in inside[:-1]) == sorted(row["score"] for row in plain[:-1])
+    make_certificate(tmp_path)
+    with proxy(orthanc.port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
+        safe = f"dicomweb+https://127.0.0.1:{port}/dicom-web?limit=1"
+        ((row, _), _) = grade(safe, code=1)
+        assert "its certificate is not trusted" in row["error"]
+        ((row, _), _) = grade(safe, "--ca", tmp_path / "cert.pem")
+        assert row["verdict"]
+    orthanc.stop()
+    ((row, _), _) = grade(f"{address}?Modality=OP", code=1)
+    assert "cannot be asked (Connection refused)" in row["error"]

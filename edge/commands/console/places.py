@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge.sources.dicomweb import Access
 from edge.sources.elsewhere import How
 from edge.sources.manifest import Listing
 
@@ -24,8 +25,14 @@ Identity = Annotated[
     bool,
     typer.Option("--identity", help="With --table: write patient, study, series and instance of DICOM files too."),
 ]
+Ca = Annotated[
+    Path | None, typer.Option("--ca", metavar="FILE", help="The CA certificates (PEM) of a DICOMweb archive.")
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Let pictures of a DICOMweb archive come unencrypted from another machine.")
+]
 
 
-def how_of(column: str, carry: list[str] | None, root: Path | None) -> How:
+def how_of(column: str, carry: list[str] | None, root: Path | None, access: Access) -> How:
     """The options together."""
-    return How(Listing(column, tuple(carry or ()), root))
+    return How(Listing(column, tuple(carry or ()), root), access)
