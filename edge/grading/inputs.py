@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from edge.errors import EdgeError, reason_of
 from edge.images import SUFFIXES, PassedOver, images_of, is_unread, unlisted, walk_images
 from edge.sources.address import Place, exists, place_of
-from edge.sources.elsewhere import How, source_of, sources_in
+from edge.sources.elsewhere import How, place_below, source_of, sources_in
 from edge.sources.manifest import Listed, listed
 from edge.sources.patience import waits
 from edge.sources.shown import without_secrets
@@ -195,7 +195,7 @@ def _listed_in(path: Path, how: How) -> Iterator[Input]:
 
 
 def _one(row: Listed, root: Path, how: How) -> Input:
-    text = row.path if "://" in row.path else str(root / row.path)
+    text = place_below(root, row.path)
     try:
         source = source_of(text, how)
     except EdgeError as error:

@@ -67,6 +67,16 @@ def source_of(text: str, how: How) -> Source | None:
     return None
 
 
+def place_below(root: Path, name: str) -> str:
+    """What a table calls ``name``, as it is found from here.
+
+    Args:
+        root: the folder that paths of the table are relative to; an address is not.
+        name: of a row.
+    """
+    return name if "://" in name else str(root / name)
+
+
 def _instance(place: Place, how: How) -> Source:
     found = next(dicomweb_instances(place.text.partition("?")[0], how.access, lambda name, head: None), None)
     if not isinstance(found, DicomwebInstance):
