@@ -29,6 +29,7 @@ class Input:
         root: the folder that was given and holds it, or its own where it was given by name.
         source: how to come by its bytes; None for a file.
         carried: what goes along into the table, by its name; see ``edge.sources.manifest``.
+        called: what rows call it, where it leads to no photograph and ``path`` cannot hold its name.
     """
 
     path: Path
@@ -36,11 +37,12 @@ class Input:
     root: Path = Path()
     source: Source | None = None
     carried: tuple[tuple[str, str], ...] = ()
+    called: str = ""
 
     @property
     def name(self) -> str:
         """What rows call it."""
-        return str(self.path) if self.source is None else self.source.name
+        return self.called or str(self.path) if self.source is None else self.source.name
 
 
 @dataclass
@@ -151,7 +153,8 @@ def _in_folder(folder: Path, passed: Passed) -> Iterator[Input]:
 
 
 def _nothing_in(place: str) -> Input:
-    return Input(Path(place), f"{place} holds no images (known suffixes: {' '.join(sorted(SUFFIXES))}).", Path(place))
+    words = f"{place} holds no images (known suffixes: {' '.join(sorted(SUFFIXES))})."
+    return Input(Path(place), words, Path(place), called=place)
 
 
 def _found_in(place: Place, how: How, passed: Passed) -> Iterator[Input]:
@@ -171,7 +174,7 @@ def _found_in(place: Place, how: How, passed: Passed) -> Iterator[Input]:
     for found in sources_in(place, how, lambda name, head: passed.add(PurePath(name), head)):
         count += 1
         if isinstance(found, Trouble):
-            yield Input(Path(found.name), found.words, Path(found.name))
+            yield Input(Path(found.name), found.words, Path(found.name), called=found.name)
         else:
             yield Input(Path(found.name), root=Path(found.root), source=found)
     if not count:
@@ -199,6 +202,7 @@ def _one(row: Listed, root: Path, how: How) -> Input:
     try:
         source = source_of(text, how)
     except EdgeError as error:
-        return Input(Path(without_secrets(text) if "://" in text else text), str(error), root, carried=row.carried)
+        shown = without_secrets(text) if "://" in text else text
+        return Input(Path(shown), str(error), root, carried=row.carried, called=shown)
     where = root if source is None else Path(source.root)
     return Input(Path(text if source is None else source.name), "", where, source, row.carried)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import tarfile
+import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from edge.grading.table.run import Asked, Grading
 from edge.grading.table.table import Table
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
+from edge.sources import patience
 from edge.sources.elsewhere import How
 from edge.sources.manifest import Listing
 
@@ -206,3 +209,43 @@ def test_a_bucket_is_graded_once_also_by_a_list(tmp_path: Path, model: QualityMo
         assert ([row["path"] for row in rows], kept) == (["memory://archive/south/1.png"], 1)
     finally:
         system.rm("/archive", recursive=True)
+
+
+def test_a_server_that_fails_for_long_costs_its_rows_and_not_the_run(
+    tmp_path: Path, model: QualityModel, eyes: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    monkeypatch.setattr(patience, "FIRST_S", 0.3)
+    down = [True]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = eyes[self.path[1:]]
+            self.send_response(503 if down[0] else 200)
+            self.send_header("Content-Length", "0" if down[0] else str(len(data)))
+            self.send_header("Last-Modified", "Thu, 06 May 2021 07:08:09 GMT")
+            self.end_headers()
+            if self.command == "GET" and not down[0]:
+                self.wfile.write(data)
+
+        do_HEAD = do_GET  # noqa: N815 (as it is called)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing is printed."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        addresses = [f"http://127.0.0.1:{server.server_address[1]}/{name}" for name in eyes]
+        (tmp_path / "local.png").write_bytes(eyes["south/1.png"])
+        (tmp_path / "l.csv").write_text("\n".join(["path", *addresses, "local.png"]) + "\n")
+        rows, _, told = grade(model, [tmp_path / "l.csv"], tmp_path / "t.jsonl")
+        assert told == []
+        assert [row["error"].rpartition("(")[2] for row in rows[:2]] == [
+            "it answers 503): check the address, and who may read there."
+        ] * 2
+        assert rows[2]["error"] == ""
+        down[0] = False
+        rows, kept, _ = grade(model, [tmp_path / "l.csv"], tmp_path / "t.jsonl")
+        assert ([(row["path"], row["error"]) for row in rows], kept) == ([(each, "") for each in addresses], 1)
+        assert grade(model, [tmp_path / "l.csv"], tmp_path / "t.jsonl")[:2] == ([], 3)
+        server.shutdown()
