@@ -17,7 +17,7 @@ from edge.ahead import ahead
 from edge.errors import EdgeError
 from edge.images import ImageReader
 from edge.sources.elsewhere import How, source_of
-from edge.sources.patience import waits
+from edge.sources.shared import Shared
 from edge.sources.source import held
 
 SIDE = 168  # pixels
@@ -42,21 +42,21 @@ def thumbnails(wanted: Sequence[Wanted]) -> Iterator[str]:
     """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read."""
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads,
-        waits(),
+        Shared() as shared,
         ImageReader() as reader,
-        closing(ahead(threads, partial(_made, reader), wanted, _AHEAD)) as made,
+        closing(ahead(threads, partial(_made, reader, shared), wanted, _AHEAD)) as made,
     ):
         for each in made:
             yield each.result()
 
 
-def _made(reader: ImageReader, wanted: Wanted) -> str:
+def _made(reader: ImageReader, shared: Shared, wanted: Wanted) -> str:
     try:
-        source = source_of(wanted.name, How())
+        source = source_of(wanted.name, How(), shared)
         if source is None:
             frame = reader.read(wanted.name)
         else:
-            with held(source) as found:
+            with held(source, shared) as found:
                 frame = reader.read(found.path)
     except EdgeError:
         return ""

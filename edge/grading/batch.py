@@ -16,7 +16,7 @@ from edge.grading.graded_file import GradedFile
 from edge.grading.inputs import Input, find_inputs
 from edge.images import ImageReader, Picture
 from edge.model import QualityModel
-from edge.sources.patience import waits
+from edge.sources.shared import Shared
 from edge.sources.source import held
 
 _EYES: dict[str, Eye] = {"R": "right", "L": "left"}
@@ -41,19 +41,19 @@ def grade_files(
         raise InputError(f"inputs is a list of files and folders, not one of them alone: give [{str(inputs)!r}].")
     found = [each for one in inputs for each in ([one] if isinstance(one, Input) else find_inputs([one], True))]
     # Left last, after the threads: but the reader is closed before these are waited for, so that Ctrl-C ends at once.
-    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as threads, waits(), ImageReader() as reader:
+    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as threads, Shared() as shared, ImageReader() as reader:
         reader.start(min(READERS, len(found)))
-        with closing(ahead(threads, partial(_read, reader, bits), found, AHEAD)) as readings:
+        with closing(ahead(threads, partial(_read, reader, shared, bits), found, AHEAD)) as readings:
             for item, reading in zip(found, readings, strict=True):
                 yield grade_read(model, item, reading.result)
 
 
-def _read(reader: ImageReader, bits: int | None, item: Input) -> Picture:
+def _read(reader: ImageReader, shared: Shared, bits: int | None, item: Input) -> Picture:
     if item.error:
         raise EdgeError(item.error)
     if item.source is None:
         return reader.picture(item.path, bits)
-    with held(item.source) as found:
+    with held(item.source, shared) as found:
         return reader.picture(found.path, bits, item.name)
 
 

@@ -13,7 +13,7 @@ from edge.images import SUFFIXES, PassedOver, images_of, is_unread, unlisted, wa
 from edge.sources.address import Place, exists, place_of
 from edge.sources.elsewhere import How, place_below, source_of, sources_in
 from edge.sources.manifest import Listed, listed
-from edge.sources.patience import waits
+from edge.sources.shared import Shared
 from edge.sources.shown import without_secrets
 from edge.sources.source import Source, Trouble
 
@@ -93,8 +93,8 @@ def find_inputs(
     for given in paths:
         place = place_of(str(given))
         if place.kind != "local":
-            with waits():
-                inputs += _found_in(place, how, passed or Passed())
+            with Shared() as shared:
+                inputs += _found_in(place, how, passed or Passed(), shared)
             continue
         path = Path(given)
         try:
@@ -132,7 +132,8 @@ def stream_inputs(paths: Sequence[Path | str], passed: Passed, how: How = HOW) -
     for given in paths:
         place, path = place_of(str(given)), Path(given)
         if place.kind != "local":
-            yield from _found_in(place, how, passed)
+            with Shared() as shared:
+                yield from _found_in(place, how, passed, shared)
         elif path.is_dir():
             yield from _in_folder(path, passed)
         else:
@@ -157,21 +158,21 @@ def _nothing_in(place: str) -> Input:
     return Input(Path(place), words, Path(place), called=place)
 
 
-def _found_in(place: Place, how: How, passed: Passed) -> Iterator[Input]:
+def _found_in(place: Place, how: How, passed: Passed, shared: Shared) -> Iterator[Input]:
     """The photographs of a place that is no folder."""
     if place.kind in ("zip", "tar", "list") and not exists(place.text) and glob.has_magic(place.text):
         hits = sorted(glob.glob(place.text, recursive=True))  # noqa: PTH207 (may be absolute)
         for hit in hits:
-            yield from _found_in(Place(place.kind, hit, place.inside), how, passed)
+            yield from _found_in(Place(place.kind, hit, place.inside), how, passed, shared)
         if not hits:
             words = f"{place.text} matches no archive or list: check the pattern, and quote it."
             yield Input(Path(place.text), words)
         return
     if place.kind == "list":
-        yield from _listed_in(Path(place.text), how)
+        yield from _listed_in(Path(place.text), how, shared)
         return
     count = 0
-    for found in sources_in(place, how, lambda name, head: passed.add(PurePath(name), head)):
+    for found in sources_in(place, how, lambda name, head: passed.add(PurePath(name), head), shared):
         count += 1
         if isinstance(found, Trouble):
             yield Input(Path(found.name), found.words, Path(found.name), called=found.name)
@@ -181,7 +182,7 @@ def _found_in(place: Place, how: How, passed: Passed) -> Iterator[Input]:
         yield _nothing_in(without_secrets(place.text) if "://" in place.text else place.text)
 
 
-def _listed_in(path: Path, how: How) -> Iterator[Input]:
+def _listed_in(path: Path, how: How, shared: Shared) -> Iterator[Input]:
     """The photographs that a list names."""
     root = path.parent if how.listing.root is None else how.listing.root
     rows = listed(path, how.listing)
@@ -189,7 +190,7 @@ def _listed_in(path: Path, how: How) -> Iterator[Input]:
     try:
         for row in rows:
             count += 1
-            yield _one(row, root, how)
+            yield _one(row, root, how, shared)
     except EdgeError as error:
         count += 1
         yield Input(path, str(error), path.parent)
@@ -197,10 +198,10 @@ def _listed_in(path: Path, how: How) -> Iterator[Input]:
         yield Input(path, f"{path} names no photograph: its column {how.listing.column!r} is empty.", path.parent)
 
 
-def _one(row: Listed, root: Path, how: How) -> Input:
+def _one(row: Listed, root: Path, how: How, shared: Shared) -> Input:
     text = place_below(root, row.path)
     try:
-        source = source_of(text, how)
+        source = source_of(text, how, shared)
     except EdgeError as error:
         shown = without_secrets(text) if "://" in text else text
         return Input(Path(shown), str(error), root, carried=row.carried, called=shown)

@@ -8,7 +8,6 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +15,8 @@ from edge.archive.refusal import ArchiveRefusedError
 from edge.archive.server import Server, read_server
 from edge.errors import EdgeError, first_line
 from edge.images.limits import MOST_BYTES, RefusedError
-from edge.sources.patience import Patience
+from edge.sources.patience import patience_with
+from edge.sources.shared import Shared
 from edge.sources.shown import DICOMWEB, without_secrets
 from edge.sources.source import Found, Tell, Trouble
 
@@ -71,40 +71,40 @@ class DicomwebInstance:
         """See ``Source``."""
         return int(self._digest[:16], 16) >> 1
 
-    def look(self) -> tuple[int | None, int | None]:
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
         """See ``Source``."""
         return None, self.change
 
-    def open(self) -> BinaryIO:
+    def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
         query = _query()
-        server, of = _server(self.address, self.access), query.Instance(*self.uids)
+        server, of = _server(self.address, self.access, shared), query.Instance(*self.uids)
         try:
-            return io.BytesIO(_patience(self.shown).try_(lambda: query.retrieve(server, of, MOST_BYTES)))
+            return io.BytesIO(patience_with(self.shown, shared).try_(lambda: query.retrieve(server, of, MOST_BYTES)))
         except (OSError, ArchiveRefusedError) as error:
             raise RefusedError(f"does not come from the archive ({first_line(error)})") from None
 
 
-def dicomweb_instances(text: str, access: Access, tell: Tell) -> Iterator[Found]:
+def dicomweb_instances(text: str, access: Access, tell: Tell, shared: Shared) -> Iterator[Found]:
     """The photographs that a query finds, or the one that an address names.
 
     Args:
         text: ``dicomweb+https://host/dicom-web?Modality=OP&...``.
         access: how the archive is reached.
         tell: receives what is no picture.
+        shared: of the run.
     """
     address, _, query = text[len(DICOMWEB) :].partition("?")
     one = _ONE.search(address)
     address = address[: one.start()] if one else address.rstrip("/")
     shown = without_secrets(text)
-    _server.cache_clear()  # the environment may hold other credentials by now
     try:
-        server = _server(address, access)
+        server = _server(address, access, shared)
         shown = DICOMWEB + server.shown
         if one:
             yield DicomwebInstance(address, server.shown, access, (one[1], one[2], one[3]))
             return
-        for found in _query().search(server, query, _patience(server.shown).try_):
+        for found in _query().search(server, query, patience_with(server.shown, shared).try_):
             made = DicomwebInstance(address, server.shown, access, (found.study, found.series, found.instance))
             if _may_show(found.kind):
                 yield made
@@ -123,15 +123,12 @@ def _query() -> Any:
         raise EdgeError(f'a DICOMweb archive needs {error.name}: pip install "efiqa-edge[dicom]".') from None
 
 
-@lru_cache(maxsize=16)
-def _server(address: str, access: Access) -> Server:
+def _server(address: str, access: Access, shared: Shared) -> Server:
     """The archive at an address; what is read there identifies patients, so it comes encrypted."""
-    return read_server(address, _WRONG, ca=access.ca, insecure=access.insecure, secret=True)
-
-
-@lru_cache(maxsize=16)
-def _patience(shown: str) -> Patience:
-    return Patience()
+    ca, insecure = access.ca, access.insecure
+    return shared.once(
+        "server", (address, access), lambda: read_server(address, _WRONG, ca=ca, insecure=insecure, secret=True)
+    )
 
 
 def _may_show(kind: str) -> bool:

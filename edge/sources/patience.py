@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from edge.archive.refusal import ArchiveRefusedError
 from edge.images.limits import RefusedError
+from edge.sources.shared import Shared
 
 _Result = TypeVar("_Result")
 LONGEST_S = 90.0  # without an answer, all photographs of a place together; then each is tried once
@@ -22,23 +22,13 @@ _FINAL = (
 )  # fmt: skip
 _FINAL_NAMES = ("NoCredentialsError", "ClientAuthenticationError", "DefaultCredentialsError", "InvalidURL")
 _PASSING = (408, 425, 429)
-_ended = threading.Event()
-
-
-@contextlib.contextmanager
-def waits() -> Iterator[None]:
-    """Within it waits last; at its end, as at Ctrl-C, what still waits fails at once."""
-    _ended.clear()
-    try:
-        yield
-    finally:
-        _ended.set()
 
 
 class Patience:
     """How long one place is waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: threading.Event) -> None:
+        self._ended = ended
         self._since: float | None = None  # the first failure of those that nothing has come after
         self._longest = FIRST_S
 
@@ -59,12 +49,17 @@ class Patience:
                 now = time.monotonic()
                 self._since = now if self._since is None else self._since
                 left = self._since + self._longest - now
-                if left <= 0 or _ended.wait(min(pause, left)):
+                if left <= 0 or self._ended.wait(min(pause, left)):
                     raise cause from None
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
             else:
                 self._since, self._longest = None, LONGEST_S
                 return done
+
+
+def patience_with(place: Hashable, shared: Shared) -> Patience:
+    """That with one bucket or host."""
+    return shared.once("patience", place, lambda: Patience(shared.ended))
 
 
 def true_cause(error: BaseException) -> BaseException:

@@ -15,6 +15,7 @@ from edge.errors import EdgeError
 from edge.images.find import is_photograph
 from edge.images.limits import RefusedError
 from edge.sources.address import LISTS, TARS, ZIPS
+from edge.sources.shared import Shared
 from edge.sources.shown import WEB, check_address, split_address, without_secrets
 from edge.sources.source import Found, Tell, Trouble, check_bytes
 from edge.sources.systems import asked, system_of
@@ -47,17 +48,17 @@ class RemoteFile:
         """The address without secrets."""
         return without_secrets(self.url)
 
-    def look(self) -> tuple[int | None, int | None]:
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
         """See ``Source``."""
         if self.listed:
             return self.size, self.change
-        about = asked(self.url, lambda system, path: system.info(path))
+        about = asked(self.url, shared, lambda system, path: system.info(path))
         return _size_of(about), change_of(about)
 
-    def open(self) -> BinaryIO:
+    def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
         check_bytes(self.size or 0)
-        return io.BytesIO(asked(self.url, self._read))
+        return io.BytesIO(asked(self.url, shared, self._read))
 
     def _read(self, system: Any, path: str) -> bytes:
         # Of a web server one answer, without a question for its size before; else as few answers as can be.
@@ -70,26 +71,27 @@ class RemoteFile:
         return bytes(data)
 
 
-def remote_files(url: str, tell: Tell) -> Iterator[Found]:
+def remote_files(url: str, tell: Tell, shared: Shared) -> Iterator[Found]:
     """The photographs at an address: of one file, of a pattern, or of a folder and those below.
 
     Args:
         url: such as ``s3://bucket/folder``; that of a folder on a web server ends with ``/``.
         tell: receives what is passed over.
+        shared: of the run.
     """
     name = without_secrets(url)
     try:
         check_address(url)
         if without_secrets(url).lower().endswith(ZIPS + TARS + LISTS):
             raise EdgeError(f"{name} is an archive or a list, which is read from a disk: copy it here first.")
-        yield from _at(url, name, tell)
+        yield from _at(url, name, tell, shared)
     except EdgeError as error:
         yield Trouble(name, str(error))
     except RefusedError as error:
         yield Trouble(name, f"{name} {error}.")
 
 
-def _at(url: str, name: str, tell: Tell) -> Iterator[Found]:
+def _at(url: str, name: str, tell: Tell, shared: Shared) -> Iterator[Found]:
     scheme, path = split_address(url)[0], system_of(url)[1]
     if scheme in WEB and not url.endswith("/"):
         yield RemoteFile(url, name.rpartition("/")[0])
@@ -97,23 +99,24 @@ def _at(url: str, name: str, tell: Tell) -> Iterator[Found]:
     bare = url.rstrip("/")
     base = "" if scheme in WEB else bare.removesuffix(path) if bare.endswith(path) else f"{scheme}://"
     if scheme not in WEB and glob.has_magic(path):
-        entries = asked(url, lambda system, path: system.glob(path, detail=True)).values()
+        entries = asked(url, shared, lambda system, path: system.glob(path, detail=True)).values()
         if not entries:
             yield Trouble(name, f"{name} matches nothing: check the pattern, and quote it.")
         plain = re.split(r"[*?\[]", path)[0].rpartition("/")[0]
         yield from _files(entries, base, base + plain, tell)
         return
-    about = {"type": "directory"} if url.endswith("/") else asked(url, lambda system, path: system.info(path))
+    about = {"type": "directory"} if url.endswith("/") else asked(url, shared, lambda system, path: system.info(path))
     if about["type"] != "directory":
         yield RemoteFile(url, name.rpartition("/")[0], _size_of(about), change_of(about), True)
         return
-    yield from _below(bare + "/", base, name.rstrip("/"), tell, 0)
+    yield from _below(bare + "/", base, name.rstrip("/"), (tell, shared), 0)
 
 
-def _below(url: str, base: str, root: str, tell: Tell, depth: int) -> Iterator[Found]:
+def _below(url: str, base: str, root: str, run: tuple[Tell, Shared], depth: int) -> Iterator[Found]:
     """A folder's files, then those of its folders; what is linked elsewhere is no part of it."""
+    tell, shared = run
     try:
-        entries = asked(url, lambda system, path: system.ls(path, detail=True))
+        entries = asked(url, shared, lambda system, path: system.ls(path, detail=True))
     except RefusedError as error:
         yield Trouble(without_secrets(url), f"{without_secrets(url)} {error}.")
         return
@@ -123,7 +126,7 @@ def _below(url: str, base: str, root: str, tell: Tell, depth: int) -> Iterator[F
     for each in inside:
         folder = base + each["name"].rstrip("/") + "/"
         if each["type"] == "directory" and depth < _DEEPEST and not _is_hidden(folder[:-1]):
-            yield from _below(folder, base, root, tell, depth + 1)
+            yield from _below(folder, base, root, run, depth + 1)
 
 
 def _files(entries: Iterable[Mapping[str, Any]], base: str, root: str, tell: Tell) -> Iterator[RemoteFile]:

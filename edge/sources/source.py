@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from edge.errors import EdgeError, brief
 from edge.images.limits import CUT_OFF, MOST_BYTES, RefusedError
+from edge.sources.shared import Shared
 
 _PIECE = 1 << 20
 
@@ -35,14 +36,14 @@ class Source(Protocol):
     def change(self) -> int | None:
         """A number from 0 to 2**63 - 1, another one after a change; None where nothing says, or nobody has asked."""
 
-    def look(self) -> tuple[int | None, int | None]:
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
         """Size and change as they are now, for which a server may have to be asked.
 
         Raises:
             RefusedError: it cannot be found.
         """
 
-    def open(self) -> BinaryIO:
+    def open(self, shared: Shared) -> BinaryIO:
         """Its bytes.
 
         Raises:
@@ -107,8 +108,12 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(source: Source) -> Iterator[Held]:
+def held(source: Source, shared: Shared) -> Iterator[Held]:
     """Read a photograph into memory, where decoders find it as a file; nothing touches a disk.
+
+    Args:
+        source: the photograph.
+        shared: of the run.
 
     Raises:
         EdgeError: it cannot be read, is empty, or has more bytes than are read, by what is declared or by what comes.
@@ -116,7 +121,7 @@ def held(source: Source) -> Iterator[Held]:
     memory = os.memfd_create("photograph", os.MFD_CLOEXEC)
     try:
         try:
-            size, digest = _fill(memory, source)
+            size, digest = _fill(memory, source, shared)
         except RefusedError as error:
             raise EdgeError(f"{source.name} {error}.") from None
         except MemoryError:
@@ -128,10 +133,10 @@ def held(source: Source) -> Iterator[Held]:
         os.close(memory)
 
 
-def _fill(memory: int, source: Source) -> tuple[int, str]:
+def _fill(memory: int, source: Source, shared: Shared) -> tuple[int, str]:
     check_bytes(source.size or 0)
     size, digest = 0, hashlib.sha256()
-    with source.open() as file:
+    with source.open(shared) as file:
         while piece := file.read(_PIECE):
             size += len(piece)
             check_bytes(size)

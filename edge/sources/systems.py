@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from edge.errors import EdgeError
 from edge.images.limits import RefusedError
-from edge.sources.patience import Patience, status_of, true_cause
+from edge.sources.patience import patience_with, status_of, true_cause
 from edge.sources.redirects import client_without_other_hosts
+from edge.sources.shared import Shared
 from edge.sources.shown import WEB, split_address
 
 
-def asked(url: str, work: Callable[[Any, str], Any]) -> Any:
+def asked(url: str, shared: Shared, work: Callable[[Any, str], Any]) -> Any:
     """Do something with the file system of an address and the path in it, patiently.
+
+    Args:
+        url: the address.
+        shared: of the run.
+        work: receives the two.
 
     Raises:
         EdgeError: a package is missing, or the kind of address is not known.
@@ -23,7 +28,7 @@ def asked(url: str, work: Callable[[Any, str], Any]) -> Any:
     """
     system, path = system_of(url)
     try:
-        return _patience(*split_address(url)[:2]).try_(lambda: work(system, path))
+        return patience_with(split_address(url)[:2], shared).try_(lambda: work(system, path))
     except (RefusedError, MemoryError):
         raise
     except FileNotFoundError:
@@ -56,12 +61,6 @@ def system_of(url: str) -> tuple[Any, str]:
         if "not known" not in str(error):
             raise EdgeError(f"{scheme}://{place} is no address that fsspec reads: check it.") from None
         raise EdgeError(f"{scheme}:// is no kind of address that fsspec knows: check how it begins.") from None
-
-
-@lru_cache(maxsize=1024)
-def _patience(scheme: str, place: str) -> Patience:
-    """That of a bucket or a host."""
-    return Patience()
 
 
 def _why(error: BaseException) -> str:

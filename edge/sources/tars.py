@@ -11,13 +11,13 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from edge.errors import brief, reason_of
 from edge.images.limits import CUT_OFF, RefusedError
 from edge.sources.members import MARK, MOST_MEMBERS, Sieve
+from edge.sources.shared import Shared
 from edge.sources.source import Found, Trouble, check_bytes
 
 _HEADER_BYTES = 1 << 20  # a longer name or attribute is an attack
@@ -47,16 +47,17 @@ class TarMember:
         """The archive."""
         return self.archive + MARK[0]
 
-    def look(self) -> tuple[int | None, int | None]:
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
         """See ``Source``."""
         return self.size, self.change
 
-    def open(self) -> BinaryIO:
+    def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
         check_bytes(self.size)
         if self.packed:
             about = Path(self.archive).stat()
-            data = _forward(self.archive, about.st_size, about.st_mtime_ns).piece(self.offset, self.size)
+            key = (self.archive, about.st_size, about.st_mtime_ns)
+            data = shared.once("stream", key, lambda: _Forward(self.archive)).piece(self.offset, self.size)
         else:
             with Path(self.archive).open("rb") as file:
                 file.seek(self.offset)
@@ -91,12 +92,6 @@ class _Forward:
                     self._passed.popleft()
             self._file.seek(offset)
             return self._file.read(size)
-
-
-@lru_cache(maxsize=4)
-def _forward(path: str, size: int, modified: int) -> _Forward:
-    """The stream of an archive; a changed one is another."""
-    return _Forward(path)
 
 
 class _Careful(io.RawIOBase):

@@ -17,6 +17,7 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipExtFile, Z
 from edge.errors import reason_of
 from edge.images.limits import RefusedError
 from edge.sources.members import MARK, MOST_MEMBERS, Sieve
+from edge.sources.shared import Shared
 from edge.sources.source import Found, Refused, Trouble, check_bytes
 
 _END = struct.Struct("<4s4H2LH")  # of the archive
@@ -56,12 +57,16 @@ class ZipMember:
         """The archive."""
         return self.archive + MARK[0]
 
-    def look(self) -> tuple[int | None, int | None]:
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
         """See ``Source``."""
         return self.size, self.change
 
-    def open(self) -> BinaryIO:
+    def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
+        return self.opened()
+
+    def opened(self) -> BinaryIO:
+        """The same: nothing is shared."""
         check_bytes(self.size)
         if self.size > _BOMB_BYTES and self.size > _BOMB_RATIO * self.packed:
             raise RefusedError("unfolds to more than any photograph, as a zip bomb does: look at what it is")
@@ -124,7 +129,7 @@ class _Head:
 
     def __bytes__(self) -> bytes:
         try:
-            with self._member.open() as file:
+            with self._member.opened() as file:
                 return file.read(132)
         except Exception:  # told of if it is graded
             return b""

@@ -24,7 +24,7 @@ from edge.grading.table.table import Table
 from edge.images import ImageReader, Picture
 from edge.images.limits import RefusedError
 from edge.model import QualityModel
-from edge.sources.patience import waits
+from edge.sources.shared import Shared
 from edge.sources.source import held
 
 
@@ -93,59 +93,63 @@ class Grading:
         Raises:
             EdgeError: the table cannot be written.
         """
-        lacking, read_of = itertools.tee(self._lacking(inputs))
         with (
             ThreadPoolExecutor(READERS, thread_name_prefix="read") as threads,
-            waits(),  # ended before the threads are waited for
+            Shared() as shared,  # ended before the threads are waited for
             ImageReader() as reader,
-            closing(ahead(threads, partial(_read, reader, self._asked.bits), read_of, AHEAD)) as readings,
         ):
-            for future, item in zip(readings, lacking, strict=False):
-                reading = future.result()
-                graded, asked = grade_read(self._model, item, reading.result), self._asked
-                row = row_of(item, graded, reading.facts, reading.looks, asked.criterion, self._by, asked.identity)
-                self._table.add(row)
-                self._in_work.discard(str(row["path"]))
-                yield graded, row
+            lacking, read_of = itertools.tee(self._lacking(inputs, shared))
+            work = partial(_read, reader, shared, self._asked.bits)
+            with closing(ahead(threads, work, read_of, AHEAD)) as readings:
+                for future, item in zip(readings, lacking, strict=False):
+                    yield self._added(item, future.result())
 
-    def _lacking(self, inputs: Iterable[Input]) -> Iterator[Input]:
+    def _added(self, item: Input, reading: _Reading) -> tuple[GradedFile, Row]:
+        """Grade what was read, and add its row."""
+        graded, asked = grade_read(self._model, item, reading.result), self._asked
+        row = row_of(item, graded, reading.facts, reading.looks, asked.criterion, self._by, asked.identity)
+        self._table.add(row)
+        self._in_work.discard(str(row["path"]))
+        return graded, row
+
+    def _lacking(self, inputs: Iterable[Input], shared: Shared) -> Iterator[Input]:
         for item in inputs:
             key = key_text(item.name)
             if key not in self._in_work:
-                if self._is_known(item, key):
+                if self._is_known(item, key, shared):
                     self.kept += 1
                 else:
                     self._in_work.add(key)
                     yield item
 
-    def _is_known(self, item: Input, key: str) -> bool:
+    def _is_known(self, item: Input, key: str, shared: Shared) -> bool:
         """Whether its row is still true. What could not be graded is tried again."""
         known = self._table.index.find(key)
         if known is None or not known.verdict or (known.model, known.settings) != self._by:
             return False
         try:
-            facts = _facts(item, hashed=False)
+            facts = _facts(item, shared, hashed=False)
             if None is not facts.size != known.size:
                 return False
             unchanged = None is not facts.modified == known.modified and not self._recheck
-            return unchanged or _facts(item, hashed=True).sha256 == known.sha256
+            return unchanged or _facts(item, shared, hashed=True).sha256 == known.sha256
         except (OSError, ValueError, EdgeError, RefusedError):
             return False
 
 
-def _facts(item: Input, hashed: bool) -> FileFacts:
+def _facts(item: Input, shared: Shared, hashed: bool) -> FileFacts:
     """Look at a photograph; ``hashed`` reads all of its bytes."""
     source = item.source
     if source is None:
         return facts_of(item.path, hashed)
-    size, change = source.look()
+    size, change = source.look(shared)
     if not hashed:
         return FileFacts(size, change)
-    with held(source) as found:
+    with held(source, shared) as found:
         return FileFacts(found.size, change, found.sha256)
 
 
-def _read(reader: ImageReader, bits: int | None, item: Input) -> _Reading:
+def _read(reader: ImageReader, shared: Shared, bits: int | None, item: Input) -> _Reading:
     """Never raises: what is known of a file whose picture cannot be read is in its row too."""
     facts: FileFacts | None = None
     try:
@@ -153,10 +157,10 @@ def _read(reader: ImageReader, bits: int | None, item: Input) -> _Reading:
             raise EdgeError(item.error)
         if item.source is not None:
             try:
-                facts = _facts(item, hashed=False)
+                facts = _facts(item, shared, hashed=False)
             except RefusedError as error:
                 raise EdgeError(f"{item.name} {error}.") from None
-            with held(item.source) as found:
+            with held(item.source, shared) as found:
                 facts = FileFacts(found.size, facts.modified, found.sha256)
                 picture = reader.picture(found.path, bits, item.name)
             return _Reading(facts, picture, perceptual_hash(picture.frame), None)

@@ -24,7 +24,7 @@ from edge.archive.server import read_server
 from edge.errors import EdgeError
 from edge.sources import patience
 from edge.sources.dicomweb import Access, DicomwebInstance, dicomweb_instances
-from edge.sources.patience import waits
+from edge.sources.shared import Shared
 from edge.sources.source import Trouble, held
 
 PLAIN = Access()
@@ -93,15 +93,14 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     monkeypatch.setattr(patience, "FIRST_S", 0.5)
     monkeypatch.setattr(patience, "LONGEST_S", 0.5)
     made = Archive()
-    with waits():
-        yield made
+    yield made
     made.close()
 
 
 def found(address: str, access: Access = PLAIN) -> tuple[list[DicomwebInstance], list[str], int]:
     """Instances, what was told of, and how many were passed over."""
     passed: list[str] = []
-    both = list(dicomweb_instances("dicomweb+" + address, access, lambda name, head: passed.append(name)))
+    both = list(dicomweb_instances("dicomweb+" + address, access, lambda name, head: passed.append(name), Shared()))
     instances = [each for each in both if isinstance(each, DicomwebInstance)]
     return instances, [each.words for each in both if isinstance(each, Trouble)], len(passed)
 
@@ -126,7 +125,7 @@ def test_every_instance_is_listed_once_and_comes_with_its_bytes(archive: Archive
     assert [each.uids for each in instances] == [("1.2", "1.3", uid) for uid in archive.held]
     assert "Modality=OP&StudyDate=20210101-&limit=200&offset=0" in archive.asked[0][0]
     for each in instances[::40]:
-        with held(pickle.loads(pickle.dumps(each))) as bytes_of:  # as another process gets it
+        with held(pickle.loads(pickle.dumps(each)), Shared()) as bytes_of:  # as another process gets it
             assert bytes_of.path.read_bytes() == archive.held[each.uids[2]]
 
 
@@ -198,11 +197,11 @@ def test_what_fails_for_a_while_is_tried_again(archive: Archive) -> None:
     (one,), troubles, _ = found(archive.address)
     assert troubles == []
     archive.ways = [says(503), says(200, b"--b\r\n\r\nxx", **{"Content-Length": "900"})]
-    with held(one) as bytes_of:
+    with held(one, Shared()) as bytes_of:
         assert bytes_of.size == 50
     archive.ways = [says(503)] * 999
     with pytest.raises(EdgeError, match=r"does not come from the archive \(it answers 503: it is overloaded"):
-        held(one).__enter__()
+        held(one, Shared()).__enter__()
     assert "cannot be asked (it answers 503" in found(archive.address)[1][0]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from edge.errors import EdgeError
 from edge.sources.members import Sieve
+from edge.sources.shared import Shared
 from edge.sources.source import Found, Source, Trouble, held
 
 
@@ -44,7 +45,7 @@ def content() -> Callable[[Any], bytes]:
     """The bytes of a source, as decoders get them."""
 
     def read(source: Source) -> bytes:
-        with held(source) as found:
+        with held(source, Shared()) as found:
             data = found.path.read_bytes()
             assert len(data) == found.size
             return data
@@ -58,7 +59,7 @@ def complaint() -> Callable[[Source], str]:
 
     def read(source: Source) -> str:
         try:
-            with held(source) as found:
+            with held(source, Shared()) as found:
                 assert source.size in (None, found.size)
         except EdgeError as error:
             return str(error)

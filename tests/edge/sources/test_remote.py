@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from edge.errors import EdgeError
 from edge.sources import patience
 from edge.sources.elsewhere import How, source_of
-from edge.sources.patience import waits
 from edge.sources.remote import RemoteFile, remote_files
+from edge.sources.shared import Shared
 from edge.sources.shown import without_secrets
 from edge.sources.source import Trouble, held
 
@@ -75,11 +75,10 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(patience, "LONGEST_S", 1.0)
-    with waits():
-        yield
+    monkeypatch.setattr(patience, "FIRST_S", 1.0)
 
 
 @pytest.fixture
@@ -95,7 +94,7 @@ def bucket(photographs: dict[str, bytes]) -> Iterator[str]:
 def found(url: str) -> tuple[list[RemoteFile], list[str], list[str]]:
     """Photographs, troubles, and what was passed over."""
     passed: list[str] = []
-    both = list(remote_files(url, lambda name, head: passed.append(name)))
+    both = list(remote_files(url, lambda name, head: passed.append(name), Shared()))
     files = [each for each in both if isinstance(each, RemoteFile)]
     return files, [each.words for each in both if isinstance(each, Trouble)], passed
 
@@ -122,7 +121,7 @@ def test_a_bucket_is_a_folder(bucket: str, photographs: dict[str, bytes], conten
     assert {each.name: content(each) for each in files} == {f"{bucket}/{n}": data for n, data in photographs.items()}
     assert {each.root for each in files} == {bucket}
     assert passed == [f"{bucket}/notes.txt", f"{bucket}/raw.cr2"]
-    assert [each.look()[0] for each in files] == [len(data) for data in photographs.values()]
+    assert [each.look(Shared())[0] for each in files] == [len(data) for data in photographs.values()]
 
 
 def test_a_pattern_and_one_file(bucket: str, photographs: dict[str, bytes], content: Any) -> None:
@@ -138,10 +137,10 @@ def test_a_pattern_and_one_file(bucket: str, photographs: dict[str, bytes], cont
 
 
 def test_a_changed_file_has_another_change(bucket: str) -> None:
-    before = {each.name: each.look()[1] for each in found(bucket)[0]}
+    before = {each.name: each.look(Shared())[1] for each in found(bucket)[0]}
     time.sleep(0.01)
     fsspec.filesystem("memory").pipe("/bucket/north/0.png", b"other")
-    after = {each.name: each.look()[1] for each in found(bucket)[0]}
+    after = {each.name: each.look(Shared())[1] for each in found(bucket)[0]}
     assert None not in before.values()
     assert [name for name in after if before[name] != after[name]] == [f"{bucket}/north/0.png"]
 
@@ -154,10 +153,10 @@ def test_a_photograph_on_a_web_server(server: Server, photographs: dict[str, byt
     assert "tell-nobody" not in repr(file)
     assert content(file) == photographs["north/0.png"]
     assert server.asked == [("GET", "/a.png?id=3&token=tell-nobody")]
-    size, change = file.look()
+    size, change = file.look(Shared())
     assert size == len(photographs["north/0.png"])
     server.files["/a.png"] += b"more"
-    assert file.look()[1] not in (None, change)
+    assert file.look(Shared())[1] not in (None, change)
 
 
 def test_a_folder_on_a_web_server_is_what_its_page_links_below_it(
@@ -179,41 +178,40 @@ def test_what_fails_for_a_while_is_tried_again(server: Server, photographs: dict
     server.ways = [says(503), hangs_up, cut, says(429), says(500)]
     assert content(file) == photographs["north/0.png"]
     server.ways = [says(503), says(503), hangs_up]
-    assert file.look()[0] == len(photographs["north/0.png"])
+    assert file.look(Shared())[0] == len(photographs["north/0.png"])
 
 
-def test_what_fails_for_long_is_given_up_together(server: Server, photographs: dict[str, bytes], content: Any) -> None:
+def test_what_fails_for_long_is_given_up_together(server: Server, photographs: dict[str, bytes]) -> None:
     files = [RemoteFile(f"{server.url}/{number}.png", server.url) for number in range(5)]
-    server.ways = [says(503)] * 1000
-    began = time.monotonic()
-    for file in files:
+    server.ways, shared = [says(503)] * 1000, Shared()
+    for number, file in enumerate(files):
+        tries = len(server.asked)
         with pytest.raises(EdgeError, match=r"/\d.png cannot be read \(it answers 503\): check the address"):
-            content(file)
-    assert time.monotonic() - began < 4  # of one: a second
-    tries = len(server.asked)
+            held(file, shared).__enter__()
+        assert (len(server.asked) - tries > 1) == (number == 0)  # the others are tried once
     server.ways = []
     server.files["/0.png"] = photographs["north/0.png"]
-    assert content(files[0]) == photographs["north/0.png"]
-    server.ways = [says(503)]
-    assert content(files[0]) == photographs["north/0.png"]  # patient again
-    assert tries >= 8
+    for _ in range(2):
+        with held(files[0], shared) as bytes_of:
+            assert bytes_of.path.read_bytes() == photographs["north/0.png"]
+        server.ways = [says(503)]  # patient again
 
 
 def test_waits_end_with_the_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_S", 300.0)
+    monkeypatch.setattr(patience, "FIRST_S", 300.0)
     monkeypatch.setattr(patience, "_FIRST_PAUSE_S", 100.0)
     server.ways = [says(503)] * 9
     said: list[str] = []
 
     def read() -> None:
         try:
-            with held(RemoteFile(f"{server.url}/a.png", server.url)):
+            with held(RemoteFile(f"{server.url}/a.png", server.url), shared):
                 pass
         except EdgeError as error:
             said.append(str(error))
 
-    thread = threading.Thread(target=read)
-    with waits():
+    shared, thread = Shared(), threading.Thread(target=read)
+    with shared:
         thread.start()
         while not server.asked:
             time.sleep(0.01)
@@ -276,7 +274,8 @@ def test_a_missing_package_is_one_sentence() -> None:
         assert found("s3://bucket/a")[1] == ["s3://bucket needs s3fs: pip install s3fs."]
     code = (
         "import sys; sys.modules['fsspec'] = None; from edge.sources.remote import remote_files as f\n"
-        "print([each.words for each in f('s3://bucket/a', print)])"
+        "from edge.sources.shared import Shared\n"
+        "print([each.words for each in f('s3://bucket/a', print, Shared())])"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
@@ -285,12 +284,12 @@ def test_a_missing_package_is_one_sentence() -> None:
 
 
 def test_one_address_of_a_list_is_asked_only_when_it_is_read(server: Server) -> None:
-    file = source_of(f"{server.url}/a.png?sig=abc", How())
+    file = source_of(f"{server.url}/a.png?sig=abc", How(), Shared())
     assert file is not None
     assert file.name == f"{server.url}/a.png"
     assert server.asked == []
     with pytest.raises(EdgeError, match="user or password"):
-        source_of("https://me:secret@host.example/a.png", How())
+        source_of("https://me:secret@host.example/a.png", How(), Shared())
 
 
 def test_nothing_is_written_to_a_disk(server: Server, photographs: dict[str, bytes], tmp_path: Path) -> None:
@@ -299,7 +298,8 @@ def test_nothing_is_written_to_a_disk(server: Server, photographs: dict[str, byt
         "import os, sys; sys.addaudithook(lambda name, args: name == 'open' and isinstance(args[1], str) and "
         "set(args[1]) & set('wax+') and print('WROTE', args))\n"
         "from edge.sources.remote import RemoteFile; from edge.sources.source import held\n"
-        f"with held(RemoteFile('{server.url}/a.png', '')) as found: print(found.size)"
+        "from edge.sources.shared import Shared\n"
+        f"with held(RemoteFile('{server.url}/a.png', ''), Shared()) as found: print(found.size)"
     )
     run = subprocess.run(
         [sys.executable, "-B", "-c", code],
