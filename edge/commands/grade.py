@@ -38,7 +38,7 @@ from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
 from edge.model import QualityModel
-from edge.sources.address import place_of
+from edge.sources.address import files_among, place_of
 from edge.sources.dicomweb import Access
 
 app = cli.new_app("Grade image files and folders.")
@@ -121,7 +121,7 @@ def grade(
     images = [item.path for item in inputs if not item.error]
     stems = picture_stems(inputs)
     mask = None if field is None else Path(field)
-    given = [*images, labels, model, mask, criterion.file if criterion else None]
+    given = [*images, *files_among(paths), labels, model, mask, criterion.file if criterion else None]
     check_files(csv, details, given)
     check_maps(maps, stems, given)
     truth = choose_truth(labels, images) if images else None

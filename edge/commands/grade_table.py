@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from edge.grading.table.table import Table
 from edge.images import remedy_of
 from edge.model import QualityModel
 from edge.progress import progress
+from edge.sources.address import files_among
 from edge.sources.elsewhere import How
 
 
@@ -110,6 +112,8 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
         Exit: something failed.
     """
     check_hash()
+    if os.path.realpath(asked.table) in map(os.path.realpath, files_among(paths)):
+        raise EdgeError(f"{asked.table} cannot be the table: it is an input; give another name.")
     run = _Run()
     printed = Printed(True, print_error)
     how = Asked(asked.bits, asked.field, asked.criterion, asked.identity, asked.how.listing.carry)

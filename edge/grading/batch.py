@@ -31,7 +31,7 @@ def grade_files(
 
     Args:
         model: what grades them.
-        inputs: files, folders and patterns, or what ``find_inputs`` has made of them.
+        inputs: files, folders, patterns, archives, lists and addresses, or what ``find_inputs`` has made of them.
         bits: how many of the 16 bits of a sample count; None for what each file declares.
 
     Raises:

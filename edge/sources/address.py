@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from edge.sources.members import MARK
@@ -38,6 +41,12 @@ def place_of(text: str) -> Place:
     if mark and not exists(text) and (kind := _kind(archive)) in ("zip", "tar"):
         return Place(kind, archive, inside)
     return Place("local" if _is_folder(text) else _kind(text), text)
+
+
+def files_among(texts: Sequence[str]) -> list[Path]:
+    """The archives and lists among what was given, which no output may overwrite."""
+    named = [place.text for place in map(place_of, texts) if place.kind in ("zip", "tar", "list")]
+    return [Path(hit) for name in named for hit in ([name] if exists(name) else glob.glob(name, recursive=True))]  # noqa: PTH207
 
 
 def _kind(path: str) -> Kind:

@@ -137,3 +137,14 @@ def test_an_archive_and_a_list_are_graded_and_what_is_wrong_is_told_once(
         assert last["summary"]["failed"] == 2
         assert last["summary"]["passed_over"] == {"photographs": 1, "others": 0}
         assert code == 1
+
+
+def test_no_output_overwrites_an_archive_or_a_list(archive: Path, tmp_path: Path, run: Any) -> None:
+    for name in ("l.csv", "a.zip"):
+        (tmp_path / name).write_text(f"path\n{archive}/a.png\n")
+        for option in ("--csv", "--details"):
+            code, _, err = run(tmp_path / "l.csv", tmp_path / "a.zip", option, tmp_path / name)
+            assert (code, "input" in err) == (1, True)
+    code, _, err = run(tmp_path / "l.csv", "--table", tmp_path / "l.csv")
+    assert (code, "it is an input" in err) == (1, True)
+    assert (tmp_path / "l.csv").read_text() == f"path\n{archive}/a.png\n"
