@@ -96,7 +96,7 @@ def _plain(error: aiohttp.ClientError) -> Exception:
     """The error in our own words: those of the library quote what the server sent."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         why = getattr(error.certificate_error, "verify_message", "") or "it is wrong"
-        return ArchiveRefusedError(f"its certificate is not trusted: {why.rstrip('.')}")
+        return PermissionError(f"its certificate is not trusted: {why.rstrip('.')}")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return OSError("its name cannot be resolved")
     if isinstance(error, aiohttp.ClientSSLError):
