@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -66,5 +67,7 @@ def system_of(url: str) -> tuple[Any, str]:
 def _why(error: BaseException) -> str:
     """What went wrong in words of ours: those of libraries quote addresses, which may hold secrets."""
     cause = true_cause(error)
-    status = status_of(cause)
-    return f"it answers {status}" if status is not None else str(getattr(cause, "strerror", 0) or type(cause).__name__)
+    status, number = status_of(cause), getattr(cause, "errno", None)
+    if status is not None:
+        return f"it answers {status}"
+    return os.strerror(number) if isinstance(number, int) and number > 0 else type(cause).__name__

@@ -197,6 +197,12 @@ def test_what_fails_for_long_is_given_up_together(server: Server, photographs: d
         server.ways = [says(503)]  # patient again
 
 
+def test_a_server_that_is_not_there_is_told_of_soon(server: Server, content: Any) -> None:
+    server.close()
+    with pytest.raises(EdgeError, match=r"a.png cannot be read \(Connection refused\): check the address"):
+        content(RemoteFile(f"{server.url}/a.png", server.url))
+
+
 def test_waits_end_with_the_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_S", 300.0)
     monkeypatch.setattr(patience, "_FIRST_PAUSE_S", 100.0)
