@@ -38,12 +38,12 @@ HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
 HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
 ifdef IS_JETSON
   LIGHT := tensorrt
-  ALL := tensorrt,web,dicom,heic,sign,report,curate,dev
+  ALL := tensorrt,web,dicom,heic,sign,report,curate,remote,dev
   VENV_ARGS := --system-site-packages
   CONSTRAINTS := -c .ci/oldest.txt
 else
   LIGHT := cpu
-  ALL := cpu,train,web,dicom,heic,sign,curate,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,web,dicom,heic,sign,curate,remote,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
@@ -139,7 +139,7 @@ endef
 
 $(OLDEST)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(OLDEST))
-	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic,sign,curate]' pytest pytest-xdist hypothesis onnxruntime
+	$(OLDEST)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu,metrics,web,dicom,heic,sign,curate,remote]' pytest pytest-xdist hypothesis onnxruntime
 	@touch $@
 
 $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt

@@ -30,6 +30,7 @@ DEVICE |= {"aiohttp"}  # the preview page and DICOMweb servers, imported only wh
 DEVICE |= {"sklearn"}  # folds of cross-validation, imported only where there are labels
 DEVICE |= {"cryptography"}  # signatures of bundles, imported only where somebody is to be trusted
 DEVICE |= {"imagehash", "pyarrow"}  # tables of archives, imported only where there is one
+DEVICE |= {"fsspec", "yarl"}  # object storage and web servers, imported only where an address is given
 DEVICE |= {"setproctitle"}  # hides passwords among the arguments, imported only where there is one
 DEVICE |= {"filelock", "psutil"}  # the lock of the engine cache; memory, for edge-doctor
 
@@ -77,6 +78,7 @@ LATE = {
     "edge/images/decode.py",  # pydicom
     "edge/images/worker.py",  # Pillow
     "edge/preview/server.py",  # aiohttp
+    "edge/sources/dicomweb.py",  # aiohttp
     "trainer/networks/backbone.py",  # not ours: the package with the weights of a backbone
 }
 CONSOLES = {"typer", "rich", "click"}

@@ -33,8 +33,16 @@ class OnceName(str, Enum):
     near = "near"
 
 
+Keep = Annotated[
+    str | None, typer.Option(help="What to take, such as \"score > 0.9 and eye == 'right'\"; all without it.")
+]
+Drop = Annotated[str | None, typer.Option(help="What not to take, likewise.")]
+Once = Annotated[
+    OnceName | None, typer.Option(help="Of photographs with the same bytes (exact), or also of one picture, the best.")
+]
+
 app = cli.new_app(
-    "What an archive holds, from the table that edge-grade --table wrote: a report, choices, duplicates.\n\n"
+    "What an archive holds, from the table that edge-grade --table wrote: a report, choices, duplicates, tags.\n\n"
     "Example: edge-curate report archive.parquet -o archive.html"
 )
 main = cli.main_of(app)
@@ -88,14 +96,9 @@ Examples:
 @app.command(help=_SELECT_HELP)
 def select(
     table: TableFile,
-    keep: Annotated[
-        str | None, typer.Option(help="What to take, such as \"score > 0.9 and eye == 'right'\"; all without it.")
-    ] = None,
-    drop: Annotated[str | None, typer.Option(help="What not to take, likewise.")] = None,
-    once: Annotated[
-        OnceName | None,
-        typer.Option(help="Of photographs with the same bytes (exact), or also of one picture, the best."),
-    ] = None,
+    keep: Keep = None,
+    drop: Drop = None,
+    once: Once = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="A list: .txt (paths), .csv, .jsonl or .parquet (their rows).")
     ] = None,
@@ -131,6 +134,36 @@ def select(
         _say(f"{len(paths)} of {choice.of} photographs" + (f", {failed} failed" if failed else ""))
     if failed:
         raise typer.Exit(1)
+
+
+_TAGS_HELP = """Write photographs and what the model says of them as tasks of a labelling tool (Label Studio's JSON).
+
+\b
+Examples:
+  edge-curate tags archive.parquet -o tags.json
+  edge-curate tags archive.parquet --keep "0.8 < score < 0.9" --once near -o tags.json
+"""
+
+
+@app.command(help=_TAGS_HELP)
+def tags(
+    table: TableFile,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the JSON goes.")] = Path("tags.json"),
+    keep: Keep = None,
+    drop: Drop = None,
+    once: Once = None,
+    prefix: Annotated[
+        str, typer.Option(help="How addresses of photographs begin in the tool, such as /data/local-files/?d=.")
+    ] = "",
+    json_lines: cli.Json = False,
+    debug: cli.Debug = False,
+) -> None:
+    """Choose photographs, and write their tags."""
+    check_output(out, "the tags", [table])
+    choice = late("edge.curate.select", _WHAT, _EXTRA).select_rows(table, keep, once.value if once else None, drop)
+    late("edge.curate.tags", _WHAT, _EXTRA).write_tags(choice, out, prefix)
+    told = {"tasks": choice.table.num_rows, "of": choice.of}
+    _say(json.dumps({"summary": told}) if json_lines else f"{out}: {told['tasks']} tasks of {told['of']} photographs")
 
 
 _DUPLICATES_HELP = """Name photographs that are there several times: the same bytes, or the same picture saved again.

@@ -13,10 +13,11 @@ from rich.text import Text
 from edge.assessment import Verdict
 from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
-from edge.commands.console import cli
+from edge.commands.console import cli, places
 from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
+from edge.commands.console.title import hide_secrets
 from edge.commands.grade_outputs import check_files, check_maps, check_stdout, check_table, is_stdout
 from edge.commands.grade_rows import Rows
 from edge.commands.grade_shown import print_error, print_note, show_row, with_progress
@@ -32,10 +33,13 @@ from edge.grading import (
     readable,
     write_pictures,
 )
+from edge.grading.inputs import Passed
 from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
 from edge.model import QualityModel
+from edge.sources.address import files_among, place_of
+from edge.sources.dicomweb import Access
 
 app = cli.new_app("Grade image files and folders.")
 main = cli.main_of(app)
@@ -58,7 +62,9 @@ Examples:
 
 @app.command(help=_HELP)
 def grade(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders or patterns.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, patterns, archives, lists or addresses.")
+    ],
     csv: Annotated[
         Path | None, typer.Option(help="Write path,score,verdict,error,cause,... here, one row per input.")
     ] = None,
@@ -84,6 +90,12 @@ def grade(
     ] = None,
     field: FieldSetting = None,
     criterion: CriterionSetting = None,
+    column: places.Column = "path",
+    carry: places.Carry = None,
+    root: places.Root = None,
+    identity: places.Identity = False,
+    ca: places.Ca = None,
+    insecure: places.Insecure = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for inference; all cores without it.")] = None,
     trust: cli.Trust = None,
     json_lines: cli.Json = False,
@@ -94,18 +106,22 @@ def grade(
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     others = {"--csv": csv, "--details": details, "--maps": maps, "--labels": labels}
-    check_table(table, recheck, others)
+    check_table(table, {"--recheck": recheck, "--carry": bool(carry), "--identity": identity}, others)
+    hide_secrets()
+    how = places.how_of(column, carry, root, Access(ca, insecure, identity))
     if table is not None:
-        grade_table(paths, TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion), json_lines)
+        asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity)
+        grade_table(paths, asked, json_lines)
         return
-    passed = passed_over(paths)
+    elsewhere = Passed()
+    inputs = find_inputs(paths, json_lines, how, elsewhere)  # whoever reads JSON gets a row of each, and the summary
+    passed = elsewhere.beside(passed_over([path for path in paths if place_of(path).kind == "local"]))
     if passed.unread:
         print_note(unread_words(passed))
-    inputs = find_inputs(paths, or_none=json_lines)  # whoever reads JSON gets a row of each path, and the summary
     images = [item.path for item in inputs if not item.error]
     stems = picture_stems(inputs)
     mask = None if field is None else Path(field)
-    given = [*images, labels, model, mask, criterion.file if criterion else None]
+    given = [*images, *files_among(paths), labels, model, mask, criterion.file if criterion else None]
     check_files(csv, details, given)
     check_maps(maps, stems, given)
     truth = choose_truth(labels, images) if images else None

@@ -33,19 +33,20 @@ def check_stdout(json_lines: bool, files: Mapping[str, Path | None]) -> None:
         )
 
 
-def check_table(table: Path | None, recheck: bool, others: Mapping[str, Path | None]) -> None:
+def check_table(table: Path | None, only: Mapping[str, bool], others: Mapping[str, Path | None]) -> None:
     """Refuse what does not go with a table, or not without one.
 
     Args:
         table: the table, if there is one.
-        recheck: whether --recheck is given.
+        only: whether they are given, by option, of those that need a table.
         others: outputs and labels by option, which hold what is known of all files at the end.
 
     Raises:
         BadParameter: so it is.
     """
-    if table is None and recheck:
-        raise typer.BadParameter("there is nothing to compare with: give --table too", param_hint="--recheck")
+    alone = [option for option, asked in only.items() if asked]
+    if table is None and alone:
+        raise typer.BadParameter("it is about the rows of a table: give --table too", param_hint=alone[0])
     given = [option for option, path in others.items() if path is not None]
     if table is not None and given:
         raise typer.BadParameter(f"leave out {' and '.join(given)}, or --table", param_hint=given[0])

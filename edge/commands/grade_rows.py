@@ -99,7 +99,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _detail(graded: GradedFile, adequacy: Adequacy | None, model: str) -> dict[str, object]:
-    record: dict[str, object] = {"path": readable(graded.path), "error": graded.error or None}
+    record: dict[str, object] = {"path": readable(graded.shown), "error": graded.error or None}
     if graded.assessment is not None:
         record |= graded.assessment.to_dict() | {"model": model}
         if graded.stated_eye is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from edge.grading.table.table import Table
 from edge.images import remedy_of
 from edge.model import QualityModel
 from edge.progress import progress
+from edge.sources.address import files_among
+from edge.sources.elsewhere import How
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class TableAsked:
     bits: int | None
     field: str | None
     criterion: NamedCriterion | None
+    how: How
+    identity: bool
 
 
 @dataclass
@@ -99,7 +104,7 @@ class _Run:
             print_error(item.error)
 
 
-def grade_table(paths: Sequence[Path], asked: TableAsked, json_lines: bool) -> None:
+def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> None:
     """Grade what the table lacks, and print what was done.
 
     Raises:
@@ -107,12 +112,14 @@ def grade_table(paths: Sequence[Path], asked: TableAsked, json_lines: bool) -> N
         Exit: something failed.
     """
     check_hash()
+    if os.path.realpath(asked.table) in map(os.path.realpath, files_among(paths)):
+        raise EdgeError(f"{asked.table} cannot be the table: it is an input; give another name.")
     run = _Run()
     printed = Printed(True, print_error)
-    how = Asked(asked.bits, asked.field, asked.criterion)
+    how = Asked(asked.bits, asked.field, asked.criterion, asked.identity, asked.how.listing.carry)
     with quiet_opencv(), Table(asked.table) as table, _model(asked) as model:
         grading = Grading(model, table, how, asked.recheck)
-        rows = grading.rows(run.found(stream_inputs(paths, run.passed)))
+        rows = grading.rows(run.found(stream_inputs(paths, run.passed, asked.how)))
         try:
             with progress("grading") as tick:
                 for number, (graded, row) in enumerate(rows, 1):

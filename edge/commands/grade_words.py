@@ -37,18 +37,18 @@ class Noticed:
 
     few: int = 0
     bits: int = 0
-    first_few: Path | None = None
+    first_few: str = ""
     others: int = 0
-    first_other: Path | None = None
+    first_other: str = ""
 
     def add(self, graded: GradedFile) -> None:
         """Look at a file."""
         if graded.reaches is not None:
             self.few, self.bits = self.few + 1, max(self.bits, graded.reaches)
-            self.first_few = self.first_few or graded.path
+            self.first_few = self.first_few or graded.shown
         if graded.other_eye:
             self.others += 1
-            self.first_other = self.first_other or graded.path
+            self.first_other = self.first_other or graded.shown
 
     def notes(self) -> list[str]:
         """The sentences."""
@@ -56,7 +56,7 @@ class Noticed:
         return few + ([other_eyes(self.others, self.first_other)] if self.first_other else [])
 
 
-def few_bits(count: int, first: Path, bits: int) -> str:
+def few_bits(count: int, first: str, bits: int) -> str:
     """A warning: the number of bits that count is unknown, so pictures are read as dark.
 
     Args:
@@ -70,7 +70,7 @@ def few_bits(count: int, first: Path, bits: int) -> str:
     return f"{who} only {bits} of 16 bits and {looks} dark for it: if the camera has {bits} bits, give --bits {bits}."
 
 
-def other_eyes(count: int, first: Path) -> str:
+def other_eyes(count: int, first: str) -> str:
     """That photographs show the other eye than their files say: how many, and the first of them."""
     who = f"{first} shows the other eye than it says"
     if count > 1:

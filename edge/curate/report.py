@@ -26,6 +26,7 @@ from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
 from edge.grading.table.columns import FULL, GRID
 from edge.progress import followed, progress
+from edge.sources.elsewhere import place_below
 
 _COLUMNS = [*LIGHT, "path", "place", "sha256", "hash", "model", "error", "crop_x", "crop_y", "crop_side"]
 _SHOWN = ("path", "score", "verdict", "cause", "place", "camera", "site", "taken", "eye", "field_definition")
@@ -146,7 +147,10 @@ def _places(
 def _wanted(table: Any, rows: NDArray[np.int64], root: Path) -> list[Wanted]:
     cells = table.select(["path", "crop_x", "crop_y", "crop_side"]).take(rows).to_pylist()
     crops = [(row["crop_x"], row["crop_y"], row["crop_side"]) for row in cells]
-    return [Wanted(root / row["path"], None if None in crop else crop) for row, crop in zip(cells, crops, strict=True)]
+    return [
+        Wanted(place_below(root, row["path"]), None if None in crop else crop)
+        for row, crop in zip(cells, crops, strict=True)
+    ]
 
 
 def _errors(table: Any) -> list[tuple[str, int]]:

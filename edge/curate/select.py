@@ -18,9 +18,13 @@ from edge.curate.load import load_table
 from edge.errors import EdgeError, reason_of
 from edge.files.atomic import replacing
 from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, format_of
+from edge.grading.table.fingerprint import facts_of
 from edge.grading.table.lines import HEADER, line_of
 from edge.grading.table.parquet import write_parquet
 from edge.progress import followed
+from edge.sources.elsewhere import How, place_below, source_of
+from edge.sources.shared import Shared
+from edge.sources.source import Source, held
 
 Once = Literal["exact", "near"]
 Placing = Literal["link", "copy"]
@@ -119,12 +123,35 @@ def place_files(paths: Sequence[str], root: Path, folder: Path, placing: Placing
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EdgeError(f"{folder} cannot be made ({reason_of(error)}): give another folder.") from None
-    for path in followed(paths, placing, len(paths)):
-        try:
-            _place(Path(os.path.abspath(root / path)), folder / targets[path], placing)  # noqa: PTH100
-            yield ""
-        except OSError as error:
-            yield f"{path} gets no {placing} ({reason_of(error)})."
+    with Shared() as shared:
+        for path in followed(paths, placing, len(paths)):
+            try:
+                _placed(place_below(root, path), folder / targets[path], placing, shared)
+                yield ""
+            except (OSError, EdgeError) as error:
+                yield f"{path} gets no {placing} ({reason_of(error).rstrip('.')})."
+
+
+def _placed(name: str, target: Path, placing: Placing, shared: Shared) -> None:
+    source = source_of(name, How(), shared)
+    if source is None:
+        _place(Path(os.path.abspath(name)), target, placing)  # noqa: PTH100
+    elif placing == "copy":
+        _unpack(source, shared, target)
+    else:
+        raise EdgeError("it is no file of its own: give --copies")
+
+
+def _unpack(source: Source, shared: Shared, target: Path) -> None:
+    """Write what is no file of its own to one."""
+    with held(source, shared) as found:
+        if target.exists():
+            if target.stat().st_size == found.size and facts_of(target).sha256 == found.sha256:
+                return
+            raise FileExistsError(17, "another file is there")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as file, found.path.open("rb") as read:
+            shutil.copyfileobj(read, file, 1 << 20)
 
 
 def _targets(paths: Sequence[str]) -> dict[str, Path]:

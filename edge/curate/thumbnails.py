@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +16,9 @@ from numpy.typing import NDArray
 from edge.ahead import ahead
 from edge.errors import EdgeError
 from edge.images import ImageReader
+from edge.sources.elsewhere import How, source_of
+from edge.sources.shared import Shared
+from edge.sources.source import held
 
 SIDE = 168  # pixels
 _QUALITY = 74
@@ -28,11 +30,11 @@ class Wanted:
     """A photograph of which a picture is wanted.
 
     Attributes:
-        path: of the file.
+        name: of the file, or what else ``edge.sources.elsewhere.source_of`` knows.
         crop: x, y and side of the square around the field, in pixels of the frame; None for the whole frame.
     """
 
-    path: Path
+    name: str
     crop: tuple[int, int, int] | None
 
 
@@ -40,16 +42,22 @@ def thumbnails(wanted: Sequence[Wanted]) -> Iterator[str]:
     """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read."""
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads,
+        Shared() as shared,
         ImageReader() as reader,
-        closing(ahead(threads, partial(_made, reader), wanted, _AHEAD)) as made,
+        closing(ahead(threads, partial(_made, reader, shared), wanted, _AHEAD)) as made,
     ):
         for each in made:
             yield each.result()
 
 
-def _made(reader: ImageReader, wanted: Wanted) -> str:
+def _made(reader: ImageReader, shared: Shared, wanted: Wanted) -> str:
     try:
-        frame = reader.read(wanted.path)
+        source = source_of(wanted.name, How(), shared)
+        if source is None:
+            frame = reader.read(wanted.name)
+        else:
+            with held(source, shared) as found:
+                frame = reader.read(found.path)
     except EdgeError:
         return ""
     done, data = cv2.imencode(".jpg", _reduced(frame, wanted.crop), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

@@ -59,6 +59,13 @@ _EXTRAS = (
         'pip install "efiqa-edge[curate]"',
     ),
     (
+        "fsspec",
+        "fsspec",
+        "import fsspec, aiohttp, requests; print(fsspec.__version__)",
+        "edge-grade reads nothing from object storage and web servers",
+        'pip install "efiqa-edge[remote]"',
+    ),
+    (
         "scikit-learn",
         "sklearn",
         "import sklearn.model_selection; print(sklearn.__version__)",
@@ -69,7 +76,7 @@ _EXTRAS = (
 
 
 def check_extras(trial: Callable[[str], Tried] = try_python) -> Iterator[Finding]:
-    """PyAV, pillow-heif, pydicom, pynetdicom, aiohttp, cryptography, pyarrow and scikit-learn.
+    """PyAV, pillow-heif, pydicom, pynetdicom, aiohttp, cryptography, pyarrow, fsspec and scikit-learn.
 
     Args:
         trial: runs a line of Python, see ``try_python``.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class GradedFile:
         reaches: how many bits its samples reach, where that is fewer than they have; see ``edge.images.Picture``.
         stated_eye: the eye that a DICOM file says it shows.
         origin: camera, institution and time, by what the file says.
+        name: what rows call it, where that is not ``path``.
+        identity: patient, study, series and instance of a DICOM file, which are written only where somebody asks.
     """
 
     path: Path
@@ -36,6 +38,13 @@ class GradedFile:
     reaches: int | None = None
     stated_eye: Eye | None = None
     origin: Origin = UNSTATED
+    name: str = ""
+    identity: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """What rows call it."""
+        return self.name or str(self.path)
 
     @property
     def other_eye(self) -> bool:
@@ -47,10 +56,10 @@ class GradedFile:
         """What ``COLUMNS`` name, as text; empty where there is nothing to say."""
         found = self.assessment
         if found is None:
-            return readable(self.path), "", "", whole_sentence(readable(self.error)), *[""] * (len(COLUMNS) - 4)
+            return readable(self.shown), "", "", whole_sentence(readable(self.error)), *[""] * (len(COLUMNS) - 4)
         cause = found.cause
         return (
-            readable(self.path),
+            readable(self.shown),
             f"{found.score:.4f}",
             found.verdict,
             "",

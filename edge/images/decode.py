@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from edge.images.find import DICOM_MARK, is_heif
 from edge.images.kinds import jpeg, png, pnm, small, tiff
 from edge.images.limits import RefusedError, check_size
-from edge.images.origin import UNSTATED, Origin, from_dicom, from_tags
+from edge.images.origin import UNSTATED, Origin, from_dicom, from_tags, identity_of
 from edge.images.samples import Stored, flat_on_black
 
 # EPS and similar formats start other programs, and most others are no photographs. MPO is read as its first JPEG.
@@ -39,11 +39,12 @@ Image.MAX_IMAGE_PIXELS = None  # ``check_size`` reports it in our words
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is stored, its EXIF orientation, and what its file says of where it comes from."""
+    """A picture as it is stored, its EXIF orientation, and what its file says of where it comes from, and of whom."""
 
     stored: Stored
     orientation: int = 1
     origin: Origin = UNSTATED
+    identity: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -182,7 +183,8 @@ def _dicom(file: BinaryIO) -> Opened:
         raise RefusedError('is a DICOM file, which needs another package: pip install "efiqa-edge[dicom]"') from None
     dicom = importlib.import_module("edge.images.kinds.dicom")
     dataset = dicom.header(file)
-    return int(dataset.Rows) * int(dataset.Columns), lambda: Decoded(dicom.load(dataset), origin=from_dicom(dataset))
+    pixels = int(dataset.Rows) * int(dataset.Columns)
+    return pixels, lambda: Decoded(dicom.load(dataset), 1, from_dicom(dataset), identity_of(dataset))
 
 
 def _orientation(image: Image.Image) -> int:

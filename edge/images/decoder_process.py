@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ class Picture:
             how many of them count; None otherwise.
         eye: ``R`` or ``L``, where a DICOM file says which one it shows.
         origin: camera, institution and time, by what the file says.
+        identity: patient, study, series and instance, where it is DICOM; not to be written unasked.
     """
 
     frame: NDArray[np.uint8]
     reaches: int | None = None
     eye: str | None = None
     origin: Origin = UNSTATED
+    identity: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class TooSlowError(Exception):
@@ -133,7 +136,8 @@ class DecoderProcess:
             raise CrashedError
         frame = np.empty((height, width, 3), np.uint8)
         self._fill(frame.reshape(-1).data, deadline)
-        return Picture(frame, answer.get("reaches"), answer.get("eye"), Origin(**answer.get("origin", {})))
+        origin = Origin(**answer.get("origin", {}))
+        return Picture(frame, answer.get("reaches"), answer.get("eye"), origin, answer.get("identity", {}))
 
     def _answer(self, deadline: float) -> dict[str, Any]:
         """One answer, without the pixels that follow it; raises RefusedError where it refuses the file."""

@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from edge.errors import EdgeError, one_line, reason_of
 
@@ -84,7 +85,7 @@ class PassedOver:
         others: how many other files there are.
     """
 
-    unread: tuple[Path, ...] = ()
+    unread: tuple[PurePath, ...] = ()
     others: int = 0
 
 
@@ -96,7 +97,7 @@ def passed_over(paths: Sequence[Path | str]) -> PassedOver:
     return PassedOver(tuple(unread), len(left) - len(unread))
 
 
-def remedy_of(unread: Sequence[Path]) -> str:
+def remedy_of(unread: Sequence[PurePath]) -> str:
     """How to make ``unread`` photographs readable, as the end of a sentence."""
     suffixes = {path.suffix.lower() for path in unread}
     dicom = {suffix for suffix in suffixes if suffix in DICOM_SUFFIXES or _NO_SUFFIX.fullmatch(suffix)}
@@ -178,17 +179,29 @@ def _walk(folder: Path, fail: Callable[[OSError], None] | None = None) -> Iterat
         yield where, names
 
 
-def _is_photograph(path: Path) -> bool:
+def is_photograph(path: PurePath, head: Callable[[], bytes]) -> bool:
+    """Whether what has this name, in a folder or elsewhere, is a photograph that is read.
+
+    Args:
+        path: its name.
+        head: gives its first 132 bytes, which are looked at only where the name does not say.
+    """
     if path.name.startswith(".") or path.stem.endswith(_OWN_PICTURES) or path.name == "DICOMDIR":
         return False
     suffix = path.suffix.lower()
-    return suffix in SUFFIXES or (_NO_SUFFIX.fullmatch(suffix) is not None and _looks_like(path, _readable))
+    return suffix in SUFFIXES or (_NO_SUFFIX.fullmatch(suffix) is not None and _readable(head()))
 
 
-def is_unread(path: Path) -> bool:
-    """Whether a file is a photograph of a kind that is not read here."""
+def is_unread(path: PurePath, head: Callable[[], bytes] | None = None) -> bool:
+    """Whether it is a photograph of a kind that is not read here; without ``head`` it is a file."""
     suffix = path.suffix.lower()
-    return suffix in UNREAD or (_NO_SUFFIX.fullmatch(suffix) is not None and _looks_like(path, _unreadable))
+    if suffix in UNREAD:
+        return True
+    return _NO_SUFFIX.fullmatch(suffix) is not None and _unreadable(head() if head else _head_of(Path(path)))
+
+
+def _is_photograph(path: Path) -> bool:
+    return is_photograph(path, partial(_head_of, path))
 
 
 def _readable(head: bytes) -> bool:
@@ -203,12 +216,12 @@ def _unreadable(head: bytes) -> bool:
     return (head[128:132] == DICOM_MARK or is_heif(head)) and not _readable(head)
 
 
-def _looks_like(path: Path, kind: Callable[[bytes], bool]) -> bool:
-    """Whether the first bytes of a file without a suffix are of a kind; pipes are not opened."""
+def _head_of(path: Path) -> bytes:
+    """The first bytes of a file; none of what cannot be read, and pipes are not opened."""
     try:
         if not path.is_file():
-            return False
+            return b""
         with path.open("rb") as file:
-            return kind(file.read(132))
+            return file.read(132)
     except OSError:
-        return False
+        return b""

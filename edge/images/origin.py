@@ -16,6 +16,12 @@ _DICOM_DATES = (
     ("ContentDate", "ContentTime"),
     ("StudyDate", "StudyTime"),
 )
+IDENTITY = {
+    "patient": "PatientID",
+    "study": "StudyInstanceUID",
+    "series": "SeriesInstanceUID",
+    "instance": "SOPInstanceUID",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,12 @@ def from_dicom(dataset: Mapping[Any, Any]) -> Origin:
     taken = next((f"{day}{time or ''}" for day, time in said if day), "")
     camera = _camera(dataset.get("Manufacturer"), dataset.get("ManufacturerModelName"))
     return Origin(camera, _words(dataset.get("InstitutionName")), _time(taken))
+
+
+def identity_of(dataset: Mapping[Any, Any]) -> dict[str, str]:
+    """Whom and what a data set of pydicom belongs to: for those alone who ask for it."""
+    said = {name: _words(dataset.get(keyword)) for name, keyword in IDENTITY.items()}
+    return {name: text for name, text in said.items() if text}
 
 
 def _camera(make: object, model: object) -> str:

@@ -67,8 +67,8 @@ class ImageReader:
         """See ``read_image``."""
         return self.picture(path, bits).frame
 
-    def picture(self, path: Path | str, bits: int | None = None) -> Picture:
-        """The same, and whether ``bits`` may be missing."""
+    def picture(self, path: Path | str, bits: int | None = None, name: str = "") -> Picture:
+        """The same, and whether ``bits`` may be missing; errors call it by its ``name``, if it has one."""
         if bits is not None and bits not in BITS:
             raise InputError(f"bits is {bits}, not one of {BITS}: give one of them, or None.")
         path = Path(path)
@@ -84,7 +84,7 @@ class ImageReader:
             why = f"takes more than {SECONDS:g} seconds to decode: save it smaller or as PNG"
         except CrashedError:
             why = "cannot be decoded: the decoder crashed, so it is damaged; save it again as PNG"
-        raise EdgeError(f"{path} {why}.")
+        raise EdgeError(f"{name or path} {why}.")
 
     def _decoded(self, path: Path, bits: int | None) -> Picture:
         request = {"path": os.fsencode(path.absolute()).decode("latin-1"), "bits": bits}

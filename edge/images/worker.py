@@ -2,8 +2,8 @@
 
 A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``. An answer on stdout is
 four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W, "reaches": N,
-"eye": E, "origin": {...}}`` (see ``Stored`` and ``Origin``), followed by H * W * 3 bytes BGR; before that
-``{"large": true}`` where the picture is large, which waits for another line.
+"eye": E, "origin": {...}, "identity": {...}}`` (see ``Stored`` and ``Origin``), followed by H * W * 3 bytes BGR; before
+that ``{"large": true}`` where the picture is large, which waits for another line.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def _send(answers: BinaryIO, decoded: Any) -> None:
     first = next(strips)  # errors are raised before the answer begins
     stored = decoded.stored
     about = {"reaches": stored.reaches, "eye": stored.eye, "origin": decoded.origin.to_dict()}
+    about["identity"] = decoded.identity
     _say(answers, {"height": height, "width": width, **about})
     _write(answers, first)
     for strip in strips:

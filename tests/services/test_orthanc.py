@@ -6,6 +6,7 @@ import datetime
 import json
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import cv2
 import numpy as np
 import pytest
 
@@ -408,3 +410,88 @@ class Page:
         """Take a picture of whatever shows a retina."""
         self.post("/trigger")
         self.wait(lambda: len(self.visit()["captures"]) == 1)
+
+
+def photograph(path: Path, number: int) -> Path:
+    """A DICOM file as another camera makes it."""
+    image = pydicom.Dataset()
+    image.file_meta = pydicom.dataset.FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    image.SOPClassUID, image.SOPInstanceUID = pydicom.uid.OphthalmicPhotography8BitImageStorage, f"1.2.3.4.{number}"
+    image.StudyInstanceUID, image.SeriesInstanceUID, image.InstanceNumber = "1.2.3", "1.2.3.9", number
+    image.PatientID, image.PatientName, image.Modality, image.StudyDate = "00123", "Mueller^Jane", "OP", "20210506"
+    image.Rows, image.Columns, image.SamplesPerPixel, image.PlanarConfiguration = 180, 240, 3, 0
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 8, 8, 7, 0
+    image.PhotometricInterpretation = "RGB"
+    image.PixelData = np.ascontiguousarray(cv2.resize(phantom_frame(number), (240, 180))[:, :, ::-1]).tobytes()
+    pydicom.dcmwrite(path, image, enforce_file_format=True)
+    return path
+
+
+def report(path: Path) -> Path:
+    """What is in a study too, and no picture."""
+    document = pydicom.Dataset()
+    document.file_meta = pydicom.dataset.FileMetaDataset()
+    document.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    document.SOPClassUID, document.SOPInstanceUID = pydicom.uid.EncapsulatedPDFStorage, "1.2.3.5"
+    document.StudyInstanceUID, document.SeriesInstanceUID, document.Modality = "1.2.3", "1.2.3.8", "OP"
+    document.PatientID, document.EncapsulatedDocument = "00123", b"%PDF"
+    pydicom.dcmwrite(path, document, enforce_file_format=True)
+    return path
+
+
+def test_an_archive_is_queried_and_graded_in_place(
+    make_orthanc: Callable[..., Any], tmp_path: Path, proxy: Any, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    """QIDO and WADO."""
+    pytest.importorskip("imagehash")
+    from edge.capture.archive.target import read_target
+    from edge.commands.grade import main
+
+    orthanc, table = make_orthanc(), tmp_path / "t.csv"
+    orthanc.start()
+    for name, value in LOGIN.items():
+        monkeypatch.setenv(name, value)
+    images = [photograph(tmp_path / f"{number}.dcm", number) for number in range(3)]
+    for path in (*images, report(tmp_path / "report.dcm")):
+        read_target(orthanc.address).send(path, lambda: time.monotonic() + 120)
+    address = "dicomweb+" + orthanc.address
+
+    def grade(*arguments: object, code: int = 0) -> tuple[list[dict[str, Any]], str]:
+        monkeypatch.setattr(sys, "argv", ["edge-grade", *map(str, arguments), "--json"])
+        try:
+            main()
+            ended: object = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        said = capfd.readouterr()
+        assert ended == code, said
+        return [json.loads(line) for line in said.out.splitlines()], said.out + said.err
+
+    (*rows, last), said = grade(f"{address}?Modality=OP&StudyDate=20210101-", "--table", table)
+    summary = last["summary"]
+    assert (len(rows), summary["graded"], summary["passed_over"]["others"]) == (3, 3, 1)
+    assert all(row["path"].startswith(f"{address}/instances/") for row in rows)
+    text = table.read_text(encoding="utf-8")
+    assert not [secret for secret in ("1.2.3", "00123", "Jane", "p@ss") if secret in text + said]
+    ((last,), _) = grade(f"{address}?Modality=OP&PatientID=00123", "--table", table)
+    assert last["summary"]["kept"] == 3
+    (*none, last), _ = grade(f"{address}?Modality=OP&StudyDate=19990101", code=1)
+    assert [("holds no images" in row["error"], row["path"]) for row in none] == [(True, address)]
+    (row, last), _ = grade(f"{address}?SOPInstanceUID=1.2.3.4.1", "--table", table, "--identity")
+    assert row["path"] == f"{address}/studies/1.2.3/series/1.2.3.9/instances/1.2.3.4.1"
+    (carried,) = (line for line in table.read_text(encoding="utf-8").splitlines() if row["path"] in line)
+    assert '""patient"": ""00123""' in carried
+    plain, _ = grade(*images)
+    inside, _ = grade(f"{address}?Modality=OP")
+    assert sorted(row["score"] for row in inside[:-1]) == sorted(row["score"] for row in plain[:-1])
+    make_certificate(tmp_path)
+    with proxy(orthanc.port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
+        safe = f"dicomweb+https://127.0.0.1:{port}/dicom-web?Modality=OP&limit=1"
+        (row, _), _ = grade(safe, code=1)
+        assert "its certificate is not trusted" in row["error"]
+        (row, _), _ = grade(safe, "--ca", tmp_path / "cert.pem")
+        assert row["verdict"]
+    orthanc.stop()
+    (row, _), _ = grade(f"{address}?Modality=OP", code=1)
+    assert "cannot be asked (Connection refused)" in row["error"]

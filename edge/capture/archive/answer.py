@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from edge.archive.refusal import ArchiveRefusedError, check_status
+
 _NAMED, _REASON, _FAILED, _STORED = "00081155", "00081197", "00081198", "00081199"
 _FAILED_IN_XML, _STORED_IN_XML = (
     re.compile(rb"tag=[\"']" + tag.encode() + rb"[\"'][^>]*(?<!/)>") for tag in (_FAILED, _STORED)
@@ -23,24 +25,12 @@ REASONS = {
 }
 _STATUSES = {
     400: "it does not understand the file",
-    401: "user, password or token is wrong",
     403: "user or token may not store there",
-    404: "there is no DICOMweb server at this path",
-    405: "there is no DICOMweb server at this path",
     409: "it rejects the file",
     413: "the file is larger than it accepts",
     415: "it does not accept such files",
-    429: "it gets too many requests",
-    500: "it has an internal error",
-    502: "its gateway cannot reach it",
-    503: "it is overloaded or starting",
-    504: "its gateway cannot reach it",
     507: "it is full",
 }
-
-
-class ArchiveRefusedError(Exception):
-    """The server's answer does not mean that the file is stored; the message may be shown."""
 
 
 def check_answer(status: int, headers: Mapping[str, str], body: bytes, uid: str | None) -> None:
@@ -61,10 +51,7 @@ def check_answer(status: int, headers: Mapping[str, str], body: bytes, uid: str 
         if reason == _DUPLICATE and (status == 409 or 200 <= status < 300):
             return  # it was stored before, and that answer was lost
         raise ArchiveRefusedError(f"it refuses the file{_words_of(reason)}")
-    if 300 <= status < 400:
-        raise ArchiveRefusedError(f"it answers {status}, which redirects: give the address that it moved to")
-    if not 200 <= status < 300:
-        raise ArchiveRefusedError(f"it answers {status}" + (f": {_STATUSES[status]}" if status in _STATUSES else ""))
+    check_status(status, _STATUSES)
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ArchiveRefusedError("its answer is compressed, which was not requested")
     if _FAILED_IN_XML.search(body):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from edge.capture.archive.host import is_here, is_host, trust
+from edge.archive.host import is_here, is_host, trust
 from edge.errors import EdgeError
 
 SCHEMES = ("dicom", "dicoms")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.capture.archive.answer import ArchiveRefusedError
+from edge.archive.refusal import ArchiveRefusedError
 
 MOST_ITEMS = 200  # of a worklist
 LONGEST_S = 3600.0  # then the process ends itself, should the one that asks have died

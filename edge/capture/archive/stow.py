@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.capture.archive.answer import ArchiveRefusedError
+from edge.archive.refusal import ArchiveRefusedError
 from edge.capture.archive.target import Target
 from edge.capture.archive.waiting import Folders, mark_delivered, mark_of
 from edge.errors import first_line

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import importlib
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
 
+from edge.archive.server import read_server
 from edge.capture.archive.dimse_address import OWN_TITLE, SCHEMES, read_address
 from edge.capture.archive.dimse_target import DimseTarget
-from edge.capture.archive.host import is_here, is_host, trust
 from edge.errors import EdgeError
 from edge.files.atomic import write_atomically
 
-# Environment variables: an argument would show a secret to every user of the machine.
-TOKEN = "EFIQA_STOW_TOKEN"  # for OAuth and the like
-LOGIN = "EFIQA_STOW_LOGIN"  # user:password
+_WRONG = (
+    "--hand-over names neither a folder nor an address such as https://pacs.example/dicom-web or "
+    "dicom://PACS@pacs.example:104"
+)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 
 
@@ -83,26 +81,12 @@ def read_target(
         return _folder(Path(given))
     if given.partition(":")[0].lower() in SCHEMES:
         return _node(given, ca, insecure, secret, calling)
-    url = _url(given)
-    shown = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
-    authorization = _authorization(url, shown)
-    tls = None
-    if url.scheme == "https":
-        tls = trust(ca)
-    elif ca is not None:
-        raise EdgeError(f"{shown} has no certificate to check with --ca: give an address that begins with https://.")
-    elif (secret or authorization) and not insecure and not is_here(url.hostname or ""):
-        what = "identities" if secret else "user, password or token"
-        raise EdgeError(
-            f"{shown} is another machine, and {what} would be sent to it unencrypted: give an address that begins "
-            "with https://, or --insecure if everybody on the way may read them."
-        )
+    server = read_server(given, _WRONG, ca=ca, insecure=insecure, secret=secret)
     try:
         request = importlib.import_module("edge.capture.archive.stow_request")
     except ImportError as error:
         raise EdgeError('a DICOMweb server needs aiohttp; install it with: pip install "efiqa-edge[dicom]"') from error
-    private = tls is not None or insecure or is_here(url.hostname or "")
-    target: Target = request.StowTarget(shown, authorization, tls, private)
+    target: Target = request.StowTarget(server)
     return target
 
 
@@ -125,39 +109,3 @@ def _folder(folder: Path) -> FolderTarget:
         why = getattr(error, "strerror", None) or "the name is not possible"
         raise EdgeError(f"{folder} cannot take DICOM files ({why}); give another folder.") from error
     return FolderTarget(str(folder))
-
-
-def _url(given: str) -> SplitResult:
-    wrong = EdgeError(
-        "--hand-over names neither a folder nor an address such as https://pacs.example/dicom-web or "
-        "dicom://PACS@pacs.example:104; mind that in user and password / ? # @ : and % are written %2F %3F %23 %40 %3A "
-        "and %25."
-    )
-    try:
-        url = urlsplit(given)
-        port = url.port
-    except ValueError:
-        raise wrong from None
-    if url.scheme not in ("http", "https") or port == 0 or not url.hostname or not is_host(url.hostname):
-        raise wrong
-    # A user, a password or a token that is not escaped would end up in the rest of the address.
-    if re.search(r"[\x00-\x20\x7f]|[?#]", given) or not url.path.isascii() or "@" in url.path:
-        raise wrong
-    return url
-
-
-def _authorization(url: SplitResult, shown: str) -> str:
-    """The header Authorization, from the only place that gives credentials."""
-    token, login = os.environ.get(TOKEN, ""), os.environ.get(LOGIN, "")
-    given = ":".join(unquote(part or "") for part in (url.username, url.password)) if "@" in url.netloc else ""
-    places = [name for name, value in (("its address", given), (TOKEN, token), (LOGIN, login)) if value]
-    if len(places) > 1:
-        raise EdgeError(f"credentials for {shown} are given in {' and in '.join(places)}: give only one of them.")
-    if LOGIN in places and ":" not in login:
-        raise EdgeError(f"{LOGIN} is not of the form user:password; set it so, or take it out of the environment.")
-    if re.search(r"[\x00-\x1f\x7f]|[^\x00-\x7f]", token):
-        raise EdgeError(f"{TOKEN} holds a character that no token has; set it without line breaks.")
-    if token:
-        return f"Bearer {token}"
-    basic = given or login
-    return f"Basic {base64.b64encode(basic.encode('utf-8', 'surrogateescape')).decode()}" if basic else ""

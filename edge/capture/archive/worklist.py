@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any
 
-from edge.capture.archive.answer import ArchiveRefusedError
+from edge.archive.refusal import ArchiveRefusedError
 from edge.capture.archive.dimse_address import DimseAddress
 from edge.capture.archive.dimse_process import MOST_ITEMS, ask
 from edge.capture.archive.study_file import check_fields, is_text

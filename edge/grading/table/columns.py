@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from edge.errors import EdgeError
 
-SCHEMA = 1  # of these columns; raised where one changes its meaning or goes
+SCHEMA = 2  # of these columns; raised where one changes its meaning or goes
 GRID = 16  # cells on a side of the column ``map``
 OUTSIDE = 255  # a cell of ``map`` outside the field
 FULL = 250  # a cell of ``map`` of which all is lost
@@ -49,6 +49,7 @@ TABLE_COLUMNS: dict[str, Kind] = {
     "model": "text",
     "settings": "text",
     "schema": "whole",
+    "carried": "text",
 }
 
 

@@ -23,16 +23,16 @@ _GAIN, _NOISE = 40, 2  # grey levels of one standard deviation; below this devia
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A file when it was read.
+    """A photograph when it was read.
 
     Attributes:
-        size: bytes.
-        modified: nanoseconds since 1970, by its file system.
+        size: bytes; None where nothing says.
+        modified: of a file nanoseconds since 1970, by its file system; else ``Source.change``.
         sha256: of its bytes, hexadecimal; empty where they were not read.
     """
 
-    size: int
-    modified: int
+    size: int | None
+    modified: int | None
     sha256: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
+import json
 
 import cv2
 import numpy as np
@@ -20,9 +20,9 @@ from edge.grading.table.columns import FULL, GRID, OUTSIDE, SCHEMA, TABLE_COLUMN
 from edge.grading.table.fingerprint import FileFacts
 
 
-def key_text(path: Path) -> str:
-    """A path as the table has it: of one line, of letters that can be encoded, and no formula."""
-    return tame(_one_line(readable(path)))
+def key_text(name: str) -> str:
+    """A name as the table has it: of one line, of letters that can be encoded, and no formula."""
+    return tame(_one_line(readable(name)))
 
 
 def row_of(
@@ -32,6 +32,7 @@ def row_of(
     looks: str,
     criterion: Criterion | None,
     by: tuple[str, str],
+    identity: bool = False,
 ) -> Row:
     """The row of a photograph.
 
@@ -42,10 +43,13 @@ def row_of(
         looks: its perceptual hash; empty where it was not decoded.
         criterion: that it is judged by, if there is one.
         by: SHA-256 of the bundle, and the settings it was graded with.
+        identity: whether the patient, study, series and instance of DICOM are written too.
     """
     row: Row = {name: "" if kind == "text" else None for name, kind in TABLE_COLUMNS.items()}
-    row |= {"path": key_text(graded.path), "model": by[0], "settings": by[1], "schema": SCHEMA, "hash": looks}
+    row |= {"path": key_text(graded.shown), "model": by[0], "settings": by[1], "schema": SCHEMA, "hash": looks}
     row["site"] = graded.origin.site or _first_folder(item)
+    carried = {**(graded.identity if identity else {}), **dict(item.carried)}
+    row["carried"] = readable(json.dumps(carried, ensure_ascii=False, sort_keys=True)) if carried else ""
     if facts is not None:
         row |= {"size": facts.size, "modified": facts.modified, "sha256": facts.sha256}
     if graded.assessment is None or graded.frame is None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,45 @@ def test_a_field_that_depends_on_the_order_is_refused(archive: Path, tmp_path: P
     code, _, err = run(archive, "--table", tmp_path / "t.csv", "--field", "learn")
     assert code == 1
     assert "depends on their order" in err
+
+
+def test_what_is_about_rows_needs_a_table(archive: Path, run: Any) -> None:
+    for option in (("--identity",), ("--carry", "x"), ("--recheck",)):
+        code, _, err = run(archive, *option)
+        assert code == 2
+        assert "it is about the rows of a table: give --table too" in " ".join(err.replace("│", " ").split())
+
+
+def test_an_archive_and_a_list_are_graded_and_what_is_wrong_is_told_once(
+    archive: Path, tmp_path: Path, run: Any
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        for path in sorted(archive.iterdir()):
+            packed.write(path, path.name)
+        packed.writestr("../out.png", b"x")
+    (tmp_path / "l.csv").write_text("path,who\na.zip!/a.png,me\n")
+    (tmp_path / "wrong.csv").write_text("image\na.png\n")
+    places = (tmp_path / "a.zip", tmp_path / "l.csv", tmp_path / "wrong.csv")
+    for more in (("--table", tmp_path / "t.csv"), ()):
+        code, out, err = run(*places, "--json", *more)
+        *rows, last = [json.loads(line) for line in out.splitlines()]
+        names = [f"{tmp_path}/a.zip!/{name}" for name in ("a.png", "b.png", "c.png")]
+        graded = [row["path"] for row in rows if not row["error"]]
+        assert graded == (names if more else [*names, names[0]])  # in a table each once
+        said = err if more else err + "".join(row["error"] or "" for row in rows)
+        assert said.count("1 member is left out, such as ../out.png") == 1
+        assert said.count("has no column 'path' (it has image)") == 1
+        assert last["summary"]["failed"] == 2
+        assert last["summary"]["passed_over"] == {"photographs": 1, "others": 0}
+        assert code == 1
+
+
+def test_no_output_overwrites_an_archive_or_a_list(archive: Path, tmp_path: Path, run: Any) -> None:
+    for name in ("l.csv", "a.zip"):
+        (tmp_path / name).write_text(f"path\n{archive}/a.png\n")
+        for option in ("--csv", "--details"):
+            code, _, err = run(tmp_path / "l.csv", tmp_path / "a.zip", option, tmp_path / name)
+            assert (code, "input" in err) == (1, True)
+    code, _, err = run(tmp_path / "l.csv", "--table", tmp_path / "l.csv")
+    assert (code, "it is an input" in err) == (1, True)
+    assert (tmp_path / "l.csv").read_text() == f"path\n{archive}/a.png\n"

@@ -22,7 +22,7 @@ MODULES = {
     "pynetdicom": "pynetdicom",
     "aiohttp": "aiohttp",
 }
-MODULES |= {"cryptography": "cryptography", "pyarrow": "pyarrow", "scikit-learn": "sklearn"}
+MODULES |= {"cryptography": "cryptography", "pyarrow": "pyarrow", "fsspec": "fsspec", "scikit-learn": "sklearn"}
 
 
 def without(trouble: str) -> dict[str, Finding]:

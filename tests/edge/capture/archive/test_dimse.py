@@ -23,9 +23,9 @@ pytest.importorskip("aiohttp")
 
 from pynetdicom import AE, evt
 
+from edge.archive.refusal import ArchiveRefusedError
 from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
-from edge.capture.archive.answer import ArchiveRefusedError
 from edge.capture.archive.dicom import dicom_bytes
 from edge.capture.archive.dimse_address import DimseAddress, read_address
 from edge.capture.archive.dimse_target import DimseTarget
@@ -256,7 +256,7 @@ def test_a_deadline_that_comes_nearer_is_noticed(peer: Callable[..., Peer], file
 _SEND = """
 import resource, sys, time
 from pathlib import Path
-from edge.capture.archive.answer import ArchiveRefusedError
+from edge.archive.refusal import ArchiveRefusedError
 from edge.capture.archive.dimse_address import read_address
 from edge.capture.archive.dimse_target import DimseTarget
 until = time.monotonic() + 30

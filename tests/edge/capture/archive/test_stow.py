@@ -401,7 +401,7 @@ def test_an_archive_that_is_down_is_reported_once_for_all_files(tmp_path: Path, 
     assert len(notes) == 1
     assert "Connection refused" in notes[0]
     back = Server()  # on another port: the old one may be taken
-    object.__setattr__(giving._target, "shown", back.address)
+    object.__setattr__(giving._target.server, "shown", back.address)  # type: ignore[attr-defined]
     giving.close()
     back.close()
     assert giving.delivered == 5

@@ -1,0 +1,187 @@
+"""Members of a tar, packed or not, one after the other."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import threading
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from edge.errors import brief, reason_of
+from edge.images.limits import CUT_OFF, RefusedError
+from edge.sources.members import MARK, MOST_MEMBERS, Sieve
+from edge.sources.shared import Shared
+from edge.sources.source import Found, Trouble, check_bytes
+
+_HEADER_BYTES = 1 << 20  # a longer name or attribute is an attack
+_FREE, _RATIO = 1 << 30, 100  # bytes that a packed one may unfold to, besides a multiple of its own size
+_KEPT, _KEPT_BYTES = 32, 64 << 20  # members passed over, for a thread that comes a little later
+_ERRORS = (tarfile.TarError, EOFError, ValueError, zlib.error, RecursionError, OverflowError)
+
+
+@dataclass(frozen=True)
+class TarMember:
+    """A photograph in a tar; ``change`` is its time."""
+
+    archive: str
+    member: str
+    size: int
+    change: int
+    offset: int
+    packed: bool
+
+    @property
+    def name(self) -> str:
+        """``archive.tar!/member.jpg``."""
+        return f"{self.archive}{MARK}{self.member}"
+
+    @property
+    def root(self) -> str:
+        """The archive."""
+        return self.archive + MARK[0]
+
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
+        """See ``Source``."""
+        return self.size, self.change
+
+    def open(self, shared: Shared) -> BinaryIO:
+        """See ``Source``."""
+        check_bytes(self.size)
+        if self.packed:
+            about = Path(self.archive).stat()
+            key = (self.archive, about.st_size, about.st_mtime_ns)
+            data = shared.once("stream", key, lambda: _Forward(self.archive)).piece(self.offset, self.size)
+        else:
+            with Path(self.archive).open("rb") as file:
+                file.seek(self.offset)
+                data = file.read(self.size)
+        if len(data) < self.size:
+            raise RefusedError(CUT_OFF)
+        return io.BytesIO(data)
+
+
+class _Forward:
+    """A packed stream, which is read onwards: going back means to unpack from its beginning.
+
+    Threads ask for members nearly in their order, so the last ones that were passed over are kept.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = gzip.open(path, "rb")  # noqa: SIM115 (kept open)
+        self._lock = threading.Lock()
+        self._passed: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
+
+    def piece(self, offset: int, size: int) -> bytes:
+        """Bytes of the unpacked stream; fewer where it ends."""
+        with self._lock:
+            at = self._file.tell()
+            if offset < at:
+                for start, data in self._passed:
+                    if start <= offset and offset + size <= start + len(data):
+                        return data[offset - start : offset - start + size]
+            elif 0 < offset - at <= _KEPT_BYTES:
+                self._passed.append((at, self._file.read(offset - at)))
+                while sum(len(data) for _, data in self._passed) > _KEPT_BYTES:
+                    self._passed.popleft()
+            self._file.seek(offset)
+            return self._file.read(size)
+
+
+class _Careful(io.RawIOBase):
+    """A file that gives a parser of headers no more than a header."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _HEADER_BYTES:
+            raise ValueError("a header is longer than any")
+        return self._file.read(size)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def tar_members(sieve: Sieve) -> Iterator[Found]:
+    """The photographs of a tar, in their order; what is wrong comes behind them.
+
+    Args:
+        sieve: which archive (``.gz`` and ``.tgz`` are packed), and which of its members are graded.
+    """
+    archive = sieve.archive
+    packed = not archive.lower().endswith(".tar")
+    last = ""
+    try:
+        with _opened(archive, packed) as file:
+            whole = Path(archive).stat().st_size
+            for info, end in _headers(file):
+                if packed and end > _FREE + _RATIO * whole:
+                    raise ValueError(f"it unfolds to more than {_RATIO} times its size, as no photographs do")
+                if not packed and end > whole + tarfile.BLOCKSIZE:
+                    raise EOFError(f"{info.name} is longer than what is left")
+                last = info.name
+                link = info.issym() or info.islnk()
+                if not (link or (info.isreg() and not info.issparse())):
+                    continue
+                if sieve.takes(info.name, lambda: _head(file, info), link):  # noqa: B023 (called at once)
+                    yield TarMember(archive, info.name, info.size, _time(info), info.offset_data, packed)
+    except OSError as error:  # as of gzip, where it is damaged
+        yield Trouble(archive, f"{archive} cannot be read ({reason_of(error)}){_behind(last)}: copy it again.")
+    except _ERRORS as error:
+        yield Trouble(
+            archive, f"{archive} is cut off, damaged or no tar ({brief(error)}){_behind(last)}: copy it again."
+        )
+    for refused in (sieve.leads_out, sieve.links):
+        yield from refused.trouble(archive)
+
+
+def _opened(archive: str, packed: bool) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(archive, "rb")) if packed else Path(archive).open("rb")
+
+
+def _headers(file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, int]]:
+    """Each header, and where the next one begins, before anything is skipped.
+
+    Raises:
+        ValueError, EOFError, tarfile.TarError: the archive is damaged, or does not end as one does.
+    """
+    with tarfile.TarFile(fileobj=cast(BinaryIO, _Careful(file)), mode="r") as tar:
+        before, count = -1, 0
+        while (info := tar.next()) is not None:
+            tar.members = []  # type: ignore[attr-defined]  # it keeps all
+            count += 1
+            if count > MOST_MEMBERS:
+                raise ValueError(f"it has more than {MOST_MEMBERS} members")
+            if info.size < 0 or tar.offset <= before:
+                raise ValueError("a member has a negative size")
+            before = tar.offset
+            yield info, tar.offset
+        file.seek(tar.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0") or file.tell() < tar.offset + tarfile.BLOCKSIZE:
+            raise EOFError("its end is missing")
+
+
+def _head(file: BinaryIO, info: tarfile.TarInfo) -> bytes:
+    file.seek(info.offset_data)
+    return file.read(min(info.size, 132))
+
+
+def _time(info: tarfile.TarInfo) -> int:
+    try:
+        return int(info.mtime * 1e9) % (1 << 63)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _behind(last: str) -> str:
+    return f" behind {last}" if last else ""
