@@ -1,0 +1,76 @@
+#include "light.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "contrast.h"
+#include "filter.h"
+#include "taps.h"
+
+namespace efiqa {
+namespace {
+
+using Grid = std::vector<float>;
+
+size_t area(int64_t side) { return static_cast<size_t>(side * side); }
+
+// The means of side x side values over size x size cells.
+template <class Value>
+Grid cells(const Value *values, const Taps &taps, int64_t side, int64_t size) {
+    Grid out(area(size)), sum(static_cast<size_t>(side));
+    for (int64_t y = 0; y < size; ++y) {
+        const Tap &down = taps.of[static_cast<size_t>(y)];
+        std::fill(sum.begin(), sum.end(), 0.0f);
+        for (int64_t t = down.begin; t < down.end; ++t) {
+            const Value *row = values + (down.first + t - down.begin) * side;
+            const float weight = taps.weights[static_cast<size_t>(t)];
+            for (size_t x = 0; x < sum.size(); ++x) sum[x] = add(sum[x], weight, static_cast<float>(row[x]));
+        }
+        for (int64_t x = 0; x < size; ++x) {
+            const Tap &tap = taps.of[static_cast<size_t>(x)];
+            out[static_cast<size_t>(y * size + x)] = across<float>(tap, taps.weights.data(), sum.data() + tap.first, 1);
+        }
+    }
+    return out;
+}
+
+void copy(const Grid &from, float *to) {
+    if (to != nullptr) std::copy(from.begin(), from.end(), to);
+}
+
+// How far values stand out from their surroundings, cell by cell, as a share of the brightness.
+void contrasts(const Grid &values, const Grid &around, int64_t side, const Grid &green, int64_t grid, float *out) {
+    Grid ripples(values.size());
+    for (size_t i = 0; i < values.size(); ++i) ripples[i] = ripple(values[i], around[i]);
+    const Grid means = cells(ripples.data(), make_taps(0, side, grid, side), side, grid);
+    for (size_t i = 0; i < means.size(); ++i) out[i] = contrast(means[i], green[i]);
+}
+
+}  // namespace
+
+void measure_light(const uint8_t *greys, int64_t side, const efiqa_light &light) {
+    const int64_t grid = light.grid, fine_side = grid * kFine;
+    const uint8_t *green_plane = greys + side * side;
+    const Taps taps = make_taps(0, side, grid, side);
+    const Grid green = cells(green_plane, taps, side, grid);
+    copy(green, light.green);
+    if (light.red != nullptr) copy(cells(greys, taps, side, grid), light.red);
+    if (light.blue != nullptr) copy(cells(green_plane + side * side, taps, side, grid), light.blue);
+    const Grid picture(green_plane, green_plane + side * side);
+    copy(picture, light.picture);
+    if (light.clipped != nullptr || light.detail != nullptr) {
+        const Grid fine = cells(green_plane, make_taps(0, side, fine_side, side), side, fine_side);
+        if (light.clipped != nullptr) {
+            Grid ends(fine.size());
+            std::transform(fine.begin(), fine.end(), ends.begin(), [](float v) { return at_its_end(v); });
+            copy(cells(ends.data(), make_taps(0, fine_side, grid, fine_side), fine_side, grid), light.clipped);
+        }
+        if (light.detail != nullptr)
+            contrasts(fine, filtered(fine, fine_side, fine_side, gaussian(2.0, 8)), fine_side, green, grid,
+                      light.detail);
+    }
+    if (light.grain != nullptr)
+        contrasts(picture, filtered(picture, side, side, Grid(3, 1.0f / 3.0f)), side, green, grid, light.grain);
+}
+
+}  // namespace efiqa
