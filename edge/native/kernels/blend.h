@@ -28,27 +28,30 @@ EFIQA_FN uint8_t kept_of(const Tint &tint, int channel, float veil) {
     return static_cast<uint8_t>(whole((1.0f - tint.opacity[channel] * veil) * 255.0f));
 }
 
-// Where a pixel of the crop lies between two points, in 256ths of their distance.
+// Where a pixel of the crop lies between two points, in 128ths of their distance.
 EFIQA_FN int32_t place_of(int64_t at, int64_t side) {
     const int64_t twice = (2 * at + 1) * kPoints - side;  // the middles of outermost points and crop agree
-    const int64_t place = twice <= 0 ? 0 : twice * 128 / side;
-    return static_cast<int32_t>(place < (kPoints - 1) * 256 ? place : (kPoints - 1) * 256);
+    const int64_t place = twice <= 0 ? 0 : twice * 64 / side;
+    return static_cast<int32_t>(place < (kPoints - 1) * 128 ? place : (kPoints - 1) * 128);
 }
 
-// Between two points of a row, in 256ths.
-EFIQA_FN uint16_t between(int32_t one, int32_t other, int32_t share) {
-    return static_cast<uint16_t>(one * (256 - share) + other * share);
+// Between two points of a row, in 128ths. From here on all fits into 16 bits, of which vectors hold most.
+EFIQA_FN int16_t between(int32_t one, int32_t other, int32_t share) {
+    return static_cast<int16_t>(one * (128 - share) + other * share);
 }
 
-// Between two such rows, rounded to whole numbers.
-EFIQA_FN uint32_t between_rows(uint32_t one, uint32_t other, uint32_t share) {
-    return (one * (256u - share) + other * share + 32768u) >> 16;
+// Between two such rows, rounded to whole numbers; share times 256.
+EFIQA_FN uint16_t between_rows(int16_t one, int16_t other, int16_t share) {
+    const auto apart = static_cast<int16_t>(other - one);
+    const auto part = static_cast<int16_t>(((int32_t{apart} * int32_t{share} >> 14) + 1) >> 1);
+    return static_cast<uint16_t>(static_cast<uint16_t>(one + part + 64) >> 7);
 }
 
-EFIQA_FN uint8_t blended(uint32_t pixel, uint32_t kept, uint32_t added) {
-    const uint32_t product = pixel * kept + 128u;
-    const uint32_t sum = ((product + (product >> 8)) >> 8) + added;  // pixel * kept / 255, rounded
-    return static_cast<uint8_t>(sum < 255u ? sum : 255u);
+EFIQA_FN uint8_t blended(uint8_t pixel, uint16_t kept, uint16_t added) {
+    const auto product = static_cast<uint16_t>(pixel * kept + 128);
+    const auto mixed = static_cast<uint16_t>(product + (product >> 8));  // over 256: pixel * kept / 255, rounded
+    const auto sum = static_cast<uint16_t>((mixed >> 8) + added);
+    return static_cast<uint8_t>(sum < 255 ? sum : 255);
 }
 
 }  // namespace efiqa

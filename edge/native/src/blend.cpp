@@ -13,17 +13,18 @@
 namespace efiqa {
 namespace {
 
-// A row of the small picture over the columns of the frame, three values a pixel, in 256ths.
+// A row of the small picture over the columns of the frame, three values a pixel, in 128ths.
 struct Wide {
     int32_t row = -1;
     bool clear = true;  // it leaves a frame as it is
-    std::vector<uint16_t> added, kept;
+    std::vector<int16_t> added, kept;
 };
 
 struct Job {
     const Tints *tints;
     efiqa_crop crop;
     int64_t left, right, top, bottom;  // of the crop, inside of the frame
+    std::vector<int32_t> columns;      // where each column lies on the small picture
     uint8_t *bgr;
     int64_t stride;
 };
@@ -36,14 +37,14 @@ void widen(const Job &job, int32_t row, Wide &wide) {
     wide.clear = std::all_of(kept, kept + 3 * kPoints, [](uint8_t v) { return v == 255; }) &&
                  std::all_of(added, added + 3 * kPoints, [](uint8_t v) { return v == 0; });
     if (wide.clear) {
-        std::fill(wide.added.begin(), wide.added.end(), uint16_t{0});
-        std::fill(wide.kept.begin(), wide.kept.end(), uint16_t{255 * 256});
+        std::fill(wide.added.begin(), wide.added.end(), int16_t{0});
+        std::fill(wide.kept.begin(), wide.kept.end(), int16_t{255 * 128});
         return;
     }
     size_t i = 0;
-    for (int64_t x = job.left; x < job.right; ++x) {
-        const int32_t place = place_of(x - job.crop.x, job.crop.side), share = place & 255;
-        const int32_t one = 3 * (place >> 8), other = std::min(one + 3, 3 * (kPoints - 1));
+    for (const int32_t place : job.columns) {
+        const int32_t share = place & 127;
+        const int32_t one = 3 * (place >> 7), other = std::min(one + 3, 3 * (kPoints - 1));
         for (int c = 0; c < 3; ++c, ++i) {
             wide.added[i] = between(added[one + c], added[other + c], share);
             wide.kept[i] = between(kept[one + c], kept[other + c], share);
@@ -51,10 +52,10 @@ void widen(const Job &job, int32_t row, Wide &wide) {
     }
 }
 
-[[gnu::always_inline]] inline void blend_row(const Wide &one, const Wide &other, uint32_t share,
+[[gnu::always_inline]] inline void blend_row(const Wide &one, const Wide &other, int16_t share,
                                              uint8_t *__restrict pixels, int64_t n) {
-    const uint16_t *__restrict kept = one.kept.data(), *__restrict kept_below = other.kept.data();
-    const uint16_t *__restrict added = one.added.data(), *__restrict added_below = other.added.data();
+    const int16_t *__restrict kept = one.kept.data(), *__restrict kept_below = other.kept.data();
+    const int16_t *__restrict added = one.added.data(), *__restrict added_below = other.added.data();
     for (int64_t i = 0; i < n; ++i)
         pixels[i] = blended(pixels[i], between_rows(kept[i], kept_below[i], share),
                             between_rows(added[i], added_below[i], share));
@@ -68,12 +69,12 @@ void widen(const Job &job, int32_t row, Wide &wide) {
     }
     for (int64_t y = job.top; y < job.bottom; ++y) {
         const int32_t place = place_of(y - job.crop.y, job.crop.side);
-        const int32_t row = place >> 8, below = std::min(row + 1, kPoints - 1);
+        const int32_t row = place >> 7, below = std::min(row + 1, kPoints - 1);
         if (other.row == row) std::swap(one, other);
         widen(job, row, one);
         widen(job, below, other);
         if (one.clear && other.clear) continue;
-        blend_row(one, other, static_cast<uint32_t>(place & 255), job.bgr + y * job.stride + 3 * job.left, n);
+        blend_row(one, other, static_cast<int16_t>((place & 127) * 256), job.bgr + y * job.stride + 3 * job.left, n);
     }
 }
 
@@ -101,8 +102,10 @@ efiqa_status efiqa_blend(const float *map, uint64_t map_size, const uint8_t *fie
                 std::clamp<int64_t>(crop->x + crop->side, 0, width),
                 std::clamp<int64_t>(crop->y, 0, height),
                 std::clamp<int64_t>(crop->y + crop->side, 0, height),
+                {},
                 bgr,
                 stride};
+        for (int64_t x = job.left; x < job.right; ++x) job.columns.push_back(place_of(x - crop->x, crop->side));
         run(job);
         return EFIQA_OK;
     });

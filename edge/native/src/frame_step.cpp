@@ -42,15 +42,15 @@ template <int Count, bool Add>
 }
 
 // The input rows of one output row, weighed and added.
-[[gnu::always_inline]] inline void sum_rows(const Job &job, int64_t y, float *sum, uint8_t *buffer) {
+[[gnu::always_inline]] inline void sum_rows(const Job &job, int64_t y, float *sum, Scratch &scratch) {
     const Tap tap = job.rows.of[static_cast<size_t>(y)];
     const int64_t n = job.source.length;
     if (tap.begin == tap.end) std::fill(sum, sum + n, 0.0f);
     for (int64_t t = tap.begin; t < tap.end; t += 2) {
         const int64_t at = tap.first + t - tap.begin;
         const bool pair = t + 1 < tap.end;
-        const uint8_t *rows[2] = {row_of(job.source, at, buffer), nullptr};
-        if (pair) rows[1] = row_of(job.source, at + 1, buffer + n);
+        const uint8_t *rows[2] = {row_of(job.source, at, scratch), nullptr};
+        if (pair) rows[1] = row_of(job.source, at + 1, scratch);
         const float *weights = &job.rows.weights[static_cast<size_t>(t)];
         if (t == tap.begin)
             pair ? add_rows<2, false>(sum, rows, weights, n) : add_rows<1, false>(sum, rows, weights, n);
@@ -59,26 +59,17 @@ template <int Count, bool Add>
     }
 }
 
-// The row sideways, as whole grey values of R, G and B, side floats each. Four lanes at a time, one of them to spare.
+// The row sideways, as whole grey values of R, G and B, side floats each. Four lanes at a time, of which
+// one is to spare, of grey three.
 [[gnu::always_inline]] inline void reduce_row(const Job &job, const float *sum, int64_t step, float *greys) {
     using Pixel = float __attribute__((vector_size(16)));
     const int64_t side = job.tensor->side;
-    const int red = job.source.red, blue = job.source.blue;
+    const int red = job.source.red, green = job.source.green, blue = job.source.blue;
     for (int64_t x = 0; x < side; ++x) {
         const Tap &tap = job.columns.of[static_cast<size_t>(x)];
         const float *from = sum + step * (tap.first - job.source.low);
         const Pixel pixel = grey(across<Pixel>(tap, job.columns.weights.data(), from, step), job.nudge);
-        greys[x] = pixel[red], greys[side + x] = pixel[1], greys[2 * side + x] = pixel[blue];
-    }
-}
-
-[[gnu::always_inline]] inline void reduce_grey_row(const Job &job, const float *sum, float *greys) {
-    const int64_t side = job.tensor->side;
-    for (int64_t x = 0; x < side; ++x) {
-        const Tap &tap = job.columns.of[static_cast<size_t>(x)];
-        const float *from = sum + (tap.first - job.source.low);
-        const float value = grey(across<float>(tap, job.columns.weights.data(), from, 1), job.nudge);
-        greys[x] = greys[side + x] = greys[2 * side + x] = value;
+        greys[x] = pixel[red], greys[side + x] = pixel[green], greys[2 * side + x] = pixel[blue];
     }
 }
 
@@ -107,16 +98,14 @@ template <class Number, class Store>
     const int32_t zero = job.tensor->zero_point;
     std::vector<float> sum(static_cast<size_t>(n) + 4), greys(static_cast<size_t>(3 * side));  // 4: the spare lane
     std::vector<float> pixels(job.source.planar ? static_cast<size_t>(n / 3 * 4) : 0);
-    std::vector<uint8_t> buffer(static_cast<size_t>(2 * n));
+    Scratch scratch(job.source);
     for (int64_t y = 0; y < side; ++y) {
-        sum_rows(job, y, sum.data(), buffer.data());
+        sum_rows(job, y, sum.data(), scratch);
         if (job.source.planar) {
             interleave(sum.data(), n / 3, pixels.data());
             reduce_row(job, pixels.data(), 4, greys.data());
-        } else if (job.source.grey) {
-            reduce_grey_row(job, sum.data(), greys.data());
         } else {
-            reduce_row(job, sum.data(), 3, greys.data());
+            reduce_row(job, sum.data(), job.source.grey ? 1 : 3, greys.data());
         }
         if (!job.greys.empty()) keep_row(job, y, greys.data());
         if (job.tensor->type == EFIQA_FLOAT32)

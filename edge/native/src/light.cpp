@@ -6,6 +6,7 @@
 #include "contrast.h"
 #include "filter.h"
 #include "taps.h"
+#include "vectors.h"
 
 namespace efiqa {
 namespace {
@@ -14,23 +15,51 @@ using Grid = std::vector<float>;
 
 size_t area(int64_t side) { return static_cast<size_t>(side * side); }
 
-// The means of side x side values over size x size cells.
+// The means of side x side values over size x size cells; `sum` has room for a row.
 template <class Value>
-Grid cells(const Value *values, const Taps &taps, int64_t side, int64_t size) {
-    Grid out(area(size)), sum(static_cast<size_t>(side));
+[[gnu::always_inline]] inline void means(const Value *__restrict values, const Taps &taps, int64_t side, int64_t size,
+                                         float *__restrict sum, float *out) {
     for (int64_t y = 0; y < size; ++y) {
         const Tap &down = taps.of[static_cast<size_t>(y)];
-        std::fill(sum.begin(), sum.end(), 0.0f);
+        std::fill(sum, sum + side, 0.0f);
         for (int64_t t = down.begin; t < down.end; ++t) {
-            const Value *row = values + (down.first + t - down.begin) * side;
+            const Value *__restrict row = values + (down.first + t - down.begin) * side;
             const float weight = taps.weights[static_cast<size_t>(t)];
-            for (size_t x = 0; x < sum.size(); ++x) sum[x] = add(sum[x], weight, static_cast<float>(row[x]));
+            for (int64_t x = 0; x < side; ++x) sum[x] = add(sum[x], weight, static_cast<float>(row[x]));
         }
         for (int64_t x = 0; x < size; ++x) {
             const Tap &tap = taps.of[static_cast<size_t>(x)];
-            out[static_cast<size_t>(y * size + x)] = across<float>(tap, taps.weights.data(), sum.data() + tap.first, 1);
+            out[y * size + x] = across<float>(tap, taps.weights.data(), sum + tap.first, 1);
         }
     }
+}
+
+template <class Value>
+struct Means {
+    const Value *values;
+    const Taps *taps;
+    int64_t side, size;
+    float *sum, *out;
+};
+
+[[gnu::always_inline]] inline void mean_bytes_any(const Means<uint8_t> &job) {
+    means(job.values, *job.taps, job.side, job.size, job.sum, job.out);
+}
+[[gnu::always_inline]] inline void mean_floats_any(const Means<float> &job) {
+    means(job.values, *job.taps, job.side, job.size, job.sum, job.out);
+}
+EFIQA_WIDE(mean_bytes, const Means<uint8_t> &)
+EFIQA_WIDE(mean_floats, const Means<float> &)
+
+Grid cells(const uint8_t *values, const Taps &taps, int64_t side, int64_t size) {
+    Grid out(area(size)), sum(static_cast<size_t>(side));
+    mean_bytes({values, &taps, side, size, sum.data(), out.data()});
+    return out;
+}
+
+Grid cells(const float *values, const Taps &taps, int64_t side, int64_t size) {
+    Grid out(area(size)), sum(static_cast<size_t>(side));
+    mean_floats({values, &taps, side, size, sum.data(), out.data()});
     return out;
 }
 
@@ -39,11 +68,10 @@ void copy(const Grid &from, float *to) {
 }
 
 // How far values stand out from their surroundings, cell by cell, as a share of the brightness.
-void contrasts(const Grid &values, const Grid &around, int64_t side, const Grid &green, int64_t grid, float *out) {
-    Grid ripples(values.size());
-    for (size_t i = 0; i < values.size(); ++i) ripples[i] = ripple(values[i], around[i]);
-    const Grid means = cells(ripples.data(), make_taps(0, side, grid, side), side, grid);
-    for (size_t i = 0; i < means.size(); ++i) out[i] = contrast(means[i], green[i]);
+void contrasts(const Grid &values, Grid around, int64_t side, const Grid &green, int64_t grid, float *out) {
+    for (size_t i = 0; i < values.size(); ++i) around[i] = ripple(values[i], around[i]);
+    const Grid found = cells(around.data(), make_taps(0, side, grid, side), side, grid);
+    for (size_t i = 0; i < found.size(); ++i) out[i] = contrast(found[i], green[i]);
 }
 
 }  // namespace

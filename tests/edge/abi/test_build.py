@@ -100,6 +100,15 @@ def test_other_projects_find_what_is_installed(tmp_path: Path) -> None:
         run("cc", other / "main.c", "-o", other / "plain", *flags)
 
 
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="the CUDA toolkit is not installed")
+@pytest.mark.parametrize("architecture", ["sm_87", "sm_90"])
+def test_kernels_compile_as_cuda(architecture: str, tmp_path: Path) -> None:
+    native = ROOT / "edge" / "native"
+    flags = ("-std=c++17", "-Werror", "all-warnings", "-fmad=false", f"-arch={architecture}", f"-I{native / 'kernels'}")
+    run("nvcc", *flags, "-c", native / "test" / "kernels.cu", "-o", tmp_path / "kernels.o")
+    assert (tmp_path / "kernels.o").stat().st_size > 0
+
+
 @needs_arm
 @pytest.mark.slow
 def test_arm_gives_the_same_bits(tmp_path: Path) -> None:

@@ -92,13 +92,13 @@ def tints(degradation: Grid, field: NDArray[np.bool_]) -> tuple[NDArray[np.uint8
 
 
 def widened(small: NDArray[np.uint8], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Between the points, at places in 256ths of their distance, rounded."""
+    """Between the points, at places in 128ths of their distance: of a row first, then of rows, rounded."""
     last = POINTS - 1
-    across = columns[None, :, None] % 256
-    left, right = columns // 256, np.minimum(columns // 256 + 1, last)
-    wide = small[:, left].astype(np.int64) * (256 - across) + small[:, right].astype(np.int64) * across
-    down, above = rows[:, None, None] % 256, rows // 256
-    return (wide[above] * (256 - down) + wide[np.minimum(above + 1, last)] * down + 32768) >> 16
+    across = columns[None, :, None] % 128
+    left, right = columns // 128, np.minimum(columns // 128 + 1, last)
+    wide = small[:, left].astype(np.int64) * (128 - across) + small[:, right].astype(np.int64) * across
+    down, above, below = rows[:, None, None] % 128, rows // 128, np.minimum(rows // 128 + 1, last)
+    return (wide[above] + ((wide[below] - wide[above]) * down + 64 >> 7) + 64) >> 7
 
 
 def defined(picture: NDArray[np.uint8], degradation: Grid, field: NDArray[np.bool_], crop: Crop) -> NDArray[np.uint8]:
@@ -108,7 +108,7 @@ def defined(picture: NDArray[np.uint8], degradation: Grid, field: NDArray[np.boo
     def places(origin: int, size: int) -> tuple[slice, NDArray[np.int64]]:
         seen = np.arange(max(origin, 0), min(origin + crop.side, size), dtype=np.int64)
         twice = (2 * (seen - origin) + 1) * POINTS - crop.side
-        return slice(seen[0], seen[-1] + 1), np.clip(twice * 128 // crop.side, 0, (POINTS - 1) * 256)
+        return slice(seen[0], seen[-1] + 1), np.clip(twice * 64 // crop.side, 0, (POINTS - 1) * 128)
 
     (down, rows), (across, columns) = places(crop.y, height), places(crop.x, width)
     added, kept = (widened(each, rows, columns) for each in tints(degradation, field))
