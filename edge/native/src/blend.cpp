@@ -34,20 +34,22 @@ void widen(const Job &job, int32_t row, Wide &wide) {
     wide.row = row;
     const uint8_t *added = job.tints->added.data() + 3 * kPoints * row;
     const uint8_t *kept = job.tints->kept.data() + 3 * kPoints * row;
-    wide.clear = std::all_of(kept, kept + 3 * kPoints, [](uint8_t v) { return v == 255; }) &&
-                 std::all_of(added, added + 3 * kPoints, [](uint8_t v) { return v == 0; });
+    uint32_t points[3 * kPoints];  // both at once: neither outgrows 16 bits
+    for (int32_t i = 0; i < 3 * kPoints; ++i) points[i] = added[i] | uint32_t{kept[i]} << 16;
+    wide.clear = std::all_of(points, points + 3 * kPoints, [](uint32_t v) { return v == 255u << 16; });
     if (wide.clear) {
         std::fill(wide.added.begin(), wide.added.end(), int16_t{0});
         std::fill(wide.kept.begin(), wide.kept.end(), int16_t{255 * 128});
         return;
     }
-    size_t i = 0;
+    int16_t *to_added = wide.added.data(), *to_kept = wide.kept.data();
     for (const int32_t place : job.columns) {
-        const int32_t share = place & 127;
-        const int32_t one = 3 * (place >> 7), other = std::min(one + 3, 3 * (kPoints - 1));
-        for (int c = 0; c < 3; ++c, ++i) {
-            wide.added[i] = between(added[one + c], added[other + c], share);
-            wide.kept[i] = between(kept[one + c], kept[other + c], share);
+        const auto share = static_cast<uint32_t>(place & 127);
+        const uint32_t *const last = points + 3 * (kPoints - 1);
+        const uint32_t *const one = points + 3 * (place >> 7), *const other = one == last ? last : one + 3;
+        for (int c = 0; c < 3; ++c) {
+            const uint32_t value = between(one[c], other[c], share);
+            *to_added++ = static_cast<int16_t>(value & 0xffffu), *to_kept++ = static_cast<int16_t>(value >> 16);
         }
     }
 }

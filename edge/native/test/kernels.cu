@@ -17,6 +17,6 @@ __global__ void all(const Tap *taps, const float *weights, const float *row, flo
     lost[i] = lost_of(weight_of(pooling, value, value, true), 2.0, value);
     const int32_t place = place_of(i, 1080);
     const uint8_t added = added_of(tint, 0, veil(value)), kept = kept_of(tint, level_of(value) & 1, 1.0f);
-    const int16_t wide = between(added, kept, place & 127);
+    const auto wide = static_cast<int16_t>(between(added, kept, static_cast<uint32_t>(place & 127)));
     pixels[i] = blended(pixels[i], between_rows(wide, wide, 256), added);
 }
