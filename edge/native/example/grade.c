@@ -1,11 +1,11 @@
 /* Grade one raw NV12 frame (BT.601, luma from 16 to 235, rows without gaps) without Python, with an engine of your own.
  *
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32            writes what the network reads: 3 x 256 x 256 floats
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 MAPS.f32   reads what it gave, 3 x 32 x 32, and prints the score
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32            writes what the network reads, 3 x 256 x 256
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints the score
  *
  * X, Y and SIDE are the square around the field of view; the field is the circle in it. Between the two calls an engine
- * runs the network out of the bundle (unzip model.efiqa model.onnx). Sizes, mean, std and what each region counts stand in
- * the bundle's manifest.yaml; those here are of the default model. */
+ * runs the network out of the bundle (unzip model.efiqa model.onnx). All numbers are float32. Sizes, mean, std and what
+ * each region counts stand in the bundle's manifest.yaml; those here are of the default model. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -35,8 +35,8 @@ EFIQA_FN int32_t place_of(int64_t at, int64_t side) {
     return static_cast<int32_t>(place < (kPoints - 1) * 128 ? place : (kPoints - 1) * 128);
 }
 
-// Between two points of a row, in 128ths; two values at once, one above the other in 16 bits each. From here on all fits
-// into 16 bits, of which vectors hold most.
+// Between two points of a row, in 128ths; two values at once, one above the other in 16 bits each. From here on all
+// fits into 16 bits, of which vectors hold most.
 EFIQA_FN uint32_t between(uint32_t one, uint32_t other, uint32_t share) { return one * (128u - share) + other * share; }
 
 // Between two such rows, rounded to whole numbers; share times 256.

@@ -91,7 +91,8 @@ efiqa_status efiqa_blend(const float *map, uint64_t map_size, const uint8_t *fie
     using namespace efiqa;
     efiqa_status found = check_maps(map, map_size, 1, grid, field, field_size);
     if (found == EFIQA_OK) {
-        const efiqa_frame frame{EFIQA_BGR, EFIQA_BT601, EFIQA_LIMITED, width, height, {bgr, nullptr}, {stride, 0}, {size, 0}};
+        const efiqa_frame frame{EFIQA_BGR,      EFIQA_BT601, EFIQA_LIMITED, width, height,
+                                {bgr, nullptr}, {stride, 0}, {size, 0}};
         found = check_frame(&frame);
     }
     if (found == EFIQA_OK) found = check_crop(crop, width, height);

@@ -65,14 +65,16 @@ Grid enlarged(const Grid &grid, int64_t cells, const std::vector<Cubic> &cubics)
         for (int64_t x = 0; x < n; ++x) {
             const Cubic &cubic = cubics[static_cast<size_t>(x)];
             float sum = 0;
-            for (int k = 0; k < 4; ++k) sum = add(sum, cubic.weights[k], grid[static_cast<size_t>(y * cells + cubic.at[k])]);
+            for (int k = 0; k < 4; ++k)
+                sum = add(sum, cubic.weights[k], grid[static_cast<size_t>(y * cells + cubic.at[k])]);
             lines[static_cast<size_t>(y * n + x)] = sum;
         }
     for (int64_t y = 0; y < n; ++y) {
         const Cubic &cubic = cubics[static_cast<size_t>(y)];
         for (int64_t x = 0; x < n; ++x) {
             float sum = 0;
-            for (int k = 0; k < 4; ++k) sum = add(sum, cubic.weights[k], lines[static_cast<size_t>(cubic.at[k] * n + x)]);
+            for (int k = 0; k < 4; ++k)
+                sum = add(sum, cubic.weights[k], lines[static_cast<size_t>(cubic.at[k] * n + x)]);
             out[static_cast<size_t>(y * n + x)] = clip(sum, 0.0f, 1.0f);
         }
     }

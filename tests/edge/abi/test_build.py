@@ -55,6 +55,7 @@ def test_presets_are_those_that_the_docs_name() -> None:
 def test_sanitizers_find_nothing_in_bad_input(tmp_path: Path) -> None:
     folder = build("sanitize", tmp_path / "build")
     assert "200 rounds, 0 faults" in run(folder / "efiqa_bad_input", 200, 3)
+    assert "100% tests passed" in run("ctest", "--test-dir", tmp_path / "build")
 
 
 @needs_compiler
