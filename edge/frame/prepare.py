@@ -1,7 +1,7 @@
 """The frame step: from a camera frame and a crop to the tensor that the network reads.
 
-One definition for training and device. The compiled extension does it in a single pass; without it, OpenCV
-does the same steps one after the other.
+One definition for training and device. The compiled library does it in a single pass; without it, OpenCV does the same
+steps one after the other.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.frames import Numbers, frame_step, packed
+from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and but for roundings the same
 from edge.field.find import Crop
-
-try:
-    from edge.frame import _frame_step
-except ImportError:  # no compiler at install time: slower, and but for roundings the same
-    _frame_step = None  # type: ignore[assignment]
 
 
 def frame_step_name() -> str:
     """Which implementation ``prepare`` uses here: ``native`` (C++) or ``opencv``."""
-    return "opencv" if _frame_step is None else "native"
+    return "opencv" if LIBRARY is None else "native"
 
 
 def prepare(
@@ -45,9 +42,18 @@ def prepare(
         raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}")
     if crop.side < 1 or size < 1:
         raise ValueError(f"the crop ({crop.side}) and the tensor ({size}) need a side of at least 1 pixel")
-    if _frame_step is None:
+    if not _meet(frame, crop):
+        return normalise(np.zeros((size, size, 3), np.uint8), mean, std)
+    if LIBRARY is None:
         return prepare_opencv(frame, crop, size, mean, std)
-    return _frame_step.prepare(frame, crop.x, crop.y, crop.side, size, mean, std)
+    tensor, _ = frame_step(LIBRARY, packed(frame), (crop.x, crop.y, crop.side), Numbers(size, mean, std))
+    return np.asarray(tensor, np.float32)
+
+
+def _meet(frame: NDArray[np.uint8], crop: Crop) -> bool:
+    """Whether any pixel of a frame lies in a crop."""
+    height, width = frame.shape[:2]
+    return bool(-crop.side < crop.x < width and -crop.side < crop.y < height)
 
 
 def cut(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
@@ -60,7 +66,7 @@ def cut(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
         square[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] = frame[top:bottom, left:right]
     if crop.side >= size:
         return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    # In 8 bits OpenCV mixes with weights of 11 bits, a grey level away from what the extension does.
+    # In 8 bits OpenCV mixes with weights of 11 bits, a grey level away from what the library does.
     enlarged = cv2.resize(square.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
     return np.rint(enlarged).astype(np.uint8)
 
@@ -76,5 +82,5 @@ def normalise(
 def prepare_opencv(
     frame: NDArray[np.uint8], crop: Crop, size: int, mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> NDArray[np.float32]:
-    """``prepare`` as a sequence of OpenCV steps: the fallback, and what the extension is tested against."""
+    """``prepare`` as a sequence of OpenCV steps: the fallback, and what the library is tested against."""
     return normalise(cut(frame, crop, size), mean, std)

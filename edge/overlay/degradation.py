@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.library import LIBRARY
+from edge.abi.maps import blend
 from edge.assessment import Assessment
 from edge.field.find import Crop
 
@@ -79,19 +81,35 @@ def tint(degradation: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 
 def lay_map(picture: Picture, assessment: Assessment, crop: Crop) -> None:
     """Blend the map into the part of the crop that lies on the picture: frame * (1 - opacity) + colour * opacity."""
+    height, width = picture.shape[:2]
+    left, top = max(crop.x, 0), max(crop.y, 0)
+    right, bottom = min(crop.x + crop.side, width), min(crop.y + crop.side, height)
+    if right <= left or bottom <= top:
+        return
+    if LIBRARY is not None and picture.strides[1:] == (3, 1):
+        blend(LIBRARY, picture, assessment.map, assessment.field, (crop.x, crop.y, crop.side))
+    else:
+        _lay_map_opencv(picture[top:bottom, left:right], assessment, crop, (left, top))
+
+
+def _lay_map_opencv(part: Picture, assessment: Assessment, crop: Crop, at: tuple[int, int]) -> None:
+    """The same without the library, and but for roundings alike, on the part of a picture that shows ``crop``.
+
+    Args:
+        part: uint8 BGR, blended into.
+        assessment: of the frame.
+        crop: of the frame.
+        at: x and y of the part on the picture.
+    """
+    (left, top), (high, wide) = at, part.shape[:2]
     degradation = enlarge(_filled(assessment), _SMOOTH)[:, :, None]
     field = field_share(assessment, _SMOOTH)[:, :, None]
     colour, opacity = tint(degradation)
     opacity = opacity * np.clip(field * 4 - 1.5, 0, 1)
     added = np.rint(colour * opacity).astype(np.uint8)
     kept = np.rint((1 - opacity) * 255).astype(np.uint8)
-    height, width = picture.shape[:2]
-    left, top = max(crop.x, 0), max(crop.y, 0)
-    right, bottom = min(crop.x + crop.side, width), min(crop.y + crop.side, height)
-    if right <= left or bottom <= top:
-        return
     # Cut first, then enlarge: a crop may be far larger than the frame.
-    across, down = (right - left) / crop.side, (bottom - top) / crop.side
+    across, down = wide / crop.side, high / crop.side
     cut = np.array(
         [
             [across, 0, (left - crop.x) / crop.side * _SMOOTH + (across - 1) / 2],
@@ -102,10 +120,9 @@ def lay_map(picture: Picture, assessment: Assessment, crop: Crop) -> None:
     added_large, kept_large = (
         cv2.resize(
             cv2.warpAffine(small, cut, (_SMOOTH, _SMOOTH), flags=way, borderMode=cv2.BORDER_REPLICATE),
-            (right - left, bottom - top),
+            (wide, high),
             interpolation=cv2.INTER_LINEAR,
         )
         for small in (added, kept)
     )
-    part = picture[top:bottom, left:right]
     cv2.add(cv2.multiply(part, kept_large, scale=1 / 255), added_large, dst=part)

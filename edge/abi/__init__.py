@@ -1,0 +1,1 @@
+"""The compiled library, ``edge/native``, called through its C ABI."""

@@ -1,0 +1,94 @@
+#include "check.h"
+
+#include <cmath>
+
+#include "efiqa_edge.h"
+
+namespace efiqa {
+namespace {
+
+bool lies_within(double value, double low, double high) { return value >= low && value <= high; }  // false for NaN
+
+bool is_far(int64_t value) { return value < -kFarthest || value > kFarthest; }
+
+// Bytes of a row of a plane; 0 where the format has no such plane.
+int64_t row_of(int32_t format, int plane, int64_t width) {
+    const int64_t pairs = (width + 1) / 2;
+    switch (format) {
+        case EFIQA_BGR:
+        case EFIQA_RGB: return plane == 0 ? 3 * width : 0;
+        case EFIQA_GREY: return plane == 0 ? width : 0;
+        case EFIQA_YUYV: return plane == 0 ? 4 * pairs : 0;
+        default: return plane == 0 ? width : 2 * pairs;
+    }
+}
+
+}  // namespace
+
+efiqa_status check_rows(const uint8_t *data, uint64_t size, int64_t stride, int64_t row, int64_t rows) {
+    if (data == nullptr) return EFIQA_NULL_POINTER;
+    if (stride < row || stride > INT64_MAX / (int64_t{kLargestFrame} + 1)) return EFIQA_BAD_STRIDE;
+    return static_cast<uint64_t>((rows - 1) * stride + row) > size ? EFIQA_SHORT_BUFFER : EFIQA_OK;
+}
+
+efiqa_status check_frame(const efiqa_frame *frame) {
+    if (frame == nullptr) return EFIQA_NULL_POINTER;
+    if (frame->format < EFIQA_BGR || frame->format > EFIQA_NV12) return EFIQA_BAD_FORMAT;
+    if (frame->matrix < EFIQA_BT601 || frame->matrix > EFIQA_BT709) return EFIQA_BAD_FORMAT;
+    if (frame->range < EFIQA_LIMITED || frame->range > EFIQA_FULL) return EFIQA_BAD_FORMAT;
+    if (frame->width < 1 || frame->height < 1) return EFIQA_BAD_SIZE;
+    if (frame->width > kLargestFrame || frame->height > kLargestFrame) return EFIQA_BAD_SIZE;
+    for (int plane = 0; plane < 2; ++plane) {
+        const int64_t row = row_of(frame->format, plane, frame->width);
+        const int64_t rows = plane == 0 ? frame->height : (int64_t{frame->height} + 1) / 2;
+        if (row == 0) continue;
+        const efiqa_status found = check_rows(frame->plane[plane], frame->size[plane], frame->stride[plane], row, rows);
+        if (found != EFIQA_OK) return found;
+    }
+    return EFIQA_OK;
+}
+
+efiqa_status check_crop(const efiqa_crop *crop, int32_t width, int32_t height) {
+    if (crop == nullptr) return EFIQA_NULL_POINTER;
+    if (crop->side < 1 || is_far(crop->side) || is_far(crop->x) || is_far(crop->y)) return EFIQA_BAD_CROP;
+    const bool meets = crop->x < width && crop->y < height && crop->x + crop->side > 0 && crop->y + crop->side > 0;
+    return meets ? EFIQA_OK : EFIQA_BAD_CROP;
+}
+
+efiqa_status check_tensor(const efiqa_tensor *tensor) {
+    if (tensor == nullptr || tensor->data == nullptr) return EFIQA_NULL_POINTER;
+    if (tensor->type < EFIQA_FLOAT32 || tensor->type > EFIQA_INT8) return EFIQA_BAD_FORMAT;
+    if (tensor->side < 1 || tensor->side > kLargestTensor) return EFIQA_BAD_SIZE;
+    const uint64_t bytes = tensor->type == EFIQA_FLOAT32 ? 4 : tensor->type == EFIQA_FLOAT16 ? 2 : 1;
+    const auto side = static_cast<uint64_t>(tensor->side);
+    if (tensor->size < 3 * side * side * bytes) return EFIQA_SHORT_BUFFER;
+    for (int channel = 0; channel < 3; ++channel) {
+        if (!lies_within(tensor->mean[channel], -1e6, 1e6)) return EFIQA_BAD_NUMBER;
+        if (!lies_within(tensor->std[channel], 1e-9, 1e9)) return EFIQA_BAD_NUMBER;
+    }
+    if (tensor->type != EFIQA_INT8) return EFIQA_OK;
+    const bool scaled = lies_within(tensor->scale, 1e-12, 1e12) && lies_within(tensor->zero_point, -128, 127);
+    return scaled ? EFIQA_OK : EFIQA_BAD_NUMBER;
+}
+
+efiqa_status check_light(const efiqa_light *light, int32_t side) {
+    if (light == nullptr) return EFIQA_OK;
+    if (light->grid < 1 || light->grid > side / 4) return EFIQA_BAD_SIZE;
+    const auto grid = static_cast<uint64_t>(light->grid), whole = static_cast<uint64_t>(side);
+    const bool wanted = light->blue || light->green || light->red || light->clipped || light->detail || light->grain;
+    if (wanted && light->size < grid * grid) return EFIQA_SHORT_BUFFER;
+    return light->picture && light->picture_size < whole * whole ? EFIQA_SHORT_BUFFER : EFIQA_OK;
+}
+
+efiqa_status check_maps(const float *maps, uint64_t size, int32_t count, int32_t grid, const uint8_t *field,
+                        uint64_t field_size) {
+    if (maps == nullptr || field == nullptr) return EFIQA_NULL_POINTER;
+    if ((count != 1 && count != 3) || grid < 1 || grid > kLargestGrid) return EFIQA_BAD_SIZE;
+    const auto cells = static_cast<uint64_t>(grid) * static_cast<uint64_t>(grid);
+    if (size < cells * static_cast<uint64_t>(count) || field_size < cells) return EFIQA_SHORT_BUFFER;
+    for (uint64_t i = 0; i < cells * static_cast<uint64_t>(count); ++i)
+        if (!lies_within(maps[i], 0, 1)) return EFIQA_BAD_NUMBER;
+    return EFIQA_OK;
+}
+
+}  // namespace efiqa

@@ -1,0 +1,30 @@
+// A library travels between machines, so the build assumes no more than the baseline of its architecture, and the
+// wider vectors of newer x86 are chosen when it runs. (The baseline of 64-bit ARM has NEON already.) The results are
+// the same to the bit: nothing is reordered or fused.
+//
+// EFIQA_WIDE(name, type) makes of an always-inline `name_any(type)` a function `name` that does this.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define EFIQA_WIDE(name, type)                                                                                       \
+    [[gnu::target("avx2")]] void name##_avx2(type job) { name##_any(job); }                                          \
+    [[gnu::target("avx512f,avx512bw,avx512vl,prefer-vector-width=512")]] void name##_avx512(type job) {              \
+        name##_any(job);                                                                                             \
+    }                                                                                                                \
+    void name(type job) {                                                                                            \
+        const int most = efiqa::widest();                                                                            \
+        if (most >= 512) return name##_avx512(job);                                                                  \
+        if (most >= 256) return name##_avx2(job);                                                                    \
+        name##_any(job);                                                                                             \
+    }
+#else
+#define EFIQA_WIDE(name, type) \
+    void name(type job) { name##_any(job); }
+#endif
+
+namespace efiqa {
+
+// Bits of the vectors to use here: those of the machine, or fewer where EFIQA_VECTORS says so.
+int widest() noexcept;
+
+}  // namespace efiqa

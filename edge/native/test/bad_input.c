@@ -1,0 +1,142 @@
+/* Frames, crops, tensors and maps of random and of impossible shapes, in buffers of exactly the size that is stated: what
+ * the sanitizers see as one byte too many is a fault. Ends with 1 where a status is not the one that it must be.
+ * Usage: bad_input [ROUNDS [SEED]] */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "efiqa_edge.h"
+
+static uint64_t state = 1;
+static int faults = 0;
+
+static int64_t any(int64_t low, int64_t high) { /* from low to high */
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return low + (int64_t)((state >> 33) % (uint64_t)(high - low + 1));
+}
+
+static int64_t odd_number(void) {
+    static const int64_t numbers[] = {0,        -1,         1,         INT32_MAX,     INT32_MIN, INT64_MAX,
+                                      INT64_MIN, 1LL << 31, 1LL << 40, -(1LL << 31), 8193,      65536};
+    return numbers[any(0, 11)];
+}
+
+static void expect(const char *what, int found, int wanted) {
+    if (found == wanted) return;
+    printf("%s: %d (%s), not %d\n", what, found, efiqa_sentence(found), wanted);
+    ++faults;
+}
+
+static uint8_t *bytes(uint64_t size) {
+    uint8_t *made = malloc(size ? size : 1);
+    for (uint64_t i = 0; i < size; ++i) made[i] = (uint8_t)any(0, 255);
+    return made;
+}
+
+/* A frame that is right, in buffers that end with its last byte. */
+static efiqa_frame make_frame(void) {
+    efiqa_frame frame = {0};
+    frame.format = (int32_t)any(0, 4), frame.matrix = (int32_t)any(0, 1), frame.range = (int32_t)any(0, 1);
+    frame.width = (int32_t)any(1, 70), frame.height = (int32_t)any(1, 70);
+    const int64_t pairs = (frame.width + 1) / 2;
+    const int64_t rows[] = {3 * frame.width, 3 * frame.width, frame.width, 4 * pairs, frame.width};
+    for (int plane = 0; plane < (frame.format == EFIQA_NV12 ? 2 : 1); ++plane) {
+        const int64_t row = plane ? 2 * pairs : rows[frame.format], height = plane ? (frame.height + 1) / 2 : frame.height;
+        frame.stride[plane] = row + any(0, 5);
+        frame.size[plane] = (uint64_t)((height - 1) * frame.stride[plane] + row);
+        frame.plane[plane] = bytes(frame.size[plane]);
+    }
+    return frame;
+}
+
+static void frame_step(void) {
+    efiqa_frame frame = make_frame();
+    const efiqa_frame right = frame;
+    efiqa_tensor tensor = {0};
+    tensor.side = (int32_t)any(4, 40), tensor.type = (int32_t)any(0, 2), tensor.scale = 0.02f;
+    for (int c = 0; c < 3; ++c) tensor.mean[c] = 0.5f, tensor.std[c] = 0.2f;
+    tensor.size = 3ull * (uint64_t)tensor.side * (uint64_t)tensor.side * (tensor.type == 0 ? 4 : tensor.type == 1 ? 2 : 1);
+    tensor.data = bytes(tensor.size);
+    efiqa_crop crop = {0, 0, any(1, 120)};
+    crop.x = any(1 - crop.side, frame.width - 1), crop.y = any(1 - crop.side, frame.height - 1);
+    efiqa_light light = {0};
+    light.grid = (int32_t)any(1, tensor.side / 4), light.size = (uint64_t)light.grid * (uint64_t)light.grid;
+    float **arrays[] = {&light.blue, &light.green, &light.red, &light.clipped, &light.detail, &light.grain};
+    for (int i = 0; i < 6; ++i) *arrays[i] = any(0, 3) ? (float *)bytes(4 * light.size) : NULL;
+    light.picture_size = (uint64_t)tensor.side * (uint64_t)tensor.side;
+    light.picture = (float *)bytes(4 * light.picture_size);
+    expect("a frame", efiqa_frame_step(&frame, &crop, &tensor, any(0, 1) ? &light : NULL), EFIQA_OK);
+
+    frame.size[0] -= 1;
+    expect("a short plane", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_SHORT_BUFFER);
+    frame = right, frame.plane[0] = NULL;
+    expect("no plane", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_NULL_POINTER);
+    frame = right, frame.stride[0] = -frame.stride[0];
+    expect("a negative stride", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_BAD_STRIDE);
+    frame = right, frame.format = (int32_t)any(5, INT32_MAX);
+    expect("no format", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_BAD_FORMAT);
+    frame = right, frame.height = 0;
+    expect("no height", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_BAD_SIZE);
+    frame = right, crop.x = frame.width;
+    expect("a crop outside", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_BAD_CROP);
+    crop.x = 0, crop.y = 0, tensor.size -= 1;
+    expect("a short tensor", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_SHORT_BUFFER);
+    tensor.size += 1, light.picture_size -= 1;
+    expect("a short picture", efiqa_frame_step(&frame, &crop, &tensor, &light), EFIQA_SHORT_BUFFER);
+    light.picture_size += 1;
+
+    /* Whatever it says, nothing beyond the buffers is touched. */
+    int64_t *wide[] = {&frame.stride[0], &frame.stride[1], &crop.x, &crop.y, &crop.side};
+    int32_t *narrow[] = {&frame.format, &frame.matrix, &frame.range, &frame.width, &frame.height,
+                         &tensor.type,  &tensor.side,  &light.grid,  &tensor.zero_point};
+    if (any(0, 1)) *wide[any(0, 4)] = odd_number();
+    else *narrow[any(0, 8)] = (int32_t)odd_number();
+    if (any(0, 7) == 0) tensor.std[any(0, 2)] = any(0, 1) ? NAN : -1.0f;
+    (void)efiqa_frame_step(&frame, &crop, &tensor, &light);
+
+    for (int i = 0; i < 6; ++i) free(*arrays[i]);
+    free(light.picture), free(tensor.data), free((void *)right.plane[0]), free((void *)right.plane[1]);
+}
+
+static void maps(void) {
+    const int32_t grid = (int32_t)any(1, 20), width = (int32_t)any(1, 50), height = (int32_t)any(1, 50);
+    const uint64_t cells = (uint64_t)grid * (uint64_t)grid;
+    const int64_t stride = 3 * width + any(0, 5);
+    const uint64_t size = (uint64_t)((height - 1) * stride + 3 * width);
+    float *map = malloc(4 * 3 * cells);
+    for (uint64_t i = 0; i < 3 * cells; ++i) map[i] = (float)any(0, 1000) / 1000.0f;
+    uint8_t *field = bytes(cells), *picture = bytes(size);
+    efiqa_pooling pooling = {3, 2, 1};
+    double score = -1;
+    expect("a score", efiqa_score(map, 3 * cells, 3, grid, field, cells, &pooling, &score), EFIQA_OK);
+    if (!(score >= 0 && score <= 1)) expect("a score in [0, 1]", 1, 0);
+    expect("short maps", efiqa_score(map, 3 * cells - 1, 3, grid, field, cells, &pooling, &score), EFIQA_SHORT_BUFFER);
+    expect("a short field", efiqa_score(map, cells, 1, grid, field, cells - 1, &pooling, &score), EFIQA_SHORT_BUFFER);
+    expect("no score", efiqa_score(map, cells, 1, grid, field, cells, &pooling, NULL), EFIQA_NULL_POINTER);
+    efiqa_crop crop = {0, 0, any(1, 300)};
+    crop.x = any(1 - crop.side, width - 1), crop.y = any(1 - crop.side, height - 1);
+    expect("a blend", efiqa_blend(map, cells, field, cells, grid, &crop, picture, size, width, height, stride), EFIQA_OK);
+    expect("a short picture", efiqa_blend(map, cells, field, cells, grid, &crop, picture, size - 1, width, height, stride),
+           EFIQA_SHORT_BUFFER);
+    map[any(0, (int64_t)cells - 1)] = NAN;
+    expect("no map", efiqa_blend(map, cells, field, cells, grid, &crop, picture, size, width, height, stride),
+           EFIQA_BAD_NUMBER);
+    map[0] = 0;
+    crop.side = odd_number(), crop.x = any(0, 1) ? odd_number() : 0;
+    (void)efiqa_blend(map, cells, field, cells, grid, &crop, picture, size, width, height, stride);
+    (void)efiqa_blend(map, cells, field, cells, (int32_t)odd_number(), &crop, picture, size, width, height, stride);
+    (void)efiqa_blend(map, cells, field, cells, grid, &crop, picture, size, (int32_t)odd_number(), height, stride);
+    (void)efiqa_blend(map, cells, field, cells, grid, &crop, picture, size, width, height, odd_number());
+    free(map), free(field), free(picture);
+}
+
+int main(int argc, char **argv) {
+    const long rounds = argc > 1 ? atol(argv[1]) : 300;
+    state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    expect("nothing", efiqa_frame_step(NULL, NULL, NULL, NULL), EFIQA_NULL_POINTER);
+    if (efiqa_abi_version() != EFIQA_ABI_VERSION) expect("the version", efiqa_abi_version(), EFIQA_ABI_VERSION);
+    for (long i = 0; i < rounds; ++i) frame_step(), maps();
+    printf("efiqa_edge %s: %ld rounds, %d faults\n", efiqa_version(), rounds, faults);
+    return faults != 0;
+}

@@ -1,0 +1,126 @@
+"""The library as a program without Python meets it: presets, sanitizers, the example in C, what is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edge
+from edge.abi.frames import Numbers, Planes, frame_step
+from edge.abi.library import LIBRARY
+from edge.abi.maps import score
+
+ROOT = Path(__file__).parents[3]
+PRESETS = json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))
+needs_compiler = pytest.mark.skipif(
+    shutil.which("cmake") is None or shutil.which("c++") is None, reason="CMake or a C++ compiler is not installed"
+)
+needs_arm = pytest.mark.skipif(
+    shutil.which("cmake") is None
+    or shutil.which("aarch64-linux-gnu-g++") is None
+    or shutil.which("qemu-aarch64") is None,
+    reason="g++-aarch64-linux-gnu or qemu-user is not installed",
+)
+
+
+def run(*command: object, cwd: Path = ROOT) -> str:
+    # pkg-config and CMake of other projects must not lead here.
+    env = {name: value for name, value in os.environ.items() if name not in ("CFLAGS", "CXXFLAGS", "LDFLAGS")}
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def build(preset: str, folder: Path) -> Path:
+    """Folder of the programs."""
+    run("cmake", "--preset", preset, "-B", folder)
+    run("cmake", "--build", folder)
+    return folder / "edge" / "native"
+
+
+def test_presets_are_those_that_the_docs_name() -> None:
+    names = [each["name"] for each in PRESETS["configurePresets"]]
+    assert names == ["host", "sanitize", "aarch64-cross", "jetson-orin"]
+    page = (ROOT / "docs" / "native.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in names)
+
+
+@needs_compiler
+def test_sanitizers_find_nothing_in_bad_input(tmp_path: Path) -> None:
+    folder = build("sanitize", tmp_path / "build")
+    assert "200 rounds, 0 faults" in run(folder / "efiqa_bad_input", 200, 3)
+    assert "100% tests passed" in run("ctest", "--test-dir", tmp_path / "build")
+
+
+@needs_compiler
+def test_the_example_in_c_agrees_with_python(tmp_path: Path) -> None:
+    if LIBRARY is None:
+        pytest.skip("the library is not built")
+    folder = build("host", tmp_path / "build")
+    rng = np.random.default_rng(0)
+    luma, chroma = (rng.integers(0, 256, shape).astype(np.uint8) for shape in ((299, 401), (150, 402)))
+    maps = rng.random((3, 32, 32), np.float32)
+    (tmp_path / "eye.nv12").write_bytes(luma.tobytes() + chroma.tobytes())
+    maps.tofile(tmp_path / "maps.f32")
+    printed = run(folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, "tensor.f32", "maps.f32", cwd=tmp_path)
+    half = (0.5, 0.5, 0.5)
+    expected, _ = frame_step(LIBRARY, Planes("nv12", 401, 299, (luma, chroma)), (50, -1, 301), Numbers(256, half, half))
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "tensor.f32", np.float32), expected.reshape(-1))
+    middles = (np.arange(32) + 0.5) / 32
+    inside = 4 * ((middles[:, None] - 0.5) ** 2 + (middles - 0.5) ** 2) < 1
+    rows, columns = -1 + middles * 301, 50 + middles * 301
+    inside &= ((rows >= 0) & (rows < 299))[:, None] & ((columns >= 0) & (columns < 401))
+    assert f"score {score(LIBRARY, maps, inside, (2.0, 3.0, 1.0)):.6f}" in printed
+
+
+@needs_compiler
+def test_other_projects_find_what_is_installed(tmp_path: Path) -> None:
+    build("host", tmp_path / "build")
+    prefix, other = tmp_path / "usr", tmp_path / "other"
+    run("cmake", "--install", tmp_path / "build", "--prefix", prefix)
+    other.mkdir()
+    (other / "main.c").write_text(
+        "#include <efiqa_edge.h>\n#include <stdio.h>\nint main(void) { return puts(efiqa_version()) < 0; }\n"
+    )
+    (other / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.18)\nproject(other C)\nfind_package(efiqa_edge REQUIRED)\n"
+        "add_executable(other main.c)\ntarget_link_libraries(other efiqa_edge::efiqa_edge)\n"
+    )
+    run("cmake", "-S", other, "-B", other / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", other / "build")
+    assert run(other / "build" / "other").strip() == edge.__version__
+    if shutil.which("pkg-config"):
+        (found,) = prefix.rglob("pkgconfig")
+        flags = run("pkg-config", f"--with-path={found}", "--define-prefix", "--cflags", "--libs", "efiqa_edge").split()
+        run("cc", other / "main.c", "-o", other / "plain", *flags)
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="the CUDA toolkit is not installed")
+@pytest.mark.parametrize("architecture", ["sm_87", "sm_90"])
+def test_kernels_compile_as_cuda(architecture: str, tmp_path: Path) -> None:
+    native = ROOT / "edge" / "native"
+    flags = ("-std=c++17", "-Werror", "all-warnings", "-fmad=false", f"-arch={architecture}", f"-I{native / 'kernels'}")
+    run("nvcc", *flags, "-c", native / "test" / "kernels.cu", "-o", tmp_path / "kernels.o")
+    assert (tmp_path / "kernels.o").stat().st_size > 0
+
+
+@needs_arm
+@pytest.mark.slow
+def test_arm_gives_the_same_bits(tmp_path: Path) -> None:
+    """The 64-bit ARM build under qemu; its checksum is that of this machine's."""
+    folders = [build(preset, tmp_path / preset) for preset in ("host", "aarch64-cross")]
+    eye = np.random.default_rng(0).integers(0, 256, 401 * 299 + 402 * 150).astype(np.uint8)
+    eye.tofile(tmp_path / "eye.nv12")
+    emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
+    printed = [
+        run(*front, folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, "tensor.f32", cwd=tmp_path)
+        for front, folder in zip(([], emulator), folders, strict=True)
+    ]
+    assert printed[0] == printed[1]
+    assert "0 faults" in run(*emulator, folders[1] / "efiqa_bad_input", 50)
