@@ -54,6 +54,21 @@ class Keeping:
     criterion: Criterion | None
 
 
+@dataclass(frozen=True)
+class Opened:
+    """The visits of a program.
+
+    Attributes:
+        visits: one after the other.
+        words: the closing words of those of which everything is on disk.
+        hand_over: delivers their DICOM files; None where they stay here.
+    """
+
+    visits: Visits
+    words: list[list[str]]
+    hand_over: HandOver | None
+
+
 def open_visits(
     asked: Keeping,
     guided: GuidedSession,
@@ -61,7 +76,7 @@ def open_visits(
     reporter: Reporter,
     closing: contextlib.ExitStack,
     housekeeper: Housekeeper | None = None,
-) -> tuple[Visits, list[list[str]]]:
+) -> Opened:
     """Begin the first visit, and hand over what earlier sessions left.
 
     Args:
@@ -72,7 +87,7 @@ def open_visits(
         housekeeper: told of each visit that has ended.
 
     Returns:
-        The visits, and the closing words of those of which everything is on disk.
+        The visits, and what belongs to them.
 
     Raises:
         EdgeError: the folder cannot be made.
@@ -123,7 +138,7 @@ def open_visits(
         giving.take_left_over(asked.out)
     elif left_over(asked.out):
         reporter.note(f"DICOM files of earlier sessions in {asked.out} wait to be handed over; --hand-over sends them")
-    return visits, words
+    return Opened(visits, words, giving)
 
 
 def save(step: Step, visits: Visits, reporter: Reporter) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.capture.archive.stow import HandOver
 from edge.capture.archive.worklist import Worklist
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
@@ -39,6 +40,7 @@ class Controls:
         visits: of the session; None if it saves nothing. What they do may wait: it is called on other threads.
         housekeeper: of the visits on disk; None if the session saves nothing. Reading and deleting them takes a while.
         worklist: who is expected today; None where nobody can be asked. An answer takes a while.
+        hand_over: delivers DICOM files; None where they stay here.
     """
 
     trigger: Callable[[], None] | None
@@ -47,6 +49,7 @@ class Controls:
     visits: Visits | None = None
     housekeeper: Housekeeper | None = None
     worklist: Worklist | None = None
+    hand_over: HandOver | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -13,7 +12,6 @@ from edge.assessment import Verdict
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
 from edge.capture.retention.housekeeper import Housekeeper
-from edge.capture.retention.space import free_space
 from edge.capture.session.judge import Judge
 from edge.capture.session.storage import session_number
 from edge.capture.session.visits import Visits
@@ -65,7 +63,7 @@ def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
 
 
 def visit_state(visits: Visits) -> dict[str, Any]:
-    """What the visit of now has, and what it lacks; whose it is, is not in it."""
+    """What the current visit has, and what it lacks; whose it is, is not in it. It asks no disk."""
     visit, room = visits.now
     return {
         "number": visit.number,
@@ -80,7 +78,6 @@ def visit_state(visits: Visits) -> dict[str, Any]:
         "wanted": [asdict(each) for each in visit.wanted],
         "missing": [asdict(each) for each in visit.missing],
         "captures": [_captured(one, room.judge is not None) for one in visit.captures],
-        **_disk_of(room.session.folder),
     }
 
 
@@ -97,14 +94,6 @@ def _captured(one: Captured, judged: bool) -> dict[str, Any]:
         "verdict": one.verdict,
         **({"adequate": one.adequate} if judged else {}),
     }
-
-
-def _disk_of(folder: Path) -> dict[str, Any]:
-    try:
-        space = free_space(folder)
-    except OSError:
-        return {"free_mib": None, "disk": None}
-    return {"free_mib": int(space.free_mib), "disk": space.level}
 
 
 def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages_s: Collection[float]) -> str:

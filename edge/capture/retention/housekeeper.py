@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.capture.background import give_way
+from edge.capture.retention.answers import Take, answer
 from edge.capture.retention.delete import delete_visit, finish_deletions
 from edge.capture.retention.policy import Cleaned, Clock, Policy, clean
 from edge.capture.retention.sentences import cleaned_words, counted, held_words, low_words
 from edge.capture.retention.space import LOW_MIB, Level, Space, free_space
 from edge.capture.retention.visits import Visit, all_visits, visits_in
 from edge.errors import first_line
+from edge.findings.eye import Eye
 
 _LOOK_S = 5.0  # at the free space
 _CLEAN_S = 120.0
@@ -27,6 +29,7 @@ class Housekeeper:
         out: the folder of all sessions.
         space: the room on its disk, a few seconds old; None where the disk cannot be asked.
         waiting: DICOM files there that wait for the archive, two minutes old at most.
+        asks: captures of ended visits whose eye nobody has said, as old.
     """
 
     def __init__(self, out: Path, policy: Policy, tell: Callable[[str], None], report: Callable[[str], None]) -> None:
@@ -46,7 +49,7 @@ class Housekeeper:
         self._one = threading.Lock()  # one deletion at a time
         self._wake, self._ended = threading.Event(), False
         self.space: Space | None = None
-        self.waiting = 0
+        self.waiting = self.asks = 0
         if interrupted := finish_deletions(out):
             tell(f"the deletion of {counted(interrupted)} in {out} was interrupted: it is finished now.")
         self._look()
@@ -67,6 +70,13 @@ class Housekeeper:
             visit = delete_visit(self.out, visit_id)
         self._wake.set()
         self._tell(f"the visit of {visit.begun_at:%Y-%m-%d %H:%M} UTC was deleted, as was asked for.")
+        return visit
+
+    def answer(self, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> Visit:
+        """Say which eye a capture of an ended visit shows; see ``edge.capture.retention.answers.answer``."""
+        with self._one:
+            visit = answer(self.out, visit_id, frame, eye, take)
+        self._count(all_visits(self.out))
         return visit
 
     def close(self) -> None:
@@ -109,7 +119,7 @@ class Housekeeper:
         with self._one:
             cleaned = clean(self.out, self._policy, clock)
         visits = all_visits(self.out)
-        self.waiting = sum(each.waiting for each in visits)
+        self._count(visits)
         if cleaned.old or cleaned.large:
             self._tell(cleaned_words(self.out, self._policy, cleaned))
         for sentence in cleaned.troubles:
@@ -117,6 +127,10 @@ class Housekeeper:
         self._tell_held(cleaned)
         self._look()
         self._tell_low(visits)
+
+    def _count(self, visits: list[Visit]) -> None:
+        self.waiting = sum(each.waiting for each in visits)
+        self.asks = sum(each.asks for each in visits if not each.running)
 
     def _tell_held(self, cleaned: Cleaned) -> None:
         """Say what stays although it is old or too large: once, and again each time that twice as much does."""

@@ -7,7 +7,6 @@ a session that was killed; any other folder is left alone, and so is every file 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import ClassVar
 
 from edge.camera.recording.stream import load_av
 from edge.capture.archive.waiting import mark_of, pending_of, release
+from edge.capture.session.sidecar import eye_is_certain, read_sidecar
 from edge.capture.session.storage import LINES, VIDEO
 
 _MARK = ".recording"
@@ -96,7 +96,9 @@ def repair(wanted: Path) -> str:
     done += [f"{removed} half-written file{'s are' if removed > 1 else ' is'} removed"] * bool(removed)
     done = done or ["no file was left half-written"]
     if unsure:
-        done += [f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over"]
+        done += [
+            f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over before it is said on the page (--web)"
+        ]
     return f"{who} killed: {', '.join(done)}; all other files are complete."
 
 
@@ -180,22 +182,11 @@ def end_visit(folder: Path) -> list[Path]:
     unsure = []
     for mark in sorted(folder.glob(".frame-*.dcm.pending")):
         file = folder / mark.name[1:].removesuffix(".pending")
-        if _eye_is_certain(file.with_suffix(".json")):
+        if eye_is_certain(read_sidecar(file.with_suffix(".json"))):
             release(file)
         else:
             unsure.append(file)
     return unsure
-
-
-def _eye_is_certain(sidecar: Path) -> bool:
-    try:
-        said = json.loads(sidecar.read_bytes())
-        capture, eye = said.get("capture"), said["eye"]
-        if capture is not None:
-            return capture["laterality"] is not None and not capture["contradiction"]
-        return (eye["stated"] or eye["told"]) is not None and not eye["contradicts"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
 
 
 def _cut_lines(path: Path) -> None:

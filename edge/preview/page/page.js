@@ -8,7 +8,7 @@ import { fetchPatient, forgetPatient, openNext, scanned } from "/patient.js";
 import { SOUNDS, play } from "/sound.js";
 import { askDiscard, largeKeys, showPictures } from "/strip.js";
 import { drawAgain, endVisit, say, showVisit, stateEye } from "/visit.js";
-import "/visits.js";
+import "/warning.js";
 import { choose, known, language, remember, remembered, word } from "/words.js";
 
 const NOTE_MS = 15000;

@@ -20,7 +20,7 @@ def visit(kept: int = 0, **changes: Any) -> dict[str, Any]:
     captures = [captured(number) for number in range(1, kept + 1)]
     at_first = {"number": 3, "state": "open", "identity": True, "identified": False, "eye": "right", "field": "macula"}
     at_first |= {"identities": 0, "kept_as": 3}
-    room = {"free_mib": 48_211, "disk": "ok"}
+    room = {"free_mib": 48_211, "disk": "ok", "unanswered": 0}
     missing = WANTED[kept:]
     return {**at_first, "stated": None, "wanted": WANTED, "missing": missing, "captures": captures, **room, **changes}
 
@@ -42,6 +42,7 @@ STATES = {
     "ended": lambda kept: visit(kept, state="ended"),
     "contradiction": with_questions,
     "eye unknown": lambda kept: visit(kept, eye=None, field=None),
+    "unanswered": lambda kept: visit(kept, unanswered=3),
     "disk low": lambda kept: visit(kept, disk="low", free_mib=812),
     "disk full": lambda kept: with_questions(kept, disk="full", free_mib=45),
     "no identity": lambda kept: visit(kept, identity=False),

@@ -81,7 +81,7 @@ def test_every_state_is_one_screen_at_four_sizes(demo: Start, page: Page, kept: 
 
 def shows(page: Page, said: dict[str, Any]) -> bool:
     shown = page.run(
-        "return [document.body.dataset.visit, document.getElementById('disk').hidden,"
+        "return [document.body.dataset.visit, document.getElementById('warning').hidden,"
         "[...document.querySelectorAll('#captures li')].filter((e) => e.dataset.asks === 'true').length,"
         "document.getElementById('who').disabled, document.getElementById('eyes').dataset.asks,"
         "document.querySelectorAll('.field').length]"
@@ -90,7 +90,8 @@ def shows(page: Page, said: dict[str, Any]) -> bool:
     asks = "contradiction" if stated and eye and stated != eye else "unknown" if not (stated or eye) else ""
     asks = asks if said["state"] == "open" else "ended"
     questions = sum(each["question"] for each in said["captures"])
-    wanted = [said["state"], said["disk"] == "ok", questions, not said["identity"], asks, len(said["wanted"])]
+    quiet = said["disk"] == "ok" and not said["unanswered"]
+    wanted = [said["state"], quiet, questions, not said["identity"], asks, len(said["wanted"])]
     return bool(shown == wanted)
 
 

@@ -17,6 +17,7 @@ from selenium.webdriver.common.keys import Keys
 
 from edge.capture.session.judge import Judge
 from edge.criteria.criterion import read_criterion
+from edge.preview.around import around
 from edge.preview.server import Listen
 
 from .conftest import Clinic, Cycle, Switched, wait_for
@@ -525,7 +526,7 @@ def test_the_states_of_the_layout_tests_are_as_a_session_tells_them(clinic: Star
     running = clinic(strictness=None, judge=Judge(read_criterion("nhs-desp")))
     open_page(page, running)
     take(page, running)
-    real, told = running.state, visit(1)
+    real, told = {**around(running.controls), **running.state}, visit(1)
     assert set(real) == set(told)
     assert set(real["captures"][0]) == set(told["captures"][0])
     assert real["wanted"] == told["wanted"]

@@ -170,7 +170,7 @@ def test_the_token_guards_both(demo: Start, out: Path) -> None:
 
 def test_without_out_there_are_none(demo: Start) -> None:
     running = demo(controls=Controls(None))
-    assert listed(running) == {"visits": [], "total": 0, "size_mib": 0, "free_mib": None, "disk": None}
+    assert listed(running) == {"visits": [], "total": 0, "size_mib": 0, "asks": 0, "free_mib": None, "disk": None}
     assert running.ask("POST", "/visits/session-1.20270115T080000Z/delete", {})[0] == 409
     assert b"efiqa_disk" not in running.ask("GET", "/metrics")[2]
 
