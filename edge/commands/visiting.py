@@ -13,6 +13,7 @@ from edge.capture.archive.waiting import left_over
 from edge.capture.guided import GuidedSession
 from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
+from edge.capture.session.leftovers import killed_visits
 from edge.capture.session.rooms import Room
 from edge.capture.session.session import Session
 from edge.capture.session.visits import Visits
@@ -116,8 +117,9 @@ def open_visits(
         )
         if number > 1:
             reporter.remark(f"visit {number} has begun, in {session.folder}")
-        return Room(session, judge, study)
+        return Room(session, judge, study, take=None if giving is None else giving.take)
 
+    cut = max(killed_visits(asked.out), default=None)
     words: list[list[str]] = []
 
     def closed(number: int, room: Room) -> None:
@@ -132,7 +134,7 @@ def open_visits(
             f"{asked.target.shown} would get identities unencrypted: start edge-capture with an encrypted address, or "
             "with --insecure if everybody on the way may read them."
         )
-    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed, refusal)
+    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed, refusal, cut)
     closing.callback(visits.close)
     if giving is not None:
         giving.take_left_over(asked.out)

@@ -17,6 +17,7 @@ from edge.capture.session.storage import session_number
 from edge.capture.session.visits import Visits
 from edge.capture.visit import Captured
 from edge.guidance.hint import Hint
+from edge.preview.around import room
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -78,6 +79,8 @@ def visit_state(visits: Visits) -> dict[str, Any]:
         "wanted": [asdict(each) for each in visit.wanted],
         "missing": [asdict(each) for each in visit.missing],
         "captures": [_captured(one, room.judge is not None) for one in visit.captures],
+        "discarded": [_captured(one, room.judge is not None) for one in visits.discarded(visit.number)],
+        "restarted": visits.restarted if visit.number == 1 else None,
     }
 
 
@@ -137,7 +140,8 @@ def disk_metrics(housekeeper: Housekeeper | None) -> str:
     if housekeeper is None:
         return ""
     lines = _metric("efiqa_files_waiting", "gauge", "DICOM files that wait for the archive.", housekeeper.waiting)
-    if (space := housekeeper.space) is not None:
+    lines += _metric("efiqa_disk_age_seconds", "gauge", "Since the disk was asked.", round(housekeeper.space_age_s, 1))
+    if (space := room(housekeeper)) is not None:
         free = int(space.free_mib * 2**20)
         lines += _metric("efiqa_disk_free_bytes", "gauge", "Room on the disk of the visits.", free)
         lines += _metric("efiqa_disk_bytes", "gauge", "Size of that disk.", int(space.total_mib * 2**20))

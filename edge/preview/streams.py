@@ -53,7 +53,7 @@ class Streams:
                     events.append(_event("visit", visit))
                 if hub.listed != captures:
                     captures = hub.listed
-                    events.append(_event("captures", listed(self._hub.captures)))
+                    events.append(_event("captures", listed(self._hub.shown)))
                 if hub.frames != frames:
                     frames, hints = hub.frames, hub.hints
                     events.append(self._frame(language))

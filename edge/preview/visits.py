@@ -29,7 +29,7 @@ class VisitRoutes:
 
     def __init__(self, context: Context) -> None:
         self._housekeeper = context.controls.housekeeper
-        self._hand_over = context.controls.hand_over
+        self._hand_over, self._current = context.controls.hand_over, context.controls.visits
 
     def routes(self) -> list[web.RouteDef]:
         """What an application adds."""
@@ -46,12 +46,13 @@ class VisitRoutes:
         housekeeper, before = self._housekeeper, request.query.get("before", "")
         if before and not (before.isascii() and before.isdigit() and len(before) < 9):
             return refusal(400, "before must be the number of a visit")
-        visits = [] if housekeeper is None else await asyncio.to_thread(housekeeper.visits)
+        ending = [] if self._current is None else self._current.ending
+        visits = [] if housekeeper is None else await asyncio.to_thread(lambda: housekeeper.visits(ending))
         some = [visit for visit in visits if visit.asks] if request.query.get("asks") == "1" else visits
         wanted = [visit for visit in reversed(some) if not before or visit.number < int(before)]
         listed = [visit_as_json(visit) for visit in wanted[:_MOST]]
         size = round(sum(visit.size for visit in visits) / 2**20, 1)
-        asks = sum(visit.asks for visit in visits)
+        asks = sum(visit.asks for visit in visits if not visit.running)
         more = {"total": len(some), "size_mib": size, "asks": asks, **disk_state(housekeeper)}
         return web.json_response({"visits": listed, **more})
 
@@ -135,6 +136,7 @@ def visit_as_json(visit: Visit) -> dict[str, Any]:
         "size_mib": round(visit.size / 2**20, 1),
         "waiting": visit.waiting,
         "unsent": visit.pending + visit.unsent,
-        "asks": visit.asks,
+        "asks": 0 if visit.running else visit.asks,
+        "saving": visit.running,
         "delivered": visit.arrived,
     }

@@ -10,9 +10,9 @@ from edge.capture.archive.dicom import answered
 from edge.capture.archive.waiting import Folders, release
 from edge.capture.retention.delete import NoSuchVisitError
 from edge.capture.retention.questions import questions_of
-from edge.capture.retention.visits import Visit, visits_in
-from edge.capture.session.sidecar import capture_of, field_of, read_sidecar, with_answer
-from edge.capture.session.storage import LINES, LineFile, rewrite
+from edge.capture.retention.visits import MARKS, Visit, visits_in
+from edge.capture.session.sidecar import capture_of, field_of, is_asked, rank_of, read_sidecar, with_answer
+from edge.capture.session.storage import LINES, LineFile, remove_frame, rewrite
 from edge.errors import EdgeError, InputError, reason_of
 from edge.findings.eye import Eye
 
@@ -50,11 +50,52 @@ def answer(out: Path, visit_id: str, frame: int, eye: Eye, take: Take | None = N
     question = next((each for each in questions_of(visit) if each.frame == frame), None)
     if question is None:
         raise AnsweredError(f"nothing is asked of frame {frame} of that visit: it was answered before, or is gone.")
-    settle_frames(visit.folder, question.stems, eye, take)
+    stems = question.stems if question.number is None else _asked_of(visit.folder, question.number)
+    _write(visit.folder, stems, eye, take)
     return visit
 
 
-def settle_frames(folder: Path, stems: Iterable[str], eye: Eye, take: Take | None) -> None:
+def answer_capture(folder: Path, number: int, eye: Eye, take: Take | None = None) -> bool:
+    """The same for a capture of a visit that is over in this program, also without a DICOM file.
+
+    Args:
+        folder: of the visit.
+        number: of the capture in it.
+        eye, take: as for ``answer``.
+
+    Returns:
+        Whether something was asked of it.
+
+    Raises:
+        EdgeError: as ``answer`` does.
+    """
+    if stems := _asked_of(folder, number):
+        _write(folder, stems, eye, take)
+    return bool(stems)
+
+
+def discard_capture(folder: Path, number: int) -> None:
+    """Remove every file of a capture that is asked about, of a visit that is over.
+
+    Raises:
+        OSError: something could not be removed.
+    """
+    for stem in _asked_of(folder, number):
+        remove_frame(folder, stem)
+
+
+def _asked_of(folder: Path, number: int) -> tuple[str, ...]:
+    """The frames of a capture of which something is asked, the best one first."""
+    found = []
+    for path in folder.glob("frame-*.json"):
+        said = read_sidecar(path)
+        mark = next((each for each in MARKS if (folder / f".{path.stem}.dcm.{each}").exists()), "none")
+        if capture_of(said) == number and is_asked(said, mark):
+            found.append((rank_of(said), path.stem))
+    return tuple(stem for _, stem in sorted(found))
+
+
+def _write(folder: Path, stems: Iterable[str], eye: Eye, take: Take | None) -> None:
     """Write an eye into the files of frames of a visit that is over, and hand over what was kept back.
 
     The DICOM file comes first and the mark last, so that after a kill nothing leaves that does not name this eye.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.capture.background import give_way
@@ -13,7 +13,7 @@ from edge.capture.retention.delete import delete_visit, finish_deletions
 from edge.capture.retention.policy import Cleaned, Clock, Policy, clean
 from edge.capture.retention.sentences import cleaned_words, counted, held_words, low_words
 from edge.capture.retention.space import LOW_MIB, Level, Space, free_space
-from edge.capture.retention.visits import Visit, all_visits, visits_in
+from edge.capture.retention.visits import Visit, all_visits
 from edge.errors import first_line
 from edge.findings.eye import Eye
 
@@ -27,7 +27,7 @@ class Housekeeper:
 
     Attributes:
         out: the folder of all sessions.
-        space: the room on its disk, a few seconds old; None where the disk cannot be asked.
+        space: the room on its disk when it was asked last; None where it refused.
         waiting: DICOM files there that wait for the archive, two minutes old at most.
         asks: captures of ended visits whose eye nobody has said, as old.
     """
@@ -49,20 +49,30 @@ class Housekeeper:
         self._one = threading.Lock()  # one deletion at a time
         self._wake, self._ended = threading.Event(), False
         self.space: Space | None = None
+        self._looked = time.monotonic()
         self.waiting = self.asks = 0
         if interrupted := finish_deletions(out):
             tell(f"the deletion of {counted(interrupted)} in {out} was interrupted: it is finished now.")
         self._look()
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._measure, name="disk", daemon=True).start()  # nobody waits for this one
+
+    @property
+    def space_age_s(self) -> float:
+        """How old ``space`` is: a few seconds, unless the disk does not answer."""
+        return time.monotonic() - self._looked
 
     def visit_ended(self) -> None:
         """Clean soon; returns at once."""
         self._wake.set()
 
-    def visits(self) -> list[Visit]:
-        """The visits that have ended, oldest first. It reads the disk."""
-        return visits_in(self.out)
+    def visits(self, ending: Sequence[Path] = ()) -> list[Visit]:
+        """The visits that have ended, oldest first, also those of these folders, which are still written.
+
+        It reads the disk.
+        """
+        return [visit for visit in all_visits(self.out) if not visit.running or visit.folder in ending]
 
     def delete(self, visit_id: str) -> Visit:
         """Delete a visit for a person who asked for it; see ``delete_visit``."""
@@ -99,7 +109,6 @@ class Housekeeper:
             self._wake.clear()
             ending, pause = self._ended, _LOOK_S
             try:
-                self._look()
                 if ending or woken or time.monotonic() >= due:
                     self._clean()
                     due = time.monotonic() + _CLEAN_S
@@ -108,11 +117,18 @@ class Housekeeper:
             if ending:
                 return
 
+    def _measure(self) -> None:
+        """Ask the disk now and then, on a thread of its own: a clean-up takes minutes, a dead network for ever."""
+        while not self._ended:
+            time.sleep(_LOOK_S)
+            self._look()
+
     def _look(self) -> None:
         try:
             self.space = free_space(self.out)
         except OSError:
             self.space = None
+        self._looked = time.monotonic()
 
     def _clean(self) -> None:
         clock = Clock(time.time(), self._began, _seconds() - self._boot)

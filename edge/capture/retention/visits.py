@@ -20,7 +20,7 @@ from edge.capture.session.storage import LINES
 
 _LARGEST_SIDECAR = 1 << 20  # bytes; one of ours has two or three thousand
 _SETTLED_S = 2.0  # a folder that changed less than this ago is read again: its time may be that of two changes
-_MARKS = ("waiting", "pending", "delivered")  # of one file the first that is there counts
+MARKS = ("waiting", "pending", "delivered")  # of one file the first that is there counts
 _LATEST = 253402300799.0  # the end of the year 9999, beyond which no date can be written
 _read_before: dict[Path, dict[int, tuple[tuple[int, int], Visit | None]]] = {}
 
@@ -106,7 +106,7 @@ def _read(number: int, folder: Path) -> Visit | None:
             return None
         times = [status.st_mtime for status in files.values()]
         images = sorted(name for name in files if name.endswith(".dcm"))
-        marks = [next((m for m in _MARKS if f".{name}.{m}" in files), "none") for name in images]
+        marks = [next((m for m in MARKS if f".{name}.{m}" in files), "none") for name in images]
         said = {name: _sidecar(descriptor, name) for name in files if name.endswith(".json")}
         captured = [name for name in said if _is_capture(said[name])]
         without = sum(f"{name.removesuffix('.json')}.dcm" not in files for name in captured)

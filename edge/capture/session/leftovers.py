@@ -16,7 +16,7 @@ from typing import ClassVar
 from edge.camera.recording.stream import load_av
 from edge.capture.archive.waiting import mark_of, pending_of, release
 from edge.capture.session.sidecar import eye_is_certain, read_sidecar
-from edge.capture.session.storage import LINES, VIDEO
+from edge.capture.session.storage import LINES, VIDEO, session_number
 
 _MARK = ".recording"
 _PART = f".{Path(VIDEO).stem}.part{Path(VIDEO).suffix}"
@@ -97,9 +97,20 @@ def repair(wanted: Path) -> str:
     done = done or ["no file was left half-written"]
     if unsure:
         done += [
-            f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over before it is said on the page (--web)"
+            f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over before it is said on "
+            "the page (--web)"
         ]
     return f"{who} killed: {', '.join(done)}; all other files are complete."
+
+
+def killed_visits(wanted: Path) -> list[int]:
+    """The numbers of the visits that were cut by a kill and are not repaired yet."""
+    numbers = []
+    for folder in _sessions(wanted):
+        with _dead(folder) as dead:
+            if dead:
+                numbers.append(session_number(folder.name) or 1 if folder != wanted else 1)
+    return sorted(numbers)
 
 
 def _sessions(wanted: Path) -> list[Path]:

@@ -43,8 +43,9 @@ const name = (visit) => `${word("visit", { n: visit.number })}, ${moment(visit.b
 
 function row(visit) {
   const state = visit.delivered ? word("delivered") : visit.waiting ? word("waiting", { n: visit.waiting })
-    : visit.asks ? "" : word("stays");
-  const what = word("visit_what", { n: visit.captures, size: size(visit.size_mib) });
+    : visit.saving ? word("saving") : visit.asks ? "" : visit.captures ? word("stays") : "";
+  const what = visit.captures ? word("visit_what", { n: visit.captures, size: size(visit.size_mib) })
+    : [word("empty"), size(visit.size_mib)].join(" · ");
   return make("li", {},
     make("span", { className: "what" }, make("b", { textContent: name(visit) }), make("span", { textContent: [what, state].filter(Boolean).join(" · ") }),
       ...(visit.asks ? [make("span", { className: "asks-of", textContent: word("asks", { n: visit.asks }) })] : [])),

@@ -87,10 +87,11 @@ def shows(page: Page, said: dict[str, Any]) -> bool:
         "document.querySelectorAll('.field').length]"
     )
     eye, stated = said["eye"], said["stated"]
-    asks = "contradiction" if stated and eye and stated != eye else "unknown" if not (stated or eye) else ""
+    unknown = not (stated or eye) and said["field"]
+    asks = "contradiction" if stated and eye and stated != eye else "unknown" if unknown else ""
     asks = asks if said["state"] == "open" else "ended"
     questions = sum(each["question"] for each in said["captures"])
-    quiet = said["disk"] == "ok" and not said["unanswered"]
+    quiet = said["disk"] == "ok" and not said["unanswered"] and not said["restarted"]
     wanted = [said["state"], quiet, questions, not said["identity"], asks, len(said["wanted"])]
     return bool(shown == wanted)
 

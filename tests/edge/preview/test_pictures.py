@@ -109,7 +109,7 @@ def test_states_of_a_visit(running: Clinic, page: Page, camera: Camera) -> None:
         "begun": visit(0, **NAMED),
         "open": visit(3, **NAMED),
         "contradiction": with_questions(3, **NAMED),
-        "eye-unknown": visit(2, eye=None, field=None, **NAMED),
+        "eye-unknown": visit(2, eye=None, field="disc", **NAMED),
         "complete": visit(4, **NAMED),
         "twelve": with_questions(12, **NAMED),
         "ended": visit(4, state="ended", **NAMED),
