@@ -87,7 +87,13 @@ class VisitRoutes:
         if not isinstance(frame, int) or isinstance(frame, bool) or eye not in EYES:
             return refusal(400, "frame must be the number of a frame that is asked about, and eye right or left")
         take = None if self._hand_over is None else self._hand_over.take
-        await _told(lambda: keeper.answer(wanted, frame, eye, take))
+
+        def write() -> None:
+            visit, question = keeper.answer(wanted, frame, eye, take)
+            if self._current is not None and question.number is not None:
+                self._current.answered(visit.folder, question.number, eye)
+
+        await _told(write)
         return web.json_response({"ok": True, "asks": keeper.asks})
 
     def _keeper(self) -> Housekeeper:

@@ -9,7 +9,7 @@ from pathlib import Path
 from edge.capture.archive.dicom import answered
 from edge.capture.archive.waiting import Folders, release
 from edge.capture.retention.delete import NoSuchVisitError
-from edge.capture.retention.questions import questions_of
+from edge.capture.retention.questions import Question, questions_of
 from edge.capture.retention.visits import MARKS, Visit, visits_in
 from edge.capture.session.sidecar import capture_of, field_of, is_asked, rank_of, read_sidecar, with_answer
 from edge.capture.session.storage import LINES, LineFile, remove_frame, rewrite
@@ -23,7 +23,7 @@ class AnsweredError(EdgeError):
     """Nothing is asked any more: it was answered before, discarded or sent."""
 
 
-def answer(out: Path, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> Visit:
+def answer(out: Path, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> tuple[Visit, Question]:
     """Say which eye a capture of an ended visit shows.
 
     Args:
@@ -34,7 +34,7 @@ def answer(out: Path, visit_id: str, frame: int, eye: Eye, take: Take | None = N
         take: hands a DICOM file over; without it one that was to be handed over waits for the next session that does.
 
     Returns:
-        The visit.
+        The visit, and what was asked.
 
     Raises:
         InputError: there is no such eye.
@@ -52,7 +52,7 @@ def answer(out: Path, visit_id: str, frame: int, eye: Eye, take: Take | None = N
         raise AnsweredError(f"nothing is asked of frame {frame} of that visit: it was answered before, or is gone.")
     stems = question.stems if question.number is None else _asked_of(visit.folder, question.number)
     _write(visit.folder, stems, eye, take)
-    return visit
+    return visit, question
 
 
 def answer_capture(folder: Path, number: int, eye: Eye, take: Take | None = None) -> bool:

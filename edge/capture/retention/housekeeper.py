@@ -11,6 +11,7 @@ from edge.capture.background import give_way
 from edge.capture.retention.answers import Take, answer
 from edge.capture.retention.delete import delete_visit, finish_deletions
 from edge.capture.retention.policy import Cleaned, Clock, Policy, clean
+from edge.capture.retention.questions import Question
 from edge.capture.retention.sentences import cleaned_words, counted, held_words, low_words
 from edge.capture.retention.space import LOW_MIB, Level, Space, free_space
 from edge.capture.retention.visits import Visit, all_visits
@@ -82,12 +83,12 @@ class Housekeeper:
         self._tell(f"the visit of {visit.begun_at:%Y-%m-%d %H:%M} UTC was deleted, as was asked for.")
         return visit
 
-    def answer(self, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> Visit:
+    def answer(self, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> tuple[Visit, Question]:
         """Say which eye a capture of an ended visit shows; see ``edge.capture.retention.answers.answer``."""
         with self._one:
-            visit = answer(self.out, visit_id, frame, eye, take)
+            found = answer(self.out, visit_id, frame, eye, take)
         self._count(all_visits(self.out))
-        return visit
+        return found
 
     def close(self) -> None:
         """Clean once more, and end."""

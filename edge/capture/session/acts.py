@@ -171,7 +171,9 @@ class Acts:
                     done = room.session.correct(shown)
             if room is None:  # the visit is over, and all that was asked is on disk alone
                 last = self._closed(visit)
-                answer_capture(last.session.folder, number, eye, last.take)
+                asked = any(one.number == number and one.question for one in self.visit.captures)
+                if not answer_capture(last.session.folder, number, eye, last.take) and asked:
+                    raise EdgeError(f"capture {number} of visit {visit} was answered already, or is gone: look again.")
                 shown = self._guided.correct_eye(number, eye)
         self._done(done)
         return shown

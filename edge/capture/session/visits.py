@@ -13,6 +13,7 @@ from edge.capture.session.record import better
 from edge.capture.session.rooms import Room
 from edge.capture.visit import Captured, Step, Visit
 from edge.errors import EdgeError
+from edge.findings.eye import Eye
 
 
 class Visits(Acts):
@@ -36,6 +37,13 @@ class Visits(Acts):
     def ending(self) -> list[Path]:
         """The folders of visits that are over, and of which not everything is on disk yet."""
         return self._rooms.ending
+
+    def answered(self, folder: Path, number: int, eye: Eye) -> None:
+        """Somebody said among the ended visits which eye a capture of the current one shows, if it is that one."""
+        with self._acting, contextlib.suppress(EdgeError):  # it was discarded meanwhile
+            if self.room.session.folder == folder and self.visit.state == "ended":
+                self._guided.correct_eye(number, eye)
+        self._changed()
 
     def discarded(self, visit: int) -> tuple[Captured, ...]:
         """What may still come back."""

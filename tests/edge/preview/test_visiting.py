@@ -262,6 +262,9 @@ def test_the_visit_that_has_just_ended_is_listed_at_once_and_answered_and_delete
     assert running.post("/captures/1/eye", visit=1, eye=shown)[0] == 409
     assert running.post("/captures/2/discard", visit=1)[0] == 200
     assert running.post("/captures/2/undo", visit=1)[0] == 200
+    (left,) = json.loads(running.ask("GET", f"/visits/{ended['id']}/questions")[2])["questions"]
+    assert running.post(f"/visits/{ended['id']}/eye", frame=left["frame"], eye=shown) == (200, {"ok": True, "asks": 0})
+    assert [(each["question"], each["eye"]) for each in running.state["captures"]] == [(False, shown)] * 2
     assert running.post(f"/visits/{ended['id']}/delete")[0] == 200
     assert not list((tmp_path / "out").glob("frame-*"))
     assert running.post("/visit/next", visit=1) == (200, {"visit": 2})
@@ -414,8 +417,11 @@ def test_no_identity_crosses_an_open_network(clinic: Start) -> None:
 
 def test_the_token_guards_every_button(clinic: Start) -> None:
     running = clinic(Listen(port=0, token=TOKEN))
-    for path in ("/visit/next", "/visit/end", "/visit/patient", "/visit/eye", "/captures/1/eye", "/captures/1/discard"):
+    buttons = ("/visit/next", "/visit/end", "/visit/patient", "/visit/eye", "/captures/1/eye", "/captures/1/discard")
+    for path in (*buttons, "/captures/1/undo", "/trigger", "/visits/session-1.20270115T080000Z/eye"):
         assert running.ask("POST", path, {"visit": 1})[0] == 401
+    for path in ("questions", "questions/1.jpg"):
+        assert running.ask("GET", f"/visits/session-1.20270115T080000Z/{path}")[0] == 401
     assert running.ask("GET", "/patient")[0] == 401
 
 
