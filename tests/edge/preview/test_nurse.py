@@ -56,7 +56,9 @@ def open_page(page: Page, running: Clinic) -> None:
 
 
 def strip(page: Page) -> list[str]:
-    return list(page.run("return [...document.querySelectorAll('#captures li:not([data-gone])')].map((e) => e.dataset.number)"))
+    return list(
+        page.run("return [...document.querySelectorAll('#captures li:not([data-gone])')].map((e) => e.dataset.number)")
+    )
 
 
 def take(page: Page, running: Clinic) -> int:
