@@ -43,7 +43,11 @@ def visits(running: Clinic, query: str = "") -> dict[str, Any]:
 
 def ended(running: Clinic, number: int = 1) -> dict[str, Any]:
     """One visit of the list, once it is there."""
-    found = wait_for(lambda: [each for each in visits(running)["visits"] if each["number"] == number])
+
+    def there() -> list[dict[str, Any]]:
+        return [each for each in visits(running)["visits"] if each["number"] == number and not each["saving"]]
+
+    found = wait_for(there)
     return dict(found[0])
 
 
