@@ -44,7 +44,9 @@ def test_one_tap_too_much_is_taken_back_also_after_a_reload(
         wait_for(lambda: page.run("return document.querySelector('#captures img')?.naturalWidth") == 480)
         wait_for(lambda number=number: page.text("said") == f"Picture {number} is back")
         assert strip(page) == [str(number)]
-        assert {path: path.read_bytes() for path in (tmp_path / "out").glob("frame-*")} == there
+        now = {path: path.read_bytes() for path in (tmp_path / "out").glob("frame-*")}
+        assert now.items() <= there.items()  # without the best frame so far, which a capture replaces
+        assert len(list((tmp_path / "out").glob("frame-*.dcm"))) == 1
         monkeypatch.setattr(discards, "UNDO_S", 0.3)
         running.post(f"/captures/{number}/discard", visit=1)
         wait_for(lambda: strip(page) == [])
