@@ -13,6 +13,7 @@ from edge.capture.graded import Graded
 from edge.capture.guided import GuidedSession
 from edge.capture.session.record import better
 from edge.capture.trigger import Strictness
+from edge.guidance.hint import OF_A_VISIT
 from edge.model import QualityModel
 from edge.phantom import GRADABLE
 
@@ -67,7 +68,8 @@ def judge(name: str, frames: Iterable[Shown], model: QualityModel, strictness: S
         # Numbered by their place in the list: a recording may lack frames.
         step = session.update_frame(Frame(shown.image, len(moments), shown.t), shown.t)
         hint, score = step.hint, step.assessment.score
-        moments.append(Moment(shown.t, shown.truth, shown.cause, score, hint.code, hint.clock))
+        code = "hold" if hint.code in OF_A_VISIT else hint.code  # what the frame tells is judged
+        moments.append(Moment(shown.t, shown.truth, shown.cause, score, code, hint.clock))
         best = step.graded if better(step.graded, best) else best
         if (capture := step.capture) is not None:
             first = capture.frames[0]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.capture.judge import JudgedSequence, better_share, first_gradable, most_changes, right_hints
-from edge.guidance.hint import CODES
+from edge.guidance.hint import OF_A_FRAME
 from edge.phantom import GRADABLE
 
 TARGETS = {
@@ -86,7 +86,7 @@ def figures_of(judged: Sequence[JudgedSequence], left_out: Sequence[str] = ()) -
         len(judged),
         len(shown),
         {cause: Share(*hints[cause]) for cause in sorted(hints)},
-        {code: shown.count(code) for code in CODES},
+        {code: shown.count(code) for code in OF_A_FRAME},
         max((most_changes(one) for one in judged), default=0),
         Share(sum(share <= BEST for share in kept), len(kept)),
         Share(sum(truth >= GRADABLE for truth in truths), len(truths)),

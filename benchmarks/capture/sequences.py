@@ -21,7 +21,7 @@ from edge.camera.recording.video import VideoCamera
 from edge.errors import EdgeError
 from edge.field.find import find_field
 from edge.frame.prepare import cut
-from edge.guidance.hint import CODES
+from edge.guidance.hint import OF_A_FRAME
 from edge.images import SUFFIXES, find_images, read_image
 from edge.phantom.photograph import Photograph
 from edge.phantom.sequence import Sequence
@@ -30,7 +30,7 @@ Kind = Literal["phantom", "photograph", "recording"]
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mjpeg", ".mjpg")
 FRAMES = 300
 _PICTURE = 1024  # side at most of the square that a photograph becomes; more than a camera of 720 lines shows of it
-CAUSES = ("clear", *(code for code in CODES if code != "hold"))
+CAUSES = ("clear", *(code for code in OF_A_FRAME if code != "hold"))
 
 
 @dataclass(frozen=True)

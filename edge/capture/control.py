@@ -115,6 +115,18 @@ class Control:
             self._shutter.wait()
             return gone
 
+    def restore(self, number: int) -> Captured:
+        """Put back into this visit what ``discard`` took out of it.
+
+        Returns:
+            The capture.
+
+        Raises:
+            EdgeError: no such capture was discarded in this visit, or the session was closed.
+        """
+        with self._changing():
+            return self._register.restore(number)
+
     def _start_over(self) -> None:
         self._looker.start_over()
         self._shutter.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from edge.capture.visit import EYES, By, Capture, Step
 from edge.criteria.criterion import Criterion
 from edge.errors import InputError
 from edge.findings.eye import Eye
+from edge.guidance.hint import Hint
 from edge.model import QualityModel
 
 log = logging.getLogger(__name__)
@@ -164,6 +166,9 @@ class GuidedSession(Control):
             self.asked.clear()
         shot = self._shutter.update(graded, self._allows)
         capture = None if shot is None or self._register.has(shot[0].frames[0]) else self._captured(*shot)
+        if hint.code == "hold" and (done := self._register.done(self._looker.eye.of(graded.assessment))) is not None:
+            hint = Hint(done)
+            graded = dataclasses.replace(graded, hint=hint)  # what is shown; what fires knows the frame alone
         return Step(graded, hint, capture, eye, self._register.visit)
 
     def _allows(self, best: Graded, eye_number: int) -> bool:

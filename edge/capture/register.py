@@ -13,6 +13,7 @@ from edge.criteria.criterion import Criterion
 from edge.errors import EdgeError, InputError
 from edge.findings.eye import Eye
 from edge.findings.field_definition import FieldKind
+from edge.guidance.hint import Code
 
 
 class Register:
@@ -42,6 +43,7 @@ class Register:
         self._paused_until = -math.inf  # nothing fires by itself before that
         self._taken: dict[int, float] = {}  # when each capture was,
         self._best: dict[int, tuple[int, float]] = {}  # and which frame is its best one
+        self._discarded: dict[int, Captured] = {}
 
     def allows(self, best: Graded, eye_number: int, told: Eye | None, t: float) -> bool:
         """Whether a frame may fire by itself: its picture is wanted, and not there yet.
@@ -69,6 +71,20 @@ class Register:
         if eye is None or one.eye is None:
             return one.eye_number == eye_number
         return eye == one.eye or (one.contradiction and told == one.told)
+
+    def done(self, told: Eye | None) -> Code | None:
+        """The hint in place of ``hold`` where nothing is left to do: at this eye, or in this visit.
+
+        Args:
+            told: the eye that the picture tells.
+        """
+        visit, eye = self.visit, self.visit.stated or told
+        if visit.state == "ended" or not visit.captures:
+            return None
+        if not visit.missing:
+            return "complete"
+        wanted = any(each.eye == eye for each in visit.wanted)
+        return "other_eye" if wanted and all(each.eye != eye for each in visit.missing) else None
 
     def has(self, best: Graded) -> bool:
         """Whether a frame is captured already, as where a hand presses the shutter while it fires by itself."""
@@ -132,8 +148,20 @@ class Register:
         self.visit = dataclasses.replace(
             self.visit, captures=tuple(one for one in self.visit.captures if one.number != number)
         )
-        self._paused_until = t + AGAIN_S
+        self._paused_until, self._discarded[number] = t + AGAIN_S, gone
         return gone
+
+    def restore(self, number: int) -> Captured:
+        """Put back what was discarded.
+
+        Raises:
+            EdgeError: no such capture was discarded in this visit.
+        """
+        if (back := self._discarded.pop(number, None)) is None:
+            raise EdgeError(f"visit {self.visit.number} has no discarded capture {number} to bring back.")
+        captures = sorted((*self.visit.captures, back), key=lambda one: one.number)
+        self.visit = dataclasses.replace(self.visit, captures=tuple(captures))
+        return back
 
     def _find(self, number: int) -> Captured:
         for one in self.visit.captures:

@@ -163,7 +163,7 @@ def capture(
     eye = None if laterality is None else laterality.eye
     judge = None if criterion is None else Judge(criterion, eye)
     images = begin_study({} if study is None else read_study(study)) if dicom else None
-    target, listed = None, expected is not None
+    target, giving, listed = None, None, expected is not None
     if hand_over is not None and out is not None:
         target = asked.target_of(hand_over, ca, insecure, images, out, aet, listed)
     with asked.left_unless_open(), contextlib.ExitStack() as closing:
@@ -186,10 +186,11 @@ def capture(
         if out is not None:
             wait = fast and not camera.live
             keeping = Keeping(out, source, camera.fps, not no_video, wait, images, target, keep_dicom, eye, criterion)
-            visits, kept = open_visits(keeping, guided, quality, reporter, saving, keeper)
+            opened = open_visits(keeping, guided, quality, reporter, saving, keeper)
+            visits, kept, giving = opened.visits, opened.words, opened.hand_over
         if listen is not None:
             trigger = None if out is None else guided.capture_now
-            controls = Controls(trigger, level, guided.set_strictness, visits, keeper, expected)
+            controls = Controls(trigger, level, guided.set_strictness, visits, keeper, expected, giving)
             reporter.preview = closing.enter_context(
                 page.open_preview(listen, counts, controls, reporter.report, judge)
             )

@@ -13,6 +13,7 @@ from edge.capture.archive.waiting import left_over
 from edge.capture.guided import GuidedSession
 from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.session.judge import Judge
+from edge.capture.session.leftovers import killed_visits
 from edge.capture.session.rooms import Room
 from edge.capture.session.session import Session
 from edge.capture.session.visits import Visits
@@ -54,6 +55,21 @@ class Keeping:
     criterion: Criterion | None
 
 
+@dataclass(frozen=True)
+class Opened:
+    """The visits of a program.
+
+    Attributes:
+        visits: one after the other.
+        words: the closing words of those of which everything is on disk.
+        hand_over: delivers their DICOM files; None where they stay here.
+    """
+
+    visits: Visits
+    words: list[list[str]]
+    hand_over: HandOver | None
+
+
 def open_visits(
     asked: Keeping,
     guided: GuidedSession,
@@ -61,7 +77,7 @@ def open_visits(
     reporter: Reporter,
     closing: contextlib.ExitStack,
     housekeeper: Housekeeper | None = None,
-) -> tuple[Visits, list[list[str]]]:
+) -> Opened:
     """Begin the first visit, and hand over what earlier sessions left.
 
     Args:
@@ -72,7 +88,7 @@ def open_visits(
         housekeeper: told of each visit that has ended.
 
     Returns:
-        The visits, and the closing words of those of which everything is on disk.
+        The visits, and what belongs to them.
 
     Raises:
         EdgeError: the folder cannot be made.
@@ -101,8 +117,9 @@ def open_visits(
         )
         if number > 1:
             reporter.remark(f"visit {number} has begun, in {session.folder}")
-        return Room(session, judge, study)
+        return Room(session, judge, study, take=None if giving is None else giving.take)
 
+    cut = max(killed_visits(asked.out), default=None)
     words: list[list[str]] = []
 
     def closed(number: int, room: Room) -> None:
@@ -117,13 +134,13 @@ def open_visits(
             f"{asked.target.shown} would get identities unencrypted: start edge-capture with an encrypted address, or "
             "with --insecure if everybody on the way may read them."
         )
-    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed, refusal)
+    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed, refusal, cut)
     closing.callback(visits.close)
     if giving is not None:
         giving.take_left_over(asked.out)
     elif left_over(asked.out):
         reporter.note(f"DICOM files of earlier sessions in {asked.out} wait to be handed over; --hand-over sends them")
-    return visits, words
+    return Opened(visits, words, giving)
 
 
 def save(step: Step, visits: Visits, reporter: Reporter) -> bool:

@@ -10,9 +10,12 @@ from typing import Any, Literal, get_args
 import yaml
 
 Code = Literal[
-    "too_dark", "too_bright", "blur", "haze", "reflex", "edge_shadow", "lid", "off_centre", "no_fundus", "hold"
-]
+    "too_dark", "too_bright", "blur", "haze", "reflex", "edge_shadow", "lid", "off_centre", "no_fundus", "hold",
+    "other_eye", "complete",
+]  # fmt: skip
 CODES: tuple[Code, ...] = get_args(Code)
+OF_A_VISIT: tuple[Code, ...] = ("other_eye", "complete")  # what no frame tells, but what was captured before
+OF_A_FRAME: tuple[Code, ...] = tuple(code for code in CODES if code not in OF_A_VISIT)
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Hint:
     """What the operator should know now.
 
     Attributes:
-        code: what is wrong with the picture; ``hold`` where nothing is.
+        code: what is wrong with the picture; ``hold`` where nothing is, and in its place ``other_eye`` where all
+            that is wanted of this eye is captured, ``complete`` where all of the visit is.
         clock: where in the picture, 1 to 12 as on the face of a clock; for ``off_centre``, where to aim; None where
             it has no place.
         radius: how far from the middle of the field, in field radii; None where it has no place.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from edge.findings.cause import clock_at
-from edge.guidance.hint import CODES, Code, Hint
+from edge.guidance.hint import OF_A_FRAME, Code, Hint
 
 SETTLE_S = 0.2  # time constant of the vote of recent frames
 FORGOTTEN = 0.01  # share of that vote below which a cause is over
@@ -22,7 +22,7 @@ class Hysteresis:
 
     def __init__(self) -> None:
         self.hint: Hint | None = None
-        self._votes: dict[Code, float] = dict.fromkeys(CODES, 0.0)
+        self._votes: dict[Code, float] = dict.fromkeys(OF_A_FRAME, 0.0)
         self._places: dict[Code, tuple[float, float]] = {}
         self._changed = self._last = 0.0
 
@@ -36,7 +36,7 @@ class Hysteresis:
         """
         share = 1.0 if self.hint is None else 1 - math.exp(-min(max(t - self._last, 0.0), 1.0) / SETTLE_S)
         self._last = t
-        for name in CODES:
+        for name in OF_A_FRAME:
             self._votes[name] += share * ((name == code) - self._votes[name])
         # A cause that comes back may be elsewhere: where it was the last time must not pull.
         self._places = {name: where for name, where in self._places.items() if self._votes[name] > FORGOTTEN}
@@ -46,7 +46,7 @@ class Hysteresis:
                 before[0] + share * (place[0] - before[0]),
                 before[1] + share * (place[1] - before[1]),
             )
-        winner = max(CODES, key=lambda name: self._votes[name])
+        winner = max(OF_A_FRAME, key=lambda name: self._votes[name])
         surely = self._votes[winner] >= MAJORITY and t - self._changed >= DWELL_S
         if self.hint is None or surely:
             told = _hint_at(winner, self._places.get(winner))

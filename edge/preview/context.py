@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.capture.archive.stow import HandOver
 from edge.capture.archive.worklist import Worklist
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
@@ -39,6 +40,7 @@ class Controls:
         visits: of the session; None if it saves nothing. What they do may wait: it is called on other threads.
         housekeeper: of the visits on disk; None if the session saves nothing. Reading and deleting them takes a while.
         worklist: who is expected today; None where nobody can be asked. An answer takes a while.
+        hand_over: delivers DICOM files; None where they stay here.
     """
 
     trigger: Callable[[], None] | None
@@ -47,6 +49,7 @@ class Controls:
     visits: Visits | None = None
     housekeeper: Housekeeper | None = None
     worklist: Worklist | None = None
+    hand_over: HandOver | None = None
 
 
 @dataclass(frozen=True)
@@ -111,25 +114,26 @@ class Hub:
     def capture(self, visit: int, number: int, grade: dict[str, Any], overlay: bytes, plain: bytes) -> None:
         """Add a kept frame, unless it was discarded meanwhile, or its patient has gone."""
         self.captured += 1
-        now = self.visit
-        if now is None or (now["number"] == visit and number in {one["number"] for one in now["captures"]}):
+        if self.visit is None or (self.visit["number"] == visit and number in _numbers(self.visit)):
             self.captures.append(Capture(visit, number, grade, overlay, plain))
         self.listed += 1
         self.news()
 
-    def drop(self, visit: int, number: int) -> None:
-        """Take a kept frame out."""
-        left = [each for each in self.captures if (each.visit, each.number) != (visit, number)]
-        self.captures = deque(left, maxlen=_MOST_CAPTURES)
-        self.listed += 1
-        self.news()
+    @property
+    def shown(self) -> list[Capture]:
+        """The kept frames that are not discarded."""
+        if self.visit is None:
+            return list(self.captures)
+        numbers = _numbers(self.visit, "captures")
+        return [each for each in self.captures if each.number in numbers]
 
     def visit_is(self, state: dict[str, Any]) -> None:
-        """The visit of now, as clients see it; with another one the pictures of the last are gone."""
-        if self.visit is not None and state["number"] != self.visit["number"]:
-            self.captures.clear()
-            self.listed += 1
+        """The current visit, as clients see it; with another one the pictures of the last are gone."""
+        before, same = self.shown, self.visit is None or state["number"] == self.visit["number"]
+        there = [each for each in self.captures if each.number in _numbers(state)] if same else []
+        self.captures = deque(there, maxlen=_MOST_CAPTURES)
         self.visit = state
+        self.listed += self.shown != before
         self.visits += 1
         self.news()
 
@@ -142,6 +146,11 @@ class Hub:
         """End the session."""
         self.ended = True
         self.news()
+
+
+def _numbers(visit: dict[str, Any], *kinds: str) -> set[int]:
+    """The numbers of the captures of a visit; of the discarded ones too, unless the kinds are given."""
+    return {one["number"] for kind in kinds or ("captures", "discarded") for one in visit.get(kind, ())}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from edge.preview.context import Context
 from edge.preview.files import PAGE, page_routes
 from edge.preview.state import PROMETHEUS, disk_metrics, metrics
 from edge.preview.streams import Streams, listed
-from edge.preview.visiting import Visiting
+from edge.preview.visiting import Visiting, done
 from edge.preview.visits import VisitRoutes
 
 _OPEN = frozenset({*PAGE, "/login", "/healthz"})  # they hold no data of a patient or a session
@@ -88,25 +88,30 @@ class Routes:
 
     async def captures(self, request: web.Request) -> web.StreamResponse:
         """The latest captures, oldest first."""
-        return web.json_response({"captures": listed(self._hub.captures)})
+        return web.json_response({"captures": listed(self._hub.shown)})
 
     async def capture(self, request: web.Request) -> web.StreamResponse:
         """The picture of one capture; with ``?visit=N`` of no other visit."""
         number, kind = int(request.match_info["number"]), request.match_info["kind"]
-        for each in self._hub.captures:
+        for each in self._hub.shown:
             if each.number == number and request.query.get("visit", str(each.visit)) == str(each.visit):
                 return web.Response(body=each.overlay if kind == "overlay" else each.plain, content_type="image/jpeg")
         return refusal(404, f"there is no capture {number}")
 
     async def trigger(self, request: web.Request) -> web.StreamResponse:
-        """Keep a frame now."""
-        await body_of(request)
-        trigger = self._context.controls.trigger
+        """Keep a frame now; where a visit is named, of no other one."""
+        visit = (await body_of(request)).get("visit")
+        trigger, visits = self._context.controls.trigger, self._context.controls.visits
+        if visit is not None and (not isinstance(visit, int) or isinstance(visit, bool)):
+            return refusal(400, "visit must be the number of the visit that is meant")
         if trigger is None:
             return refusal(409, "this session keeps no pictures; start it with --out")
         if self._hub.visit is not None and self._hub.visit["state"] == "ended":
             return refusal(409, "the visit has ended; begin the next one")
-        trigger()
+        if visit is None or visits is None:
+            trigger()
+        elif (refused := await done(lambda: visits.capture_now(visit))).status != 200:
+            return refused
         return web.json_response({"triggered": True}, status=202)
 
     async def settings(self, request: web.Request) -> web.StreamResponse:

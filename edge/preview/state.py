@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -13,12 +12,12 @@ from edge.assessment import Verdict
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
 from edge.capture.retention.housekeeper import Housekeeper
-from edge.capture.retention.space import free_space
 from edge.capture.session.judge import Judge
 from edge.capture.session.storage import session_number
 from edge.capture.session.visits import Visits
 from edge.capture.visit import Captured
 from edge.guidance.hint import Hint
+from edge.preview.around import room
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -65,7 +64,7 @@ def _hint_of(hint: Hint, language: str) -> dict[str, Any]:
 
 
 def visit_state(visits: Visits) -> dict[str, Any]:
-    """What the visit of now has, and what it lacks; whose it is, is not in it."""
+    """What the current visit has, and what it lacks; whose it is, is not in it. It asks no disk."""
     visit, room = visits.now
     return {
         "number": visit.number,
@@ -80,7 +79,8 @@ def visit_state(visits: Visits) -> dict[str, Any]:
         "wanted": [asdict(each) for each in visit.wanted],
         "missing": [asdict(each) for each in visit.missing],
         "captures": [_captured(one, room.judge is not None) for one in visit.captures],
-        **_disk_of(room.session.folder),
+        "discarded": [_captured(one, room.judge is not None) for one in visits.discarded(visit.number)],
+        "restarted": visits.restarted if visit.number == 1 else None,
     }
 
 
@@ -97,14 +97,6 @@ def _captured(one: Captured, judged: bool) -> dict[str, Any]:
         "verdict": one.verdict,
         **({"adequate": one.adequate} if judged else {}),
     }
-
-
-def _disk_of(folder: Path) -> dict[str, Any]:
-    try:
-        space = free_space(folder)
-    except OSError:
-        return {"free_mib": None, "disk": None}
-    return {"free_mib": int(space.free_mib), "disk": space.level}
 
 
 def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages_s: Collection[float]) -> str:
@@ -148,7 +140,8 @@ def disk_metrics(housekeeper: Housekeeper | None) -> str:
     if housekeeper is None:
         return ""
     lines = _metric("efiqa_files_waiting", "gauge", "DICOM files that wait for the archive.", housekeeper.waiting)
-    if (space := housekeeper.space) is not None:
+    lines += _metric("efiqa_disk_age_seconds", "gauge", "Since the disk was asked.", round(housekeeper.space_age_s, 1))
+    if (space := room(housekeeper)) is not None:
         free = int(space.free_mib * 2**20)
         lines += _metric("efiqa_disk_free_bytes", "gauge", "Room on the disk of the visits.", free)
         lines += _metric("efiqa_disk_bytes", "gauge", "Size of that disk.", int(space.total_mib * 2**20))

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from edge.guidance.hint import languages
+from edge.preview.around import around
 from edge.preview.auth.middleware import let_go
 from edge.preview.auth.privacy import is_private
 from edge.preview.context import Capture, Context
@@ -37,7 +38,7 @@ class Streams:
         language = request.query.get("language", "en")
         language = language if language in languages() else "en"
         private = is_private(self._context, request)
-        hub, sent_session, frames, hints, captures, visits, note = self._hub, None, 0, 0, -1, 0, 0
+        hub, sent_session, sent_visit, frames, hints, captures, visits, note = self._hub, None, None, 0, 0, -1, 0, 0
         with _letting_go(request):
             while True:
                 began, events = time.monotonic(), []
@@ -45,12 +46,14 @@ class Streams:
                 if session != sent_session:
                     sent_session = session
                     events.append(_event("session", {**session, "history": list(hub.history)}))
-                if hub.visit is not None and hub.visits != visits:
-                    visits = hub.visits
-                    events.append(_event("visit", {**hub.visit, "identity": hub.visit["identity"] and private}))
+                visits = hub.visits
+                visit = self._visit(private)
+                if visit is not None and visit != sent_visit:
+                    sent_visit = visit
+                    events.append(_event("visit", visit))
                 if hub.listed != captures:
                     captures = hub.listed
-                    events.append(_event("captures", listed(self._hub.captures)))
+                    events.append(_event("captures", listed(self._hub.shown)))
                 if hub.frames != frames:
                     frames, hints = hub.frames, hub.hints
                     events.append(self._frame(language))
@@ -109,6 +112,13 @@ class Streams:
             self._context.painter.want(kind)
             await self._hub.wait(1.0)
         return picture
+
+    def _visit(self, private: bool) -> dict[str, Any] | None:
+        """The visit, and what lies around it, which changes without it."""
+        visit = self._hub.visit
+        if visit is None:
+            return None
+        return {**around(self._context.controls), **visit, "identity": visit["identity"] and private}
 
     def _frame(self, language: str) -> bytes:
         """The event of the newest frame, created once for all clients of that language."""

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from edge.capture.archive.study_file import FIELDS, PATIENT
 from edge.capture.archive.worklist_item import WorklistItem
-from edge.capture.session.visits import OtherVisitError, Visits
+from edge.capture.session.acts import OtherVisitError
+from edge.capture.session.visits import Visits
 from edge.capture.visit import EYES
 from edge.errors import EdgeError, InputError
 from edge.preview.auth.middleware import refusal
@@ -43,6 +44,7 @@ class Visiting:
             web.post("/visit/eye", self.state_eye),
             web.post(r"/captures/{number:\d{1,9}}/eye", self.correct_eye),
             web.post(r"/captures/{number:\d{1,9}}/discard", self.discard),
+            web.post(r"/captures/{number:\d{1,9}}/undo", self.undo),
             web.get("/patient", self.patient),
             web.get("/worklist", self.worklist),
         ]
@@ -51,12 +53,12 @@ class Visiting:
         """The next patient comes: nobody knows who, or by the fields of an identity, or by an entry of the worklist."""
         body, (visits, visit) = await self._asked(request)
         patient, item = self._who(request, body)
-        return await _done(lambda: {"visit": visits.next(visit, patient, item)})
+        return await done(lambda: {"visit": visits.next(visit, patient, item)})
 
     async def end(self, request: web.Request) -> web.StreamResponse:
         """End the visit."""
         _, (visits, visit) = await self._asked(request)
-        return await _done(lambda: visits.end(visit))
+        return await done(lambda: visits.end(visit))
 
     async def identify(self, request: web.Request) -> web.StreamResponse:
         """Say whose visit it is, in one of the same two ways."""
@@ -64,7 +66,7 @@ class Visiting:
         if "patient" not in body and "worklist" not in body:
             return refusal(400, "patient must be an object with the fields of an identity")
         patient, item = self._who(request, body)
-        return await _done(lambda: visits.identify(visit, patient, item))
+        return await done(lambda: visits.identify(visit, patient, item))
 
     def _who(self, request: web.Request, body: dict[str, Any]) -> tuple[dict[str, Any], WorklistItem | None]:
         """Whose visit a request says it is.
@@ -95,7 +97,7 @@ class Visiting:
         body, (visits, visit) = await self._asked(request)
         if "eye" not in body or body["eye"] not in (*EYES, None):
             return refusal(400, "eye must be right, left or null")
-        return await _done(lambda: visits.set_eye(visit, body["eye"]))
+        return await done(lambda: visits.set_eye(visit, body["eye"]))
 
     async def correct_eye(self, request: web.Request) -> web.StreamResponse:
         """State which eye a capture shows."""
@@ -103,16 +105,19 @@ class Visiting:
         number, eye = int(request.match_info["number"]), body.get("eye")
         if eye not in EYES:
             return refusal(400, "eye must be right or left")
-        return await _done(lambda: _nothing(visits.correct_eye(visit, number, eye)))
+        return await done(lambda: _nothing(visits.correct_eye(visit, number, eye)))
 
     async def discard(self, request: web.Request) -> web.StreamResponse:
         """Take a capture out; it may be taken again."""
         _, (visits, visit) = await self._asked(request)
         number = int(request.match_info["number"])
-        answer = await _done(lambda: visits.discard(visit, number))
-        if answer.status == 200:
-            self._context.hub.drop(visit, number)
-        return answer
+        return await done(lambda: visits.discard(visit, number))
+
+    async def undo(self, request: web.Request) -> web.StreamResponse:
+        """Bring a capture back that was discarded a moment ago."""
+        _, (visits, visit) = await self._asked(request)
+        number = int(request.match_info["number"])
+        return await done(lambda: visits.undo(visit, number))
 
     async def patient(self, request: web.Request) -> web.StreamResponse:
         """Whose visit it is; the one answer that holds an identity."""
@@ -144,7 +149,7 @@ class Visiting:
         return body, (self._visits, visit)
 
 
-async def _done(step: Callable[[], dict[str, Any] | None]) -> web.Response:
+async def done(step: Callable[[], dict[str, Any] | None]) -> web.Response:
     """The answer to a step, which may wait for the disk or for the frame of now: not on the server's thread."""
     try:
         said = await asyncio.to_thread(step)

@@ -11,15 +11,18 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "efiqa-capture.service"
 SYSTEMD = Path("/lib/systemd/systemd")
+TOKEN = "correct-horse-battery-9"
 COMMAND = Path(sys.executable).parent / "edge-capture"
 
 
@@ -39,7 +42,7 @@ def test_systemd_finds_no_fault_in_it(tmp_path: Path) -> None:
 
 def arguments(port: int) -> str:
     """The unit as it stands, with the demo for a camera, a folder for an archive and a port that is free here."""
-    text = UNIT.read_text().replace("/opt/efiqa/bin/edge-capture 0", f"{COMMAND} demo --frames 100000")
+    text = UNIT.read_text().replace("/opt/efiqa/bin/edge-capture 0", f"{COMMAND} demo:3600")
     text = text.replace("--web", f"--web --port {port}")
     text = text.replace("https://archive.example/dicom-web", "/var/lib/efiqa/archive")
     text = text.replace("/var/lib/efiqa --json", "/var/lib/efiqa/out --json")
@@ -62,11 +65,10 @@ class Manager:
         (units / UNIT.name).write_text(arguments(self.port))
         wants = "[Unit]\nDefaultDependencies=no\nWants=efiqa-capture.service\n"
         (units / "efiqa-test.target").write_text(wants)
-        (settings / "secrets").write_text("EFIQA_TOKEN=correct-horse-battery-9\n")
+        (settings / "secrets").write_text(f"EFIQA_TOKEN={TOKEN}\n")
         (settings / "secrets").chmod(0o600)
-        (settings / "eye").write_text("EYE=L\n")
-        (settings / "study.yaml").write_text("patient_name: Doe^Jane\n")
-        (settings / "study.yaml").chmod(0o600)
+        (settings / "camera.yaml").write_text("institution: Clinic\n")
+        (settings / "camera.yaml").chmod(0o600)
         certificate = [
             "openssl",
             "req",
@@ -109,6 +111,21 @@ class Manager:
             time.sleep(0.2)
         pytest.fail(f"{what}: {self.run('journalctl', '--no-pager', '-n', '40', '-u', UNIT.name)}")
 
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the page answers, or why it refuses, as to a browser that knows the token; empty where it is away."""
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(f"https://127.0.0.1:{self.port}{path}", data, headers)
+        try:
+            with urllib.request.urlopen(asked, context=trusting, timeout=60) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
+        except OSError:
+            return {}
+
     def shows(self, name: str) -> str:
         return self.run("systemctl", "show", "-P", name, UNIT.name).strip()
 
@@ -147,38 +164,51 @@ def test_the_service_runs_as_a_user_of_its_own(manager: Manager) -> None:
     assert owner not in ("root", "")
 
 
+def take(manager: Manager, visit: int) -> None:
+    """Take a picture by hand, however slow the machine is, and say which eye it shows."""
+
+    def kept() -> list[Any]:
+        manager.ask("/trigger", {"visit": visit})
+        return list(manager.ask("/captures").get("captures", ()))
+
+    manager.wait("a picture is kept", lambda: bool(kept()))
+    for each in manager.ask("/captures")["captures"]:
+        manager.ask(f"/captures/{each['number']}/eye", {"visit": visit, "eye": "right"})
+
+
 def test_engines_and_pictures_have_a_place_of_their_own(manager: Manager) -> None:
     def holds(folder: str, name: str) -> bool:
         return folder in manager.run("find", folder, "-type", "f", "-name", name).split("No such file")[0]
 
     manager.wait("an engine is kept", lambda: holds("/var/cache/private/efiqa/", "*"))
+    take(manager, 1)
+    assert manager.ask("/visit/next", {"visit": 1, "patient": {"patient_name": "Doe^Jane"}}) == {"visit": 2}
     manager.wait("an image is handed over", lambda: holds("/var/lib/private/efiqa/archive/", "*.dcm"))
     for folder in ("/var/cache/private/efiqa", "/var/lib/private/efiqa"):
         assert manager.run("stat", "-c", "%a", folder).strip() == "700"
 
 
-# Who and which eye each image at the archive shows.
+# Who and where each image at the archive was taken; which eye the picture told.
 SHOWN = """
 from pathlib import Path
 from pydicom import dcmread
 for file in Path("/var/lib/private/efiqa/archive").glob("*.dcm"):
     image = dcmread(file, stop_before_pixels=True)
-    print(image.PatientName, image.ImageLaterality)
+    assert image.ImageLaterality in ("R", "L")
+    print(image.PatientName, image.InstitutionName)
 """
 
 
-def test_images_show_one_patient_until_the_next_is_told(manager: Manager) -> None:
+def test_each_visit_is_of_the_patient_that_the_page_was_told(manager: Manager) -> None:
     pytest.importorskip("pydicom")
 
     def shown() -> set[str]:
         return set(manager.run(sys.executable, "-c", SHOWN).splitlines())
 
-    manager.wait("an image is handed over", lambda: shown() == {"Doe^Jane L"})
-    manager.run("systemctl", "stop", UNIT.name)
-    manager.run("sh", "-c", "echo 'patient_name: Roe^Richard' > /etc/efiqa/study.yaml")
-    assert manager.run("stat", "-c", "%a", "/etc/efiqa/study.yaml").strip() == "600"
-    manager.run("systemctl", "start", UNIT.name)
-    manager.wait("an image of the next one is handed over", lambda: shown() == {"Doe^Jane L", "Roe^Richard L"})
+    manager.wait("the image of nobody is handed over", lambda: shown() == {" Clinic"})
+    take(manager, 2)
+    assert manager.ask("/visit/end", {"visit": 2}) == {"ok": True}
+    manager.wait("that of the next one is handed over", lambda: shown() == {" Clinic", "Doe^Jane Clinic"})
 
 
 def test_the_page_answers_over_tls(manager: Manager) -> None:

@@ -51,7 +51,7 @@ def play(
             target = read_target(hand_over or str(arrived))
             study = begin_study({"PatientID": "visit-1"})
             keeping = Keeping(kept, "photographs", 15.0, False, False, study, target, 1, None, wanted)
-            opened, _ = open_visits(keeping, guided, model, reporter, closing)
+            opened = open_visits(keeping, guided, model, reporter, closing).visits
             player, played = Player(guided, opened), list[Played]()
             for number, eyes in enumerate(people, 1):
                 folders[f"visit-{number}"] = opened.room.session.folder

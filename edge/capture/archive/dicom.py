@@ -17,7 +17,7 @@ import edge
 from edge.camera.protocol import Frame
 from edge.capture.archive import codes
 from edge.capture.archive.codes import code
-from edge.capture.archive.settled import settle
+from edge.capture.archive.settled import settle, settle_eye
 from edge.capture.archive.study import Study
 from edge.capture.archive.study_file import import_pydicom
 from edge.capture.graded import Graded
@@ -68,6 +68,19 @@ def rewritten(data: bytes, study: Study, eye: Eye | None, field: FieldKind) -> b
     elif not image.StudyDate:
         image.StudyDate, image.StudyTime = _day_and_time(study.began.by(time.time() - time.monotonic()))
     settle(image, study, eye, field)
+    return _written(image)
+
+
+def answered(data: bytes, eye: Eye, field: FieldKind) -> bytes:
+    """The same instance with the eye that somebody named after its visit was over. Only for a file that has not left.
+
+    Args:
+        data: as ``dicom_bytes`` or ``rewritten`` made it.
+        eye: that it shows.
+        field: what it is centred on.
+    """
+    image = import_pydicom().dcmread(io.BytesIO(data))
+    settle_eye(image, eye, field)
     return _written(image)
 
 

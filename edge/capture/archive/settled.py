@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from edge.capture.archive.codes import LATERALITY, POSITIONS, code
-from edge.capture.archive.study import Study
+from edge.capture.archive.study import Study, sided_series_of
 from edge.capture.archive.study_file import FIELDS, import_pydicom
 from edge.capture.archive.worklist_item import Code, WorklistItem
 from edge.findings.eye import Eye
@@ -48,18 +48,40 @@ def settle(image: Any, study: Study, eye: Eye | None, field: FieldKind) -> None:
         eye: that it shows; None where that is unknown.
         field: what it is centred on.
     """
-    for name in (*FIELDS.values(), *_OPHTHALMIC_ALONE, *_OF_AN_ORDER, "Laterality"):
+    for name in (*FIELDS.values(), *_OF_AN_ORDER):
         image.pop(name, None)
     _settle_patient(image, study)
     if study.ordered is not None:
         _settle_order(image, study.ordered, study.study_uid)
     if eye is None:
+        _forget_eye(image)
         image.SOPClassUID, image.Modality, image.SeriesNumber = UNSIDED, "XC", 2
         image.SeriesInstanceUID, image.Laterality = study.unsided_series_uid, ""
     else:
-        image.SOPClassUID, image.Modality, image.SeriesNumber = OPHTHALMIC, "OP", 1
-        image.SeriesInstanceUID, image.ImageLaterality = study.series_uid, LATERALITY[eye]
-        _settle_ophthalmic(image, field)
+        _settle_eye(image, study.series_uid, eye, field)
+
+
+def settle_eye(image: Any, eye: Eye, field: FieldKind) -> None:
+    """Write into an image of a visit that is over which eye it shows; whose it is stays as it is.
+
+    Args:
+        image, field: as for ``settle``.
+        eye: that it shows.
+    """
+    series = str(image.SeriesInstanceUID)
+    _settle_eye(image, sided_series_of(series) if image.SOPClassUID == UNSIDED else series, eye, field)
+
+
+def _settle_eye(image: Any, series: str, eye: Eye, field: FieldKind) -> None:
+    _forget_eye(image)
+    image.SOPClassUID, image.Modality, image.SeriesNumber = OPHTHALMIC, "OP", 1
+    image.SeriesInstanceUID, image.ImageLaterality = series, LATERALITY[eye]
+    _settle_ophthalmic(image, field)
+
+
+def _forget_eye(image: Any) -> None:
+    for name in (*_OPHTHALMIC_ALONE, "Laterality"):
+        image.pop(name, None)
 
 
 def _settle_patient(image: Any, study: Study) -> None:

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.archive.refusal import ArchiveRefusedError
 from edge.capture.archive.target import Target
+from edge.capture.archive.telling import Delivery, files_words, guarded, reason_for
 from edge.capture.archive.waiting import Folders, mark_delivered, mark_of
-from edge.errors import first_line
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
@@ -53,7 +52,7 @@ class HandOver:
             report: called with one sentence about files that this session will not deliver.
             tell: called with one sentence when the target stops taking files, and one when it takes them again.
         """
-        self._target, self._report, self._tell = target, _guarded(report), _guarded(tell)
+        self._target, self._report, self._tell = target, guarded(report), guarded(tell)
         self.delivered = 0
         self._out: Path | None = None  # of the sessions whose remaining files are taken
         self._folders = Folders()
@@ -65,6 +64,14 @@ class HandOver:
         self._end: float | None = None
         self._thread = threading.Thread(target=self._work, name="hand-over", daemon=True)
         self._thread.start()
+
+    @property
+    def state(self) -> Delivery:
+        """How far it is. It takes no lock: one is held while a disk is asked."""
+        left = len(self._deliveries) + len(self._late)
+        if left == 0:
+            return Delivery("sent", self.delivered)
+        return Delivery("failed" if self._why or self._late else "waiting", left)
 
     def take(self, file: Path) -> None:
         """Deliver a file as soon as possible; returns at once."""
@@ -79,7 +86,7 @@ class HandOver:
             many = "more than " if self._folders.more else ""
             wait, them = ("waits", "it") if len(files) == 1 else ("wait", "them")
             self._tell(
-                f"{many}{_files(len(files))} of earlier sessions in {out} {wait} for {self._target.shown}: "
+                f"{many}{files_words(len(files))} of earlier sessions in {out} {wait} for {self._target.shown}: "
                 f"handing {them} over."
             )
             self._add(files)
@@ -106,7 +113,7 @@ class HandOver:
             folders = sorted({str(file.parent) for file in left})
             where = folders[0] if len(folders) == 1 else f"{len(folders)} folders of sessions"
             self._report(
-                f"{_files(len(left))} could not be handed over to {self._target.shown}{why}; in {where} "
+                f"{files_words(len(left))} could not be handed over to {self._target.shown}{why}; in {where} "
                 "the next session with the same --out and --hand-over delivers what is left."
             )
 
@@ -117,7 +124,7 @@ class HandOver:
         if left and not reported and self._thread.is_alive():
             verb = "is" if left == 1 else "are"
             more = f"{_LAST_S - _QUIET_S:.0f} s more at most"
-            self._tell(f"{_files(left)} {verb} still on the way to {self._target.shown}: waiting for {more}.")
+            self._tell(f"{files_words(left)} {verb} still on the way to {self._target.shown}: waiting for {more}.")
 
     def _add(self, files: Iterable[Path]) -> None:
         with self._changed:
@@ -191,7 +198,7 @@ class HandOver:
                 self._unlock(delivery.file.parent)
             self._report(f"{delivery.file} was removed before it was handed over to {self._target.shown}.")
             return
-        why = _reason_of(error)
+        why = reason_for(error)
         now = time.monotonic()
         with self._changed:
             begins, self._why = not self._why, why
@@ -212,18 +219,6 @@ class HandOver:
             )
 
 
-def _guarded(say: Callable[[str], None]) -> Callable[[str], None]:
-    """A message function that never raises: deliveries go on even if their reader has gone."""
-
-    def guarded(sentence: str) -> None:
-        try:
-            say(sentence)
-        except Exception:
-            log.debug("could not report: %s", sentence, exc_info=True)
-
-    return guarded
-
-
 def _mark(file: Path) -> None:
     try:
         mark_delivered(file)
@@ -236,14 +231,3 @@ def _unmark(file: Path) -> None:
         mark_of(file).unlink(missing_ok=True)
     except OSError as error:  # then it is delivered again
         log.debug("the mark of %s stays: %s", file.name, error)
-
-
-def _files(number: int) -> str:
-    return "1 DICOM file" if number == 1 else f"{number} DICOM files"
-
-
-def _reason_of(error: Exception) -> str:
-    """The reason of a failure; for an unexpected error only its type, because its text may quote the server."""
-    if not isinstance(error, (OSError, ArchiveRefusedError)):
-        return f"{type(error).__name__}"
-    return str(getattr(error, "strerror", None) or first_line(error)).rstrip(".")

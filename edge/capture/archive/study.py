@@ -38,7 +38,8 @@ class Study:
 
     Attributes:
         attributes: DICOM attributes of patient, study and camera, checked; hidden in the repr.
-        study_uid, series_uid: of this visit.
+        study_uid: of this visit.
+        unsided_series_uid: of its images whose eye is unknown: these have another modality, and so another series.
         began: date and time of the study, the same for all its images unless the clock is set; None if a file names an
             existing study.
         ordered: the entry of the worklist that the visit fulfils, if any; hidden in the repr.
@@ -46,7 +47,7 @@ class Study:
 
     attributes: Mapping[str, str] = field(repr=False)
     study_uid: str = field(repr=False)
-    series_uid: str
+    unsided_series_uid: str
     began: Beginning | None
     ordered: WorklistItem | None = field(default=None, repr=False)
 
@@ -61,9 +62,9 @@ class Study:
         return _derived(self.series_uid, str(number))
 
     @property
-    def unsided_series_uid(self) -> str:
-        """The UID of the series of images whose eye is unknown: these have another modality, and so another series."""
-        return _derived(self.series_uid, "eye unknown")
+    def series_uid(self) -> str:
+        """The UID of the series of images whose eye is known."""
+        return sided_series_of(self.unsided_series_uid)
 
 
 def begin_study(given: Mapping[str, str] | None = None, item: WorklistItem | None = None) -> Study:
@@ -114,6 +115,14 @@ def _with_item(study: Study, item: WorklistItem | None) -> Study:
         began=study.began or Beginning(),
         ordered=item,
     )
+
+
+def sided_series_of(unsided: str) -> str:
+    """The UID of the series of a visit's images whose eye is known, from that of the others.
+
+    So an image can be moved there after its visit, when nothing but its file is left.
+    """
+    return _derived(unsided, "eye known")
 
 
 def _derived(*sources: str) -> str:

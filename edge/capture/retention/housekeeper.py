@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.capture.background import give_way
+from edge.capture.retention.answers import Take, answer
 from edge.capture.retention.delete import delete_visit, finish_deletions
 from edge.capture.retention.policy import Cleaned, Clock, Policy, clean
+from edge.capture.retention.questions import Question
 from edge.capture.retention.sentences import cleaned_words, counted, held_words, low_words
 from edge.capture.retention.space import LOW_MIB, Level, Space, free_space
-from edge.capture.retention.visits import Visit, all_visits, visits_in
+from edge.capture.retention.visits import Visit, all_visits
 from edge.errors import first_line
+from edge.findings.eye import Eye
 
 _LOOK_S = 5.0  # at the free space
 _CLEAN_S = 120.0
@@ -25,8 +28,9 @@ class Housekeeper:
 
     Attributes:
         out: the folder of all sessions.
-        space: the room on its disk, a few seconds old; None where the disk cannot be asked.
+        space: the room on its disk when it was asked last; None where it refused.
         waiting: DICOM files there that wait for the archive, two minutes old at most.
+        asks: captures of ended visits whose eye nobody has said, as old.
     """
 
     def __init__(self, out: Path, policy: Policy, tell: Callable[[str], None], report: Callable[[str], None]) -> None:
@@ -46,20 +50,30 @@ class Housekeeper:
         self._one = threading.Lock()  # one deletion at a time
         self._wake, self._ended = threading.Event(), False
         self.space: Space | None = None
-        self.waiting = 0
+        self._looked = time.monotonic()
+        self.waiting = self.asks = 0
         if interrupted := finish_deletions(out):
             tell(f"the deletion of {counted(interrupted)} in {out} was interrupted: it is finished now.")
         self._look()
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._measure, name="disk", daemon=True).start()  # nobody waits for this one
+
+    @property
+    def space_age_s(self) -> float:
+        """How old ``space`` is: a few seconds, unless the disk does not answer."""
+        return time.monotonic() - self._looked
 
     def visit_ended(self) -> None:
         """Clean soon; returns at once."""
         self._wake.set()
 
-    def visits(self) -> list[Visit]:
-        """The visits that have ended, oldest first. It reads the disk."""
-        return visits_in(self.out)
+    def visits(self, ending: Sequence[Path] = ()) -> list[Visit]:
+        """The visits that have ended, oldest first, also those of these folders, which are still written.
+
+        It reads the disk.
+        """
+        return [visit for visit in all_visits(self.out) if not visit.running or visit.folder in ending]
 
     def delete(self, visit_id: str) -> Visit:
         """Delete a visit for a person who asked for it; see ``delete_visit``."""
@@ -68,6 +82,13 @@ class Housekeeper:
         self._wake.set()
         self._tell(f"the visit of {visit.begun_at:%Y-%m-%d %H:%M} UTC was deleted, as was asked for.")
         return visit
+
+    def answer(self, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> tuple[Visit, Question]:
+        """Say which eye a capture of an ended visit shows; see ``edge.capture.retention.answers.answer``."""
+        with self._one:
+            found = answer(self.out, visit_id, frame, eye, take)
+        self._count(all_visits(self.out))
+        return found
 
     def close(self) -> None:
         """Clean once more, and end."""
@@ -89,7 +110,6 @@ class Housekeeper:
             self._wake.clear()
             ending, pause = self._ended, _LOOK_S
             try:
-                self._look()
                 if ending or woken or time.monotonic() >= due:
                     self._clean()
                     due = time.monotonic() + _CLEAN_S
@@ -98,18 +118,25 @@ class Housekeeper:
             if ending:
                 return
 
+    def _measure(self) -> None:
+        """Ask the disk now and then, on a thread of its own: a clean-up takes minutes, a dead network for ever."""
+        while not self._ended:
+            time.sleep(_LOOK_S)
+            self._look()
+
     def _look(self) -> None:
         try:
             self.space = free_space(self.out)
         except OSError:
             self.space = None
+        self._looked = time.monotonic()
 
     def _clean(self) -> None:
         clock = Clock(time.time(), self._began, _seconds() - self._boot)
         with self._one:
             cleaned = clean(self.out, self._policy, clock)
         visits = all_visits(self.out)
-        self.waiting = sum(each.waiting for each in visits)
+        self._count(visits)
         if cleaned.old or cleaned.large:
             self._tell(cleaned_words(self.out, self._policy, cleaned))
         for sentence in cleaned.troubles:
@@ -117,6 +144,10 @@ class Housekeeper:
         self._tell_held(cleaned)
         self._look()
         self._tell_low(visits)
+
+    def _count(self, visits: list[Visit]) -> None:
+        self.waiting = sum(each.waiting for each in visits)
+        self.asks = sum(each.asks for each in visits if not each.running)
 
     def _tell_held(self, cleaned: Cleaned) -> None:
         """Say what stays although it is old or too large: once, and again each time that twice as much does."""

@@ -8,16 +8,19 @@ import datetime
 import json
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.capture.retention.own import DELETING, RECORDING, folders_of, opened, own_files
 from edge.capture.session.leftovers import Recording
+from edge.capture.session.sidecar import capture_of, is_asked, rank_of
 from edge.capture.session.storage import LINES
 
 _LARGEST_SIDECAR = 1 << 20  # bytes; one of ours has two or three thousand
 _SETTLED_S = 2.0  # a folder that changed less than this ago is read again: its time may be that of two changes
-_MARKS = ("waiting", "pending", "delivered")  # of one file the first that is there counts
+MARKS = ("waiting", "pending", "delivered")  # of one file the first that is there counts
 _LATEST = 253402300799.0  # the end of the year 9999, beyond which no date can be written
 _read_before: dict[Path, dict[int, tuple[tuple[int, int], Visit | None]]] = {}
 
@@ -35,6 +38,8 @@ class Visit:
         waiting: DICOM files that wait to be handed over.
         pending: DICOM files that were to be handed over, and are kept back until somebody says which eye they show.
         unsent: captures without a DICOM file, and DICOM files that were never to be handed over.
+        asks: captures that have not left and whose eye somebody must still say.
+        marks: of its DICOM files for the archive, by the stem of their names: see ``is_asked``.
         running: whether its session has not ended, or was killed and not repaired yet.
     """
 
@@ -48,6 +53,8 @@ class Visit:
     waiting: int
     pending: int
     unsent: int
+    asks: int = 0
+    marks: tuple[tuple[str, str], ...] = ()
     running: bool = False
 
     @property
@@ -98,9 +105,10 @@ def _read(number: int, folder: Path) -> Visit | None:
         if LINES not in files or DELETING in files:
             return None
         times = [status.st_mtime for status in files.values()]
-        images = [name for name in files if name.endswith(".dcm")]
-        marks = [next((m for m in _MARKS if f".{name}.{m}" in files), "none") for name in images]
-        captured = [name for name in files if name.endswith(".json") and _is_capture(descriptor, name)]
+        images = sorted(name for name in files if name.endswith(".dcm"))
+        marks = [next((m for m in MARKS if f".{name}.{m}" in files), "none") for name in images]
+        said = {name: _sidecar(descriptor, name) for name in files if name.endswith(".json")}
+        captured = [name for name in said if _is_capture(said[name])]
         without = sum(f"{name.removesuffix('.json')}.dcm" not in files for name in captured)
         size = sum(status.st_size for status in files.values())
         delivered, waiting, pending, bare = (marks.count(each) for each in ("delivered", "waiting", "pending", "none"))
@@ -115,20 +123,39 @@ def _read(number: int, folder: Path) -> Visit | None:
             waiting=waiting,
             pending=pending,
             unsent=bare + without,
+            asks=_asks(zip(images, marks, strict=True), said),
+            marks=tuple((name.removesuffix(".dcm"), mark) for name, mark in zip(images, marks, strict=True)),
             running=RECORDING in files,
         )
     return None
 
 
-def _is_capture(descriptor: int, sidecar: str) -> bool:
-    """Whether a frame was captured, and is no runner-up; one whose sidecar cannot be read might be."""
+def _sidecar(descriptor: int, name: str) -> dict[str, Any] | None:
+    """What a sidecar says; None for one that cannot be read."""
     try:
-        file = os.open(sidecar, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
         with os.fdopen(file, "rb") as opened_file:
-            capture = json.loads(opened_file.read(_LARGEST_SIDECAR)).get("capture")
-        return capture is not None and capture.get("rank", 1) == 1
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return True
+            said = json.loads(opened_file.read(_LARGEST_SIDECAR))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _is_capture(said: dict[str, Any] | None) -> bool:
+    """Whether a frame was captured, and is no runner-up; one whose sidecar cannot be read might be."""
+    return said is None or (said.get("capture") is not None and rank_of(said) == 1)
+
+
+def _asks(images: Iterable[tuple[str, str]], said: dict[str, dict[str, Any] | None]) -> int:
+    """How many captures are asked about, of DICOM files with their marks."""
+    asked = set[object]()
+    for image, mark in images:
+        stem = image.removesuffix(".dcm")
+        found = said.get(f"{stem}.json") or {}
+        if is_asked(found, mark):
+            shot = capture_of(found)
+            asked.add(stem if shot is None else shot)
+    return len(asked)
 
 
 def _moment(seconds: float) -> datetime.datetime:

@@ -7,7 +7,6 @@ a session that was killed; any other folder is left alone, and so is every file 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from typing import ClassVar
 
 from edge.camera.recording.stream import load_av
 from edge.capture.archive.waiting import mark_of, pending_of, release
-from edge.capture.session.storage import LINES, VIDEO
+from edge.capture.session.sidecar import eye_is_certain, read_sidecar
+from edge.capture.session.storage import LINES, VIDEO, session_number
 
 _MARK = ".recording"
 _PART = f".{Path(VIDEO).stem}.part{Path(VIDEO).suffix}"
@@ -96,8 +96,21 @@ def repair(wanted: Path) -> str:
     done += [f"{removed} half-written file{'s are' if removed > 1 else ' is'} removed"] * bool(removed)
     done = done or ["no file was left half-written"]
     if unsure:
-        done += [f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over"]
+        done += [
+            f"which eye {', '.join(unsure)} shows is not certain, so that it is not handed over before it is said on "
+            "the page (--web)"
+        ]
     return f"{who} killed: {', '.join(done)}; all other files are complete."
+
+
+def killed_visits(wanted: Path) -> list[int]:
+    """The numbers of the visits that were cut by a kill and are not repaired yet."""
+    numbers = []
+    for folder in _sessions(wanted):
+        with _dead(folder) as dead:
+            if dead:
+                numbers.append(session_number(folder.name) or 1 if folder != wanted else 1)
+    return sorted(numbers)
 
 
 def _sessions(wanted: Path) -> list[Path]:
@@ -180,22 +193,11 @@ def end_visit(folder: Path) -> list[Path]:
     unsure = []
     for mark in sorted(folder.glob(".frame-*.dcm.pending")):
         file = folder / mark.name[1:].removesuffix(".pending")
-        if _eye_is_certain(file.with_suffix(".json")):
+        if eye_is_certain(read_sidecar(file.with_suffix(".json"))):
             release(file)
         else:
             unsure.append(file)
     return unsure
-
-
-def _eye_is_certain(sidecar: Path) -> bool:
-    try:
-        said = json.loads(sidecar.read_bytes())
-        capture, eye = said.get("capture"), said["eye"]
-        if capture is not None:
-            return capture["laterality"] is not None and not capture["contradiction"]
-        return (eye["stated"] or eye["told"]) is not None and not eye["contradicts"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
 
 
 def _cut_lines(path: Path) -> None:

@@ -25,4 +25,7 @@ def unanswered(folder: Path, numbers: Collection[int]) -> str:
     """What is told of DICOM files whose eye is not certain: of these captures, or of the best frame."""
     what = f"capture {', '.join(map(str, sorted(numbers)))}" if numbers else "the best frame"
     where = f"{what} in {folder}"
-    return f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over."
+    return (
+        f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over before it is said "
+        "among the ended visits of the page (--web)."
+    )

@@ -111,6 +111,7 @@ def sidecar_of(
         "verdict": assessment.verdict,
         "coverage": assessment.coverage,
         "eye": _eye_of(assessment, stated),
+        "field_definition": assessment.field_definition.kind,
         "field": str(model.field),
         "hint": _hint_of(graded),
         "crop": None if assessment.crop is None else dataclasses.asdict(assessment.crop),

@@ -7,8 +7,8 @@ import { forgetFrame, showFrame, startOver } from "/live.js";
 import { fetchPatient, forgetPatient, openNext, scanned } from "/patient.js";
 import { SOUNDS, play } from "/sound.js";
 import { askDiscard, largeKeys, showPictures } from "/strip.js";
-import { drawAgain, endVisit, say, showVisit, stateEye } from "/visit.js";
-import "/visits.js";
+import { current, drawAgain, endVisit, say, showVisit, stateEye, why } from "/visit.js";
+import { restartedFrom } from "/warning.js";
 import { choose, known, language, remember, remembered, word } from "/words.js";
 
 const NOTE_MS = 15000;
@@ -18,9 +18,10 @@ let session = null, noted = null, told = 0;
 // --- what the session says
 function begin(said) {
   if (said.session !== session) { // the server was restarted
-    session = said.session;
     told = 0;
+    if (session !== null) restartedFrom(current());
     for (const each of ["patient", "large", "sure"]) $(each).close(); // they are about a visit that this program does not know
+    session = said.session;
     showVisit(null);
     startOver(said.history);
     $("note").hidden = true;
@@ -54,7 +55,7 @@ function linked(name) {
 async function trigger() {
   if ($("trigger").disabled || !isLive()) return;
   say(word("asked"));
-  try { await ask("/trigger", {}); } catch { say(word("failed")); }
+  try { await ask("/trigger", current() ? { visit: current().number } : {}); } catch (refused) { say(why(refused)); }
 }
 
 function flipped(box) {

@@ -70,7 +70,7 @@ const warn = (lines) => $("p-consequences").replaceChildren(...lines.map((each) 
 /** What a scanner has read: the patient of the open dialog, in place of whoever was in it; else the next one. */
 export function scanned(read) {
   if (!$("patient").open || $("p-yes").hidden) {
-    for (const each of ["large", "settings", "visits", "sure", "patient"]) $(each).close();
+    for (const each of ["large", "settings", "asked", "visits", "sure", "patient"]) $(each).close();
     return openNext(read);
   }
   if (text("patient_id") && text("patient_id") !== read) $("patient-form").reset(); // the name was that one's too

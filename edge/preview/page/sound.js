@@ -4,6 +4,7 @@ import { $ } from "/dom.js";
 export const SOUNDS = {
   falling: [440, 220], rising: [440, 880], wavering: [330, 370, 330], ping: [1320], side: [520, 390],
   steering: [390, 520], drifting: [300, 280], blinking: [520, 0, 520], searching: [260], steady: [660, 880],
+  turning: [880, 660, 880], finished: [660, 880, 1100],
 };
 export const KEPT = [1600, 900], QUESTION = [700, 500, 700], COMPLETE = [660, 880, 1320];
 

@@ -57,18 +57,30 @@ function item(capture) {
   return make("li", { data: { number: capture.number, asks: Boolean(asks(capture)) } }, face, row);
 }
 
+/** What was discarded a moment ago, in its place; a tap brings it back. */
+function gone(capture) {
+  const undo = make("button", { type: "button", className: "undo", textContent: word("undo"),
+    "aria-label": `${word("undo")}: ${title(capture)}`, onclick: async () => {
+      if (await act(`/captures/${capture.number}/undo`)) say(word("undone", { n: capture.number }));
+    } });
+  return make("li", { data: { number: capture.number, gone: true } },
+    make("span", { className: "gone", textContent: word("discarded", { n: capture.number }) }), undo);
+}
+
 function draw() {
   const visit = current(), captures = visit?.captures ?? [];
-  const now = JSON.stringify([document.documentElement.lang, visit?.number, visit?.state, captures, [...pictures.keys()]]);
+  const discarded = visit?.discarded ?? [], sends = Boolean(visit?.delivery);
+  const now = JSON.stringify([document.documentElement.lang, visit?.number, visit?.state, captures, discarded, sends, [...pictures.keys()]]);
   if (now === drawn) return; // a strip that is made anew would lose the place it was scrolled to, and the focus
   drawn = now;
   const at = document.activeElement?.closest?.("#captures li")?.dataset.number;
-  $("captures").replaceChildren(...captures.toReversed().map(item));
+  const tiles = [...captures.map((each) => [each.number, item(each)]), ...discarded.map((each) => [each.number, gone(each)])];
+  $("captures").replaceChildren(...tiles.sort(([one], [other]) => other - one).map(([, tile]) => tile));
   if (at) $("captures").querySelector(`[data-number="${Number(at)}"] button`)?.focus();
-  $("none").hidden = captures.length > 0;
+  $("none").hidden = tiles.length > 0;
   const asked = asking().length;
   $("pending").textContent = asked ? word("asked_pending", { n: asked })
-    : captures.length === 0 ? "" : isOpen() ? word("pending") : word("closed");
+    : captures.length === 0 ? "" : !isOpen() ? word("closed") : sends ? word("pending") : "";
   $("pending").dataset.asks = asked > 0;
   if (enlarged !== null) drawLarge();
 }
@@ -131,6 +143,7 @@ async function discard(again) {
   const capture = current()?.captures.find((each) => each.number === enlarged);
   if (!capture || !await act(`/captures/${capture.number}/discard`)) return;
   if (enlarged === capture.number) $("large").close();
+  $("captures").querySelector(`[data-number="${Number(capture.number)}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   say(again ? word("retaken", { what: whatName(capture) }) : word("discarded", { n: capture.number }));
 }
 

@@ -92,22 +92,32 @@ const seen = () => (isLive() ? visit.eye : null); // what the last picture told 
 
 function drawEyeWord() {
   const told = seen(), contradicts = visit.stated && told && visit.stated !== told, answerable = isOpen() && isLive();
-  $("eyes").dataset.asks = !isOpen() ? "ended" : !answerable ? "" : contradicts ? "contradiction" : !visit.stated && !told ? "unknown" : "";
+  $("eyes").dataset.asks = !isOpen() ? "ended" : !answerable ? "" : contradicts ? "contradiction" : !visit.stated && !told && visit.field ? "unknown" : "";
   $("eye-said").textContent = !isOpen() ? word("after_end") : !answerable ? ""
     : contradicts ? word("eye_contradicts")
-    : visit.stated ? word("stated") : told ? word("told") : word("eye_which");
+    : visit.stated ? word("stated") : told ? word("told") : visit.field ? word("eye_which") : "";
 }
 
 function draw() {
   if (!visit) return;
   for (const eye of EYES) drawEye(eye);
   drawEyeWord();
-  $("now").textContent = [word(`${visit.stated ?? visit.eye}_short`), visit.field ? word(visit.field) : ""].filter(Boolean).join(" · ");
+  $("now").textContent = !visit.field && !visit.stated ? ""
+    : [word(`${visit.stated ?? visit.eye}_short`), visit.field ? word(visit.field) : ""].filter(Boolean).join(" · ");
+  drawSent();
   const complete = visit.wanted.length > 0 && visit.missing.length === 0 && !asking().length;
   document.body.dataset.complete = complete && isOpen();
   $("end").disabled = !isOpen() || !isConnected();
   $("next").disabled = !isConnected();
   $("trigger").disabled = !isOpen() || !isLive();
+}
+
+/** What has reached the archive, or has not yet: one word and how many. */
+function drawSent() {
+  const { state, files } = visit.delivery ?? {}, name = { sent: "sent", waiting: "sending", failed: "unsent" }[state];
+  const text = name ? word(name, { n: files }) : "";
+  $("sent").dataset.state = state ?? "";
+  if ($("sent").textContent !== text) $("sent").textContent = text;
 }
 
 export const drawAgain = draw;

@@ -215,3 +215,41 @@ def test_the_eye_of_now_stays_that_of_before_while_the_retina_stays() -> None:
     for n in range(60, 70):
         look(n / 10, None, "no_fundus")
     assert eyes.of(frame(7.0, "left").assessment) == "left"  # the retina was gone
+
+
+def test_what_is_done_is_said_of_this_eye_and_of_the_visit() -> None:
+    register = Register(NHS, ("right", "left"), None)
+    assert register.done("right") is None
+    take(register, frame(1.0), "right")
+    assert register.done("right") is None, "its disc is missing"
+    take(register, frame(5.0, field="disc"), "right")
+    assert (register.done("right"), register.done("left"), register.done(None)) == ("other_eye", None, None)
+    take(register, frame(9.0, "left"), "left", 2)
+    take(register, frame(13.0, "left", "disc"), "left", 2)
+    assert (register.done("left"), register.done(None)) == ("complete", "complete")
+    register.discard(4, 14.0)
+    assert (register.done("right"), register.done("left")) == ("other_eye", None)
+    register.end()
+    assert register.done("right") is None
+    only = Register(None, ("right",), None)
+    take(only, frame(1.0, "left"), "left", by="hand")
+    assert only.done("left") is None, "of that eye nothing is wanted"
+
+
+def test_what_was_discarded_is_put_back_where_it_was_and_only_once() -> None:
+    register = Register(None, ("right", "left"), None)
+    take(register, frame(1.0), "right")
+    take(register, frame(5.0, "left"), "left", 2)
+    before = register.visit
+    register.discard(1, 6.0)
+    assert register.visit.missing == (Wanted("right"),)
+    register.restore(1)
+    assert register.visit == before
+    assert take(register, frame(20.0), "right", 3) is None, "it is there again"
+    for number in (1, 2, 9):
+        with pytest.raises(EdgeError, match=f"no discarded capture {number} to bring back"):
+            register.restore(number)
+    register.discard(2, 21.0)
+    register.next()
+    with pytest.raises(EdgeError, match="visit 2 has no discarded capture 2"):
+        register.restore(2)

@@ -147,12 +147,16 @@ class Clinic(Demo):
         saving = contextlib.ExitStack()
         study = begin_study() if self.dicom else None
         keeping = Keeping(self.out, "demo", 30.0, False, False, study, self.target, 1, None, criterion)
-        self.visits, _ = open_visits(keeping, self.session, model, self.reporter, saving)
-        housekeeper = saving.enter_context(Housekeeper(self.out, Policy(), self.reporter.note, self.reporter.report))
-        controls = Controls(
-            self.session.capture_now, level, self.session.set_strictness, self.visits, housekeeper, self.worklist
+        self.housekeeper = saving.enter_context(
+            Housekeeper(self.out, Policy(), self.reporter.note, self.reporter.report)
         )
-        self.preview = Preview(self.listen, self.counts, controls, self.reports.append, self.judge)
+        opened = open_visits(keeping, self.session, model, self.reporter, saving, self.housekeeper)
+        self.visits = opened.visits
+        self.controls = Controls(
+            self.session.capture_now, level, self.session.set_strictness, self.visits, self.housekeeper, self.worklist,
+            opened.hand_over,
+        )  # fmt: skip
+        self.preview = Preview(self.listen, self.counts, self.controls, self.reports.append, self.judge)
         self.reporter.preview = self.preview
         self._closing.callback(self.preview.close)
         self._closing.push(saving)

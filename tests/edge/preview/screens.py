@@ -17,7 +17,7 @@ const seen = (e) =>
 const root = document.querySelector("dialog[open]") ?? document.body;
 const name = (e) => e.id ? "#" + e.id : `${e.tagName.toLowerCase()}.${e.className} in ${e.parentElement.id}`;
 const box = (e) => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; };
-const strip = (e) => e.closest("#captures, #visits-list, #worklist");
+const strip = (e) => e.closest("#captures, #visits-list, #asked-list, #worklist");
 """
 _FITS = (
     _SEEN
@@ -42,7 +42,7 @@ _OVERLAPS = (
     _SEEN
     + """
 const parts = [...root.querySelectorAll(
-  "#who, #menu, #disk, #stage, #score, #adequacy, #hint, #history, .eye, #eye-said, #acts button, #kept-head, " +
+  "#who, #menu, #warning, #stage, #score, #adequacy, #hint, #history, .eye, #eye-said, #acts button, #kept-head, " +
   "#captures, dialog[open] :is(button, input, select, h2, img, p)")]
   .filter(seen).filter((e) => !strip(e) || e.id === "captures");
 const found = [];

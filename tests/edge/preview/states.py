@@ -19,8 +19,8 @@ def visit(kept: int = 0, **changes: Any) -> dict[str, Any]:
     """A visit of both fields of both eyes, with so many pictures."""
     captures = [captured(number) for number in range(1, kept + 1)]
     at_first = {"number": 3, "state": "open", "identity": True, "identified": False, "eye": "right", "field": "macula"}
-    at_first |= {"identities": 0, "kept_as": 3}
-    room = {"free_mib": 48_211, "disk": "ok"}
+    at_first |= {"identities": 0, "kept_as": 3, "discarded": [], "restarted": None}
+    room = {"free_mib": 48_211, "disk": "ok", "unanswered": 0, "delivery": {"state": "sent", "files": 128}}
     missing = WANTED[kept:]
     return {**at_first, "stated": None, "wanted": WANTED, "missing": missing, "captures": captures, **room, **changes}
 
@@ -41,8 +41,14 @@ STATES = {
     "open": visit,
     "ended": lambda kept: visit(kept, state="ended"),
     "contradiction": with_questions,
-    "eye unknown": lambda kept: visit(kept, eye=None, field=None),
+    "eye unknown": lambda kept: visit(kept, eye=None, field="disc"),
+    "no retina": lambda kept: visit(kept, eye=None, field=None),
+    "discarded": lambda kept: visit(kept, discarded=[captured(kept + 1)]),
+    "restarted": lambda kept: visit(kept, number=1, restarted=9_998),
+    "not sent": lambda kept: visit(kept, delivery={"state": "failed", "files": 9_998}),
+    "unanswered": lambda kept: visit(kept, unanswered=3),
     "disk low": lambda kept: visit(kept, disk="low", free_mib=812),
+    "disk unknown": lambda kept: visit(kept, disk="unknown", free_mib=None),
     "disk full": lambda kept: with_questions(kept, disk="full", free_mib=45),
     "no identity": lambda kept: visit(kept, identity=False),
     "one field an eye": lambda kept: visit(

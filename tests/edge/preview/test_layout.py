@@ -81,16 +81,18 @@ def test_every_state_is_one_screen_at_four_sizes(demo: Start, page: Page, kept: 
 
 def shows(page: Page, said: dict[str, Any]) -> bool:
     shown = page.run(
-        "return [document.body.dataset.visit, document.getElementById('disk').hidden,"
+        "return [document.body.dataset.visit, document.getElementById('warning').hidden,"
         "[...document.querySelectorAll('#captures li')].filter((e) => e.dataset.asks === 'true').length,"
         "document.getElementById('who').disabled, document.getElementById('eyes').dataset.asks,"
         "document.querySelectorAll('.field').length]"
     )
     eye, stated = said["eye"], said["stated"]
-    asks = "contradiction" if stated and eye and stated != eye else "unknown" if not (stated or eye) else ""
+    unknown = not (stated or eye) and said["field"]
+    asks = "contradiction" if stated and eye and stated != eye else "unknown" if unknown else ""
     asks = asks if said["state"] == "open" else "ended"
     questions = sum(each["question"] for each in said["captures"])
-    wanted = [said["state"], said["disk"] == "ok", questions, not said["identity"], asks, len(said["wanted"])]
+    quiet = said["disk"] == "ok" and not said["unanswered"] and not said["restarted"]
+    wanted = [said["state"], quiet, questions, not said["identity"], asks, len(said["wanted"])]
     return bool(shown == wanted)
 
 

@@ -30,7 +30,8 @@ from edge.preview.server import Listen, Preview
 from .conftest import Clinic, Switched, wait_for
 from .driving import Page
 from .screens import PHONE, resize, say_nothing, speak
-from .states import visit, with_questions
+from .states import captured, visit, with_questions
+from .test_later import unsure
 from .test_nurse import fill
 
 ROOT = Path(__file__).parents[3]
@@ -98,26 +99,43 @@ def tell(running: Clinic, page: Page, state: dict[str, Any]) -> None:
     """Let the page show a visit."""
     running.preview.visit(state)
     said = "return [document.body.dataset.visit, document.querySelectorAll('#captures li').length]"
-    wait_for(lambda: page.run(said) == [state["state"], len(state["captures"])])
+    wait_for(lambda: page.run(said) == [state["state"], len(state["captures"]) + len(state["discarded"])])
     images = "return [...document.querySelectorAll('#captures img')].filter((e) => e.complete && e.naturalWidth).length"
     wait_for(lambda: page.run(images) == len(state["captures"]))
     wait_for(lambda: page.text("text") == "Good: hold still")
 
 
-def test_states_of_a_visit(running: Clinic, page: Page, camera: Camera) -> None:
-    for name, state in {
-        "begun": visit(0, **NAMED),
-        "open": visit(3, **NAMED),
-        "contradiction": with_questions(3, **NAMED),
-        "eye-unknown": visit(2, eye=None, field=None, **NAMED),
-        "complete": visit(4, **NAMED),
-        "twelve": with_questions(12, **NAMED),
-        "ended": visit(4, state="ended", **NAMED),
-        "disk-low": visit(3, disk="low", free_mib=812, **NAMED),
-        "disk-full": visit(3, disk="full", free_mib=45, **NAMED),
-    }.items():
+# What a session has not told any more is gone from the page: those with most pictures come first.
+MANY = {
+    "twelve": with_questions(12, **NAMED),
+    "complete": visit(4, **NAMED),
+    "ended": visit(4, state="ended", **NAMED),
+    "open": visit(3, **NAMED),
+    "contradiction": with_questions(3, **NAMED),
+    "unanswered": visit(3, unanswered=2, **NAMED),
+    "not-sent": visit(3, delivery={"state": "failed", "files": 4}, **NAMED),
+    "disk-low": visit(3, disk="low", free_mib=812, **NAMED),
+    "disk-full": visit(3, disk="full", free_mib=45, **NAMED),
+}
+FEW = {
+    "eye-unknown": visit(2, eye=None, field="disc", **NAMED),
+    "discarded": visit(2, discarded=[captured(3)], **NAMED),
+    "begun": visit(0, **NAMED),
+    "restarted": visit(0, restarted=6, number=1, kept_as=7),
+}
+
+
+def draw_all(running: Clinic, page: Page, camera: Camera, states: dict[str, dict[str, Any]]) -> None:
+    for name, state in states.items():
         tell(running, page, state)
+        if name == "complete":  # as a session says then, whose captures these are not
+            page.run("document.getElementById('text').textContent = arguments[0]", Hint("complete").text)
         camera.draw(name)
+        page.run("document.getElementById('text').textContent = 'Good: hold still'")
+
+
+def test_states_of_a_visit(running: Clinic, page: Page, camera: Camera) -> None:
+    draw_all(running, page, camera, MANY)
     tell(running, page, visit(3, **NAMED))
     assert isinstance(running.camera, Shadowed)
     running.camera.shadow = True
@@ -135,6 +153,8 @@ def test_states_of_a_visit(running: Clinic, page: Page, camera: Camera) -> None:
     speak(page, "de")
     wait_for(lambda: page.text("text") == "Gut: stillhalten")
     camera.draw("german")
+    speak(page, "en")
+    draw_all(running, page, camera, FEW)
 
 
 def test_dialogs(running: Clinic, page: Page, camera: Camera) -> None:
@@ -154,6 +174,22 @@ def test_dialogs(running: Clinic, page: Page, camera: Camera) -> None:
     page.find("#p-no").click()
     page.find("#menu").click()
     camera.draw("settings")
+
+
+def test_a_question_of_an_ended_visit(clinic: Callable[..., Clinic], page: Page, camera: Camera) -> None:
+    running = clinic(strictness=None)
+    unsure(running)
+    running.post("/visit/next", visit=1)
+    page.open(running.preview.url)
+    page.wait_live()
+    resize(page, *PHONE)
+    wait_for(lambda: page.find("#warning").is_displayed())
+    page.find("#warning").click()
+    wait_for(lambda: page.run("return document.querySelector('.answer') !== null"))
+    camera.draw("ended-visits")
+    page.find(".answer").click()
+    wait_for(lambda: page.run("return document.querySelector('#asked-list img')?.naturalWidth") == 480)
+    camera.draw("which-eye")
 
 
 def test_nothing_live(running: Clinic, page: Page, camera: Camera) -> None:

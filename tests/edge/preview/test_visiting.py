@@ -17,10 +17,12 @@ import pytest
 
 from edge.capture.archive.target import FolderTarget
 from edge.capture.guided import GuidedSession
+from edge.capture.session import acts as acts_module
+from edge.capture.session import discards as discards_module
 from edge.capture.session import frame_store as frame_store_module
 from edge.capture.session import queue as queue_module
-from edge.capture.session import visits as visits_module
 from edge.capture.visit import Visit
+from edge.preview.around import around
 from edge.preview.server import Listen
 
 from .conftest import Clinic, Cycle, Switched, wait_for
@@ -122,8 +124,8 @@ def test_a_change_that_is_not_on_disk_is_not_said_to_be_done(
 
     running = clinic()
     captured(running)
-    monkeypatch.setattr(visits_module, "_DISK_S", 0.5)
     with monkeypatch.context() as patch:
+        patch.setattr(acts_module, "_DISK_S", 0.5)
         patch.setattr(frame_store_module, "rewrite", full)
         status, said = running.post("/visit/patient", visit=1, patient=WHO)
         assert (status, "not on disk yet" in said["error"]) == (409, True)
@@ -158,32 +160,167 @@ def test_a_second_phone_cannot_act_on_another_visit(clinic: Start) -> None:
         phone.join()
     assert sorted(status for status, _ in answers) == [200, 409]
     (refused,) = [said for status, said in answers if status == 409]
-    assert refused == {"error": "visit 2 is the one of now, not visit 1: look again.", "code": "other_visit"}
+    assert refused == {"error": "visit 2 is the current one, not visit 1: look again.", "code": "other_visit"}
     for path, more in (
         ("/visit/end", {}),
         ("/visit/eye", {"eye": "left"}),
         ("/visit/patient", {"patient": WHO}),
         ("/captures/1/eye", {"eye": "left"}),
         ("/captures/1/discard", {}),
+        ("/captures/1/undo", {}),
+        ("/trigger", {}),
     ):
         assert running.post(path, visit=1, **more)[0] == 409
     assert running.state["number"] == 2
     assert running.visits.visit.number == 2
 
 
-def test_a_discarded_capture_leaves_no_file_and_may_fire_again(clinic: Start, tmp_path: Path) -> None:
+def test_a_discarded_capture_leaves_no_file_and_may_fire_again(
+    clinic: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(discards_module, "UNDO_S", 1.0)
     running = clinic()
     captured(running)
     before = list((tmp_path / "out").glob("*frame-*"))
     assert before
     assert running.post("/captures/1/discard", visit=1) == (200, {"ok": True})
     assert running.state["captures"] == []
-    assert not list(running.preview.hub.captures)
-    assert not [path for path in before if path.exists()]  # it may have fired again by now
     assert len(running.state["missing"]) == 2
+    assert running.ask("GET", "/captures/1.plain.jpg")[0] == 404
+    wait_for(lambda: not [path for path in before if path.exists()])
+    wait_for(lambda: running.state["discarded"] == [])
     captured(running, 2)  # of the same eye
     assert [each["number"] for each in running.state["captures"]] == [2]
     assert running.post("/captures/1/discard", visit=1)[0] == 409
+    status, said = running.post("/captures/1/undo", visit=1)
+    assert (status, said["error"]) == (409, "capture 1 of visit 1 is gone: take it again.")
+
+
+def test_a_discarded_capture_comes_back_whole_and_a_kill_before_that_loses_nothing(
+    clinic: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(discards_module, "UNDO_S", 600.0)
+    running = clinic(strictness=None)
+    running.ask("POST", "/trigger", {})
+    captured(running)
+    wait_for(lambda: list((tmp_path / "out").glob("frame-*.dcm")))
+    (before,) = running.state["captures"]
+    there = {path: path.read_bytes() for path in (tmp_path / "out").glob("frame-*")}
+    assert running.post("/captures/1/discard", visit=1)[0] == 200
+    assert [each["number"] for each in running.state["discarded"]] == [1], "a page that is reloaded knows it too"
+    seen = running.counts.graded
+    wait_for(lambda: running.counts.graded > seen + 60)
+    now = {path: path.read_bytes() for path in (tmp_path / "out").glob("frame-*")}
+    assert now.items() <= there.items()  # without the best frame so far, which a capture replaces
+    assert len(list((tmp_path / "out").glob("frame-*.dcm"))) == 1, "what a kill would lose"
+    assert running.post("/captures/1/undo", visit=1) == (200, {"ok": True})
+    assert (running.state["captures"], running.state["discarded"]) == ([before], [])
+    assert running.ask("GET", "/captures/1.plain.jpg")[0] == 200
+    assert running.post("/captures/1/undo", visit=1)[0] == 409
+    assert running.post("/visit/end", visit=1)[0] == 200
+    assert set((tmp_path / "out").glob("frame-*")) == set(now)
+
+
+@pytest.mark.parametrize("how", ["/visit/end", "/visit/next", "program"])
+def test_the_end_of_a_visit_ends_the_time_to_bring_back_and_sends_nothing_of_it(
+    clinic: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    monkeypatch.setattr(discards_module, "UNDO_S", 600.0)
+    (tmp_path / "archive").mkdir()
+    running = clinic(target=FolderTarget(str(tmp_path / "archive")), strictness=None)
+    running.ask("POST", "/trigger", {})
+    captured(running)
+    running.post("/captures/1/discard", visit=1)
+    if how == "program":
+        running.stop()
+        running.stop = lambda: None  # type: ignore[method-assign]
+    else:
+        assert running.post(how, visit=1)[0] == 200
+    wait_for(lambda: not list((tmp_path / "out").glob("frame-*")))
+    assert not list((tmp_path / "archive").iterdir())
+
+
+def test_the_visit_that_has_just_ended_is_listed_at_once_and_answered_and_deleted_as_any_other(
+    clinic: Start, tmp_path: Path
+) -> None:
+    running = clinic(strictness=None)
+    shown = wait_for(lambda: running.state["eye"])
+    running.post("/visit/eye", visit=1, eye="left" if shown == "right" else "right")
+    for number in (1, 2):
+        running.ask("POST", "/trigger", {})
+        captured(running, number)
+    assert json.loads(running.ask("GET", "/visits")[2])["visits"] == []
+    assert running.post("/visit/end", visit=1)[0] == 200
+    (listed,) = json.loads(running.ask("GET", "/visits")[2])["visits"]
+    assert listed["captures"] == 2
+    ended = wait_for(lambda: [v for v in json.loads(running.ask("GET", "/visits")[2])["visits"] if not v["saving"]])[0]
+    assert ended["asks"] == 2
+    assert running.post("/visit/end", visit=1)[0] == 200  # once more, from another phone
+    assert running.post("/captures/1/eye", visit=1, eye=shown) == (200, {"ok": True})
+    (one, two) = running.state["captures"]
+    assert (one["question"], one["eye"], two["question"]) == (False, shown, True)
+    assert {image.get("ImageLaterality") for image in images(tmp_path / "out").values()} == {shown[0].upper(), None}
+    assert running.post("/captures/1/eye", visit=1, eye=shown)[0] == 409
+    assert running.post("/captures/2/discard", visit=1)[0] == 200
+    assert running.post("/captures/2/undo", visit=1)[0] == 200
+    (left,) = json.loads(running.ask("GET", f"/visits/{ended['id']}/questions")[2])["questions"]
+    assert running.post(f"/visits/{ended['id']}/eye", frame=left["frame"], eye=shown) == (200, {"ok": True, "asks": 0})
+    assert [(each["question"], each["eye"]) for each in running.state["captures"]] == [(False, shown)] * 2
+    assert running.post(f"/visits/{ended['id']}/delete")[0] == 200
+    assert not list((tmp_path / "out").glob("frame-*"))
+    assert running.post("/visit/next", visit=1) == (200, {"visit": 2})
+
+
+def test_the_trigger_takes_a_picture_of_the_visit_that_it_names_and_of_no_other(clinic: Start) -> None:
+    running = clinic(strictness=None)
+    assert running.post("/trigger", visit=1)[0] == 202
+    captured(running)
+    assert running.post("/visit/next", visit=1) == (200, {"visit": 2})
+    assert running.post("/trigger", visit=1) == (
+        409, {"error": "visit 2 is the current one, not visit 1: look again.", "code": "other_visit"},
+    )  # fmt: skip
+    for wrong in ("1", True, 1.5, [1]):
+        assert running.post("/trigger", visit=wrong)[0] == 400
+    seen = running.counts.graded
+    wait_for(lambda: running.counts.graded > seen + 10)
+    assert running.state["captures"] == []
+    assert running.post("/trigger", visit=2)[0] == 202
+    captured(running)
+
+
+def test_what_was_sent_and_what_was_not_is_told(clinic: Start, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    running = clinic(target=FolderTarget(str(archive)), strictness=None)
+
+    def told() -> tuple[str, int]:
+        delivery = around(running.controls)["delivery"]
+        return delivery["state"], delivery["files"]
+
+    assert told() == ("sent", 0)
+    archive.rmdir()
+    running.ask("POST", "/trigger", {})
+    captured(running)
+    running.post("/visit/end", visit=1)
+    wait_for(lambda: told() == ("failed", 1))
+    (shown, *_) = events(running, "visit")
+    assert shown["delivery"] == {"state": "failed", "files": 1}
+    archive.mkdir()
+    wait_for(lambda: told() == ("sent", 1))
+
+
+def test_after_a_kill_the_next_program_says_which_visit_was_cut(clinic: Start, tmp_path: Path) -> None:
+    for name in ("session-2", "session-3"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "session.jsonl").touch()
+    (tmp_path / "out" / "session-3" / ".recording").touch()
+    running = clinic(strictness=None)
+    assert running.state["restarted"] == 3
+    running.post("/visit/next", visit=1)
+    assert running.state["restarted"] is None
+    running.stop()
+    running.stop = lambda: None  # type: ignore[method-assign]
+    assert clinic(strictness=None).state["restarted"] is None
 
 
 def test_what_contradicts_the_stated_eye_is_not_sent_until_somebody_says_which_it_is(
@@ -281,8 +418,11 @@ def test_no_identity_crosses_an_open_network(clinic: Start) -> None:
 
 def test_the_token_guards_every_button(clinic: Start) -> None:
     running = clinic(Listen(port=0, token=TOKEN))
-    for path in ("/visit/next", "/visit/end", "/visit/patient", "/visit/eye", "/captures/1/eye", "/captures/1/discard"):
+    buttons = ("/visit/next", "/visit/end", "/visit/patient", "/visit/eye", "/captures/1/eye", "/captures/1/discard")
+    for path in (*buttons, "/captures/1/undo", "/trigger", "/visits/session-1.20270115T080000Z/eye"):
         assert running.ask("POST", path, {"visit": 1})[0] == 401
+    for path in ("questions", "questions/1.jpg"):
+        assert running.ask("GET", f"/visits/session-1.20270115T080000Z/{path}")[0] == 401
     assert running.ask("GET", "/patient")[0] == 401
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,14 +14,17 @@ from urllib.parse import quote
 import pytest
 
 from edge.capture.archive.waiting import Folders
+from edge.capture.retention import housekeeper as housekeeper_module
 from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.retention.policy import Policy
 from edge.capture.session.leftovers import Recording
+from edge.preview import around as around_module
 from edge.preview import visits as routes
+from edge.preview.around import around
 from edge.preview.context import Controls
 from edge.preview.server import Listen
 
-from .conftest import Demo, wait_for
+from .conftest import Clinic, Demo, wait_for
 
 TOKEN = "c81f5e0b97d2a643"
 Start = Callable[..., Demo]
@@ -170,7 +175,7 @@ def test_the_token_guards_both(demo: Start, out: Path) -> None:
 
 def test_without_out_there_are_none(demo: Start) -> None:
     running = demo(controls=Controls(None))
-    assert listed(running) == {"visits": [], "total": 0, "size_mib": 0, "free_mib": None, "disk": None}
+    assert listed(running) == {"visits": [], "total": 0, "size_mib": 0, "asks": 0, "free_mib": None, "disk": None}
     assert running.ask("POST", "/visits/session-1.20270115T080000Z/delete", {})[0] == 409
     assert b"efiqa_disk" not in running.ask("GET", "/metrics")[2]
 
@@ -199,3 +204,34 @@ def test_a_large_visit_that_is_deleted_holds_no_frame_up(served: Demo, out: Path
     wait_for(lambda: served.preview.published > before)
     assert time.monotonic() - began < 30
     assert not folder.exists()
+
+
+def test_a_disk_that_hangs_holds_no_frame_up_and_its_room_is_unknown(
+    clinic: Callable[..., Clinic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeper_module, "_LOOK_S", 0.05)
+    running = clinic(strictness=None)
+    keeper, ask, back = running.housekeeper, os.statvfs, threading.Event()
+    assert around(running.controls)["disk"] in ("ok", "low", "full")
+
+    def hangs(path: Any) -> Any:  # as a folder in a network does, for as long as its server is away
+        back.wait(120)
+        return ask(path)
+
+    monkeypatch.setattr(os, "statvfs", hangs)
+    monkeypatch.setattr(around_module, "OLD_S", 1.0)
+    try:
+        wait_for(lambda: keeper.space_age_s > 1.5)
+        assert around(running.controls)["disk"] == "unknown"
+        status, said = running.post("/visit/eye", visit=1, eye="left")  # what is told anew then
+        assert (status, said) == (200, {"ok": True})
+        assert running.post("/visit/eye", visit=1, eye=None)[0] == 200
+        before = running.counts.graded
+        wait_for(lambda: running.counts.graded > before + 30, 60)
+        lines = running.ask("GET", "/metrics")[2].decode()
+        assert "efiqa_disk_free_bytes" not in lines
+        assert float(lines.split("\nefiqa_disk_age_seconds ")[1].split()[0]) > 1
+        assert (listed(running)["free_mib"], listed(running)["disk"]) == (None, "unknown")
+    finally:
+        back.set()
+    wait_for(lambda: around(running.controls)["disk"] in ("ok", "low", "full"))
