@@ -86,7 +86,8 @@ function draw() {
 }
 
 onVisit((visit, before) => {
-  const last = visit?.captures.at(-1)?.number ?? 0;
+  const numbers = [...(visit?.captures ?? []), ...(visit?.discarded ?? [])].map((each) => each.number);
+  const last = Math.max(0, ...numbers); // one that was discarded and comes back is no new one
   if (before && visit && before.number === visit.number && last > newest) {
     say(word("taken", { n: last }));
     play(KEPT, null, 0.05);

@@ -104,7 +104,7 @@ def test_keys_and_settings(clinic: Visits, page: Page, clear: list[np.ndarray]) 
 
     page.find("#menu").click()
     page.find("#language").send_keys("Deutsch")
-    wait_for(lambda: page.text("text") == "Gut: stillhalten")
+    wait_for(lambda: page.text("text") == "Fertig: jetzt das andere Auge")
     assert page.text("trigger") == "Aufnehmen"
     assert page.run("return document.documentElement.lang") == "de"
     page.find("input[value=strict]").click()
@@ -112,7 +112,7 @@ def test_keys_and_settings(clinic: Visits, page: Page, clear: list[np.ndarray]) 
 
     page.browser.refresh()
     page.wait_live()
-    wait_for(lambda: page.text("text") == "Gut: stillhalten")
+    wait_for(lambda: page.text("text") == "Fertig: jetzt das andere Auge")
     assert not page.find("#map").is_selected(), "the browser has forgotten the settings"
     assert page.find("input[value=strict]").is_selected()
     page.run("localStorage.clear()")

@@ -41,8 +41,8 @@ def test_one_tap_too_much_is_taken_back_also_after_a_reload(
         undo = page.find(".undo")
         assert undo.accessible_name == f"Undo: Picture {number}"
         undo.click()
+        wait_for(lambda number=number: page.text("said") == f"Picture {number} is back")  # for a few seconds
         wait_for(lambda: page.run("return document.querySelector('#captures img')?.naturalWidth") == 480)
-        wait_for(lambda number=number: page.text("said") == f"Picture {number} is back")
         assert strip(page) == [str(number)]
         now = {path: path.read_bytes() for path in (tmp_path / "out").glob("frame-*")}
         assert now.items() <= there.items()  # without the best frame so far, which a capture replaces
