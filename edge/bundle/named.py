@@ -25,8 +25,11 @@ def named_bundle(name: Path | str | None) -> Path:
     Args:
         name: its path, or the name of one that ships (``./default`` is a file of that name); None for the default.
     """
-    named = {path.stem: path for path in shipped_models()}
-    return default_model() if name is None else named.get(str(name), Path(name))
+    if name is None:
+        return default_model()
+    # A path is never a name: whoever has one has chosen a file.
+    named = {path.stem: path for path in shipped_models()} if isinstance(name, str) else {}
+    return named.get(str(name), Path(name))
 
 
 def shown_name(path: Path) -> str:

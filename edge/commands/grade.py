@@ -113,9 +113,14 @@ def grade(
         asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity)
         grade_table(paths, asked, json_lines)
         return
-    elsewhere = Passed()
-    inputs = find_inputs(paths, json_lines, how, elsewhere)  # whoever reads JSON gets a row of each, and the summary
-    passed = elsewhere.beside(passed_over([path for path in paths if place_of(path).kind == "local"]))
+    local, elsewhere = passed_over([path for path in paths if place_of(path).kind == "local"]), Passed()
+    try:
+        inputs = find_inputs(paths, json_lines, how, elsewhere)  # who reads JSON gets a row of each, and the summary
+    except EdgeError:
+        if local.unread:  # where there is nothing else, it matters most
+            print_note(unread_words(local))
+        raise
+    passed = elsewhere.beside(local)
     if passed.unread:
         print_note(unread_words(passed))
     images = [item.path for item in inputs if not item.error]

@@ -8,7 +8,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.guidance.hint import CODES, Code, Hint
+from edge.guidance.hint import OF_A_FRAME, Code, Hint
 from edge.guidance.hysteresis import Hysteresis
 
 
@@ -42,7 +42,7 @@ def test_direction_follows_a_cause_that_moves_but_does_not_tremble() -> None:
 
 
 @given(
-    codes=st.lists(st.sampled_from(CODES), min_size=20, max_size=120),
+    codes=st.lists(st.sampled_from(OF_A_FRAME), min_size=20, max_size=120),
     fps=st.sampled_from([5.0, 15.0, 30.0, 60.0]),
     places=st.booleans(),
 )
