@@ -7,12 +7,44 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from edge.images.find import is_photograph
+from edge.sources.shared import Shared
 from edge.sources.source import Refused, Tell
 
 MARK = "!/"  # between an archive and its member: archive.zip!/folder/photo.jpg
 MOST_MEMBERS = 10_000_000
 _LEADS_OUT = "a name that is absolute or leads out of the archive is not taken; look at what it is."
 _LINKS = "a link is not followed; give the file that it leads to."
+
+
+@dataclass(frozen=True)
+class Member:
+    """A photograph in an archive; the kinds of archives say how it is opened.
+
+    Attributes:
+        archive: its path, as it was given.
+        member: its name in there.
+        size: bytes that it unfolds to, as the archive declares.
+        change: differs where the photograph does.
+    """
+
+    archive: str
+    member: str
+    size: int
+    change: int
+
+    @property
+    def name(self) -> str:
+        """``archive.zip!/member.jpg``."""
+        return f"{self.archive}{MARK}{self.member}"
+
+    @property
+    def root(self) -> str:
+        """The archive."""
+        return self.archive + MARK[0]
+
+    def look(self, shared: Shared) -> tuple[int | None, int | None]:
+        """See ``Source``."""
+        return self.size, self.change
 
 
 @dataclass

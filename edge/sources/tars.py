@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from edge.errors import brief, reason_of
 from edge.images.limits import CUT_OFF, RefusedError
-from edge.sources.members import MARK, MOST_MEMBERS, Sieve
+from edge.sources.members import MOST_MEMBERS, Member, Sieve
 from edge.sources.shared import Shared
 from edge.sources.source import Found, Trouble, check_bytes
 
@@ -27,29 +27,11 @@ _ERRORS = (tarfile.TarError, EOFError, ValueError, zlib.error, RecursionError, O
 
 
 @dataclass(frozen=True)
-class TarMember:
+class TarMember(Member):
     """A photograph in a tar; ``change`` is its time."""
 
-    archive: str
-    member: str
-    size: int
-    change: int
     offset: int
     packed: bool
-
-    @property
-    def name(self) -> str:
-        """``archive.tar!/member.jpg``."""
-        return f"{self.archive}{MARK}{self.member}"
-
-    @property
-    def root(self) -> str:
-        """The archive."""
-        return self.archive + MARK[0]
-
-    def look(self, shared: Shared) -> tuple[int | None, int | None]:
-        """See ``Source``."""
-        return self.size, self.change
 
     def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""

@@ -16,7 +16,7 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipExtFile, Z
 
 from edge.errors import reason_of
 from edge.images.limits import RefusedError
-from edge.sources.members import MARK, MOST_MEMBERS, Sieve
+from edge.sources.members import MOST_MEMBERS, Member, Sieve
 from edge.sources.shared import Shared
 from edge.sources.source import Found, Refused, Trouble, check_bytes
 
@@ -36,30 +36,12 @@ class _DamagedError(Exception):
 
 
 @dataclass(frozen=True)
-class ZipMember:
+class ZipMember(Member):
     """A photograph in a zip; ``change`` is the sum of its bytes, so that other members may come and go."""
 
-    archive: str
-    member: str
-    size: int
-    change: int
     offset: int
     packed: int
     method: int
-
-    @property
-    def name(self) -> str:
-        """``archive.zip!/member.jpg``."""
-        return f"{self.archive}{MARK}{self.member}"
-
-    @property
-    def root(self) -> str:
-        """The archive."""
-        return self.archive + MARK[0]
-
-    def look(self, shared: Shared) -> tuple[int | None, int | None]:
-        """See ``Source``."""
-        return self.size, self.change
 
     def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
