@@ -20,6 +20,8 @@ from .test_nurse import is_open, open_page, strip, take
 
 Start = Callable[..., Clinic]
 THERE = "return document.querySelector('.undo') !== null"
+LISTEN = """window.heard = []; const said = document.getElementById("said");
+new MutationObserver(() => window.heard.push(said.textContent)).observe(said, {childList: true});"""
 
 
 def test_one_tap_too_much_is_taken_back_also_after_a_reload(
@@ -40,10 +42,12 @@ def test_one_tap_too_much_is_taken_back_also_after_a_reload(
         wait_for(lambda: page.run(THERE))
         undo = page.find(".undo")
         assert undo.accessible_name == f"Undo: Picture {number}"
+        page.run(LISTEN)
         undo.click()
         wait_for(lambda number=number: page.text("said") == f"Picture {number} is back")  # for a few seconds
         wait_for(lambda: page.run("return document.querySelector('#captures img')?.naturalWidth") == 480)
         assert strip(page) == [str(number)]
+        assert f"Picture {number} kept" not in page.run("return window.heard"), "it is announced as a new one"
         now = {path: path.read_bytes() for path in (tmp_path / "out").glob("frame-*")}
         assert now.items() <= there.items()  # without the best frame so far, which a capture replaces
         assert len(list((tmp_path / "out").glob("frame-*.dcm"))) == 1
