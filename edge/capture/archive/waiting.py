@@ -15,8 +15,6 @@ from pathlib import Path
 
 _LOCK, _MARKS, _PENDING = ".handing-over", ".*.dcm.waiting", ".*.dcm.pending"
 
-_MOST = 256  # folders that are locked at once: a process may often open no more than 1024 files
-
 
 def mark_of(file: Path) -> Path:
     """The mark beside a DICOM file that waits."""
@@ -72,12 +70,13 @@ class Folders:
 
     def __init__(self) -> None:
         self._locks: dict[Path, int] = {}
+        self._most = _open_files() // 4
         self.more = False
 
     @property
     def few(self) -> bool:
         """Whether so few folders are locked that it is worth looking for more."""
-        return len(self._locks) < _MOST // 2
+        return len(self._locks) < self._most // 2
 
     def hold(self, folder: Path) -> bool:
         """Lock a folder; False if another session has it. Without locks in the file system it is ours."""
@@ -110,7 +109,7 @@ class Folders:
         for folder in _sessions(wanted):
             if folder in self._locks:
                 continue
-            if len(self._locks) >= _MOST:
+            if len(self._locks) >= self._most:
                 self.more = True
                 break
             marks = sorted(folder.glob(_MARKS))
@@ -126,6 +125,17 @@ class Folders:
             with contextlib.suppress(OSError):
                 (folder / _LOCK).unlink(missing_ok=True)  # before it is unlocked: the next session creates its own
             os.close(lock)
+
+
+def _open_files() -> int:
+    """How many files this process may have open: often 1024, on some systems 256."""
+    try:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    except ImportError:
+        return 1024
+    return min(most, 1024) if most > 0 else 1024  # -1: as many as it likes
 
 
 def _file_of(mark: Path) -> Path | None:

@@ -28,6 +28,13 @@ def test_the_page_warns_of_what_nobody_said_and_a_tap_answers_it(
     assert not page.find("#warning").is_displayed()
     shown = unsure(running)
     unsure(running)
+    # A picture that is still on its way when its patient goes is refused, and the browser would say so.
+    wait_for(
+        lambda: (
+            page.run("return [...document.querySelectorAll('#captures img')].map((e) => e.naturalWidth > 0)")
+            == [True] * 2
+        )
+    )
     running.post("/visit/next", visit=1)
     wait_for(lambda: page.text("warning-text") == "Ended visits, eye not told: 2. Tap to answer.")
     page.find("#warning").click()
