@@ -59,8 +59,6 @@ def facts_of(
     around = np.maximum(cv2.GaussianBlur(inside, (0, 0), 3.0), 0.05)
     wide = np.maximum(cv2.GaussianBlur(green * inside, (0, 0), 3.0) / around, 4)
     coarse = np.abs(green - wide) / wide
-    axis = (np.arange(grid, dtype=np.float32) + 0.5) * (2 / grid) - 1
-    x, y = np.meshgrid(axis, axis)
     nowhere = np.zeros_like(degradation)
     facts = np.stack(
         [
@@ -76,11 +74,18 @@ def facts_of(
             degradation,
             *(regions.get(name, nowhere) for name in LANDMARKS),
             inside,
-            np.abs(y),
-            np.hypot(x, y),
+            *_from_middle(grid),
         ]
     )
     return np.asarray(facts * inside, np.float32)
+
+
+@functools.cache
+def _from_middle(grid: int) -> tuple[Cells, Cells]:
+    """How far each cell is from the middle of the crop, up or down and in all, in field radii."""
+    axis = (np.arange(grid, dtype=np.float32) + 0.5) * (2 / grid) - 1
+    x, y = np.meshgrid(axis, axis)
+    return np.abs(y), np.hypot(x, y)
 
 
 def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> CauseChances:
@@ -99,16 +104,16 @@ def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> C
     whole = np.maximum(whole, 0)
     side = near.shape[1]
     # What is near, what is farther around, and the whole frame: each has its part of the weights.
-    from_near, from_far, from_whole = np.split(weights["w4"], np.cumsum([len(near), len(far)]), axis=1)
+    first, last = len(near), len(near) + len(far)
+    from_near, from_far, from_whole = (weights["w4"][:, part] for part in np.s_[:first, first:last, last:])
     around = (product(from_far, far.reshape(len(far), -1))).reshape(-1, *far.shape[1:])
     around = around.repeat(2, axis=1).repeat(2, axis=2)[:, :side, :side].reshape(len(around), -1)
     mixed = product(from_near, near.reshape(len(near), -1)) + around + (from_whole @ whole + weights["b4"])[:, None]
     cells = _softmax(product(weights["w5"], np.maximum(mixed, 0)) + weights["b5"][:, None])
     inside = cv2.resize(field, (side, side), interpolation=cv2.INTER_AREA).reshape(-1)
     found = cells @ inside / max(float(inside.sum()), 1.0)
-    main, present = np.split(
-        _linear(np.maximum(_linear(np.concatenate([whole, found]), weights, "6"), 0), weights, "7"), 2
-    )
+    of_frame = _linear(np.maximum(_linear(np.concatenate([whole, found]), weights, "6"), 0), weights, "7")
+    main, present = of_frame[: CLASSES - 1], of_frame[CLASSES - 1 :]
     grid = facts.shape[1]
     return CauseChances(
         cells.reshape(-1, side, side).repeat(2, axis=1).repeat(2, axis=2)[:, :grid, :grid],

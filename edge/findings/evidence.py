@@ -73,8 +73,8 @@ def explain(
         float(degradation[field].mean()),
         dict(zip(CAUSES, map(float, chances.main), strict=True)),
         dict(zip(CAUSES, map(float, chances.present), strict=True)),
-        {code: float(each.mean()) for code, each in zip(CAUSES, took, strict=True)},
-        {code: _place(each, field) for code, each in zip(CAUSES, took, strict=True)},
+        dict(zip(CAUSES, map(float, took.mean(axis=1)), strict=True)),
+        dict(zip(CAUSES, _places(took, field), strict=True)),
         quantile(top, 0.95) - quantile(top, 0.5) <= _PLATEAU and quantile(green, 0.5) >= GLOWING,
         (quantile(np.log((red + 1) / (green + 1))[lit], 0.5), quantile(np.log((blue + 1) / (green + 1))[lit], 0.5)),
         quantile(light.detail[field], 0.5),
@@ -101,14 +101,16 @@ def _contrasts(light: Photometry, field: NDArray[np.bool_]) -> tuple[float, floa
         for sigma in (0.7, 3.0)
     )
     wide = np.maximum(wide, 4)
-    return float(np.median((np.abs(middle - wide) / wide)[core])), float(np.median(light.detail[core]))
+    return quantile((np.abs(middle - wide) / wide)[core], 0.5), quantile(light.detail[core], 0.5)
 
 
-def _place(part: Cells, field: NDArray[np.bool_]) -> tuple[float, float]:
-    """The middle of what a cause took, in field radii from the middle of the crop."""
-    total = float(part.sum())
-    if total <= 0:
-        return 0.0, 0.0
-    down, across = np.nonzero(field)
-    half = field.shape[0] / 2
-    return float(part @ (across + 0.5)) / total / half - 1, float(part @ (down + 0.5)) / total / half - 1
+def _places(took: NDArray[np.float32], field: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """The middle of what each cause took, in field radii from the middle of the crop; (0, 0) of nothing.
+
+    Args:
+        took: of each cell of the field, float32 (7, N).
+        field: bool (grid, grid), N cells of it.
+    """
+    cells = np.stack(np.nonzero(field)[::-1], axis=1) + 0.5  # x, y
+    middles = took @ cells / np.maximum(took.sum(axis=1), 1e-12)[:, None] / (len(field) / 2) - 1
+    return [(float(x), float(y)) if part.any() else (0.0, 0.0) for part, (x, y) in zip(took, middles, strict=True)]

@@ -56,8 +56,11 @@ def eye_of(regions: Mapping[Region, NDArray[np.float32]], field: NDArray[np.bool
 
 def _weights(chances: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How likely each cell is the landmark, also around the field; squared: a wide rim of small chances says little."""
+    grid, around = len(field), len(field) // 2
+    weights = np.full((grid + 2 * around, grid + 2 * around), _BEYOND)
     seen = chances.astype(np.float64) ** 2 + _UNSEEN
-    return np.pad(np.where(field, seen, _BEYOND), len(field) // 2, constant_values=_BEYOND)
+    weights[around : around + grid, around : around + grid] = np.where(field, seen, _BEYOND)
+    return weights
 
 
 def _bell(distance: NDArray[np.float64]) -> NDArray[np.float64]:

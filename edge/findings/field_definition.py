@@ -74,7 +74,7 @@ def _distance(landmark: Landmark | None) -> float:
 def _to_edge(landmark: Landmark, field: NDArray[np.bool_]) -> float:
     """From the centre of a landmark to the nearest edge of the field, in field radii; 0 outside."""
     grid = len(field)
-    inside = np.pad(field.astype(np.uint8), 1)
+    inside = cv2.copyMakeBorder(field.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     distances = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     x, y = ((place + 1) / 2 * grid + 0.5 for place in (landmark.x, landmark.y))  # of the padded grid
     return max(float(cv2.getRectSubPix(distances, (1, 1), (x, y))[0, 0]) - 0.5, 0.0) * 2 / grid
