@@ -4,7 +4,8 @@
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
-#   make model         from photographs (DATA=folder) to the default model and its engine; steps that RUN=folder holds are done
+#   make model         from photographs (DATA=folder) to the default model, what tells retinas and causes by it, and its
+#                      engine; steps that RUN=folder holds are done, OTHERS=folder has pictures of anything but retinas
 #   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
 #   make bench         latency, throughput and memory of the default model here
 #   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
@@ -75,7 +76,10 @@ lint: $(VENV)/.all
 
 model: $(VENV)/.all
 	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out "$(RUN)"
-	$(BIN)/edge-calibrate int8 "$(RUN)" --data "$(DATA)" -o "$(MODEL)"
+	$(BIN)/edge-calibrate int8 "$(RUN)" --data "$(DATA)" -o "$(RUN)/int8.efiqa"
+	$(BIN)/edge-calibrate cameras "$(RUN)/int8.efiqa" --data "$(DATA)" -o "$(MODEL)"
+	$(BIN)/edge-train fundus --data "$(DATA)" $(if $(OTHERS),--others "$(OTHERS)")
+	$(BIN)/edge-train causes --data "$(DATA)"
 	$(BIN)/edge-compile "$(MODEL)"
 
 evaluation: $(VENV)/.all
