@@ -1,4 +1,4 @@
-"""What MkDocs does not do by itself: files outside of docs/ that a page links to become pages, and there is llms.txt."""
+"""What MkDocs does not do: files outside of docs/ that a page links to become pages, and there is llms.txt."""
 
 from __future__ import annotations
 
