@@ -28,7 +28,7 @@ _menu: list[Navigation] = []
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Every file that a page links to, and every file that such a page links to."""
     _origins.update({each.src_uri: DOCS / each.src_uri for each in files})
-    waiting = [DOCS / each.src_uri for each in files.documentation_pages()]
+    waiting = [ROOT / "README.md", *(DOCS / each.src_uri for each in files.documentation_pages())]
     while waiting:
         page = waiting.pop()
         for link in _links(page.read_text(encoding="utf-8")):
@@ -111,8 +111,8 @@ def _page(path: Path) -> str:
 def _first_sentence(text: str) -> str:
     """Of the first paragraph that is prose."""
     for paragraph in _FENCED.sub("", text).split("\n\n"):
-        words = " ".join(paragraph.split())
-        if words and words[0] not in "#|!-*<>":
+        words = re.sub(r"^\*\*[^*]+\.\*\* ", "", " ".join(paragraph.split()))
+        if words and not re.match(r"[#|!<>]|[-*] ", words):
             plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", words)
             return re.split(r"(?<=[.:]) ", plain)[0].rstrip(":")
     return ""
