@@ -105,7 +105,8 @@ def _page(path: Path) -> str:
     if path.suffix == ".md":
         return text
     name, language = path.relative_to(ROOT).as_posix(), _LANGUAGES.get(path.suffix, "text")
-    return f"---\nhide: [toc]\nsearch:\n  exclude: true\n---\n\n# {path.name}\n\n`{name}`\n\n````{language}\n{text}\n````\n"
+    head = "---\nhide: [toc]\nsearch:\n  exclude: true\n---\n"
+    return f"{head}\n# {path.name}\n\n`{name}`\n\n````{language}\n{text}\n````\n"
 
 
 def _first_sentence(text: str) -> str:
