@@ -4,6 +4,7 @@
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
+#   make site          the documentation as a site in site/, which needs no network; warnings are errors
 #   make model         from photographs (DATA=folder) to the default model, what tells retinas and causes by it, and its
 #                      engine; steps that RUN=folder holds are done, OTHERS=folder has pictures of anything but retinas
 #   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
@@ -39,16 +40,16 @@ HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
 HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
 ifdef IS_JETSON
   LIGHT := tensorrt
-  ALL := tensorrt,web,dicom,heic,sign,report,curate,remote,dev
+  ALL := tensorrt,web,dicom,heic,sign,report,curate,remote,site,dev
   VENV_ARGS := --system-site-packages
   CONSTRAINTS := -c .ci/oldest.txt
 else
   LIGHT := cpu
-  ALL := cpu,train,web,dicom,heic,sign,curate,remote,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,web,dicom,heic,sign,curate,remote,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
-.PHONY: setup demo test check-long lint model evaluation bench speed test-oldest test-tensorrt85 clean
+.PHONY: setup demo test check-long lint site model evaluation bench speed test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -73,6 +74,10 @@ lint: $(VENV)/.all
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+site: $(VENV)/.all
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site: open site/index.html"
 
 model: $(VENV)/.all
 	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out "$(RUN)"
@@ -100,7 +105,7 @@ test-tensorrt85: $(TENSORRT85)/.ready
 	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/tensorrt/test_api.py $(PYTEST_ARGS)
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) build dist demo
+	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) build dist demo site
 
 # --- environments: a stamp file marks a complete one; a change of pyproject.toml or of the C++ rebuilds it.
 

@@ -142,7 +142,8 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recordings").mkdir()
     shutil.copy(folder / "clip.mp4", folder / "recordings" / "left.mp4")
     (folder / "recordings" / "left.csv").write_text("frame,truth,cause\n0,0.9,clear\n1,0.3,blur\n", encoding="utf-8")
-    shutil.copy(default_model(), folder / "model.efiqa")
+    for name in ("model.efiqa", "ours.efiqa"):
+        shutil.copy(default_model(), folder / name)
     shutil.make_archive(str(folder / "archive"), "zip", folder / "archive")
     (folder / "list.csv").write_text("path\nphoto.jpg\n", encoding="utf-8")
     command = [sys.executable, "-m", "edge.commands.grade", "archive", "--table", "archive.parquet"]

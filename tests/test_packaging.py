@@ -24,7 +24,7 @@ else:
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TARGETS = ("setup", "demo", "test", "lint", "model", "bench", "test-oldest", "clean")
+TARGETS = ("setup", "demo", "test", "lint", "site", "model", "bench", "test-oldest", "clean")
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 

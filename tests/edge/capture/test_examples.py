@@ -47,13 +47,6 @@ def output_of(name: str, folder: Path, *arguments: object) -> list[str]:
     return out.splitlines()
 
 
-def test_examples_are_short() -> None:
-    found = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in EXAMPLES.glob("*.py")}
-    streams, tables = {"plain_loop.py", "gstreamer_appsink.py", "web_page.py", "callback.py"}, {"torch_filter.py"}
-    assert set(found) == streams | tables | {"pandas_table.py", "hugging_face.py"}
-    assert max(found.values()) < 40
-
-
 def test_the_loop_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "streaming.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)

@@ -15,7 +15,6 @@ from edge.phantom.retina import phantom_frame
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "docs" / "examples"
-ON_TABLES = ("torch_filter.py", "pandas_table.py", "hugging_face.py")
 pytest.importorskip("pyarrow")
 pytest.importorskip("imagehash")
 
@@ -46,11 +45,6 @@ def needs(module: str) -> None:
     """``EFIQA_EXAMPLES_PYTHON`` may name another Python that has it."""
     if "EFIQA_EXAMPLES_PYTHON" not in os.environ and importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed: ITS EXAMPLE IS NOT RUN")
-
-
-def test_examples_are_short() -> None:
-    for name in ON_TABLES:
-        assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 40, name
 
 
 def test_torch(archive: Path) -> None:
