@@ -12,12 +12,13 @@ from benchmarks.acceptance.page import HEADER, form_lines, scrubbed, session_lin
 from benchmarks.acceptance.result import Acceptance
 from benchmarks.acceptance.run import AcceptanceOptions, accept
 from benchmarks.commands.compare import parse_share
-from benchmarks.commands.shared import command_line, write_file
+from benchmarks.commands.shared import check_result_file, command_line, write_file
 from edge import EdgeError
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Runtime, Trust, err, out
 from trainer.pages import check_report, markdown_table
 
+_FILES = "acceptance.json", "acceptance.html"
 _RUNS = 4000  # at 30 a second two minutes; 3,700 in time show that fewer than 0.1 % are late
 ACCEPTANCE_HELP = """Accept a board: build its engines, verify them, judge a deadline, and run a live session.
 
@@ -79,7 +80,7 @@ def acceptance(
     )
     found = scrubbed(accept(options))
     _print(found)
-    for name, text in (("acceptance.json", to_json(found) + "\n"), ("acceptance.html", to_html(found))):
+    for name, text in zip(_FILES, (to_json(found) + "\n", to_html(found)), strict=True):
         write_file(folder / name, text.encode(), "OUT")
     err.print(f"{folder}: acceptance.json and acceptance.html, to look into and to send back", markup=False)
     if found.interrupted:
@@ -92,9 +93,10 @@ def _make_folder(folder: Path) -> None:
     """Before the run, not after it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "acceptance.json").touch()
     except OSError as error:
         raise EdgeError(f"{folder} cannot be written ({error.strerror}): name another folder") from error
+    for name in _FILES:
+        check_result_file(folder / name, "OUT")
 
 
 def _for_capture(model: Path | None, trust: list[str] | None, engine: EngineName) -> list[str]:

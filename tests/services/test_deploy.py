@@ -177,6 +177,15 @@ def test_nothing_of_it_can_be_reached_from_another_machine() -> None:
     assert json.loads((COMPOSE / "orthanc.json").read_text())["HttpBindAddresses"] == ["127.0.0.1"]
 
 
+def test_the_camera_s_container_can_do_little() -> None:
+    camera = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]["capture"]
+    assert (camera["read_only"], camera["cap_drop"]) == (True, ["ALL"])
+    assert camera["security_opt"] == ["no-new-privileges:true"]
+    board = yaml.safe_load((COMPOSE / "jetson.yaml").read_text())["services"]["capture"]
+    assert not {"privileged", "cap_add", "user", "pid"} & {*camera, *board}
+    assert camera["devices"] == ["${EFIQA_CAMERA:-/dev/video0}:/dev/video0"]
+
+
 def test_a_real_orthanc_takes_its_configuration(tmp_path: Path) -> None:
     if shutil.which("Orthanc") is None:
         pytest.skip("ORTHANC'S CONFIGURATION IS NOT TESTED: no Orthanc; apt install orthanc orthanc-dicomweb")
