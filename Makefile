@@ -37,17 +37,29 @@ INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/* edge/native/*/*
 PLATFORM := $(shell uname -s)-$(shell uname -m)
 IS_JETSON := $(wildcard /etc/nv_tegra_release)
 HAS_GPU := $(shell nvidia-smi -L 2>/dev/null | grep -c GPU | grep -v '^0')
-HAS_CUDA := $(shell command -v nvcc >/dev/null 2>&1 && ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so')
+# A freshly flashed board has the CUDA toolkit, but not on the PATH: pycuda would not build.
+CUDA := $(if $(shell command -v nvcc 2>/dev/null),,$(patsubst %/bin/nvcc,%,$(firstword $(wildcard /usr/local/cuda/bin/nvcc /usr/local/cuda-*/bin/nvcc))))
+ifneq ($(CUDA),)
+  export PATH := $(CUDA)/bin:$(PATH)
+  export CPATH := $(CUDA)/include$(if $(CPATH),:$(CPATH))
+  export LIBRARY_PATH := $(CUDA)/lib64$(if $(LIBRARY_PATH),:$(LIBRARY_PATH))
+endif
+HAS_NVCC := $(CUDA)$(shell command -v nvcc 2>/dev/null)
+HAS_CUDA := $(if $(HAS_NVCC),$(shell ldconfig -p 2>/dev/null | grep -o -m 1 'libcuda\.so'))
 ifdef IS_JETSON
   LIGHT := tensorrt
-  ALL := tensorrt,web,dicom,heic,sign,report,curate,remote,site,dev
+  ALL := tensorrt,web,dicom,heic,sign,report,curate,remote
+  TOOLS := $(VENV)/.dev
   VENV_ARGS := --system-site-packages
-  CONSTRAINTS := -c .ci/oldest.txt
+  # JetPack 6, whose Python is 3.10, was built for numpy 1; JetPack 7 for numpy 2.
+  CONSTRAINTS := $(if $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and print(1)' 2>/dev/null),-c .ci/oldest.txt)
 else
   LIGHT := cpu
   ALL := cpu,train,web,dicom,heic,sign,curate,remote,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
+
+TOOLS ?= $(VENV)/.all
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
@@ -63,19 +75,19 @@ demo: $(VENV)/.light
 	@ls -1 demo/*.overlay.jpg 2>/dev/null | sed 's/$$/   the best frame under its map (blue: anatomy not visible; a good frame shows next to none)/'
 	@ls -1 demo/session.jsonl 2>/dev/null | sed 's/$$/   one line per frame: score, verdict and times/'
 
-test: $(VENV)/.all
+test: $(TOOLS)
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
-check-long: $(VENV)/.all
+check-long: $(TOOLS)
 	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
 
-lint: $(VENV)/.all
+lint: $(TOOLS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-site: $(VENV)/.all
+site: $(TOOLS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site: open site/index.html"
 
@@ -130,12 +142,19 @@ $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif
+ifndef IS_JETSON
 	@# Types of TensorRT for mypy, without the library itself; outside the installed packages, where they would hide it.
 	@# As published they are not valid Python in a few places.
 	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/stubs tensorrt-stubs==10.13.0.35.1 && \
 	  sed -i.bak -e 's/ in: list\[/ in_: list[/' -e 's/= None, channel_axis: int)/= None, channel_axis: int = 0)/' \
 	    $(VENV)/stubs/tensorrt_bindings/tensorrt.pyi || echo "note: no types of TensorRT, so mypy checks less" >&2
+endif
 	@touch $(VENV)/.light $@
+
+# A device runs, and is not developed on: there the tools come with the first `make test` or `make lint`.
+$(VENV)/.dev: $(VENV)/.all
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[dev,site]'
+	@touch $@
 
 # $(call make_venv310,FOLDER): with the Python 3.10 in PYTHON310, or the first that is found.
 define make_venv310

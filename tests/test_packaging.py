@@ -102,6 +102,39 @@ def test_make_targets_stand_alone(target: str, tmp_path: Path) -> None:
         assert "pip install" in run.stdout
 
 
+def made(tmp_path: Path, *asked: str, **changed: str) -> str:
+    """What make would do on a fresh clone."""
+    for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    command = ["make", "-n", "-p", *asked]
+    run = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env={**os.environ, **changed}
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@needs_make
+def test_a_jetson_gets_no_development_tool(tmp_path: Path) -> None:
+    plan = made(tmp_path, "setup", "IS_JETSON=/etc/nv_tegra_release").split("# Make data base")[0]
+    (installed,) = re.findall(r"-e '\.\[([\w,]+)\]'", plan)
+    assert {"tensorrt", "web", "report"} <= set(installed.split(","))
+    assert not {"dev", "train", "cpu", "rtx"} & set(installed.split(","))
+    assert "tensorrt-stubs" not in plan
+    assert "--system-site-packages" in plan
+
+
+@needs_make
+def test_the_cuda_toolkit_is_found_off_the_path(tmp_path: Path) -> None:
+    nvcc = next(iter(sorted(Path("/usr/local").glob("cuda*/bin/nvcc"))), None)
+    if nvcc is None:
+        pytest.skip("THE CUDA TOOLKIT OFF THE PATH IS NOT TESTED: there is none below /usr/local")
+    known = dict(re.findall(r"^(CPATH|LIBRARY_PATH) := (.*)$", made(tmp_path, "setup", PATH="/usr/bin:/bin"), re.M))
+    assert re.fullmatch(r"/usr/local/cuda[\w.-]*/include", known["CPATH"].split(":")[0])
+    assert re.fullmatch(r"/usr/local/cuda[\w.-]*/lib64", known["LIBRARY_PATH"].split(":")[0])
+
+
 def test_what_the_makefile_names_is_there() -> None:
     """The long check runs by hand alone: a folder that moved would be missed for long."""
     named = set(re.findall(r"\btests/[\w/.]+", (ROOT / "Makefile").read_text(encoding="utf-8")))

@@ -6,6 +6,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from benchmarks.commands.acceptance import ACCEPTANCE_HELP, acceptance
 from benchmarks.commands.capture import CAPTURE_HELP, capture
 from benchmarks.commands.compare import compare
 from benchmarks.commands.run import run
@@ -18,6 +19,8 @@ class _RunUnlessNamed(TyperGroup):
     """``edge-bench model.efiqa`` is ``edge-bench run model.efiqa``; a file called compare is ``./compare``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0].partition("=")[0] == "--acceptance":  # what one would type first
+            args = ["acceptance", *args[0].split("=", 1)[1:], *args[1:]]
         if args[:1] != ["--help"] and (not args or args[0] not in self.commands):
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -32,6 +35,7 @@ app.command()(run)
 app.command()(compare)
 app.command()(submit)
 app.command(help=CAPTURE_HELP)(capture)
+app.command(help=ACCEPTANCE_HELP)(acceptance)
 app.command()(tables)
 
 main = main_of(app)

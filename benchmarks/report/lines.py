@@ -145,6 +145,11 @@ def _reference(reference: Comparison) -> dict[str, str]:
     }
 
 
+def machine_lines(machine: Machine) -> list[tuple[str, str]]:
+    """The machine, as label and text."""
+    return list(_machine(machine).items())
+
+
 def _machine(machine: Machine) -> dict[str, str]:
     lines = {} if machine.device is None else {"device": machine.device}
     if machine.jetson_linux is not None:

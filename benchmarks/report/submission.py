@@ -56,13 +56,25 @@ def check_personal(result: Result) -> None:
     Raises:
         EdgeError: a text names its owner; with the field and what it contains.
     """
+    for field, text in _texts(dataclasses.asdict(result), ""):
+        if (what := personal_in(text, field)) is not None:
+            raise EdgeError(f"{field} of the result holds {what}: edit that text before you share it")
+
+
+def personal_in(text: str, field: str) -> str | None:
+    """What in a text names a folder, a machine or its owner; None where nothing does.
+
+    Args:
+        text: of a result.
+        field: its path, such as ``machine.kernel``.
+    """
     name = "the name of this machine or of its user"
     names = [(re.compile(rf"\b{re.escape(each)}\b", re.I), name) for each in own_names()]
-    for field, text in _texts(dataclasses.asdict(result), ""):
-        version = re.search(r"\.(?:version|kernel)$", field)  # may have four numbers, as addresses have
-        for pattern, what in (*_PERSONAL, *names):
-            if pattern.search(text) and not (version and what == _ADDRESS):
-                raise EdgeError(f"{field} of the result holds {what}: edit that text before you share it")
+    version = re.search(r"(?:^|\.)(?:version|kernel)$", field)  # may have four numbers, as addresses have
+    for pattern, what in (*_PERSONAL, *names):
+        if pattern.search(text) and not (version and what == _ADDRESS):
+            return what
+    return None
 
 
 def own_names() -> list[str]:

@@ -72,8 +72,8 @@ def clock_step_ns(tries: int = 1000) -> int:
     return min((b - a for a, b in itertools.pairwise(reads) if b > a), default=0)
 
 
-def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: Machine) -> tuple[str, ...]:
-    """Warnings and limits of the figures."""
+def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: Machine | None) -> tuple[str, ...]:
+    """Warnings and limits of the figures; None for a machine that was judged before."""
     notes = [*frames.notes]
     for each in scenarios:
         name = each.title
@@ -86,7 +86,7 @@ def notes_on(scenarios: Sequence[ScenarioResult], frames: BenchFrames, machine: 
             notes.append(f"{name}: The model failed after {each.runs} frames: {each.failure}")
         elif each.interrupted:
             notes.append(f"{name}: Interrupted after {each.runs} runs.")
-    if machine.load_average is not None and machine.load_average[0] > machine.cores / 4:
+    if machine is not None and machine.load_average is not None and machine.load_average[0] > machine.cores / 4:
         notes.append(
             f"The load average was {machine.load_average[0]:.1f} before the run: other work may have slowed it."
         )

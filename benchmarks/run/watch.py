@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.machine import gpu, jetson, sensors
 from benchmarks.machine.sensors import Energy, Reading, known, mean
+from edge.doctor.jetson import is_jetson
 
 EVERY_S = 1.0
+_NO_TEGRASTATS = (
+    "Power, clocks and temperature of the board are not known: tegrastats is not here; install nvidia-l4t-tools, and "
+    "measure on the board itself, not in a container."
+)
+_NO_RAIL = (
+    "The power of the board is not known: tegrastats names no power rail, as its carrier has no such sensor; measure "
+    "it at the plug."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,11 @@ class Watch:
         self._every = every_s
         self._tegra, self._gpu = jetson.watch_tegra(), gpu.open_gpu()
         _, why = sensors.cpu_energy()
-        self.missing = (why,) if why is not None and self._tegra is None else ()
+        self.missing: tuple[str, ...] = ()
+        if self._tegra is None and is_jetson(Path("/")):
+            self.missing = (_NO_TEGRASTATS,)
+        elif self._tegra is None and why is not None:
+            self.missing = (why,)
         self._ticked = False
         self._start()
 
@@ -96,6 +110,9 @@ class Watch:
         if not self.states or time.perf_counter() - self._last > self._every / 2:
             self.read()
         if self._tegra is not None:
+            newest = self._tegra.newest()
+            if newest is not None and newest.power_w is None:
+                self.missing = (_NO_RAIL,)
             self._tegra.close()
         if self._gpu is not None:
             self._gpu.close()

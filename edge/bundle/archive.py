@@ -60,7 +60,13 @@ def _check_kind(path: Path, about: os.stat_result) -> None:
 
 def _check_ends(path: Path, file: BinaryIO, size: int) -> None:
     """Check start and end of a zip before all of it is read."""
-    if file.read(2) != b"PK":
+    start = file.read(4)
+    if start == b"ftrt" or path.suffix in (".engine", ".plan"):
+        raise EdgeError(
+            f"{path} is a built engine, which runs only on the kind of GPU and the TensorRT that it was built for: "
+            "name the .efiqa file, of which this machine builds its own"
+        )
+    if start[:2] != b"PK":
         raise EdgeError(f"{path} is not a model bundle (not a zip file): name a .efiqa file")
     file.seek(max(0, size - _TAIL))
     try:

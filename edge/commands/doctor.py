@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from edge.commands.console import cli
-from edge.doctor.checkup import examine
+from edge.doctor.checkup import examine, next_step
 from edge.doctor.finding import Finding
+from edge.doctor.jetson import is_jetson
 from edge.progress import progress
 
 app = cli.new_app("Check this machine.")
@@ -48,6 +49,8 @@ def doctor(quick: Quick = False, as_json: cli.Json = False, debug: cli.Debug = F
         print(json.dumps({"ok": _passes(findings, quick), "findings": listed}, indent=1))
     if not _passes(findings, quick):
         raise typer.Exit(1)
+    if not as_json and not quick:
+        cli.out.print(next_step(is_jetson(root)), markup=False)
 
 
 def _next(checks: Iterator[Finding]) -> Finding | None:

@@ -103,3 +103,9 @@ def check_model(gpu: bool) -> Finding:
         remedy = "edge-compile says why the GPU's engines do not work"
         return warning("model", f"{found}, though there is a GPU", remedy)
     return ok("model", found)
+
+
+def next_step(jetson: bool) -> str:
+    """What to do once all works."""
+    board = "this board" if jetson else "this machine"
+    return f"next: edge-bench acceptance OUT shows whether {board} does the work, in about twenty minutes"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.doctor.finding import Finding, library, missing, ok, text_of, try_python, warning
+from edge.doctor.jetson import release
 
 # An uninstalled wheel leaves a folder of that name behind, which can be imported and has no __file__.
 _TENSORRT = (
@@ -25,6 +26,8 @@ _PYCUDA = (
     "print(pycuda.VERSION_TEXT, '|', d.name(), '| compute capability %d.%d' % d.compute_capability())"
 )
 _OLDEST = 10  # of TensorRT
+_OF_JETPACK = {"36": "10.3", "39": "10.16"}  # by the release of Jetson Linux: JetPack 6.1 and 6.2, JetPack 7.2
+_NOT_IT = "pip uninstall -y tensorrt tensorrt_bindings tensorrt_libs, so that JetPack's own is seen"
 
 
 def has_gpu(root: Path) -> bool:
@@ -112,9 +115,21 @@ def _tensorrt(root: Path, jetson: bool) -> Finding:
         if int(version.split(".")[0]) < _OLDEST:
             remedy = "flash JetPack 6" if jetson else "update TensorRT"
             return warning("TensorRT", f"{version}, older than {_OLDEST}", remedy)
+        wanted = _OF_JETPACK.get((release(root) or ("", ""))[0]) if jetson else None
+        if wanted is not None and not version.startswith(f"{wanted}."):
+            return warning("TensorRT", f"{found.output}, while this JetPack has {wanted}", _NOT_IT)
         return ok("TensorRT", found.output)
     if "No module named 'tensorrt'" in found.output:
         return _tensorrt_unseen(root, jetson)
+    if (
+        "libnvdla_compiler" in found.output
+    ):  # JetPack 7 no longer has this library, and JetPack 6 puts it into containers
+        remedy = (
+            "in a container take the base image of this JetPack (docs/jetson.md) and --runtime nvidia; else " + _NOT_IT
+        )
+        return missing("TensorRT", f"it is that of another JetPack ({found.output})", remedy)
+    if jetson and "CUDA initialization failure" in found.output:
+        return missing("TensorRT", f"its CUDA is newer than the driver ({found.output})", _NOT_IT)
     if "libnvinfer" in found.output:
         remedy = "sudo apt install --reinstall nvidia-jetpack" if jetson else "pip install --force-reinstall tensorrt"
         return missing("TensorRT", f"bindings without their library ({found.output})", remedy)

@@ -71,7 +71,8 @@ def build_engine(trt: Any, bundle: Bundle, ways: Ways | None = None, lines: list
         builder: TRT.Builder = trt.Builder(logger_of(trt))
     except Exception as error:  # the bindings raise TypeError where the library gave no builder
         raise UnavailableError(
-            f"{trt.__name__} does not start here ({log.first() or error}): check the GPU's driver"
+            f"{trt.__name__} does not start here ({log.first() or error}): check the GPU's driver, and with "
+            "edge-doctor whether this TensorRT is that of the JetPack"
         ) from error
     config: TRT.IBuilderConfig = builder.create_builder_config()
     network = _network(trt, builder, config)

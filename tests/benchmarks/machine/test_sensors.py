@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.machine import sensors
 from benchmarks.machine.jetson import TegraWatch, parse_tegrastats
 from benchmarks.machine.sensors import CpuTime, Energy
+from benchmarks.run import watch
 from benchmarks.run.watch import State, Watch, unsteady
 
 ORIN_NANO = (
@@ -134,6 +135,29 @@ def test_a_counter_without_permission_is_one_sentence(tmp_path: Path, monkeypatc
     assert energy is None
     assert why is not None
     assert "root alone" in why
+
+
+def test_a_board_without_tegrastats_or_without_a_power_rail_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "is_jetson", lambda root: True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with watch.Watch() as board:
+        pass
+    (sentence,) = board.missing
+    assert "tegrastats is not here; install nvidia-l4t-tools" in sentence
+    program = tmp_path / "tegrastats"
+    program.write_text("#!/bin/sh\necho 'RAM 1/2MB tj@40.5C'\nexec /bin/sleep 60\n")
+    program.chmod(0o755)
+    with watch.Watch() as board:
+        for _ in range(3000):
+            board.read()
+            if board.states[-1].temperature_c is not None:
+                break
+            time.sleep(0.02)
+    (sentence,) = board.missing
+    assert "no power rail" in sentence
+    assert "measure it at the plug" in sentence
 
 
 def test_a_system_without_sensors_is_no_error(tmp_path: Path) -> None:

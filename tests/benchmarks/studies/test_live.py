@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 pytest.importorskip("aiohttp")
 
+from benchmarks.run import session
+from benchmarks.run.session import Seen, _found
 from benchmarks.studies import live
-from benchmarks.studies.live import Seen, _found
 from edge.errors import EdgeError
 
 
@@ -42,9 +43,9 @@ def test_a_session_that_is_killed_in_the_middle_of_a_line_is_reported(monkeypatc
     def killed(_: list[str], **pipes: Any) -> subprocess.Popen[bytes]:
         return start([sys.executable, "-c", f"{script}; os._exit(9)"], **pipes)
 
-    monkeypatch.setattr(live.subprocess, "Popen", killed)
+    monkeypatch.setattr(session.subprocess, "Popen", killed)
     with pytest.raises(EdgeError, match="the session failed: killed"):
-        live.measure("clip.mp4", 2)
+        session.measure("clip.mp4", 2)
 
 
 def test_dropped_frames_and_growing_memory_are_seen() -> None:

@@ -114,6 +114,37 @@ def test_a_tensorrt_that_works_and_one_that_is_old(root: Path, install: Install)
 
 
 @pytest.mark.parametrize(
+    ("linux", "version", "state"),
+    [("36", "10.3.0", "ok"), ("39", "10.16.2", "ok"), ("36", "10.16.2", "warning"), ("36", "11.0.0", "warning"),
+     ("39", "10.3.0", "warning"), ("99", "12.0.0", "ok")],
+)  # fmt: skip
+def test_the_tensorrt_of_another_jetpack(root: Path, install: Install, linux: str, version: str, state: str) -> None:
+    (root / "etc").mkdir()
+    (root / "etc/nv_tegra_release").write_text(f"# R{linux} (release), REVISION: 4.3, GCID: 1\n")
+    logger = "class Logger:\n ERROR = 0\n def __init__(self, level): pass\ndef Builder(log): return 1"
+    install("tensorrt", f"__version__ = '{version}'\n{logger}")
+    found = line(root, "TensorRT")
+    assert found.state == state
+    assert ("while this JetPack has" in found.found) == (state == "warning")
+    assert ("pip uninstall -y tensorrt" in found.remedy) == (state == "warning")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("ImportError('libnvdla_compiler.so: cannot open shared object file')", "another JetPack"),
+        ("TypeError('CUDA initialization failure with error: 35')", "newer than the driver"),
+    ],
+)
+def test_a_tensorrt_that_was_built_for_another_jetpack(root: Path, install: Install, error: str, words: str) -> None:
+    install("tensorrt", f"raise {error}")
+    found = line(root, "TensorRT")
+    assert found.state == "missing"
+    assert words in found.found
+    assert "pip uninstall -y tensorrt" in found.remedy
+
+
+@pytest.mark.parametrize(
     ("code", "remedy"),
     [
         ("raise ImportError('libcuda.so.1: cannot open shared object file')", "install the driver first"),

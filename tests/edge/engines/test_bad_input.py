@@ -72,6 +72,13 @@ def test_a_bundle_that_is_replaced_while_it_is_used(make_bundle: MakeBundle, tmp
         QualityModel.load(bundle.path)
 
 
+@pytest.mark.parametrize(("name", "start"), [("board.engine", b"\0\0\0\0"), ("board.efiqa", b"ftrt\0\0")])
+def test_an_engine_of_another_board_is_no_model(name: str, start: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(start + bytes(100))
+    with pytest.raises(EdgeError, match=r"is a built engine, .*: name the \.efiqa file"):
+        QualityModel.load(tmp_path / name)
+
+
 @pytest.mark.skipif(not Path("/proc/sys").is_dir(), reason="needs a folder that even root cannot write")
 def test_a_read_only_cache_costs_a_warning(
     make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
