@@ -10,6 +10,8 @@
 #   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
+#   make try           the page that runs the model in a browser, in build/try (needs npm); TRY=folder
+#   make pictures      the picture and the film of the README, from synthetic eyes
 #   make clean         remove what the targets made
 
 PYTHON ?= python3
@@ -17,6 +19,7 @@ PYTHON310 ?=
 DATA ?= ../shared/data
 RUN ?= trainer/runs/default
 MODEL ?= edge/models/default.efiqa
+TRY ?= build/try
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 PARALLEL ?= -n 4 --dist loadfile --no-loadscope-reorder # much of the tests' time is spent waiting: for processes, sockets, pages
@@ -47,7 +50,7 @@ else
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
-.PHONY: setup demo test check-long lint model evaluation bench speed test-oldest test-tensorrt85 clean
+.PHONY: setup demo test check-long lint model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -86,6 +89,13 @@ bench: $(VENV)/.all
 
 speed: $(VENV)/.all
 	$(BIN)/edge-bench tables docs/benchmarks.md --model "$(MODEL)"
+
+try: $(VENV)/.all
+	$(BIN)/python docs/try/build.py "$(TRY)" "$(MODEL)"
+
+pictures: $(VENV)/.all
+	$(BIN)/python docs/pictures/point.py
+	$(BIN)/python docs/pictures/film.py
 
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest $(PARALLEL) tests/edge $(PYTEST_ARGS)

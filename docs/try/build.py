@@ -1,7 +1,7 @@
 """Builds the page that runs the model in a browser: python docs/try/build.py FOLDER [MODEL].
 
 FOLDER gets the page for any static server, and ``efiqa-try.html``, the same page as one file that opens from a disk.
-onnxruntime-web comes from the npm registry at the versions and hashes of ``package-lock.json``; nothing else is fetched.
+onnxruntime-web comes from the npm registry, at the versions and hashes of ``package-lock.json``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def build(bundle: Bundle, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as made:
         told = Path(made, "told.json")
         told.write_text(json.dumps(what_is_told(bundle, model, runtime, packages)), encoding="utf-8")
-        worker = bundled(packages, PAGE / "worker.js", Path(made, "worker.txt"), ["--format=esm"])
+        classic = ["--format=iife", "--define:import.meta.url=self.location.href"]  # a module may not start from a disk
+        worker = bundled(packages, PAGE / "worker.js", Path(made, "worker.txt"), classic)
         names = [f"--alias:built:worker={worker}", f"--alias:built:told.json={told}", "--format=iife"]
         script = bundled(packages, PAGE / "try.js", folder / "try.js", names)
     for name in ("index.html", "try.css"):
@@ -123,7 +124,9 @@ def lightened(onnx: bytes) -> bytes:
 def what_is_told(bundle: Bundle, model: bytes, runtime: bytes, packages: Path) -> dict[str, Any]:
     """What the page knows besides the graph: the meaning of its numbers, words, and examples."""
     thresholds = bundle.manifest.thresholds
-    version = json.loads((packages / "node_modules/onnxruntime-web/package.json").read_text(encoding="utf-8"))["version"]
+    version = json.loads((packages / "node_modules/onnxruntime-web/package.json").read_text(encoding="utf-8"))[
+        "version"
+    ]
     return {
         "model": bundle.manifest.name,
         "bundle": bundle.sha256[:12],
@@ -171,10 +174,8 @@ def in_one_file(script: str, files: dict[str, bytes]) -> str:
     page = page.replace("img-src 'self' ", "img-src ")
     page = page.replace('<link rel="stylesheet" href="try.css">', f"<style>{style}</style>")
     page = re.sub(r'<script src="try.js" defer></script>\n', "", page)
-    held = "".join(
-        f'<script type="text/plain" id="file:{name}">{base64.b64encode(gzip.compress(data, mtime=0)).decode()}</script>\n'
-        for name, data in files.items()
-    )
+    folded = {name: base64.b64encode(gzip.compress(data, mtime=0)).decode() for name, data in files.items()}
+    held = "".join(f'<script type="text/plain" id="file:{name}">{data}</script>\n' for name, data in folded.items())
     return page.replace("</body>", f"{held}<script>{script}</script>\n</body>")
 
 

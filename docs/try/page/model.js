@@ -15,7 +15,7 @@ export async function load(progress) {
   if (await sha256(model) !== told.model_sha256) // a half-written file would fail with words that help nobody
     throw new Trouble('model.onnx is not the one that this page was built with: build the page again with "make try".');
   // From a blob, it is held by this page's policy too, and it can start from a file.
-  worker = new Worker(URL.createObjectURL(new Blob([workerText], { type: "text/javascript" })), { type: "module" });
+  worker = new Worker(URL.createObjectURL(new Blob([workerText], { type: "text/javascript" })));
   worker.onmessage = ({ data: { number, found, error } }) => {
     const { resolve, reject } = waiting.get(number);
     waiting.delete(number);
