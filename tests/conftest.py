@@ -59,7 +59,7 @@ LONGEST = (
     "trainer/evaluation/test_evaluate.py", "trainer/test_distributed.py", "services/test_orthanc.py",
     "real/test_wrong_good.py", "real/test_shipped_model.py", "calibration/parity/test_forms.py",
     "trainer/steps/test_adapt.py", "calibration/site/test_fit.py", "calibration/int8/test_search.py",
-    "edge/abi/test_build.py",
+    "edge/abi/test_build.py", "try_page/test_same.py",
 )  # fmt: skip
 
 

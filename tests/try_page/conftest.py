@@ -110,7 +110,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "try", functools.partial(builder().build, read_bundle(default_model())))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[Path], Site]]:
     """Serves folders, without a header that a static server would not send."""
     servers = []
@@ -143,7 +143,7 @@ def serve() -> Iterator[Callable[[Path], Site]]:
         server.server_close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site(serve: Callable[[Path], Site], built: Path) -> Site:
     return serve(built)
 

@@ -54,7 +54,7 @@ def browser(open_chromium: Callable[..., Any]) -> Any:
     return opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Any, site: Site) -> TryPage:
     opened = TryPage(browser)
     opened.open(site.address)
@@ -73,33 +73,6 @@ def try_example(page: TryPage, name: str) -> None:
     button.send_keys("\n")
     shown = "const r = document.getElementById('result'); return !r.hidden && r.dataset.of"
     wait_for(lambda: page.run(shown) == name)
-
-
-def test_examples_show_a_good_eye_and_bad_ones_on_a_phone_and_a_screen(page: TryPage) -> None:
-    said = {}
-    for name in ("Clear", "Blurred", "Shadow"):
-        try_example(page, name)
-        said[name] = (page.text("verdict"), page.text("advice"))
-        for size in (PHONE, SCREEN):
-            resize(page, size)
-            where = f"{name}, {size}"
-            assert page.run("return document.documentElement.scrollWidth") <= size[0], where
-            assert page.run(_CUT) == [], where
-            small = [each for each in page.run(_SMALL) if each[0] != "All figures" and min(each[1:]) < TOUCH]
-            assert small == [], where
-            bottom = page.run("return document.getElementById('pictures').getBoundingClientRect().bottom")
-            assert bottom <= size[1], f"{where}: verdict and pictures are not seen at once"
-            plain, mapped = page.run(
-                "return ['plain', 'mapped'].map((e) => document.getElementById(e).getBoundingClientRect().toJSON())"
-            )
-            assert plain["top"] == mapped["top"], f"{where}: not side by side"
-            assert plain["right"] <= mapped["left"], where
-    assert said == {
-        "Clear": ("Good", "Keep it: what should be visible is."),
-        "Blurred": ("Not good enough", "Blurred: hold still and focus"),
-        "Shadow": ("Not good enough", "Shadow at the edge: shift until it is gone"),
-    }
-    assert page.run(_UNNAMED) == 0
 
 
 def test_what_it_is_not_is_said_before_anything_is_chosen(page: TryPage) -> None:
@@ -131,6 +104,33 @@ def test_keyboard_and_screen_reader(page: TryPage) -> None:
     assert page.run("return document.getElementById('failed').getAttribute('role')") == "alert"
 
 
+def test_examples_show_a_good_eye_and_bad_ones_on_a_phone_and_a_screen(page: TryPage) -> None:
+    said = {}
+    for name in ("Clear", "Blurred", "Shadow"):
+        try_example(page, name)
+        said[name] = (page.text("verdict"), page.text("advice"))
+        for size in (PHONE, SCREEN):
+            resize(page, size)
+            where = f"{name}, {size}"
+            assert page.run("return document.documentElement.scrollWidth") <= size[0], where
+            assert page.run(_CUT) == [], where
+            small = [each for each in page.run(_SMALL) if each[0] != "All figures" and min(each[1:]) < TOUCH]
+            assert small == [], where
+            bottom = page.run("return document.getElementById('pictures').getBoundingClientRect().bottom")
+            assert bottom <= size[1], f"{where}: verdict and pictures are not seen at once"
+            plain, mapped = page.run(
+                "return ['plain', 'mapped'].map((e) => document.getElementById(e).getBoundingClientRect().toJSON())"
+            )
+            assert plain["top"] == mapped["top"], f"{where}: not side by side"
+            assert plain["right"] <= mapped["left"], where
+    assert said == {
+        "Clear": ("Good", "Keep it: what should be visible is."),
+        "Blurred": ("Not good enough", "Blurred: hold still and focus"),
+        "Shadow": ("Not good enough", "Shadow at the edge: shift until it is gone"),
+    }
+    assert page.run(_UNNAMED) == 0
+
+
 def test_nothing_leaves_the_page(page: TryPage, site: Site, serve: Callable[[Path], Site], tmp_path: Path) -> None:
     """Nothing asks for anything while photographs are graded, and what tried to would be stopped."""
     before = list(site.asked)
@@ -141,6 +141,9 @@ def test_nothing_leaves_the_page(page: TryPage, site: Site, serve: Callable[[Pat
     assert held == ["held"] * 3
     assert broken >= 3
     assert elsewhere.asked == []
+    severe = page.severe()
+    assert severe
+    assert all("Content Security Policy" in each for each in severe)
 
 
 def test_one_file_that_opens_from_a_disk(browser: Any, built: Path, tmp_path: Path) -> None:

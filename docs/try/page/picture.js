@@ -13,11 +13,12 @@ export async function readPicture(file) {
   } finally {
     URL.revokeObjectURL(address);
   }
-  await checkWhole(name, file);
+  const damaged = new Trouble(`${name} is damaged or cut off: copy it again from its source.`);
+  if (await isCutJpeg(file)) throw damaged;
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
-  } catch { throw unreadable; }
+  } catch { throw damaged; } // its header could be read
   const pixels = pixelsOf(bitmap, bitmap.width, bitmap.height);
   bitmap.close();
   return pixels;
@@ -49,21 +50,11 @@ async function checkSize(name, address, unreadable) {
     throw new Trouble(`${name} has ${width} x ${height} pixels, more than the ${MOST_MEGAPIXELS} megapixels that this page reads: save it smaller, or grade it with edge-grade.`);
 }
 
-/** Browsers show what is left of a damaged JPEG, grey where it ends: that would be graded as if it were the photograph. */
-async function checkWhole(name, file) {
+/** Whether a JPEG has no end: some browsers show what is left of it, grey where it ends, as if it were the photograph. */
+async function isCutJpeg(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return;
-  const damaged = new Trouble(`${name} is damaged or cut off: copy it again from its source.`);
-  if (!endsAsJpeg(bytes)) throw damaged;
-  if (typeof ImageDecoder !== "function") return;
-  const decoder = new ImageDecoder({ data: bytes, type: "image/jpeg" });
-  try {
-    (await decoder.decode({ completeFramesOnly: true })).image.close();
-  } catch { throw damaged; } finally { decoder.close(); }
-}
-
-function endsAsJpeg(bytes) {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false;
   for (let at = bytes.length - 2; at > 1; at--)
-    if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return true;
-  return false;
+    if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return false;
+  return true;
 }
