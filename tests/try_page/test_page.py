@@ -1,13 +1,20 @@
-"""The page as people meet it: on a phone, by keyboard, from a disk; and nothing leaves it."""
+"""The page as people meet it: on a phone, by keyboard, from a disk; and nothing leaves it.
+
+EFIQA_PICTURES=docs/pictures/try pytest tests/try_page/test_page.py   draws the pictures of docs/browser.md again.
+"""
 
 from __future__ import annotations
 
+import io
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from edge.phantom.retina import phantom_frame
 
@@ -32,7 +39,8 @@ return [...all].filter((e) => !named(e)).length;
 _ASK = """
 const [address, done] = [arguments[0], arguments[1]], broken = [];
 addEventListener("securitypolicyviolation", (event) => broken.push(event.effectiveDirective));
-const text = `fetch("${address}/worker").then(() => postMessage("left"), () => postMessage("held"))`;
+const text = `fetch("${address}/worker", { mode: "no-cors" })
+  .then(() => postMessage("left"), () => postMessage("held"))`;
 const worker = new Worker(URL.createObjectURL(new Blob([text])));
 worker.onmessage = async ({ data }) => {
   const fetched = await fetch(address + "/fetch", { mode: "no-cors" }).then(() => "left", () => "held");
@@ -104,13 +112,24 @@ def test_keyboard_and_screen_reader(page: TryPage) -> None:
     assert page.run("return document.getElementById('failed').getAttribute('role')") == "alert"
 
 
-def test_examples_show_a_good_eye_and_bad_ones_on_a_phone_and_a_screen(page: TryPage) -> None:
-    said = {}
+def draw(page: TryPage, folder: Path, name: str) -> None:
+    """What is on the screen, if it is something."""
+    picture = Image.open(io.BytesIO(page.browser.get_screenshot_as_png())).convert("RGB")
+    assert np.asarray(picture).std() > 8, f"{name}: there is nothing on it"
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / f"{name}.webp", quality=76, method=6)
+
+
+def test_examples_show_a_good_eye_and_bad_ones_on_a_phone_and_a_screen(page: TryPage, tmp_path: Path) -> None:
+    said, pictures = {}, Path(os.environ.get("EFIQA_PICTURES") or tmp_path / "pictures")
     for name in ("Clear", "Blurred", "Shadow"):
         try_example(page, name)
         said[name] = (page.text("verdict"), page.text("advice"))
         for size in (PHONE, SCREEN):
             resize(page, size)
+            page.run("document.activeElement.blur()")
+            if name != "Blurred":
+                draw(page, pictures, f"{name.lower()}-{size[0]}")
             where = f"{name}, {size}"
             assert page.run("return document.documentElement.scrollWidth") <= size[0], where
             assert page.run(_CUT) == [], where
