@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -156,7 +157,8 @@ def bundled(packages: Path, entry: Path, target: Path, options: list[str]) -> Pa
         str(packages / "node_modules/.bin/esbuild"), str(entry), "--bundle", f"--outfile={target}", "--target=es2022",
         "--loader:.txt=text", "--log-level=error", "--legal-comments=eof", *options,
     ]  # fmt: skip
-    run = subprocess.run(command, capture_output=True, text=True, env={"NODE_PATH": str(packages / "node_modules")})
+    env = os.environ | {"NODE_PATH": str(packages / "node_modules")}
+    run = subprocess.run(command, capture_output=True, text=True, env=env)
     if run.returncode:
         raise EdgeError(f"{entry.name} could not be bundled: {run.stderr.strip()}")
     return target

@@ -99,7 +99,7 @@ def test_a_float_model_from_the_same_pixels(
 ) -> None:
     bundle = in_float(read_bundle(default_model()))
     builder().build(bundle, tmp_path / "page")
-    page, apart = TryPage(browser), []
+    page, apart, verdicts = TryPage(browser), [], set()
     page.open(serve(tmp_path / "page").address)
     with QualityModel(bundle, OpenVinoEngine(bundle)) as program:
         for number, path in enumerate(photographs):
@@ -107,6 +107,8 @@ def test_a_float_model_from_the_same_pixels(
             ours, said = program.assess(picture), page.grade(saved(picture, tmp_path / f"{number}.png"))
             assert_agree(said, ours, program.manifest, FLOAT, path.name)
             apart.append(abs(said["score"] - ours.score))
+            verdicts.add(said["verdict"])
+    assert {"good", "reject"} <= verdicts
     print(f"in float: scores apart at most {max(apart):.6f}")
 
 

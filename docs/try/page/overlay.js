@@ -1,7 +1,7 @@
 // The photograph, and the photograph under its map: the colours of edge/overlay/degradation.py.
 import { enlarged, smoothed, valueAt } from "./grid.js";
 
-const SMOOTH = 128, CLEAR = 0.25, WIDEST = 900;
+const SMOOTH = 128, MARGIN = 4, CLEAR = 0.25, WIDEST = 900;
 const LOW = [0, 110, 255], HIGH = [60, 225, 255], OPACITY = [0.9, 0.55, 0.62]; // R, G, B
 
 /** Draw a frame on a canvas, reduced to what a screen shows; gives the scale. */
@@ -34,7 +34,8 @@ function layMap(brush, { width, height }, { map, field, grid }, crop) {
   const known = smoothed(field, grid, 1.5), near = smoothed(map.map((value, at) => value * field[at]), grid, 1.5);
   // The values of the field go on beyond its rim, so that enlarging mixes nothing foreign in.
   const values = enlarged(map.map((value, at) => (field[at] ? value : near[at] / Math.max(known[at], 1e-6))), grid, SMOOTH);
-  const inside = enlarged(smoothed(field, grid, 0.8), grid, SMOOTH);
+  const wide = grid + 2 * MARGIN, inside = enlarged(smoothed(framed(field, grid), wide, 1.2), wide, SMOOTH);
+  const share = (across, down) => valueAt(inside, SMOOTH, (across * grid + MARGIN) / wide, (down * grid + MARGIN) / wide);
   const [left, top] = [Math.max(0, Math.floor(crop.x)), Math.max(0, Math.floor(crop.y))];
   const right = Math.min(width, Math.ceil(crop.x + crop.side)), low = Math.min(height, Math.ceil(crop.y + crop.side));
   if (right <= left || low <= top) return;
@@ -44,13 +45,20 @@ function layMap(brush, { width, height }, { map, field, grid }, crop) {
       const across = (x + 0.5 - crop.x) / crop.side, down = (y + 0.5 - crop.y) / crop.side;
       const strength = Math.max(0, (valueAt(values, SMOOTH, across, down) - CLEAR) / (1 - CLEAR));
       if (!strength) continue;
-      const covered = strength ** 0.7 * Math.min(1, Math.max(0, valueAt(inside, SMOOTH, across, down) * 4 - 1.5));
+      const covered = strength ** 0.7 * Math.min(1, Math.max(0, share(across, down) * 4 - 1.5));
       for (let channel = 0; channel < 3; channel++) {
         const colour = (1 - strength) * LOW[channel] + strength * HIGH[channel], opacity = covered * OPACITY[channel];
         data[at + channel] = data[at + channel] * (1 - opacity) + colour * opacity;
       }
     }
   brush.putImageData(part, left, top);
+}
+
+/** The field with cells of nothing around it, so that its rim is smooth where it touches that of the grid too. */
+function framed(field, grid) {
+  const wide = grid + 2 * MARGIN, cells = new Float64Array(wide * wide);
+  field.forEach((value, at) => { cells[(Math.floor(at / grid) + MARGIN) * wide + (at % grid) + MARGIN] = value; });
+  return cells;
 }
 
 function circle(brush, crop, mark, name) {

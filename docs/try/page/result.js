@@ -11,7 +11,7 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** What to do, in the words of the program. */
 function advice({ verdict, cause }) {
-  if (verdict === "good") return "Keep it: what should be visible is.";
+  if (verdict === "good") return "Keep it: nothing that matters is hidden.";
   if (verdict === "no_fundus") return told.hints.no_fundus;
   return told.hints[cause] ?? "";
 }
