@@ -4,7 +4,7 @@
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
 #   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
-#   make site          the documentation as a site in site/, which needs no network; warnings are errors
+#   make site          the documentation as a site in site/, with the page of make try; no network to read it; warnings are errors
 #   make model         from photographs (DATA=folder) to the default model, what tells retinas and causes by it, and its
 #                      engine; steps that RUN=folder holds are done, OTHERS=folder has pictures of anything but retinas
 #   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
@@ -12,6 +12,8 @@
 #   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
+#   make try           the page that runs the model in a browser, in build/try (needs npm); TRY=folder
+#   make pictures      the picture and the film of the README, from synthetic eyes
 #   make clean         remove what the targets made
 
 PYTHON ?= python3
@@ -19,6 +21,7 @@ PYTHON310 ?=
 DATA ?= ../shared/data
 RUN ?= trainer/runs/default
 MODEL ?= edge/models/default.efiqa
+TRY ?= build/try
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 PARALLEL ?= -n 4 --dist loadfile --no-loadscope-reorder # much of the tests' time is spent waiting: for processes, sockets, pages
@@ -61,7 +64,7 @@ endif
 
 TOOLS ?= $(VENV)/.all
 
-.PHONY: setup demo test check-long lint site model evaluation bench speed test-oldest test-tensorrt85 clean
+.PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -89,6 +92,7 @@ lint: $(TOOLS)
 
 site: $(TOOLS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python docs/try/build.py site/try "$(MODEL)"
 	@echo "site: open site/index.html"
 
 model: $(VENV)/.all
@@ -107,6 +111,13 @@ bench: $(VENV)/.all
 
 speed: $(VENV)/.all
 	$(BIN)/edge-bench tables docs/benchmarks.md --model "$(MODEL)"
+
+try: $(VENV)/.all
+	$(BIN)/python docs/try/build.py "$(TRY)" "$(MODEL)"
+
+pictures: $(VENV)/.all
+	$(BIN)/python docs/pictures/point.py
+	$(BIN)/python docs/pictures/film.py
 
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest $(PARALLEL) tests/edge $(PYTEST_ARGS)

@@ -59,7 +59,7 @@ LONGEST = (
     "trainer/evaluation/test_evaluate.py", "trainer/test_distributed.py", "services/test_orthanc.py",
     "real/test_wrong_good.py", "real/test_shipped_model.py", "calibration/parity/test_forms.py",
     "trainer/steps/test_adapt.py", "calibration/site/test_fit.py", "calibration/int8/test_search.py",
-    "edge/abi/test_build.py", "test_tutorial.py", "test_examples.py",
+    "edge/abi/test_build.py", "test_tutorial.py", "test_examples.py", "try_page/test_same.py",
 )  # fmt: skip
 
 
@@ -85,7 +85,10 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def open_chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """Opens headless Chromium with a window of width and height; downloads go to a folder, if one is given."""
+    """Opens headless Chromium with a window of width and height; downloads go to a folder, if one is given.
+
+    More switches of Chromium may follow, without their dashes.
+    """
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:
@@ -96,10 +99,10 @@ def open_chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     opened = []
 
-    def open_one(width: int, height: int, downloads: Path | None = None) -> Any:
+    def open_one(width: int, height: int, downloads: Path | None = None, switches: tuple[str, ...] = ()) -> Any:
         options = webdriver.ChromeOptions()
         options.binary_location = binary
-        for each in ("headless=new", f"window-size={width},{height}", "lang=en", "disable-dev-shm-usage"):
+        for each in ("headless=new", f"window-size={width},{height}", "lang=en", "disable-dev-shm-usage", *switches):
             options.add_argument(f"--{each}")
         options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
         if os.geteuid() == 0:
