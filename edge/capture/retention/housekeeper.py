@@ -64,7 +64,7 @@ class Housekeeper:
         return time.monotonic() - self._looked
 
     def visit_ended(self) -> None:
-        """Clean soon; returns at once."""
+        """A visit has ended, or less is asked of one: count and clean soon; returns at once."""
         self._wake.set()
 
     def visits(self, ending: Sequence[Path] = ()) -> list[Visit]:

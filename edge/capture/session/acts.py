@@ -37,6 +37,7 @@ class Acts:
         closed: Closed = lambda number, room: None,
         refusal: str = "",
         restarted: int | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin the first visit.
 
@@ -47,13 +48,14 @@ class Acts:
             warn: called with one sentence where the operator must say something of a capture.
             changed: called when something of the visit has changed.
             restarted: see the attribute.
+            settled: called when a question of a visit that is over is answered, or its capture discarded.
             refusal: why no identity may be given, such as where its way to the archive is open; empty where one may.
 
         Raises:
             EdgeError: its folder cannot be made.
         """
         self._guided, self._warn, self._changed, self._refusal = guided, warn, changed, refusal
-        self.restarted = restarted
+        self.restarted, self._settled = restarted, settled
         self._acting = threading.Lock()  # one operator's action at a time
         self._ending = False
         self._rooms = Rooms(begin, closed)
@@ -231,6 +233,7 @@ class Acts:
         certain = any(one.number == number and not one.question for one in self.visit.captures)
         if not change(self._rooms.newest) and not certain:  # which the guided session refuses in its own words
             raise EdgeError(f"capture {number} of visit {visit} was answered already, or is gone: look again.")
+        self._settled()
 
     def _done(self, done: threading.Event | None) -> None:
         """Tell of a change, and wait until it is on disk: what was answered is not lost by a power cut."""
