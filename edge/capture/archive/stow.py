@@ -162,7 +162,7 @@ class HandOver:
             size = delivery.file.stat().st_size
         except OSError:
             size = 0
-        limit = min(delivery.deadline, time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S)
+        limit = time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S
         return lambda: limit if self._end is None else min(limit, self._end)
 
     def _arrived(self, delivery: _Delivery) -> None:
