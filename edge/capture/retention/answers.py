@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from edge.capture.archive.dicom import answered
 from edge.capture.archive.waiting import Folders, release
@@ -135,7 +136,7 @@ def _write(folder: Path, stems: Iterable[str], eye: Eye, take: Take | None) -> N
             file, sidecar = folder / f"{stem}.dcm", folder / f"{stem}.json"
             said = read_sidecar(sidecar)
             if file.is_file() and not file.is_symlink():
-                rewrite(file, answered(file.read_bytes(), eye, field_of(said)))
+                rewrite(file, _answered(file, eye, said))
             if said:
                 rewrite(sidecar, (json.dumps(with_answer(said, eye), indent=2) + "\n").encode())
         _note(folder, stems, eye)
@@ -151,6 +152,16 @@ def _write(folder: Path, stems: Iterable[str], eye: Eye, take: Take | None) -> N
     for file in ready:
         if take is not None:
             take(file)
+
+
+def _answered(file: Path, eye: Eye, said: dict[str, Any]) -> bytes:
+    """A DICOM file with its eye."""
+    try:
+        return answered(file.read_bytes(), eye, field_of(said))
+    except OSError:
+        raise
+    except Exception:  # pydicom may quote what it read
+        raise EdgeError(f"{file} is no DICOM file: it was damaged after it had been saved, and is not sent.") from None
 
 
 def _note(folder: Path, stems: tuple[str, ...], eye: Eye) -> None:

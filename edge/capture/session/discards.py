@@ -47,9 +47,9 @@ class Discards:
             return tuple(capture for (each, _), (capture, _) in sorted(self._gone.items()) if each == visit)
 
     def go(self, at_once: bool = False) -> bool:
-        """Those go for good whose time is over, or all, as where the visit ends; whether there were any. It waits not.
+        """Those go for good whose time is over, or all, as where the visit ends; whether there were any.
 
-        Called before the next visit begins.
+        It returns at once, and must be called with ``at_once`` before the next visit begins.
         """
         now = time.monotonic()
         with self._rooms.lock:

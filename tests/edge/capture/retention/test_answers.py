@@ -238,6 +238,16 @@ def test_a_full_disk_is_one_sentence_and_it_is_still_asked(
     assert only(tmp_path / "out").asks == 1
 
 
+@pytest.mark.parametrize("left", [0, 400], ids=["empty", "cut"])
+def test_a_damaged_file_is_one_sentence_and_does_not_leave(keep: Kept, tmp_path: Path, left: int) -> None:
+    folder = keep(shown(1))
+    visit, file = only(tmp_path / "out"), folder / "frame-000010.dcm"
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(EdgeError, match="was damaged after it had been saved"):
+        answer(tmp_path / "out", visit.id, 10, "left")
+    assert only(tmp_path / "out").pending == 1
+
+
 def test_what_cannot_be_answered_says_so(keep: Kept, tmp_path: Path) -> None:
     keep(shown(1))
     out, visit = tmp_path / "out", only(tmp_path / "out")
