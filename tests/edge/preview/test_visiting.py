@@ -303,6 +303,22 @@ def test_the_visit_that_has_just_ended_is_listed_at_once_and_answered_and_delete
     assert running.post("/visit/next", visit=1) == (200, {"visit": 2})
 
 
+def test_a_page_that_does_not_know_of_a_restart_names_nobody_and_discards_nothing(clinic: Start) -> None:
+    first = clinic(strictness=None)
+    (shown, *_) = events(first, "visit")
+    first.stop()
+    first.stop = lambda: None  # type: ignore[method-assign]
+    running = clinic(strictness=None)
+    late = {"visit": shown["number"], "session": shown["session"]}
+    assert running.state["number"] == shown["number"]
+    for path, more in (("/visit/patient", {"patient": WHO}), ("/visit/next", {}), ("/visit/end", {})):
+        status, said = running.post(path, **late, **more)
+        assert (status, said["code"]) == (409, "other_visit")
+    assert not running.state["identified"]
+    (now, *_) = events(running, "visit")
+    assert running.post("/visit/patient", visit=1, session=now["session"], patient=WHO) == (200, {"ok": True})
+
+
 def test_the_trigger_takes_a_picture_of_the_visit_that_it_names_and_of_no_other(clinic: Start) -> None:
     running = clinic(strictness=None)
     assert running.post("/trigger", visit=1)[0] == 202
