@@ -35,6 +35,11 @@ class Control:
         """What was captured of the patient of now."""
         return self._register.visit
 
+    @property
+    def stays(self) -> bool:
+        """Whether the eye before the camera may still be that of the last patient."""
+        return self._looker.stays
+
     def capture_now(self) -> None:
         """Keep the best of the last moments with the next frame, whatever its score; by hand only, that frame."""
         self.asked.set()

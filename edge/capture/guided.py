@@ -173,7 +173,7 @@ class GuidedSession(Control):
 
     def _allows(self, best: Graded, eye_number: int) -> bool:
         """Whether the trigger may fire with this frame."""
-        if self._looker.stays:  # the last patient does
+        if self.stays:
             return False
         return self._register.allows(best, eye_number, self._looker.eye.of(best.assessment), self._last)
 

@@ -122,11 +122,14 @@ def open_visits(
     cut = max(killed_visits(asked.out), default=None)
     words: list[list[str]] = []
 
+    def settled() -> None:
+        if housekeeper is not None:
+            housekeeper.visit_ended()
+
     def closed(number: int, room: Room) -> None:
         words.append(kept_words(room.session, room.best, room.judge))
         reporter.ended(room.judge)
-        if housekeeper is not None:
-            housekeeper.visit_ended()
+        settled()
 
     refusal = ""
     if asked.target is not None and not asked.target.private:
@@ -134,7 +137,18 @@ def open_visits(
             f"{asked.target.shown} would get identities unencrypted: start edge-capture with an encrypted address, or "
             "with --insecure if everybody on the way may read them."
         )
-    visits = Visits(guided, begin, asked.study, reporter.remark, lambda: reporter.visit(visits), closed, refusal, cut)
+
+    visits = Visits(
+        guided,
+        begin,
+        asked.study,
+        reporter.remark,
+        changed=lambda: reporter.visit(visits),
+        closed=closed,
+        refusal=refusal,
+        restarted=cut,
+        settled=settled,
+    )
     closing.callback(visits.close)
     if giving is not None:
         giving.take_left_over(asked.out)

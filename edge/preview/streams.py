@@ -118,7 +118,8 @@ class Streams:
         visit = self._hub.visit
         if visit is None:
             return None
-        return {**around(self._context.controls), **visit, "identity": visit["identity"] and private}
+        session, identity = self._context.session, visit["identity"] and private
+        return {**around(self._context.controls), **visit, "session": session, "identity": identity}
 
     def _frame(self, language: str) -> bytes:
         """The event of the newest frame, created once for all clients of that language."""

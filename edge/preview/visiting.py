@@ -135,7 +135,7 @@ class Visiting:
         return web.json_response({"visit": visit.number, "patient": given or None})
 
     async def _asked(self, request: web.Request) -> tuple[dict[str, Any], tuple[Visits, int]]:
-        """The body, the visits, and the one that is meant.
+        """The body, the visits, and the one that is meant; 0, which none is, where that was before a restart.
 
         Raises:
             web.HTTPException: nothing is kept, or no visit is named.
@@ -146,7 +146,8 @@ class Visiting:
         visit = body.get("visit")
         if not isinstance(visit, int) or isinstance(visit, bool):
             raise web.HTTPBadRequest(text="visit must be the number of the visit that is meant")
-        return body, (self._visits, visit)
+        same = body.get("session") in (None, self._context.session)  # numbers begin anew with each start
+        return body, (self._visits, visit if same else 0)
 
 
 async def done(step: Callable[[], dict[str, Any] | None]) -> web.Response:

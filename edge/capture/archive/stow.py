@@ -1,8 +1,8 @@
 """Deliver DICOM files on a separate thread.
 
-A failed delivery is retried with growing pauses until the file's deadline, or the end of the session. A file that was
-not delivered by then stays in the session's folder, marked, and the next session with the same ``--out`` continues
-with it.
+A failed delivery is retried with growing pauses while the archive is away, and until the file's deadline if it is there
+and refuses the file; or until the end of the session. A file that was not delivered by then stays in the session's
+folder, marked, and the next session with the same ``--out`` continues with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge.capture.archive.waiting import Folders, mark_delivered, mark_of
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
-_DEADLINE_S = 12 * 3600.0  # of one file, all tries together: an archive may be down for a night
+_DEADLINE_S = 12 * 3600.0  # of a file that is refused: an archive may be full, or not set up, for a night
 _TRY_S, _SLOWEST_BYTES_S = 60.0, 128 << 10  # of one try: a minute, plus the time of the file at a megabit a second
 _LAST_S = 30.0  # for all remaining files at the end of a session
 _QUIET_S = 2.0  # of these, before the wait is reported
@@ -162,7 +162,7 @@ class HandOver:
             size = delivery.file.stat().st_size
         except OSError:
             size = 0
-        limit = min(delivery.deadline, time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S)
+        limit = time.monotonic() + _TRY_S + size / _SLOWEST_BYTES_S
         return lambda: limit if self._end is None else min(limit, self._end)
 
     def _arrived(self, delivery: _Delivery) -> None:
@@ -204,6 +204,8 @@ class HandOver:
             begins, self._why = not self._why, why
             self._since = now if begins else self._since
             trying = "until it does" if self._end is None else f"for {max(0.0, self._end - now):.0f} s more"
+            if isinstance(error, OSError):  # the archive is away, which says nothing of the file
+                delivery.deadline = now + _DEADLINE_S
             late = now >= delivery.deadline
             if late:
                 self._deliveries.remove(delivery)

@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 
 from edge.capture.archive.waiting import Folders
-from edge.capture.retention.own import DELETING, RECORDING, folders_of, opened, own_files
+from edge.capture.retention.own import DELETING, RECORDING, changing, folders_of, opened, own_files
 from edge.capture.retention.visits import Visit, visits_in
+from edge.capture.session.aside import remove_aside, stems_aside
 from edge.capture.session.leftovers import Recording
 from edge.capture.session.storage import LINES
 from edge.errors import EdgeError, reason_of
@@ -50,6 +51,11 @@ def delete_visit(out: Path, visit_id: str) -> Visit:
 
 def remove(visit: Visit) -> None:
     """Delete a visit; see ``delete_visit``."""
+    with changing:
+        _remove(visit)
+
+
+def _remove(visit: Visit) -> None:
     name = visit.id.partition(".")[0]
     locks = Folders()
     try:
@@ -76,16 +82,19 @@ def remove(visit: Visit) -> None:
 
 
 def finish_deletions(out: Path) -> int:
-    """Finish what a kill left half deleted; what fails is tried at the next start.
+    """Finish what a kill left half deleted, or discarded in an ended visit; what fails is tried at the next start.
 
     Returns:
-        How many visits that were.
+        How many visits were half deleted.
     """
     finished = 0
     for number, folder, _ in folders_of(out):
         try:
             with opened(number, folder) as descriptor:
-                if not any(entry.name == DELETING for entry in own_files(descriptor)):
+                names = {entry.name for entry in own_files(descriptor)}
+                if DELETING not in names:
+                    if stems_aside(names) and RECORDING not in names:
+                        remove_aside(folder)
                     continue
                 _finish(descriptor)
         except OSError:

@@ -47,7 +47,6 @@ class Housekeeper:
         self._reported: set[str] = set()
         self._held = 0  # undelivered visits that were last told of
         self._level: Level = "ok"
-        self._one = threading.Lock()  # one deletion at a time
         self._wake, self._ended = threading.Event(), False
         self.space: Space | None = None
         self._looked = time.monotonic()
@@ -65,7 +64,7 @@ class Housekeeper:
         return time.monotonic() - self._looked
 
     def visit_ended(self) -> None:
-        """Clean soon; returns at once."""
+        """A visit has ended, or less is asked of one: count and clean soon; returns at once."""
         self._wake.set()
 
     def visits(self, ending: Sequence[Path] = ()) -> list[Visit]:
@@ -77,16 +76,14 @@ class Housekeeper:
 
     def delete(self, visit_id: str) -> Visit:
         """Delete a visit for a person who asked for it; see ``delete_visit``."""
-        with self._one:
-            visit = delete_visit(self.out, visit_id)
+        visit = delete_visit(self.out, visit_id)
         self._wake.set()
         self._tell(f"the visit of {visit.begun_at:%Y-%m-%d %H:%M} UTC was deleted, as was asked for.")
         return visit
 
     def answer(self, visit_id: str, frame: int, eye: Eye, take: Take | None = None) -> tuple[Visit, Question]:
         """Say which eye a capture of an ended visit shows; see ``edge.capture.retention.answers.answer``."""
-        with self._one:
-            found = answer(self.out, visit_id, frame, eye, take)
+        found = answer(self.out, visit_id, frame, eye, take)
         self._count(all_visits(self.out))
         return found
 
@@ -133,8 +130,7 @@ class Housekeeper:
 
     def _clean(self) -> None:
         clock = Clock(time.time(), self._began, _seconds() - self._boot)
-        with self._one:
-            cleaned = clean(self.out, self._policy, clock)
+        cleaned = clean(self.out, self._policy, clock)
         visits = all_visits(self.out)
         self._count(visits)
         if cleaned.old or cleaned.large:

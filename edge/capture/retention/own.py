@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from edge.capture.session.storage import LINES, VIDEO, session_number
 
 DELETING = ".deleting"  # what ``session.jsonl`` is called once its visit is to be deleted
 RECORDING = ".recording"
+changing = threading.Lock()  # held while files of a visit that is over are written or removed: by one at a time
 _FRAME = r"frame-[0-9]{6,}"
 _OWN = re.compile(
     rf"{re.escape(LINES)}|{re.escape(VIDEO)}|\.session\.part\.webm|\.recording|\.handing-over|\.deleting"
-    rf"|{_FRAME}\.(png|map\.png|overlay\.jpg|json|dcm)|\.{_FRAME}\.dcm\.(pending|waiting|delivered)"
+    rf"|{_FRAME}\.(png|map\.png|overlay\.jpg|json|dcm)|\.{_FRAME}\.(dcm\.(pending|waiting|delivered)|discarded)"
     rf"|\.(\.?{_FRAME}\.[a-z.]+|recording)\.[0-9a-f]{{8}}\.tmp"
 )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.capture.retention.own import DELETING, RECORDING, folders_of, opened, own_files
+from edge.capture.session.aside import stems_aside
 from edge.capture.session.leftovers import Recording
 from edge.capture.session.sidecar import capture_of, is_asked, rank_of
 from edge.capture.session.storage import LINES
@@ -31,7 +32,7 @@ class Visit:
 
     Attributes:
         number, folder: of the session; a higher number began later.
-        begun, ended: when its oldest and its newest file were written, seconds since 1970 by the clock of that time.
+        begun, ended: when its oldest picture and its newest file were written, seconds since 1970 by the clock of then.
         captures: how many it holds, runners-up not counted.
         size: of its files, bytes.
         delivered: DICOM files that have reached the archive.
@@ -105,9 +106,13 @@ def _read(number: int, folder: Path) -> Visit | None:
         if LINES not in files or DELETING in files:
             return None
         times = [status.st_mtime for status in files.values()]
-        images = sorted(name for name in files if name.endswith(".dcm"))
+        # An answer writes other files again, and its clock may be behind: the id of a visit must not change by that.
+        pictures = [status.st_mtime for name, status in files.items() if name.endswith((".png", ".jpg"))]
+        aside = stems_aside(files)  # it goes, or comes back as if it had never been away
+        images = sorted(name for name in files if name.endswith(".dcm") and Path(name).stem not in aside)
         marks = [next((m for m in MARKS if f".{name}.{m}" in files), "none") for name in images]
-        said = {name: _sidecar(descriptor, name) for name in files if name.endswith(".json")}
+        sidecars = [name for name in files if name.endswith(".json") and Path(name).stem not in aside]
+        said = {name: _sidecar(descriptor, name) for name in sidecars}
         captured = [name for name in said if _is_capture(said[name])]
         without = sum(f"{name.removesuffix('.json')}.dcm" not in files for name in captured)
         size = sum(status.st_size for status in files.values())
@@ -115,7 +120,7 @@ def _read(number: int, folder: Path) -> Visit | None:
         return Visit(
             number,
             folder,
-            begun=min(times),
+            begun=min(pictures or times),
             ended=max(times),
             captures=len(captured),
             size=size,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 from edge.capture.archive.study import Study
 from edge.capture.archive.worklist_item import WorklistItem
 from edge.capture.guided import GuidedSession
-from edge.capture.retention.answers import answer_capture, discard_capture
+from edge.capture.retention.answers import answer_capture, set_aside_capture
 from edge.capture.session.discards import Discards
 from edge.capture.session.identity import Fields, study_of_next, study_of_visit
 from edge.capture.session.rooms import Begin, Closed, Room, Rooms
 from edge.capture.visit import Captured, Visit
-from edge.errors import EdgeError, reason_of
+from edge.errors import EdgeError
 from edge.findings.eye import Eye
 from edge.findings.field_definition import FieldKind
 
@@ -38,6 +37,7 @@ class Acts:
         closed: Closed = lambda number, room: None,
         refusal: str = "",
         restarted: int | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin the first visit.
 
@@ -48,17 +48,18 @@ class Acts:
             warn: called with one sentence where the operator must say something of a capture.
             changed: called when something of the visit has changed.
             restarted: see the attribute.
+            settled: called when a question of a visit that is over is answered, or its capture discarded.
             refusal: why no identity may be given, such as where its way to the archive is open; empty where one may.
 
         Raises:
             EdgeError: its folder cannot be made.
         """
         self._guided, self._warn, self._changed, self._refusal = guided, warn, changed, refusal
-        self.restarted = restarted
+        self.restarted, self._settled = restarted, settled
         self._acting = threading.Lock()  # one operator's action at a time
         self._ending = False
-        self._discards = Discards()
         self._rooms = Rooms(begin, closed)
+        self._discards = Discards(self._rooms, warn)
         self._rooms.open(guided.visit.number, self._rooms.begin(guided.visit.number, study))
         self.eye: Eye | None = None
         self.field: FieldKind | None = None
@@ -92,7 +93,7 @@ class Acts:
             self._check(visit, whose=patient or item)
             study = study_of_next(self.room.study, patient or {}, item)
             room = self._rooms.begin(visit + 1, study)
-            self._remove(self._discards.over(at_once=True))
+            self._discards.go(at_once=True)
             with self._rooms.lock:
                 self._guided.next_visit()
                 self._rooms.open(visit + 1, room)
@@ -108,7 +109,7 @@ class Acts:
         with self._acting:
             self._check(visit)
             self._guided.end_visit()
-            self._remove(self._discards.over(at_once=True))
+            self._discards.go(at_once=True)
             with self._rooms.lock:
                 room = self._rooms.of(visit)
                 done = None if room is None else room.session.release()
@@ -127,6 +128,8 @@ class Acts:
             self._check(visit, whose=patient or item)
             room = self.room
             study = study_of_visit(self.visit, room.study, patient, item)
+            if room.study is not None and room.study.names_somebody and study.attributes != room.study.attributes:
+                self._discards.go(at_once=True)  # they are of somebody else
             done = room.identify(study)
         self._done(done)
 
@@ -169,11 +172,8 @@ class Acts:
                 if room is not None:
                     shown = self._guided.correct_eye(number, eye)
                     done = room.session.correct(shown)
-            if room is None:  # the visit is over, and all that was asked is on disk alone
-                last = self._closed(visit)
-                asked = any(one.number == number and one.question for one in self.visit.captures)
-                if not answer_capture(last.session.folder, number, eye, last.take) and asked:
-                    raise EdgeError(f"capture {number} of visit {visit} was answered already, or is gone: look again.")
+            if room is None:
+                self._on_disk(visit, number, lambda last: answer_capture(last.session.folder, number, eye, last.take))
                 shown = self._guided.correct_eye(number, eye)
         self._done(done)
         return shown
@@ -188,8 +188,14 @@ class Acts:
         with self._acting:
             self._check(visit)
             with self._rooms.lock:
+                room, done = self._rooms.of(visit), None
+                if room is not None:
+                    self._discards.add(visit, self._guided.discard(number))
+                    done = room.session.set_aside(number, True)
+            if room is None:
+                self._on_disk(visit, number, lambda last: set_aside_capture(last.session.folder, number, True))
                 self._discards.add(visit, self._guided.discard(number))
-        self._changed()
+        self._done(done)
 
     def undo(self, visit: int, number: int) -> None:
         """Bring a discarded capture back.
@@ -200,34 +206,34 @@ class Acts:
         """
         with self._acting:
             self._check(visit)
+            if (back := self._discards.take_back(visit, number)) is None:
+                raise EdgeError(f"capture {number} of visit {visit} is gone: take it again.")
             with self._rooms.lock:
-                if self._discards.take_back(visit, number) is None:
-                    raise EdgeError(f"capture {number} of visit {visit} is gone: take it again.")
+                room, done = self._rooms.of(visit), None
+                if room is not None:
+                    self._guided.restore(number)
+                    done = room.session.set_aside(number, False)
+            if room is None:
+                try:
+                    self._on_disk(visit, number, lambda last: set_aside_capture(last.session.folder, number, False))
+                except EdgeError:
+                    self._discards.add(visit, back)
+                    raise
                 self._guided.restore(number)
-        self._changed()
+        self._done(done)
 
-    def _remove(self, places: Iterable[tuple[int, int]]) -> None:
-        """Remove every file of discarded captures, by visit and number; returns at once."""
-        with self._rooms.lock:
-            for visit, number in places:
-                if (room := self._rooms.of(visit)) is not None:
-                    room.session.discard(number)
-                elif visit == self.visit.number:
-                    folder = self._rooms.newest.session.folder
-                    threading.Thread(target=self._discard_later, args=(folder, number), name="discard").start()
+    def _on_disk(self, visit: int, number: int, change: Callable[[Room], bool]) -> None:
+        """Change a capture of the current visit, which is over: what is asked of it is on disk alone.
 
-    def _discard_later(self, folder: Path, number: int) -> None:
-        """Remove a capture of a visit that is over."""
-        try:
-            discard_capture(folder, number)
-        except OSError as error:
-            self._warn(f"capture {number} in {folder} could not be removed ({reason_of(error)}): delete the visit.")
-
-    def _closed(self, visit: int) -> Room:
-        """The folder of the current visit, which is over, once everything of it is on disk."""
+        Raises:
+            EdgeError: not all of the visit is on disk yet, it is not asked about any more, or it cannot be changed.
+        """
         if not self._rooms.is_closed(visit, _DISK_S):
             raise EdgeError(f"visit {visit} is not on disk yet, which is slow or full: try again in a while.")
-        return self._rooms.newest
+        certain = any(one.number == number and not one.question for one in self.visit.captures)
+        if not change(self._rooms.newest) and not certain:  # which the guided session refuses in its own words
+            raise EdgeError(f"capture {number} of visit {visit} was answered already, or is gone: look again.")
+        self._settled()
 
     def _done(self, done: threading.Event | None) -> None:
         """Tell of a change, and wait until it is on disk: what was answered is not lost by a power cut."""

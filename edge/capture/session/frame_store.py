@@ -12,9 +12,11 @@ from edge.capture.archive.stow import HandOver
 from edge.capture.archive.study import Study
 from edge.capture.archive.waiting import pending_of, release
 from edge.capture.graded import Graded
+from edge.capture.session.aside import set_aside
 from edge.capture.session.judge import Judge
 from edge.capture.session.questions import unanswered
 from edge.capture.session.shot import Shot, sure_among
+from edge.capture.session.sidecar import with_capture
 from edge.capture.session.storage import remove_dicom, remove_frame, rewrite, save_frame, stem_of, write_set
 from edge.capture.visit import Captured
 from edge.findings.eye import Eye
@@ -40,15 +42,12 @@ class FrameStore:
         judge: Judge | None = None,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Set up; see ``Session``.
+        """Set up.
 
         Args:
             folder: of the session.
             describe: makes the sidecar of a frame, of the eye that was stated.
-            study: makes DICOM files of captured frames; if there was none, of the best one at the end.
-            hand_over: delivers these files.
-            keep_dicom: DICOM files per capture, the best frames first.
-            judge: of what is saved, where there is a criterion.
+            study, hand_over, keep_dicom, judge: see ``Session``.
             tell: called with a line of JSON for each frame that was judged, and one for all at the end.
         """
         self._folder, self._describe = folder, describe
@@ -58,8 +57,8 @@ class FrameStore:
         self._images: dict[str, FieldKind] = {}  # by the stem of a DICOM file, what it is centred on
         self._numbered = 0  # DICOM files so far: a number, and with it a UID, is never used again
         self._shots: dict[str, dict[int, Shot]] = {}  # by stem: the captures of a frame, by their number
-        self._released = False
-        self.discarded = False
+        self._aside: set[int] = set()  # captures that were discarded, and may come back
+        self._released = self.discarded = False
         self.captured: list[Path] = []
         self.best: Graded | None = None
 
@@ -67,11 +66,8 @@ class FrameStore:
         """Save a captured frame; one that is saved already, as when two captures follow at once, stays as it is.
 
         Args:
-            graded: the frame.
+            graded: the frame, to whose picture the path is returned.
             shot: of which capture it is.
-
-        Returns:
-            The path of its picture.
 
         Raises:
             OSError: it could not be written; then nothing new is left of it.
@@ -81,6 +77,8 @@ class FrameStore:
         sidecar = {**self._describe(graded, shot.shown.stated), "capture": shot.details}
         wanted = shot.rank <= self._keep_dicom and stem not in self._images
         dicom = self._dicom(graded, sidecar, shot.sure) if wanted else {}
+        shots = {**self._shots.get(stem, {}), shot.shown.number: shot}
+        set_aside(self._folder, stem, self._aside.issuperset(shots))
         if picture not in self.captured:
             save_frame(self._folder, graded, sidecar, dicom)
             self.captured.append(picture)
@@ -89,7 +87,7 @@ class FrameStore:
             write_set(self._folder, dicom)
         if dicom:
             self._images[stem] = graded.assessment.field_definition.kind
-        self._shots.setdefault(stem, {})[shot.shown.number] = shot
+        self._shots[stem] = shots
         if self._released:  # while it waited for the disk
             self.release()
         return picture
@@ -106,6 +104,17 @@ class FrameStore:
         self._tell(json.dumps({"event": "corrected", "shot": shown.number, "laterality": shown.eye}))
         if self._released:
             self.release()
+
+    def set_aside(self, number: int, aside: bool) -> None:
+        """Mark a capture as discarded, or bring it back; a frame that another one has too stays as it is.
+
+        Raises:
+            OSError: a mark could not be written or removed.
+        """
+        self._aside = self._aside | {number} if aside else self._aside - {number}
+        for stem, shots in self._shots.items():
+            if number in shots:
+                set_aside(self._folder, stem, self._aside.issuperset(shots))
 
     def discard(self, number: int) -> None:
         """Remove every file of a capture, but for a frame that another capture has too.
@@ -227,7 +236,9 @@ class FrameStore:
             remove_dicom(self._folder, stem)
             del self._images[stem]
         self._rewrite_dicom(stem, eye)
-        self._rewrite_sidecar(stem, shots[number])
+        file, shot = self._folder / f"{stem}.json", shots[number]
+        said = with_capture(json.loads(file.read_bytes()), shot.shown.stated, shot.details)
+        rewrite(file, (json.dumps(said, indent=2) + "\n").encode())
         self._shots[stem] = shots
         if self._judge is not None:
             self._judge.correct(stem, eye)
@@ -236,11 +247,3 @@ class FrameStore:
         if self._study is not None and stem in self._images:
             file = self._folder / f"{stem}.dcm"
             rewrite(file, rewritten(file.read_bytes(), self._study, eye, self._images[stem]))
-
-    def _rewrite_sidecar(self, stem: str, shot: Shot) -> None:
-        file = self._folder / f"{stem}.json"
-        sidecar = json.loads(file.read_bytes())
-        eye = sidecar["eye"]
-        eye["stated"] = shot.shown.stated
-        eye["contradicts"] = None not in (eye["stated"], eye["told"]) and eye["stated"] != eye["told"]
-        rewrite(file, (json.dumps({**sidecar, "capture": shot.details}, indent=2) + "\n").encode())

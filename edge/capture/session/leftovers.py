@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from edge.camera.recording.stream import load_av
 from edge.capture.archive.waiting import mark_of, pending_of, release
+from edge.capture.session.aside import remove_aside
 from edge.capture.session.sidecar import eye_is_certain, read_sidecar
 from edge.capture.session.storage import LINES, VIDEO, session_number
 
@@ -75,13 +76,14 @@ def repair(wanted: Path) -> str:
     Returns:
         One sentence about it; empty if there was nothing.
     """
-    folders, videos, removed, unsure = [], 0, 0, list[str]()
+    folders, videos, removed, gone, unsure = [], 0, 0, 0, list[str]()
     for folder in _sessions(wanted):
         with _dead(folder) as dead:
             if not dead:
                 continue
             try:
                 video, pieces = _finish_video(folder), _remove_pieces(folder)
+                gone += remove_aside(folder)
                 _cut_lines(folder / LINES)
                 unsure += [f"{each.name} in {folder}" for each in end_visit(folder)]
                 (folder / _MARK).unlink(missing_ok=True)
@@ -94,6 +96,7 @@ def repair(wanted: Path) -> str:
     who = f"the session in {folders[0]} was" if len(folders) == 1 else f"{len(folders)} sessions in {wanted} were"
     done = ["its video is finished" if len(folders) == 1 else f"{videos} videos are finished"] * bool(videos)
     done += [f"{removed} half-written file{'s are' if removed > 1 else ' is'} removed"] * bool(removed)
+    done += ["what was discarded is gone"] * bool(gone)
     done = done or ["no file was left half-written"]
     if unsure:
         done += [

@@ -89,9 +89,8 @@ class Session:
         self._queue = Queue(self.folder)
         self._changed = self._queue.changed
         self._best: tuple[Graded, Eye | None] | None = None  # and the eye that was stated then
-        self._shots = 0  # captures so far
+        self._shots, self._closing = 0, False  # captures so far; whether nothing more comes
         self._refusal: Exception | None = None  # why the disk took none
-        self._closing = False
         self._writer = threading.Thread(target=self._work, name="session", daemon=True)
         self._writer.start()
 
@@ -147,9 +146,13 @@ class Session:
         self._shots += 1
 
     def correct(self, shown: Captured) -> threading.Event:
-        """Write a capture again as it is now; returns what is set once that is done, as the next three do."""
+        """Write a capture again as it is now; returns what is set once that is done, as the next four do."""
         self._queue.correct(shown)
         return self._queue.then(partial(self._keeper.correct, shown))
+
+    def set_aside(self, number: int, aside: bool) -> threading.Event:
+        """Mark a capture as discarded, so that after a kill nothing of it is sent; or take that back."""
+        return self._queue.then(partial(self._keeper.set_aside, number, aside))
 
     def discard(self, number: int) -> threading.Event:
         """Remove every file of a capture."""
@@ -189,8 +192,7 @@ class Session:
     def _work(self) -> None:
         """The writer's thread."""
         give_way()
-        due = 0.0
-        ending = False
+        due, ending = 0.0, False
         while not ending:
             with self._changed:
                 left = max(0.0, due - time.monotonic())
@@ -242,8 +244,7 @@ class Session:
         return self._keeper.best is not None and self._troubles.went_well(self._keeper.give_best_up)
 
     def _save_best(self) -> None:
-        with self._changed:
-            best = self._best
+        best = self._best
         nothing_else = not self._shots or (self._closing and not self.captured and not self._keeper.discarded)
         if best is not None and best[0] is not self._keeper.best and nothing_else:
             self._keeper.keep_best(*best)

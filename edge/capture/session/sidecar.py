@@ -70,6 +70,13 @@ def field_of(said: dict[str, Any]) -> FieldKind:
     return next((kind for kind in kinds if kind == found), "other")
 
 
+def with_capture(said: dict[str, Any], stated: Eye | None, capture: dict[str, Any]) -> dict[str, Any]:
+    """The content of a sidecar once the operator has changed its capture: the eye that was stated, and all of it."""
+    told = said["eye"]["told"]
+    eye = {**said["eye"], "stated": stated, "contradicts": None not in (stated, told) and stated != told}
+    return {**said, "eye": eye, "capture": capture}
+
+
 def with_answer(said: dict[str, Any], eye: Eye) -> dict[str, Any]:
     """The content of a sidecar once somebody has said after the visit which eye its frame shows."""
     before, capture = said.get("eye"), said.get("capture")

@@ -164,8 +164,13 @@ def save_frame(folder: Path, graded: Graded, sidecar: dict[str, Any], dicom: dic
     write_set(folder, {**pictures, **dicom, last: (json.dumps(sidecar, indent=2) + "\n").encode()})
 
 
+def aside_mark(stem: str) -> str:
+    """The name of the mark of a frame that was discarded and may come back; see ``aside``."""
+    return f".{stem}.discarded"
+
+
 def remove_frame(folder: Path, stem: str) -> None:
-    """Remove one frame; the sidecar goes first, because a set without it is not complete.
+    """Remove one frame; the sidecar goes first, because a set without it is not complete, and the mark last.
 
     Raises:
         OSError: a file could not be removed.
@@ -174,6 +179,7 @@ def remove_frame(folder: Path, stem: str) -> None:
     remove_dicom(folder, stem)
     for kind in _KINDS:
         (folder / f"{stem}.{kind}").unlink(missing_ok=True)
+    (folder / aside_mark(stem)).unlink(missing_ok=True)
     sync_folder(folder)
 
 

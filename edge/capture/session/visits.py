@@ -68,7 +68,7 @@ class Visits(Acts):
             shown = None if step.capture is None else self._entered(step, step.capture.number)
             if room is None or (step.visit.state == "ended" and shown is None):
                 return False
-            best = better(step.graded, room.best)
+            best = not self._guided.stays and better(step.graded, room.best)
             room.best = step.graded if best else room.best
             room.session.keep(step.graded, room.best, step.visit.stated)
             if step.capture is not None and shown is not None:
@@ -101,8 +101,7 @@ class Visits(Acts):
 
         What was discarded a while ago goes for good.
         """
-        if over := self._discards.over():
-            self._remove(over)
+        if self._discards.go():
             self._changed()
         self._rooms.settle()
 
@@ -110,5 +109,5 @@ class Visits(Acts):
         """End the visit of now, and wait until everything is on disk; may be called twice."""
         with self._acting:
             self._ending = True
-            self._remove(self._discards.over(at_once=True))
+            self._discards.go(at_once=True)
         self._rooms.close()

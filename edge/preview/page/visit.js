@@ -54,7 +54,8 @@ export async function act(path, body = {}, tell = say, number = visit?.number) {
   const request = JSON.stringify([path, body, number]);
   if (!number || asked.has(request)) return null;
   asked.add(request);
-  const answer = turn.then(() => ask(path, { visit: number, ...body }));
+  const session = visit?.session; // numbers of visits begin anew with each start of the program
+  const answer = turn.then(() => ask(path, { visit: number, session, ...body }));
   turn = answer.catch(() => {});
   try {
     return await answer;

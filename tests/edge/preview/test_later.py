@@ -80,6 +80,33 @@ def test_what_nobody_said_is_asked_later_and_sent_once_it_is_answered(clinic: St
     assert running.ask("GET", question["picture"])[0] == 404
 
 
+def test_what_one_phone_discards_another_cannot_send(clinic: Start, archive: Path, tmp_path: Path) -> None:
+    running = clinic(target=FolderTarget(str(archive)), strictness=None)
+    shown = unsure(running)
+    assert running.post("/visit/end", visit=1)[0] == 200
+    visit = ended(running)
+    (question,) = json.loads(running.ask("GET", f"/visits/{visit['id']}/questions")[2])["questions"]
+    answer = f"/visits/{visit['id']}/eye", {"frame": question["frame"], "eye": shown}
+    assert running.post("/captures/1/discard", visit=1)[0] == 200
+    assert ended(running)["asks"] == 0
+    wait_for(lambda: running.housekeeper.asks == 0)  # the bar of the page asks no more
+    assert running.post(answer[0], **answer[1])[0] == 409
+    assert running.post("/captures/1/eye", visit=1, eye=shown)[0] == 409
+    assert running.post("/captures/1/discard", visit=1)[0] == 409
+    assert running.post("/captures/1/undo", visit=1)[0] == 200
+    assert running.post(answer[0], **answer[1]) == (200, {"ok": True, "asks": 0})
+    arrived(archive, 1)
+    assert running.post("/captures/1/discard", visit=1)[0] == 409
+    running.post("/visit/next", visit=1)
+    unsure(running)
+    running.post("/visit/end", visit=2)
+    ended(running, 2)
+    assert running.post("/captures/1/discard", visit=2)[0] == 200
+    running.post("/visit/next", visit=2)  # which ends the time to bring it back
+    wait_for(lambda: not list((tmp_path / "out" / "session-2").glob("*frame-*")))
+    assert len(list(archive.iterdir())) == 1
+
+
 def test_what_a_killed_program_left_is_asked_by_the_next_one(clinic: Start, archive: Path, tmp_path: Path) -> None:
     first = clinic(target=FolderTarget(str(archive)), strictness=None)
     shown = unsure(first)

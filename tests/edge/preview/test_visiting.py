@@ -92,6 +92,38 @@ def test_a_visit_from_its_patient_to_its_end(clinic: Start, still: list[np.ndarr
     assert json.loads(running.ask("GET", "/patient")[2]) == {"visit": 3, "patient": None}
 
 
+def test_the_eye_of_the_patient_before_is_not_sent_as_the_best_frame_of_the_next(clinic: Start, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    running = clinic(target=FolderTarget(str(archive)), strictness=None)
+    wait_for(lambda: list((tmp_path / "out").glob("frame-*.json")))
+    for visit, who in ((1, "B"), (2, "C")):  # nobody moves the camera, and nobody presses the trigger
+        assert running.post("/visit/next", visit=visit, patient={"patient_id": who})[0] == 200
+        seen = running.counts.graded
+        wait_for(lambda seen=seen: running.counts.graded > seen + 10)
+    running.stop()
+    running.stop = lambda: None  # type: ignore[method-assign]
+    assert {str(image.PatientID) for image in images(archive).values()} == {""}
+    assert not list((tmp_path / "out").glob("session-*/frame-*"))
+
+
+def test_what_was_discarded_does_not_come_back_as_another_patients(clinic: Start, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    running = clinic(target=FolderTarget(str(archive)), strictness=None)
+    wait_for(lambda: running.state["eye"])
+    assert running.post("/visit/patient", visit=1, patient={"patient_id": "A"})[0] == 200
+    running.post("/trigger", visit=1)
+    captured(running)
+    assert running.post("/captures/1/discard", visit=1)[0] == 200
+    assert running.post("/visit/patient", visit=1, patient={"patient_id": "B"})[0] == 200
+    assert running.post("/captures/1/undo", visit=1)[0] == 409
+    assert running.state["discarded"] == []
+    assert running.post("/visit/end", visit=1)[0] == 200
+    wait_for(lambda: not list((tmp_path / "out").glob("frame-*")))
+    assert images(archive) == {}
+
+
 def test_a_visit_that_begins_is_never_told_of_the_patient_before(
     clinic: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +301,22 @@ def test_the_visit_that_has_just_ended_is_listed_at_once_and_answered_and_delete
     assert running.post(f"/visits/{ended['id']}/delete")[0] == 200
     assert not list((tmp_path / "out").glob("frame-*"))
     assert running.post("/visit/next", visit=1) == (200, {"visit": 2})
+
+
+def test_a_page_that_does_not_know_of_a_restart_names_nobody_and_discards_nothing(clinic: Start) -> None:
+    first = clinic(strictness=None)
+    (shown, *_) = events(first, "visit")
+    first.stop()
+    first.stop = lambda: None  # type: ignore[method-assign]
+    running = clinic(strictness=None)
+    late = {"visit": shown["number"], "session": shown["session"]}
+    assert running.state["number"] == shown["number"]
+    for path, more in (("/visit/patient", {"patient": WHO}), ("/visit/next", {}), ("/visit/end", {})):
+        status, said = running.post(path, **late, **more)
+        assert (status, said["code"]) == (409, "other_visit")
+    assert not running.state["identified"]
+    (now, *_) = events(running, "visit")
+    assert running.post("/visit/patient", visit=1, session=now["session"], patient=WHO) == (200, {"ok": True})
 
 
 def test_the_trigger_takes_a_picture_of_the_visit_that_it_names_and_of_no_other(clinic: Start) -> None:

@@ -22,7 +22,7 @@ from edge.camera.protocol import Frame
 from edge.capture.archive import stow as handover_module
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.study import begin_study
-from edge.capture.archive.target import read_target
+from edge.capture.archive.target import FolderTarget, read_target
 from edge.capture.archive.waiting import Folders, mark_of
 from edge.capture.graded import Graded
 from edge.capture.session.session import Session
@@ -387,6 +387,23 @@ def test_a_file_that_a_server_will_not_have_goes_behind_the_others_and_is_put_as
     assert reports[1].startswith("1 DICOM file could not be handed over")
     assert mark_of(bad).exists()
     assert not mark_of(tmp_path / "good.dcm").exists()
+
+
+def test_an_archive_that_is_away_for_longer_than_any_deadline_gets_the_file_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover_module, "_DEADLINE_S", 0.1)
+    monkeypatch.setattr(handover_module, "_FIRST_PAUSE_S", 0.2)
+    folder, reports, notes = tmp_path / "archive", list[str](), list[str]()
+    giving = HandOver(FolderTarget(str(folder)), reports.append, notes.append)
+    giving.take(dicom_file(tmp_path / "one.dcm"))
+    wait_until(lambda: bool(giving._deliveries) and giving._deliveries[0].pause > 0.8)  # it was tried three times
+    assert giving.state.state == "failed"
+    folder.mkdir()
+    wait_until(lambda: giving.delivered == 1)
+    giving.close()
+    assert reports == []
+    assert len(notes) == 2
 
 
 def test_an_archive_that_is_down_is_reported_once_for_all_files(tmp_path: Path, serve: Callable[..., Server]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +25,7 @@ from edge.capture.archive.study_file import check_patient
 from edge.capture.archive.target import FolderTarget
 from edge.capture.graded import Graded
 from edge.capture.retention import answers
-from edge.capture.retention.answers import AnsweredError, answer
+from edge.capture.retention.answers import AnsweredError, answer, answer_capture
 from edge.capture.retention.delete import NoSuchVisitError
 from edge.capture.retention.housekeeper import Housekeeper
 from edge.capture.retention.policy import Policy, must_stay
@@ -235,6 +238,16 @@ def test_a_full_disk_is_one_sentence_and_it_is_still_asked(
     assert only(tmp_path / "out").asks == 1
 
 
+@pytest.mark.parametrize("left", [0, 400], ids=["empty", "cut"])
+def test_a_damaged_file_is_one_sentence_and_does_not_leave(keep: Kept, tmp_path: Path, left: int) -> None:
+    folder = keep(shown(1))
+    visit, file = only(tmp_path / "out"), folder / "frame-000010.dcm"
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(EdgeError, match="was damaged after it had been saved"):
+        answer(tmp_path / "out", visit.id, 10, "left")
+    assert only(tmp_path / "out").pending == 1
+
+
 def test_what_cannot_be_answered_says_so(keep: Kept, tmp_path: Path) -> None:
     keep(shown(1))
     out, visit = tmp_path / "out", only(tmp_path / "out")
@@ -247,6 +260,41 @@ def test_what_cannot_be_answered_says_so(keep: Kept, tmp_path: Path) -> None:
     answer(out, visit.id, 10, "left")
     with pytest.raises(AnsweredError):
         answer(out, visit.id, 10, "right")  # another phone was quicker
+
+
+def test_of_two_answers_at_once_one_counts_and_what_was_sent_is_what_is_here(
+    keep: Kept, archive: HandOver, tmp_path: Path
+) -> None:
+    folder = keep(*(shown(number) for number in range(1, 7)))
+    visit = only(tmp_path / "out")
+    counted: list[bool] = []
+    at_once = threading.Barrier(2)
+
+    def among_the_ended(number: int) -> None:
+        at_once.wait(60)
+        with contextlib.suppress(AnsweredError):
+            answer(tmp_path / "out", visit.id, 10 * number, "left", archive.take)
+            counted.append(True)
+
+    for number in range(1, 7):
+        other = threading.Thread(target=among_the_ended, args=(number,))
+        other.start()
+        at_once.wait(60)
+        if answer_capture(folder, number, "right", archive.take):
+            counted.append(True)
+        other.join()
+    assert len(counted) == 6
+    here = {each.InstanceNumber: each.ImageLaterality for each in map(pydicom.dcmread, folder.glob("*.dcm"))}
+    assert {each.InstanceNumber: each.ImageLaterality for each in sent(tmp_path, 6)} == here
+
+
+def test_an_answer_by_a_clock_that_was_set_back_does_not_rename_the_visit(keep: Kept, tmp_path: Path) -> None:
+    folder = keep(shown(1), shown(2))
+    for path in folder.iterdir():
+        os.utime(path, (time.time() + 3600, time.time() + 3600))
+    visit = only(tmp_path / "out")
+    for frame in (10, 20):
+        answer(tmp_path / "out", visit.id, frame, "left")
 
 
 def test_the_picture_that_is_asked_about_is_shown_small(keep: Kept, tmp_path: Path) -> None:
