@@ -14,7 +14,7 @@ from edge.capture.archive.waiting import pending_of, release
 from edge.capture.graded import Graded
 from edge.capture.session.aside import set_aside
 from edge.capture.session.judge import Judge
-from edge.capture.session.questions import unanswered
+from edge.capture.session.questions import poor_best, unanswered
 from edge.capture.session.shot import Shot, sure_among
 from edge.capture.session.sidecar import with_capture
 from edge.capture.session.storage import remove_dicom, remove_frame, rewrite, save_frame, stem_of, write_set
@@ -160,11 +160,12 @@ class FrameStore:
                 self._hand_over.take(file)
 
     @property
-    def unsure(self) -> str:
-        """One sentence on the DICOM files whose eye is not certain; empty where there is none."""
+    def held_back(self) -> str:
+        """One sentence on what is not handed over: images of no certain eye, a poor best frame; empty without."""
+        if self._hand_over is not None and (poor := poor_best(self._folder, self.best)):
+            return poor
         stems = [stem for stem in self._images if self._sure_of(stem) is None]
-        numbers = {number for stem in stems for number in self._shots.get(stem, ())}
-        return unanswered(self._folder, numbers) if stems else ""
+        return unanswered(self._folder, {n for stem in stems for n in self._shots.get(stem, ())}) if stems else ""
 
     def keep_best(self, best: Graded, stated: Eye | None = None) -> None:
         """Keep a frame, of the eye that was stated then; the best one so far goes once it is complete on disk.
@@ -188,12 +189,12 @@ class FrameStore:
             remove_frame(self._folder, stem_of(older))
 
     def finish(self) -> None:
-        """Save the best frame as DICOM if nothing was captured.
+        """Save the best frame as DICOM if nothing was captured; not for an archive where it is poor.
 
         Raises:
             OSError: it could not be written.
         """
-        if self.best is None:
+        if self.best is None or (self._hand_over is not None and poor_best(self._folder, self.best)):
             return
         stem = stem_of(self.best)
         dicom = self._dicom(self.best, self._describe(self.best, self._stated), self._sure_of(stem))

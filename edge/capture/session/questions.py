@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from edge.capture.graded import Graded
 from edge.capture.visit import Captured
 
 
@@ -28,4 +29,14 @@ def unanswered(folder: Path, numbers: Collection[int]) -> str:
     return (
         f"which eye {where} shows is not certain: its DICOM file names none, and is not handed over before it is said "
         "among the ended visits of the page (--web)."
+    )
+
+
+def poor_best(folder: Path, best: Graded | None) -> str:
+    """What is told of a best frame that no archive gets: nobody asked for it, and it shows too little; else nothing."""
+    if best is None or best.assessment.verdict in ("good", "usable"):
+        return ""
+    return (
+        f"nothing was captured in {folder}, and its best frame ({best.assessment.verdict}) is not good enough for the "
+        "archive: it is kept there and not handed over."
     )

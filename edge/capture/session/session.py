@@ -174,8 +174,8 @@ class Session:
             self._changed.notify_all()
         self._writer.join()
         self._lines.close()
-        if unsure := self._keeper.unsure:
-            self._tell(unsure)
+        if held_back := self._keeper.held_back:
+            self._tell(held_back)
         self._troubles.went_well(self._list)
         self._recording.end()
         self._troubles.report_lost(self.lost, self._refusal)

@@ -6,13 +6,14 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge.assessment import Assessment, Timings
+from edge.assessment import Assessment, Timings, Verdict
 from edge.camera.protocol import Frame
 from edge.capture.archive.stow import HandOver
 from edge.capture.archive.study import begin_study
@@ -92,6 +93,24 @@ def test_an_eye_that_was_corrected_in_a_discarded_capture_is_not_that_of_another
         assert session.correct(shown(2, "left", "left")).wait(60)
         assert session.discard(2).wait(60)
     assert sent(tmp_path) == [(1, "R")]
+
+
+@pytest.mark.parametrize(("verdict", "arrives"), [("usable", [(1, "R")]), ("reject", [])])
+def test_no_archive_gets_a_poor_frame_that_nobody_captured(
+    begin: Begin, tmp_path: Path, verdict: Verdict, arrives: list[tuple[int, str]]
+) -> None:
+    said: list[str] = []
+    poor = graded(1)
+    best = replace(poor, assessment=replace(poor.assessment, verdict=verdict))
+    vars(best.assessment)["_eye"] = "right", 0.99
+    with begin(said) as session:
+        session.keep(best, best)
+        assert session.release().wait(60)
+    assert sent(tmp_path) == arrives
+    assert (tmp_path / "out" / "frame-000001.png").exists()
+    assert bool([each for each in said if "its best frame (reject) is not good enough for the archive" in each]) == (
+        not arrives
+    )
 
 
 def saved(session: Session, frames: int) -> None:
