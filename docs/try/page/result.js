@@ -17,6 +17,7 @@ function advice({ verdict, cause }) {
 }
 
 export function forget() {
+  write("told", "");
   $("result").hidden = true;
 }
 
@@ -24,8 +25,9 @@ export function show(pixels, found, name) {
   const scale = drawPlain($("plain"), pixels);
   drawMapped($("mapped"), $("plain"), found, scale);
   const word = VERDICTS[found.verdict];
-  write("verdict", word); // only what is new is written: a screen reader would say the same of every frame
+  write("verdict", word);
   write("advice", advice(found));
+  write("told", `${word}. ${advice(found)}`);
   $("grade").dataset.verdict = found.verdict;
   $("bar").style.width = `${100 * found.score}%`;
   for (const each of ["usable", "good"]) $(each).style.left = `${100 * told.thresholds[each]}%`;
@@ -46,6 +48,7 @@ export function show(pixels, found, name) {
   $("result").hidden = false;
 }
 
+/** Only what is new is written: a screen reader would say the same of every frame of a camera. */
 function write(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }
