@@ -20,6 +20,7 @@ from benchmarks.report.result import FrameFacts, ScenarioResult
 from benchmarks.report.summary import model_facts, notes_on, scenario_result, without_folders
 from benchmarks.run.deadline import deadline_verdict
 from benchmarks.run.frames import BenchFrames, phantom_frames
+from benchmarks.run.latency import Tick
 from benchmarks.run.scenarios import Limit, Run, camera, single_stream
 from benchmarks.run.session import measure
 from benchmarks.run.watch import Watch
@@ -138,9 +139,9 @@ def _timed(
         for title, limit in _limits(options.runs):
             with progress(f"{name}, {title}", limit.runs) as bar, Watch() as watch:
 
-                def tick(done: int, watch: Watch = watch, bar: object = bar) -> None:
+                def tick(done: int, bar: Tick = bar, watch: Watch = watch) -> None:
+                    bar(done)
                     watch.tick()
-                    bar(done)  # type: ignore[operator]
 
                 run: Run
                 if title == "single":
@@ -175,7 +176,7 @@ def _timed(
 
 
 def _limits(runs: int) -> tuple[tuple[str, Limit], ...]:
-    """One by one, and at the camera's pace: a board that is far too slow is found out in twice the time, not in hours."""
+    """One by one, and at the camera's pace: a board that is far too slow is told in twice the time, not in hours."""
     single = Limit(runs=min(_SINGLE, runs), seconds=_SINGLE_S)
     return ("single", single), ("camera", Limit(runs=runs, seconds=max(_SINGLE_S, 2 * runs / FPS)))
 
