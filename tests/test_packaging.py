@@ -182,6 +182,7 @@ def test_wheel_holds_the_packages(compiler: str, tmp_path: Path) -> None:
         "trainer/configs/quick.yaml",
         "edge/preview/page/page.js",
         "benchmarks/report/page.html",
+        "benchmarks/acceptance/page.html",
         "benchmarks/report/tables.md",
         "trainer/evaluation/report.md",
     } <= set(names)

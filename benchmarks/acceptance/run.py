@@ -20,6 +20,7 @@ from benchmarks.report.result import FrameFacts, ScenarioResult
 from benchmarks.report.summary import model_facts, notes_on, scenario_result, without_folders
 from benchmarks.run.deadline import deadline_verdict
 from benchmarks.run.frames import BenchFrames, phantom_frames
+from benchmarks.run.latency import Tick
 from benchmarks.run.scenarios import Limit, Run, camera, single_stream
 from benchmarks.run.session import measure
 from benchmarks.run.watch import Watch
@@ -30,7 +31,7 @@ from edge.engines.choose import open_engine
 from edge.progress import progress
 
 FPS = 30.0
-_SINGLE = 1000  # frames one after the other, at most
+_SINGLE, _SINGLE_S = 1000, 60.0  # frames one after the other, at most, and seconds
 _NAMES = {"int8": "INT8", "float32": "FP32"}
 
 
@@ -135,18 +136,18 @@ def _timed(
     missing: tuple[str, ...] = ()
     deadline = None
     try:
-        for title, limit in (("single", min(_SINGLE, options.runs)), ("camera", options.runs)):
-            with progress(f"{name}, {title}", limit) as bar, Watch() as watch:
+        for title, limit in _limits(options.runs):
+            with progress(f"{name}, {title}", limit.runs) as bar, Watch() as watch:
 
-                def tick(done: int, watch: Watch = watch, bar: object = bar) -> None:
+                def tick(done: int, bar: Tick = bar, watch: Watch = watch) -> None:
+                    bar(done)
                     watch.tick()
-                    bar(done)  # type: ignore[operator]
 
                 run: Run
                 if title == "single":
-                    run = single_stream(model.assess, frames.images, Limit(runs=limit), tick)
+                    run = single_stream(model.assess, frames.images, limit, tick)
                 else:
-                    run = camera(model.assess, frames.images, FPS, Limit(runs=limit), tick)
+                    run = camera(model.assess, frames.images, FPS, limit, tick)
             missing = watch.missing
             scenarios.append(scenario_result(run, watch.states))
             if run.failure is not None or run.interrupted:
@@ -172,6 +173,12 @@ def _timed(
         error=error,
     )
     return form, missing
+
+
+def _limits(runs: int) -> tuple[tuple[str, Limit], ...]:
+    """One by one, and at the camera's pace: a board that is far too slow is told in twice the time, not in hours."""
+    single = Limit(runs=min(_SINGLE, runs), seconds=_SINGLE_S)
+    return ("single", single), ("camera", Limit(runs=runs, seconds=max(_SINGLE_S, 2 * runs / FPS)))
 
 
 def _is_cut(form: Form) -> bool:

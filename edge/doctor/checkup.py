@@ -40,7 +40,7 @@ def examine(root: Path = Path("/"), quick: bool = False) -> Iterator[Finding]:
     yield from opencv
     yield check_cameras(root)
     yield from check_nvidia(root, jetson) if gpu else check_builder()
-    yield check_openvino()
+    yield check_openvino(jetson)
     yield from check_extras()
     if opencv[0].state == "missing":
         return

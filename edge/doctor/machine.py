@@ -20,6 +20,8 @@ from edge.errors import EdgeError, brief
 _MEMORY_MIB, _DISK_MIB = 2048, 512
 _OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 
+_JETPACKS = "sudo apt install nvidia-jetpack, and an environment that sees it: python3 -m venv --system-site-packages"
+
 
 def check_machine(root: Path, jetson: bool) -> list[Finding]:
     """System, memory, disk and the frame step."""
@@ -84,7 +86,7 @@ def check_opencv(jetson: bool) -> list[Finding]:
 
         found = f"{cv2.__version__} in {Path(str(cv2.__file__)).parent}"
     except Exception as error:  # AttributeError: the folder is there, but another package removed its files
-        remedy = keep_one if packages else 'pip install "efiqa-edge[cpu]"'
+        remedy = keep_one if packages else _JETPACKS if jetson else 'pip install "efiqa-edge[cpu]"'
         return [missing("OpenCV", f"it does not load ({brief(error)})", remedy)]
     opencv = ok("OpenCV", found)
     if len(packages) > 1:
@@ -136,11 +138,13 @@ def check_cameras(root: Path) -> Finding:
     return ok("camera", names)
 
 
-def check_openvino() -> Finding:
-    """The engine on the CPU."""
+def check_openvino(jetson: bool = False) -> Finding:
+    """The engine on the CPU; a Jetson needs none, and the extra that brings it would hide JetPack's OpenCV."""
     tried = try_python(
         f"{QUIETLY}; import openvino as o; c = o.Core(); "
         "print(o.get_version().split('-')[0], '|', c.get_property('CPU', 'FULL_DEVICE_NAME'))"
     )
+    if jetson and "No module named 'openvino'" in tried.output:
+        return ok("OpenVINO", "not installed, and not needed where TensorRT runs")
     install, reinstall = 'pip install "efiqa-edge[cpu]"', "pip install --force-reinstall openvino"
     return library("OpenVINO", "openvino", tried, install, reinstall)

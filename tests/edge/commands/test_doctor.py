@@ -38,6 +38,20 @@ def test_the_whole_check_up_of_this_machine(monkeypatch: pytest.MonkeyPatch, cap
         assert bool(finding["remedy"]) is (finding["state"] != "ok"), finding
 
 
+def test_where_the_model_runs_it_says_what_comes_next(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "examine", lambda root, quick: iter([checkup.ok("model", "runs on openvino")]))
+    code, said, _ = run(monkeypatch, capfd)
+    assert code == 0
+    assert said.splitlines()[-1].startswith("next: edge-bench acceptance OUT")
+    assert "next:" not in run(monkeypatch, capfd, "--json")[1]
+    monkeypatch.setattr(command, "examine", lambda root, quick: iter([checkup.missing("model", "no engine", "x")]))
+    code, said, _ = run(monkeypatch, capfd)
+    assert code == 1
+    assert "next:" not in said
+
+
 def test_for_people_each_line_has_its_remedy_below(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

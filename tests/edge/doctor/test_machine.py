@@ -67,6 +67,19 @@ def test_an_opencv_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.name, found.state) == ("OpenCV", "missing")
 
 
+def test_no_remedy_on_a_jetson_brings_pip_s_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge.doctor import machine
+
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr(machine, "_installed", lambda name: False)
+    (opencv,) = check_opencv(True)
+    assert "nvidia-jetpack" in opencv.remedy
+    (tmp_path / "openvino.py").write_text("raise ModuleNotFoundError(\"No module named 'openvino'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert check_openvino(True).state == "ok"
+    assert "efiqa-edge[cpu]" in check_openvino(False).remedy
+
+
 def test_an_opencv_whose_files_another_package_took_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cv2").mkdir()  # a folder without __init__.py can be imported, and holds nothing
     monkeypatch.delitem(sys.modules, "cv2")
