@@ -29,6 +29,7 @@ class GradedFile:
         origin: camera, institution and time, by what the file says.
         name: what rows call it, where that is not ``path``.
         identity: patient, study, series and instance of a DICOM file, which are written only where somebody asks.
+        size: width and height of the upright photograph, pixels; (0, 0) where it could not be read.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class GradedFile:
     origin: Origin = UNSTATED
     name: str = ""
     identity: Mapping[str, str] = field(default_factory=dict, repr=False)
+    size: tuple[int, int] = (0, 0)
 
     @property
     def shown(self) -> str:
