@@ -79,6 +79,12 @@ def grade(
     recheck: Annotated[
         bool, typer.Option("--recheck", help="With --table: compare the content of every file, not its size and time.")
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="ray|ADDRESS", help="With --table: grade on a Ray cluster, such as ray://head:10001."
+        ),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")
     ] = None,
@@ -105,11 +111,11 @@ def grade(
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     others = {"--csv": csv, "--details": details, "--maps": maps, "--labels": labels}
-    check_table(table, {"--recheck": recheck, "--carry": bool(carry), "--identity": identity}, others)
+    check_table(table, {"--recheck": recheck, "--carry": bool(carry), "--identity": identity, "--on": bool(on)}, others)
     hide_secrets()
     how = places.how_of(column, carry, root, Access(ca, insecure, identity))
     if table is not None:
-        asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity)
+        asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity, on)
         grade_table(paths, asked, json_lines)
         return
     local, elsewhere = passed_over([path for path in paths if place_of(path).kind == "local"]), Passed()

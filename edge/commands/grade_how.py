@@ -15,7 +15,9 @@ from edge.field.known import field_setting
 from edge.field.learned import LearnedField
 from edge.grading import GradedFile, Input, grade_files
 from edge.grading.batch import grade_inputs
-from edge.grading.grader import Graded, Grader, Grades, Told
+from edge.grading.grader import Graded, Grader, Told
+from edge.grading.table.made import Asked, Makes, RowsOf
+from edge.grading.table.on_ray import OnRay
 from edge.grading.workers import ENOUGH, Setup, Workers, cores
 from edge.model import QualityModel
 
@@ -48,29 +50,37 @@ def learns(which: Which) -> bool:
     return isinstance(field_setting(field), LearnedField)
 
 
+def _apart(which: Which, many: bool, asked: Asked | None) -> Workers | None:
+    """Several processes, where they pay off."""
+    processes = which.threads or cores()
+    if not many or processes == 1:
+        return None
+    return Workers(Setup(which.model, which.engine, which.field, which.bits, asked), processes)
+
+
 @contextmanager
-def graders(which: Which, many: bool, frames: bool = False) -> Iterator[Grades]:
-    """What grades photographs in any order.
+def rows_by(which: Which, many: bool, asked: Asked, on: str | None) -> Iterator[tuple[Bundle, Makes]]:
+    """The model, and what makes rows of photographs in any order.
 
     Args:
         which: the model.
         many: whether processes pay off.
-        frames: whether results hold all pixels, which stay in this process.
+        asked: how rows are made.
+        on: ``ray`` or the address of a cluster; None for this machine.
 
     Raises:
-        EdgeError: the model cannot be used.
+        EdgeError: the model, or the cluster, cannot be used.
     """
-    processes = which.threads or cores()
-    if many and processes > 1 and not frames and not learns(which):
-        with Workers(Setup(which.model, which.engine, which.field, which.bits), processes) as workers:
-            yield workers
+    if on is not None:
+        with OnRay(on, which.model, which.engine, asked, which.threads) as cluster:
+            yield cluster.bundle, cluster
+        return
+    if workers := _apart(which, many, asked):
+        with workers:
+            yield workers.bundle, workers
         return
     with QualityModel.load(which.model, which.engine, which.threads, field=which.field) as model:
-        grader = Grader(model, which.bits, frames)
-        try:
-            yield grader
-        finally:
-            grader.close()
+        yield model.bundle, RowsOf(Grader(model, which.bits), asked)
 
 
 @contextmanager
@@ -90,8 +100,12 @@ def graded_by(which: Which, inputs: Sequence[Input], frames: bool) -> Iterator[t
             model.warn = print_note
             yield model.bundle, grade_files(model, inputs, which.bits)
         return
-    with graders(which, len(inputs) >= ENOUGH, frames) as grades:
-        yield grades.bundle, _noted(grade_inputs(grades, inputs))
+    if workers := _apart(which, len(inputs) >= ENOUGH and not frames, None):
+        with workers:
+            yield workers.bundle, _noted(workers.files(inputs))
+        return
+    with QualityModel.load(which.model, which.engine, which.threads, field=which.field) as model:
+        yield model.bundle, _noted(grade_inputs(Grader(model, which.bits, frames), inputs))
 
 
 def _noted(graded: Iterator[Graded]) -> Iterator[GradedFile]:

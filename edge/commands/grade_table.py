@@ -19,7 +19,7 @@ from edge.camera.quiet import quiet_opencv
 from edge.commands.console import cli
 from edge.commands.console.criterion import NamedCriterion
 from edge.commands.console.endings import Printed
-from edge.commands.grade_how import Which, are_many, graders, learns
+from edge.commands.grade_how import Which, are_many, learns, rows_by
 from edge.commands.grade_shown import print_error, print_note
 from edge.commands.grade_words import Noticed
 from edge.errors import EdgeError
@@ -50,6 +50,7 @@ class TableAsked:
     criterion: NamedCriterion | None
     how: How
     identity: bool
+    on: str | None
 
 
 @dataclass
@@ -124,8 +125,8 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
             "a table holds each photograph graded by itself, and what --field learn finds depends on their order: give "
             "--field circle:X,Y,R, a mask, or --field frame."
         )
-    with quiet_opencv(), Table(asked.table) as table, graders(which, many) as grades:
-        grading = Grading(grades, table, how, asked.recheck, print_note)
+    with quiet_opencv(), Table(asked.table) as table, rows_by(which, many, how, asked.on) as (bundle, makes):
+        grading = Grading(makes, table, how, asked.recheck, print_note)
         rows = grading.rows(run.found(inputs))
         try:
             with progress("grading") as tick:
@@ -144,7 +145,7 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
         for words in run.notes():
             print_note(words)
         if json_lines:
-            summary = _summary(run, grading, table, asked, grades.bundle)
+            summary = _summary(run, grading, table, asked, bundle)
             printed.say(lambda: print(json.dumps({"summary": summary}, allow_nan=False)))
         for line in [] if json_lines else _closing(run, grading, table, asked):
             printed.say(partial(cli.out.print, cli.one_line(line), markup=False))

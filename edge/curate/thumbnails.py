@@ -23,6 +23,7 @@ from edge.sources.source import held
 SIDE = 168  # pixels
 _QUALITY = 74
 _READERS, _AHEAD = 2, 4
+_HOW = How()
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,26 @@ class Wanted:
     crop: tuple[int, int, int] | None
 
 
-def thumbnails(wanted: Sequence[Wanted]) -> Iterator[str]:
-    """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read."""
+def thumbnails(wanted: Sequence[Wanted], how: How = _HOW) -> Iterator[str]:
+    """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read.
+
+    Args:
+        wanted: the photographs.
+        how: those are reached that are no files.
+    """
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads,
         Shared() as shared,
         ImageReader() as reader,
-        closing(ahead(threads, partial(_made, reader, shared), wanted, _AHEAD)) as made,
+        closing(ahead(threads, partial(_made, reader, shared, how), wanted, _AHEAD)) as made,
     ):
         for each in made:
             yield each.result()
 
 
-def _made(reader: ImageReader, shared: Shared, wanted: Wanted) -> str:
+def _made(reader: ImageReader, shared: Shared, how: How, wanted: Wanted) -> str:
     try:
-        source = source_of(wanted.name, How(), shared)
+        source = source_of(wanted.name, how, shared)
         if source is None:
             frame = reader.read(wanted.name)
         else:

@@ -12,7 +12,7 @@ from edge.ahead import ahead
 from edge.assessment import Assessment
 from edge.errors import EdgeError, EngineError, InputError
 from edge.grading.graded_file import GradedFile
-from edge.grading.grader import Graded, Grades
+from edge.grading.grader import Graded, Grader
 from edge.grading.inputs import Input, find_inputs
 from edge.grading.judged import judged
 from edge.images import ImageReader, Picture
@@ -48,11 +48,11 @@ def grade_files(
                 yield judged(item, partial(_assessed, model, reading.result))
 
 
-def grade_inputs(grades: Grades, inputs: Sequence[Input]) -> Iterator[Graded]:
-    """The same, by what reads photographs itself; it is closed at the end.
+def grade_inputs(grades: Grader, inputs: Sequence[Input]) -> Iterator[Graded]:
+    """The same, of no more pixels than the network needs.
 
     Args:
-        grades: what grades them.
+        grades: what grades them; it is closed at the end.
         inputs: the photographs.
     """
     with (
@@ -65,7 +65,7 @@ def grade_inputs(grades: Grades, inputs: Sequence[Input]) -> Iterator[Graded]:
             yield each.result()
 
 
-def _graded(grades: Grades, shared: Shared, item: Input) -> Graded:
+def _graded(grades: Grader, shared: Shared, item: Input) -> Graded:
     try:
         if item.error:
             raise EdgeError(item.error)

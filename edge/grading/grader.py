@@ -7,10 +7,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from edge.assessment import Assessment
-from edge.bundle.bundle import Bundle
 from edge.field.find import Crop
 from edge.field.known import OwnField
 from edge.grading.graded_file import GradedFile
@@ -41,35 +39,13 @@ class Graded:
     notes: tuple[str, ...] = ()
 
 
-class Grades(Protocol):
-    """What grades photographs: a ``Grader``, or several in other processes."""
-
-    @property
-    def bundle(self) -> Bundle:
-        """The model."""
-
-    @property
-    def at_once(self) -> int:
-        """How many photographs to ask for at a time."""
-
-    def graded(self, item: Input, path: Path | None = None, looks: bool = False) -> Graded:
-        """Grade one photograph; may be called by many threads, and never raises for what a file holds.
-
-        Args:
-            item: the photograph.
-            path: where its bytes are, if not at ``item.path``.
-            looks: whether to make its perceptual hash.
-
-        Raises:
-            EngineError: the engine failed, or nothing more is graded.
-        """
-
-    def close(self) -> None:
-        """End it; what is being graded fails. May be called twice."""
-
-
 class Grader:
-    """Grades in this process: reads in the threads that ask, one inference at a time."""
+    """Grades in this process: reads in the threads that ask, one inference at a time.
+
+    Attributes:
+        bundle: the model.
+        at_once: how many photographs to ask for at a time.
+    """
 
     at_once = 2
 
@@ -91,7 +67,13 @@ class Grader:
         self._least = round(LEAST * model.manifest.input_size) if isinstance(model.field, OwnField) else None
 
     def graded(self, item: Input, path: Path | None = None, looks: bool = False) -> Graded:
-        """See ``Grades``."""
+        """Grade one photograph; may be called by many threads, and never raises for what a file holds.
+
+        Args:
+            item: the photograph.
+            path: where its bytes are, if not at ``item.path``.
+            looks: whether to make its perceptual hash.
+        """
         name = "" if path is None else item.name
         seen: list[Picture] = []
 
@@ -133,7 +115,7 @@ class Grader:
         return self._model.engine.name
 
     def close(self) -> None:
-        """See ``Grades``."""
+        """End it; what is being graded fails. May be called twice."""
         self._reader.close()
 
 

@@ -8,55 +8,44 @@ one thread, which is the throughput mode of the engine, spread over processes. D
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
-import signal
 import threading
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
+from edge.ahead import ahead
 from edge.bundle.bundle import Bundle, read_bundle
 from edge.bundle.named import named_bundle
-from edge.errors import EdgeError, EngineError
-from edge.grading.graded_file import GradedFile
-from edge.grading.grader import Graded, Grader
+from edge.errors import EngineError
+from edge.grading.grader import Graded
 from edge.grading.inputs import Input
-from edge.model import QualityModel
+from edge.grading.table.columns import Row
+from edge.grading.table.made import opened
+from edge.grading.worker import Sent, Setup, begin, graded_files, made_rows, ready
+from edge.sources.shared import Shared
 
+Result = TypeVar("Result")
+Work = Callable[[list[Sent]], list[Result]]
+__all__ = ["ENOUGH", "Setup", "Workers", "cores"]
 ENOUGH = 200  # photographs from which the start of the processes pays off
 _ON_DEVICE = 4  # processes that share a GPU: each has a context of its own there
 _TRIES = 3  # a process that ends takes the photographs of the others with it
-_grader: Grader | None = None
-_trouble = ""  # why there is none
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What grades, for another process.
-
-    Attributes:
-        model: the bundle's file; None for the default.
-        engine: its name, or ``auto``.
-        field: the field setting, or None for what the bundle says.
-        bits: how many of 16 bits count, or None.
-        sha256: of the bundle: another one of the same name is refused.
-    """
-
-    model: Path | None
-    engine: str = "auto"
-    field: str | None = None
-    bits: int | None = None
-    sha256: str = ""
+_PART = 8  # photographs that one is handed at a time: fewer, and much of the time goes into handing them over
 
 
 class Workers:
-    """Several processes that grade; see ``Grades``. They end with this one, also where that is killed.
+    """Several processes that grade. They end with this one, also where that is killed.
 
     Attributes:
         bundle: the model.
+        by: see ``Makes``.
         engine: the name of the engine.
     """
 
@@ -77,35 +66,75 @@ class Workers:
         self._closed = False
         self._start()
         try:
-            self.engine = self._pool.submit(_ready).result()
+            self.engine = self._pool.submit(ready).result()
         except BrokenProcessPool:
             self.close()
             raise EngineError("no process that grades can be started here: close other programs.") from None
         except BaseException:
             self.close()
             raise
-        self.at_once = 2 * (processes if self.engine == "openvino" else min(processes, _ON_DEVICE))
+        self._at_once = 1 + (processes if self.engine == "openvino" else min(processes, _ON_DEVICE))
+        self.by = (self.bundle.sha256, str(setup.asked or ""))
 
     def _start(self) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])  # libraries are loaded once
+        context.set_forkserver_preload([ready.__module__])  # libraries are loaded once
         ours, theirs = context.Pipe()
         self._alive = ours
-        self._pool = ProcessPoolExecutor(self._processes, context, _begin, (self._setup, theirs))
+        self._pool = ProcessPoolExecutor(self._processes, context, begin, (self._setup, theirs))
         self._theirs = theirs  # until the last one has started
 
-    def graded(self, item: Input, path: Path | None = None, looks: bool = False) -> Graded:
-        """See ``Grades``."""
-        sent = replace(item, source=None, called=item.name)
-        for _ in range(_TRIES):
+    def rows(self, lacking: Callable[[Shared], Iterator[Input]]) -> Generator[tuple[Graded, Row], None, None]:
+        """See ``Makes``; in the order of the photographs, and without their assessments."""
+        yield from self._each(made_rows, lacking)
+
+    def files(self, inputs: Iterable[Input]) -> Generator[Graded, None, None]:
+        """Grade photographs, in their order; the processes are ended then."""
+        yield from self._each(graded_files, lambda shared: iter(inputs))
+
+    def _each(self, work: Work[Result], inputs: Callable[[Shared], Iterator[Input]]) -> Generator[Result, None, None]:
+        with (
+            ThreadPoolExecutor(self._at_once, thread_name_prefix="grade") as threads,
+            Shared() as shared,  # ended before the threads are waited for, as are the processes
+            closing(self),
+            closing(
+                ahead(threads, partial(self._part, work, shared), _parts(inputs(shared)), 2 * self._at_once)
+            ) as done,
+        ):
+            for part in done:
+                yield from part.result()
+
+    @property
+    def _ahead(self) -> int:
+        return 2 * self._at_once
+
+    def _part(self, work: Work[Result], shared: Shared, part: list[Input]) -> list[Result]:
+        with contextlib.ExitStack() as stack:
+            sent = []
+            for item in part:
+                item, path, facts = opened(stack, shared, item)
+                sent.append((replace(item, source=None, called=item.name), path, facts))
+            done = self._asked(work, sent, 1)
+            return done if done is not None else [result for one in sent for result in self._alone(work, one)]
+
+    def _alone(self, work: Work[Result], sent: Sent) -> list[Result]:
+        """One photograph, beside which a process ended: it may be the one that ends it."""
+        done = self._asked(work, [sent], _TRIES)
+        if done is not None:
+            return done
+        item, _, facts = sent
+        words = f"{item.name} could not be graded: the process that graded it was ended, as where memory is short."
+        return self._pool.submit(work, [(replace(item, error=words), None, facts)]).result()
+
+    def _asked(self, work: Work[Result], sent: list[Sent], tries: int) -> list[Result] | None:
+        """What a process makes of photographs; None where it ended each time."""
+        for _ in range(tries):
             pool = self._pool
             try:
-                asked: Future[Graded] = pool.submit(_graded, sent, path, looks)
-                return asked.result()
+                return pool.submit(work, sent).result()
             except (BrokenProcessPool, CancelledError, RuntimeError):  # RuntimeError: it was shut down in this moment
                 self._renew(pool)
-        words = f"{item.name} could not be graded: the process that graded it was ended, as where memory is short."
-        return Graded(GradedFile(item.path, None, None, words, name=item.name))
+        return None
 
     def _renew(self, broken: ProcessPoolExecutor) -> None:
         with self._changing:
@@ -122,7 +151,7 @@ class Workers:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        """See ``Grades``."""
+        """End them; what is being graded fails. May be called twice."""
         with self._changing:
             if not self._closed:
                 self._closed = True
@@ -142,38 +171,6 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _begin(setup: Setup, alive: Connection) -> None:
-    """In a new process: get ready; what goes wrong is said by ``_ready``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
-    global _grader, _trouble
-    try:
-        model = QualityModel.load(setup.model, setup.engine, 1, field=setup.field)
-        if model.bundle.sha256 != setup.sha256:
-            raise EdgeError(f"{model.bundle.path} was replaced while it was in use: run the same command again.")
-        _grader = Grader(model, setup.bits)
-    except EdgeError as error:
-        _trouble = str(error)
-
-
-def _end_with(alive: Connection) -> None:
-    """Wait for the process that has started this one to be done with it, or to end in any way."""
-    parent = multiprocessing.parent_process()
-    wait([alive] if parent is None else [alive, parent.sentinel])
-    os._exit(0)
-
-
-def _ready() -> str:
-    if _grader is None:
-        raise EngineError(_trouble)
-    return _grader.engine
-
-
-def _graded(item: Input, path: Path | None, looks: bool) -> Graded:
-    if _grader is None:
-        raise EngineError(_trouble)
-    graded = _grader.graded(item, path, looks)
-    found = graded.file.assessment
-    if found is not None:  # they are kept in it, so that no other process has to find them
-        found.evidence, found.eye, found.field_definition  # noqa: B018
-    return graded
+def _parts(inputs: Iterator[Input]) -> Iterator[list[Input]]:
+    while part := list(itertools.islice(inputs, _PART)):
+        yield part

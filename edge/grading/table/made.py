@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from edge.ahead import ahead
 from edge.criteria.criterion import Criterion
-from edge.errors import EdgeError, EngineError
+from edge.errors import EdgeError
 from edge.grading.batch import failed
-from edge.grading.grader import Graded, Grades
+from edge.grading.grader import Graded, Grader
 from edge.grading.inputs import Input
 from edge.grading.table.columns import Row
 from edge.grading.table.fingerprint import FileFacts, facts_of
@@ -44,16 +51,45 @@ class Asked:
         return " ".join(f"{name}={value}" for name, value in said.items() if value is not None)
 
 
+class Makes(Protocol):
+    """What makes rows of photographs, here or elsewhere."""
+
+    @property
+    def by(self) -> tuple[str, str]:
+        """SHA-256 of the bundle, and the settings."""
+
+    def rows(self, lacking: Callable[[Shared], Iterator[Input]]) -> Generator[tuple[Graded, Row], None, None]:
+        """A row of each photograph, one after the other.
+
+        Args:
+            lacking: gives the photographs, with what a run shares.
+
+        Raises:
+            EdgeError: they cannot be graded there.
+        """
+
+
 class RowsOf:
-    """What makes rows.
+    """What makes rows in this process.
 
     Attributes:
         by: SHA-256 of the bundle, and the settings.
     """
 
-    def __init__(self, grades: Grades, asked: Asked) -> None:
+    def __init__(self, grades: Grader, asked: Asked) -> None:
         self._grades, self._asked = grades, asked
         self.by = (grades.bundle.sha256, str(asked))
+
+    def rows(self, lacking: Callable[[Shared], Iterator[Input]]) -> Generator[tuple[Graded, Row], None, None]:
+        """See ``Makes``; in the order of the photographs."""
+        with (
+            ThreadPoolExecutor(self._grades.at_once, thread_name_prefix="grade") as threads,
+            Shared() as shared,  # ended before the threads are waited for, as are the grades
+            closing(self._grades),
+            closing(ahead(threads, partial(self.of, shared), lacking(shared), 2 * self._grades.at_once)) as done,
+        ):
+            for each in done:
+                yield each.result()
 
     def of(self, shared: Shared, item: Input) -> tuple[Graded, Row]:
         """Grade a photograph; what is known of one that cannot be read is in its row too.
@@ -61,39 +97,65 @@ class RowsOf:
         Args:
             shared: of the run.
             item: the photograph.
-
-        Raises:
-            EngineError: see ``Grades``.
         """
-        graded, facts = self._graded(shared, item)
+        with contextlib.ExitStack() as stack:
+            return self.row(*opened(stack, shared, item))
+
+    def row(self, item: Input, path: Path | None, facts: FileFacts | None) -> tuple[Graded, Row]:
+        """The same of one that is opened; see ``opened``."""
+        graded, facts = self._graded(item, path, facts)
         asked = self._asked
         return graded, row_of(item, graded.file, facts, graded.looks, asked.criterion, self.by, asked.identity)
 
-    def _graded(self, shared: Shared, item: Input) -> tuple[Graded, FileFacts | None]:
-        facts: FileFacts | None = None
+    def _graded(self, item: Input, path: Path | None, facts: FileFacts | None) -> tuple[Graded, FileFacts | None]:
         try:
             if item.error:
                 raise EdgeError(item.error)
-            if item.source is not None:
-                try:
-                    facts = facts_now(item, shared, hashed=False)
-                except RefusedError as error:
-                    raise EdgeError(f"{item.name} {error}.") from None
-                with held(item.source, shared) as found:
-                    facts = FileFacts(found.size, facts.modified, found.sha256)
-                    return self._grades.graded(item, found.path, looks=True), facts
+            if path is not None:
+                return self._grades.graded(item, path, looks=True), facts
             if item.path.is_file():  # a pipe is refused below, unread
                 facts = facts_of(item.path, hashed=False)
             graded = self._grades.graded(item, looks=True)
-            if graded.file.assessment is not None:
+            if graded.looks:
                 after = facts_of(item.path)
                 if facts is not None and after.modified == facts.modified:  # else another content may have been decoded
                     facts = after
             return graded, facts
-        except EngineError:
-            raise
         except Exception as error:
             return failed(item, error), facts
+
+
+def lean(graded: Graded, row: Row) -> tuple[Graded, Row]:
+    """A row, and of what it was made of only what is told of: it goes from process to process."""
+    file = graded.file
+    told = replace(file, assessment=None, frame=None, identity={}, contradicts=file.other_eye)
+    return replace(graded, file=told), row
+
+
+def opened(stack: contextlib.ExitStack, shared: Shared, item: Input) -> tuple[Input, Path | None, FileFacts | None]:
+    """A photograph as any process of this machine can read it; the bytes of one that is no file are held.
+
+    Args:
+        stack: holds them until it ends.
+        shared: of the run.
+        item: the photograph.
+
+    Returns:
+        The photograph, where its bytes are and what is known of them; with its error where it cannot be read.
+    """
+    if item.error or item.source is None:
+        return item, None, None
+    facts: FileFacts | None = None
+    try:
+        try:
+            facts = facts_now(item, shared, hashed=False)
+        except RefusedError as error:
+            raise EdgeError(f"{item.name} {error}.") from None
+        found = stack.enter_context(held(item.source, shared))
+    except Exception as error:
+        words = str(error) if isinstance(error, EdgeError) else failed(item, error).file.error
+        return replace(item, error=words, source=None, called=item.name), None, facts
+    return item, found.path, FileFacts(found.size, facts.modified, found.sha256)
 
 
 def facts_now(item: Input, shared: Shared, hashed: bool) -> FileFacts:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 
-from edge.ahead import ahead
 from edge.errors import EdgeError
 from edge.grading.graded_file import GradedFile
-from edge.grading.grader import Grader, Grades, Told
+from edge.grading.grader import Grader, Told
 from edge.grading.inputs import Input
 from edge.grading.table.columns import Row
-from edge.grading.table.made import Asked, RowsOf, facts_now
+from edge.grading.table.made import Asked, Makes, RowsOf, facts_now
 from edge.grading.table.record import key_text
 from edge.grading.table.table import Table
 from edge.images.limits import RefusedError
@@ -23,6 +21,7 @@ from edge.sources.shared import Shared
 
 __all__ = ["Asked", "Grading"]
 log = logging.getLogger(__name__)
+PLAIN = Asked()
 
 
 class Grading:
@@ -34,25 +33,24 @@ class Grading:
 
     def __init__(
         self,
-        grades: QualityModel | Grades,
+        makes: QualityModel | Makes,
         table: Table,
-        asked: Asked,
+        asked: Asked = PLAIN,
         recheck: bool = False,
         tell: Callable[[str], None] = log.warning,
     ) -> None:
         """Set up.
 
         Args:
-            grades: what grades; a model does so in this process.
+            makes: what makes rows; a model does so in this process.
             table: what is known, and where the rows go.
-            asked: how.
+            asked: how; of a model.
             recheck: compare the content of every file, also where its size and its time are those of the row.
             tell: receives what the model warns of.
         """
         self.kept = 0
-        self._grades = Grader(grades, asked.bits) if isinstance(grades, QualityModel) else grades
+        self._makes = RowsOf(Grader(makes, asked.bits), asked) if isinstance(makes, QualityModel) else makes
         self._table, self._recheck, self._tell = table, recheck, Told(tell)
-        self._rows = RowsOf(self._grades, asked)
         self._in_work: set[str] = set()
 
     def rows(self, inputs: Iterable[Input]) -> Iterator[tuple[GradedFile, Row]]:
@@ -61,23 +59,13 @@ class Grading:
         Raises:
             EdgeError: the table cannot be written, or the engine failed.
         """
-        with (
-            ThreadPoolExecutor(self._grades.at_once, thread_name_prefix="grade") as threads,
-            Shared() as shared,  # ended before the threads are waited for
-            closing(self._grades),
-            closing(ahead(threads, partial(self._rows.of, shared), self._lacking(inputs, shared), self._ahead)) as done,
-        ):
-            for each in done:
-                graded, row = each.result()
+        with closing(self._makes.rows(partial(self._lacking, inputs))) as made:
+            for graded, row in made:
                 self._table.add(row)
                 self._in_work.discard(str(row["path"]))
                 for words in graded.notes:
                     self._tell(words)
                 yield graded.file, row
-
-    @property
-    def _ahead(self) -> int:
-        return 2 * self._grades.at_once
 
     def _lacking(self, inputs: Iterable[Input], shared: Shared) -> Iterator[Input]:
         for item in inputs:
@@ -92,7 +80,7 @@ class Grading:
     def _is_known(self, item: Input, key: str, shared: Shared) -> bool:
         """Whether its row is still true. What could not be graded is tried again."""
         known = self._table.index.find(key)
-        if known is None or not known.verdict or (known.model, known.settings) != self._rows.by:
+        if known is None or not known.verdict or (known.model, known.settings) != self._makes.by:
             return False
         try:
             facts = facts_now(item, shared, hashed=False)
