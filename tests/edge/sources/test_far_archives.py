@@ -146,8 +146,8 @@ def test_a_cut_archive_and_one_that_is_not_there_are_told_of(bucket: str, photog
     assert "does not exist" in trouble.error
 
 
-def test_an_address_with_a_secret_names_no_archive(tmp_path: Path) -> None:
-    with pytest.raises(EdgeError, match="whose address holds a secret: copy it here first") as refused:
+def test_a_signed_address_names_no_archive(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match="at a signed address, which is not read: copy it here first") as refused:
         find_inputs(["https://host/a.zip?X-Amz-Signature=1234"])
     assert "1234" not in str(refused.value)
     with pytest.raises(EdgeError, match="is one file system in another"):

@@ -270,7 +270,7 @@ def test_bytes_without_an_end_are_refused(server: Server, content: Any, monkeypa
         ("simplecache::s3://bucket/a.png", "is one file system in another"),
         ("filecache://bucket/a.png", "is one file system in another"),
         ("nothing-like-it://bucket/a.png", "nothing-like-it:// is no kind of address that fsspec knows"),
-        ("https://host.example/a.zip?sig=1", "is an archive or a list whose address holds a secret"),
+        ("https://host.example/a.zip?sig=1", "is an archive or a list at a signed address"),
         ("s3:///a.png", "names no host or bucket"),
     ],
 )
