@@ -43,7 +43,7 @@ ifdef IS_JETSON
   CONSTRAINTS := -c .ci/oldest.txt
 else
   LIGHT := cpu
-  ALL := cpu,train,web,dicom,heic,sign,curate,remote,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,web,dicom,heic,sign,curate,remote,ray,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 

@@ -14,6 +14,7 @@ from edge.field.known import OwnField
 from edge.grading.graded_file import GradedFile
 from edge.grading.inputs import Input
 from edge.grading.judged import Read, judged
+from edge.grading.table.fingerprint import perceptual_hash
 from edge.images import ImageReader, Picture
 from edge.model import QualityModel
 
@@ -83,7 +84,7 @@ class Grader:
             return picture
 
         file = judged(item, lambda: self._assessed(read), self._frames)
-        hashed = _looks(seen[0]) if looks and seen else ""
+        hashed = perceptual_hash(seen[0].frame) if looks and seen else ""
         with self._alone:
             notes, self._notes[:] = tuple(self._notes), []
         return Graded(file, hashed, notes)
@@ -144,9 +145,3 @@ def in_full(found: Assessment, scale: int) -> Assessment:
     if crop is None:
         return found
     return dataclasses.replace(found, crop=Crop(crop.x * scale, crop.y * scale, crop.side * scale))
-
-
-def _looks(picture: Picture) -> str:
-    from edge.grading.table.fingerprint import perceptual_hash  # needs the extra ``curate``
-
-    return perceptual_hash(picture.frame)
