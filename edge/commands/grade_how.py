@@ -90,7 +90,7 @@ def graded_by(which: Which, inputs: Sequence[Input], frames: bool) -> Iterator[t
     Args:
         which: the model.
         inputs: the photographs.
-        frames: whether results hold all pixels.
+        frames: whether results hold their frames.
 
     Raises:
         EdgeError: the model cannot be used.

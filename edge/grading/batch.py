@@ -27,7 +27,7 @@ AHEAD = 4  # frames read and not yet graded: what bounds the memory
 def grade_files(
     model: QualityModel, inputs: Sequence[Input | Path | str], bits: int | None = None
 ) -> Iterator[GradedFile]:
-    """Grade files in the order given, of all pixels; one that cannot be graded yields its error and stops nothing.
+    """Grade files in the order given; one that cannot be graded yields its error and stops nothing.
 
     Args:
         model: what grades them.
@@ -49,7 +49,7 @@ def grade_files(
 
 
 def grade_inputs(grades: Grader, inputs: Sequence[Input]) -> Iterator[Graded]:
-    """The same, of no more pixels than the network needs.
+    """The same, with what keeps no frames.
 
     Args:
         grades: what grades them; it is closed at the end.

@@ -12,7 +12,6 @@ from edge.grading.graded_file import GradedFile
 from edge.grading.inputs import Input
 from edge.images import Picture
 
-Read = Callable[[int | None], Picture]  # gives the picture, of all pixels or with a shorter side that is enough
 _EYES: dict[str, Eye] = {"R": "right", "L": "left"}
 
 

@@ -147,7 +147,7 @@ def test_a_cut_archive_and_one_that_is_not_there_are_told_of(bucket: str, photog
 
 
 def test_a_signed_address_names_no_archive(tmp_path: Path) -> None:
-    with pytest.raises(EdgeError, match="at a signed address, which is not read: copy it here first") as refused:
+    with pytest.raises(EdgeError, match="at a signed address, not to be read there: copy it here") as refused:
         find_inputs(["https://host/a.zip?X-Amz-Signature=1234"])
     assert "1234" not in str(refused.value)
     with pytest.raises(EdgeError, match="is one file system in another"):
