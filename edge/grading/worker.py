@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+import cv2
+
 from edge.errors import EdgeError, EngineError
 from edge.grading.batch import failed
 from edge.grading.grader import Graded, Grader
@@ -49,6 +51,7 @@ class Setup:
 def begin(setup: Setup, alive: Connection) -> None:
     """In a new process: get ready; what goes wrong is said by ``ready``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # the other cores are those of the other processes
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     global _grader, _made, _trouble
     try:

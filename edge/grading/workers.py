@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from multiprocessing import forkserver
 from typing import TypeVar
 
 from edge.ahead import ahead
@@ -37,6 +38,7 @@ __all__ = ["ENOUGH", "Setup", "Workers", "cores"]
 ENOUGH = 200  # photographs from which the start of the processes pays off
 _ON_DEVICE = 4  # processes that share a GPU: each has a context of its own there
 _TRIES = 3  # a process that ends takes the photographs of the others with it
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # of libraries, in each process
 _PART = 8  # photographs that one is handed at a time: fewer, and much of the time goes into handing them over
 
 
@@ -79,6 +81,15 @@ class Workers:
     def _start(self) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([ready.__module__])  # libraries are loaded once
+        before = {name: os.environ.get(name) for name in _ONE_THREAD}
+        os.environ.update(_ONE_THREAD)
+        try:
+            forkserver.ensure_running()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
         ours, theirs = context.Pipe()
         self._alive = ours
         self._pool = ProcessPoolExecutor(self._processes, context, begin, (self._setup, theirs))
