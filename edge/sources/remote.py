@@ -83,9 +83,7 @@ def remote_files(url: str, tell: Tell, shared: Shared) -> Iterator[Found]:
     try:
         check_address(url)
         if name.lower().endswith(ZIPS + TARS + LISTS):
-            raise EdgeError(
-                f"{name} is an archive or a list at a signed address, which is not read: copy it here first."
-            )
+            raise EdgeError(f"{name} is an archive or a list at a signed address, not to be read there: copy it here.")
         yield from _at(url, name, tell, shared)
     except EdgeError as error:
         yield Trouble(name, str(error))
