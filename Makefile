@@ -58,7 +58,7 @@ ifdef IS_JETSON
   CONSTRAINTS := $(if $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and print(1)' 2>/dev/null),-c .ci/oldest.txt)
 else
   LIGHT := cpu
-  ALL := cpu,train,web,dicom,heic,sign,curate,remote,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 

@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from edge.commands.console import cli
+from edge.commands.console import cli, places
 from edge.commands.start import late
 from edge.errors import EdgeError
 from edge.files.output import check_output, write_output
 from edge.files.table import csv_text
 from edge.grading.table.columns import format_of
+from edge.sources.dicomweb import Access
+from edge.sources.elsewhere import How
 
 _WHAT, _EXTRA = "edge-curate", "curate"
 
@@ -65,12 +67,16 @@ def report(
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Put up to 500 photographs, small, into the page.")
     ] = True,
+    ca: places.Ca = None,
+    insecure: places.Insecure = False,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
     """Make the page."""
     check_output(out, "the page", [table])
-    made = late("edge.curate.report", _WHAT, _EXTRA).make_report(table, root, pictures)
+    made = late("edge.curate.report", _WHAT, _EXTRA).make_report(
+        table, root, pictures, How(access=Access(ca, insecure))
+    )
     _write(out, made.page)
     if json_lines:
         told = {"photographs": made.rows, "pictures": made.pictures, "missing": made.missing, "bytes": len(made.page)}
@@ -105,6 +111,8 @@ def select(
     links: Annotated[Path | None, typer.Option(help="Link the photographs into this folder.")] = None,
     copies: Annotated[Path | None, typer.Option(help="Copy the photographs into this folder.")] = None,
     root: Root = Path(),
+    ca: places.Ca = None,
+    insecure: places.Insecure = False,
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
@@ -118,9 +126,9 @@ def select(
     paths = choice.table.column("path").to_pylist()
     if out is not None:
         module.write_list(choice, out)
-    failed = 0
+    failed, how = 0, How(access=Access(ca, insecure))
     for folder, placing in ((links, "link"), (copies, "copy")):
-        for problem in module.place_files(paths, root, folder, placing) if folder is not None else ():
+        for problem in module.place_files(paths, root, folder, placing, how) if folder is not None else ():
             failed += problem != ""
             if problem:
                 cli.err.print(Text(cli.one_line(f"error: {problem}")), soft_wrap=True)

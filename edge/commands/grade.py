@@ -18,6 +18,7 @@ from edge.commands.console.criterion import CriterionSetting
 from edge.commands.console.endings import Printed
 from edge.commands.console.field import FieldSetting
 from edge.commands.console.title import hide_secrets
+from edge.commands.grade_how import Which, graded_by
 from edge.commands.grade_outputs import check_files, check_maps, check_stdout, check_table, is_stdout
 from edge.commands.grade_rows import Rows
 from edge.commands.grade_shown import print_error, print_note, show_row, with_progress
@@ -28,7 +29,6 @@ from edge.files.output import is_stream
 from edge.grading import (
     GradedFile,
     find_inputs,
-    grade_files,
     picture_stems,
     readable,
     write_pictures,
@@ -37,7 +37,6 @@ from edge.grading.inputs import Passed
 from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
-from edge.model import QualityModel
 from edge.sources.address import files_among, place_of
 from edge.sources.dicomweb import Access
 
@@ -80,6 +79,12 @@ def grade(
     recheck: Annotated[
         bool, typer.Option("--recheck", help="With --table: compare the content of every file, not its size and time.")
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="ray|ADDRESS", help="With --table: grade on a Ray cluster, such as ray://head:10001."
+        ),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")
     ] = None,
@@ -106,11 +111,11 @@ def grade(
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
     others = {"--csv": csv, "--details": details, "--maps": maps, "--labels": labels}
-    check_table(table, {"--recheck": recheck, "--carry": bool(carry), "--identity": identity}, others)
+    check_table(table, {"--recheck": recheck, "--carry": bool(carry), "--identity": identity, "--on": bool(on)}, others)
     hide_secrets()
     how = places.how_of(column, carry, root, Access(ca, insecure, identity))
     if table is not None:
-        asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity)
+        asked = TableAsked(table, model, engine.value, threads, recheck, bits, field, criterion, how, identity, on)
         grade_table(paths, asked, json_lines)
         return
     local, elsewhere = passed_over([path for path in paths if place_of(path).kind == "local"]), Passed()
@@ -138,15 +143,13 @@ def grade(
     no_maps = ""  # why pictures are missing
     try:
         # The row of a file says what is wrong with it; OpenCV prints nothing.
-        with quiet_opencv(), QualityModel.load(model, engine.value, threads, field=field) as quality:
-            quality.warn = print_note
-            gathered.model = quality.bundle.sha256
+        which = Which(model, engine.value, threads, field, bits)
+        with quiet_opencv(), graded_by(which, inputs, maps is not None) as (bundle, graded_files):
+            gathered.model = bundle.sha256
             if show_table:
                 column = criterion.shown if criterion else "cause"
                 printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<9}  {column:<24}  path", markup=False))
-            for stem, graded in zip(
-                stems, with_progress(grade_files(quality, inputs, bits), len(inputs), csv), strict=True
-            ):
+            for stem, graded in zip(stems, with_progress(graded_files, len(inputs), csv), strict=True):
                 problem = "" if maps is None else _draw(maps, stem, graded)
                 if problem and not no_maps:
                     no_maps = problem
@@ -170,7 +173,7 @@ def grade(
         summary["causes"] = count_causes(rows)
         if criterion is not None:
             summary |= {"criterion": criterion.shown, "adequate": gathered.adequate[0]}
-        summary["model"] = {"name": quality.manifest.name, "sha256": gathered.model}
+        summary["model"] = {"name": bundle.manifest.name, "sha256": gathered.model}
         summary["passed_over"] = {"photographs": len(passed.unread), "others": passed.others}
         printed.say(lambda: print(json.dumps({"summary": summary | _metrics(evaluation, labels)}, allow_nan=False)))
     else:

@@ -14,14 +14,15 @@ from typing import get_args
 import typer
 
 from edge.assessment import Verdict
+from edge.bundle.bundle import Bundle
 from edge.camera.quiet import quiet_opencv
 from edge.commands.console import cli
 from edge.commands.console.criterion import NamedCriterion
 from edge.commands.console.endings import Printed
+from edge.commands.grade_how import Which, are_many, learns, rows_by
 from edge.commands.grade_shown import print_error, print_note
 from edge.commands.grade_words import Noticed
 from edge.errors import EdgeError
-from edge.field.learned import LearnedField
 from edge.findings.cause import CAUSES
 from edge.grading import Input, readable
 from edge.grading.inputs import Passed, stream_inputs
@@ -30,7 +31,6 @@ from edge.grading.table.fingerprint import check_hash
 from edge.grading.table.run import Asked, Grading
 from edge.grading.table.table import Table
 from edge.images import remedy_of
-from edge.model import QualityModel
 from edge.progress import progress
 from edge.sources.address import files_among
 from edge.sources.elsewhere import How
@@ -50,6 +50,7 @@ class TableAsked:
     criterion: NamedCriterion | None
     how: How
     identity: bool
+    on: str | None
 
 
 @dataclass
@@ -117,9 +118,16 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
     run = _Run()
     printed = Printed(True, print_error)
     how = Asked(asked.bits, asked.field, asked.criterion, asked.identity, asked.how.listing.carry)
-    with quiet_opencv(), Table(asked.table) as table, _model(asked) as model:
-        grading = Grading(model, table, how, asked.recheck)
-        rows = grading.rows(run.found(stream_inputs(paths, run.passed, asked.how)))
+    inputs, many = are_many(stream_inputs(paths, run.passed, asked.how))
+    which = Which(asked.model, asked.engine, asked.threads, asked.field, asked.bits)
+    if learns(which):
+        raise EdgeError(
+            "a table holds each photograph graded by itself, and what --field learn finds depends on their order: give "
+            "--field circle:X,Y,R, a mask, or --field frame."
+        )
+    with quiet_opencv(), Table(asked.table) as table, rows_by(which, many, how, asked.on) as (bundle, makes):
+        grading = Grading(makes, table, how, asked.recheck, print_note)
+        rows = grading.rows(run.found(inputs))
         try:
             with progress("grading") as tick:
                 for number, (graded, row) in enumerate(rows, 1):
@@ -137,24 +145,12 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
         for words in run.notes():
             print_note(words)
         if json_lines:
-            summary = _summary(run, grading, table, asked, model)
+            summary = _summary(run, grading, table, asked, bundle)
             printed.say(lambda: print(json.dumps({"summary": summary}, allow_nan=False)))
         for line in [] if json_lines else _closing(run, grading, table, asked):
             printed.say(partial(cli.out.print, cli.one_line(line), markup=False))
     if run.failed or printed.lost:
         raise typer.Exit(1)
-
-
-def _model(asked: TableAsked) -> QualityModel:
-    model = QualityModel.load(asked.model, asked.engine, asked.threads, field=asked.field)
-    model.warn = print_note
-    if isinstance(model.field, LearnedField):
-        model.close()
-        raise EdgeError(
-            "a table holds each photograph graded by itself, and what --field learn finds depends on their order: give "
-            "--field circle:X,Y,R, a mask, or --field frame."
-        )
-    return model
 
 
 def _settle_at_last(table: Table) -> None:
@@ -176,14 +172,14 @@ def _print_json(row: Row) -> None:
     print(json.dumps(said, allow_nan=False), flush=True)
 
 
-def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, model: QualityModel) -> dict[str, object]:
+def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundle: Bundle) -> dict[str, object]:
     """What was done, for machines."""
     summary: dict[str, object] = {"graded": run.graded, "failed": run.failed, "kept": grading.kept}
     summary["verdicts"] = {verdict: run.verdicts[verdict] for verdict in get_args(Verdict)}
     summary["causes"] = {cause: run.causes[cause] for cause in CAUSES}
     if asked.criterion is not None:
         summary |= {"criterion": asked.criterion.shown, "adequate": run.adequate}
-    summary["model"] = {"name": model.manifest.name, "sha256": model.bundle.sha256}
+    summary["model"] = {"name": bundle.manifest.name, "sha256": bundle.sha256}
     summary["passed_over"] = {"photographs": run.passed.unread, "others": run.passed.others}
     held = {"photographs": table.index.size(), "copies": table.index.copies()}
     return summary | {"table": {"path": readable(asked.table), **held}}

@@ -26,12 +26,13 @@ from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
 from edge.grading.table.columns import FULL, GRID
 from edge.progress import followed, progress
-from edge.sources.elsewhere import place_below
+from edge.sources.elsewhere import How, place_below
 
 _COLUMNS = [*LIGHT, "path", "place", "sha256", "hash", "model", "error", "crop_x", "crop_y", "crop_side"]
 _SHOWN = ("path", "score", "verdict", "cause", "place", "camera", "site", "taken", "eye", "field_definition")
 _MOST_BYTES = 40_000_000
 _ERRORS = 50
+HOW = How()
 _MEMBERS = 6  # of a group of duplicates that are named
 
 
@@ -52,13 +53,14 @@ class Report:
     missing: int = 0
 
 
-def make_report(path: Path, root: Path, pictures: bool = True) -> Report:
+def make_report(path: Path, root: Path, pictures: bool = True, how: How = HOW) -> Report:
     """Make the report of a table.
 
     Args:
         path: a table of ``edge-grade --table``.
         root: the folder that its paths are relative to.
         pictures: whether photographs are in it, at most 500.
+        how: those are reached that are no files.
 
     Raises:
         EdgeError: the table cannot be read, or the page would be too large.
@@ -82,7 +84,7 @@ def make_report(path: Path, root: Path, pictures: bool = True) -> Report:
     data["lists"] = {name: _records(table, found) for name, found in lists.items()}
     data["groups"] = [_records(table, group[:_MEMBERS]) | {"size": len(group)} for group in groups]
     report = Report(b"", table.num_rows)
-    made = thumbnails(_wanted(table, rows, root))
+    made = thumbnails(_wanted(table, rows, root), how)
     for (name, number, row), picture in zip(places, followed(made, "pictures", len(places)), strict=True):
         shown = data["groups"][name] if isinstance(name, int) else data["lists"][name]
         if picture:

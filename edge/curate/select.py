@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from edge.sources.source import Source, held
 Once = Literal["exact", "near"]
 Placing = Literal["link", "copy"]
 _BATCH = 10_000
+HOW = How()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def write_list(choice: Choice, out: Path) -> None:
         raise EdgeError(f"{out} cannot be written ({reason_of(error)}): check the folder and the disk.") from None
 
 
-def place_files(paths: Sequence[str], root: Path, folder: Path, placing: Placing) -> Iterator[str]:
+def place_files(paths: Sequence[str], root: Path, folder: Path, placing: Placing, how: How = HOW) -> Iterator[str]:
     """Link or copy photographs into a folder, with the sub-folders that tell them apart.
 
     What is there already and is the same file, or of the same size and time, stays.
@@ -111,12 +113,13 @@ def place_files(paths: Sequence[str], root: Path, folder: Path, placing: Placing
         root: the folder that they are relative to.
         folder: where to; it is made.
         placing: a symbolic link, or a copy with its time.
+        how: photographs are reached that are no files.
 
     Yields:
         For each path what is wrong; empty where it was placed.
 
     Raises:
-        EdgeError: two photographs would get one place, or the folder cannot be made.
+        EdgeError: the folder cannot be made, or its disk is full.
     """
     targets = _targets(paths)
     try:
@@ -126,18 +129,23 @@ def place_files(paths: Sequence[str], root: Path, folder: Path, placing: Placing
     with Shared() as shared:
         for path in followed(paths, placing, len(paths)):
             try:
-                _placed(place_below(root, path), folder / targets[path], placing, shared)
+                _placed(place_below(root, path), folder / targets[path], placing, (how, shared))
                 yield ""
             except (OSError, EdgeError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise EdgeError(
+                        f"{folder} has no room for more ({reason_of(error)}): free some space and run the same command "
+                        "again; what is there stays."
+                    ) from None
                 yield f"{path} gets no {placing} ({reason_of(error).rstrip('.')})."
 
 
-def _placed(name: str, target: Path, placing: Placing, shared: Shared) -> None:
-    source = source_of(name, How(), shared)
+def _placed(name: str, target: Path, placing: Placing, run: tuple[How, Shared]) -> None:
+    source = source_of(name, *run)
     if source is None:
         _place(Path(os.path.abspath(name)), target, placing)  # noqa: PTH100
     elif placing == "copy":
-        _unpack(source, shared, target)
+        _unpack(source, run[1], target)
     else:
         raise EdgeError("it is no file of its own: give --copies")
 

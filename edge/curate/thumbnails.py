@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from edge.ahead import ahead
 from edge.errors import EdgeError
-from edge.images import ImageReader
+from edge.images import ImageReader, Picture
 from edge.sources.elsewhere import How, source_of
 from edge.sources.shared import Shared
 from edge.sources.source import held
 
 SIDE = 168  # pixels
 _QUALITY = 74
+_ENOUGH = 4 * SIDE  # pixels of the shorter side: a field takes more than a quarter of it
 _READERS, _AHEAD = 2, 4
+_HOW = How()
 
 
 @dataclass(frozen=True)
@@ -38,36 +40,44 @@ class Wanted:
     crop: tuple[int, int, int] | None
 
 
-def thumbnails(wanted: Sequence[Wanted]) -> Iterator[str]:
-    """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read."""
+def thumbnails(wanted: Sequence[Wanted], how: How = _HOW) -> Iterator[str]:
+    """A JPEG of SIDE x SIDE pixels for each, in base64; empty where the photograph cannot be read.
+
+    Args:
+        wanted: the photographs.
+        how: those are reached that are no files.
+    """
     with (
         ThreadPoolExecutor(_READERS, thread_name_prefix="read") as threads,
         Shared() as shared,
         ImageReader() as reader,
-        closing(ahead(threads, partial(_made, reader, shared), wanted, _AHEAD)) as made,
+        closing(ahead(threads, partial(_made, reader, shared, how), wanted, _AHEAD)) as made,
     ):
         for each in made:
             yield each.result()
 
 
-def _made(reader: ImageReader, shared: Shared, wanted: Wanted) -> str:
+def _made(reader: ImageReader, shared: Shared, how: How, wanted: Wanted) -> str:
     try:
-        source = source_of(wanted.name, How(), shared)
+        source = source_of(wanted.name, how, shared)
         if source is None:
-            frame = reader.read(wanted.name)
+            picture = reader.picture(wanted.name, least=_ENOUGH)
         else:
             with held(source, shared) as found:
-                frame = reader.read(found.path)
+                picture = reader.picture(found.path, least=_ENOUGH)
     except EdgeError:
         return ""
-    done, data = cv2.imencode(".jpg", _reduced(frame, wanted.crop), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    done, data = cv2.imencode(".jpg", _reduced(picture, wanted.crop), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return base64.b64encode(data.tobytes()).decode() if done else ""
 
 
-def _reduced(frame: NDArray[np.uint8], crop: tuple[int, int, int] | None) -> NDArray[np.uint8]:
+def _reduced(picture: Picture, crop: tuple[int, int, int] | None) -> NDArray[np.uint8]:
+    frame = picture.frame
     height, width = frame.shape[:2]
     side = max(height, width)
     x, y, side = ((width - side) // 2, (height - side) // 2, side) if crop is None else crop
+    if crop is not None:  # of all pixels
+        x, y, side = (round(each / picture.scale) for each in crop)
     scale = SIDE / side
     made = np.zeros((SIDE, SIDE, 3), np.uint8)
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -10,16 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from edge.ahead import ahead
-from edge.errors import EdgeError, InputError
-from edge.findings.eye import Eye
+from edge.assessment import Assessment
+from edge.errors import EdgeError, EngineError, InputError
 from edge.grading.graded_file import GradedFile
+from edge.grading.grader import Graded, Grader
 from edge.grading.inputs import Input, find_inputs
+from edge.grading.judged import judged
 from edge.images import ImageReader, Picture
 from edge.model import QualityModel
 from edge.sources.shared import Shared
 from edge.sources.source import held
 
-_EYES: dict[str, Eye] = {"R": "right", "L": "left"}
 READERS = 2
 AHEAD = 4  # frames read and not yet graded: what bounds the memory
 
@@ -45,7 +45,47 @@ def grade_files(
         reader.start(min(READERS, len(found)))
         with closing(ahead(threads, partial(_read, reader, shared, bits), found, AHEAD)) as readings:
             for item, reading in zip(found, readings, strict=True):
-                yield grade_read(model, item, reading.result)
+                yield judged(item, partial(_assessed, model, reading.result))
+
+
+def grade_inputs(grades: Grader, inputs: Sequence[Input]) -> Iterator[Graded]:
+    """The same, with what keeps no frames.
+
+    Args:
+        grades: what grades them; it is closed at the end.
+        inputs: the photographs.
+    """
+    with (
+        ThreadPoolExecutor(grades.at_once, thread_name_prefix="grade") as threads,
+        Shared() as shared,
+        closing(grades),  # before the threads are waited for
+        closing(ahead(threads, partial(_graded, grades, shared), inputs, 2 * grades.at_once)) as done,
+    ):
+        for each in done:
+            yield each.result()
+
+
+def _graded(grades: Grader, shared: Shared, item: Input) -> Graded:
+    try:
+        if item.error:
+            raise EdgeError(item.error)
+        if item.source is None:
+            return grades.graded(item)
+        with held(item.source, shared) as found:
+            return grades.graded(item, found.path)
+    except EngineError:
+        raise
+    except EdgeError as error:
+        return failed(item, error)
+
+
+def failed(item: Input, error: Exception) -> Graded:
+    """The result of a photograph that was not read."""
+
+    def fail() -> tuple[Picture, Assessment]:
+        raise error
+
+    return Graded(judged(item, fail))
 
 
 def _read(reader: ImageReader, shared: Shared, bits: int | None, item: Input) -> Picture:
@@ -57,27 +97,6 @@ def _read(reader: ImageReader, shared: Shared, bits: int | None, item: Input) ->
         return reader.picture(found.path, bits, item.name)
 
 
-def grade_read(model: QualityModel, item: Input, read: Callable[[], Picture]) -> GradedFile:
-    """Grade one photograph; whatever goes wrong is its error.
-
-    Args:
-        model: what grades it.
-        item: the photograph.
-        read: gives its picture, or raises.
-    """
-    path, name = item.path, item.name
-    try:
-        picture = read()
-        assessment = model.assess(picture.frame)
-    except EdgeError as error:
-        reason = str(error)
-        return GradedFile(path, None, None, reason if name in reason else f"{name}: {reason}", name=name)
-    except Exception as error:  # whatever it is, the other files are graded
-        reason = (str(error).strip().splitlines() or ["no message"])[0]
-        words = f"{name} could not be graded ({type(error).__name__}: {reason}): save it again as PNG."
-        return GradedFile(path, None, None, words, name=name)
-    if not math.isfinite(assessment.score):
-        words = f"{name} got no finite score: the model is broken; take another one."
-        return GradedFile(path, None, None, words, name=name)
-    eye = _EYES.get(picture.eye or "")
-    return GradedFile(path, picture.frame, assessment, "", picture.reaches, eye, picture.origin, name, picture.identity)
+def _assessed(model: QualityModel, read: Callable[[], Picture]) -> tuple[Picture, Assessment]:
+    picture = read()
+    return picture, model.assess(picture.frame)

@@ -29,6 +29,8 @@ class GradedFile:
         origin: camera, institution and time, by what the file says.
         name: what rows call it, where that is not ``path``.
         identity: patient, study, series and instance of a DICOM file, which are written only where somebody asks.
+        contradicts: what ``other_eye`` says where the assessment was left on another machine.
+        size: width and height of the upright photograph, pixels; (0, 0) where it could not be read.
     """
 
     path: Path
@@ -40,6 +42,8 @@ class GradedFile:
     origin: Origin = UNSTATED
     name: str = ""
     identity: Mapping[str, str] = field(default_factory=dict, repr=False)
+    size: tuple[int, int] = (0, 0)
+    contradicts: bool = False
 
     @property
     def shown(self) -> str:
@@ -49,7 +53,9 @@ class GradedFile:
     @property
     def other_eye(self) -> bool:
         """Whether the photograph shows the other eye than its file says."""
-        told = None if self.assessment is None else self.assessment.eye
+        if self.assessment is None:
+            return self.contradicts
+        told = self.assessment.eye
         return None not in (told, self.stated_eye) and told != self.stated_eye
 
     def cells(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from edge.errors import EdgeError, reason_of
@@ -13,9 +13,10 @@ from edge.images import SUFFIXES, PassedOver, images_of, is_unread, unlisted, wa
 from edge.sources.address import Place, exists, place_of
 from edge.sources.elsewhere import How, place_below, source_of, sources_in
 from edge.sources.manifest import Listed, listed
+from edge.sources.remote import RemoteFile
 from edge.sources.shared import Shared
-from edge.sources.shown import without_secrets
-from edge.sources.source import Source, Trouble
+from edge.sources.shown import check_address, without_secrets
+from edge.sources.source import Source, Trouble, held
 
 HOW = How()
 
@@ -160,7 +161,8 @@ def _nothing_in(place: str) -> Input:
 
 def _found_in(place: Place, how: How, passed: Passed, shared: Shared) -> Iterator[Input]:
     """The photographs of a place that is no folder."""
-    if place.kind in ("zip", "tar", "list") and not exists(place.text) and glob.has_magic(place.text):
+    far = "://" in place.text
+    if place.kind in ("zip", "tar", "list") and not far and not exists(place.text) and glob.has_magic(place.text):
         hits = sorted(glob.glob(place.text, recursive=True))  # noqa: PTH207 (may be absolute)
         for hit in hits:
             yield from _found_in(Place(place.kind, hit, place.inside), how, passed, shared)
@@ -169,7 +171,10 @@ def _found_in(place: Place, how: How, passed: Passed, shared: Shared) -> Iterato
             yield Input(Path(place.text), words)
         return
     if place.kind == "list":
-        yield from _listed_in(Path(place.text), how, shared)
+        if "://" in place.text:
+            yield from _listed_at(place.text, how, shared)
+        else:
+            yield from _listed_in(Path(place.text), how, shared)
         return
     count = 0
     for found in sources_in(place, how, lambda name, head: passed.add(PurePath(name), head), shared):
@@ -196,6 +201,23 @@ def _listed_in(path: Path, how: How, shared: Shared) -> Iterator[Input]:
         yield Input(path, str(error), path.parent)
     if not count:
         yield Input(path, f"{path} names no photograph: its column {how.listing.column!r} is empty.", path.parent)
+
+
+def _listed_at(url: str, how: How, shared: Shared) -> Iterator[Input]:
+    """The same of a list at an address, beside which its paths begin."""
+    base = url.rpartition("/")[0] if how.listing.root is None else str(how.listing.root)
+    try:
+        check_address(url)
+        with held(RemoteFile(url, base), shared) as found:
+            try:
+                for row in listed(found.path, how.listing, url):
+                    whole = "://" in row.path or row.path.startswith("/")
+                    there = row if whole else replace(row, path=f"{base}/{row.path}")
+                    yield _one(there, Path(), how, shared)
+            except EdgeError as error:
+                raise EdgeError(str(error).replace(str(found.path), url)) from None
+    except EdgeError as error:
+        yield Input(Path(url), str(error), Path(url), called=url)
 
 
 def _one(row: Listed, root: Path, how: How, shared: Shared) -> Input:

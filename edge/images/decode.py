@@ -50,7 +50,15 @@ class Decoded:
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture."""
         stored = self.stored.picture
-        width, height = stored.size if isinstance(stored, Image.Image) else stored.shape[1::-1]
+        return self._turned(stored.size if isinstance(stored, Image.Image) else stored.shape[1::-1])
+
+    @property
+    def full(self) -> tuple[int, int] | None:
+        """The same of all its pixels, where it was decoded smaller."""
+        return None if self.stored.full is None else self._turned(self.stored.full)
+
+    def _turned(self, size: tuple[int, ...]) -> tuple[int, int]:
+        width, height = size
         return (height, width) if self.orientation >= 5 else (width, height)
 
     def strips(self) -> Iterator[memoryview | bytes]:
@@ -82,12 +90,13 @@ Opened = tuple[int, Callable[[], Decoded]]  # the number of pixels, and what dec
 
 
 @contextlib.contextmanager
-def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
+def opened(name: bytes, bits: int | None, least: int | None = None) -> Iterator[Opened]:
     """Open a file and check its header; any error, here or while it is decoded, becomes a ``RefusedError``.
 
     Args:
         name: its absolute path.
         bits: how many of the 16 bits of a sample count; None for what the file says.
+        least: length of the shorter side that is enough, where a kind can be decoded smaller; None for all pixels.
 
     Yields:
         The number of pixels, and a function that decodes them.
@@ -112,7 +121,7 @@ def opened(name: bytes, bits: int | None) -> Iterator[Opened]:
             else:
                 image = _identify(file, head)
                 kind = image.format or kind
-                yield image.width * image.height, lambda: _load(image, file, bits)
+                yield image.width * image.height, lambda: _load(image, file, bits, least)
     except (RefusedError, MemoryError, BrokenPipeError):
         raise
     except Exception as error:  # Pillow's parsers raise errors of any kind: all mean that the file is bad
@@ -156,10 +165,10 @@ def _is_video(head: bytes) -> bool:
     return head[:4] == b"\x1aE\xdf\xa3" or head[8:12] == b"AVI "
 
 
-def _load(image: Image.Image, file: BinaryIO, bits: int | None) -> Decoded:
+def _load(image: Image.Image, file: BinaryIO, bits: int | None, least: int | None) -> Decoded:
     orientation, origin = _orientation(image), _origin(image)
     if image.format in ("JPEG", "MPO"):
-        return Decoded(jpeg.load(image, _all_of(file)), orientation, origin)
+        return Decoded(jpeg.load(image, _all_of(file), least), orientation, origin)
     if image.format == "PNG":
         return Decoded(png.load(image, _all_of(file), bits), orientation, origin)
     if image.format == "PPM":

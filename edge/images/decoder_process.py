@@ -39,6 +39,7 @@ class Picture:
         eye: ``R`` or ``L``, where a DICOM file says which one it shows.
         origin: camera, institution and time, by what the file says.
         identity: patient, study, series and instance, where it is DICOM; not to be written unasked.
+        full: width and height of all its pixels, where the frame has fewer.
     """
 
     frame: NDArray[np.uint8]
@@ -46,6 +47,17 @@ class Picture:
     eye: str | None = None
     origin: Origin = UNSTATED
     identity: Mapping[str, str] = field(default_factory=dict, repr=False)
+    full: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all its pixels."""
+        return self.full or (self.frame.shape[1], self.frame.shape[0])
+
+    @property
+    def scale(self) -> int:
+        """How many of all its pixels, along a side, one of the frame stands for."""
+        return 1 if self.full is None else round(max(self.full) / max(self.frame.shape[:2]))
 
 
 class TooSlowError(Exception):
@@ -95,7 +107,7 @@ class DecoderProcess:
         """Have one file decoded.
 
         Args:
-            request: ``path``, ``bits``; see ``edge.images.worker``.
+            request: ``path``, ``bits``, ``least``; see ``edge.images.worker``.
             large: held while a large picture is decoded.
 
         Raises:
@@ -137,7 +149,10 @@ class DecoderProcess:
         frame = np.empty((height, width, 3), np.uint8)
         self._fill(frame.reshape(-1).data, deadline)
         origin = Origin(**answer.get("origin", {}))
-        return Picture(frame, answer.get("reaches"), answer.get("eye"), origin, answer.get("identity", {}))
+        identity, full = answer.get("identity", {}), answer.get("full")
+        return Picture(
+            frame, answer.get("reaches"), answer.get("eye"), origin, identity, (full[0], full[1]) if full else None
+        )
 
     def _answer(self, deadline: float) -> dict[str, Any]:
         """One answer, without the pixels that follow it; raises RefusedError where it refuses the file."""

@@ -67,15 +67,23 @@ class ImageReader:
         """See ``read_image``."""
         return self.picture(path, bits).frame
 
-    def picture(self, path: Path | str, bits: int | None = None, name: str = "") -> Picture:
-        """The same, and whether ``bits`` may be missing; errors call it by its ``name``, if it has one."""
+    def picture(self, path: Path | str, bits: int | None = None, name: str = "", least: int | None = None) -> Picture:
+        """The same, and what else is known of it.
+
+        Args:
+            path: see ``read_image``.
+            bits: see there.
+            name: what errors call it, if it is not called by its path.
+            least: length of the shorter side that is enough: a JPEG of at least twice that is decoded to half, a
+                quarter or an eighth of its sides, in less time; None for all pixels.
+        """
         if bits is not None and bits not in BITS:
             raise InputError(f"bits is {bits}, not one of {BITS}: give one of them, or None.")
         path = Path(path)
         try:
             _check_file(path)
             with self._places:
-                return self._decoded(path, bits)
+                return self._decoded(path, bits, least)
         except RefusedError as error:
             why = str(error)
         except MemoryError:
@@ -86,8 +94,8 @@ class ImageReader:
             why = "cannot be decoded: the decoder crashed, so it is damaged; save it again as PNG"
         raise EdgeError(f"{name or path} {why}.")
 
-    def _decoded(self, path: Path, bits: int | None) -> Picture:
-        request = {"path": os.fsencode(path.absolute()).decode("latin-1"), "bits": bits}
+    def _decoded(self, path: Path, bits: int | None, least: int | None) -> Picture:
+        request = {"path": os.fsencode(path.absolute()).decode("latin-1"), "bits": bits, "least": least}
         for last in (False, True):
             decoder = self._take()
             try:

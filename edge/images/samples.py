@@ -22,11 +22,13 @@ class Stored:
         picture: Pillow's image of 8 bits, or uint8 BGR (H, W, 3).
         reaches: see ``White``.
         eye: ``R`` or ``L``, where a DICOM file says which one it shows.
+        full: width and height as stored, where the picture was decoded smaller; None where it was not.
     """
 
     picture: Image.Image | NDArray[np.uint8]
     reaches: int | None = None
     eye: str | None = None
+    full: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The decoder process: decodes one file after the other, with limits on time and memory.
 
-A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``. An answer on stdout is
-four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W, "reaches": N,
-"eye": E, "origin": {...}, "identity": {...}}`` (see ``Stored`` and ``Origin``), followed by H * W * 3 bytes BGR; before
-that ``{"large": true}`` where the picture is large, which waits for another line.
+A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``, ``least``. An answer on
+stdout is four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W,
+"reaches": N, "eye": E, "full": F, "origin": {...}, "identity": {...}}`` (see ``Stored`` and ``Origin``), followed by
+H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is large, which waits for another line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         request = json.loads(line)
         _alarm(LAST_SECONDS)
         try:
-            with decode.opened(request["path"].encode("latin-1"), request["bits"]) as (pixels, load):
+            with decode.opened(request["path"].encode("latin-1"), request["bits"], request["least"]) as (pixels, load):
                 if pixels > LARGE_PIXELS:
                     _say(answers, {"large": True})
                     _alarm(0)
@@ -59,7 +59,7 @@ def _send(answers: BinaryIO, decoded: Any) -> None:
     first = next(strips)  # errors are raised before the answer begins
     stored = decoded.stored
     about = {"reaches": stored.reaches, "eye": stored.eye, "origin": decoded.origin.to_dict()}
-    about["identity"] = decoded.identity
+    about |= {"identity": decoded.identity, "full": decoded.full}
     _say(answers, {"height": height, "width": width, **about})
     _write(answers, first)
     for strip in strips:

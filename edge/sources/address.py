@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.sources.members import MARK
+from edge.sources.shown import without_secrets
 
 ZIPS, TARS, LISTS = (".zip",), (".tar", ".tar.gz", ".tgz"), (".csv", ".parquet")
 _URL = re.compile(r"([a-z][a-z0-9+.:-]*):/{2}", re.IGNORECASE)
@@ -36,7 +37,13 @@ def place_of(text: str) -> Place:
     """The place that a text names; a file or a folder of that name goes before everything else."""
     if scheme := _URL.match(text):
         dicomweb = scheme[1].lower() in ("dicomweb+https", "dicomweb+http")
-        return Place("dicomweb" if dicomweb else "url", text)
+        if dicomweb:
+            return Place("dicomweb", text)
+        archive, mark, inside = text.partition(MARK)
+        kind = _kind(archive) if without_secrets(text) == text and not glob.has_magic(archive) else "local"
+        if kind == "local" or (mark and kind == "list"):
+            return Place("url", text)
+        return Place(kind, archive, inside)
     archive, mark, inside = text.partition(MARK)
     if mark and not exists(text) and (kind := _kind(archive)) in ("zip", "tar"):
         return Place(kind, archive, inside)
@@ -45,7 +52,8 @@ def place_of(text: str) -> Place:
 
 def files_among(texts: Sequence[str]) -> list[Path]:
     """The archives and lists among what was given, which no output may overwrite."""
-    named = [place.text for place in map(place_of, texts) if place.kind in ("zip", "tar", "list")]
+    places = [place for place in map(place_of, texts) if "://" not in place.text]
+    named = [place.text for place in places if place.kind in ("zip", "tar", "list")]
     return [Path(hit) for name in named for hit in ([name] if exists(name) else glob.glob(name, recursive=True))]  # noqa: PTH207
 
 

@@ -48,7 +48,7 @@ def sources_in(place: Place, how: How, tell: Tell, shared: Shared) -> Iterator[F
         yield from dicomweb_instances(place.text, how.access, tell, shared)
         return
     members = zip_members if place.kind == "zip" else tar_members
-    yield from members(Sieve(place.text, tell, place.inside))
+    yield from members(Sieve(place.text, tell, place.inside, shared))
 
 
 def source_of(text: str, how: How, shared: Shared) -> Source | None:
@@ -86,18 +86,20 @@ def _instance(place: Place, how: How, shared: Shared) -> Source:
 
 
 def _member(place: Place, shared: Shared) -> Source:
-    try:
-        about = Path(place.text).stat()
-    except OSError:
-        raise EdgeError(f"{place.text} is not there: check the path.") from None
-    key = (place.text, about.st_size, about.st_mtime_ns)
-    members = shared.once("members", key, lambda: _members(place.kind == "zip", place.text))
+    key: tuple[str, int, int] = (place.text, 0, 0)
+    if "://" not in place.text:
+        try:
+            about = Path(place.text).stat()
+        except OSError:
+            raise EdgeError(f"{place.text} is not there: check the path.") from None
+        key = (place.text, about.st_size, about.st_mtime_ns)
+    members = shared.once("members", key, lambda: _members(place.kind == "zip", place.text, shared))
     if place.inside not in members:
         raise EdgeError(f"{place.text} has no photograph {place.inside} that can be read: check the name.")
     return members[place.inside]
 
 
-def _members(zipped: bool, archive: str) -> Mapping[str, Source]:
+def _members(zipped: bool, archive: str, shared: Shared) -> Mapping[str, Source]:
     """Members by name, in memory: of archives whose members are asked for one by one."""
-    found = (zip_members if zipped else tar_members)(Sieve(archive, lambda name, head: None))
+    found = (zip_members if zipped else tar_members)(Sieve(archive, lambda name, head: None, shared=shared))
     return {each.name.partition(MARK)[2]: each for each in found if not isinstance(each, Trouble)}

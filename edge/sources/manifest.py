@@ -37,13 +37,18 @@ class Listed:
     carried: tuple[tuple[str, str], ...] = ()
 
 
-def listed(path: Path, how: Listing) -> Iterator[Listed]:
+def listed(path: Path, how: Listing, name: str = "") -> Iterator[Listed]:
     """The rows of a list, one after the other; without the empty ones.
+
+    Args:
+        path: the list.
+        how: it is read.
+        name: what it is called, if not by its path.
 
     Raises:
         EdgeError: it cannot be read, lacks a column, or is damaged; rows before the damage have been given.
     """
-    parquet = path.suffix.lower() == ".parquet"
+    parquet = (name or str(path)).lower().endswith(".parquet")
     names = [how.column, *how.carry]
     try:
         for path_text, *texts in _parquet_rows(path, names) if parquet else _csv_rows(path, names):

@@ -55,11 +55,13 @@ class Sieve:
         archive: as it was given.
         tell: receives what is passed over.
         inside: only members called so, or in a folder of that name, if it is not empty.
+        shared: of the run.
     """
 
     archive: str
     tell: Tell
     inside: str = ""
+    shared: Shared = field(default_factory=Shared)
     leads_out: Refused = field(default_factory=lambda: Refused(_LEADS_OUT))
     links: Refused = field(default_factory=lambda: Refused(_LINKS))
 

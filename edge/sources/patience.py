@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -15,6 +16,8 @@ _Result = TypeVar("_Result")
 LONGEST_S = 90.0  # without an answer, all photographs of a place together; then each is tried once
 FIRST_S = 10.0  # of a place that never answered: its address may be wrong
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+_QUIET_S = 2.0  # of waiting that is not worth a word
+log = logging.getLogger(__name__)
 # What is no better a moment later; statuses of HTTP that are: too slow, too many requests.
 _FINAL = (
     RefusedError, ArchiveRefusedError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError,
@@ -25,12 +28,13 @@ _PASSING = (408, 425, 429)
 
 
 class Patience:
-    """How long one place is waited for."""
+    """How long one place is waited for. That it is, is told of once, and again where it has answered since."""
 
-    def __init__(self, ended: threading.Event) -> None:
-        self._ended = ended
+    def __init__(self, ended: threading.Event, place: str = "a server") -> None:
+        self._ended, self._place = ended, place
         self._since: float | None = None  # the first failure of those that nothing has come after
         self._longest = FIRST_S
+        self._told = False
 
     def try_(self, work: Callable[[], _Result]) -> _Result:
         """Do something, again after growing pauses while the place fails and patience lasts.
@@ -49,17 +53,21 @@ class Patience:
                 now = time.monotonic()
                 self._since = now if self._since is None else self._since
                 left = self._since + self._longest - now
+                if not self._told and now - self._since >= _QUIET_S:
+                    self._told = True
+                    log.warning("%s fails and is waited for, %.0f seconds at most", self._place, self._longest)
                 if left <= 0 or self._ended.wait(min(pause, left)):
                     raise cause from None
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
             else:
-                self._since, self._longest = None, LONGEST_S
+                self._since, self._longest, self._told = None, LONGEST_S, False
                 return done
 
 
 def patience_with(place: Hashable, shared: Shared) -> Patience:
     """That with one bucket or host."""
-    return shared.once("patience", place, lambda: Patience(shared.ended))
+    name = "://".join(place) if isinstance(place, tuple) else str(place)
+    return shared.once("patience", place, lambda: Patience(shared.ended, name.rpartition("@")[2]))
 
 
 def true_cause(error: BaseException) -> BaseException:

@@ -82,8 +82,8 @@ def remote_files(url: str, tell: Tell, shared: Shared) -> Iterator[Found]:
     name = without_secrets(url)
     try:
         check_address(url)
-        if without_secrets(url).lower().endswith(ZIPS + TARS + LISTS):
-            raise EdgeError(f"{name} is an archive or a list, which is read from a disk: copy it here first.")
+        if name.lower().endswith(ZIPS + TARS + LISTS):
+            raise EdgeError(f"{name} is an archive or a list at a signed address, not to be read there: copy it here.")
         yield from _at(url, name, tell, shared)
     except EdgeError as error:
         yield Trouble(name, str(error))

@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 
 from edge.errors import brief, reason_of
 from edge.images.limits import CUT_OFF, RefusedError
+from edge.sources.archives import length_of, open_archive
 from edge.sources.members import MOST_MEMBERS, Member, Sieve
 from edge.sources.shared import Shared
 from edge.sources.source import Found, Trouble, check_bytes
@@ -37,16 +38,23 @@ class TarMember(Member):
         """See ``Source``."""
         check_bytes(self.size)
         if self.packed:
-            about = Path(self.archive).stat()
-            key = (self.archive, about.st_size, about.st_mtime_ns)
-            data = shared.once("stream", key, lambda: _Forward(self.archive)).piece(self.offset, self.size)
+            data = shared.once("stream", self._version(), lambda: _Forward(self.archive, shared)).piece(
+                self.offset, self.size
+            )
         else:
-            with Path(self.archive).open("rb") as file:
+            with open_archive(self.archive, shared) as file:
                 file.seek(self.offset)
                 data = file.read(self.size)
         if len(data) < self.size:
             raise RefusedError(CUT_OFF)
         return io.BytesIO(data)
+
+    def _version(self) -> tuple[str, int, int]:
+        """Tells the archive from another one of its name, where that can be seen."""
+        if "://" in self.archive:
+            return self.archive, 0, 0
+        about = Path(self.archive).stat()
+        return self.archive, about.st_size, about.st_mtime_ns
 
 
 class _Forward:
@@ -55,8 +63,8 @@ class _Forward:
     Threads ask for members nearly in their order, so the last ones that were passed over are kept.
     """
 
-    def __init__(self, path: str) -> None:
-        self._file = gzip.open(path, "rb")  # noqa: SIM115 (kept open)
+    def __init__(self, archive: str, shared: Shared) -> None:
+        self._file = gzip.open(open_archive(archive, shared), "rb")  # noqa: SIM115 (kept open)
         self._lock = threading.Lock()
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
 
@@ -104,8 +112,9 @@ def tar_members(sieve: Sieve) -> Iterator[Found]:
     packed = not archive.lower().endswith(".tar")
     last = ""
     try:
-        with _opened(archive, packed) as file:
-            whole = Path(archive).stat().st_size
+        with open_archive(archive, sieve.shared) as stored:
+            file = cast(BinaryIO, gzip.GzipFile(fileobj=stored, mode="rb")) if packed else stored
+            whole = length_of(stored)
             for info, end in _headers(file):
                 if packed and end > _FREE + _RATIO * whole:
                     raise ValueError(f"it unfolds to more than {_RATIO} times its size, as no photographs do")
@@ -125,10 +134,6 @@ def tar_members(sieve: Sieve) -> Iterator[Found]:
         )
     for refused in (sieve.leads_out, sieve.links):
         yield from refused.trouble(archive)
-
-
-def _opened(archive: str, packed: bool) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(archive, "rb")) if packed else Path(archive).open("rb")
 
 
 def _headers(file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, int]]:

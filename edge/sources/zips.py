@@ -10,12 +10,12 @@ import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipExtFile, ZipInfo
 
 from edge.errors import reason_of
 from edge.images.limits import RefusedError
+from edge.sources.archives import length_of, open_archive
 from edge.sources.members import MOST_MEMBERS, Member, Sieve
 from edge.sources.shared import Shared
 from edge.sources.source import Found, Refused, Trouble, check_bytes
@@ -45,16 +45,16 @@ class ZipMember(Member):
 
     def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
-        return self.opened()
+        return self.opened(shared)
 
-    def opened(self) -> BinaryIO:
-        """The same: nothing is shared."""
+    def opened(self, shared: Shared) -> BinaryIO:
+        """The same, as the file of ``zipfile`` that it is."""
         check_bytes(self.size)
         if self.size > _BOMB_BYTES and self.size > _BOMB_RATIO * self.packed:
             raise RefusedError("unfolds to more than any photograph, as a zip bomb does: look at what it is")
         if self.method not in _METHODS:
             raise RefusedError("is packed in a way that is not read: pack its archive again with Deflate")
-        file = Path(self.archive).open("rb")  # noqa: SIM115 (closed with the member)
+        file = open_archive(self.archive, shared)
         try:
             file.seek(self.offset)
             head = file.read(_LOCAL.size)
@@ -80,15 +80,15 @@ def zip_members(sieve: Sieve) -> Iterator[Found]:
     archive = sieve.archive
     locked = Refused("what is encrypted is not read; unpack it with its password, and grade the folder.")
     try:
-        with Path(archive).open("rb") as file:
-            taken, whole = 0, os.fstat(file.fileno()).st_size
+        with open_archive(archive, sieve.shared) as file:
+            taken, whole = 0, length_of(file)
             for flags, link, member in _entries(archive, file):
                 taken += member.packed + _LOCAL.size
                 if taken > whole:
                     raise _DamagedError(_OVERLAP)
                 if member.member.endswith("/"):
                     continue
-                head = b"" if flags & 1 else _Head(member)
+                head = b"" if flags & 1 else _Head(member, sieve.shared)
                 if not sieve.takes(member.member, lambda head=head: bytes(head), link):  # type: ignore[misc]
                     continue
                 if flags & 1:
@@ -106,12 +106,12 @@ def zip_members(sieve: Sieve) -> Iterator[Found]:
 class _Head:
     """The first bytes of a member, read where they are asked for."""
 
-    def __init__(self, member: ZipMember) -> None:
-        self._member = member
+    def __init__(self, member: ZipMember, shared: Shared) -> None:
+        self._member, self._shared = member, shared
 
     def __bytes__(self) -> bytes:
         try:
-            with self._member.opened() as file:
+            with self._member.opened(self._shared) as file:
                 return file.read(132)
         except Exception:  # told of if it is graded
             return b""

@@ -80,7 +80,7 @@ def perceptual_hash(frame: NDArray[np.uint8]) -> str:
         frame: uint8 BGR (H, W, 3).
     """
     imagehash = importlib.import_module("imagehash")
-    green = np.ascontiguousarray(cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)[:, :, 1], np.float32)
+    green = cv2.resize(cv2.extractChannel(frame, 1), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     fine = green - cv2.GaussianBlur(green, (0, 0), _SPREAD)
     contrast = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), _SPREAD)) + _NOISE
     flat = np.clip(128 + _GAIN * fine / contrast, 0, 255).astype(np.uint8)

@@ -52,10 +52,10 @@ def row_of(
     row["carried"] = readable(json.dumps(carried, ensure_ascii=False, sort_keys=True)) if carried else ""
     if facts is not None:
         row |= {"size": facts.size, "modified": facts.modified, "sha256": facts.sha256}
-    if graded.assessment is None or graded.frame is None:
+    if graded.assessment is None:
         return row | {"error": tame(whole_sentence(_one_line(readable(graded.error))))}
     row |= _findings(graded.assessment) | {"camera": graded.origin.camera, "taken": graded.origin.taken}
-    row |= {"width": graded.frame.shape[1], "height": graded.frame.shape[0]}
+    row |= {"width": graded.size[0], "height": graded.size[1]}
     if criterion is not None:
         adequacy = judge(graded.assessment, criterion)
         row |= {"criterion": criterion.shown, "adequate": "yes" if adequacy.adequate else "no"}

@@ -18,6 +18,7 @@ from edge.images.limits import TWO_SIZES, RefusedError
 from edge.images.samples import Stored
 
 _ENDS = 8  # end markers that are tried
+_FACTORS = (8, 4, 2)  # what the inverse transform yields of its blocks by itself, in few operations
 _UNREAD = {  # frame headers that no decoder here knows
     **dict.fromkeys((0xC3, 0xCB), "lossless"),
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in layers"),
@@ -28,18 +29,26 @@ _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 _PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 
 
-def strictly(data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
+def strictly(
+    data: bytes | bytearray | memoryview | NDArray[np.uint8], colours: str, least: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8]:
     """Decode with warnings as errors, except for zeros before the end marker, with which cameras pad.
+
+    Args:
+        data: the file.
+        colours: as for ``decode``.
+        least: width and height that are enough; (0, 0) for all that there is.
 
     Raises:
         ValueError: it is no JPEG, damaged or cut off.
     """
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colours), dtype=np.uint8)
+        return np.asarray(simplejpeg.decode_jpeg(data, colours, False, False, *least[::-1]), dtype=np.uint8)
     except ValueError as error:
         if not _PADDED.fullmatch(str(error).strip()) or not _is_padded(bytes(data), colours):
             raise
-        return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), dtype=np.uint8)
+        plain = simplejpeg.decode_jpeg(data, colours, False, False, *least[::-1], strict=False)
+        return np.asarray(plain, dtype=np.uint8)
 
 
 def _is_padded(data: bytes, colours: str) -> bool:
@@ -57,32 +66,48 @@ def _is_padded(data: bytes, colours: str) -> bool:
     return False
 
 
-def load(image: Image.Image, data: bytes) -> Stored:
+def load(image: Image.Image, data: bytes, least: int | None = None) -> Stored:
     """Decode a JPEG that Pillow has opened.
+
+    Args:
+        image: opened.
+        data: the whole file.
+        least: length of the shorter side that is enough; None for all that there is.
 
     Raises:
         RefusedError: it is damaged or cut off.
     """
     if image.mode in ("L", "RGB"):
-        return Stored(decode(data, "BGR", image.size))
+        factor = _factor(min(image.size), least)
+        size = -(-image.width // factor), -(-image.height // factor)
+        full = image.size if factor > 1 else None
+        return Stored(decode(data, "BGR", size, size if factor > 1 else (0, 0)), full=full)
     decode(data, "CMYK", image.size)
     image.load()
     return Stored(image)
 
 
-def decode(data: bytes | memoryview, colours: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def _factor(shortest: int, least: int | None) -> int:
+    """By how much the decoder may reduce a picture: the transform leaves out what is finer."""
+    return 1 if not least else next((factor for factor in _FACTORS if shortest >= factor * least), 1)
+
+
+def decode(
+    data: bytes | memoryview, colours: str, size: tuple[int, int] | None = None, least: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8]:
     """Decode strictly: a warning is an error.
 
     Args:
         data: from the first marker on; anything after the last one is ignored.
         colours: ``BGR``, ``CMYK`` or ``GRAY``.
         size: expected width and height.
+        least: as for ``strictly``.
 
     Raises:
         RefusedError: it is damaged, cut off, of another size, or of a kind that is not read.
     """
     try:
-        pixels = strictly(data, colours)
+        pixels = strictly(data, colours, least)
     except ValueError as error:
         refuse_unread(data)
         if "Insufficient memory" in str(error):

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from edge.assessment_schema import json_schema
 from edge.bundle.bundle import default_model, read_bundle
-from edge.commands import grade, grade_rows
+from edge.commands import grade, grade_how, grade_rows
 from edge.commands.console.cli import EngineName
 from edge.engines.names import ENGINES
 from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
-from edge.grading import GradedFile
+from edge.grading.grader import Graded
 from edge.metrics.classification import spearman
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
@@ -203,15 +203,15 @@ def test_maps_that_cannot_be_written_cost_no_row(tmp_path: Path, run: Any, monke
 
 
 def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = grade.grade_files
+    real = grade_how.grade_inputs
 
-    def interrupted(*arguments: Any) -> Iterator[GradedFile]:
+    def interrupted(*arguments: Any) -> Iterator[Graded]:
         graded = real(*arguments)
         yield next(graded)
         yield next(graded)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(grade, "grade_files", interrupted)
+    monkeypatch.setattr(grade_how, "grade_inputs", interrupted)
     for number in range(4):
         save(tmp_path / "in" / f"{number}.png", eye(number))
     code, _, _ = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")

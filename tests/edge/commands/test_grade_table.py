@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import pytest
 
-from edge.commands import grade
+from edge.commands import grade, grade_how
 from edge.phantom.retina import phantom_frame
 
 pytest.importorskip("pyarrow")
@@ -148,3 +148,37 @@ def test_no_output_overwrites_an_archive_or_a_list(archive: Path, tmp_path: Path
     code, _, err = run(tmp_path / "l.csv", "--table", tmp_path / "l.csv")
     assert (code, "it is an input" in err) == (1, True)
     assert (tmp_path / "l.csv").read_text() == f"path\n{archive}/a.png\n"
+
+
+def test_many_photographs_are_graded_by_processes_with_the_same_words(
+    archive: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    real = grade_how.Workers
+
+    def workers(setup: Any, processes: int) -> Any:
+        started.append(processes)
+        return real(setup, processes)
+
+    monkeypatch.setattr(grade_how, "Workers", workers)
+    few = [run(archive, "--csv", tmp_path / "few.csv"), run(archive, "--table", tmp_path / "few.jsonl")]
+    assert started == []
+    monkeypatch.setattr(grade_how, "ENOUGH", 3)
+    more = ["--threads", 2]
+    many = [
+        run(archive, *more, "--csv", tmp_path / "many.csv"),
+        run(archive, *more, "--table", tmp_path / "many.jsonl"),
+    ]
+    assert started == [2, 2]
+    for suffix in ("csv", "jsonl"):
+        assert (tmp_path / f"many.{suffix}").read_text() == (tmp_path / f"few.{suffix}").read_text()
+    assert [(code, out.replace("few", "many"), err) for code, out, err in few] == many
+
+
+def test_a_cluster_needs_a_table_and_an_address(archive: Path, tmp_path: Path, run: Any) -> None:
+    code, _, err = run(archive, "--on", "ray")
+    assert code == 2
+    assert "give --table too" in err
+    code, _, err = run(archive, "--table", tmp_path / "t.jsonl", "--on", "head")
+    assert code == 1
+    assert "head is no cluster" in err or 'pip install "efiqa-edge[ray]"' in err

@@ -181,7 +181,10 @@ def test_what_fails_for_a_while_is_tried_again(server: Server, photographs: dict
     assert file.look(Shared())[0] == len(photographs["north/0.png"])
 
 
-def test_what_fails_for_long_is_given_up_together(server: Server, photographs: dict[str, bytes]) -> None:
+def test_what_fails_for_long_is_given_up_together(
+    server: Server, photographs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(patience, "_QUIET_S", 0.3)
     files = [RemoteFile(f"{server.url}/{number}.png", server.url) for number in range(5)]
     server.ways, shared = [says(503)] * 1000, Shared()
     for number, file in enumerate(files):
@@ -189,6 +192,9 @@ def test_what_fails_for_long_is_given_up_together(server: Server, photographs: d
         with pytest.raises(EdgeError, match=r"/\d.png cannot be read \(it answers 503\): check the address"):
             held(file, shared).__enter__()
         assert (len(server.asked) - tries > 1) == (number == 0)  # the others are tried once
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{server.url} fails and is waited for, 1 seconds at most"
+    ]
     server.ways = []
     server.files["/0.png"] = photographs["north/0.png"]
     for _ in range(2):
@@ -264,7 +270,7 @@ def test_bytes_without_an_end_are_refused(server: Server, content: Any, monkeypa
         ("simplecache::s3://bucket/a.png", "is one file system in another"),
         ("filecache://bucket/a.png", "is one file system in another"),
         ("nothing-like-it://bucket/a.png", "nothing-like-it:// is no kind of address that fsspec knows"),
-        ("https://host.example/a.zip", "is an archive or a list, which is read from a disk"),
+        ("https://host.example/a.zip?sig=1", "is an archive or a list at a signed address"),
         ("s3:///a.png", "names no host or bucket"),
     ],
 )

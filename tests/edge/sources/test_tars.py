@@ -18,6 +18,7 @@ from edge.errors import EdgeError
 from edge.images.limits import MOST_BYTES
 from edge.sources import tars
 from edge.sources.members import Sieve
+from edge.sources.shared import Shared
 from edge.sources.source import Trouble
 from edge.sources.tars import TarMember, tar_members
 
@@ -63,7 +64,7 @@ def test_members_of_a_packed_one_may_be_read_by_threads_and_backwards(
 def test_a_little_later_is_not_unpacked_again(tmp_path: Path, photographs: dict[str, bytes], listing: Any) -> None:
     found = listing(tar_members, tarred(tmp_path / "a.tgz", photographs))
     one, two, *_ = found.sources
-    stream = tars._Forward(str(tmp_path / "a.tgz"))
+    stream = tars._Forward(str(tmp_path / "a.tgz"), Shared())
     assert stream.piece(two.offset, two.size) == photographs["north/1.png"]
     at = stream._file.tell()
     assert stream.piece(one.offset, one.size) == photographs["north/0.png"]

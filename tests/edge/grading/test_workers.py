@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import psutil
+import pytest
+
+from edge.errors import EdgeError, EngineError
+from edge.grading.batch import grade_inputs
+from edge.grading.grader import Grader, Told
+from edge.grading.inputs import Passed, find_inputs, stream_inputs
+from edge.grading.table.made import Asked
+from edge.grading.table.run import Grading
+from edge.grading.table.table import Table
+from edge.grading.workers import Setup, Workers
+from edge.model import QualityModel
+from edge.phantom.retina import phantom_frame
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("imagehash")
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as model:
+        yield model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 photographs that all differ, one that is none, and three in an archive."""
+    folder = tmp_path_factory.mktemp("eyes")
+    for number in range(24):
+        eye = cv2.resize(phantom_frame(number % 4), (240, 180))
+        eye[0, 0] = number
+        cv2.imwrite(str(folder / f"{number:02}.png"), eye)
+    (folder / "bad.png").write_bytes(b"nothing")
+    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
+        for number in range(3):
+            archive.write(folder / f"{number:02}.png", f"site/{number}.png")
+    return folder
+
+
+def rows_in(table: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_table_by_processes_is_that_of_one(folder: Path, model: QualityModel, tmp_path: Path) -> None:
+    paths: list[Path | str] = [folder, str(folder / "more.zip")]
+    with Table(tmp_path / "one.jsonl") as table:
+        list(Grading(model, table).rows(stream_inputs(paths, Passed())))
+    with Workers(Setup(None, asked=Asked()), 2) as workers, Table(tmp_path / "two.jsonl") as table:
+        found = list(Grading(workers, table).rows(stream_inputs(paths, Passed())))
+    assert rows_in(tmp_path / "two.jsonl") == rows_in(tmp_path / "one.jsonl")
+    assert len(found) == 28
+    assert all(graded.assessment is None and graded.frame is None for graded, _ in found)
+
+
+def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityModel) -> None:
+    inputs = find_inputs([folder])
+    wanted = [each.file.cells() for each in grade_inputs(Grader(model), inputs)]
+    with Workers(Setup(None), 2) as workers:
+        found: list[tuple[str, ...]] = []
+        for each in workers.files(inputs):
+            if not found:
+                for child in psutil.Process().children(recursive=True):
+                    if "forkserver" in " ".join(child.cmdline()) and child.parent() != psutil.Process():
+                        child.kill()
+            found.append(each.file.cells())
+    assert found == wanted
+
+
+def test_a_run_that_is_stopped_ends_at_once_and_leaves_no_process(folder: Path) -> None:
+    with Workers(Setup(None), 2) as workers:
+        graded = workers.files(find_inputs([folder]))
+        next(graded)
+        mine = [each for each in psutil.Process().children(recursive=True) if each.parent() != psutil.Process()]
+        graded.close()
+        with pytest.raises(EngineError, match="grading was stopped"):
+            list(workers.files(find_inputs([folder])))
+    gone, alive = psutil.wait_procs(mine, timeout=60)
+    assert alive == []
+    assert gone
+
+
+def test_processes_end_with_the_one_that_is_killed(folder: Path) -> None:
+    program = (
+        "import sys; from edge.grading.workers import Setup, Workers; from edge.grading.inputs import find_inputs\n"
+        "for each in Workers(Setup(None), 2).files(find_inputs([sys.argv[1]])):\n"
+        "    print(each.file.shown, flush=True)\n"
+        "    sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline()
+        started = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+    assert psutil.wait_procs(started, timeout=60)[1] == []
+
+
+def test_a_model_that_cannot_be_used_is_told_of_at_once(tmp_path: Path) -> None:
+    (tmp_path / "no.efiqa").write_bytes(b"nothing")
+    with pytest.raises(EdgeError, match=r"no\.efiqa"):
+        Workers(Setup(tmp_path / "no.efiqa"), 2)
+    with pytest.raises(EdgeError, match="openvin"):
+        Workers(Setup(None, engine="openvin"), 2)
+
+
+def test_what_every_process_warns_of_is_told_once() -> None:
+    told: list[str] = []
+    tell = Told(told.append)
+    for words in (
+        "3 frames were refused (about circle:1,2,3).",
+        "3 frames were refused (about circle:4,5,6).",
+        "Other.",
+    ):
+        tell(words)
+    assert told == ["3 frames were refused (about circle:1,2,3).", "Other."]
