@@ -27,7 +27,7 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 TENSORRT85 := .venv-tensorrt85
 PIP_INSTALL = -m pip install --disable-pip-version-check $(if $(CI),-q) $(PIP_ARGS)
-INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/* edge/native/*/*)
+INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/* edge/native/*/* edge/native/*/*/*)
 
 # What this machine supports. On a Jetson, TensorRT and OpenCV (the one with GStreamer) are JetPack's own: the environment
 # must see them, and numpy must stay at the version they were built for. Elsewhere, TensorRT-RTX has wheels for x86-64
