@@ -122,7 +122,9 @@ def test_frames_that_show_nothing_are_blank() -> None:
         np.zeros((9, 9, 3), np.uint8),
     ):
         found = find_planes(LIBRARY, packed(frame))
-        assert found.blank and found.crop is None and not found.mask.any()
+        assert found.blank
+        assert found.crop is None
+        assert not found.mask.any()
     assert find_field(np.zeros((0, 0, 3), np.uint8)) is None
 
 
