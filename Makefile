@@ -2,7 +2,7 @@
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
 #   make setup         .venv with everything that this machine supports
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
-#   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
+#   make check-long    ten minutes each of image files, of bundles and of calls of the library changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
 #   make model         from photographs (DATA=folder) to the default model and its engine; steps that RUN=folder holds are done
 #   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
@@ -65,7 +65,7 @@ test: $(VENV)/.all
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check-long: $(VENV)/.all
-	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/abi tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
 
 lint: $(VENV)/.all
 	$(BIN)/ruff check
