@@ -2,7 +2,7 @@
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
 #   make setup         .venv with everything that this machine supports
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
-#   make check-long    ten minutes each of image files and of bundles changed at random, the largest images, a session of half an hour
+#   make check-long    ten minutes each of image files, of bundles and of calls of the library changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
 #   make site          the documentation as a site in site/, with the page of make try; no network to read it; warnings are errors
 #   make model         from photographs (DATA=folder) to the default model, what tells retinas and causes by it, and its
@@ -32,7 +32,7 @@ BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 TENSORRT85 := .venv-tensorrt85
 PIP_INSTALL = -m pip install --disable-pip-version-check $(if $(CI),-q) $(PIP_ARGS)
-INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/* edge/native/*/*)
+INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/* edge/native/*/* edge/native/*/*/*)
 
 # What this machine supports. On a Jetson, TensorRT and OpenCV (the one with GStreamer) are JetPack's own: the environment
 # must see them, and numpy must stay at the version they were built for. Elsewhere, TensorRT-RTX has wheels for x86-64
@@ -82,7 +82,7 @@ test: $(TOOLS)
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check-long: $(TOOLS)
-	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/abi tests/edge/images tests/edge/bundle/network tests/services $(PYTEST_ARGS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check

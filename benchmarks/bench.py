@@ -26,6 +26,7 @@ from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scen
 from benchmarks.roofline.ceilings import measure_roofline
 from benchmarks.roofline.layers import count_layers
 from benchmarks.roofline.predict import Prediction, predict
+from benchmarks.run.deadline import Deadline
 from benchmarks.run.frames import PHANTOM_SIZE, BenchFrames, folder_frames, phantom_frames
 from benchmarks.run.latency import Assess, Tick
 from benchmarks.run.scenarios import Limit, Plan, Run, camera, offline, single_stream
@@ -47,6 +48,7 @@ class BenchOptions:
         frames: folder of photographs; None for synthetic eyes.
         size: width and height of the frames; None for their own.
         other: bundle whose maps and scores are compared with the model's.
+        deadline: what the frames of every scenario are held against; None for nothing.
     """
 
     command: str
@@ -61,6 +63,7 @@ class BenchOptions:
     around: bool = False
     roofline: bool = False
     devices: Sequence[str] = ()
+    deadline: Deadline | None = None
 
 
 def bench(options: BenchOptions) -> tuple[Result, str | None]:
@@ -86,7 +89,7 @@ def bench(options: BenchOptions) -> tuple[Result, str | None]:
         facts = model_facts(model, (time.perf_counter() - began) * 1000)
         runs, missing, failure = _time_scenarios(model.assess, frames, options.plans, threads)
         peak_mib = peak_memory_mib()  # summing up a long run takes memory that is not the model's
-        scenarios = tuple(scenario_result(*each) for each in runs)
+        scenarios = tuple(scenario_result(*each, options.deadline) for each in runs)
         device_mib = [s.device_memory_mib for each in scenarios for s in each.states if s.device_memory_mib is not None]
         stopped = len(scenarios) < len(options.plans) or scenarios[-1].interrupted
         measured: dict[str, Any] = {}

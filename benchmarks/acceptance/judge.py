@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from benchmarks.acceptance.result import Form, Session
 from benchmarks.machine.machine import Machine
 from benchmarks.machine.sensors import mean
-from benchmarks.run.deadline import DeadlineVerdict, Word
+from benchmarks.run.deadline import Answer, DeadlineVerdict
 
 _BUSY = 0.1  # processors that other work may keep busy while a deadline is judged
 
 
-def judge(forms: Sequence[Form], session: Session | None, machine: Machine) -> tuple[Word, tuple[str, ...]]:
+def judge(forms: Sequence[Form], session: Session | None, machine: Machine) -> tuple[Answer, tuple[str, ...]]:
     """The verdict and why it is not a PASS.
 
     The form that the bundle holds is accepted or not; the other one is there for comparison, and where it could not be
@@ -28,7 +28,7 @@ def judge(forms: Sequence[Form], session: Session | None, machine: Machine) -> t
         left_open.append("There was no live session.")
     elif session.live is None:
         failed.append(f"The live session failed: {session.error}")
-    word: Word = "FAIL" if failed else "INCONCLUSIVE" if left_open else "PASS"
+    word: Answer = "FAIL" if failed else "INCONCLUSIVE" if left_open else "PASS"
     return word, (*failed, *left_open)
 
 
@@ -45,12 +45,12 @@ def _of_form(form: Form) -> tuple[list[str], list[str]]:
     found = form.deadline
     if found is None:
         left_open.append(f"{form.name}: The deadline was not judged.")
-    elif found.word != "PASS":
+    elif found.answer != "PASS":
         others = mean(state.others for each in form.scenarios for state in each.states)
         sentence = f"{form.name}: {late(found)}"
         if others is not None and others > _BUSY:
             left_open.append(f"{sentence}; other work kept {others:.1f} processors busy: run it on an idle board.")
-        elif found.word == "FAIL":
+        elif found.answer == "FAIL":
             failed.append(f"{sentence}.")
         else:
             left_open.append(f"{sentence}: more --runs may tell.")
@@ -60,8 +60,8 @@ def _of_form(form: Form) -> tuple[list[str], list[str]]:
 def late(found: DeadlineVerdict) -> str:
     """How many frames were late, as part of a sentence."""
     return (
-        f"{found.late} of {found.frames} frames were later than {found.deadline_ms:g} ms (95 % interval "
-        f"{found.low:.3%} to {found.high:.3%}), and {found.allowed * 100:.3g} % may be"
+        f"{found.missed} of {found.frames} frames were later than {found.deadline_ms:g} ms (95 % interval "
+        f"{found.low:.3%} to {found.high:.3%}), and {found.miss * 100:.3g} % may be"
     )
 
 

@@ -77,7 +77,7 @@ def form_lines(form: Form) -> list[tuple[str, str]]:
     if form.verified:
         lines["verified"] = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in form.verified.items())
     if form.deadline is not None:
-        lines["deadline"] = f"{form.deadline.word}: {late(form.deadline)}"
+        lines["deadline"] = f"{form.deadline.answer}: {late(form.deadline)}"
     if form.peak_mib is not None:
         lines["peak memory"] = f"{form.peak_mib:.0f} MiB"
     if form.error is not None:
@@ -143,7 +143,7 @@ def table_row(found: Acceptance) -> list[str]:
         _frame(first),
         _frame(half),
         f"{_inference(first)} / {_inference(half)}",
-        "-" if deadline is None else f"{deadline.word}, {deadline.late} of {deadline.frames} late",
+        "-" if deadline is None else f"{deadline.answer}, {deadline.missed} of {deadline.frames} late",
         "-" if live is None else f"{live.dropped} of {live.graded + live.dropped}, {live.hint_ms[1]:.1f} ms",
         sensors.get("temperature", "-"),
         sensors.get("power", "-"),

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 
 from benchmarks.machine.machine import Machine
 from benchmarks.report.result import FrameFacts, Many, ModelFacts, ScenarioResult
-from benchmarks.run.deadline import DeadlineVerdict, Word
+from benchmarks.run.deadline import Answer, DeadlineVerdict
 from benchmarks.run.session import Live
 from benchmarks.run.watch import State
 
@@ -79,7 +79,7 @@ class Acceptance:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    verdict: Word
+    verdict: Answer
     reasons: Many[str]
     command: str
     date: str

@@ -18,7 +18,8 @@ from benchmarks.acceptance.result import Acceptance, Form, Session
 from benchmarks.machine.machine import describe_machine, load_average, peak_memory_mib, restart_peak_memory
 from benchmarks.report.result import FrameFacts, ScenarioResult
 from benchmarks.report.summary import model_facts, notes_on, scenario_result, without_folders
-from benchmarks.run.deadline import deadline_verdict
+from benchmarks.run.deadline import Deadline
+from benchmarks.run.deadline import judge as in_time
 from benchmarks.run.frames import BenchFrames, phantom_frames
 from benchmarks.run.latency import Tick
 from benchmarks.run.scenarios import Limit, Run, camera, single_stream
@@ -154,7 +155,7 @@ def _timed(
                 error = None if run.failure is None else without_folders(run.failure)
                 break
             if title == "camera":
-                deadline = deadline_verdict(run.latency_ms, run.dropped, options.deadline_ms, options.allowed)
+                deadline = in_time(run.latency_ms, run.dropped, Deadline(options.deadline_ms, options.allowed))
     except EdgeError as failed:
         error = without_folders(str(failed))
     except KeyboardInterrupt:

@@ -13,19 +13,22 @@ from rich.table import Table
 
 import edge
 from benchmarks.bench import BenchOptions, bench
-from benchmarks.commands.plan import Scenario, parse_duration, plan
+from benchmarks.commands.plan import Scenario, parse_deadline, parse_duration, plan
 from benchmarks.commands.shared import check_result_file, command_line, write_result
 from benchmarks.machine.machine import installed_engines
 from benchmarks.report.lines import cells, lines_beside, scenario_lines
 from benchmarks.report.printed import HEADER, headline, last, rows, to_html, to_json, to_markdown
 from benchmarks.report.result import Result
 from benchmarks.roofline.predict import find_device
+from benchmarks.run.deadline import Answer, overall
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, Trust, out
 from edge.frame.prepare import frame_step_name
 from trainer.pages import check_report
+
+EXIT_CODES: dict[Answer, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,6 +96,13 @@ def run(
         list[str] | None,
         typer.Option("--predict", metavar="DEVICE", help="Estimate for orin-nano, orin-nx, agx-orin or a file."),
     ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=10_000, metavar="MS", help="Hold the frames against this: PASS, FAIL, INCONCLUSIVE."),
+    ] = None,
+    miss: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Share of frames that may miss it, 0.1% if left out.")
+    ] = None,
     reference: Annotated[bool, typer.Option(help="Time the reference in the same run (needs the train extra).")] = True,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a page.")] = False,
@@ -112,7 +122,8 @@ def run(
     if json and markdown:
         raise typer.BadParameter("--json and --markdown both print to the standard output: choose one.")
     wanted = parse_size(size) if size is not None else None
-    plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None)
+    asked = parse_deadline(deadline, miss)
+    plans = plan(scenario, fps, runs, parse_duration(soak) if soak is not None else None, asked)
     if html is not None:
         check_report("--html")
     check_result_file(out_file, "--out", model, other)
@@ -135,6 +146,8 @@ def run(
             ("--size", size, None),
             ("--against", other, None),
             ("--predict", devices, None),
+            ("--deadline", deadline, None),
+            ("--miss", miss, None),
             ("--around", around, False),
             ("--roofline", roofline, False),
             ("--no-reference", not reference, False),
@@ -154,6 +167,7 @@ def run(
             around=around,
             roofline=roofline,
             devices=devices or (),
+            deadline=asked,
         )
     )
     if json:  # printed first: a full disk must not cost the figures
@@ -169,6 +183,8 @@ def run(
         raise EdgeError(failure)
     if result.interrupted:
         raise typer.Exit(130)
+    if asked is not None:
+        raise typer.Exit(EXIT_CODES[overall(each.deadline for each in result.scenarios if each.deadline is not None)])
 
 
 def print_table(result: Result, console: Console) -> None:

@@ -10,13 +10,14 @@ from benchmarks.peers.published import Comparison
 from benchmarks.report.result import END_S, Result, ScenarioResult
 from benchmarks.roofline.ceilings import Roofline
 from benchmarks.roofline.predict import Prediction
+from benchmarks.run.deadline import DeadlineVerdict
 from benchmarks.run.latency import Summary
 from benchmarks.run.watch import State
 
 
 def cells(summary: Summary) -> list[str]:
     """Percentiles, the slowest and the interval of the p90, as a table shows them."""
-    values = (summary.p50_ms, summary.p90_ms, summary.p99_ms, summary.max_ms)
+    values = (summary.p50_ms, summary.p90_ms, summary.p99_ms, summary.p99_9_ms, summary.max_ms)
     ends = summary.intervals.get("p90_ms")
     return ["-" if value is None else f"{value:.2f}" for value in values] + [
         "-" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
@@ -32,6 +33,8 @@ def scenario_lines(each: ScenarioResult) -> list[tuple[str, str]]:
     warm = each.warm_up
     state = "steady" if warm.steady else "not steady"
     lines = {"throughput": rate, "warm-up": f"{warm.runs} frames, {state}; first frame {warm.first_ms:.1f} ms"}
+    if each.deadline is not None:
+        lines["deadline"] = _deadline(each.deadline)
     if each.joules_per_frame is not None:
         lines["energy"] = f"{each.joules_per_frame:.3f} J a frame, of all that the power sensor feeds"
     if each.states and (known := _state(each.states[-1])):
@@ -42,6 +45,19 @@ def scenario_lines(each: ScenarioResult) -> list[tuple[str, str]]:
         lines[f"first {end}"] = _end_of_soak(soak.first, soak.first_state)
         lines[f"last {end}"] = _end_of_soak(soak.last, soak.last_state)
     return list(lines.items())
+
+
+def _deadline(verdict: DeadlineVerdict) -> str:
+    more = "" if verdict.needed is None else f"; some {verdict.needed} frames would decide"
+    return (
+        f"{verdict.answer}: {verdict.missed} of {verdict.frames} frames took longer than {verdict.deadline_ms:g} ms "
+        f"or were dropped, 95 % interval {_percent(verdict.low)} to {_percent(verdict.high)}, "
+        f"at most {_percent(verdict.miss)} may{more}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _end_of_soak(summary: Summary, state: State | None) -> str:

@@ -18,7 +18,7 @@ _TITLES = {
     "post": "post-processing (pool, decide)",
     "end_to_end": "end to end",
 }
-HEADER = ("milliseconds", *(f"p{p}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
+HEADER = ("milliseconds", *(f"p{p:g}" for p in PERCENTILES), "slowest", "p90, 95 % interval")
 
 
 def to_json(result: Result) -> str:

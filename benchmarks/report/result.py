@@ -11,6 +11,7 @@ from benchmarks.machine.machine import Machine
 from benchmarks.peers.published import Comparison
 from benchmarks.roofline.ceilings import Roofline
 from benchmarks.roofline.predict import Prediction
+from benchmarks.run.deadline import DeadlineVerdict
 from benchmarks.run.latency import Summary, WarmUp
 from benchmarks.run.watch import State
 
@@ -107,6 +108,7 @@ class ScenarioResult:
         states: the machine over time.
         soak: None for a short run.
         failure: the model's error where it failed in the middle.
+        deadline: whether its frames were in time; None where none was asked for.
     """
 
     scenario: str
@@ -127,6 +129,7 @@ class ScenarioResult:
     soak: Soak | None
     failure: str | None
     interrupted: bool
+    deadline: DeadlineVerdict | None = None
 
     @property
     def title(self) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.machine.machine import Machine
 from benchmarks.machine.sensors import mean
 from benchmarks.report.result import END_S, MOST_SAMPLES, ModelFacts, ScenarioResult, Soak
+from benchmarks.run.deadline import Deadline, judge
 from benchmarks.run.frames import BenchFrames
 from benchmarks.run.latency import PERCENTILES, STAGES, runs_needed, summarise
 from benchmarks.run.scenarios import Run
@@ -21,6 +22,7 @@ from edge import QualityModel
 from edge.metrics.intervals import bootstrap
 
 _SLOWEST = 20
+_EXPECTED = 99  # percentile that a short run is expected to have; a rarer one is missed by nobody
 
 
 def model_facts(model: QualityModel, load_ms: float) -> ModelFacts:
@@ -38,7 +40,9 @@ def model_facts(model: QualityModel, load_ms: float) -> ModelFacts:
     )
 
 
-def scenario_result(run: Run, states: Sequence[State], soak: bool = False) -> ScenarioResult:
+def scenario_result(
+    run: Run, states: Sequence[State], soak: bool = False, deadline: Deadline | None = None
+) -> ScenarioResult:
     """The figures of a run, and the states of the machine during it."""
     watts = mean(state.power_w for state in states)
     fps, interval = _throughput(run)
@@ -63,6 +67,7 @@ def scenario_result(run: Run, states: Sequence[State], soak: bool = False) -> Sc
         soak=_soak(run, states) if soak else None,
         failure=None if run.failure is None else without_folders(run.failure),
         interrupted=run.interrupted or run.failure is not None,
+        deadline=None if deadline is None else judge(run.latency_ms, run.dropped, deadline),
     )
 
 
@@ -100,7 +105,7 @@ def without_folders(text: str) -> str:
 
 def unclaimed(runs: int) -> tuple[str, ...]:
     """A sentence for the percentiles that ``runs`` runs are too few for."""
-    short = [p for p in PERCENTILES if runs < runs_needed(p)]
+    short = [p for p in PERCENTILES if p <= _EXPECTED and runs < runs_needed(p)]
     if not short:
         return ()
     needs = ", ".join(f"p{p} needs {runs_needed(p)}" for p in short)

@@ -1,70 +1,141 @@
-"""A verdict on a deadline: does a frame in time come out in time, and how sure is that."""
+"""Whether frames are in time: the share that misses a deadline, with the interval in which it lies."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-_ERROR = 0.025  # at each end of a 95 % interval
+Answer = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+_TAIL = 0.025  # chance of a share beyond either end of its interval
+_BLOCKS = 20  # parts of a run that are compared: misses in a row are one stall, and tell as little as one miss
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """What is asked for: at most ``miss``, a share in (0, 1), of the frames takes longer than ``ms`` milliseconds."""
+
+    ms: float
+    miss: float
 
 
 @dataclass(frozen=True)
 class DeadlineVerdict:
-    """What may be said of a deadline after one run.
+    """The answer for one scenario.
 
     Attributes:
-        word: ``PASS``: the whole interval is within what is allowed; ``FAIL``: the whole interval is beyond it;
-            ``INCONCLUSIVE``: it holds both, and more frames may tell.
-        deadline_ms: from the arrival of a frame to its assessment.
-        allowed: share of frames that may be late.
-        late: frames later than that, those that a newer one overtook included.
-        frames: that arrived.
-        low, high: 95 % interval of the share that is late.
+        answer: PASS where all of the interval is within the share, FAIL where none of it is, else INCONCLUSIVE.
+        deadline_ms, miss: what was asked for.
+        missed, frames: of so many. A frame that a newer one overtook has missed it.
+        low, high: 95 % interval of the share that misses (Clopper and Pearson's), wider where misses come in bursts.
+        needed: frames in all from which the share measured would decide; None where the answer is given, or is so close
+            that ten million frames would not.
     """
 
-    word: Word
+    answer: Answer
     deadline_ms: float
-    allowed: float
-    late: int
+    miss: float
+    missed: int
     frames: int
     low: float
     high: float
+    needed: int | None
 
 
-def deadline_verdict(
-    latency_ms: NDArray[np.float64], dropped: int, deadline_ms: float, allowed: float
-) -> DeadlineVerdict:
-    """Judge the latencies of a run under ``camera``.
-
-    The interval is the exact one of a binomial share (Clopper and Pearson); a stall counts for as many frames as it
-    makes late. With none late it ends at 3.7 / frames, so 0.1 % needs 3,700 frames for a PASS.
+def judge(latency_ms: NDArray[np.float64], dropped: int, deadline: Deadline) -> DeadlineVerdict:
+    """Hold a run against a deadline.
 
     Args:
-        latency_ms: shape (n,), n > 0, from the arrival of each frame.
-        dropped: frames that were never graded, which are late whatever the deadline.
-        deadline_ms: the latest time.
-        allowed: share of frames that may be later, from 0 to 1.
+        latency_ms: of every frame, in the order of time.
+        dropped: frames that were overtaken.
+        deadline: what is asked for.
     """
-    frames = len(latency_ms) + dropped
-    late = int((np.asarray(latency_ms) > deadline_ms).sum()) + dropped
-    low = 0.0 if late == 0 else _share(late - 1, frames, 1 - _ERROR)
-    high = 1.0 if late == frames else _share(late, frames, _ERROR)
-    word: Word = "PASS" if high <= allowed else "FAIL" if low > allowed else "INCONCLUSIVE"
-    return DeadlineVerdict(word, deadline_ms, allowed, late, frames, low, high)
+    late = np.asarray(latency_ms > deadline.ms)
+    frames, missed = len(late) + dropped, int(late.sum()) + dropped
+    share, counts = missed / frames, frames / burstiness(late)
+    low, high = exact_interval(share, counts)
+    answer = _answer(low, high, deadline.miss)
+    needed = None if answer != "INCONCLUSIVE" else _needed(share, frames, frames / counts, deadline.miss)
+    return DeadlineVerdict(answer, deadline.ms, deadline.miss, missed, frames, low, high, needed)
 
 
-def _share(most: int, frames: int, wanted: float) -> float:
-    """The share at which ``most`` or fewer of ``frames`` are late with probability ``wanted``."""
-    counts = np.arange(most + 1)
-    ways = np.array([math.lgamma(frames + 1) - math.lgamma(k + 1) - math.lgamma(frames - k + 1) for k in counts])
+def overall(verdicts: Iterable[DeadlineVerdict]) -> Answer:
+    """Of several scenarios: the worst answer."""
+    answers = [each.answer for each in verdicts]
+    if "FAIL" in answers:
+        return "FAIL"
+    return "PASS" if set(answers) == {"PASS"} else "INCONCLUSIVE"
+
+
+def frames_to_pass(miss: float) -> int:
+    """Frames of which none may miss so that a run passes."""
+    return math.ceil(math.log(_TAIL) / math.log1p(-miss))
+
+
+def exact_interval(share: float, number: float) -> tuple[float, float]:
+    """95 % interval of a share that was met among so many (Clopper and Pearson's); it holds for none of them too."""
+    met, others = share * number, (1 - share) * number
+    low = _beta_quantile(_TAIL, met, others + 1) if met > 0 else 0.0
+    high = _beta_quantile(1 - _TAIL, met + 1, others) if others > 0 else 1.0
+    return low, high
+
+
+def _beta_quantile(chance: float, a: float, b: float) -> float:
     low, high = 0.0, 1.0
-    for _ in range(50):
+    for _ in range(60):
         middle = (low + high) / 2
-        chance = float(np.exp(ways + counts * math.log(middle) + (frames - counts) * math.log1p(-middle)).sum())
-        low, high = (middle, high) if chance > wanted else (low, middle)
-    return high
+        low, high = (middle, high) if _beta_cdf(middle, a, b) < chance else (low, middle)
+    return (low + high) / 2
+
+
+def _beta_cdf(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
+    if x > (a + 1) / (a + b + 2):  # there it converges slowly, and quickly from the other end
+        return 1 - _beta_cdf(1 - x, b, a)
+    if x <= 0:
+        return 0.0
+    c, d, value, m = 1.0, 0.0, 1.0, 0
+    while True:  # Lentz's algorithm
+        half = m // 2
+        if m == 0:
+            term = 1.0
+        elif m % 2:
+            term = -(a + half) * (a + b + half) * x / ((a + 2 * half) * (a + 2 * half + 1))
+        else:
+            term = half * (b - half) * x / ((a + 2 * half - 1) * (a + 2 * half))
+        d = 1 / (1 + term * d)
+        c = 1 + term / c
+        value *= c * d
+        m += 1
+        if m > 1 and abs(c * d - 1) < 1e-14:
+            break
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    return math.exp(scale) / a * (value - 1)
+
+
+def burstiness(late: Sequence[bool] | NDArray[np.bool_]) -> float:
+    """How much more the misses of the parts of a run differ than by chance, at least 1."""
+    share = float(np.mean(late))
+    if len(late) < 2 * _BLOCKS or not 0 < share < 1:
+        return 1.0
+    parts = [float(np.mean(part)) for part in np.array_split(np.asarray(late, np.float64), _BLOCKS)]
+    chance = share * (1 - share) * _BLOCKS / len(late)
+    return max(float(np.var(parts, ddof=1)) / chance, 1.0)
+
+
+def _answer(low: float, high: float, miss: float) -> Answer:
+    if high <= miss:
+        return "PASS"
+    return "FAIL" if low > miss else "INCONCLUSIVE"
+
+
+def _needed(share: float, frames: int, wider: float, miss: float) -> int | None:
+    while frames < 10_000_000:
+        frames = math.ceil(1.1 * frames)
+        if _answer(*exact_interval(share, frames / wider), miss) != "INCONCLUSIVE":
+            return frames
+    return None

@@ -113,12 +113,13 @@ def frame_step(
     into = c.Tensor(tensor.ctypes.data, tensor.nbytes, _TYPES[numbers.type], side)
     into.mean, into.std, into.scale, into.zero_point = numbers.mean, numbers.std, numbers.scale, numbers.zero_point
     light, measured = (None, None) if grid is None else _light(grid, side)
-    status = library.efiqa_frame_step(_frame(frame), c.Crop(*crop), into, measured)
+    status = library.efiqa_frame_step(c_frame(frame), c.Crop(*crop), into, measured)
     check(library, status)
     return tensor, light
 
 
-def _frame(frame: Planes) -> c.Frame:
+def c_frame(frame: Planes) -> c.Frame:
+    """A frame as the library takes it; its pixels stay where they are, and must outlive it."""
     found = c.Frame(_FORMATS[frame.pixels], frame.bt709, frame.full_range, frame.width, frame.height)
     for number, rows in enumerate(frame.rows[:2]):
         found.plane[number], found.stride[number] = rows.ctypes.data, rows.strides[0]

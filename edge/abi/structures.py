@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
 
-ABI_VERSION = 1
+ABI_VERSION = 2
+FIELD_MASK = 256  # side of the mask of a field
 OUT_OF_MEMORY = 8
 
 
@@ -28,6 +29,12 @@ class Crop(Structure):
     """``efiqa_crop``."""
 
     _fields_ = (("x", c_int64), ("y", c_int64), ("side", c_int64))
+
+
+class Field(Structure):
+    """``efiqa_field``."""
+
+    _fields_ = (("blank", c_int32), ("found", c_int32), ("aside", c_int32), ("crop", Crop))
 
 
 class Tensor(Structure):
@@ -76,5 +83,8 @@ def declare(library: ctypes.CDLL) -> None:
     library.efiqa_sentence.restype = ctypes.c_char_p
     library.efiqa_sentence.argtypes = (c_int32,)
     library.efiqa_frame_step.argtypes = (POINTER(Frame), POINTER(Crop), POINTER(Tensor), POINTER(Light))
+    field = (POINTER(Field), *grid)
+    library.efiqa_find_field.argtypes = (POINTER(Frame), *field)
+    library.efiqa_circle_field.argtypes = (c_double, c_double, c_double, c_int32, c_int32, *field)
     library.efiqa_score.argtypes = (*grid, c_int32, c_int32, *grid, POINTER(Pooling), POINTER(c_double))
     library.efiqa_blend.argtypes = (*grid, *grid, c_int32, POINTER(Crop), *grid, c_int32, c_int32, c_int64)

@@ -3,7 +3,8 @@
 A fundus camera shows a bright disc on a dark border. The disc may be cut off by the sensor, off-centre, or
 larger than the frame, and the border may be noisy or not quite black. The finder works on a frame reduced to
 about 170 pixels: it cuts the frame at several brightness levels, fits a circle to the outline at each level, keeps
-the circle with the sharpest rim, and sets its radius where the rim is steepest.
+the circle with the sharpest rim, and sets its radius where the rim is steepest. The compiled library does this; the
+Python here is what it is tested against, and takes its place where there is none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi import field as native
+from edge.abi.frames import packed
+from edge.abi.library import LIBRARY
 from edge.field.circle_fit import Outline
 from edge.field.outline import best_outline
 from edge.field.shade import may_be_spot
@@ -24,6 +28,7 @@ Mask = NDArray[np.uint8]
 
 WORK_SIZE = 170  # about the long side of the reduced frame
 MASK_SIZE = 256  # side of the mask that a Field carries
+_SMALLEST = 16  # pixels along the shorter side of a frame
 _DARKEST = 7  # a frame whose bright end is below this shows nothing
 _DIM, _SEEN = 14, 2.5  # a frame whose bright end is below this shows a field only if its rim is as sharp as that
 _FLATTEST = 6  # a frame whose channels all vary less than this is one colour
@@ -82,9 +87,17 @@ def find_field(frame: NDArray[np.uint8]) -> Field | None:
     Returns:
         The field, or None where the frame is black, of one colour, or too small to show one.
     """
+    if LIBRARY is None or min(frame.shape[:2]) < _SMALLEST:
+        return find_field_python(frame)
+    found = native.find_field(LIBRARY, packed(frame))
+    return None if found.crop is None else Field(Crop(*found.crop), found.mask, found.aside)
+
+
+def find_field_python(frame: NDArray[np.uint8]) -> Field | None:
+    """``find_field`` without the library; arguments and result are the same."""
     height, width = frame.shape[:2]
     factor = _factor(max(height, width))
-    if min(height, width) < max(16, 8 * factor):
+    if _is_too_small(height, width, factor):
         return None
     reduced = _reduce(frame, factor)
     channels = cv2.split(reduced)
@@ -122,8 +135,9 @@ def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
 
 def is_blank(frame: NDArray[np.uint8]) -> bool:
     """Whether a frame, uint8 BGR (H, W, 3), is black or of one colour: a lens cap, a wall, no light."""
-    factor = _factor(max(frame.shape[:2]))
-    return min(frame.shape[:2]) < max(16, 8 * factor) or _brightest(cv2.split(_reduce(frame, factor))) is None
+    height, width = frame.shape[:2]
+    factor = _factor(max(height, width))
+    return _is_too_small(height, width, factor) or _brightest(cv2.split(_reduce(frame, factor))) is None
 
 
 def field_of_circle(x: float, y: float, radius: float, shape: tuple[int, int]) -> Field:
@@ -136,6 +150,10 @@ def _brightest(channels: Sequence[cv2.typing.MatLike]) -> int | None:
     """The bright end of a reduced frame; None where it shows nothing."""
     brightest, spread = _range(channels)
     return None if brightest < _DARKEST or spread < _FLATTEST else brightest
+
+
+def _is_too_small(height: int, width: int, factor: int) -> bool:
+    return min(height, width) < max(_SMALLEST, 8 * factor)
 
 
 def _factor(longest: int) -> int:

@@ -24,8 +24,9 @@ extern "C" {
 #define EFIQA_NOEXCEPT
 #endif
 
-/* Raised whenever a structure or the meaning of an argument changes: compare it with efiqa_abi_version(). */
-#define EFIQA_ABI_VERSION 1
+/* Raised whenever a function is added, or a structure or the meaning of an argument changes: compare it with
+ * efiqa_abi_version(). */
+#define EFIQA_ABI_VERSION 2
 
 typedef enum efiqa_status {
     EFIQA_OK = 0,
@@ -70,6 +71,17 @@ typedef struct efiqa_crop {
     int64_t side;
 } efiqa_crop;
 
+/* Where the retina is in a frame. */
+typedef struct efiqa_field {
+    int32_t blank;   /* 1: the frame is black, of one colour, or too small to show one; then nothing was found */
+    int32_t found;   /* 0: no field of view; the crop is then 0 */
+    int32_t aside;   /* 1: small and far from the middle: it may be what a shadow leaves of a larger field */
+    efiqa_crop crop; /* the square around it; some of it may lie beyond the frame */
+} efiqa_field;
+
+/* Side of the mask of a field, over its crop. */
+#define EFIQA_FIELD_MASK 256
+
 /* Where the tensor goes: (1, 3, side, side), channels R, G, B, each (grey / 255 - mean) / std. */
 typedef struct efiqa_tensor {
     void *data;
@@ -111,6 +123,17 @@ EFIQA_API const char *efiqa_version(void) EFIQA_NOEXCEPT;
 
 /* One English sentence for a status; never null. */
 EFIQA_API const char *efiqa_sentence(int32_t status) EFIQA_NOEXCEPT;
+
+/* Find the field of view of a frame.
+ *
+ * mask: EFIQA_FIELD_MASK * EFIQA_FIELD_MASK bytes (mask_size writable) over the crop: 255 in the field, 0 elsewhere. */
+EFIQA_API efiqa_status efiqa_find_field(const efiqa_frame *frame, efiqa_field *field, uint8_t *mask,
+                                        uint64_t mask_size) EFIQA_NOEXCEPT;
+
+/* The same of a circle that is known, in pixels of a frame of that size: where a maker gives it, or where a field that
+ * may be a spot of light is taken for the circle around the middle of the frame that holds it. */
+EFIQA_API efiqa_status efiqa_circle_field(double x, double y, double radius, int32_t width, int32_t height,
+                                          efiqa_field *field, uint8_t *mask, uint64_t mask_size) EFIQA_NOEXCEPT;
 
 /* Crop, resample and normalise a frame, and measure its light on the way (null: do not). */
 EFIQA_API efiqa_status efiqa_frame_step(const efiqa_frame *frame, const efiqa_crop *crop, const efiqa_tensor *tensor,

@@ -6,9 +6,14 @@
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__clang__)
+#define EFIQA_512 "avx512f,avx512bw,avx512vl"
+#else
+#define EFIQA_512 "avx512f,avx512bw,avx512vl,prefer-vector-width=512"
+#endif
 #define EFIQA_WIDE(name, type)                                                                                       \
     [[gnu::target("avx2")]] void name##_avx2(type job) { name##_any(job); }                                          \
-    [[gnu::target("avx512f,avx512bw,avx512vl,prefer-vector-width=512")]] void name##_avx512(type job) {              \
+    [[gnu::target(EFIQA_512)]] void name##_avx512(type job) {                                                        \
         name##_any(job);                                                                                             \
     }                                                                                                                \
     void name(type job) {                                                                                            \

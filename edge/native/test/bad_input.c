@@ -8,6 +8,7 @@
 
 #include "efiqa_edge.h"
 
+enum { MASK = EFIQA_FIELD_MASK * EFIQA_FIELD_MASK };
 static uint64_t state = 1;
 static int faults = 0;
 
@@ -68,6 +69,13 @@ static void frame_step(void) {
     light.picture = (float *)bytes(4 * light.picture_size);
     expect("a frame", efiqa_frame_step(&frame, &crop, &tensor, any(0, 1) ? &light : NULL), EFIQA_OK);
 
+    efiqa_field field;
+    uint8_t *mask = bytes(MASK);
+    expect("a field", efiqa_find_field(&frame, &field, mask, MASK), EFIQA_OK);
+    if (field.found && field.crop.side < 1) expect("a side", 0, 1);
+    expect("a short mask", efiqa_find_field(&frame, &field, mask, MASK - 1), EFIQA_SHORT_BUFFER);
+    expect("no mask", efiqa_find_field(&frame, &field, NULL, MASK), EFIQA_NULL_POINTER);
+
     frame.size[0] -= 1;
     expect("a short plane", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_SHORT_BUFFER);
     frame = right, frame.plane[0] = NULL;
@@ -94,9 +102,35 @@ static void frame_step(void) {
     else *narrow[any(0, 8)] = (int32_t)odd_number();
     if (any(0, 7) == 0) tensor.std[any(0, 2)] = any(0, 1) ? NAN : -1.0f;
     (void)efiqa_frame_step(&frame, &crop, &tensor, &light);
+    (void)efiqa_find_field(&frame, &field, mask, MASK);
+    free(mask);
 
     for (int i = 0; i < 6; ++i) free(*arrays[i]);
     free(light.picture), free(tensor.data), free((void *)right.plane[0]), free((void *)right.plane[1]);
+}
+
+/* A disc, drawn by halves, in a frame large enough to hold a field: what the finder does with one. */
+static void discs(void) {
+    const int32_t width = (int32_t)any(16, 300), height = (int32_t)any(16, 300);
+    efiqa_frame frame = {EFIQA_BGR, 0, 0, width, height, {NULL, NULL}, {3 * width, 0}, {0, 0}};
+    frame.size[0] = (uint64_t)(3 * width) * (uint64_t)height;
+    uint8_t *pixels = bytes(frame.size[0]), *mask = bytes(MASK);
+    const int64_t x = any(-50, 350), y = any(-50, 350), radius = any(1, 300), light = any(0, 200), noise = any(1, 40);
+    for (int32_t row = 0; row < height; ++row)
+        for (int32_t column = 0; column < width; ++column) {
+            const int64_t right = column - x, down = row - y;
+            for (int c = 0; c < 3; ++c) {
+                uint8_t *pixel = &pixels[3 * (row * width + column) + c];
+                *pixel = (uint8_t)(*pixel % noise + (right * right + down * down < radius * radius ? light : 0));
+            }
+        }
+    frame.plane[0] = pixels;
+    efiqa_field field;
+    expect("a disc", efiqa_find_field(&frame, &field, mask, MASK), EFIQA_OK);
+    expect("a circle", efiqa_circle_field((double)x, (double)y, (double)radius, width, height, &field, mask, MASK), EFIQA_OK);
+    expect("no circle", efiqa_circle_field(NAN, 0, 9, width, height, &field, mask, MASK), EFIQA_BAD_NUMBER);
+    expect("no size", efiqa_circle_field(0, 0, 9, width, 0, &field, mask, MASK), EFIQA_BAD_SIZE);
+    free(pixels), free(mask);
 }
 
 static void maps(void) {
@@ -136,7 +170,7 @@ int main(int argc, char **argv) {
     state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     expect("nothing", efiqa_frame_step(NULL, NULL, NULL, NULL), EFIQA_NULL_POINTER);
     if (efiqa_abi_version() != EFIQA_ABI_VERSION) expect("the version", efiqa_abi_version(), EFIQA_ABI_VERSION);
-    for (long i = 0; i < rounds; ++i) frame_step(), maps();
+    for (long i = 0; i < rounds; ++i) frame_step(), discs(), maps();
     printf("efiqa_edge %s: %ld rounds, %d faults\n", efiqa_version(), rounds, faults);
     return faults != 0;
 }

@@ -2,6 +2,7 @@
 #include "base.h"
 #include "blend.h"
 #include "contrast.h"
+#include "field.h"
 #include "pixel.h"
 #include "score.h"
 #include "tensor.h"
@@ -19,4 +20,6 @@ __global__ void all(const Tap *taps, const float *weights, const float *row, flo
     const uint8_t added = added_of(tint, 0, veil(value)), kept = kept_of(tint, level_of(value) & 1, 1.0f);
     const auto wide = static_cast<int16_t>(between(added, kept, static_cast<uint32_t>(place & 127)));
     pixels[i] = blended(pixels[i], between_rows(wide, wide, 256), added);
+    const uint8_t mean = mean_of_four(pixels[i], added, kept, mean_of_nine(static_cast<uint32_t>(i)));
+    pixels[i] = brightness(mean, mean_of_block(i, 0.1f), is_within(mixed(value, 1.0f, 0.5f), value));
 }

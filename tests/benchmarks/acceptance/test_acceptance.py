@@ -63,7 +63,7 @@ def test_both_forms_are_built_verified_and_judged(accepted: Acceptance) -> None:
         assert form.verified["against"] == "onnx"
         assert [each.scenario for each in form.scenarios] == ["single_stream", "camera"]
         assert form.deadline is not None
-        assert form.deadline.word == "PASS"
+        assert form.deadline.answer == "PASS"
     assert Path(os.environ["EFIQA_CACHE"]).is_dir()  # the tests' own is in use again
 
 
@@ -122,7 +122,7 @@ def test_what_fails_and_what_is_left_open(accepted: Acceptance) -> None:
         dataclasses.replace(each, states=tuple(dataclasses.replace(state, others=0.0) for state in each.states))
         for each in accepted.forms[0].scenarios
     )
-    late = DeadlineVerdict("FAIL", 33, 0.001, 40, 4000, 0.007, 0.014)
+    late = DeadlineVerdict("FAIL", 33, 0.001, 40, 4000, 0.007, 0.014, None)
     word, why = verdict_of(accepted, deadline=late, scenarios=idle)
     assert word == "FAIL"
     assert "40 of 4000 frames were later than 33 ms" in why
@@ -131,7 +131,7 @@ def test_what_fails_and_what_is_left_open(accepted: Acceptance) -> None:
         for each in accepted.forms[0].scenarios
     )
     assert verdict_of(accepted, deadline=late, scenarios=busy)[0] == "INCONCLUSIVE"
-    few = dataclasses.replace(late, word="INCONCLUSIVE")
+    few = dataclasses.replace(late, answer="INCONCLUSIVE")
     assert verdict_of(accepted, deadline=few, scenarios=idle)[0] == "INCONCLUSIVE"
     assert verdict_of(accepted, error="the GPU failed")[0] == "FAIL"
     assert verdict_of(accepted, verified={"against": "nothing"})[0] == "INCONCLUSIVE"

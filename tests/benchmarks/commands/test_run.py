@@ -24,8 +24,9 @@ from benchmarks import bench as bench_module
 from benchmarks import reference
 from benchmarks.commands import group as commands
 from benchmarks.commands import run as command_run
-from benchmarks.commands.plan import parse_duration
+from benchmarks.commands.plan import Scenario, parse_deadline, parse_duration, plan
 from benchmarks.peers.published import PeerBackbone, why_no_reference
+from benchmarks.run.deadline import Deadline
 from edge import Assessment, EdgeError, QualityModel
 from edge.bundle.bundle import default_model
 from edge.field.find import Field, find_field
@@ -397,3 +398,34 @@ def test_what_the_user_can_fix_is_one_sentence_and_1(arguments: list[str], tmp_p
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
     assert arguments[-1] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ms", "miss", "code", "answer"),
+    [("9999", "50%", 0, "PASS"), ("0.1", "1%", 1, "FAIL"), ("9999", "0.1%", 3, "INCONCLUSIVE")],
+)
+def test_a_deadline_is_kept_or_not(ms: str, miss: str, code: int, answer: str, tmp_path: Path) -> None:
+    done = bench(*QUICK, "--deadline", ms, "--miss", miss, "--out", str(tmp_path / "result.json"))
+    assert done.exit_code == code, done.output
+    (line,) = [each for each in done.output.splitlines() if each.startswith("deadline: ")]
+    assert line.startswith(f"deadline: {answer}: ")
+    found = json.loads((tmp_path / "result.json").read_text())["scenarios"][0]["deadline"]
+    assert (found["answer"], found["frames"], found["deadline_ms"]) == (answer, 8, float(ms))
+    assert 0 <= found["low"] <= found["missed"] / 8 <= found["high"] <= 1
+
+
+@pytest.mark.parametrize("miss", ["", "0%", "100%", "0.1", "-1%", "nan%", "0.0000001%"])
+def test_a_share_that_is_none_is_refused(miss: str) -> None:
+    with pytest.raises(typer.BadParameter, match="share"):
+        parse_deadline(33.0, miss)
+
+
+def test_a_deadline_takes_as_many_frames_as_it_needs() -> None:
+    assert parse_deadline(33.0, None) == Deadline(33.0, 0.001)
+    assert parse_deadline(None, None) is None
+    with pytest.raises(typer.BadParameter, match="--deadline"):
+        parse_deadline(None, "1%")
+    ((_, _, limit, _),) = plan(Scenario.single, None, None, None, Deadline(33.0, 0.001))
+    assert limit.runs == 3688
+    ((_, _, limit, _),) = plan(Scenario.single, None, 50, None, Deadline(33.0, 0.001))
+    assert limit.runs == 50

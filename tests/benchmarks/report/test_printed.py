@@ -116,7 +116,7 @@ def test_the_table_shows_percentiles_ratio_and_machine() -> None:
     print_table(result(), Console(file=text, width=100, soft_wrap=True, highlight=False))
     shown = text.getvalue()
     end_to_end = next(line for line in shown.splitlines() if "end to end" in line)
-    assert [cell.strip() for cell in end_to_end.split("│")[2:6]] == ["3.01", "4.61", "4.97", "5.00"]
+    assert [cell.strip() for cell in end_to_end.split("│")[2:7]] == ["3.01", "4.61", "4.97", "-", "5.00"]
     for expected in (
         "student, int8",
         "times faster: 300 (95 % interval 280 to 320)",
@@ -163,8 +163,8 @@ def test_markdown_is_a_table_with_date_device_and_command() -> None:
     assert lines[0] == "### student, int8, single stream: 400 frames of 760x570"
     assert "2026-03-01T12:00:00+00:00, `edge-bench --runs 400`" in lines
     rows = [line for line in lines if line.startswith("|")]
-    assert {row.count("|") for row in rows} == {7}
-    assert rows[-1].startswith("| end to end | 3.01 | 4.61 | 4.97 | 5.00 | ")
+    assert {row.count("|") for row in rows} == {8}
+    assert rows[-1].startswith("| end to end | 3.01 | 4.61 | 4.97 | - | 5.00 | ")
     assert any(line.startswith("- cpu: ") for line in lines)
 
 

@@ -35,7 +35,14 @@ def test_one_stall_in_a_hundred_is_in_the_p99() -> None:
 def test_only_percentiles_with_enough_runs_are_claimed(runs: int, claimed: int) -> None:
     summary = summarise(np.ones(runs))
     assert [summary.p50_ms, summary.p90_ms, summary.p99_ms] == [1.0] * claimed + [None] * (3 - claimed)
-    assert [runs_needed(p) for p in (50, 90, 99)] == [6, 30, 300]
+    assert [runs_needed(p) for p in (50, 90, 99, 99.9)] == [6, 30, 300, 3000]
+
+
+def test_one_stall_in_a_thousand_is_in_the_p99_9() -> None:
+    samples = np.full(3000, 3.0)
+    samples[999::1000] = 8.0
+    assert (summarise(samples).p99_ms, summarise(samples).p99_9_ms) == (3.0, 8.0)
+    assert summarise(samples[:2999]).p99_9_ms is None
 
 
 def test_steady_compares_the_medians_of_the_last_two_windows() -> None:

@@ -46,7 +46,7 @@ def build(preset: str, folder: Path) -> Path:
 
 def test_presets_are_those_that_the_docs_name() -> None:
     names = [each["name"] for each in PRESETS["configurePresets"]]
-    assert names == ["host", "sanitize", "aarch64-cross", "jetson-orin"]
+    assert names == ["host", "sanitize", "fuzz", "aarch64-cross", "jetson-orin"]
     page = (ROOT / "docs" / "native.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in names)
 

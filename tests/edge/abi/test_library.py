@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[3]
 HEADER = (ROOT / "edge" / "native" / "include" / "efiqa_edge.h").read_text(encoding="utf-8")
 built = pytest.mark.skipif(LIBRARY is None, reason="the library is not built: no compiler")
 TYPES = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "float": ctypes.c_float}
-TYPES |= {"double": ctypes.c_double}
+TYPES |= {"double": ctypes.c_double, "efiqa_crop": structures.Crop}
 
 
-@pytest.mark.parametrize("name", ["Frame", "Crop", "Tensor", "Light", "Pooling"])
+@pytest.mark.parametrize("name", ["Frame", "Crop", "Field", "Tensor", "Light", "Pooling"])
 def test_structures_are_those_of_the_header(name: str) -> None:
     (body,) = re.findall(rf"typedef struct efiqa_{name.lower()} {{(.*?)\n}}", HEADER, re.DOTALL)
     members = re.findall(r"^ +(?:const )?(\w+) (\*?)(\w+)(?:\[(\d)\])?;", body, re.MULTILINE)

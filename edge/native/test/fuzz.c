@@ -1,0 +1,158 @@
+/* What libFuzzer makes of bytes: frames, crops, tensors, maps and circles, right and wrong, in buffers of exactly the size
+ * that is stated. The sanitizers stop it where anything else is touched. Built by the preset "fuzz". */
+#include <stdlib.h>
+#include <string.h>
+
+#include "efiqa_edge.h"
+
+enum { MASK = EFIQA_FIELD_MASK * EFIQA_FIELD_MASK, MOST = 1 << 21 };
+
+static const uint8_t *input;
+static size_t left;
+
+static void take(void *to, size_t size) { /* zeros where there is no more */
+    const size_t some = size < left ? size : left;
+    memset(to, 0, size);
+    if (some > 0) memcpy(to, input, some);
+    input += some, left -= some;
+}
+
+static uint8_t byte(void) {
+    uint8_t value;
+    take(&value, 1);
+    return value;
+}
+
+/* From low to high, one time in sixteen anything. */
+static int64_t number(int64_t low, int64_t high) {
+    if (byte() < 16) {
+        int64_t any;
+        take(&any, sizeof any);
+        return byte() & 1 ? any : (int32_t)any;
+    }
+    uint16_t value;
+    take(&value, sizeof value);
+    return low + value % (high - low + 1);
+}
+
+static double real(double low, double high) {
+    double any;
+    if (byte() < 16) return take(&any, sizeof any), any;
+    uint16_t value;
+    take(&value, sizeof value);
+    return low + (high - low) * value / 65535.0;
+}
+
+/* That many bytes, or a few less or more, at most MOST; the size that is left is what may be stated. */
+static uint8_t *buffer(int64_t wanted, uint64_t *size) {
+    if (byte() < 16) wanted += (int64_t)byte() - 128;
+    *size = wanted < 0 ? 0 : wanted > MOST ? MOST : (uint64_t)wanted;
+    return malloc(*size ? *size : 1);
+}
+
+/* Discs of light on a border, one over the other: what has a field. */
+static void draw(uint8_t *pixels, uint64_t size, int64_t row) {
+    const uint8_t noise = byte() % 16;
+    uint32_t state = 1;
+    memset(pixels, byte() % 32, size);
+    for (int disc = byte() % 4; disc >= 0 && row > 0; --disc) {
+        const int64_t middle = byte() * row / 256, down = byte() * ((int64_t)size / row) / 256;
+        const int64_t across = 1 + byte() * row / 256, high = 1 + byte() * ((int64_t)size / row) / 256;
+        const uint8_t light = byte();
+        for (uint64_t i = 0; i < size; ++i) {
+            const double x = (double)((int64_t)i % row - middle) / (double)across;
+            const double y = (double)((int64_t)i / row - down) / (double)high;
+            if (x * x + y * y < 1) pixels[i] = light;
+        }
+    }
+    for (uint64_t i = 0; i < size && noise > 0; ++i) {
+        state = state * 1664525u + 1013904223u;
+        pixels[i] = (uint8_t)(pixels[i] + (state >> 24) % noise);
+    }
+    take(pixels, left < size ? left / 4 : 0);
+}
+
+static void frames(void) {
+    efiqa_frame frame = {0};
+    frame.format = (int32_t)number(0, 4), frame.matrix = (int32_t)number(0, 1), frame.range = (int32_t)number(0, 1);
+    frame.width = (int32_t)number(1, 250), frame.height = (int32_t)number(1, 250);
+    const int64_t wide = frame.width < 0 || frame.width > 4096 ? 64 : frame.width, pairs = (wide + 1) / 2;
+    const int64_t high = frame.height < 0 || frame.height > 4096 ? 64 : frame.height;
+    const int64_t rows[] = {3 * wide, 3 * wide, wide, 4 * pairs, wide};
+    for (int plane = 0; plane < 2; ++plane) {
+        const int64_t row = plane ? 2 * pairs : rows[frame.format >= 0 && frame.format < 5 ? frame.format : 0];
+        frame.stride[plane] = byte() < 200 ? row : number(row, row + 9);
+        uint8_t *pixels = buffer(((plane ? (high + 1) / 2 : high) - 1) * row + row, &frame.size[plane]);
+        draw(pixels, frame.size[plane], row);
+        frame.plane[plane] = pixels;
+    }
+    efiqa_field field;
+    uint64_t size;
+    uint8_t *mask = buffer(MASK, &size);
+    const int found = efiqa_find_field(&frame, &field, mask, size) == EFIQA_OK && field.found;
+    if (found && field.crop.side < 1) abort();
+    efiqa_tensor tensor = {0};
+    tensor.type = (int32_t)number(0, 2), tensor.side = (int32_t)number(1, 96);
+    const int64_t side = tensor.side < 0 || tensor.side > 400 ? 8 : tensor.side;
+    tensor.data = buffer(3 * side * side * (tensor.type == 0 ? 4 : tensor.type == 1 ? 2 : 1), &tensor.size);
+    for (int c = 0; c < 3; ++c) tensor.mean[c] = (float)real(0, 1), tensor.std[c] = (float)real(0.1, 1);
+    tensor.scale = (float)real(0.001, 0.1), tensor.zero_point = (int32_t)number(-128, 127);
+    efiqa_crop crop = {number(-50, 400), number(-50, 400), number(1, 500)};
+    efiqa_light light = {0};
+    light.grid = (int32_t)number(1, side > 8 ? side / 4 : 1);
+    const int64_t cells = light.grid < 0 || light.grid > 400 ? 8 : light.grid;
+    float *array = (float *)buffer(4 * cells * cells, &light.size);
+    light.size /= 4;
+    float **arrays[] = {&light.blue, &light.green, &light.red, &light.clipped, &light.detail, &light.grain};
+    for (int i = 0; i < 6; ++i) *arrays[i] = byte() < 200 ? array : NULL; /* one after the other into the same */
+    light.picture = (float *)buffer(4 * side * side, &light.picture_size);
+    light.picture_size /= 4;
+    (void)efiqa_frame_step(&frame, found && byte() < 128 ? &field.crop : &crop, &tensor, byte() < 128 ? &light : NULL);
+    free((void *)frame.plane[0]), free((void *)frame.plane[1]), free(mask), free(tensor.data), free(array);
+    free(light.picture);
+}
+
+static void maps(void) {
+    const int32_t grid = (int32_t)number(1, 40), count = byte() & 1 ? 3 : 1;
+    const int64_t cells = grid < 0 || grid > 200 ? 64 : (int64_t)grid * grid;
+    const int64_t width = (int32_t)number(1, 300), height = (int32_t)number(1, 300);
+    const int64_t stride = byte() < 200 ? 3 * width : number(1, 900);
+    uint64_t map_size, field_size, size;
+    float *map = (float *)buffer(4 * count * cells, &map_size);
+    map_size /= 4;
+    for (uint64_t i = 0; i < map_size; ++i) map[i] = (float)(i % 97) / 96.0f;
+    if (map_size > 0 && byte() < 100) map[0] = (float)real(-1, 2);
+    uint8_t *field = buffer(cells, &field_size);
+    memset(field, byte() & 1, field_size);
+    uint8_t *picture = buffer(width > 0 && width < 2000 && height > 0 && height < 400 ? 3 * width * height : 64, &size);
+    memset(picture, byte(), size);
+    const efiqa_pooling pooling = {real(0, 9), real(0, 9), real(0, 9)};
+    double score = 0.5;
+    const efiqa_status status = efiqa_score(map, map_size, count, grid, field, field_size, &pooling, &score);
+    if (status == EFIQA_OK && !(score >= 0 && score <= 1)) abort();
+    const efiqa_crop crop = {number(-50, 400), number(-50, 400), number(1, 500)};
+    (void)efiqa_blend(map, map_size, field, field_size, grid, &crop, picture, size, (int32_t)width, (int32_t)height,
+                      stride);
+    free(map), free(field), free(picture);
+}
+
+static void circle(void) {
+    efiqa_field field;
+    uint64_t size;
+    uint8_t *mask = buffer(MASK, &size);
+    const double x = real(-100, 900), y = real(-100, 900), radius = real(1, 900);
+    (void)efiqa_circle_field(x, y, radius, (int32_t)number(1, 900), (int32_t)number(1, 900), &field, mask, size);
+    (void)efiqa_sentence((int32_t)number(0, 8));
+    free(mask);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    input = data, left = size;
+    switch (byte() % 4) {
+        case 0: maps(); break;
+        case 1: circle(); break;
+        default: frames();
+    }
+    return 0;
+}
