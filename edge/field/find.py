@@ -136,6 +136,8 @@ def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
 def is_blank(frame: NDArray[np.uint8]) -> bool:
     """Whether a frame, uint8 BGR (H, W, 3), is black or of one colour: a lens cap, a wall, no light."""
     height, width = frame.shape[:2]
+    if LIBRARY is not None and min(height, width) >= _SMALLEST:
+        return native.find_field(LIBRARY, packed(frame)).blank
     factor = _factor(max(height, width))
     return _is_too_small(height, width, factor) or _brightest(cv2.split(_reduce(frame, factor))) is None
 

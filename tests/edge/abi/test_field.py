@@ -128,6 +128,16 @@ def test_frames_that_show_nothing_are_blank() -> None:
     assert find_field(np.zeros((0, 0, 3), np.uint8)) is None
 
 
+@pytest.mark.parametrize("light", [0, 6, 7, 30, 120])
+@pytest.mark.parametrize("contrast", [0, 5, 6, 60])
+def test_blank_is_blank_with_and_without_it(light: int, contrast: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = np.full((480, 640, 3), light, np.uint8)
+    frame[:, 320:, 1] += contrast
+    with_it = find.is_blank(frame)
+    monkeypatch.setattr(find, "LIBRARY", None)
+    assert find.is_blank(frame) == with_it
+
+
 def test_without_the_library_python_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     y, x = np.mgrid[:480, :640]
     frame = np.where(np.hypot(x - 320, y - 240) < 210, 140, 3).astype(np.uint8)[:, :, None].repeat(3, axis=2)
