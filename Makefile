@@ -132,6 +132,14 @@ clean:
 
 # --- environments: a stamp file marks a complete one; a change of pyproject.toml or of the C++ rebuilds it.
 
+# $(call check_jetpack,PYTHON): pip would fetch a TensorRT of its own, which is of another JetPack or of none.
+ifdef IS_JETSON
+define check_jetpack
+@$(1) -c 'import importlib.metadata as m; m.version("tensorrt")' 2>/dev/null || { \
+  echo "error: '$(1)' sees no TensorRT of JetPack: sudo apt install nvidia-jetpack, and take the Python that came with it" >&2; exit 1; }
+endef
+endif
+
 # $(call make_venv,PYTHON,FOLDER): reports in one sentence what is missing.
 define make_venv
 @$(1) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
@@ -143,11 +151,13 @@ define make_venv
 endef
 
 $(VENV)/.light: $(INPUTS)
+	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
 	@touch $@
 
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
+	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
 ifdef HAS_CUDA

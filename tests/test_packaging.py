@@ -126,6 +126,21 @@ def test_a_jetson_gets_no_development_tool(tmp_path: Path) -> None:
 
 
 @needs_make
+def test_a_jetson_without_its_tensorrt_is_one_sentence_and_nothing_is_fetched(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    bare = tmp_path / "python"  # no TensorRT, whatever this machine has
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    bare.chmod(0o755)
+    command = ["make", "setup", "IS_JETSON=/etc/nv_tegra_release", f"PYTHON={bare}"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert run.returncode != 0
+    assert run.stderr.startswith(f"error: '{bare}' sees no TensorRT of JetPack: sudo apt install nvidia-jetpack")
+    assert not (tmp_path / ".venv").exists()
+
+
+@needs_make
 def test_the_cuda_toolkit_is_found_off_the_path(tmp_path: Path) -> None:
     nvcc = next(iter(sorted(Path("/usr/local").glob("cuda*/bin/nvcc"))), None)
     if nvcc is None:
