@@ -62,7 +62,7 @@ def joined() -> Iterator[None]:
         yield
     except BaseException as error:
         if int(os.environ["LOCAL_RANK"]) > 0 and isinstance(error, Exception):
-            time.sleep(3)  # process 0 has most likely met the same and says it; torchrun then ends this one
+            time.sleep(30)  # process 0 has most likely met the same and says it; torchrun then ends this one at once
         if dist.is_initialized() and dist.get_backend() == "gloo":  # NCCL would wait for those that are still at work
             dist.destroy_process_group()  # gloo's threads must not outlive it, as above
         if isinstance(error, dist.DistError) or "by peer" in str(error):
