@@ -12,7 +12,7 @@ from edge.phantom.degradation import KINDS, degrade
 from edge.phantom.retina import phantom_frame
 
 
-def main(folder: Path, eyes: range = range(500, 504)) -> None:
+def main(folder: Path, eyes: range = range(500, 502)) -> None:
     """Of each eye a clear frame, and one of each kind of degradation; each of its own severity."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
