@@ -12,6 +12,13 @@
 #   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
+#   make wheels        a wheel for x86-64 and one for 64-bit ARM, into dist/, for every Python (apt: g++ g++-aarch64-linux-gnu)
+#   make sizes         what an install takes, and whether that is within its limits
+#   make trust         dist/sbom.cdx.json and dist/licences.md of what .ci/lock/ holds, and whether that fits pyproject.toml
+#   make lock          renew .ci/lock/: each package of a device with its version and hashes
+#   make release       all that a release consists of, from a commit with its tag (vX.Y.Z) and its day in CHANGELOG.md
+#   make check-bare    the two commands of the README, and an install without a network, in Debian with Python alone (apt: debootstrap; an hour)
+#   make check-arm64   the wheel for 64-bit ARM in Debian for it, under an emulator (apt: debootstrap qemu-user-static; an hour)
 #   make try           the page that runs the model in a browser, in build/try (needs npm); TRY=folder
 #   make pictures      the picture and the film of the README, from synthetic eyes
 #   make clean         remove what the targets made
@@ -31,6 +38,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
 TENSORRT85 := .venv-tensorrt85
+RELEASE := .venv-release
+LOCKED := .venv-locked
+ROOTS ?= build/roots
 PIP_INSTALL = -m pip install --disable-pip-version-check $(if $(CI),-q) $(PIP_ARGS)
 INPUTS := pyproject.toml CMakeLists.txt $(wildcard edge/native/* edge/native/*/* edge/native/*/*/*)
 
@@ -59,12 +69,16 @@ ifdef IS_JETSON
 else
   LIGHT := cpu
   ALL := cpu,train,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  # PyPI's torch brings 6.4 GB of CUDA. Where there is no GPU to use them it comes from the index of its builds for the CPU
+  # alone; TORCH_INDEX= (empty) takes PyPI's all the same. CI has a build for the CPU already.
+  TORCH_INDEX ?= $(if $(HAS_GPU)$(CI),,$(if $(filter Linux-%,$(PLATFORM)),https://download.pytorch.org/whl/cpu))
   CONSTRAINTS := $(if $(CI),-c .ci/constraints.txt,$(if $(HAS_GPU),,-c .ci/constraints.txt))
 endif
 
 TOOLS ?= $(VENV)/.all
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
+.PHONY: wheels sizes trust lock release check-bare check-arm64
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -127,8 +141,31 @@ test-tensorrt85: $(TENSORRT85)/.ready
 	LD_LIBRARY_PATH=$$(echo $(CURDIR)/$(TENSORRT85)/lib/python3.10/site-packages/nvidia/*/lib | tr ' ' ':') \
 	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/tensorrt/test_api.py $(PYTEST_ARGS)
 
+wheels: $(RELEASE)/.ready
+	deploy/wheels $(RELEASE)/bin
+
+# Limits in MiB: as installed, and after deploy/slim.py.
+sizes: $(LOCKED)/.ready $(VENV)/.all
+	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=640/550
+	$(BIN)/python deploy/sizes.py train,cpu=2150
+
+trust: $(LOCKED)/.ready
+	deploy/trust $(RELEASE)/bin $(LOCKED)
+
+lock: $(RELEASE)/.ready
+	deploy/lock $(RELEASE)/bin
+
+release:
+	deploy/release
+
+check-bare: $(LOCKED)/.ready
+	deploy/check-bare $(ROOTS)/amd64
+
+check-arm64: $(LOCKED)/.ready $(VENV)/.all
+	deploy/check-arm64 $(VENV) $(LOCKED) $(ROOTS)/arm64
+
 clean:
-	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) build dist demo site
+	rm -rf $(VENV) $(OLDEST) $(TENSORRT85) $(RELEASE) $(LOCKED) build dist demo site
 
 # --- environments: a stamp file marks a complete one; a change of pyproject.toml or of the C++ rebuilds it.
 
@@ -159,6 +196,10 @@ $(VENV)/.light: $(INPUTS)
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
+ifneq ($(TORCH_INDEX),)
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
+	  echo "note: $(TORCH_INDEX) gives no torch: PyPI's may bring 6.4 GB of CUDA" >&2
+endif
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
@@ -195,4 +236,17 @@ $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt
 	$(call make_venv310,$(TENSORRT85))
 	$(TENSORRT85)/bin/python $(PIP_INSTALL) -c .ci/oldest.txt -e '.[cpu]' pytest hypothesis onnxruntime \
 	  tensorrt==8.5.3.1 nvidia-cuda-runtime-cu11 nvidia-cublas-cu11 'nvidia-cudnn-cu11<9'
+	@touch $@
+
+$(RELEASE)/.ready: .ci/release.txt
+	$(call make_venv,$(PYTHON),$(RELEASE))
+	$(RELEASE)/bin/python $(PIP_INSTALL) -r .ci/release.txt
+	@touch $@
+
+# What a device installs from .ci/lock/, each by its hash, and the wheel of this machine.
+$(LOCKED)/.ready: $(RELEASE)/.ready $(INPUTS) .ci/lock/cpu.txt .ci/lock/device.txt
+	deploy/wheels $(RELEASE)/bin
+	$(call make_venv,$(PYTHON),$(LOCKED))
+	$(LOCKED)/bin/python $(PIP_INSTALL) --require-hashes -r .ci/lock/device.txt
+	$(LOCKED)/bin/python $(PIP_INSTALL) --no-deps --force-reinstall dist/efiqa_edge-*_$$(uname -m).whl
 	@touch $@

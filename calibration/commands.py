@@ -12,7 +12,7 @@ import typer
 
 from calibration.signing.commands import keygen, sign
 from calibration.site.commands import bundle_argument, cameras, criterion, golden, page, thresholds
-from edge.commands.console.cli import Debug, Json, main_of, new_app, out
+from edge.commands.console.cli import Debug, Json, Trust, main_of, new_app, out
 from edge.commands.start import late
 from edge.errors import EdgeError
 from trainer.pages import check_report
@@ -119,6 +119,7 @@ def parity(
         Path | None, typer.Option("--output", "-o", help="A folder for parity.md, .json and .png.")
     ] = None,
     max_map_mae: MaxMapMae = 0.01,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -298,7 +298,7 @@ def test_python_of_edge_grade_gives_a_bundle_its_field(tmp_path: Path, monkeypat
 def test_the_page_of_edge_grade_names_every_column_and_every_field() -> None:
     page = TEXTS["docs/edge-grade.md"]
     columns = page[page.index("## The columns of the CSV") : page.index("## The fields of the details")]
-    more = ("criterion", "adequate", "requirement", "pictures")
+    more = ("criterion", "adequate", "requirement", "pictures", "model")
     assert re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.M))) == [*COLUMNS, *more]
     fields = page[page.index("## The fields of the details") : page.index("## Causes")]
     named = {name for cell in re.findall(r"^\| (`.*?) \|", fields, re.M) for name in re.findall(r"\w+", cell)}

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
-from edge.commands.console.cli import Debug, Json, err, main_of, new_app, out, quiet
+from edge.commands.console.cli import MODEL, Debug, Json, Trust, err, main_of, new_app, out, quiet
 from edge.commands.start import late
 from trainer.recipe import Recipe, load_recipe
 
@@ -36,6 +37,7 @@ Maps = Annotated[
         help="Folder of vessel maps of another segmenter, laid out like --data; binary, or in artery/vein colours.",
     ),
 ]
+Model = Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)]
 Step = Callable[[Recipe, Path, Path], None]
 
 
@@ -155,6 +157,8 @@ def adapt(
         str, typer.Option("--from", help="The run to go on from: default is that of the model that ships.")
     ] = "default",
     run_folder: Out = RUN,
+    model: Model = None,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -166,7 +170,7 @@ def adapt(
     """
     module = _module("steps.adapt")
     folder = module.run_named(source)
-    recipe = module.recipe_from(folder, module.check_photographs(photographs))
+    recipe = module.recipe_from(folder, module.check_photographs(photographs, model))
     module.take_over(folder, run_folder)
     steps = _steps(start=folder)
     learned = {name: steps[name] for name in ("adapter", "distill")}
@@ -178,26 +182,30 @@ def fundus(
     data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
     others: Annotated[Path | None, typer.Option(help="A folder of pictures of anything else.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn pictures.")] = 0,
+    model: Model = None,
+    trust: Trust = None,
     debug: Debug = False,
 ) -> None:
     """What is a retina at all, for the model that ships: run it again after each change of the model.
 
     Example: edge-train fundus --data photographs --others pictures
     """
-    out.print(_module("steps.fundus").renew(data, others, seed))
+    out.print(_module("steps.fundus").renew(data, others, seed, model))
 
 
 @app.command()
 def causes(
     data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn degradations.")] = 0,
+    model: Model = None,
+    trust: Trust = None,
     debug: Debug = False,
 ) -> None:
     """What took a part of a frame, for the model that ships: run it again after each change of the model.
 
     Example: edge-train causes --data photographs
     """
-    out.print(_module("steps.causes").renew(data, seed))
+    out.print(_module("steps.causes").renew(data, seed, model))
 
 
 @app.command()
@@ -219,6 +227,7 @@ def evaluate(
     page: Annotated[
         Path | None, typer.Option(help="A Markdown page whose tables are to be replaced, between its two marks.")
     ] = None,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -228,6 +237,8 @@ def evaluate(
 
     Example: edge-train evaluate --recipe quick --data photographs --out runs/mine
     """
+    if model is not None:
+        read_bundle(model)  # what cannot be used is refused now, and not after hours
     report = _module("evaluation.report")
     own = run_folder / "student" / "config.yaml"
     named = recipe or (str(own) if own.is_file() else "quick")  # a run without a student is reported below

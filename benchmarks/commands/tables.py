@@ -16,7 +16,7 @@ from benchmarks.peers.measure import measure_peers
 from benchmarks.report.tables import BEGIN, END, UNFINISHED, check_table, peer_table, speed_tables
 from edge import EdgeError
 from edge.bundle.named import named_bundle
-from edge.commands.console.cli import MODEL, Debug, err
+from edge.commands.console.cli import MODEL, Debug, Trust, err
 from trainer.pages import check_report, put_between, split_page
 
 _DEVICES = ("orin-nano", "orin-nx", "agx-orin")
@@ -34,6 +34,7 @@ def tables(
     ),
     only: Annotated[list[str] | None, typer.Option("--peer", help="This peer alone; may be repeated.")] = None,
     pairs: Annotated[int, typer.Option(min=0, help="Pairs that compare is checked with; 0 leaves it out.")] = 200,
+    trust: Trust = None,
     debug: Debug = False,
 ) -> None:
     """Measure every table of speed on OpenVINO and put it into a page. Needs an idle machine and one to two hours.

@@ -41,20 +41,23 @@ def split(text: str) -> tuple[str, str]:
 
 
 @contextmanager
-def open_rival(text: str, frames: Sequence[NDArray[np.uint8]], threads: int | None) -> Iterator[Rival]:
+def open_rival(
+    text: str, frames: Sequence[NDArray[np.uint8]], threads: int | None, made: bool = False
+) -> Iterator[Rival]:
     """Load what the user named.
 
     Args:
         text: a bundle, ``default``, either with ``@ENGINE`` behind it, or an ONNX model with static shapes.
         frames: uint8 BGR, each (H, W, 3).
         threads: CPU threads; None for all.
+        made: an ONNX model that was made here, to be timed and nothing else: nobody need be trusted for it.
 
     Raises:
         EdgeError: it cannot be loaded.
     """
     path, engine = split(text)
     if path.endswith(".onnx"):
-        yield _onnx(Path(path), threads)
+        yield _onnx(Path(path), threads, made)
         return
     with QualityModel.load(DEFAULT if path == SHIPPED else path, engine, threads) as model:
         size = model.manifest.input_size
@@ -66,12 +69,12 @@ def open_rival(text: str, frames: Sequence[NDArray[np.uint8]], threads: int | No
         )
 
 
-def _onnx(path: Path, threads: int | None) -> Rival:
+def _onnx(path: Path, threads: int | None, made: bool) -> Rival:
     openvino = openvino_or_error()
     config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         config["INFERENCE_NUM_THREADS"] = str(threads)
-    if demand_of(None) is not None:
+    if not made and demand_of(None) is not None:
         raise EdgeError(f"{path} is no bundle and cannot be signed (--trust, {TRUST}): name a signed .efiqa file")
     if not path.is_file():
         raise EdgeError(f"{path} is not a file: name an ONNX model, a bundle, or '{DEFAULT}'")

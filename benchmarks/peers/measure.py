@@ -74,7 +74,7 @@ def measure_peers(
             log.info("timing %s", peer.name)
             with contextlib.ExitStack() as opened:  # one peer at a time: the largest takes gigabytes
                 try:
-                    theirs = opened.enter_context(open_rival(str(path), [], threads))
+                    theirs = opened.enter_context(open_rival(str(path), [], threads, made=True))
                 except EdgeError as error:
                     raise EdgeError(f"{error}; remove {path} to make it again") from error
                 theirs.infer(0)

@@ -12,7 +12,7 @@ from calibration.parity.forms import StudentCheckpoint
 from calibration.parity.gate import check_forms
 from calibration.parity.measure import FormsParity, compare_all
 from calibration.parity.report import write_parity
-from edge.bundle.bundle import read_bundle
+from edge.bundle.bundle import read_bundle, read_made
 from edge.errors import EdgeError
 from edge.images import find_images
 from trainer.data.datasets import find_photographs
@@ -43,7 +43,7 @@ def compare_again(
     folder = run / "calibration"
     if not (folder / "float32.efiqa").is_file():
         raise EdgeError(f"{folder / 'float32.efiqa'} is missing: run edge-calibrate int8 on this run first.")
-    int8_bundle, float_bundle = read_bundle(model), read_bundle(folder / "float32.efiqa")
+    int8_bundle, float_bundle = read_bundle(model), read_made(folder / "float32.efiqa")
     if int8_bundle.manifest.precision != "int8":
         raise EdgeError(f"{model} holds the float form ({int8_bundle.manifest.why_float}): name an INT8 bundle.")
     for name in ("input_size", "grid", "maps"):

@@ -81,6 +81,14 @@ def read_bundle(path: Path, trust: Named | None = None) -> Bundle:
     return unpack_bundle(path, read_archive(path), keys)
 
 
+def read_made(path: Path) -> Bundle:
+    """A bundle that the run in hand has made and never handed on, such as the float form beside its INT8 one.
+
+    Nobody has signed it, and no verdict comes from it: who is trusted is not asked. Else as ``read_bundle``.
+    """
+    return unpack_bundle(path, read_archive(path))
+
+
 def write_bundle(path: Path, manifest: Manifest, onnx: bytes, golden: bytes = b"") -> Bundle:
     """Write a bundle atomically; the same content gives the same bytes.
 

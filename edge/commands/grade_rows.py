@@ -40,7 +40,7 @@ class Rows:
     def more(self) -> tuple[str, ...]:
         """Columns behind those of ``edge.grading.COLUMNS``."""
         judged = ("criterion", "adequate", "requirement") if self.criterion else ()
-        return (*judged, *(("pictures",) if self.maps else ()))
+        return (*judged, *(("pictures",) if self.maps else ()), "model")
 
     def add(self, graded: GradedFile, stem: Path | None) -> Adequacy | None:
         """Note one file; what the criterion says of it, if there is one.
@@ -58,7 +58,7 @@ class Rows:
             more = (self.criterion.shown, *said)
         if self.maps is not None:
             more = (*more, readable(stem.as_posix()) if found is not None and stem is not None else "")
-        self.rows.append((*graded.cells(), *more))
+        self.rows.append((*graded.cells(), *more, self.model if found is not None else ""))
         if self.details is not None:
             self._lines.append(json.dumps(_detail(graded, adequacy, self.model), allow_nan=False) + "\n")
         return adequacy

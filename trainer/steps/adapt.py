@@ -86,14 +86,14 @@ def take_over(source: Path, out: Path) -> None:
     load_segmenter(out)
 
 
-def check_photographs(data: Path) -> list[Photograph]:
-    """See that a folder is what a model can be adapted to; the model that ships looks at each photograph.
+def check_photographs(data: Path, model: Path | None = None) -> list[Photograph]:
+    """See that a folder is what a model can be adapted to; a model, that which ships for None, looks at each.
 
     Raises:
         EdgeError: too few photographs show a retina, or too many show something else.
     """
     photographs = find_photographs(data)
-    seen = list(_looked_at(photographs))
+    seen = list(_looked_at(photographs, model))
     retinas = [eye for is_retina, eye, _ in seen if is_retina]
     others = [path for is_retina, _, path in seen if not is_retina]
     if len(retinas) < _RETINAS * len(seen):
@@ -115,9 +115,9 @@ def check_photographs(data: Path) -> list[Photograph]:
     return photographs
 
 
-def _looked_at(photographs: Sequence[Photograph]) -> Iterator[tuple[bool, str | None, Path]]:
+def _looked_at(photographs: Sequence[Photograph], bundle: Path | None) -> Iterator[tuple[bool, str | None, Path]]:
     """Of each that can be read: whether it shows a retina, which eye, its path."""
-    with QualityModel.load(threads=1) as model:
+    with QualityModel.load(bundle, threads=1) as model:
 
         def look(photograph: Photograph) -> tuple[bool, str | None, Path]:
             found = model.assess(read_image(photograph.path))

@@ -50,12 +50,12 @@ def for_evaluation(path: Path) -> bool:
     return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
 
 
-def gather(folder: Path, seed: int = 0, times: int = 5) -> tuple[Facts, Shares, Sizes]:
+def gather(folder: Path, seed: int = 0, times: int = 5, bundle: Path | None = None) -> tuple[Facts, Shares, Sizes]:
     """Facts of many frames as the model sees them, and the truth for each of their cells and for each frame."""
     rng = np.random.default_rng(seed)
     phantoms = range(_FIRST_PHANTOM + seed * _PHANTOMS, _FIRST_PHANTOM + (seed + 1) * _PHANTOMS)
     facts, shares, sizes = [], [], []
-    with QualityModel.load(threads=1) as model, progress("degrading photographs") as tick:
+    with QualityModel.load(bundle, threads=1) as model, progress("degrading photographs") as tick:
         for number, clear in enumerate(clear_frames(_drawn(folder, rng), phantoms, rng), 1):
             tick(number)
             usual = model.assess(clear.picture)  # what was lost before was not taken by any cause
@@ -184,17 +184,18 @@ def _loss(cells: Tensor, main: Tensor, present: Tensor, truth: Tensor, sizes: Te
     return of_cells.sum() / (weight * field).sum() + 0.5 * of_main.mean() + of_present
 
 
-def renew(photographs: Path, seed: int = 0) -> str:
+def renew(photographs: Path, seed: int = 0, bundle: Path | None = None) -> str:
     """Spoil, gather, teach the weights of edge/findings/causes.npz further, and write them.
 
     Args:
         photographs: a folder of photographs of retinas.
         seed: of everything that is drawn.
+        bundle: the model; None for the one that ships.
 
     Returns:
         How many frames it learned from.
     """
-    parts = [gather(photographs, seed + part) for part in range(_PARTS)]
+    parts = [gather(photographs, seed + part, bundle=bundle) for part in range(_PARTS)]
     facts, shares, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
     target = Path(cause_network.__file__).with_name("causes.npz")
     with np.load(target, allow_pickle=False) as arrays:

@@ -174,19 +174,20 @@ def _turned(facts: Facts, rng: Generator) -> Facts:
     return np.asarray(facts + 0.03 * rng.standard_normal(facts.shape), np.float32)
 
 
-def renew(photographs: Path, others: Path | None = None, seed: int = 0) -> str:
+def renew(photographs: Path, others: Path | None = None, seed: int = 0, bundle: Path | None = None) -> str:
     """Collect facts, teach, and write edge/fundus.npz.
 
     Args:
         photographs: a folder of photographs of retinas.
         others: a folder of pictures of anything else.
         seed: of everything that is drawn.
+        bundle: the model; None for the one that ships.
 
     Returns:
         How many pictures it learned from, and how many it takes for a retina that are none.
     """
     rng = np.random.default_rng(seed)
-    with QualityModel.load() as model:
+    with QualityModel.load(bundle) as model:
         seen = list(_retinas(model, photographs, rng))
         anything = np.array(list(_others(model, others, rng)))
     learned, aside = (np.array([facts for facts, kept in seen if kept is choice]) for choice in (False, True))

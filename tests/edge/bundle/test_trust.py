@@ -358,15 +358,17 @@ def test_cryptography_is_loaded_only_where_somebody_is_to_be_trusted(maker: Make
 
 def test_bundles_come_from_one_place() -> None:
     """Whatever else read the file, or made a bundle itself, would go around the signature."""
-    makers, readers = set(), set()
+    makers, readers, own = set(), set(), set()
     for package in ("edge", "trainer", "calibration", "benchmarks"):
         for path in (ROOT / package).rglob("*.py"):
             calls = [each for each in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(each, ast.Call)]
             names = {ast.unparse(each.func).split(".")[-1] for each in calls}
             makers |= {path.relative_to(ROOT).as_posix()} if "Bundle" in names else set()
+            own |= {path.relative_to(ROOT).as_posix()} if "read_made" in names else set()
             readers |= {path.relative_to(ROOT).as_posix()} if names & {"read_archive", "unpack_bundle"} else set()
     assert makers == {"edge/bundle/bundle.py", "calibration/teacher/form.py"}  # the second builds what it has made
     assert readers == {"edge/bundle/bundle.py", "calibration/signing/sign.py"}  # the second says whom to trust
+    assert own == {"calibration/parity/rerun.py"}  # the float form of a run, which nothing is graded with
 
 
 def test_manifests_hold_the_hash_of_all_that_is_read(signed_model: Path) -> None:

@@ -1,0 +1,94 @@
+"""What an install takes: python deploy/sizes.py EXTRAS=MIB[/MIB]..., in an environment that has these extras.
+
+Sums the files of the package and of all that the extras bring, as far as they are installed here; exit 1 where that
+is more than the limit behind ``=``, or where a part is missing; behind ``/`` is the limit after deploy/slim.py.
+Wheels in dist/ are measured too.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from slim import spare
+
+PACKAGE = "efiqa-edge"
+WHEEL = 12  # MiB
+_SHOWN = 5
+
+
+def brought(name: str, extras: frozenset[str], found: dict[str, Distribution | None]) -> dict[str, Distribution | None]:
+    """A package and all that it needs with these extras, by name; None for what is not installed.
+
+    Args:
+        name: as in a requirement.
+        extras: of that package.
+        found: what is known; filled in.
+    """
+    seen: set[tuple[str, frozenset[str]]] = set()
+    waiting = [(canonicalize_name(name), extras)]
+    while waiting:
+        each = waiting.pop()
+        if each in seen:
+            continue
+        seen.add(each)
+        try:
+            found[each[0]] = installed = distribution(each[0])
+        except PackageNotFoundError:
+            found[each[0]] = None
+            continue
+        for line in installed.requires or ():
+            needed = Requirement(line)
+            wanted = [needed.marker.evaluate({"extra": extra}) for extra in ("", *each[1])] if needed.marker else [True]
+            if any(wanted):
+                waiting.append((canonicalize_name(needed.name), frozenset(needed.extras)))
+    return found
+
+
+def mib(installed: Distribution) -> float:
+    """Files of an installed package, compiled modules included."""
+    paths = {Path(str(file.locate())).resolve() for file in installed.files or ()}
+    return sum(path.stat().st_size for path in paths if path.is_file()) / 2**20
+
+
+def measure(extras: str, limit: float, slim_limit: float) -> list[str]:
+    """Print what these extras take, in MiB, as installed and after ``deploy/slim.py``; what is wrong, a line each."""
+    parts = brought(PACKAGE, frozenset(extras.split(",")), {})
+    missing = sorted(name for name, part in parts.items() if part is None)
+    sizes = sorted(((mib(part), name) for name, part in parts.items() if part is not None), reverse=True)
+    total = sum(size for size, _ in sizes)
+    largest = ", ".join(f"{name} {size:.0f}" for size, name in sizes[:_SHOWN])
+    slim = total - sum(path.stat().st_size for path in _spare(parts.get("openvino"))) / 2**20
+    print(
+        f"{PACKAGE}[{extras}]: {total:.0f} MiB of {limit:g}, {slim:.0f} of {slim_limit:g} after deploy/slim.py, "
+        f"{len(sizes)} packages; {largest}"
+    )
+    wrong = [f"{PACKAGE}[{extras}] takes {total:.0f} MiB, more than {limit:g}"] if total > limit else []
+    wrong += [f"{PACKAGE}[{extras}] takes {slim:.0f} MiB after deploy/slim.py"] if slim > slim_limit else []
+    return wrong + ([f"not installed here, so not measured: {', '.join(missing)}"] if missing else [])
+
+
+def _spare(openvino: Distribution | None) -> list[Path]:
+    return [] if openvino is None else spare(Path(str(openvino.locate_file(""))))
+
+
+def main() -> None:
+    """Measure all that is asked for."""
+    wrong = []
+    for asked in sys.argv[1:]:
+        extras, _, limits = asked.partition("=")
+        limit, _, slim = limits.partition("/")
+        wrong += measure(extras, float(limit or "inf"), float(slim or "inf"))
+    for wheel in sorted((Path(__file__).parents[1] / "dist").glob("*.whl")):
+        size = wheel.stat().st_size / 2**20
+        print(f"{wheel.name}: {size:.2f} MiB of {WHEEL}")
+        wrong += [f"{wheel.name} takes {size:.1f} MiB, more than {WHEEL}"] if size > WHEEL else []
+    if wrong:
+        raise SystemExit("\n".join(f"error: {line}" for line in wrong))
+
+
+if __name__ == "__main__":
+    main()
