@@ -52,16 +52,7 @@ def test_a_device_gets_no_tool_of_development(tmp_path: Path) -> None:
     assert ",dev" not in said
     assert "stubs" not in said
     assert "torch" not in said
-    assert ",dev]" in would("test", tmp_path, "IS_JETSON=yes", "CI=")
-
-
-@needs_make
-def test_nvcc_is_found_where_the_path_lacks_it(tmp_path: Path) -> None:
-    said = would("setup", tmp_path, "IS_JETSON=yes", "CI=", "NVCC=/usr/local/cuda/bin/nvcc", "HAS_CUDA=yes")
-    lines = [line for line in said.splitlines() if "pip install" in line]
-    assert len(lines) == 2
-    assert all(line.startswith('PATH="/usr/local/cuda/bin:$PATH" ') for line in lines)
-    assert "PATH=" not in would("setup", tmp_path, "IS_JETSON=yes", "CI=", "NVCC=/usr/bin/nvcc", "HAS_CUDA=")
+    assert "-e '.[dev," in would("test", tmp_path, "IS_JETSON=yes", "CI=")
 
 
 @needs_make
@@ -88,7 +79,7 @@ def locked(name: str) -> dict[str, set[str]]:
 def test_the_lock_names_all_that_a_device_may_install() -> None:
     device, cpu = locked("device.txt"), locked("cpu.txt")
     extras = PROJECT["optional-dependencies"]
-    left_out = {"train", "dev", "rtx", "tensorrt"}  # CONTRIBUTING.md and docs/releases.md say why
+    left_out = {"train", "dev", "site", "ray", "rtx", "tensorrt"}  # CONTRIBUTING.md and docs/releases.md say why
     lines = PROJECT["dependencies"] + [line for name in extras if name not in left_out for line in extras[name]]
     names = {re.split(r"[<>=!~ \[]", line)[0].lower() for line in lines}
     assert names <= set(device)
@@ -195,7 +186,7 @@ def test_the_changelog_is_of_this_version() -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_scripts_are_short_and_say_what_they_want(tmp_path: Path) -> None:
-    scripts = [path for path in (ROOT / "deploy").iterdir() if path.read_bytes().startswith(b"#!")]
+    scripts = [path for path in (ROOT / "deploy").iterdir() if path.is_file() and path.read_bytes().startswith(b"#!")]
     assert len(scripts) >= 7
     for path in scripts:
         assert len(path.read_text("utf-8").splitlines()) < 150, path
