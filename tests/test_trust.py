@@ -50,6 +50,7 @@ LINES = [
     "edge-bench compare signed.efiqa plain.efiqa --rounds 10",
     "edge-bench compare signed.efiqa@openvino network.onnx --rounds 10",
     "edge-bench capture --seeds 0 --frames 30 --jobs 1 --model plain.efiqa",
+    "edge-bench acceptance made --runs 6 --minutes 0.05 --model plain.efiqa",
     "edge-calibrate thresholds plain.efiqa --labels labels.csv -o made.efiqa",
     "edge-calibrate cameras plain.efiqa --data . -o made.efiqa",
     "edge-calibrate criterion nhs-desp --labels labels.csv --model plain.efiqa -o made.yaml",

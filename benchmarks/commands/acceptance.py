@@ -14,6 +14,7 @@ from benchmarks.acceptance.run import AcceptanceOptions, accept
 from benchmarks.commands.compare import parse_share
 from benchmarks.commands.shared import check_result_file, command_line, write_file
 from edge import EdgeError
+from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Runtime, Trust, err, out
 from trainer.pages import check_report, markdown_table
@@ -55,6 +56,7 @@ def acceptance(
     if importlib.util.find_spec("aiohttp") is None:
         raise EdgeError('the live session needs aiohttp for its page: pip install "efiqa-edge[web]"')
     check_report("the page of an acceptance")
+    read_bundle(named_bundle(model))  # one that cannot be used leaves nothing behind
     _make_folder(folder)
     options = AcceptanceOptions(
         command=command_line(
