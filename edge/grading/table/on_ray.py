@@ -49,8 +49,8 @@ class OnRay:
         """Connect.
 
         Args:
-            where: an address such as ``ray://head:10001``; ``ray`` for the cluster that ``RAY_ADDRESS`` names, or else
-                one that is started on this machine, and ends with the run.
+            where: ``ray``: the cluster that ``RAY_ADDRESS`` names, or else one that is started on this machine, and
+                ends with the run.
             model: the bundle's file; None for the default.
             engine: its name, or ``auto``.
             asked: how photographs are graded.
