@@ -81,9 +81,7 @@ def grade(
     ] = False,
     on: Annotated[
         str | None,
-        typer.Option(
-            "--on", metavar="ray|ADDRESS", help="With --table: grade on a Ray cluster, such as ray://head:10001."
-        ),
+        typer.Option("--on", metavar="ADDRESS", help="With --table: grade on a Ray cluster: ray."),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")

@@ -24,8 +24,6 @@ from edge.model import QualityModel
 from edge.sources.shared import Shared
 
 _PART = 20_000  # photographs that Ray is given at a time: what bounds the memory here
-_WAITING = 64  # batches of rows that wait to be taken
-_LOOK_S = 1.0  # without a row, after which it is looked whether there will be one
 _BATCH = 16  # that one worker is handed at a time, and does again where it ends in between
 
 
@@ -51,8 +49,8 @@ class OnRay:
         """Connect.
 
         Args:
-            where: an address such as ``ray://head:10001``; ``ray`` for the cluster that ``RAY_ADDRESS`` names, or else
-                one that is started on this machine, and ends with the run.
+            where: ``ray``: the cluster that ``RAY_ADDRESS`` names, or else one that is started on this machine, and
+                ends with the run.
             model: the bundle's file; None for the default.
             engine: its name, or ``auto``.
             asked: how photographs are graded.
@@ -70,38 +68,24 @@ class OnRay:
 
     def rows(self, lacking: Callable[[Shared], Iterator[Input]]) -> Generator[tuple[Graded, Row], None, None]:
         """See ``Makes``."""
-        # Ray Data runs within the cluster, for it cannot from a machine that is only connected to it.
-        drive = self._ray.remote(num_cpus=0, max_retries=0)(_drive)
-        queues = importlib.import_module("ray.util.queue")
+        data = importlib.import_module("ray.data")
         with Shared() as shared:
             inputs = lacking(shared)
-            while part := [pickle.dumps(each) for each in itertools.islice(inputs, _PART)]:
-                made = queues.Queue(_WAITING, {"num_cpus": 0})
-                running = drive.remote(self._job, self._workers, part, made)
+            while part := [{"input": pickle.dumps(each)} for each in itertools.islice(inputs, _PART)]:
+                made = data.from_items(part, override_num_blocks=-(-len(part) // _BATCH)).map_batches(
+                    _Worker,
+                    fn_constructor_args=(self._job,),
+                    batch_size=_BATCH,
+                    concurrency=(1, self._workers),
+                    num_cpus=1,
+                )
                 try:
-                    yield from self._made(running, made, queues.Empty)
+                    for found in made.iter_rows():
+                        yield pickle.loads(found["made"])
                 except self._ray.exceptions.RayError as error:
                     raise EdgeError(
                         f"the cluster failed ({brief(error)}): run the same command again, which goes on from here."
                     ) from error
-                finally:
-                    self._ray.cancel(running, force=True)  # where the run is stopped
-                    made.shutdown(force=True)
-
-    def _made(self, running: Any, made: Any, empty: type[Exception]) -> Iterator[tuple[Graded, Row]]:
-        """What comes through a queue until its work is done."""
-        done = False
-        while True:
-            try:
-                rows: list[bytes] = made.get(timeout=_LOOK_S)
-            except empty:
-                if done:
-                    return
-                if self._ray.wait([running], timeout=0)[0]:
-                    self._ray.get(running)  # raises what went wrong
-                    done = True
-                continue
-            yield from (pickle.loads(row) for row in rows)
 
     def close(self) -> None:
         """Leave the cluster, if it was entered for this; may be called twice."""
@@ -113,19 +97,6 @@ class OnRay:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _drive(job: _Job, workers: int, part: list[bytes], made: Any) -> None:
-    """Within the cluster: have photographs graded, and send rows as they come."""
-    data = importlib.import_module("ray.data")
-    context = data.DataContext.get_current()
-    context.enable_progress_bars = context.print_on_execution_start = False
-    blocks = -(-len(part) // _BATCH)
-    graded = data.from_items([{"input": each} for each in part], override_num_blocks=blocks).map_batches(
-        _Worker, fn_constructor_args=(job,), batch_size=_BATCH, concurrency=(1, workers), num_cpus=1
-    )
-    for batch in graded.iter_batches(batch_size=_BATCH, batch_format="numpy"):
-        made.put([bytes(row) for row in batch["made"]])
 
 
 class _Worker:
@@ -164,11 +135,14 @@ def _connected(where: str) -> tuple[Any, bool]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
     try:
         ray = importlib.import_module("ray")
-        importlib.import_module("ray.data")
+        context = importlib.import_module("ray.data").DataContext.get_current()
     except ImportError as error:
         raise EdgeError(f'--on ray needs {error.name}: pip install "efiqa-edge[ray]".') from error
-    if where != "ray" and not where.startswith("ray://"):
-        raise EdgeError(f"{where} is no cluster: give ray, or an address such as ray://head:10001.")
+    if where.startswith("ray://"):  # Ray Data does not run from a machine that is only connected
+        raise EdgeError(f"{where} is reached from within: start edge-grade on a machine of the cluster, with --on ray.")
+    if where != "ray":
+        raise EdgeError(f"{where} is no cluster: give ray, or an address that RAY_ADDRESS names.")
+    context.enable_progress_bars = context.print_on_execution_start = False
     if ray.is_initialized():
         return ray, False
     try:

@@ -77,5 +77,5 @@ def test_a_worker_that_ends_loses_nothing(folder: Path, cluster: None, tmp_path:
 
 
 def test_a_cluster_that_is_none_is_told_of() -> None:
-    with pytest.raises(EdgeError, match="is no cluster: give ray, or an address"):
+    with pytest.raises(EdgeError, match="is no cluster: give ray"):
         OnRay("head:10001", None, "auto", PLAIN)
