@@ -31,7 +31,7 @@ export function show(pixels, found, name) {
   for (const each of ["usable", "good"]) $(each).style.left = `${100 * told.thresholds[each]}%`;
   $("meter").setAttribute("aria-valuenow", shown(found.score));
   $("meter").setAttribute("aria-valuetext", `${shown(found.score)}, ${word}`);
-  write("number", `Score ${shown(found.score)}; usable from ${shown(told.thresholds.usable)}, good from ${shown(told.thresholds.good)}`);
+  write("number", `Score ${shown(found.score)}; ${from("usable")}, ${from("good")}`);
   write("cause", causeWords(found));
   write("eye", found.eye ? `${found.eye}, if the picture is not mirrored` : "not told");
   write("field", found.verdict === "no_fundus" ? "–" : fieldWords(found.field_definition));
@@ -45,6 +45,9 @@ export function show(pixels, found, name) {
   $("result").dataset.of = name;
   $("result").hidden = false;
 }
+
+/** A threshold as the pages of the program say it, so that nobody looks for a difference. */
+const from = (verdict) => `${verdict} from ${told.thresholds[verdict].toFixed(3)}`;
 
 function write(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
