@@ -66,8 +66,13 @@ def learning(_model: QualityModel) -> Picture:
 
 def tutorial(model: QualityModel) -> Picture:
     """The overlay that the tutorial looks at: of the fifteenth of docs/examples/synthetic_photos.py."""
-    photograph = degrade(phantom_frame(14), "shadow", 0.7)[0]
+    photograph = as_jpeg(degrade(phantom_frame(14), "shadow", 0.7)[0])
     return draw_overlay(*reduced(photograph, model.assess(photograph), 480))
+
+
+def as_jpeg(picture: Picture) -> Picture:
+    """As the file that it becomes there: what JPEG changes can be seen in the regions that are drawn."""
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture)[1], cv2.IMREAD_COLOR), np.uint8)
 
 
 def score(model: QualityModel) -> Picture:

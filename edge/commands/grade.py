@@ -146,7 +146,7 @@ def grade(
             gathered.model = bundle.sha256
             if show_table:
                 column = criterion.shown if criterion else "cause"
-                printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<9}  {column:<24}  path", markup=False))
+                printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<9}  {column:<25}  path", markup=False))
             for stem, graded in zip(stems, with_progress(graded_files, len(inputs), csv), strict=True):
                 problem = "" if maps is None else _draw(maps, stem, graded)
                 if problem and not no_maps:

@@ -33,7 +33,7 @@ export function show(pixels, found, name) {
   for (const each of ["usable", "good"]) $(each).style.left = `${100 * told.thresholds[each]}%`;
   $("meter").setAttribute("aria-valuenow", shown(found.score));
   $("meter").setAttribute("aria-valuetext", `${shown(found.score)}, ${word}`);
-  write("number", `Score ${shown(found.score)}; usable from ${shown(told.thresholds.usable)}, good from ${shown(told.thresholds.good)}`);
+  write("number", `Score ${shown(found.score)}; ${from("usable")}, ${from("good")}`);
   write("cause", causeWords(found));
   write("eye", found.eye ? `${found.eye}, if the picture is not mirrored` : "not told");
   write("field", found.verdict === "no_fundus" ? "–" : fieldWords(found.field_definition));
@@ -47,6 +47,9 @@ export function show(pixels, found, name) {
   $("result").dataset.of = name;
   $("result").hidden = false;
 }
+
+/** A threshold as the pages of the program say it, so that nobody looks for a difference. */
+const from = (verdict) => `${verdict} from ${told.thresholds[verdict].toFixed(3)}`;
 
 /** Only what is new is written: a screen reader would say the same of every frame of a camera. */
 function write(id, text) {
