@@ -33,7 +33,7 @@ std::optional<Circle> elected(const Points &points, const std::vector<double> &w
         if (!(std::abs(twice_area) > 40)) continue;
         const double ab2 = ab.x * ab.x + ab.y * ab.y, ac2 = ac.x * ac.x + ac.y * ac.y;
         const double dx = (ac.y * ab2 - ab.y * ac2) / twice_area, dy = (ab.x * ac2 - ac.x * ab2) / twice_area;
-        const Circle circle{a.x + dx, a.y + dy, std::hypot(dx, dy)};
+        const Circle circle{a.x + dx, a.y + dy, length_of(dx, dy)};
         double lost = 0;
         for (size_t i = 0; i < points.size(); i += 2) {
             const double right = points[i].x - circle.x, down = points[i].y - circle.y;
@@ -71,7 +71,7 @@ Points resampled(const Points &polygon, double spacing) {
     double begin = 0, next = 0;
     for (size_t i = 0; i < polygon.size(); ++i) {
         const Point &one = polygon[i], &other = polygon[(i + 1) % polygon.size()];
-        const double length = std::hypot(other.x - one.x, other.y - one.y), end = begin + length;
+        const double length = length_of(other.x - one.x, other.y - one.y), end = begin + length;
         for (; next < end; next = spacing * static_cast<double>(out.size())) {
             const double along = next - begin;
             out.push_back({(other.x - one.x) / length * along + one.x, (other.y - one.y) / length * along + one.y});
@@ -114,7 +114,7 @@ std::vector<double> sharpness_along(const View &brightness, const Points &outlin
     found.reserve(outline.size());
     const auto width = static_cast<float>(brightness.width), height = static_cast<float>(brightness.height);
     for (const Point &point : outline) {
-        const double length = std::max(std::hypot(point.x - centre.x, point.y - centre.y), 1e-6);
+        const double length = std::max(length_of(point.x - centre.x, point.y - centre.y), 1e-6);
         const Point ray{(point.x - centre.x) / length, (point.y - centre.y) / length};
         float x[4], y[4];
         int grey[4];

@@ -157,7 +157,7 @@ bool may_be_spot(const Outline &outline, const View &brightness) {
     if (outline.whole) return false;
     const double right = outline.circle.x - static_cast<double>(brightness.width) / 2;
     const double down = outline.circle.y - static_cast<double>(brightness.height) / 2;
-    const double away = std::hypot(right, down) / static_cast<double>(std::min(brightness.height, brightness.width));
+    const double away = length_of(right, down) / static_cast<double>(std::min(brightness.height, brightness.width));
     return away > kFarAside && size_of(outline, brightness) < kSmallish + away - kFarAside;
 }
 

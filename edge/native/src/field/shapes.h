@@ -34,8 +34,11 @@ struct Outline {
 
 inline double coordinate(const Point &point, int axis) { return axis == 0 ? point.x : point.y; }
 
+// Not hypot: that of every C library rounds otherwise, and glibc's would ask for 2.35. Nothing here overflows.
+inline double length_of(double x, double y) { return std::sqrt(x * x + y * y); }
+
 inline double distance(const Point &point, const Circle &circle) {
-    return std::hypot(point.x - circle.x, point.y - circle.y);
+    return length_of(point.x - circle.x, point.y - circle.y);
 }
 
 // How far a point lies outside of a circle.
@@ -59,7 +62,7 @@ inline Points rays_of(const Points &points, const Circle &circle) {
 
 // All of a rectangle as field, with the circle around it.
 inline Outline whole_of(Outline outline, const Box &box) {
-    const double radius = std::hypot(box[2] - box[0], box[3] - box[1]) / 2 + 1;
+    const double radius = length_of(box[2] - box[0], box[3] - box[1]) / 2 + 1;
     outline.circle = {(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, radius};
     outline.box = box, outline.whole = true;
     return outline;

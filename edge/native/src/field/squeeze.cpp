@@ -45,7 +45,7 @@ std::optional<Ellipse> fitted(const Points &points) {
 
 // How far a point is from an ellipse, about, in pixels.
 double off_ellipse(const Point &p, const Ellipse &e) {
-    return std::abs(std::hypot((p.x - e.x) / e.across, (p.y - e.y) / e.down) - 1) * (e.across + e.down) / 2;
+    return std::abs(length_of((p.x - e.x) / e.across, (p.y - e.y) / e.down) - 1) * (e.across + e.down) / 2;
 }
 
 // Whether an outline leaves the ellipse at an end of its longer axis, as a lens of two arcs does.

@@ -159,7 +159,7 @@ Box true_cuts(const View &brightness, const Circle &circle, const Box &box, bool
 std::optional<Circle> cut_corners(const View &brightness, const Box &box) {
     const Point middle{(box[0] + box[2]) / 2, (box[1] + box[3]) / 2};
     const Point half{(box[2] - box[0]) / 2, (box[3] - box[1]) / 2};
-    const double length = std::hypot(half.x, half.y);
+    const double length = length_of(half.x, half.y);
     const auto depths = static_cast<size_t>(std::ceil(0.3 * length / 0.5));
     if (depths < 3) return std::nullopt;
     Equations<3> equations;
