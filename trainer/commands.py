@@ -13,8 +13,9 @@ import typer
 
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
-from edge.commands.console.cli import MODEL, Debug, Json, Trust, err, main_of, new_app, out, quiet
+from edge.commands.console.cli import Debug, Json, Trust, err, main_of, new_app, out, quiet
 from edge.commands.start import late
+from trainer.options import RUN, Data, Maps, Model, Out, RecipeName
 from trainer.recipe import Recipe, load_recipe
 
 app = new_app(
@@ -22,22 +23,6 @@ app = new_app(
     "Example: edge-train all --recipe quick --data photographs --out runs/mine"
 )
 
-Data = Annotated[Path, typer.Option(help="Folder of photographs; SET/images beside SET/vessels is an annotated set.")]
-Out = Annotated[
-    Path, typer.Option("--out", help="The run folder: each step writes weights, config, metrics and a picture there.")
-]
-RUN = Path("runs/mine")
-RecipeName = Annotated[str, typer.Option("--recipe", help="quick, default, open, paper, or a YAML file.")]
-
-
-Maps = Annotated[
-    Path | None,
-    typer.Option(
-        "--vessel-maps",
-        help="Folder of vessel maps of another segmenter, laid out like --data; binary, or in artery/vein colours.",
-    ),
-]
-Model = Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)]
 Step = Callable[[Recipe, Path, Path], None]
 
 

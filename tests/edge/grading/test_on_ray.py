@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster() -> Iterator[None]:
     """Two cores on this machine."""
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
 
@@ -65,6 +65,7 @@ def workers() -> list[psutil.Process]:
     return [each for each in psutil.process_iter(["cmdline"]) if "MapWorker" in " ".join(each.info["cmdline"] or [])]
 
 
+@pytest.mark.slow  # Ray needs a minute to start, and on a busy machine does not
 def test_a_worker_that_ends_loses_nothing(folder: Path, cluster: None, tmp_path: Path) -> None:
     table, killed = tmp_path / "t.jsonl", list[int]()
     with Table(table) as kept, OnRay("ray", None, "auto", PLAIN, 2) as on_ray:

@@ -108,7 +108,7 @@ def test_from_next_patient_to_end_of_visit(clinic: Start, still: list[np.ndarray
     assert not page.find("#trigger").is_enabled()
     wait_for(lambda: page.text("eye-said") == "Nothing more is kept until the next patient")
     assert time.monotonic() - began < 120
-    images = list((tmp_path / "out" / "session-2").glob("frame-*.dcm"))
+    images = wait_for(lambda: list((tmp_path / "out" / "session-2").glob("frame-*.dcm")))  # the disk may be slow
     assert len(images) == 1
     import pydicom
 

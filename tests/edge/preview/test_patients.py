@@ -66,7 +66,7 @@ def test_the_next_patient_is_chosen_from_the_worklist(clinic: Start, page: Page,
     running = clinic(strictness=None, worklist=worklist)
     open_page(page, running)
     page.find("#next").click()
-    wait_for(lambda: len(listed(page)) == 5)
+    wait_for(lambda: len(listed(page)) == 5, 150)
     assert listed(page)[0] == "Doe, John"
     for width, height in SIZES:
         resize(page, width, height)
