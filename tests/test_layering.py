@@ -116,9 +116,9 @@ def late_imports(tree: ast.Module) -> list[int]:
 
 
 def is_command(path: Path) -> bool:
-    """Whether it may print: a command, where one starts, and a study, each of which is a command of its own."""
+    """Whether it may print: a command, its options, where one starts, and a study, a command of its own each."""
     part = path.relative_to(ROOT)
-    return "commands" in part.with_suffix("").parts or part.stem == "start" or "studies" in part.parts
+    return "commands" in part.with_suffix("").parts or part.stem in ("start", "options") or "studies" in part.parts
 
 
 def printed(tree: ast.Module) -> list[int]:
