@@ -19,6 +19,9 @@ from edge.errors import EdgeError
 
 # Some CPUs would run the float layers in bfloat16, and one bundle would score differently from machine to machine.
 _CONFIG: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+# OpenVINO gives each thread a core, from the first one on: two engines of one thread, each in a process of its own,
+# would share one core and leave the other idle.
+_UNPINNED: dict[str, Any] = {"ENABLE_CPU_PINNING": False}
 
 
 class OpenVinoEngine:
@@ -47,7 +50,7 @@ class OpenVinoEngine:
         if threads is not None and threads < 1:
             raise EdgeError(f"{threads} threads cannot run a network: ask for at least 1")
         openvino, core = _start()
-        self._config = dict(_CONFIG) if threads is None else {**_CONFIG, "INFERENCE_NUM_THREADS": threads}
+        self._config = dict(_CONFIG) if threads is None else {**_CONFIG, **_UNPINNED, "INFERENCE_NUM_THREADS": threads}
         # With the latency hint one inference uses all threads, so a second request would only wait inside OpenVINO.
         self._lock = threading.Lock()
         self._request: Any = None
