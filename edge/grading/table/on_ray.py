@@ -7,6 +7,7 @@ import importlib
 import itertools
 import os
 import pickle
+import socket
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from edge.model import QualityModel
 from edge.sources.shared import Shared
 
 _PART = 20_000  # photographs that Ray is given at a time: what bounds the memory here
+_SECONDS = 20  # that a cluster may take to answer
 _BATCH = 16  # that one worker is handed at a time, and does again where it ends in between
 
 
@@ -145,11 +147,27 @@ def _connected(where: str) -> tuple[Any, bool]:
     context.enable_progress_bars = context.print_on_execution_start = False
     if ray.is_initialized():
         return ray, False
+    address = os.environ.get("RAY_ADDRESS") or "local"  # by itself, Ray also takes what an ended cluster has left
     try:
-        ray.init(None if where == "ray" else where, log_to_driver=False, logging_level="ERROR")
+        if address != "local":
+            _reached(address)
+        ray.init(address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # Ray's own and those of gRPC
         raise EdgeError(
-            f"the cluster {where} is not reached ({brief(error)}): check that it runs, with the same Ray and Python as "
-            "this machine."
+            f"the cluster {address} is not reached ({brief(error)}): check RAY_ADDRESS, and that the cluster runs, with "
+            "the same Ray and Python as this machine."
         ) from error
     return ray, True
+
+
+def _reached(address: str) -> None:
+    """Find the head of a cluster: Ray itself waits for one that is gone without an end.
+
+    Raises:
+        OSError: nothing answers there.
+        EdgeError: it is no address.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise EdgeError("it is not HOST:PORT")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS).close()

@@ -80,3 +80,10 @@ def test_a_worker_that_ends_loses_nothing(folder: Path, cluster: None, tmp_path:
 def test_a_cluster_that_is_none_is_told_of() -> None:
     with pytest.raises(EdgeError, match="is no cluster: give ray"):
         OnRay("head:10001", None, "auto", PLAIN)
+
+
+@pytest.mark.parametrize(("address", "why"), [("127.0.0.1:1", "refused"), ("auto", "it is not HOST:PORT")])
+def test_a_cluster_that_is_gone_is_not_waited_for(address: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(EdgeError, match=f"the cluster {address} is not reached .*{why}.*: check RAY_ADDRESS"):
+        OnRay("ray", None, "auto", PLAIN)

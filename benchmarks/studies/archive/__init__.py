@@ -1,0 +1,1 @@
+"""An archive of synthetic and encoded photographs, graded with kills, on one machine and on Ray."""
