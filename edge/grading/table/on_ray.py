@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import itertools
+import logging
 import os
 import pickle
 import socket
@@ -78,7 +79,7 @@ class OnRay:
                     _Worker,
                     fn_constructor_args=(self._job,),
                     batch_size=_BATCH,
-                    concurrency=(1, self._workers),
+                    compute=data.ActorPoolStrategy(min_size=1, max_size=self._workers),
                     num_cpus=1,
                 )
                 try:
@@ -145,6 +146,7 @@ def _connected(where: str) -> tuple[Any, bool]:
     if where != "ray":
         raise EdgeError(f"{where} is no cluster: give ray, or an address that RAY_ADDRESS names.")
     context.enable_progress_bars = context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the run has its own progress
     if ray.is_initialized():
         return ray, False
     address = os.environ.get("RAY_ADDRESS") or "local"  # by itself, Ray also takes what an ended cluster has left
