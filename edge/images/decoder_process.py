@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.images.area import VARIABLE, mapped, new_area
 from edge.images.limits import MOST_PIXELS, SECONDS, START_SECONDS, RefusedError
 from edge.images.origin import UNSTATED, Origin
 
@@ -84,16 +85,21 @@ class DecoderProcess:
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
         }  # threads take memory
+        area = new_area()
         # A session of its own, so that Ctrl-C at the terminal does not reach it.
-        self._process = subprocess.Popen(
-            program,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=environment,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                program,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=environment if area is None else {**environment, VARIABLE: str(area)},
+                pass_fds=() if area is None else (area,),
+                start_new_session=True,
+            )
+        finally:
+            self._area = mapped(area, write=False)
         assert self._process.stdout is not None
         assert self._process.stdin is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
@@ -146,8 +152,11 @@ class DecoderProcess:
         height, width = int(answer["height"]), int(answer["width"])
         if not 0 < height * width <= MOST_PIXELS:
             raise CrashedError
-        frame = np.empty((height, width, 3), np.uint8)
-        self._fill(frame.reshape(-1).data, deadline)
+        if answer.get("here") and self._area is not None and height * width * 3 <= len(self._area):
+            frame = np.frombuffer(self._area, np.uint8, height * width * 3).reshape(height, width, 3).copy()
+        else:
+            frame = np.empty((height, width, 3), np.uint8)
+            self._fill(frame.reshape(-1).data, deadline)
         origin = Origin(**answer.get("origin", {}))
         identity, full = answer.get("identity", {}), answer.get("full")
         return Picture(
@@ -206,6 +215,8 @@ class DecoderProcess:
         self._close_pipes()
 
     def _close_pipes(self) -> None:
+        if self._area is not None:
+            self._area.close()
         for pipe in (self._requests, self._answers):
             with contextlib.suppress(OSError):
                 pipe.close()

@@ -2,20 +2,25 @@
 
 A request is a line of JSON on stdin: ``path`` (the bytes of the name as latin-1), ``bits``, ``least``. An answer on
 stdout is four bytes, the length of the JSON behind them: ``{"refused": words}``, or ``{"height": H, "width": W,
-"reaches": N, "eye": E, "full": F, "origin": {...}, "identity": {...}}`` (see ``Stored`` and ``Origin``), followed by
-H * W * 3 bytes BGR; before that ``{"large": true}`` where the picture is large, which waits for another line.
+"reaches": N, "eye": E, "full": F, "origin": {...}, "identity": {...}, "here": B}`` (see ``Stored`` and ``Origin``); its
+H * W * 3 bytes BGR lie in ``edge.images.area`` where B is true, and else follow. Before that comes ``{"large": true}``
+where the picture is large, which waits for another line.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
+import mmap
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from edge.images.area import VARIABLE, mapped
 from edge.images.limits import LARGE_PIXELS, LAST_SECONDS, MOST_MEMORY, RefusedError
 
 
@@ -32,6 +37,8 @@ def main() -> None:
         words = f"cannot be read ({' '.join(str(error).split())}): install efiqa-edge again"
         _say(answers, {"refused": words, "usable": False})
         return
+    area = os.environ.get(VARIABLE)
+    pixels_go = mapped(int(area), write=True) if area else None
     _limit_memory()
     _say(answers, {"ready": True})
     while line := requests.readline():
@@ -45,7 +52,7 @@ def main() -> None:
                     if not requests.readline():
                         return
                     _alarm(LAST_SECONDS)
-                _send(answers, load())
+                _send(answers, load(), pixels_go)
         except RefusedError as error:
             _say(answers, {"refused": str(error)})
         except MemoryError:
@@ -54,16 +61,27 @@ def main() -> None:
         _alarm(0)
 
 
-def _send(answers: BinaryIO, decoded: Any) -> None:
+def _send(answers: BinaryIO, decoded: Any, area: mmap.mmap | None) -> None:
     (width, height), strips = decoded.size, decoded.strips()
-    first = next(strips)  # errors are raised before the answer begins
+    # Errors are raised before the answer begins.
+    here = area is not None and height * width * 3 <= len(area)
+    first = _filled(area, strips) if area is not None and here else next(strips)
     stored = decoded.stored
     about = {"reaches": stored.reaches, "eye": stored.eye, "origin": decoded.origin.to_dict()}
     about |= {"identity": decoded.identity, "full": decoded.full}
-    _say(answers, {"height": height, "width": width, **about})
-    _write(answers, first)
-    for strip in strips:
+    _say(answers, {"height": height, "width": width, **about, "here": here})
+    for strip in itertools.chain([first], strips):
         _write(answers, strip)
+
+
+def _filled(area: mmap.mmap, strips: Iterator[memoryview | bytes]) -> bytes:
+    """All of a picture into the memory that is shared; nothing is left to send."""
+    done = 0
+    for strip in strips:
+        data = memoryview(strip).cast("B")
+        area[done : done + len(data)] = data
+        done += len(data)
+    return b""
 
 
 def _say(answers: BinaryIO, answer: dict[str, object]) -> None:
