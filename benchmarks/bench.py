@@ -24,8 +24,7 @@ from benchmarks.reference import STOPPED, compare_with_reference
 from benchmarks.report.result import FrameFacts, Memory, Result, scenario_title
 from benchmarks.report.summary import clock_step_ns, model_facts, notes_on, scenario_result, without_folders
 from benchmarks.roofline.ceilings import measure_roofline
-from benchmarks.roofline.layers import count_layers
-from benchmarks.roofline.predict import Prediction, predict
+from benchmarks.roofline.cores import predict_frames
 from benchmarks.run.deadline import Deadline
 from benchmarks.run.frames import PHANTOM_SIZE, BenchFrames, folder_frames, phantom_frames
 from benchmarks.run.latency import Assess, Tick
@@ -121,11 +120,6 @@ def _measure_others(
     Returns:
         Fields of the result, notes, and whether Ctrl-C cut it short.
     """
-
-    def predictions() -> tuple[Prediction, ...]:
-        layers = count_layers(model.bundle.onnx)
-        return tuple(predict(layers, device) for device in options.devices)
-
     steps: list[tuple[str, str, Callable[[], object]]] = []
     if options.other is not None:
         compare = partial(compare_with, model, options.other, frames, options.engine, options.threads)
@@ -135,7 +129,7 @@ def _measure_others(
     if options.roofline:
         steps.append(("roofline", "roofline", partial(measure_roofline, model.bundle.onnx, threads)))
     if options.devices:
-        steps.append(("predictions", "prediction", predictions))
+        steps.append(("predictions", "prediction", partial(predict_frames, model, frames.images, options.devices)))
     measured: dict[str, Any] = {}
     notes: list[str] = []
     try:

@@ -9,7 +9,7 @@ from benchmarks.machine.sensors import mean
 from benchmarks.peers.published import Comparison
 from benchmarks.report.result import END_S, Result, ScenarioResult
 from benchmarks.roofline.ceilings import Roofline
-from benchmarks.roofline.predict import Prediction
+from benchmarks.roofline.predict import FramePrediction, Prediction
 from benchmarks.run.deadline import DeadlineVerdict
 from benchmarks.run.latency import Summary
 from benchmarks.run.watch import State
@@ -144,10 +144,20 @@ def _roofline(roofline: Roofline) -> dict[str, str]:
 
 
 def _prediction(each: Prediction) -> tuple[str, str]:
-    return (
-        f"predicted, not measured, {each.device}",
+    inference = (
         f"inference {each.low_ms:.2f} to {each.high_ms:.2f} ms, likeliest {each.middle_ms:.2f}; up to "
-        f"{(each.off_by - 1) * 100:.0f} % off where others have published a latency ({each.source})",
+        f"{(each.off_by - 1) * 100:.0f} % off where others have published a latency ({each.source})"
+    )
+    return f"predicted, not measured, {each.device}", inference + _to_hint(each.frame)
+
+
+def _to_hint(frame: FramePrediction | None) -> str:
+    if frame is None:
+        return "; frame to hint not predicted: what 7-Zip gives a core is not known here (install 7zip) or there"
+    return (
+        f"; frame to hint {frame.low_ms:.1f} to {frame.high_ms:.1f} ms: the {frame.here_ms:.2f} ms that one core takes "
+        f"here beside the inference, on one {frame.slower:.1f} times slower, or twice that where vectors count "
+        f"({frame.source})"
     )
 
 

@@ -26,7 +26,11 @@ DataSheet = Annotated[float, Field(gt=0, lt=1e6)]
 
 @dataclass(frozen=True)
 class Device:
-    """A device by its data sheet: 10^12 operations and 10^9 bytes a second."""
+    """A device by its data sheet: 10^12 operations and 10^9 bytes a second.
+
+    Attributes:
+        core_mips: what 7-Zip's benchmark gave one of its cores, published in ``core_source``; None where none is known.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
@@ -35,6 +39,8 @@ class Device:
     fp16_tflops: DataSheet
     bandwidth_gb_s: DataSheet
     source: Words
+    core_mips: DataSheet | None = None
+    core_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,32 @@ class Shares:
 
 
 @dataclass(frozen=True)
+class FramePrediction:
+    """An estimate of a frame in memory to its hint; see ``benchmarks.roofline.cores``.
+
+    Attributes:
+        low_ms, high_ms: the range.
+        here_ms: what one core of this machine takes for all but the inference, median.
+        slower: by how much a core of the device is slower, by 7-Zip on one thread.
+        source: where the figure of its core was published.
+    """
+
+    low_ms: float
+    high_ms: float
+    here_ms: float
+    slower: float
+    source: str
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """An estimate of the inference alone, on the GPU, with float layers in FP16.
+    """An estimate of the inference, on the GPU, with float layers in FP16.
 
     Attributes:
         predicted: always True, to mark the figures as not measured.
         low_ms, middle_ms, high_ms: the range, and its likeliest value.
         off_by: how far the middle was off, at the worst, for the networks whose latency is published: 1.1 is a tenth.
+        frame: the whole frame; None where the cores of the device or of this machine are not known.
     """
 
     device: str
@@ -68,6 +93,7 @@ class Prediction:
     high_ms: float
     off_by: float
     predicted: bool = True
+    frame: FramePrediction | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +174,8 @@ def parse_device(given: Any, where: str) -> Device:
     Raises:
         EdgeError: a field is missing or no sensible number.
     """
+    if isinstance(given, dict):
+        given = {"core_mips": None, "core_source": ""} | given
     return read_fields(Device, given, f"the device in {where}", f"give the figures of its data sheet, in {_FORM}")
 
 
