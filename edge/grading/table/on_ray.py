@@ -156,8 +156,8 @@ def _connected(where: str) -> tuple[Any, bool]:
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # Ray's own and those of gRPC
         raise EdgeError(
-            f"the cluster {address} is not reached ({brief(error)}): check RAY_ADDRESS, and that the cluster runs, with "
-            "the same Ray and Python as this machine."
+            f"the cluster {address} is not reached ({brief(error)}): check RAY_ADDRESS, and that the cluster runs, "
+            "with the same Ray and Python as this machine."
         ) from error
     return ray, True
 
