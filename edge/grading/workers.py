@@ -64,7 +64,7 @@ class Workers:
         self.bundle: Bundle = read_bundle(named_bundle(setup.model))
         self._setup = replace(setup, sha256=self.bundle.sha256)
         self._processes = processes
-        self._changing = threading.Lock()
+        self._changing, self._suspect = threading.Lock(), threading.Lock()
         self._closed = False
         self._start()
         try:
@@ -115,10 +115,6 @@ class Workers:
             for part in done:
                 yield from part.result()
 
-    @property
-    def _ahead(self) -> int:
-        return 2 * self._at_once
-
     def _part(self, work: Work[Result], shared: Shared, part: list[Input]) -> list[Result]:
         with contextlib.ExitStack() as stack:
             sent = []
@@ -130,20 +126,29 @@ class Workers:
 
     def _alone(self, work: Work[Result], sent: Sent) -> list[Result]:
         """One photograph, beside which a process ended: it may be the one that ends it."""
-        done = self._asked(work, [sent], _TRIES)
+        with self._suspect:  # of which no two are in work, or one would cost the other its tries
+            done = self._asked(work, [sent], _TRIES)
         if done is not None:
             return done
         item, _, facts = sent
         words = f"{item.name} could not be graded: the process that graded it was ended, as where memory is short."
-        return self._pool.submit(work, [(replace(item, error=words), None, facts)]).result()
+        done = self._asked(work, [(replace(item, error=words), None, facts)], _TRIES)
+        if done is None:
+            raise EngineError("processes that grade end as soon as they start: close other programs.")
+        return done
 
     def _asked(self, work: Work[Result], sent: list[Sent], tries: int) -> list[Result] | None:
         """What a process makes of photographs; None where it ended each time."""
         for _ in range(tries):
             pool = self._pool
             try:
-                return pool.submit(work, sent).result()
-            except (BrokenProcessPool, CancelledError, RuntimeError):  # RuntimeError: it was shut down in this moment
+                asked = pool.submit(work, sent)
+            except RuntimeError:  # broken, or shut down in this moment
+                self._renew(pool)
+                continue
+            try:
+                return asked.result()
+            except (BrokenProcessPool, CancelledError):
                 self._renew(pool)
         return None
 

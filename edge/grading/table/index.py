@@ -15,6 +15,7 @@ _TABLES = (
     "create table rows (path text primary key, number int, size int, modified int, sha256 text, verdict text, "
     "model text, settings text) without rowid",
     "create table superseded (number integer primary key)",
+    "create table met (path text primary key, mark text) without rowid",
 )
 # A row whose photograph has another row behind it is superseded, as is one that is damaged.
 _ADD = "insert or replace into rows values (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -73,6 +74,13 @@ class Index:
         query = "select size, modified, sha256, verdict, model, settings from rows where path = ?"
         found = self._ask(query, path).fetchone()
         return None if found is None else Known(*found)
+
+    def meet(self, path: str, mark: str) -> str | None:
+        """Note a photograph of this run; the mark that its path was met with before, None where it was not."""
+        before = self._ask("select mark from met where path = ?", path).fetchone()
+        if before is None:
+            self._ask("insert into met values (?, ?)", path, mark)
+        return None if before is None else str(before[0])
 
     def superseded(self) -> Iterator[int]:
         """Numbers of rows that count no more, ascending."""

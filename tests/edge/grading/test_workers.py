@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -13,12 +15,14 @@ import psutil
 import pytest
 
 from edge.errors import EdgeError, EngineError
+from edge.grading import workers as workers_module
 from edge.grading.batch import grade_inputs
-from edge.grading.grader import Grader, Told
+from edge.grading.grader import Graded, Grader, Told
 from edge.grading.inputs import Passed, find_inputs, stream_inputs
 from edge.grading.table.made import Asked
 from edge.grading.table.run import Grading
 from edge.grading.table.table import Table
+from edge.grading.worker import Sent, graded_files
 from edge.grading.workers import Setup, Workers
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
@@ -75,6 +79,23 @@ def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityMod
                         child.kill()
             found.append(each.file.cells())
     assert found == wanted
+
+
+def _ended_by(sent: list[Sent]) -> list[Graded]:
+    """In a process that grades: two of the photographs end it, again and again."""
+    if any(item.path.stem in ("03", "17") and not item.error for item, _, _ in sent):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return graded_files(sent)
+
+
+def test_photographs_that_end_processes_cost_no_other_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "_TRIES", 2)
+    inputs = find_inputs([folder])
+    with Workers(Setup(None), 2) as workers:
+        found = list(workers._each(_ended_by, lambda shared: iter(inputs)))
+    assert [each.file.path for each in found] == [item.path for item in inputs]
+    ended = [each.file.path.stem for each in found if "was ended" in each.file.error]
+    assert ended == ["03", "17"]
 
 
 def test_a_run_that_is_stopped_ends_at_once_and_leaves_no_process(folder: Path) -> None:
