@@ -28,7 +28,7 @@ async def client_without_other_hosts(**options: Any) -> Any:
 
     class Bounded(aiohttp.ClientResponse):  # type: ignore[misc, name-defined]
         async def read(self) -> bytes:
-            if self._body is None:
+            if self._body is None:  # type: ignore[has-type]
                 self._body = await self._within(_LONGEST)
             return bytes(await super().read())
 

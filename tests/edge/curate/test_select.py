@@ -145,6 +145,15 @@ def test_files_are_placed_once_with_their_folders(tmp_path: Path, placing: Placi
     assert (tmp_path / "out" / "a.png").is_symlink() == (placing == "link")
 
 
+@pytest.mark.parametrize("placing", ["link", "copy"])
+def test_devices_pipes_and_folders_are_not_placed(tmp_path: Path, placing: Placing) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    paths = ["/dev/zero", str(tmp_path / "pipe.png"), str(tmp_path / "folder.png")]
+    assert all("it is no file" in words for words in place_files(paths, Path(), tmp_path / "out", placing))
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
 def test_another_file_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("mine", encoding="utf-8")
     (tmp_path / "out").mkdir()

@@ -234,6 +234,45 @@ def test_waits_end_with_the_run(server: Server, monkeypatch: pytest.MonkeyPatch)
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("sends", [0, 1])
+def test_a_server_that_gives_no_end_is_left_with_the_run(server: Server, sends: int) -> None:
+    over = threading.Event()
+
+    def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        with contextlib.suppress(OSError):
+            for _ in range(600):
+                if sends:
+                    handler.end_headers()
+                    handler.wfile.write(b"x")
+                if over.wait(0.05):
+                    break
+        handler.close_connection = True
+
+    def read() -> None:
+        with pytest.raises(EdgeError, match="the run has ended"), held(RemoteFile(f"{server.url}/a.png", ""), shared):
+            pass
+
+    server.ways = [drip] * 9
+    shared, thread = Shared(), threading.Thread(target=read)
+    with shared:
+        thread.start()
+        while not server.asked:
+            time.sleep(0.01)
+        time.sleep(0.2)
+    thread.join(10)
+    left = thread.is_alive()
+    over.set()
+    thread.join()
+    assert not left
+
+
+def test_what_is_no_file_at_an_address_is_not_opened(content: Any) -> None:
+    with pytest.raises(EdgeError, match="is a device or a pipe"):
+        content(RemoteFile("file:///dev/null", ""))
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_what_is_refused_is_not_tried_again(server: Server, content: Any, status: int) -> None:
     server.ways = [says(status)] * 3
