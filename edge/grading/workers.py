@@ -8,7 +8,6 @@ one thread, which is the throughput mode of the engine, spread over processes. D
 from __future__ import annotations
 
 import contextlib
-import itertools
 import multiprocessing
 import os
 import threading
@@ -39,6 +38,7 @@ ENOUGH = 200  # photographs from which the start of the processes pays off
 _ON_DEVICE = 4  # processes that share a GPU: each has a context of its own there
 _TRIES = 3  # a process that ends takes the photographs of the others with it
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # of libraries, in each process
+_PART_BYTES, _UNKNOWN_BYTES = 32 << 20, 4 << 20  # of those that are no files; a size that nobody has said
 _PART = 8  # photographs that one is handed at a time: fewer, and much of the time goes into handing them over
 
 
@@ -188,5 +188,14 @@ def cores() -> int:
 
 
 def _parts(inputs: Iterator[Input]) -> Iterator[list[Input]]:
-    while part := list(itertools.islice(inputs, _PART)):
+    """Photographs as they are handed over; of large ones that are held in memory fewer at a time."""
+    part: list[Input] = []
+    held = 0
+    for item in inputs:
+        part.append(item)
+        held += 0 if item.source is None else item.source.size or _UNKNOWN_BYTES
+        if len(part) == _PART or held >= _PART_BYTES:
+            yield part
+            part, held = [], 0
+    if part:
         yield part

@@ -25,13 +25,18 @@ LineFormat = Literal["csv", "jsonl"]
 class Lines:
     """The lines of a file, which is made if it is missing, and locked until it is closed."""
 
-    def __init__(self, path: Path, kind: LineFormat) -> None:
+    def __init__(self, path: Path, kind: LineFormat, mode: int = 0o666) -> None:
         """Open it, and cut off the part of a row that a killed run left.
+
+        Args:
+            path: the file.
+            kind: of its lines.
+            mode: its permissions where it is made, but for those that the umask takes.
 
         Raises:
             EdgeError: it cannot be written, is in use, or has other columns.
         """
-        self.path, self.kind, self._file = path, kind, -1
+        self.path, self.kind, self._file, self._mode = path, kind, -1, mode
         try:
             self._open()
             start = os.pread(self._file, len(HEADER), 0)
@@ -50,7 +55,7 @@ class Lines:
     def _open(self) -> None:
         while not self.is_there():  # a run that ended in this moment has replaced or removed what was opened
             self.close()
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, self._mode)
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

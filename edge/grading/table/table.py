@@ -45,7 +45,8 @@ class Table:
         if not self.path.parent.is_dir():
             raise EdgeError(f"{path} cannot be a table: there is no folder {self.path.parent}; make it first.")
         kind: LineFormat = "csv" if self._format == "csv" else "jsonl"
-        self._lines = Lines(rows_beside(self.path) if self._format == "parquet" else self.path, kind)
+        mode = self.path.stat().st_mode & 0o666 if self.path.is_file() else 0o666  # who may not read it reads no rows
+        self._lines = Lines(rows_beside(self.path) if self._format == "parquet" else self.path, kind, mode)
         self.index = Index()
         try:
             for row in self._known():

@@ -212,6 +212,19 @@ def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: bytes, kind: st
     assert [each and each["path"] for each in kept(path)] == ["a", "b"]
 
 
+def test_rows_of_a_table_that_others_may_not_read_are_no_more_readable(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with Table(path) as table:
+        table.add(row("a"))
+        table.settle()
+    path.chmod(0o600)
+    with Table(path) as table:
+        table.add(row("b"))
+        assert rows_beside(path).stat().st_mode & 0o777 == 0o600
+        table.settle()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_whole_number_too_large_in_a_csv_is_a_damaged_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(HEADER + line_of(row("a", size=1 << 70), "csv"))
     with Table(tmp_path / "t.csv") as table:

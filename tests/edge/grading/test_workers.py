@@ -18,7 +18,7 @@ from edge.errors import EdgeError, EngineError
 from edge.grading import workers as workers_module
 from edge.grading.batch import grade_inputs
 from edge.grading.grader import Graded, Grader, Told
-from edge.grading.inputs import Passed, find_inputs, stream_inputs
+from edge.grading.inputs import Input, Passed, find_inputs, stream_inputs
 from edge.grading.table.made import Asked
 from edge.grading.table.run import Grading
 from edge.grading.table.table import Table
@@ -26,6 +26,7 @@ from edge.grading.worker import Sent, graded_files
 from edge.grading.workers import Setup, Workers
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
+from edge.sources.zips import ZipMember
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("imagehash")
@@ -79,6 +80,17 @@ def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityMod
                         child.kill()
             found.append(each.file.cells())
     assert found == wanted
+
+
+def test_large_photographs_in_archives_are_handed_over_one_by_one() -> None:
+    def lengths(size: int | None) -> list[int]:
+        source = None if size is None else ZipMember("a.zip", "a.png", size, 0, 0, size, 0)
+        return [len(part) for part in workers_module._parts(Input(Path("a.png"), source=source) for _ in range(10))]
+
+    assert lengths(None) == [8, 2]
+    assert lengths(1 << 20) == [8, 2]
+    assert lengths(20 << 20) == [2] * 5
+    assert lengths(500 << 20) == [1] * 10
 
 
 def _ended_by(sent: list[Sent]) -> list[Graded]:
