@@ -195,7 +195,7 @@ def duplicates(
     json_lines: cli.Json = False,
     debug: cli.Debug = False,
 ) -> None:
-    """Make the page."""
+    """Name them."""
     if out is not None:
         check_output(out, "the list", [table])
     rows, crowded = late("edge.curate.named", _WHAT, _EXTRA).name_duplicates(table, distance)

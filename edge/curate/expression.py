@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.errors import EdgeError
-from edge.grading.table.columns import TABLE_COLUMNS
+from edge.grading.table.columns import TABLE_COLUMNS, Kind
 from edge.grading.table.parquet import arrow
 
 _MOST = 10_000  # letters
@@ -48,7 +48,7 @@ def parse_expression(text: str) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         return _Reader(text).truth(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         said = error.msg if isinstance(error, SyntaxError) else str(error) or "too deep"
         raise EdgeError(f"{text!r} is no expression ({said}): give {HELP}.") from None
 
@@ -89,8 +89,10 @@ class _Reader:
             return self._membership(left, right, isinstance(sign, ast.NotIn))
         one, kind = self._value(left)
         other, other_kind = self._value(right)
-        if kind != other_kind:
+        if kind != other_kind and "text" in (kind, other_kind):
             raise self._error(right, f"is compared with {ast.unparse(left)}: one is a text, the other a number")
+        if kind != other_kind:  # pyarrow refuses whole numbers that no float has, as of ``modified``
+            one, other = (each.cast("float64", safe=False) for each in (one, other))
         return self._sure(_COMPARE[type(sign)](one, other))
 
     def _membership(self, left: ast.expr, right: ast.expr, negated: bool) -> Any:
@@ -109,17 +111,20 @@ class _Reader:
             raise self._error(node, "is not of a column of text and a text")
         return getattr(self._pc, _FUNCTIONS[name])(value, pattern.value)
 
-    def _value(self, node: ast.expr) -> tuple[Any, str]:
-        """A column or a constant, and whether it is ``text`` or ``number``."""
+    def _value(self, node: ast.expr) -> tuple[Any, Kind]:
+        """A column or a constant, and its kind."""
         if isinstance(node, ast.Name) and node.id in TABLE_COLUMNS:
-            return self._pc.field(node.id), "text" if TABLE_COLUMNS[node.id] == "text" else "number"
+            return self._pc.field(node.id), TABLE_COLUMNS[node.id]
         if isinstance(node, ast.Name):
             raise self._error(node, f"is no column; there are {', '.join(TABLE_COLUMNS)}")
         sign = 1
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             node, sign = node.operand, -1
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and type(node.value) is not bool:
-            return self._pc.scalar(float(sign * node.value)), "number"
+            number = sign * node.value
+            if type(number) is int and abs(number) < 1 << 63:
+                return self._pc.scalar(number), "whole"
+            return self._pc.scalar(float(number)), "number"
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and sign == 1:
             return self._pc.scalar(node.value), "text"
         raise self._error(node, "is neither a column nor a number nor a text")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import mmap
+import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,83 +16,117 @@ from numpy.typing import NDArray
 from edge.errors import EdgeError, brief, reason_of
 from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, format_of, other_table
 from edge.grading.table.lines import HEADER
-from edge.grading.table.parquet import arrow, batches_of, schema
+from edge.grading.table.parquet import arrow, batches_of, open_parquet, schema
 from edge.grading.table.table import rows_beside
 
 _BLOCK = 8 << 20  # bytes of lines read at a time
 
 
 def load_table(path: Path, columns: Sequence[str]) -> Any:
-    """Columns of a table, one row a photograph.
-
-    Args:
-        path: a table of ``edge-grade --table``.
-        columns: their names.
-
-    Returns:
-        A ``pyarrow.Table`` of these columns, rows in their order.
-
-    Raises:
-        EdgeError: it is missing, damaged, of another version, or pyarrow is.
-    """
-    pa = arrow("edge-curate")
-    wanted = list(dict.fromkeys(columns))
-    fields = pa.schema([schema().field(name) for name in wanted])
-    table = pa.Table.from_batches(list(table_batches(path, wanted)), schema=fields)
-    kept = kept_rows(path)
-    return table if kept is None else table.filter(pa.array(kept))
+    """Columns of a table, one row a photograph; see ``Snapshot``."""
+    with Snapshot(path) as table:
+        return table.load(columns)
 
 
-def kept_rows(path: Path) -> NDArray[np.bool_] | None:
-    """Which rows count, bool (rows,): the last one of each photograph; None where all do, as when a run has ended."""
-    pa = arrow("edge-curate")
-    batches = list(table_batches(path, ["path"]))
-    paths = pa.Table.from_batches(batches, schema=pa.schema([schema().field("path")])).column(0)
-    codes = paths.combine_chunks().dictionary_encode()
-    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-    numbers, names = codes.indices.to_numpy(), len(codes.dictionary)
-    if names == len(numbers):
-        return None
-    last = np.zeros(names, np.int64)
-    np.maximum.at(last, numbers, np.arange(len(numbers)))
-    kept = np.zeros(len(numbers), bool)
-    kept[last] = True
-    return kept
+class Snapshot:
+    """A table as it is now: what a run adds to it from here on is not seen, nor what becomes of its files."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it.
+
+        Args:
+            path: a table of ``edge-grade --table``.
+
+        Raises:
+            EdgeError: it is missing, damaged, of another version, or pyarrow is missing.
+        """
+        arrow("edge-curate")
+        kind, beside = format_of(path), rows_beside(path)
+        grows = beside.is_file() and kind == "parquet"  # a run goes on, or was killed
+        if not path.is_file() and not grows:
+            raise EdgeError(f"{path} is no file: give a table that edge-grade --table has written.")
+        # The rows first: a run that ends now moves them into the other file, and twice is less than not at all.
+        self._path, self._of_lines = (beside, "jsonl") if kind == "parquet" else (path, kind)
+        self._lines = _whole_lines(self._path, self._of_lines) if grows or kind != "parquet" else None
+        self._parquet = open_parquet(path) if kind == "parquet" and path.is_file() else None
+
+    def load(self, columns: Sequence[str]) -> Any:
+        """Columns of it.
+
+        Args:
+            columns: their names.
+
+        Returns:
+            A ``pyarrow.Table`` of these columns, rows in their order, one row a photograph.
+
+        Raises:
+            EdgeError: it is damaged, or of another version.
+        """
+        table, kept = self._whole(columns), self.kept
+        return table if kept is None else table.filter(arrow().array(kept))
+
+    @cached_property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Which rows count, bool (rows,): the last one of each photograph; None where all do, as when a run has ended.
+
+        Raises:
+            EdgeError: see ``load``.
+        """
+        codes = self._whole(["path"]).column(0).combine_chunks().dictionary_encode()
+        codes = codes.combine_chunks() if hasattr(codes, "chunks") else codes
+        numbers, names = codes.indices.to_numpy(), len(codes.dictionary)
+        if names == len(numbers):
+            return None
+        last = np.zeros(names, np.int64)
+        np.maximum.at(last, numbers, np.arange(len(numbers)))
+        kept = np.zeros(len(numbers), bool)
+        kept[last] = True
+        return kept
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Its rows, superseded ones too, as record batches: few in memory at a time.
+
+        Raises:
+            EdgeError: see ``load``.
+        """
+        if self._parquet is not None:
+            yield from batches_of(self._parquet, self._path, list(columns))
+        if self._lines is not None:
+            yield from _line_batches(self._lines, self._of_lines, list(columns), self._path)
+
+    def _whole(self, columns: Sequence[str]) -> Any:
+        wanted = list(dict.fromkeys(columns))
+        fields = arrow().schema([schema().field(name) for name in wanted])
+        return arrow().Table.from_batches(list(self.batches(wanted)), schema=fields)
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._parquet is not None:
+            self._parquet.close()
 
 
-def table_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    """The rows of a table, superseded ones too, as record batches: few in memory at a time.
-
-    Raises:
-        EdgeError: see ``load_table``.
-    """
-    kind, beside = format_of(path), rows_beside(path)
-    wanted = list(columns)
-    if not path.is_file() and not (kind == "parquet" and beside.is_file()):
-        raise EdgeError(f"{path} is no file: give a table that edge-grade --table has written.")
-    if kind == "parquet":
-        if path.is_file():
-            yield from batches_of(path, wanted)
-        if beside.is_file():  # a run goes on, or was killed
-            yield from _line_batches(beside, "jsonl", wanted)
-    else:
-        yield from _line_batches(path, kind, wanted)
-
-
-def _line_batches(path: Path, kind: str, columns: list[str]) -> Iterator[Any]:
-    pa = arrow("edge-curate")
+def _whole_lines(path: Path, kind: str) -> Any:
+    """The whole lines of a file, as a buffer of pyarrow that holds them; None where there are none."""
+    pa = arrow()
     try:
         with path.open("rb") as file:
-            if not path.stat().st_size:
-                return
-            bytes_of = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last buffer of pyarrow
-        end = bytes_of.rfind(b"\n") + 1  # behind it there is what a killed run left of a row
-        if kind == "csv" and bytes_of[: len(HEADER)] != HEADER:
-            raise other_table(path)
-        if end > (len(HEADER) if kind == "csv" else 0):
-            yield from _parsed(pa, pa.BufferReader(pa.py_buffer(bytes_of).slice(0, end)), kind, columns, path)
+            if not os.fstat(file.fileno()).st_size:
+                return None
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last buffer of pyarrow
     except OSError as error:
         raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions and the disk.") from None
+    end = content.rfind(b"\n") + 1  # behind it there is what a killed run left of a row
+    if kind == "csv" and content[: len(HEADER)] != HEADER:
+        raise other_table(path)
+    return pa.py_buffer(content).slice(0, end) if end > (len(HEADER) if kind == "csv" else 0) else None
+
+
+def _line_batches(lines: Any, kind: str, columns: list[str], path: Path) -> Iterator[Any]:
+    pa = arrow()
+    try:
+        yield from _parsed(pa, pa.BufferReader(lines), kind, columns, path)
     except pa.ArrowException as error:
         raise EdgeError(
             f"{path} has lines that cannot be read ({brief(error)}): run edge-grade --table on it again, which grades "

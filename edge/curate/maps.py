@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.curate.load import kept_rows, table_batches
+from edge.curate.load import Snapshot
 from edge.curate.summary import Groups
 from edge.grading.table.columns import FULL, GRID, OUTSIDE
 
@@ -19,12 +18,12 @@ _CELLS = GRID * GRID
 
 
 def read_maps(
-    path: Path, dimensions: dict[str, Groups], chosen: NDArray[np.int64]
+    table: Snapshot, dimensions: dict[str, Groups], chosen: NDArray[np.int64]
 ) -> tuple[dict[str, Means], dict[int, str]]:
     """Where in the field quality is lost.
 
     Args:
-        path: the table.
+        table: the table.
         dimensions: how its photographs are parted.
         chosen: rows whose own maps are wanted.
 
@@ -35,21 +34,31 @@ def read_maps(
     """
     sums = {name: _Sums(len(groups.names)) for name, groups in dimensions.items()}
     own: dict[int, str] = {}
-    for rows, texts, retina in _batches(path):
-        own |= {int(rows[at]): texts[at] for at in np.flatnonzero(np.isin(rows, chosen))}
-        has = np.array([text != "" for text in texts], bool) & retina
-        joined = b"".join(binascii.a2b_base64(text) for text, counts in zip(texts, has, strict=True) if counts)
+    for rows, texts, retina in _batches(table):
+        made = [_cells_of(text) for text in texts]
+        own |= {int(rows[at]): texts[at] for at in np.flatnonzero(np.isin(rows, chosen)) if made[at]}
+        has = np.array([cells != b"" for cells in made], bool) & retina
+        joined = b"".join(cells for cells, counts in zip(made, has, strict=True) if counts)
         cells = np.frombuffer(joined, np.uint8).reshape(-1, _CELLS)
         for name, groups in dimensions.items():
             sums[name].add(groups.codes[rows[has]], cells)
-    return {name: each.means() for name, each in sums.items()}, {row: text for row, text in own.items() if text}
+    return {name: each.means() for name, each in sums.items()}, own
 
 
-def _batches(path: Path) -> Iterator[tuple[NDArray[np.int64], list[str], NDArray[np.bool_]]]:
+def _cells_of(text: str) -> bytes:
+    """A map's cells; none of what is no map."""
+    try:
+        cells = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return b""
+    return cells if len(cells) == _CELLS else b""
+
+
+def _batches(table: Snapshot) -> Iterator[tuple[NDArray[np.int64], list[str], NDArray[np.bool_]]]:
     """Numbers of rows, their maps, and whether they show a retina; of rows that count alone."""
-    kept = kept_rows(path)
+    kept = table.kept
     at = done = 0
-    for batch in table_batches(path, ["map", "verdict"]):
+    for batch in table.batches(["map", "verdict"]):
         stays = np.ones(batch.num_rows, bool) if kept is None else kept[at : at + batch.num_rows]
         at += batch.num_rows
         part: Any = batch if stays.all() else batch.take(np.flatnonzero(stays))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.curate.choose import GROUPS, PICTURES, groups_of, listed
 from edge.curate.duplicates import Duplicates, find_duplicates
-from edge.curate.load import load_table
+from edge.curate.load import Snapshot
 from edge.curate.maps import read_maps
 from edge.curate.summary import BINS, LIGHT, VERDICTS, Groups, dimensions_of, figures, limits_of, monthly
 from edge.curate.thumbnails import Wanted, thumbnails
@@ -65,8 +65,8 @@ def make_report(path: Path, root: Path, pictures: bool = True, how: How = HOW) -
     Raises:
         EdgeError: the table cannot be read, or the page would be too large.
     """
-    with progress("reading the table", 4) as tick:
-        table = load_table(path, _COLUMNS)
+    with Snapshot(path) as opened, progress("reading the table", 4) as tick:
+        table = _sound(opened.load(_COLUMNS))
         tick(1)
         duplicates = find_duplicates(table.column("sha256"), table.column("hash"))
         tick(2)
@@ -77,7 +77,7 @@ def make_report(path: Path, root: Path, pictures: bool = True, how: How = HOW) -
         groups = groups_of(duplicates)
         places = _places(lists, groups) if pictures else []
         rows = np.array([row for _, _, row in places], np.int64)
-        means, maps = read_maps(path, dimensions, rows)
+        means, maps = read_maps(opened, dimensions, rows)
         tick(4)
     for name, parts in data["dimensions"].items():
         data["dimensions"][name] = [part | {"map": each} for part, each in zip(parts, means[name], strict=True)]
@@ -98,10 +98,20 @@ def make_report(path: Path, root: Path, pictures: bool = True, how: How = HOW) -
     return report
 
 
+def _sound(table: Any) -> Any:
+    """A table in which a score is from 0 to 1, or missing: the page counts on that, and others may have written it."""
+    pc = importlib.import_module("pyarrow.compute")
+    score = table.column("score")
+    possible = pc.and_(pc.greater_equal(score, 0.0), pc.less_equal(score, 1.0))
+    made = pc.if_else(possible, score, importlib.import_module("pyarrow").scalar(None, score.type))
+    return table.set_column(table.schema.get_field_index("score"), "score", made)
+
+
 def _figures(path: Path, table: Any, dimensions: dict[str, Groups]) -> dict[str, Any]:
     """All of the page that is no photograph."""
     return {
         "title": path.name,
+        "table": shlex.quote(path.name),
         "made": f"{datetime.now():%Y-%m-%d %H:%M}",
         "bins": BINS,
         "grid": GRID,

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +172,8 @@ def _targets(paths: Sequence[str]) -> dict[str, Path]:
 
 def _place(source: Path, target: Path, placing: Placing) -> None:
     about = source.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise EdgeError("it is no file")
     with contextlib.suppress(FileNotFoundError):
         there = target.stat()
         same = (there.st_size, there.st_mtime_ns) == (about.st_size, about.st_mtime_ns)

@@ -126,7 +126,8 @@ def monthly(table: Any, by: Groups, most: int = 6) -> dict[str, Any]:
 def limits_of(table: Any) -> dict[str, float | None]:
     """Where verdicts part: the lowest score that is ``usable``, and that is ``good``, of those there are."""
     score, verdicts = table.column("score").to_numpy(), _codes(table.column("verdict"), VERDICTS)
-    lowest = {name: score[verdicts == code] for code, name in enumerate(VERDICTS[:2])}
+    scored = np.isfinite(score)
+    lowest = {name: score[scored & (verdicts == code)] for code, name in enumerate(VERDICTS[:2])}
     return {name: float(found.min()) if len(found) else None for name, found in lowest.items()}
 
 

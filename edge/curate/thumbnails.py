@@ -78,6 +78,7 @@ def _reduced(picture: Picture, crop: tuple[int, int, int] | None) -> NDArray[np.
     x, y, side = ((width - side) // 2, (height - side) // 2, side) if crop is None else crop
     if crop is not None:  # of all pixels
         x, y, side = (round(each / picture.scale) for each in crop)
+    side = max(1, side)
     scale = SIDE / side
     made = np.zeros((SIDE, SIDE, 3), np.uint8)
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)

@@ -105,7 +105,8 @@ def made_rows(sent: list[Sent]) -> list[tuple[Graded, Row]]:
     Raises:
         EngineError: the model cannot be used, or no rows were asked for.
     """
-    if _made is None:
-        raise EngineError("no rows were asked for.")
+    _ours()
     rows = _made
+    if rows is None:
+        raise EngineError("no rows were asked for.")
     return [lean(*rows.row(*each)) for each in sent]

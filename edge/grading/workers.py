@@ -8,7 +8,6 @@ one thread, which is the throughput mode of the engine, spread over processes. D
 from __future__ import annotations
 
 import contextlib
-import itertools
 import multiprocessing
 import os
 import threading
@@ -39,6 +38,7 @@ ENOUGH = 200  # photographs from which the start of the processes pays off
 _ON_DEVICE = 4  # processes that share a GPU: each has a context of its own there
 _TRIES = 3  # a process that ends takes the photographs of the others with it
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # of libraries, in each process
+_PART_BYTES, _UNKNOWN_BYTES = 32 << 20, 4 << 20  # of those that are no files; a size that nobody has said
 _PART = 8  # photographs that one is handed at a time: fewer, and much of the time goes into handing them over
 
 
@@ -64,7 +64,7 @@ class Workers:
         self.bundle: Bundle = read_bundle(named_bundle(setup.model))
         self._setup = replace(setup, sha256=self.bundle.sha256)
         self._processes = processes
-        self._changing = threading.Lock()
+        self._changing, self._suspect = threading.Lock(), threading.Lock()
         self._closed = False
         self._start()
         try:
@@ -115,10 +115,6 @@ class Workers:
             for part in done:
                 yield from part.result()
 
-    @property
-    def _ahead(self) -> int:
-        return 2 * self._at_once
-
     def _part(self, work: Work[Result], shared: Shared, part: list[Input]) -> list[Result]:
         with contextlib.ExitStack() as stack:
             sent = []
@@ -130,20 +126,29 @@ class Workers:
 
     def _alone(self, work: Work[Result], sent: Sent) -> list[Result]:
         """One photograph, beside which a process ended: it may be the one that ends it."""
-        done = self._asked(work, [sent], _TRIES)
+        with self._suspect:  # of which no two are in work, or one would cost the other its tries
+            done = self._asked(work, [sent], _TRIES)
         if done is not None:
             return done
         item, _, facts = sent
         words = f"{item.name} could not be graded: the process that graded it was ended, as where memory is short."
-        return self._pool.submit(work, [(replace(item, error=words), None, facts)]).result()
+        done = self._asked(work, [(replace(item, error=words), None, facts)], _TRIES)
+        if done is None:
+            raise EngineError("processes that grade end as soon as they start: close other programs.")
+        return done
 
     def _asked(self, work: Work[Result], sent: list[Sent], tries: int) -> list[Result] | None:
         """What a process makes of photographs; None where it ended each time."""
         for _ in range(tries):
             pool = self._pool
             try:
-                return pool.submit(work, sent).result()
-            except (BrokenProcessPool, CancelledError, RuntimeError):  # RuntimeError: it was shut down in this moment
+                asked = pool.submit(work, sent)
+            except RuntimeError:  # broken, or shut down in this moment
+                self._renew(pool)
+                continue
+            try:
+                return asked.result()
+            except (BrokenProcessPool, CancelledError):
                 self._renew(pool)
         return None
 
@@ -183,5 +188,14 @@ def cores() -> int:
 
 
 def _parts(inputs: Iterator[Input]) -> Iterator[list[Input]]:
-    while part := list(itertools.islice(inputs, _PART)):
+    """Photographs as they are handed over; of large ones that are held in memory fewer at a time."""
+    part: list[Input] = []
+    held = 0
+    for item in inputs:
+        part.append(item)
+        held += 0 if item.source is None else item.source.size or _UNKNOWN_BYTES
+        if len(part) == _PART or held >= _PART_BYTES:
+            yield part
+            part, held = [], 0
+    if part:
         yield part

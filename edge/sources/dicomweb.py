@@ -57,14 +57,13 @@ class DicomwebInstance:
     def name(self) -> str:
         """By its UIDs only where these may be told."""
         study, series, instance = self.uids
-        if self.access.identity:
-            return f"{self.root}/studies/{study}/series/{series}/instances/{instance}"
-        return f"{self.root}/instances/{self._digest[:32]}"
+        told = f"studies/{study}/series/{series}/instances/{instance}"
+        return f"{DICOMWEB}{self.shown}/{told if self.access.identity else f'instances/{self._digest[:32]}'}"
 
     @property
     def root(self) -> str:
-        """The archive."""
-        return DICOMWEB + self.shown
+        """The archive, and all that tells no sites apart."""
+        return self.name.rpartition("/")[0]
 
     @property
     def change(self) -> int | None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from edge.archive.refusal import ArchiveRefusedError
@@ -16,6 +17,7 @@ _Result = TypeVar("_Result")
 LONGEST_S = 90.0  # without an answer, all photographs of a place together; then each is tried once
 FIRST_S = 10.0  # of a place that never answered: its address may be wrong
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+_LOOK_S = 0.25  # how soon the end of the run is noticed
 _QUIET_S = 2.0  # of waiting that is not worth a word
 log = logging.getLogger(__name__)
 # What is no better a moment later; statuses of HTTP that are: too slow, too many requests.
@@ -45,7 +47,7 @@ class Patience:
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                done = work()
+                done = self._unless_ended(work)
             except Exception as error:
                 cause = true_cause(error)
                 if _is_final(cause):
@@ -62,6 +64,27 @@ class Patience:
             else:
                 self._since, self._longest, self._told = None, LONGEST_S, False
                 return done
+
+    def _unless_ended(self, work: Callable[[], _Result]) -> _Result:
+        """Do something in another thread, which is left alone at the end of the run: a server may give no end of it.
+
+        Raises:
+            RefusedError: the run has ended.
+        """
+        done: Future[_Result] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:
+                done.set_exception(error)
+
+        threading.Thread(target=run, name="ask", daemon=True).start()
+        while not self._ended.is_set():
+            wait([done], _LOOK_S)
+            if done.done():
+                return done.result()
+        raise RefusedError("was not read: the run has ended")
 
 
 def patience_with(place: Hashable, shared: Shared) -> Patience:

@@ -61,6 +61,8 @@ class RemoteFile:
         return io.BytesIO(asked(self.url, shared, self._read))
 
     def _read(self, system: Any, path: str) -> bytes:
+        if split_address(self.url)[0] in ("file", "local") and not system.isfile(path):
+            raise RefusedError("is a device or a pipe, not an image file: save the picture to a file first")
         # Of a web server one answer, without a question for its size before; else as few answers as can be.
         how = {"block_size": 0, "size": 1} if split_address(self.url)[0] in WEB else {"block_size": _BLOCK}
         data = bytearray()

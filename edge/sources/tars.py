@@ -7,11 +7,9 @@ import io
 import os
 import tarfile
 import threading
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from edge.errors import brief, reason_of
@@ -19,42 +17,56 @@ from edge.images.limits import CUT_OFF, RefusedError
 from edge.sources.archives import length_of, open_archive
 from edge.sources.members import MOST_MEMBERS, Member, Sieve
 from edge.sources.shared import Shared
-from edge.sources.source import Found, Trouble, check_bytes
+from edge.sources.source import Found, Refused, Trouble, check_bytes
 
-_HEADER_BYTES = 1 << 20  # a longer name or attribute is an attack
+_HEADER_BYTES = 1 << 20  # of all that stands before a member: a longer name, attribute or list of holes is an attack
+_ATTRIBUTES = 1000  # that hold for all members behind them
 _FREE, _RATIO = 1 << 30, 100  # bytes that a packed one may unfold to, besides a multiple of its own size
 _KEPT, _KEPT_BYTES = 32, 64 << 20  # members passed over, for a thread that comes a little later
-_ERRORS = (tarfile.TarError, EOFError, ValueError, zlib.error, RecursionError, OverflowError)
 
 
 @dataclass(frozen=True)
 class TarMember(Member):
-    """A photograph in a tar; ``change`` is its time."""
+    """A photograph in a tar, of which ``version`` tells; ``change`` is its time."""
 
     offset: int
     packed: bool
+    version: tuple[int, int]
 
     def open(self, shared: Shared) -> BinaryIO:
         """See ``Source``."""
         check_bytes(self.size)
         if self.packed:
-            data = shared.once("stream", self._version(), lambda: _Forward(self.archive, shared)).piece(
-                self.offset, self.size
-            )
+            key = (self.archive, self.version)
+            data = shared.once("stream", key, lambda: _Forward(*key, shared)).piece(self.offset, self.size)
         else:
-            with open_archive(self.archive, shared) as file:
+            with _opened(self.archive, self.version, shared) as file:
                 file.seek(self.offset)
                 data = file.read(self.size)
         if len(data) < self.size:
             raise RefusedError(CUT_OFF)
         return io.BytesIO(data)
 
-    def _version(self) -> tuple[str, int, int]:
-        """Tells the archive from another one of its name, where that can be seen."""
-        if "://" in self.archive:
-            return self.archive, 0, 0
-        about = Path(self.archive).stat()
-        return self.archive, about.st_size, about.st_mtime_ns
+
+def _version_of(archive: str, file: BinaryIO) -> tuple[int, int]:
+    """Tells an archive from another one of its name, where that can be seen: at its places are other members."""
+    if "://" in archive:
+        return 0, 0
+    about = os.fstat(file.fileno())
+    return about.st_size, about.st_mtime_ns
+
+
+def _opened(archive: str, version: tuple[int, int], shared: Shared) -> BinaryIO:
+    """The archive whose members were listed.
+
+    Raises:
+        RefusedError: it is another one now.
+    """
+    file = open_archive(archive, shared)
+    if _version_of(archive, file) != version:
+        file.close()
+        raise RefusedError("is in an archive that was changed after it was listed: run the same command again")
+    return file
 
 
 class _Forward:
@@ -63,8 +75,8 @@ class _Forward:
     Threads ask for members nearly in their order, so the last ones that were passed over are kept.
     """
 
-    def __init__(self, archive: str, shared: Shared) -> None:
-        self._file = gzip.open(open_archive(archive, shared), "rb")  # noqa: SIM115 (kept open)
+    def __init__(self, archive: str, version: tuple[int, int], shared: Shared) -> None:
+        self._file = gzip.open(_opened(archive, version, shared), "rb")  # noqa: SIM115 (kept open)
         self._lock = threading.Lock()
         self._passed: deque[tuple[int, bytes]] = deque(maxlen=_KEPT)
 
@@ -85,14 +97,20 @@ class _Forward:
 
 
 class _Careful(io.RawIOBase):
-    """A file that gives a parser of headers no more than a header."""
+    """A file that gives a parser of headers no more than the headers of one member.
+
+    Attributes:
+        left: bytes that may still be read.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self.left = _HEADER_BYTES
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _HEADER_BYTES:
+        if not 0 <= size <= self.left:
             raise ValueError("a header is longer than any")
+        self.left -= size
         return self._file.read(size)
 
     def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
@@ -111,10 +129,11 @@ def tar_members(sieve: Sieve) -> Iterator[Found]:
     archive = sieve.archive
     packed = not archive.lower().endswith(".tar")
     last = ""
+    holes = Refused("what is stored with holes is not read; unpack it, and grade the folder.")
     try:
         with open_archive(archive, sieve.shared) as stored:
             file = cast(BinaryIO, gzip.GzipFile(fileobj=stored, mode="rb")) if packed else stored
-            whole = length_of(stored)
+            whole, version = length_of(stored), _version_of(archive, stored)
             for info, end in _headers(file):
                 if packed and end > _FREE + _RATIO * whole:
                     raise ValueError(f"it unfolds to more than {_RATIO} times its size, as no photographs do")
@@ -122,17 +141,19 @@ def tar_members(sieve: Sieve) -> Iterator[Found]:
                     raise EOFError(f"{info.name} is longer than what is left")
                 last = info.name
                 link = info.issym() or info.islnk()
-                if not (link or (info.isreg() and not info.issparse())):
+                if not (link or info.isreg()) or not sieve.takes(info.name, lambda: _head(file, info), link):  # noqa: B023
                     continue
-                if sieve.takes(info.name, lambda: _head(file, info), link):  # noqa: B023 (called at once)
-                    yield TarMember(archive, info.name, info.size, _time(info), info.offset_data, packed)
+                if info.issparse():
+                    holes.add(info.name)
+                else:
+                    yield TarMember(archive, info.name, info.size, _time(info), info.offset_data, packed, version)
     except OSError as error:  # as of gzip, where it is damaged
         yield Trouble(archive, f"{archive} cannot be read ({reason_of(error)}){_behind(last)}: copy it again.")
-    except _ERRORS as error:
+    except Exception as error:  # whatever tarfile and zlib make of damaged bytes
         yield Trouble(
             archive, f"{archive} is cut off, damaged or no tar ({brief(error)}){_behind(last)}: copy it again."
         )
-    for refused in (sieve.leads_out, sieve.links):
+    for refused in (sieve.leads_out, sieve.links, holes):
         yield from refused.trouble(archive)
 
 
@@ -142,10 +163,14 @@ def _headers(file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, int]]:
     Raises:
         ValueError, EOFError, tarfile.TarError: the archive is damaged, or does not end as one does.
     """
-    with tarfile.TarFile(fileobj=cast(BinaryIO, _Careful(file)), mode="r") as tar:
+    careful = _Careful(file)
+    with tarfile.TarFile(fileobj=cast(BinaryIO, careful), mode="r") as tar:
         before, count = -1, 0
         while (info := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]  # it keeps all
+            careful.left = _HEADER_BYTES
+            if len(tar.pax_headers) > _ATTRIBUTES:
+                raise ValueError("it has more attributes than any")
             count += 1
             if count > MOST_MEMBERS:
                 raise ValueError(f"it has more than {MOST_MEMBERS} members")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fcntl
 import json
@@ -13,7 +14,7 @@ from typing import Literal
 
 from edge.errors import EdgeError, reason_of
 from edge.files.table import csv_text, text_cell
-from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, Cell, Row, other_table
+from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, Cell, Kind, Row, other_table
 
 _SYNC_S = 10.0  # what a power cut may take; what a killed process has added stays
 _TAIL = 1 << 16
@@ -24,19 +25,20 @@ LineFormat = Literal["csv", "jsonl"]
 class Lines:
     """The lines of a file, which is made if it is missing, and locked until it is closed."""
 
-    def __init__(self, path: Path, kind: LineFormat) -> None:
+    def __init__(self, path: Path, kind: LineFormat, mode: int = 0o666) -> None:
         """Open it, and cut off the part of a row that a killed run left.
+
+        Args:
+            path: the file.
+            kind: of its lines.
+            mode: its permissions where it is made, but for those that the umask takes.
 
         Raises:
             EdgeError: it cannot be written, is in use, or has other columns.
         """
-        self.path, self.kind = path, kind
+        self.path, self.kind, self._file, self._mode = path, kind, -1, mode
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise _unwritten(path, error) from None
-        try:
-            self._lock()
+            self._open()
             start = os.pread(self._file, len(HEADER), 0)
             if not _may_begin(start, kind):  # before a byte of it is changed
                 raise other_table(path)
@@ -50,11 +52,25 @@ class Lines:
             raise
         self._synced = time.monotonic()
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EdgeError(f"{self.path} is in use: wait for the other edge-grade, or give another name.") from None
+    def _open(self) -> None:
+        while not self.is_there():  # a run that ended in this moment has replaced or removed what was opened
+            self.close()
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, self._mode)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                words = f"{self.path} is in use: wait for the other edge-grade, or give another name."
+                raise EdgeError(words) from None
+
+    def is_there(self) -> bool:
+        """Whether the file that is open still has its name; else that may be the file of another run."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._file >= 0 and os.path.samestat(os.fstat(self._file), self.path.stat())
+        return False
+
+    def is_empty(self) -> bool:
+        """Whether there is no row."""
+        return not self._end
 
     def add(self, row: Row) -> None:
         """Append a row.
@@ -112,7 +128,7 @@ def rows_of(path: Path, kind: LineFormat) -> Iterator[Row | None]:
             row = parse(line)
             if row is not None and row.get("schema") != SCHEMA:
                 raise other_table(path)
-            yield row
+            yield row if row is not None and _fits(row) else None
     except OSError as error:
         raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions and the disk.") from None
 
@@ -123,6 +139,23 @@ def _of_json(line: bytes) -> Row | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) else None
+
+
+def _fits(row: Row) -> bool:
+    """Whether it has all columns, each with what can be in it."""
+    try:
+        "".join(str(row[name]) for name in TABLE_COLUMNS).encode()  # JSON can hold letters that are none
+    except (KeyError, ValueError):
+        return False
+    return all(_is_cell(row[name], kind) for name, kind in TABLE_COLUMNS.items())
+
+
+def _is_cell(cell: object, kind: Kind) -> bool:
+    if kind == "text":
+        return isinstance(cell, str)
+    if cell is None:
+        return True
+    return type(cell) is int and abs(cell) < 1 << 63 if kind == "whole" else type(cell) in (float, int)
 
 
 def _of_csv(line: bytes) -> Row | None:

@@ -117,9 +117,11 @@ class RowsOf:
                 facts = facts_of(item.path, hashed=False)
             graded = self._grades.graded(item, looks=True)
             if graded.looks:
-                after = facts_of(item.path)
-                if facts is not None and after.modified == facts.modified:  # else another content may have been decoded
-                    facts = after
+                digest = facts_of(item.path).sha256
+                if (
+                    facts is not None and facts_of(item.path, hashed=False) == facts
+                ):  # else another may have been decoded
+                    facts = replace(facts, sha256=digest)
             return graded, facts
         except Exception as error:
             return failed(item, error), facts

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edge.errors import EdgeError, brief
-from edge.grading.table.columns import TABLE_COLUMNS, Row, other_table
+from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, Row, other_table
 
 _ROWS = 10_000  # in memory at a time, and of a row group
 _KINDS = {"text": "string", "number": "float64", "whole": "int64"}
@@ -49,17 +49,28 @@ def open_parquet(path: Path) -> Any:
     return file
 
 
-def batches_of(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
-    """The rows of a table as record batches of pyarrow.
+def batches_of(file: Any, path: Path, columns: list[str] | None = None) -> Iterator[Any]:
+    """The rows of an open table as record batches of pyarrow; a text that is null, as others may write it, is empty.
 
     Raises:
         EdgeError: it is damaged, or of another version.
     """
-    with open_parquet(path) as file:
-        try:
-            yield from file.iter_batches(_ROWS, columns=columns)
-        except (OSError, arrow().ArrowException) as error:
-            raise EdgeError(f"{path} cannot be read ({brief(error)}): it is damaged; copy it again.") from None
+    names = list(TABLE_COLUMNS) if columns is None else columns
+    try:
+        for batch in file.iter_batches(_ROWS, columns=list(dict.fromkeys([*names, "schema"]))):
+            if batch.num_rows and batch.column("schema").unique().to_pylist() != [SCHEMA]:
+                raise other_table(path)
+            yield _without_null(batch.select(names))
+    except (OSError, arrow().ArrowException) as error:
+        raise EdgeError(f"{path} cannot be read ({brief(error)}): it is damaged; copy it again.") from None
+
+
+def _without_null(batch: Any) -> Any:
+    texts = [name for name in batch.schema.names if TABLE_COLUMNS[name] == "text" and batch.column(name).null_count]
+    for name in texts:
+        place = batch.schema.get_field_index(name)
+        batch = batch.set_column(place, name, batch.column(name).fill_null(""))
+    return batch
 
 
 def write_parquet(file: IO[bytes], parts: Iterable[Any], rows: Iterable[Row]) -> None:

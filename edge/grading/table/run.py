@@ -17,6 +17,7 @@ from edge.grading.table.record import key_text
 from edge.grading.table.table import Table
 from edge.images.limits import RefusedError
 from edge.model import QualityModel
+from edge.sources.members import Member
 from edge.sources.shared import Shared
 
 __all__ = ["Asked", "Grading"]
@@ -51,18 +52,19 @@ class Grading:
         self.kept = 0
         self._makes = RowsOf(Grader(makes, asked.bits), asked) if isinstance(makes, QualityModel) else makes
         self._table, self._recheck, self._tell = table, recheck, Told(tell)
-        self._in_work: set[str] = set()
 
     def rows(self, inputs: Iterable[Input]) -> Iterator[tuple[GradedFile, Row]]:
         """Grade what the table lacks, and add a row for each before it is yielded.
+
+        Of a photograph that cannot be found now, as where a server is down, a row that was true stays.
 
         Raises:
             EdgeError: the table cannot be written, or the engine failed.
         """
         with closing(self._makes.rows(partial(self._lacking, inputs))) as made:
             for graded, row in made:
-                self._table.add(row)
-                self._in_work.discard(str(row["path"]))
+                if not self._is_missed(row):
+                    self._table.add(row)
                 for words in graded.notes:
                     self._tell(words)
                 yield graded.file, row
@@ -70,12 +72,25 @@ class Grading:
     def _lacking(self, inputs: Iterable[Input], shared: Shared) -> Iterator[Input]:
         for item in inputs:
             key = key_text(item.name)
-            if key not in self._in_work:
+            if not self._is_met(item, key):
                 if self._is_known(item, key, shared):
                     self.kept += 1
                 else:
-                    self._in_work.add(key)
                     yield item
+
+    def _is_met(self, item: Input, key: str) -> bool:
+        """Whether it came before in this run; archives can hold several members of one name, none of them the other."""
+        mark = f"{item.source.size} {item.source.change}" if isinstance(item.source, Member) else ""
+        before = self._table.index.meet(key, mark)
+        if before not in (None, mark):
+            self._tell(f"of members that have one name the first is graded (as of {key}): pack the archive again.")
+        return before is not None
+
+    def _is_missed(self, row: Row) -> bool:
+        known = self._table.index.find(str(row["path"]))
+        if row["verdict"] or known is None or not known.verdict or (known.model, known.settings) != self._makes.by:
+            return False
+        return row["size"] is None and row["modified"] is None
 
     def _is_known(self, item: Input, key: str, shared: Shared) -> bool:
         """Whether its row is still true. What could not be graded is tried again."""

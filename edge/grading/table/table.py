@@ -13,7 +13,7 @@ from edge.files.atomic import replacing
 from edge.grading.table.columns import Format, Row, format_of
 from edge.grading.table.index import Index
 from edge.grading.table.lines import HEADER, LineFormat, Lines, raw_lines, rows_of
-from edge.grading.table.parquet import arrow, batches_of, write_parquet
+from edge.grading.table.parquet import arrow, batches_of, open_parquet, write_parquet
 
 _KEYS = ["path", "size", "modified", "sha256", "verdict", "model", "settings"]
 
@@ -45,7 +45,8 @@ class Table:
         if not self.path.parent.is_dir():
             raise EdgeError(f"{path} cannot be a table: there is no folder {self.path.parent}; make it first.")
         kind: LineFormat = "csv" if self._format == "csv" else "jsonl"
-        self._lines = Lines(rows_beside(self.path) if self._format == "parquet" else self.path, kind)
+        mode = self.path.stat().st_mode & 0o666 if self.path.is_file() else 0o666  # who may not read it reads no rows
+        self._lines = Lines(rows_beside(self.path) if self._format == "parquet" else self.path, kind, mode)
         self.index = Index()
         try:
             for row in self._known():
@@ -56,8 +57,9 @@ class Table:
 
     def _known(self) -> Iterator[Row | None]:
         if self._format == "parquet" and self.path.exists():
-            for batch in batches_of(self.path, _KEYS):
-                yield from batch.to_pylist()
+            with open_parquet(self.path) as file:
+                for batch in batches_of(file, self.path, _KEYS):
+                    yield from batch.to_pylist()
         yield from rows_of(self._lines.path, self._lines.kind)
 
     def add(self, row: Row) -> None:
@@ -91,7 +93,7 @@ class Table:
 
     def _settle_parquet(self) -> None:
         beside = self._lines.path
-        if self.path.exists() and not beside.stat().st_size and not self.index.has_superseded():
+        if self.path.exists() and self._lines.is_empty() and not self.index.has_superseded():
             beside.unlink()
             return
         like = self.path.stat() if self.path.exists() else None
@@ -102,16 +104,16 @@ class Table:
 
     def _kept_batches(self, left: _Left) -> Iterator[Any]:
         if self.path.exists():
-            for batch in batches_of(self.path):
-                kept = left.mask(batch.num_rows)
-                yield batch if all(kept) else batch.filter(arrow().array(kept))
+            with open_parquet(self.path) as file:
+                for batch in batches_of(file, self.path):
+                    kept = left.mask(batch.num_rows)
+                    yield batch if all(kept) else batch.filter(arrow().array(kept))
 
     def close(self) -> None:
         """Close its files, as they are; may be called twice."""
-        if self._format == "parquet":
+        if self._format == "parquet" and self._lines.is_there() and self._lines.is_empty():
             with contextlib.suppress(OSError):
-                if not self._lines.path.stat().st_size:
-                    self._lines.path.unlink()
+                self._lines.path.unlink()
         self._lines.close()
         self.index.close()
 

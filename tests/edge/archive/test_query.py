@@ -8,7 +8,8 @@ import pickle
 import re
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -127,6 +128,14 @@ def test_every_instance_is_listed_once_and_comes_with_its_bytes(archive: Archive
     for each in instances[::40]:
         with held(pickle.loads(pickle.dumps(each)), Shared()) as bytes_of:  # as another process gets it
             assert bytes_of.path.read_bytes() == archive.held[each.uids[2]]
+
+
+@pytest.mark.parametrize("identity", [False, True])
+def test_the_path_of_an_instance_tells_no_site(archive: Archive, identity: bool) -> None:
+    archive.held = {"1.4.1": b"x"}
+    ((instance,), _, _) = found(archive.address, replace(PLAIN, identity=identity))
+    assert PurePosixPath(instance.name).relative_to(instance.root).parts == (instance.name.rpartition("/")[2],)
+    assert ("1.4.1" in instance.name) == identity
 
 
 def test_an_archive_that_knows_no_offset_is_not_asked_for_ever(archive: Archive) -> None:

@@ -17,6 +17,7 @@ ROWS = pa.table(
         "score": pa.array([0.95, 0.9, 0.2, None], pa.float64()),
         "eye": ["right", "left", "right", ""],
         "width": pa.array([640, 800, 1024, None], pa.int64()),
+        "modified": pa.array([1795951600475288707, 1795951600475288708, 5, None], pa.int64()),
     }
 )
 
@@ -45,6 +46,12 @@ def chosen(text: str) -> str:
         ("eye in ['left', '']", "24"),
         ("eye not in ('left', 'right')", "4"),
         ("width in [640, 1024]", "13"),
+        ("width > 800.5", "3"),
+        ("modified > 0", "123"),
+        ("modified == 1795951600475288707", "1"),
+        ("modified > 5.5 and modified > score", "12"),
+        ("score < 1", "123"),
+        ("width < 99999999999999999999", "123"),
         ("startswith(path, 'a/')", "12"),
         ("endswith(path, '3.png')", "3"),
         ("contains(path, '/4')", "4"),
@@ -89,6 +96,7 @@ def test_rows_are_those_that_it_is_true_of(text: str, rows: str) -> None:
         "score > 1" + " and score > 1" * 5000,
         "eye == b'right'",
         "score > 1j",
+        "score > 1" + "0" * 400,
         "eye == 'a\0b' and",
     ],
 )

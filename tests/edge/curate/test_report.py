@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -105,6 +106,29 @@ def test_the_page_has_means_lists_duplicates_and_errors(table: Path, tmp_path: P
 def test_without_pictures_no_photograph_is_read(table: Path, tmp_path: Path) -> None:
     report = make_report(table, tmp_path / "nowhere", pictures=False)
     assert (report.pictures, report.missing) == (0, 0)
+
+
+def test_what_others_wrote_into_a_table_breaks_no_report(
+    make_table: Callable[..., Path], row: Callable[..., Any], tmp_path: Path
+) -> None:
+    short, whole = base64.b64encode(bytes(100)).decode(), base64.b64encode(bytes(256)).decode()
+    maps = ["no base64!", short, whole + "!", base64.b64encode(bytes(412)).decode(), whole]
+    scores = [-1.0, 7e9, 0.5, 0.95, 0.85]
+    rows = [row(f"{at}.png", score, map=made) for at, (score, made) in enumerate(zip(scores, maps, strict=True))]
+    cv2.imwrite(str(tmp_path / "4.png"), cv2.resize(phantom_frame(0), (260, 200)))
+    data = data_of(
+        make_report(make_table(*rows[:4], rows[4] | {"crop_x": 0, "crop_y": 0, "crop_side": 0}), tmp_path).page
+    )
+    assert data["dimensions"]["all"][0]["map"] == [0] * 256
+    assert sum(data["dimensions"]["all"][0]["scores"]) == 3
+    (pictures,) = [each["pictures"] for name, each in data["lists"].items() if name == "best"]
+    assert {text for _, text in pictures.values()} == {whole}
+
+
+def test_the_command_of_a_table_with_any_name_can_be_copied(row: Callable[..., Any], tmp_path: Path) -> None:
+    with Table(tmp_path / "a b;$(c).csv") as table:
+        table.add(row("a.png"))
+    assert data_of(make_report(table.path, tmp_path).page)["table"] == "'a b;$(c).csv'"
 
 
 def test_an_empty_table_has_a_report(make_table: Callable[..., Path], tmp_path: Path) -> None:

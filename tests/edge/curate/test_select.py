@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from edge.curate.load import load_table
+from edge.curate.load import Snapshot, load_table
 from edge.curate.named import name_duplicates
 from edge.curate.select import Placing, place_files, select_rows, write_list
 from edge.errors import EdgeError
+from edge.grading.table.parquet import schema
 from edge.grading.table.table import Table, rows_beside
 
-pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow")
+import pyarrow.parquet as pq
+
 NEAR_A, NEAR_B = "0" * 63 + "1", "0" * 63 + "3"
 
 
@@ -38,6 +41,38 @@ def test_a_row_that_a_killed_run_began_is_not_read(make_table: Callable[..., Pat
     whole = growing.read_bytes()
     growing.write_bytes(whole[:-9])
     assert paths(load_table(path, ["path"])) == ["a"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_table_is_read_as_it_was_however_a_run_goes_on(
+    tmp_path: Path, row: Callable[..., Any], make_table: Callable[..., Path], ends: bool
+) -> None:
+    path = make_table(row("a", 0.1), row("b", 0.2))
+    with Table(path) as growing:
+        growing.add(row("a", 0.3))
+        with Snapshot(path) as table:
+            growing.add(row("c", 0.4))
+            if ends:
+                growing.settle()
+            assert table.load(["path", "score"]).to_pylist() == [
+                {"path": "b", "score": 0.2},
+                {"path": "a", "score": 0.3},
+            ]
+            growing.add(row("b", 0.5))
+            assert paths(table.load(["path"])) == ["b", "a"]
+
+
+def test_null_of_another_program_is_no_text_and_another_version_refused(
+    tmp_path: Path, row: Callable[..., Any]
+) -> None:
+    made = tmp_path / "t.parquet"
+    pq.write_table(pa.Table.from_pylist([row("a") | {"eye": None}], schema=schema()), made)
+    assert load_table(made, ["eye"]).to_pylist() == [{"eye": ""}]
+    pq.write_table(pa.Table.from_pylist([row("a"), row("b", schema=1)], schema=schema()), made)
+    with pytest.raises(EdgeError, match="no table of this version"):
+        load_table(made, ["path"])
+    with pytest.raises(EdgeError, match="no table of this version"):
+        Table(made)
 
 
 def test_an_empty_table_and_none_and_another_kind(
@@ -108,6 +143,15 @@ def test_files_are_placed_once_with_their_folders(tmp_path: Path, placing: Placi
         assert [bool(words) for words in told] == [False, False, True]
     assert (tmp_path / "out" / "y" / "a.png").read_text(encoding="utf-8") == "x/y/a.png"
     assert (tmp_path / "out" / "a.png").is_symlink() == (placing == "link")
+
+
+@pytest.mark.parametrize("placing", ["link", "copy"])
+def test_devices_pipes_and_folders_are_not_placed(tmp_path: Path, placing: Placing) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    paths = ["/dev/zero", str(tmp_path / "pipe.png"), str(tmp_path / "folder.png")]
+    assert all("it is no file" in words for words in place_files(paths, Path(), tmp_path / "out", placing))
+    assert not list((tmp_path / "out").rglob("*.png"))
 
 
 def test_another_file_is_never_overwritten(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import io
 import json
@@ -102,6 +103,33 @@ def test_members_are_graded_as_files_are_and_once(
     packed(archive, {"new.png": other, "north/0.png": other, "south/1.png": eyes["south/1.png"]})
     rows, kept, _ = grade(model, [archive], table)
     assert ([row["path"].partition("!/")[2] for row in rows], kept) == (["new.png", "north/0.png"], 1)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tgz"])
+def test_of_members_of_one_name_the_first_is_graded_and_a_note_says_so(
+    tmp_path: Path, model: QualityModel, eyes: dict[str, bytes], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive, table = tmp_path / name, tmp_path / "t.jsonl"
+    first, other = eyes.values()
+    if name == "a.zip":
+        with zipfile.ZipFile(archive, "w") as made:
+            made.writestr("eye.png", first)
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                made.writestr("eye.png", other)
+    else:
+        with tarfile.open(archive, "w:gz" if name == "a.tgz" else "w") as tar:
+            for data in (first, other):
+                info = tarfile.TarInfo("eye.png")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    (row,), _, _ = grade(model, [archive, archive], table)
+    assert row["sha256"] == hashlib.sha256(first).hexdigest()
+    assert grade(model, [archive], table)[:2] == ([], 1)
+    assert (
+        caplog.messages
+        == [f"of members that have one name the first is graded (as of {archive}!/eye.png): pack the archive again."]
+        * 2
+    )
 
 
 def test_a_damaged_archive_costs_no_other_row(tmp_path: Path, model: QualityModel, eyes: dict[str, bytes]) -> None:
@@ -248,4 +276,9 @@ def test_a_server_that_fails_for_long_costs_its_rows_and_not_the_run(
         rows, kept, _ = grade(model, [tmp_path / "l.csv"], tmp_path / "t.jsonl")
         assert ([(row["path"], row["error"]) for row in rows], kept) == ([(each, "") for each in addresses], 1)
         assert grade(model, [tmp_path / "l.csv"], tmp_path / "t.jsonl")[:2] == ([], 3)
+        down[0] = True
+        rows, kept, _ = grade(model, [tmp_path / "l.csv"], tmp_path / "t.jsonl")
+        assert ([bool(row["error"]) for row in rows], kept) == ([True, True], 1)
+        stay = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+        assert [row["error"] for row in stay] == [""] * 3  # what is known of them is not lost
         server.shutdown()

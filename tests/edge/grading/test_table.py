@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import resource
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from edge.errors import EdgeError
 from edge.grading import COLUMNS
 from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, Row
+from edge.grading.table.index import Index
 from edge.grading.table.lines import HEADER, LineFormat, line_of, rows_of
 from edge.grading.table.table import Table, rows_beside
 
@@ -148,6 +150,119 @@ def test_a_name_of_another_kind_and_a_missing_folder_are_refused(tmp_path: Path)
 def test_a_table_in_use_is_refused(tmp_path: Path, kind: str) -> None:
     with Table(tmp_path / f"t.{kind}"), pytest.raises(EdgeError, match="is in use"):
         Table(tmp_path / f"t.{kind}")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_run_that_ends_costs_the_next_one_no_row(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    first = Table(path)
+    for score in (0.1, 0.2):
+        first.add(row("a", score))
+    first.settle()
+    with Table(path) as second:
+        first.close()
+        second.add(row("b"))
+        second.settle()
+    assert [each and each["path"] for each in kept(path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_table_that_is_replaced_while_it_is_opened_is_opened_again(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lock = tmp_path / f"t.{kind}", fcntl.flock
+    first = Table(path)
+    for score in (0.1, 0.2):
+        first.add(row("a", score))
+
+    def lock_a_little_later(file: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        first.settle()
+        first.close()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock_a_little_later)
+    with Table(path) as second:
+        second.add(row("b"))
+    with Table(path) as third:
+        third.settle()
+    assert sorted(str(each["path"]) for each in kept(path) if each) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"schema": 2}',
+        b'{"path": "x", "schema": 2}',
+        line_of(row("x", sha256=[1]), "jsonl").strip(),
+        line_of(row("x", size=1 << 70), "jsonl").strip(),
+        line_of(row("x", size=True), "jsonl").strip(),
+        line_of(row("x", score="1"), "jsonl").strip(),
+        line_of(row("x"), "jsonl").strip().replace(b'"x"', rb'"\ud800"'),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_a_line_that_is_no_row_is_left_out(tmp_path: Path, line: bytes, kind: str) -> None:
+    path = tmp_path / f"t.{kind}"
+    growing = path if kind == "jsonl" else rows_beside(path)
+    growing.write_bytes(line_of(row("a"), "jsonl") + line + b"\n" + line_of(row("b"), "jsonl"))
+    with Table(path) as table:
+        assert table.index.size() == 2
+        table.settle()
+    assert [each and each["path"] for each in kept(path)] == ["a", "b"]
+
+
+def test_rows_of_a_table_that_others_may_not_read_are_no_more_readable(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with Table(path) as table:
+        table.add(row("a"))
+        table.settle()
+    path.chmod(0o600)
+    with Table(path) as table:
+        table.add(row("b"))
+        assert rows_beside(path).stat().st_mode & 0o777 == 0o600
+        table.settle()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_whole_number_too_large_in_a_csv_is_a_damaged_line(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(HEADER + line_of(row("a", size=1 << 70), "csv"))
+    with Table(tmp_path / "t.csv") as table:
+        assert table.index.size() == 0
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_disk_that_is_full_at_the_end_loses_no_row(tmp_path: Path, kind: str) -> None:
+    path, before = tmp_path / f"t.{kind}", resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Table(path) as table:
+        for name in "abca":
+            table.add(row(name, error="".join(map(str, range(900)))))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            with pytest.raises(EdgeError, match="cannot be finished"):
+                table.settle()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.glob(".*"))
+    with Table(path) as table:
+        table.settle()
+    assert [each and each["path"] for each in kept(path)] == ["b", "c", "a"]
+
+
+def test_a_full_disk_of_temporary_files_ends_a_run_in_one_sentence() -> None:
+    index, before = Index(), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        for number in range(30_000):
+            index.add(row(f"{number:09}" + "x" * 900))
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(EdgeError, match="set SQLITE_TMPDIR to another folder"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        index.close()
 
 
 @pytest.mark.parametrize("kind", FORMATS)

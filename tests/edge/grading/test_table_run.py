@@ -21,6 +21,7 @@ from edge.bundle.bundle import default_model, read_bundle, write_bundle
 from edge.criteria.criterion import read_criterion
 from edge.grading.graded_file import GradedFile
 from edge.grading.inputs import Passed, find_inputs, stream_inputs
+from edge.grading.table import fingerprint
 from edge.grading.table.columns import FULL, GRID, OUTSIDE
 from edge.grading.table.record import small_map
 from edge.grading.table.run import Asked, Grading
@@ -143,6 +144,26 @@ def test_a_change_that_keeps_size_and_time_is_found_by_recheck(
     assert grade(model, [archive], table) == ([], 5)
     again, kept = grade(model, [archive], table, recheck=True)
     assert ([graded.path for graded, _ in again], kept) == ([changed], 4)
+
+
+def test_a_file_that_is_replaced_while_it_is_hashed_is_graded_again(
+    tmp_path: Path, model: QualityModel, eyes: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photograph, table, hashed = tmp_path / "a.ppm", tmp_path / "t.jsonl", fingerprint._sha256
+    cv2.imwrite(str(photograph), eyes[0])
+
+    def replace_before(path: Path) -> str:
+        monkeypatch.setattr(fingerprint, "_sha256", hashed)
+        cv2.imwrite(str(path), eyes[1])  # as many bytes
+        os.utime(path, ns=(1, 1))
+        return hashed(path)
+
+    monkeypatch.setattr(fingerprint, "_sha256", replace_before)
+    ((_, first),), _ = grade(model, [photograph], table)
+    ((_, second),), kept = grade(model, [photograph], table)
+    assert (first["size"], kept) == (second["size"], 0)
+    assert first["score"] != second["score"]
+    assert grade(model, [photograph], table) == ([], 1)
 
 
 def test_another_model_and_other_settings_grade_again(archive: Path, model: QualityModel, tmp_path: Path) -> None:

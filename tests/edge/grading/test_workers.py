@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -13,15 +15,18 @@ import psutil
 import pytest
 
 from edge.errors import EdgeError, EngineError
+from edge.grading import workers as workers_module
 from edge.grading.batch import grade_inputs
-from edge.grading.grader import Grader, Told
-from edge.grading.inputs import Passed, find_inputs, stream_inputs
+from edge.grading.grader import Graded, Grader, Told
+from edge.grading.inputs import Input, Passed, find_inputs, stream_inputs
 from edge.grading.table.made import Asked
 from edge.grading.table.run import Grading
 from edge.grading.table.table import Table
+from edge.grading.worker import Sent, graded_files
 from edge.grading.workers import Setup, Workers
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
+from edge.sources.zips import ZipMember
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("imagehash")
@@ -75,6 +80,34 @@ def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityMod
                         child.kill()
             found.append(each.file.cells())
     assert found == wanted
+
+
+def test_large_photographs_in_archives_are_handed_over_one_by_one() -> None:
+    def lengths(size: int | None) -> list[int]:
+        source = None if size is None else ZipMember("a.zip", "a.png", size, 0, 0, size, 0)
+        return [len(part) for part in workers_module._parts(Input(Path("a.png"), source=source) for _ in range(10))]
+
+    assert lengths(None) == [8, 2]
+    assert lengths(1 << 20) == [8, 2]
+    assert lengths(20 << 20) == [2] * 5
+    assert lengths(500 << 20) == [1] * 10
+
+
+def _ended_by(sent: list[Sent]) -> list[Graded]:
+    """In a process that grades: two of the photographs end it, again and again."""
+    if any(item.path.stem in ("03", "17") and not item.error for item, _, _ in sent):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return graded_files(sent)
+
+
+def test_photographs_that_end_processes_cost_no_other_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "_TRIES", 2)
+    inputs = find_inputs([folder])
+    with Workers(Setup(None), 2) as workers:
+        found = list(workers._each(_ended_by, lambda shared: iter(inputs)))
+    assert [each.file.path for each in found] == [item.path for item in inputs]
+    ended = [each.file.path.stem for each in found if "was ended" in each.file.error]
+    assert ended == ["03", "17"]
 
 
 def test_a_run_that_is_stopped_ends_at_once_and_leaves_no_process(folder: Path) -> None:

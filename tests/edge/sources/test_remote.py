@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import importlib.util
 import subprocess
@@ -17,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import EdgeError
-from edge.sources import patience
+from edge.grading import find_inputs
+from edge.sources import patience, redirects
 from edge.sources.elsewhere import How, source_of
 from edge.sources.remote import RemoteFile, remote_files
 from edge.sources.shared import Shared
@@ -232,6 +234,45 @@ def test_waits_end_with_the_run(server: Server, monkeypatch: pytest.MonkeyPatch)
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("sends", [0, 1])
+def test_a_server_that_gives_no_end_is_left_with_the_run(server: Server, sends: int) -> None:
+    over = threading.Event()
+
+    def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        with contextlib.suppress(OSError):
+            for _ in range(600):
+                if sends:
+                    handler.end_headers()
+                    handler.wfile.write(b"x")
+                if over.wait(0.05):
+                    break
+        handler.close_connection = True
+
+    def read() -> None:
+        with pytest.raises(EdgeError, match="the run has ended"), held(RemoteFile(f"{server.url}/a.png", ""), shared):
+            pass
+
+    server.ways = [drip] * 9
+    shared, thread = Shared(), threading.Thread(target=read)
+    with shared:
+        thread.start()
+        while not server.asked:
+            time.sleep(0.01)
+        time.sleep(0.2)
+    thread.join(10)
+    left = thread.is_alive()
+    over.set()
+    thread.join()
+    assert not left
+
+
+def test_what_is_no_file_at_an_address_is_not_opened(content: Any) -> None:
+    with pytest.raises(EdgeError, match="is a device or a pipe"):
+        content(RemoteFile("file:///dev/null", ""))
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_what_is_refused_is_not_tried_again(server: Server, content: Any, status: int) -> None:
     server.ways = [says(status)] * 3
@@ -252,6 +293,29 @@ def test_a_redirection_to_another_host_is_not_followed(
         content(file)
     server.ways = [says(302, {"Location": f"http://localhost:{server.port}/b.png"})] * 2
     assert "redirected to another host" in found(f"{server.url}/a/")[1][0]
+
+
+@pytest.mark.parametrize("name", ["folder/", "a.zip"])
+def test_an_answer_without_an_end_takes_no_memory(server: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(redirects, "_LONGEST", 1 << 20)
+    sent: list[int] = []
+
+    def flood(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.send_header("Content-Length", str(1 << 30))
+        handler.end_headers()
+        if handler.command == "GET":
+            with contextlib.suppress(OSError):
+                for number in range(256):
+                    handler.wfile.write(bytes(1 << 20))
+                    sent.append(number)
+            handler.close_connection = True
+
+    server.ways[:] = [flood] * 9
+    trouble, *_ = find_inputs([f"{server.url}/{name}"], True)
+    assert "answers with more than 1 MiB where little was asked for" in trouble.error
+    assert len(sent) < 100
 
 
 def test_bytes_without_an_end_are_refused(server: Server, content: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,8 @@ def test_members_of_a_packed_one_may_be_read_by_threads_and_backwards(
 def test_a_little_later_is_not_unpacked_again(tmp_path: Path, photographs: dict[str, bytes], listing: Any) -> None:
     found = listing(tar_members, tarred(tmp_path / "a.tgz", photographs))
     one, two, *_ = found.sources
-    stream = tars._Forward(str(tmp_path / "a.tgz"), Shared())
+    assert isinstance(one, TarMember)
+    stream = tars._Forward(one.archive, one.version, Shared())
     assert stream.piece(two.offset, two.size) == photographs["north/1.png"]
     at = stream._file.tell()
     assert stream.piece(one.offset, one.size) == photographs["north/0.png"]
@@ -132,7 +133,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     assert found.members == ["1.png"]
     assert "unfolds to more than 100 times its size" in found.troubles[0]
     with pytest.raises(EdgeError, match="more than the 512 MiB"):
-        content(TarMember(str(path), "x.png", MOST_BYTES + 1, 0, 0, True))
+        content(TarMember(str(path), "x.png", MOST_BYTES + 1, 0, 0, True, (0, 0)))
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
@@ -182,3 +183,50 @@ def test_whatever_a_tar_holds_is_a_photograph_or_a_sentence(
         assert ".." not in found.name.partition("!/")[2].split("/")
         said = complaint(found)
         assert not said or said.startswith(found.name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_member_is_never_read_from_another_archive_of_that_name(
+    tmp_path: Path, photographs: dict[str, bytes], listing: Any, complaint: Any, name: str
+) -> None:
+    data = photographs["north/0.png"]
+    other = data[:-9] + b"x" + data[-8:]
+    path = tarred(tmp_path / name, {"a.png": data, "b.png": other})
+    found = listing(tar_members, path)
+    tarred(tmp_path / f"new-{name}", {"b.png": other, "a.png": data, "c.png": data}).replace(path)
+    assert all("was changed after it was listed" in complaint(each) for each in found.sources)
+
+
+def _with_holes(blocks: int) -> bytes:
+    """A header of a photograph with holes, and blocks that list more of them."""
+    info = tarfile.TarInfo("holes.png")
+    info.type = tarfile.GNUTYPE_SPARSE
+    header, entry = bytearray(info.tobuf(tarfile.GNU_FORMAT)), b"%011o\0%011o\0" % (512, 512)
+    header[386:482], header[482] = 4 * entry, blocks > 0
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + (21 * entry + b"\1" + bytes(7)) * blocks
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_holes_are_told_of_and_a_list_of_them_without_end_is_not_read(
+    tmp_path: Path, photographs: dict[str, bytes], listing: Any, name: str
+) -> None:
+    pack = bytes if name == "a.tar" else gzip.compress
+    (tmp_path / name).write_bytes(pack(_with_holes(0) + bytes(1024)))
+    assert "what is stored with holes is not read" in "".join(listing(tar_members, tmp_path / name).troubles)
+    (tmp_path / name).write_bytes(pack(_with_holes(4000)))
+    (told,) = listing(tar_members, tmp_path / name).troubles
+    assert "a header is longer than any" in told
+    (tmp_path / name).write_bytes(pack(_with_holes(3)))  # cut off within the list: tarfile raises an IndexError
+    (told,) = listing(tar_members, tmp_path / name).troubles
+    assert "is cut off, damaged or no tar" in told
+
+
+def test_attributes_for_all_that_follows_are_bounded(tmp_path: Path, listing: Any) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("a.txt"))
+    many = tarfile.TarInfo.create_pax_global_header({f"key{number}": "x" for number in range(2000)})
+    (tmp_path / "a.tar").write_bytes(many + (tmp_path / "a.tar").read_bytes())
+    (told,) = listing(tar_members, tmp_path / "a.tar").troubles
+    assert "more attributes than any" in told
