@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import mmap
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 
 from edge.errors import EdgeError, brief, reason_of
 from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, format_of, other_table
-from edge.grading.table.lines import HEADER
-from edge.grading.table.parquet import arrow, batches_of, schema
+from edge.grading.table.parquet import arrow, read_batches, schema
 from edge.grading.table.table import rows_beside
 
 _BLOCK = 8 << 20  # bytes of lines read at a time
@@ -70,7 +70,7 @@ def table_batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
         raise EdgeError(f"{path} is no file: give a table that edge-grade --table has written.")
     if kind == "parquet":
         if path.is_file():
-            yield from batches_of(path, wanted)
+            yield from read_batches(path, wanted)
         if beside.is_file():  # a run goes on, or was killed
             yield from _line_batches(beside, "jsonl", wanted)
     else:
@@ -85,9 +85,11 @@ def _line_batches(path: Path, kind: str, columns: list[str]) -> Iterator[Any]:
                 return
             bytes_of = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last buffer of pyarrow
         end = bytes_of.rfind(b"\n") + 1  # behind it there is what a killed run left of a row
-        if kind == "csv" and bytes_of[: len(HEADER)] != HEADER:
-            raise other_table(path)
-        if end > (len(HEADER) if kind == "csv" else 0):
+        begins = 0
+        if kind == "csv":
+            begins = bytes_of.find(b"\n") + 1
+            _check_header(path, bytes_of[:begins], columns)
+        if end > begins:
             yield from _parsed(pa, pa.BufferReader(pa.py_buffer(bytes_of).slice(0, end)), kind, columns, path)
     except OSError as error:
         raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions and the disk.") from None
@@ -96,6 +98,13 @@ def _line_batches(path: Path, kind: str, columns: list[str]) -> Iterator[Any]:
             f"{path} has lines that cannot be read ({brief(error)}): run edge-grade --table on it again, which grades "
             "their photographs anew."
         ) from None
+
+
+def _check_header(path: Path, line: bytes, columns: list[str]) -> None:
+    """Other programs may have moved, added or left out columns."""
+    names = next(csv.reader([line.decode(errors="replace")]), [])
+    if not {*columns, "schema"} <= {*names}:
+        raise other_table(path, names)
 
 
 def _parsed(pa: Any, whole: Any, kind: str, columns: list[str], path: Path) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edge.errors import EdgeError, brief
-from edge.grading.table.columns import TABLE_COLUMNS, Row, other_table
+from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, Row, other_table
 
 _ROWS = 10_000  # in memory at a time, and of a row group
 _KINDS = {"text": "string", "number": "float64", "whole": "int64"}
@@ -33,8 +33,12 @@ def schema() -> Any:
     return pa.schema([pa.field(name, getattr(pa, _KINDS[kind])()) for name, kind in TABLE_COLUMNS.items()])
 
 
-def open_parquet(path: Path) -> Any:
+def open_parquet(path: Path, exact: bool = True) -> Any:
     """Open a table.
+
+    Args:
+        path: the table.
+        exact: whether it must have these columns and no others, as where more is written to it.
 
     Raises:
         EdgeError: it is damaged, or of another version.
@@ -44,9 +48,38 @@ def open_parquet(path: Path) -> Any:
         file = importlib.import_module("pyarrow.parquet").ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
         raise EdgeError(f"{path} cannot be read as Parquet ({brief(error)}): copy it again, or remove it.") from None
-    if not file.schema_arrow.equals(schema()):
-        raise other_table(path)
+    names = file.schema_arrow.names
+    if exact and not file.schema_arrow.equals(schema()):
+        raise other_table(path, names)
+    if "schema" not in names:
+        raise other_table(path, names)
     return file
+
+
+def read_batches(path: Path, columns: list[str]) -> Iterator[Any]:
+    """The same of a table that another program may have written: with more columns, or other kinds of text and number.
+
+    Args:
+        path: the table.
+        columns: those that are wanted.
+
+    Raises:
+        EdgeError: it is damaged, of another version, or lacks one of them.
+    """
+    pa, compute = arrow(), importlib.import_module("pyarrow.compute")
+    fields = pa.schema([schema().field(name) for name in columns])
+    with open_parquet(path, exact=False) as file:
+        if not {*columns} <= {*(names := file.schema_arrow.names)}:
+            raise other_table(path, names)
+        try:
+            for batch in file.iter_batches(_ROWS, columns=list(dict.fromkeys([*columns, "schema"]))):
+                if {*compute.unique(batch.column("schema")).to_pylist()} - {SCHEMA}:
+                    raise other_table(path)
+                made = [batch.column(field.name).cast(field.type) for field in fields]
+                filled = [compute.fill_null(each, "") if each.type == pa.string() else each for each in made]
+                yield pa.RecordBatch.from_arrays(filled, schema=fields)
+        except (OSError, pa.ArrowException) as error:
+            raise EdgeError(f"{path} cannot be read ({brief(error)}): it is damaged; copy it again.") from None
 
 
 def batches_of(path: Path, columns: list[str] | None = None) -> Iterator[Any]:

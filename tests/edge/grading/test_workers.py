@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import zipfile
@@ -61,6 +62,15 @@ def test_a_table_by_processes_is_that_of_one(folder: Path, model: QualityModel, 
     assert rows_in(tmp_path / "two.jsonl") == rows_in(tmp_path / "one.jsonl")
     assert len(found) == 28
     assert all(graded.assessment is None and graded.frame is None for graded, _ in found)
+
+
+def test_ctrl_c_is_heeded_by_this_process_alone() -> None:
+    with Workers(Setup(None), 1):
+        theirs = [each for each in psutil.Process().children(True) if "forkserver" in " ".join(each.cmdline())]
+        blocked = [Path(f"/proc/{each.pid}/status").read_text().split("SigBlk:\t")[1][:16] for each in theirs]
+    assert len(blocked) > 1
+    assert all(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in blocked)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityModel) -> None:
