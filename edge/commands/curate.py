@@ -82,7 +82,10 @@ def report(
         say(json.dumps({"page": str(out), **told}))
         return
     if made.missing:
-        note(f"{made.missing} photographs are not there for their pictures: give --root the folder that paths begin in")
+        note(
+            f"{made.missing} photographs are not there for their pictures: give --root the folder that paths begin in, "
+            "or see that the servers of the others answer"
+        )
     say(f"{out}: {made.rows} photographs, {made.pictures} pictures, {len(made.page) / 1e6:.1f} MB")
 
 
