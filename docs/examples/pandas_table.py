@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 table = pd.read_parquet(sys.argv[1])  # or read_csv; while a run goes on, its newest rows are in *.rows.jsonl
-graded = table[table["error"] == ""]
+graded = table[table["score"].notna()]
 print(graded.groupby("site")["score"].describe()[["count", "mean", "min"]])
-print(graded["cause"].replace("", "none").value_counts())
+print(graded["cause"].replace("", "none").fillna("none").value_counts())
 print(pd.to_datetime(graded["taken"], errors="coerce").dt.to_period("M").value_counts().sort_index())
 
 copies = graded.duplicated("sha256", keep="first")

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from edge.commands.console import cli, places
+from edge.commands.curate_words import aside, note, say, tell, write
 from edge.commands.start import late
-from edge.errors import EdgeError
-from edge.files.output import check_output, write_output
+from edge.files.output import check_output
 from edge.files.table import csv_text
 from edge.grading.table.columns import format_of
 from edge.sources.dicomweb import Access
@@ -77,16 +76,17 @@ def report(
     made = late("edge.curate.report", _WHAT, _EXTRA).make_report(
         table, root, pictures, How(access=Access(ca, insecure))
     )
-    _write(out, made.page)
+    write(out, made.page)
     if json_lines:
         told = {"photographs": made.rows, "pictures": made.pictures, "missing": made.missing, "bytes": len(made.page)}
-        _say(json.dumps({"page": str(out), **told}))
+        say(json.dumps({"page": str(out), **told}))
         return
     if made.missing:
-        _note(
-            f"{made.missing} photographs are not there for their pictures: give --root the folder that paths begin in"
+        note(
+            f"{made.missing} photographs are not there for their pictures: give --root the folder that paths begin in, "
+            "or see that the servers of the others answer"
         )
-    _say(f"{out}: {made.rows} photographs, {made.pictures} pictures, {len(made.page) / 1e6:.1f} MB")
+    say(f"{out}: {made.rows} photographs, {made.pictures} pictures, {len(made.page) / 1e6:.1f} MB")
 
 
 _SELECT_HELP = """Choose photographs, and print their paths, or write a list, links or copies.
@@ -128,18 +128,16 @@ def select(
         module.write_list(choice, out)
     failed, how = 0, How(access=Access(ca, insecure))
     for folder, placing in ((links, "link"), (copies, "copy")):
-        for problem in module.place_files(paths, root, folder, placing, how) if folder is not None else ():
-            failed += problem != ""
-            if problem:
-                cli.err.print(Text(cli.one_line(f"error: {problem}")), soft_wrap=True)
+        if folder is not None:
+            failed += tell(module.place_files(paths, root, folder, placing, how))
     listed = out is None and links is None and copies is None
     for path in paths if listed else ():
-        _say(json.dumps({"path": path}) if json_lines else path)
-    told = {"chosen": len(paths), "of": choice.of, "failed": failed}
+        say(json.dumps({"path": path}) if json_lines else path)
     if json_lines:
-        _say(json.dumps({"summary": told}))
-    elif not listed:
-        _say(f"{len(paths)} of {choice.of} photographs" + (f", {failed} failed" if failed else ""))
+        say(json.dumps({"summary": {"chosen": len(paths), "of": choice.of, "failed": failed}}))
+    else:  # of a list beside it, which a program may read
+        counted = f"{len(paths)} of {choice.of} photographs" + (f", {failed} failed" if failed else "")
+        (aside if listed else say)(counted)
     if failed:
         raise typer.Exit(1)
 
@@ -171,7 +169,7 @@ def tags(
     choice = late("edge.curate.select", _WHAT, _EXTRA).select_rows(table, keep, once.value if once else None, drop)
     late("edge.curate.tags", _WHAT, _EXTRA).write_tags(choice, out, prefix)
     told = {"tasks": choice.table.num_rows, "of": choice.of}
-    _say(json.dumps({"summary": told}) if json_lines else f"{out}: {told['tasks']} tasks of {told['of']} photographs")
+    say(json.dumps({"summary": told}) if json_lines else f"{out}: {told['tasks']} tasks of {told['of']} photographs")
 
 
 _DUPLICATES_HELP = """Name photographs that are there several times: the same bytes, or the same picture saved again.
@@ -200,36 +198,21 @@ def duplicates(
         check_output(out, "the list", [table])
     rows, crowded = late("edge.curate.named", _WHAT, _EXTRA).name_duplicates(table, distance)
     if crowded:
-        _note(f"{crowded} photographs look like very many others and were compared only with those most like them")
+        note(f"{crowded} photographs look like very many others and were compared only with those most like them")
     if out is not None:
         header = ("group", "kind", "keep", "score", "path")
         lines = [(str(row.group), row.kind, "yes" if row.keep else "no", row.shown, row.path) for row in rows]
-        _write(out, csv_text([header, *lines]).encode())
+        write(out, csv_text([header, *lines]).encode())
     more = {kind: sum(row.kind == kind and not row.keep for row in rows) for kind in ("exact", "near")}
     if json_lines:
         for row in rows if out is None else ():
-            _say(json.dumps(vars(row) | {"score": row.score}))
-        _say(json.dumps({"summary": {"groups": len({row.group for row in rows}), **more}}))
+            say(json.dumps(vars(row) | {"score": row.score}))
+        say(json.dumps({"summary": {"groups": len({row.group for row in rows}), **more}}))
         return
     for row in rows if out is None else ():
-        _say(f"{row.group:>6}  {'keep' if row.keep else row.kind:<5}  {row.shown:>6}  {row.path}")
+        say(f"{row.group:>6}  {'keep' if row.keep else row.kind:<5}  {row.shown:>6}  {row.path}")
     groups = len({row.group for row in rows})
-    _say(f"{groups} groups: {more['exact']} photographs are copies of another, {more['near']} show the same picture")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_output(path, data)
-    except OSError as error:
-        raise EdgeError(f"{path} cannot be written ({error.strerror}): check the folder and the disk.") from None
-
-
-def _say(words: str) -> None:
-    cli.out.print(Text(cli.one_line(words)), soft_wrap=True)
-
-
-def _note(words: str) -> None:
-    cli.err.print(Text(cli.one_line(f"note: {words}.")), soft_wrap=True)
+    say(f"{groups} groups: {more['exact']} photographs are copies of another, {more['near']} show the same picture")
 
 
 if __name__ == "__main__":

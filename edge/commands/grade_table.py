@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -125,7 +126,10 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
             "a table holds each photograph graded by itself, and what --field learn finds depends on their order: give "
             "--field circle:X,Y,R, a mask, or --field frame."
         )
-    with quiet_opencv(), Table(asked.table) as table, rows_by(which, many, how, asked.on) as (bundle, makes):
+    with quiet_opencv(), ExitStack() as stack:
+        with progress("starting"):  # a large table, processes or a cluster take some seconds
+            table = stack.enter_context(Table(asked.table))
+            bundle, makes = stack.enter_context(rows_by(which, many, how, asked.on))
         grading = Grading(makes, table, how, asked.recheck, print_note)
         rows = grading.rows(run.found(inputs))
         try:
@@ -140,6 +144,8 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
                     tick(number)
         except KeyboardInterrupt:
             _settle_at_last(table)
+            held = f"{readable(asked.table)} holds {table.index.size()} photographs"
+            print_note(f"stopped after {run.graded} were graded; {held}, and the same command goes on")
             raise
         table.settle()
         for words in run.notes():

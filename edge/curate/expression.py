@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib
 import operator
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
+from edge.assessment import Verdict
 from edge.errors import EdgeError
+from edge.findings.cause import CAUSES
 from edge.grading.table.columns import TABLE_COLUMNS, Kind
 from edge.grading.table.parquet import arrow
 
@@ -23,6 +27,12 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 _FUNCTIONS = {"startswith": "starts_with", "endswith": "ends_with", "contains": "match_substring", "like": "match_like"}
+_WORDS: dict[str, Sequence[str]] = {
+    "verdict": get_args(Verdict),
+    "cause": CAUSES,
+    "eye": ("right", "left"),
+    "adequate": ("yes", "no"),
+}
 HELP = (
     "columns of the table, numbers, 'text', == != < <= > >= and in [..], and, or, not, parentheses, is None, and "
     "startswith, endswith, contains and like of a column and a text"
@@ -50,7 +60,8 @@ def parse_expression(text: str) -> Any:
         return _Reader(text).truth(tree)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         said = error.msg if isinstance(error, SyntaxError) else str(error) or "too deep"
-        raise EdgeError(f"{text!r} is no expression ({said}): give {HELP}.") from None
+        give = "== to compare" if re.search(r"[^=!<>:]=[^=]", text) else HELP
+        raise EdgeError(f"{text!r} is no expression ({said}): give {give}.") from None
 
 
 class _Reader:
@@ -90,25 +101,31 @@ class _Reader:
         one, kind = self._value(left)
         other, other_kind = self._value(right)
         if kind != other_kind and "text" in (kind, other_kind):
-            raise self._error(right, f"is compared with {ast.unparse(left)}: one is a text, the other a number")
+            self._check_joined(left, right)
+            raise self._error(
+                right, f"is compared with {ast.unparse(left)}", "two texts (in quotes, as 'right') or two numbers"
+            )
         if kind != other_kind:  # pyarrow refuses whole numbers that no float has, as of ``modified``
             one, other = (each.cast("float64", safe=False) for each in (one, other))
+        if isinstance(sign, ast.Eq | ast.NotEq):
+            self._check_value(left, right)
+            self._check_value(right, left)
         return self._sure(_COMPARE[type(sign)](one, other))
 
     def _membership(self, left: ast.expr, right: ast.expr, negated: bool) -> Any:
         if not isinstance(right, ast.List | ast.Tuple | ast.Set) or not right.elts:
-            raise self._error(right, "is no list, as in ['right', 'left']")
+            raise self._error(right, "is no list", "one such as ['right', 'left']")
         found = functools.reduce(operator.or_, (self._comparison(left, ast.Eq(), each) for each in right.elts))
         return ~found if negated else found
 
     def _call(self, node: ast.Call) -> Any:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _FUNCTIONS or len(node.args) != 2 or node.keywords:
-            raise self._error(node, f"is not known, or not of a column and a text; known are {', '.join(_FUNCTIONS)}")
+            raise self._error(node, "is not known", f"one of {', '.join(_FUNCTIONS)}, of a column and a text")
         column, pattern = node.args
         value, kind = self._value(column)
         if kind != "text" or not (isinstance(pattern, ast.Constant) and isinstance(pattern.value, str)):
-            raise self._error(node, "is not of a column of text and a text")
+            raise self._error(node, "is not of a column of text and a text", "these, as in contains(path, 'left')")
         return getattr(self._pc, _FUNCTIONS[name])(value, pattern.value)
 
     def _value(self, node: ast.expr) -> tuple[Any, Kind]:
@@ -116,7 +133,12 @@ class _Reader:
         if isinstance(node, ast.Name) and node.id in TABLE_COLUMNS:
             return self._pc.field(node.id), TABLE_COLUMNS[node.id]
         if isinstance(node, ast.Name):
-            raise self._error(node, f"is no column; there are {', '.join(TABLE_COLUMNS)}")
+            close = difflib.get_close_matches(node.id, TABLE_COLUMNS, 1, 0.8)
+            raise self._error(
+                node,
+                "is no column",
+                close[0] if close else f"a text quotes, as '{node.id}', or a column: {', '.join(TABLE_COLUMNS)}",
+            )
         sign = 1
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             node, sign = node.operand, -1
@@ -127,7 +149,20 @@ class _Reader:
             return self._pc.scalar(float(number)), "number"
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and sign == 1:
             return self._pc.scalar(node.value), "text"
+        self._check_joined(node)
         raise self._error(node, "is neither a column nor a number nor a text")
+
+    def _check_joined(self, *nodes: ast.expr) -> None:
+        """``&`` and ``|``, which bind closer than a comparison."""
+        for node in nodes:
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
+                raise self._error(node, "is joined by a sign", "the words and, or, not")
+
+    def _check_value(self, column: ast.expr, text: ast.expr) -> None:
+        """Of columns that hold few words another one would choose nothing, and be taken for a finding."""
+        known = _WORDS.get(column.id) if isinstance(column, ast.Name) else None
+        if known and isinstance(text, ast.Constant) and text.value not in (*known, ""):
+            raise self._error(text, f"is never in the column {ast.unparse(column)}", f"one of {', '.join(known)}")
 
     def _missing(self, node: ast.expr) -> Any:
         value, kind = self._value(node)
@@ -137,5 +172,5 @@ class _Reader:
         """False instead of unknown."""
         return self._pc.coalesce(comparison, self._pc.scalar(False))
 
-    def _error(self, node: ast.expr, why: str) -> EdgeError:
-        return EdgeError(f"in {self._text!r}, {ast.unparse(node)} {why}: give {HELP}.")
+    def _error(self, node: ast.expr, why: str, give: str = HELP) -> EdgeError:
+        return EdgeError(f"in {self._text!r}, {ast.unparse(node)} {why}: give {give}.")

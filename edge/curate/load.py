@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import mmap
 import os
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 from edge.errors import EdgeError, brief, reason_of
 from edge.grading.table.columns import SCHEMA, TABLE_COLUMNS, format_of, other_table
-from edge.grading.table.lines import HEADER
 from edge.grading.table.parquet import arrow, batches_of, open_parquet, schema
 from edge.grading.table.table import rows_beside
 
@@ -48,7 +48,7 @@ class Snapshot:
         # The rows first: a run that ends now moves them into the other file, and twice is less than not at all.
         self._path, self._of_lines = (beside, "jsonl") if kind == "parquet" else (path, kind)
         self._lines = _whole_lines(self._path, self._of_lines) if grows or kind != "parquet" else None
-        self._parquet = open_parquet(path) if kind == "parquet" and path.is_file() else None
+        self._parquet = open_parquet(path, exact=False) if kind == "parquet" and path.is_file() else None
 
     def load(self, columns: Sequence[str]) -> Any:
         """Columns of it.
@@ -118,13 +118,16 @@ def _whole_lines(path: Path, kind: str) -> Any:
     except OSError as error:
         raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions and the disk.") from None
     end = content.rfind(b"\n") + 1  # behind it there is what a killed run left of a row
-    if kind == "csv" and content[: len(HEADER)] != HEADER:
-        raise other_table(path)
-    return pa.py_buffer(content).slice(0, end) if end > (len(HEADER) if kind == "csv" else 0) else None
+    begins = content.find(b"\n") + 1 if kind == "csv" else 0
+    if kind == "csv":
+        _check_header(path, content[:begins], ["path"])
+    return pa.py_buffer(content).slice(0, end) if end > begins else None
 
 
 def _line_batches(lines: Any, kind: str, columns: list[str], path: Path) -> Iterator[Any]:
     pa = arrow()
+    if kind == "csv":
+        _check_header(path, pa.BufferReader(lines).readline(), columns)
     try:
         yield from _parsed(pa, pa.BufferReader(lines), kind, columns, path)
     except pa.ArrowException as error:
@@ -132,6 +135,13 @@ def _line_batches(lines: Any, kind: str, columns: list[str], path: Path) -> Iter
             f"{path} has lines that cannot be read ({brief(error)}): run edge-grade --table on it again, which grades "
             "their photographs anew."
         ) from None
+
+
+def _check_header(path: Path, line: bytes, columns: list[str]) -> None:
+    """Other programs may have moved, added or left out columns."""
+    names = next(csv.reader([line.decode(errors="replace")]), [])
+    if not {*columns, "schema"} <= {*names}:
+        raise other_table(path, names)
 
 
 def _parsed(pa: Any, whole: Any, kind: str, columns: list[str], path: Path) -> Iterator[Any]:

@@ -76,7 +76,7 @@ def make_report(path: Path, root: Path, pictures: bool = True, how: How = HOW) -
         lists = listed(table, duplicates, data["limits"])
         groups = groups_of(duplicates)
         places = _places(lists, groups) if pictures else []
-        rows = np.array([row for _, _, row in places], np.int64)
+        rows = np.array(list(dict.fromkeys(row for _, _, row in places)), np.int64)  # one may be in two lists
         means, maps = read_maps(opened, dimensions, rows)
         tick(4)
     for name, parts in data["dimensions"].items():
@@ -85,12 +85,13 @@ def make_report(path: Path, root: Path, pictures: bool = True, how: How = HOW) -
     data["groups"] = [_records(table, group[:_MEMBERS]) | {"size": len(group)} for group in groups]
     report = Report(b"", table.num_rows)
     made = thumbnails(_wanted(table, rows, root), how)
-    for (name, number, row), picture in zip(places, followed(made, "pictures", len(places)), strict=True):
+    pictures_of = dict(zip(rows.tolist(), followed(made, "pictures", len(rows)), strict=True))
+    for name, number, row in places:
         shown = data["groups"][name] if isinstance(name, int) else data["lists"][name]
-        if picture:
-            shown["pictures"][number] = [picture, maps.get(row, "")]
-        report.pictures += picture != ""
-        report.missing += picture == ""
+        if pictures_of[row]:
+            shown["pictures"][number] = [pictures_of[row], maps.get(row, "")]
+    report.missing = sum(not picture for picture in pictures_of.values())
+    report.pictures = len(pictures_of) - report.missing
     report.page = _page(data)
     if len(report.page) > _MOST_BYTES:
         size = len(report.page) >> 20
@@ -111,7 +112,7 @@ def _figures(path: Path, table: Any, dimensions: dict[str, Groups]) -> dict[str,
     """All of the page that is no photograph."""
     return {
         "title": path.name,
-        "table": shlex.quote(path.name),
+        "table": shlex.quote(str(path)),
         "made": f"{datetime.now():%Y-%m-%d %H:%M}",
         "bins": BINS,
         "grid": GRID,
@@ -165,11 +166,16 @@ def _wanted(table: Any, rows: NDArray[np.int64], root: Path) -> list[Wanted]:
     ]
 
 
-def _errors(table: Any) -> list[tuple[str, int]]:
-    """What kept photographs from being graded, without their names, and how often."""
+def _errors(table: Any) -> list[tuple[str, int, str]]:
+    """What kept photographs from being graded, without their names, how often, and the first of them."""
     failed = table.select(["error", "path"]).filter(importlib.import_module("pyarrow.compute").field("error") != "")
-    found = Counter(row["error"].replace(row["path"], "").strip(" :") for row in failed.to_pylist())
-    return found.most_common(_ERRORS)
+    found: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for row in failed.to_pylist():
+        words = row["error"].replace(row["path"], "").strip(" :")
+        found[words] += 1
+        first.setdefault(words, row["path"])
+    return [(words, count, first[words]) for words, count in found.most_common(_ERRORS)]
 
 
 def _page(data: dict[str, Any]) -> bytes:

@@ -138,7 +138,9 @@ def place_files(paths: Sequence[str], root: Path, folder: Path, placing: Placing
                         f"{folder} has no room for more ({reason_of(error)}): free some space and run the same command "
                         "again; what is there stays."
                     ) from None
-                yield f"{path} gets no {placing} ({reason_of(error).rstrip('.')})."
+                gone = isinstance(error, FileNotFoundError)
+                why = f"it is not below {os.path.abspath(root)}: see --root" if gone else reason_of(error).rstrip(".")  # noqa: PTH100
+                yield f"{path} gets no {placing} ({why})."
 
 
 def _placed(name: str, target: Path, placing: Placing, run: tuple[How, Shared]) -> None:

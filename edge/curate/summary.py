@@ -16,6 +16,7 @@ VERDICTS = ("good", "usable", "reject", "no_fundus", "")  # the last could not b
 LIGHT = ["verdict", "score", "cause", "camera", "site", "taken", "eye", "field_definition"]
 _MOST_GROUPS = 20
 _MOST_MONTHS = 36  # beyond which the time is told by years
+_MOST_EMPTY = 4  # months of an axis for each that has photographs
 OTHERS, UNSTATED = "(others)", "(not stated)"
 
 
@@ -48,7 +49,9 @@ def group_by(column: Any, timely: bool = False) -> Groups:
     place = {name: number for number, name in enumerate(names)}
     numbers = np.array([place[value or UNSTATED] for value in values], np.int64)[numbers] if values else numbers
     counts = np.bincount(numbers, minlength=len(names))
-    order = sorted(range(len(names)), key=lambda each: names[each] if timely else -counts[each])
+    order = sorted(
+        range(len(names)), key=lambda each: (names[each] == UNSTATED, names[each]) if timely else -counts[each]
+    )
     shown = order if len(order) <= _MOST_GROUPS or timely else order[: _MOST_GROUPS - 1]
     rank = np.full(len(names), len(shown), np.int64)
     rank[shown] = np.arange(len(shown))
@@ -102,7 +105,7 @@ def monthly(table: Any, by: Groups, most: int = 6) -> dict[str, Any]:
     """
     taken = table.column("taken").combine_chunks().dictionary_encode()
     values = [value[:7] for value in taken.dictionary.to_pylist()]
-    months = sorted({value for value in values if len(value) == 7})
+    months = _filled(sorted({value for value in values if len(value) == 7}))
     place = {month: number for number, month in enumerate(months)}
     numbers = np.array([place.get(value, -1) for value in values] or [-1], np.int64)[taken.indices.to_numpy()]
     score = table.column("score").to_numpy()
@@ -119,8 +122,19 @@ def monthly(table: Any, by: Groups, most: int = 6) -> dict[str, Any]:
             [int(n), round(float(total / n), 4), round(float(share / n), 4)] if n else None
             for n, total, share in zip(count, scores, fine, strict=True)
         ]
-        made.append({"name": name, "points": points})
+        if any(points):
+            made.append({"name": name, "points": points})
     return {"months": months, "lines": made}
+
+
+def _filled(months: list[str]) -> list[str]:
+    """With the months between, so that an axis is one of time; not where a clock that was never set adds many."""
+    if not months:
+        return months
+    first, last = (12 * int(each[:4]) + int(each[5:]) - 1 for each in (months[0], months[-1]))
+    if last - first >= _MOST_EMPTY * len(months):
+        return months
+    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
 
 
 def limits_of(table: Any) -> dict[str, float | None]:

@@ -16,7 +16,11 @@ Column = Annotated[
 ]
 Carry = Annotated[
     list[str] | None,
-    typer.Option("--carry", metavar="NAME", help="With --table: a column of a list that goes along; may be repeated."),
+    typer.Option(
+        "--carry",
+        metavar="NAME",
+        help="With --table: a column of a list that goes along (camera, site and taken fill those); may be repeated.",
+    ),
 ]
 Root = Annotated[
     Path | None, typer.Option("--root", help="The folder that paths of a list begin in; that of the list without it.")

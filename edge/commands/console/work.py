@@ -40,8 +40,9 @@ class Bars:
 
     @contextmanager
     def __call__(self, what: str, total: int | None, done: int) -> Iterator[Tick]:
+        before = done
         bar = self._bars.add_task(what, total=total, completed=done, note="")
-        drawn = 0.0
+        drawn, begun = 0.0, time.monotonic()
 
         def tick(done: int, loss: float | None = None) -> None:
             nonlocal drawn
@@ -50,6 +51,8 @@ class Bars:
             if time.monotonic() - drawn > _REFRESH_S:
                 drawn = time.monotonic()
                 note = "" if loss is None else f"loss {loss:.4f}"
+                if total is None:  # there is no remaining time: how fast it goes is what can be told
+                    note = f"{(done - before) / max(drawn - begun, 1e-6):.1f} a second"
                 self._bars.update(bar, completed=done, note=note, refresh=True)
 
         self._open += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,6 +11,7 @@ from edge.errors import EdgeError
 SCHEMA = 2  # of these columns; raised where one changes its meaning or goes
 GRID = 16  # cells on a side of the column ``map``
 OUTSIDE = 255  # a cell of ``map`` outside the field
+_NAMED = 4  # columns in an error
 FULL = 250  # a cell of ``map`` of which all is lost
 
 Kind = Literal["text", "number", "whole"]
@@ -65,8 +67,21 @@ def format_of(path: Path) -> Format:
     raise EdgeError(f"{path} cannot be a table: give a name that ends with .parquet, .csv or .jsonl.")
 
 
-def other_table(path: Path) -> EdgeError:
-    """The error of a file that is no table, or one of another version."""
+def other_table(path: Path, names: Iterable[str] = TABLE_COLUMNS) -> EdgeError:
+    """The error of a file that is no table, or one of another version.
+
+    Args:
+        path: the file.
+        names: its columns, where these are known.
+    """
+    there, known = set(names), set(TABLE_COLUMNS)
+    lacks, more = sorted(known - there), sorted(there - known)
+    why = f"it lacks {_few(lacks)}" if lacks else f"it also has {_few(more)}" if more else ""
     return EdgeError(
-        f"{path} is no table of this version of edge-grade ({SCHEMA}): give another name, and grade into that anew."
+        f"{path} is no table of this version of edge-grade ({SCHEMA}{'; ' if why else ''}{why}): give one that "
+        "edge-grade --table has written, or grade anew under another name."
     )
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -33,8 +33,12 @@ def schema() -> Any:
     return pa.schema([pa.field(name, getattr(pa, _KINDS[kind])()) for name, kind in TABLE_COLUMNS.items()])
 
 
-def open_parquet(path: Path) -> Any:
+def open_parquet(path: Path, exact: bool = True) -> Any:
     """Open a table.
+
+    Args:
+        path: the table.
+        exact: whether it must have these columns and no others, as where more is written to it.
 
     Raises:
         EdgeError: it is damaged, or of another version.
@@ -44,33 +48,42 @@ def open_parquet(path: Path) -> Any:
         file = importlib.import_module("pyarrow.parquet").ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
         raise EdgeError(f"{path} cannot be read as Parquet ({brief(error)}): copy it again, or remove it.") from None
-    if not file.schema_arrow.equals(schema()):
-        raise other_table(path)
+    names = file.schema_arrow.names
+    if exact and not file.schema_arrow.equals(schema()):
+        raise other_table(path, names)
+    if "schema" not in names:
+        raise other_table(path, names)
     return file
 
 
 def batches_of(file: Any, path: Path, columns: list[str] | None = None) -> Iterator[Any]:
-    """The rows of an open table as record batches of pyarrow; a text that is null, as others may write it, is empty.
+    """The rows of an open table as record batches of pyarrow.
+
+    Another program may have written it, with more columns, or other kinds of text and number; a text that is null is
+    empty.
+
+    Args:
+        file: of ``open_parquet``.
+        path: its path.
+        columns: those that are wanted; None for all.
 
     Raises:
-        EdgeError: it is damaged, or of another version.
+        EdgeError: it is damaged, of another version, or lacks one of them.
     """
+    pa, compute = arrow(), importlib.import_module("pyarrow.compute")
     names = list(TABLE_COLUMNS) if columns is None else columns
+    fields = pa.schema([schema().field(name) for name in names])
+    if not {*names} <= {*file.schema_arrow.names}:
+        raise other_table(path, file.schema_arrow.names)
     try:
         for batch in file.iter_batches(_ROWS, columns=list(dict.fromkeys([*names, "schema"]))):
-            if batch.num_rows and batch.column("schema").unique().to_pylist() != [SCHEMA]:
+            if {*compute.unique(batch.column("schema")).to_pylist()} - {SCHEMA}:
                 raise other_table(path)
-            yield _without_null(batch.select(names))
-    except (OSError, arrow().ArrowException) as error:
+            made = [batch.column(field.name).cast(field.type) for field in fields]
+            filled = [compute.fill_null(each, "") if each.type == pa.string() else each for each in made]
+            yield pa.RecordBatch.from_arrays(filled, schema=fields)
+    except (OSError, pa.ArrowException) as error:
         raise EdgeError(f"{path} cannot be read ({brief(error)}): it is damaged; copy it again.") from None
-
-
-def _without_null(batch: Any) -> Any:
-    texts = [name for name in batch.schema.names if TABLE_COLUMNS[name] == "text" and batch.column(name).null_count]
-    for name in texts:
-        place = batch.schema.get_field_index(name)
-        batch = batch.set_column(place, name, batch.column(name).fill_null(""))
-    return batch
 
 
 def write_parquet(file: IO[bytes], parts: Iterable[Any], rows: Iterable[Row]) -> None:

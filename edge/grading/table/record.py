@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from edge.grading.graded_file import GradedFile, readable
 from edge.grading.inputs import Input
 from edge.grading.table.columns import FULL, GRID, OUTSIDE, SCHEMA, TABLE_COLUMNS, Row
 from edge.grading.table.fingerprint import FileFacts
+
+_STATED = ("camera", "site")  # columns of lists that say what these of the table do
+_TIME = re.compile(r"\d{4}-\d\d(-\d\d)?([T ]\d\d:\d\d(:\d\d)?)?")
 
 
 def key_text(name: str) -> str:
@@ -53,8 +57,9 @@ def row_of(
     if facts is not None:
         row |= {"size": facts.size, "modified": facts.modified, "sha256": facts.sha256}
     if graded.assessment is None:
-        return row | {"error": tame(whole_sentence(_one_line(readable(graded.error))))}
+        return row | {"error": tame(whole_sentence(_one_line(readable(graded.error))))} | _stated(dict(item.carried))
     row |= _findings(graded.assessment) | {"camera": graded.origin.camera, "taken": graded.origin.taken}
+    row |= _stated(dict(item.carried))
     row |= {"width": graded.size[0], "height": graded.size[1]}
     if criterion is not None:
         adequacy = judge(graded.assessment, criterion)
@@ -79,6 +84,13 @@ def _findings(found: Assessment) -> Row:
         "map": base64.b64encode(small_map(found.map, found.field).tobytes()).decode(),
     }
     return row if crop is None else row | {"crop_x": crop.x, "crop_y": crop.y, "crop_side": crop.side}
+
+
+def _stated(carried: dict[str, str]) -> Row:
+    """Camera, site and time where a list says them: whoever wrote it knows more than EXIF and names of folders."""
+    said: Row = {name: tame(_one_line(readable(carried[name]))) for name in _STATED if carried.get(name)}
+    time = carried.get("taken", "").strip()
+    return said | {"taken": time.replace(" ", "T")} if _TIME.fullmatch(time) else said
 
 
 def small_map(degradation: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -58,7 +58,7 @@ def test_report_writes_a_page_and_tells_of_pictures_that_are_missing(table: Path
 
 
 def test_select_prints_writes_links_and_copies(table: Path, run: Any) -> None:
-    assert run("select", table, "--keep", "score > 0.5")[:2] == (0, "a.png\nb.png\n")
+    assert run("select", table, "--keep", "score > 0.5") == (0, "a.png\nb.png\n", "2 of 3 photographs\n")
     assert run("select", table, "--keep", "score > 0.5", "--once", "exact")[:2] == (0, "a.png\n")
     assert run("select", table, "--drop", "score > 0.5", "-o", "kept.txt")[:2] == (0, "1 of 3 photographs\n")
     assert Path("kept.txt").read_text(encoding="utf-8") == "c.png\n"
@@ -68,7 +68,15 @@ def test_select_prints_writes_links_and_copies(table: Path, run: Any) -> None:
     Path("c.png").unlink()
     code, out, err = run("select", table, "--copies", "d")
     assert (code, out) == (1, "3 of 3 photographs, 1 failed\n")
-    assert "c.png gets no copy" in err
+    assert f"c.png gets no copy (it is not below {Path.cwd()}: see --root)" in err
+
+
+def test_what_is_wrong_with_many_photographs_is_told_of_the_first(table: Path, run: Any) -> None:
+    with Table(Path("many.csv")) as many:
+        for number in range(15):
+            many.add(row(f"{number}.png", 0.5, ""))
+    code, _, err = run("select", "many.csv", "--links", "l", "--root", "elsewhere")
+    assert (code, err.count("gets no link"), err.splitlines()[-1]) == (1, 10, "error: 5 more get none either.")
 
 
 def test_duplicates_are_named(table: Path, run: Any) -> None:

@@ -108,6 +108,25 @@ def test_whatever_else_is_refused_in_one_sentence(text: str, tmp_path: Path, mon
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("scor > 0.9", "scor is no column: give score."),
+        ("eye == right", "give a text quotes, as 'right', or a column: path, "),
+        ("score = 0.9", "give == to compare."),
+        ("score > 0.9 & eye == 'right'", "0.9 & eye is joined by a sign: give the words and, or, not."),
+        ("eye == 'Right'", "'Right' is never in the column eye: give one of right, left."),
+        ("'god' != verdict", "give one of good, usable, reject, no_fundus."),
+        ("cause in ['blur', 'fog']", "'fog' is never in the column cause"),
+        ("score > '0.9'", "give two texts (in quotes, as 'right') or two numbers."),
+    ],
+)
+def test_what_is_often_mistaken_is_told_with_its_remedy(text: str, words: str) -> None:
+    with pytest.raises(EdgeError) as raised:
+        parse_expression(text)
+    assert words in str(raised.value)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet="scoreyin ()[]'\"<>=!-+.,0123_andort", max_size=60))
 def test_any_text_is_an_expression_or_refused(text: str) -> None:

@@ -162,3 +162,30 @@ def test_another_file_is_never_overwritten(tmp_path: Path) -> None:
     (told,) = place_files([str(tmp_path / "a.png")], Path(), tmp_path / "out", "copy")
     assert "another file is there" in told
     assert (tmp_path / "out" / "a.png").read_text(encoding="utf-8") == "other"
+
+
+def test_a_table_that_pandas_has_written_is_read(
+    make_table: Callable[..., Path], row: Callable[..., Any], tmp_path: Path
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = make_table(row("a", 0.9, width=3), row("b", 0.2, width=4), row("c", None, error="no"))
+    written = tmp_path / "own.parquet"
+    if path.suffix == ".parquet":
+        own = pandas.read_parquet(path)
+        own[own["score"] != 0.2].assign(mine=1).to_parquet(written)
+        assert paths(select_rows(written, "width is None").table) == ["c"]  # whole numbers had become others
+        own.drop(columns="map").to_parquet(written)
+        with pytest.raises(EdgeError, match="it lacks map"):
+            select_rows(written, None)
+        own.assign(schema=1).to_parquet(written)
+        with pytest.raises(EdgeError, match="no table of this version"):
+            select_rows(written, None)
+        own.assign(mine=1).to_parquet(written)
+        with pytest.raises(EdgeError, match="it also has mine"):
+            Table(written)  # more rows would lose a column
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if path.suffix == ".csv":
+        moved = [f"{number},{line}\r\n" for number, line in zip(["mine", 1, 2, 3], lines, strict=True)]
+        path.write_text("".join(moved), encoding="utf-8", newline="")
+    assert paths(select_rows(path, "score > 0.5").table) == ["a"]

@@ -154,6 +154,18 @@ def test_archives_may_be_named_by_a_pattern(tmp_path: Path, eyes: dict[str, byte
         find_inputs([packed(tmp_path / "3.zip", {"notes.txt": b""})])
 
 
+def test_a_list_may_say_camera_site_and_time(tmp_path: Path, model: QualityModel, eyes: dict[str, bytes]) -> None:
+    for name in ("0", "1"):
+        (tmp_path / f"{name}.png").write_bytes(eyes["north/0.png"])
+    lines = ["path,site,camera,taken", "0.png,=Bern,Maker 7,2021-05-06 07:08", "1.png,,,6.5.2021", "no.png,Bern,,2021"]
+    (tmp_path / "l.csv").write_text("\n".join(lines) + "\n")
+    carry = ("site", "camera", "taken")
+    rows, _, _ = grade(model, [tmp_path / "l.csv"], tmp_path / "t.csv", How(Listing(carry=carry)), carry=carry)
+    found = [(row["site"], row["camera"], row["taken"]) for row in rows]
+    assert found == [("./=Bern", "Maker 7", "2021-05-06T07:08"), ("", "", ""), ("Bern", "", "")]
+    assert json.loads(rows[1]["carried"]) == {"site": "", "camera": "", "taken": "6.5.2021"}
+
+
 def test_a_list_names_files_and_members(tmp_path: Path, model: QualityModel, eyes: dict[str, bytes]) -> None:
     packed(tmp_path / "a.zip", eyes)
     (tmp_path / "photo.png").write_bytes(eyes["north/0.png"])

@@ -263,13 +263,21 @@ def test_ctrl_c_leaves_a_whole_table(tmp_path: Path, eyes: list[NDArray[np.uint8
         eye[0, :2, 0] = number % 256, number // 256
         cv2.imwrite(str(folder / f"{number:03}.png"), eye)
     growing = table.with_name("t.parquet.rows.jsonl")
-    with subprocess.Popen(_command(folder, "--table", table, "--threads", 1), stdout=subprocess.DEVNULL) as run:
+    with subprocess.Popen(
+        _command(folder, "--table", table, "--threads", 1), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as run:
         deadline = time.monotonic() + 300
         while not growing.exists() or growing.read_bytes().count(b"\n") < 6:
             assert time.monotonic() < deadline
             assert run.poll() is None
             time.sleep(0.005)
         run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        said = run.stderr.read()
     assert run.returncode == 130
     assert not growing.exists()
-    assert 5 < pq.read_table(table).num_rows < 400
+    assert 5 < (rows := pq.read_table(table).num_rows) < 400
+    assert (
+        said
+        == f"note: stopped after {rows} were graded; {table} holds {rows} photographs, and the same command goes on\n"
+    )

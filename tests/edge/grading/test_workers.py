@@ -68,6 +68,15 @@ def test_a_table_by_processes_is_that_of_one(folder: Path, model: QualityModel, 
     assert all(graded.assessment is None and graded.frame is None for graded, _ in found)
 
 
+def test_ctrl_c_is_heeded_by_this_process_alone() -> None:
+    with Workers(Setup(None), 1):
+        theirs = [each for each in psutil.Process().children(True) if "forkserver" in " ".join(each.cmdline())]
+        blocked = [Path(f"/proc/{each.pid}/status").read_text().split("SigBlk:\t")[1][:16] for each in theirs]
+    assert len(blocked) > 1
+    assert all(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in blocked)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityModel) -> None:
     inputs = find_inputs([folder])
     wanted = [each.file.cells() for each in grade_inputs(Grader(model), inputs)]

@@ -55,7 +55,7 @@ def test_bars_are_drawn_on_a_terminal_one_below_the_other_and_are_gone_afterward
             outer(1)
             inner(7)
             drawn = text.getvalue()
-    assert all(words in drawn for words in ("reading", "building", "  layers", "7/?", "1/3"))
+    assert all(words in drawn for words in ("reading", "building", "  layers", "7/?", "1/3", " a second"))
     left = text.getvalue()[len(drawn) :]
     assert "\x1b[2K" in left  # the lines are wiped
     assert "\x1b[?25h" in left  # and the cursor is there again
