@@ -20,6 +20,7 @@ from edge.grading.table.parquet import arrow, batches_of, open_parquet, schema
 from edge.grading.table.table import rows_beside
 
 _BLOCK = 8 << 20  # bytes of lines read at a time
+_HEAD = 1 << 16  # bytes of which the header has fewer
 
 
 def load_table(path: Path, columns: Sequence[str]) -> Any:
@@ -127,7 +128,7 @@ def _whole_lines(path: Path, kind: str) -> Any:
 def _line_batches(lines: Any, kind: str, columns: list[str], path: Path) -> Iterator[Any]:
     pa = arrow()
     if kind == "csv":
-        _check_header(path, pa.BufferReader(lines).readline(), columns)
+        _check_header(path, lines.slice(0, min(lines.size, _HEAD)).to_pybytes().partition(b"\n")[0], columns)
     try:
         yield from _parsed(pa, pa.BufferReader(lines), kind, columns, path)
     except pa.ArrowException as error:

@@ -147,7 +147,7 @@ def test_what_others_wrote_into_a_table_breaks_no_report(
 def test_the_command_of_a_table_with_any_name_can_be_copied(row: Callable[..., Any], tmp_path: Path) -> None:
     with Table(tmp_path / "a b;$(c).csv") as table:
         table.add(row("a.png"))
-    assert data_of(make_report(table.path, tmp_path).page)["table"] == "'a b;$(c).csv'"
+    assert data_of(make_report(table.path, tmp_path).page)["table"] == f"'{tmp_path}/a b;$(c).csv'"
 
 
 def test_an_empty_table_has_a_report(make_table: Callable[..., Path], tmp_path: Path) -> None:
