@@ -13,6 +13,7 @@
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make wheels        a wheel for x86-64 and one for 64-bit ARM, into dist/, for every Python (apt: g++ g++-aarch64-linux-gnu)
+#   make nvrtc         the CUDA compiler of JetPack 6, into build/nvrtc (24 MB): with it `make test` compiles the kernels for an Orin
 #   make sizes         what an install takes, and whether that is within its limits
 #   make trust         dist/sbom.cdx.json and dist/licences.md of what .ci/lock/ holds, and whether that fits pyproject.toml
 #   make lock          renew .ci/lock/: each package of a device with its version and hashes
@@ -78,7 +79,7 @@ endif
 TOOLS ?= $(VENV)/.all
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
-.PHONY: wheels sizes trust lock release check-bare check-arm64
+.PHONY: nvrtc wheels sizes trust lock release check-bare check-arm64
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -143,6 +144,8 @@ test-tensorrt85: $(TENSORRT85)/.ready
 
 wheels: $(RELEASE)/.ready
 	deploy/wheels $(RELEASE)/bin
+
+nvrtc: build/nvrtc/.ready
 
 # Limits in MiB: as installed, and after deploy/slim.py.
 sizes: $(LOCKED)/.ready $(VENV)/.all
@@ -241,6 +244,12 @@ $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt
 $(RELEASE)/.ready: .ci/release.txt
 	$(call make_venv,$(PYTHON),$(RELEASE))
 	$(RELEASE)/bin/python $(PIP_INSTALL) -r .ci/release.txt
+	@touch $@
+
+# The last of CUDA 12.6. Its nvcc is not on PyPI (nvidia-cuda-nvcc-cu12 holds ptxas alone); this is the same compiler as a library.
+build/nvrtc/.ready: $(RELEASE)/.ready
+	rm -rf build/nvrtc
+	$(RELEASE)/bin/python $(PIP_INSTALL) -q --no-deps --target build/nvrtc nvidia-cuda-nvrtc-cu12==12.6.85
 	@touch $@
 
 # What a device installs from .ci/lock/, each by its hash, and the wheel of this machine.

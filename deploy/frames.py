@@ -1,6 +1,6 @@
 """Frames to compare machines by: python deploy/frames.py FOLDER [PHOTOGRAPHS].
 
-Synthetic eyes, clear and spoiled in every way, and twelve photographs of a folder of them, evenly spread over its names.
+Synthetic eyes, clear and spoiled in every way, and twelve photographs of a folder of them, evenly spread by name.
 """
 
 from __future__ import annotations
