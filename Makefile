@@ -150,7 +150,7 @@ nvrtc: build/nvrtc/.ready
 # Limits in MiB: as installed, and after deploy/slim.py.
 sizes: $(LOCKED)/.ready $(VENV)/.all
 	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=640/550
-	$(BIN)/python deploy/sizes.py train,cpu=2150
+	$(BIN)/python deploy/sizes.py train,cpu=2000/1600
 
 trust: $(LOCKED)/.ready
 	deploy/trust $(RELEASE)/bin $(LOCKED)

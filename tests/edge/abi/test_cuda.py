@@ -1,4 +1,4 @@
-"""The kernels as CUDA for an Orin, by the compiler of CUDA 12.6, which JetPack 6 has: NVRTC, whose wheel needs no GPU."""
+"""The kernels as CUDA for an Orin, by NVRTC of CUDA 12.6, the compiler that JetPack 6 has too; it needs no GPU."""
 
 from __future__ import annotations
 
