@@ -65,7 +65,8 @@ ifdef IS_JETSON
   ALL := tensorrt,web,dicom,heic,sign,report,curate,remote
   TOOLS := $(VENV)/.dev
   VENV_ARGS := --system-site-packages
-  # JetPack 6, whose Python is 3.10, was built for numpy 1; JetPack 7 for numpy 2.
+  # JetPack 6, whose Python is 3.10, was built for numpy 1; else what the system's numpy is says what its OpenCV was built for.
+  NUMPY := $(if $(shell $(PYTHON) -c 'import numpy; numpy.__version__ < "2" and print(1)' 2>/dev/null),'numpy<2')
   CONSTRAINTS := $(if $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and print(1)' 2>/dev/null),-c .ci/oldest.txt)
 else
   LIGHT := cpu
@@ -193,7 +194,7 @@ endef
 $(VENV)/.light: $(INPUTS)
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]' $(NUMPY)
 	@touch $@
 
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
@@ -203,7 +204,7 @@ ifneq ($(TORCH_INDEX),)
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
 	  echo "note: $(TORCH_INDEX) gives no torch: PyPI's may bring 6.4 GB of CUDA" >&2
 endif
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]' $(NUMPY)
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif

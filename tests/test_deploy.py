@@ -79,7 +79,15 @@ def locked(name: str) -> dict[str, set[str]]:
 def test_the_lock_names_all_that_a_device_may_install() -> None:
     device, cpu = locked("device.txt"), locked("cpu.txt")
     extras = PROJECT["optional-dependencies"]
-    left_out = {"train", "dino", "dev", "site", "ray", "rtx", "tensorrt"}  # CONTRIBUTING.md and docs/releases.md say why
+    left_out = {
+        "train",
+        "dino",
+        "dev",
+        "site",
+        "ray",
+        "rtx",
+        "tensorrt",
+    }  # CONTRIBUTING.md and docs/releases.md say why
     lines = PROJECT["dependencies"] + [line for name in extras if name not in left_out for line in extras[name]]
     names = {re.split(r"[<>=!~ \[]", line)[0].lower() for line in lines}
     assert names <= set(device)
