@@ -13,6 +13,7 @@
 #   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make wheels        a wheel for x86-64 and one for 64-bit ARM, into dist/, for every Python (apt: g++ g++-aarch64-linux-gnu)
+#   make nvrtc         the CUDA compiler of JetPack 6, into build/nvrtc (24 MB): with it `make test` compiles the kernels for an Orin
 #   make sizes         what an install takes, and whether that is within its limits
 #   make trust         dist/sbom.cdx.json and dist/licences.md of what .ci/lock/ holds, and whether that fits pyproject.toml
 #   make lock          renew .ci/lock/: each package of a device with its version and hashes
@@ -64,11 +65,12 @@ ifdef IS_JETSON
   ALL := tensorrt,web,dicom,heic,sign,report,curate,remote
   TOOLS := $(VENV)/.dev
   VENV_ARGS := --system-site-packages
-  # JetPack 6, whose Python is 3.10, was built for numpy 1; JetPack 7 for numpy 2.
+  # JetPack 6, whose Python is 3.10, was built for numpy 1; else what the system's numpy is says what its OpenCV was built for.
+  NUMPY := $(if $(shell $(PYTHON) -c 'import numpy; numpy.__version__ < "2" and print(1)' 2>/dev/null),'numpy<2')
   CONSTRAINTS := $(if $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and print(1)' 2>/dev/null),-c .ci/oldest.txt)
 else
   LIGHT := cpu
-  ALL := cpu,train,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,dino,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   # PyPI's torch brings 6.4 GB of CUDA. Where there is no GPU to use them it comes from the index of its builds for the CPU
   # alone; TORCH_INDEX= (empty) takes PyPI's all the same. CI has a build for the CPU already.
   TORCH_INDEX ?= $(if $(HAS_GPU)$(CI),,$(if $(filter Linux-%,$(PLATFORM)),https://download.pytorch.org/whl/cpu))
@@ -78,7 +80,7 @@ endif
 TOOLS ?= $(VENV)/.all
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
-.PHONY: wheels sizes trust lock release check-bare check-arm64
+.PHONY: nvrtc wheels sizes trust lock release check-bare check-arm64
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -144,10 +146,12 @@ test-tensorrt85: $(TENSORRT85)/.ready
 wheels: $(RELEASE)/.ready
 	deploy/wheels $(RELEASE)/bin
 
+nvrtc: build/nvrtc/.ready
+
 # Limits in MiB: as installed, and after deploy/slim.py.
 sizes: $(LOCKED)/.ready $(VENV)/.all
 	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=640/550
-	$(BIN)/python deploy/sizes.py train,cpu=2150
+	$(BIN)/python deploy/sizes.py train,cpu=2000/1600
 
 trust: $(LOCKED)/.ready
 	deploy/trust $(RELEASE)/bin $(LOCKED)
@@ -190,7 +194,7 @@ endef
 $(VENV)/.light: $(INPUTS)
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]' $(NUMPY)
 	@touch $@
 
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
@@ -200,7 +204,7 @@ ifneq ($(TORCH_INDEX),)
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
 	  echo "note: $(TORCH_INDEX) gives no torch: PyPI's may bring 6.4 GB of CUDA" >&2
 endif
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]' $(NUMPY)
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif
@@ -241,6 +245,12 @@ $(TENSORRT85)/.ready: $(INPUTS) .ci/oldest.txt
 $(RELEASE)/.ready: .ci/release.txt
 	$(call make_venv,$(PYTHON),$(RELEASE))
 	$(RELEASE)/bin/python $(PIP_INSTALL) -r .ci/release.txt
+	@touch $@
+
+# The last of CUDA 12.6. Its nvcc is not on PyPI (nvidia-cuda-nvcc-cu12 holds ptxas alone); this is the same compiler as a library.
+build/nvrtc/.ready: $(RELEASE)/.ready
+	rm -rf build/nvrtc
+	$(RELEASE)/bin/python $(PIP_INSTALL) -q --no-deps --target build/nvrtc nvidia-cuda-nvrtc-cu12==12.6.85
 	@touch $@
 
 # What a device installs from .ci/lock/, each by its hash, and the wheel of this machine.

@@ -1,4 +1,7 @@
-"""Synthetic eyes, clear and spoiled in every way: python deploy/frames.py FOLDER."""
+"""Frames to compare machines by: python deploy/frames.py FOLDER [PHOTOGRAPHS].
+
+Synthetic eyes, clear and spoiled in every way, and twelve photographs of a folder of them, evenly spread by name.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ import numpy as np
 from edge.phantom.degradation import KINDS, degrade
 from edge.phantom.retina import phantom_frame
 
+EYES = (500,)  # an emulator takes a minute and more for a frame
+MOST = 12
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
-def main(folder: Path, eyes: range = range(500, 502)) -> None:
+
+def synthetic(folder: Path) -> None:
     """Of each eye a clear frame, and one of each kind of degradation; each of its own severity."""
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    for seed in eyes:
+    for seed in EYES:
         clear = phantom_frame(seed)
         cv2.imwrite(str(folder / f"{seed}-clear.png"), clear)
         for kind in KINDS:
@@ -24,5 +30,21 @@ def main(folder: Path, eyes: range = range(500, 502)) -> None:
             cv2.imwrite(str(folder / f"{seed}-{kind}.png"), spoiled)
 
 
+def chosen(photographs: Path, most: int = MOST) -> list[Path]:
+    """That many of the photographs below a folder, evenly spread over their sorted paths."""
+    found = sorted(path for path in photographs.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise SystemExit(f"error: {photographs} holds no photographs: name a folder that does")
+    return [found[i * len(found) // most] for i in range(most)] if len(found) > most else found
+
+
+def main(folder: Path, photographs: Path | None) -> None:
+    """Write them all, the photographs byte for byte."""
+    folder.mkdir(parents=True, exist_ok=True)
+    synthetic(folder)
+    for number, path in enumerate(chosen(photographs) if photographs else ()):
+        (folder / f"photograph-{number:02}{path.suffix.lower()}").write_bytes(path.read_bytes())
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

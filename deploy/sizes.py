@@ -8,6 +8,7 @@ Wheels in dist/ are measured too.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -48,20 +49,27 @@ def brought(name: str, extras: frozenset[str], found: dict[str, Distribution | N
     return found
 
 
-def mib(installed: Distribution) -> float:
+def files_of(installed: Distribution) -> set[Path]:
     """Files of an installed package, compiled modules included."""
     paths = {Path(str(file.locate())).resolve() for file in installed.files or ()}
-    return sum(path.stat().st_size for path in paths if path.is_file()) / 2**20
+    return {path for path in paths if path.is_file()}
+
+
+def mib(paths: Iterable[Path]) -> float:
+    """What they take together."""
+    return sum(path.stat().st_size for path in paths) / 2**20
 
 
 def measure(extras: str, limit: float, slim_limit: float) -> list[str]:
     """Print what these extras take, in MiB, as installed and after ``deploy/slim.py``; what is wrong, a line each."""
     parts = brought(PACKAGE, frozenset(extras.split(",")), {})
     missing = sorted(name for name, part in parts.items() if part is None)
-    sizes = sorted(((mib(part), name) for name, part in parts.items() if part is not None), reverse=True)
+    files = {name: files_of(part) for name, part in parts.items() if part is not None}
+    sizes = sorted(((mib(paths), name) for name, paths in files.items()), reverse=True)
     total = sum(size for size, _ in sizes)
     largest = ", ".join(f"{name} {size:.0f}" for size, name in sizes[:_SHOWN])
-    slim = total - sum(path.stat().st_size for path in _spare(parts.get("openvino"))) / 2**20
+    folders = {Path(str(part.locate_file(""))) for part in parts.values() if part is not None}
+    slim = total - mib(set().union(*files.values()) & {path.resolve() for folder in folders for path in spare(folder)})
     print(
         f"{PACKAGE}[{extras}]: {total:.0f} MiB of {limit:g}, {slim:.0f} of {slim_limit:g} after deploy/slim.py, "
         f"{len(sizes)} packages; {largest}"
@@ -69,10 +77,6 @@ def measure(extras: str, limit: float, slim_limit: float) -> list[str]:
     wrong = [f"{PACKAGE}[{extras}] takes {total:.0f} MiB, more than {limit:g}"] if total > limit else []
     wrong += [f"{PACKAGE}[{extras}] takes {slim:.0f} MiB after deploy/slim.py"] if slim > slim_limit else []
     return wrong + ([f"not installed here, so not measured: {', '.join(missing)}"] if missing else [])
-
-
-def _spare(openvino: Distribution | None) -> list[Path]:
-    return [] if openvino is None else spare(Path(str(openvino.locate_file(""))))
 
 
 def main() -> None:

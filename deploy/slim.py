@@ -1,7 +1,7 @@
-"""Take out of an environment what OpenVINO brings for other processors and formats: python deploy/slim.py VENV.
+"""Take out of an environment what its packages bring and no command uses: python deploy/slim.py VENV.
 
-For small disks and containers. The CPU and the reader of ONNX stay; the others are looked for only when they are asked
-for. ``pip install --force-reinstall --no-deps openvino`` brings them back.
+For small disks and containers: of OpenVINO other processors and other formats than ONNX, of torch what compiles against
+it and tests it, and the tests of a few others. ``pip install --force-reinstall --no-deps PACKAGE`` brings them back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-PARTS = (
+OPENVINO = (
     "libopenvino_intel_gpu_plugin.so",
     "libopenvino_intel_npu_plugin.so",
     "cache.json",  # of the GPU's
@@ -20,11 +20,24 @@ PARTS = (
     "libopenvino_jax_frontend.so*",
     "libopenvino_gguf_frontend.so*",
 )
+# NumPy's stay: numpy.testing, which others import, is made of them in part.
+TESTED = ("matplotlib", "mpmath", "networkx", "scipy", "sklearn", "sympy")
+PARTS = (
+    *(f"openvino/libs/{name}" for name in OPENVINO),
+    "cv2/data/*.xml",  # faces
+    "onnx/backend/test/**/*",
+    "pulp/solverdir/cbc/**/*",  # modelopt imports pulp, and only its automatic choice of bits solves anything
+    "torch/bin/[!t]*",  # but torch_shm_manager
+    "torch/bin/test_*",
+    "torch/include/**/*",
+    "torch/test/**/*",
+    *(f"{package}/**/tests/**/*" for package in TESTED),
+)
 
 
 def spare(site_packages: Path) -> list[Path]:
-    """Those of ``PARTS`` that are there."""
-    return [path for part in PARTS for path in (site_packages / "openvino" / "libs").glob(part)]
+    """Files of ``PARTS`` that are there."""
+    return sorted({path for part in PARTS for path in site_packages.glob(part) if path.is_file()})
 
 
 def main() -> None:

@@ -79,12 +79,44 @@ def locked(name: str) -> dict[str, set[str]]:
 def test_the_lock_names_all_that_a_device_may_install() -> None:
     device, cpu = locked("device.txt"), locked("cpu.txt")
     extras = PROJECT["optional-dependencies"]
-    left_out = {"train", "dev", "site", "ray", "rtx", "tensorrt"}  # CONTRIBUTING.md and docs/releases.md say why
+    left_out = {
+        "train",
+        "dino",
+        "dev",
+        "site",
+        "ray",
+        "rtx",
+        "tensorrt",
+    }  # CONTRIBUTING.md and docs/releases.md say why
     lines = PROJECT["dependencies"] + [line for name in extras if name not in left_out for line in extras[name]]
     names = {re.split(r"[<>=!~ \[]", line)[0].lower() for line in lines}
     assert names <= set(device)
     assert all(device[name] == versions for name, versions in cpu.items())
     assert "torch" not in device
+
+
+def test_a_lock_has_no_hash_but_those_of_the_index(tools: Any, tmp_path: Path) -> None:
+    faults = tools("compare_lock").faults
+    fresh, lock = ROOT / ".ci" / "lock", tmp_path / "lock"
+    text = (fresh / "cpu.txt").read_text("utf-8")
+    first, second = re.findall(r"sha256:[0-9a-f]{64}", text)[:2]
+
+    def of(changed: str) -> list[str]:
+        shutil.rmtree(lock, ignore_errors=True)
+        lock.mkdir()
+        (lock / "cpu.txt").write_text(changed, "utf-8")
+        return [said.replace(str(lock), "lock") for said in faults(lock, fresh)]
+
+    assert of(text) == []
+    assert of(text.replace(f"    --hash={first} \\\n", "")) == []  # the index has more by now
+    (said,) = of(text.replace(first, "sha256:" + "0" * 64))
+    assert re.match(r"lock/cpu.txt has a hash of annotated-doc==.+ that the index does not give: who added sha", said)
+    last = re.findall(r"sha256:[0-9a-f]{64}", text)[-1]
+    (said,) = of(text.replace(first, last))  # of another package
+    assert "that the index does not give" in said
+    assert of(re.sub(r" \\\n +--hash=\S+", "", text))[0].endswith(": run make lock")
+    assert "does not fit pyproject.toml: run make lock" in of(text.replace("annotated-doc==", "annotated-dog=="))[0]
+    assert second != first
 
 
 def test_sizes_follow_what_the_extras_bring(tools: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +125,7 @@ def test_sizes_follow_what_the_extras_bring(tools: Any, capsys: pytest.CaptureFi
     cpu = sizes.brought("efiqa-edge", frozenset({"cpu"}), {})
     assert {"numpy", "openvino", "av", "opencv-python-headless", "pydantic-core"} <= set(cpu)
     assert not {"torch", "pytest", "aiohttp"} & set(cpu)
-    assert sizes.mib(cpu["numpy"]) > 10
+    assert sizes.mib(sizes.files_of(cpu["numpy"])) > 10
     (wrong,) = sizes.measure("cpu", 1, float("inf"))
     assert re.fullmatch(r"efiqa-edge\[cpu\] takes \d+ MiB, more than 1", wrong)
     assert "after deploy/slim.py" in capsys.readouterr().out

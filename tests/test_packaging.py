@@ -126,6 +126,21 @@ def test_a_jetson_gets_no_development_tool(tmp_path: Path) -> None:
 
 
 @needs_make
+@pytest.mark.parametrize(("version", "kept"), [("1.26.4", True), ("2.1.0", False)])
+def test_a_jetson_keeps_the_numpy_that_its_opencv_was_built_for(tmp_path: Path, version: str, kept: bool) -> None:
+    (tmp_path / "numpy.py").write_text(f"__version__ = '{version}'\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    for target in ("setup", "demo"):
+        shutil.rmtree(tmp_path / ".ci", ignore_errors=True)
+        plan = made(tmp_path, target, "IS_JETSON=/etc/nv_tegra_release", f"PYTHON={python}").split("# Make data base")[
+            0
+        ]
+        assert bool(re.search(r"-e '\.\[[\w,]+\]' 'numpy<2'", plan)) == kept
+
+
+@needs_make
 def test_a_jetson_without_its_tensorrt_is_one_sentence_and_nothing_is_fetched(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "CMakeLists.txt"):
         shutil.copy(ROOT / name, tmp_path)

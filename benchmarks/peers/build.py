@@ -51,13 +51,13 @@ def build_peer(peer: Peer, folder: Path) -> Path:
 
         networks = importlib.import_module("benchmarks.peers.networks")
         export = importlib.import_module("calibration.export")
+        torch.manual_seed(0)
+        network = getattr(networks, peer.network)().eval().requires_grad_(False)
     except ImportError as error:
-        raise EdgeError(f'making the peers needs {error.name}: pip install "efiqa-edge[train]"') from error
-    torch.manual_seed(0)
+        raise EdgeError(f'making the peers needs {error.name}: pip install "efiqa-edge[train,dino]"') from error
     part = folder / f".{peer.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        network = getattr(networks, peer.network)().eval().requires_grad_(False)
         # Folds shapes that are computed as the network runs.
         simple, _ = onnxsim.simplify(export.export_graph(network, peer.size))
         onnx.save(simple, part)

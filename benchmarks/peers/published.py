@@ -77,7 +77,9 @@ def why_no_reference() -> str | None:
     missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if not missing:
         return None
-    return f'The reference was left out: it needs {" and ".join(missing)}; pip install "efiqa-edge[train]" adds it.'
+    return (
+        f'The reference was left out: it needs {" and ".join(missing)}; pip install "efiqa-edge[train,dino]" adds it.'
+    )
 
 
 def build_reference(backbone: PeerBackbone, threads: int) -> FrameToMap:

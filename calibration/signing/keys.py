@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,23 +75,36 @@ def read_private_key(path: Path, ask: Callable[[], str | None]) -> Ed25519Privat
         ask: called for the passphrase where the file wants one; None where there is nobody to answer.
 
     Raises:
-        EdgeError: it cannot be read, is no private key of this kind, or the passphrase is wrong or missing.
+        EdgeError: it cannot be read, is no private key of this kind, others may read it and it has no passphrase, or
+            the passphrase is wrong or missing.
     """
     ed25519, serialization = _cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
 
     data = read_key(path, "make one with edge-calibrate keygen")
-    key = None
+    key, plain = None, True
     try:
         key = serialization.load_pem_private_key(data, None)
     except TypeError:  # it is encrypted
+        plain = False
         key = _decrypted(path, data, ask())
     except (ValueError, UnsupportedAlgorithm):
         pass
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise EdgeError(f"{path} is no Ed25519 private key in PEM: name the .key.pem file of edge-calibrate keygen.")
+    if plain:
+        _check_readers(path)
     found: Ed25519PrivateKey = key
     return found
+
+
+def _check_readers(path: Path) -> None:
+    """Refuse a key without a passphrase that others of the machine may read, or write; raises EdgeError."""
+    if hasattr(os, "geteuid") and stat.S_ISREG(mode := path.stat().st_mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise EdgeError(
+            f"{path} is not its owner's alone, and has no passphrase, so others of this machine can sign with it: "
+            f"chmod 600 it, and if somebody else had access to the machine make another with edge-calibrate keygen."
+        )
 
 
 def _decrypted(path: Path, data: bytes, passphrase: str | None) -> object:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +33,8 @@ def trusted_keys(trust: Named | None) -> Keys | None:
         trust: PEM files, or folders of ``*.pem`` files; None for what ``EFIQA_TRUST`` says.
 
     Raises:
-        EdgeError: no key is named, one cannot be read, is another kind of key, or ``cryptography`` is missing.
+        EdgeError: no key is named, one cannot be read, is another kind of key, may be replaced by any user of the
+            machine, or ``cryptography`` is missing.
     """
     named = demand_of(trust)
     if named is None:
@@ -63,12 +66,24 @@ def _files_of(named: Path) -> list[Path]:
     try:
         if not named.is_dir():
             return [named]
+        _check_writers(named)  # who may add a key to it says who is trusted
         found = sorted(named.glob("*.pem"))
     except OSError as error:  # a folder above it is closed to us, or the name is too long
         raise EdgeError(f"{named} cannot be read ({reason_of(error)}): check its permissions.") from error
     if not found:
         raise EdgeError(f"{named} holds no *.pem file, and so no trusted key: {NAME_ONE}.")
     return found
+
+
+def _check_writers(path: Path) -> None:
+    """Refuse a key, or a folder of them, that every user of the machine may write; raises EdgeError or OSError."""
+    folder = path.parent.stat().st_mode
+    replaced = bool(folder & stat.S_IWOTH and not folder & stat.S_ISVTX)  # by another file of its name
+    if hasattr(os, "geteuid") and (path.stat().st_mode & stat.S_IWOTH or replaced):
+        raise EdgeError(
+            f"every user of this machine may write {path.parent if replaced else path}, and so say who is trusted: "
+            f"chmod o-w it, having looked at the keys."
+        )
 
 
 def _public_key(path: Path) -> Ed25519PublicKey:
@@ -79,6 +94,10 @@ def _public_key(path: Path) -> Ed25519PublicKey:
     except ImportError as error:
         raise EdgeError('signatures need cryptography: pip install "efiqa-edge[sign]".') from error
     data = read_key(path, NAME_ONE)
+    try:
+        _check_writers(path)
+    except OSError as error:
+        raise EdgeError(f"{path} cannot be read ({reason_of(error)}): check its permissions.") from error
     if b"PRIVATE KEY" in data:
         raise EdgeError(f"{path} is a private key, which belongs to its signer alone: {NAME_ONE}.")
     try:

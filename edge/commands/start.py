@@ -1,10 +1,11 @@
-"""How every command starts: Ctrl-C while its libraries load ends it without a traceback."""
+"""How every command starts: neither Ctrl-C while its libraries load nor one that does not is a traceback."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
@@ -32,7 +33,12 @@ class Command:
         before = signal.getsignal(signal.SIGINT)
         if before is signal.default_int_handler:  # in the background it may be ignored
             signal.signal(signal.SIGINT, _leave)
-        command: Callable[[], None] = importlib.import_module(self.module).main
+        try:
+            command: Callable[[], None] = importlib.import_module(self.module).main
+        except ImportError as error:
+            if "--debug" in sys.argv:
+                raise
+            sys.exit(f"error: a library does not load ({error}): edge-doctor says which, and what to do.")
         if before is signal.default_int_handler:
             signal.signal(signal.SIGINT, before)
         command()

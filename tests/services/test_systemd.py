@@ -40,6 +40,16 @@ def test_systemd_finds_no_fault_in_it(tmp_path: Path) -> None:
     assert (done.returncode, [line for line in done.stderr.splitlines() if UNIT.name in line]) == (0, [])
 
 
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="THE SERVICE FILE IS NOT WEIGHED: no systemd-analyze"
+)
+def test_a_service_that_is_taken_over_can_do_little() -> None:
+    """Of what systemd weighs, from 0 to 100, less than half is left; what is, needs a network, a GPU and a camera."""
+    weigh = ["systemd-analyze", "security", "--offline=true", "--threshold=45", "--no-pager"]
+    done = subprocess.run([*weigh, str(UNIT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def arguments(port: int) -> str:
     """The unit as it stands, with the demo for a camera, a folder for an archive and a port that is free here."""
     text = UNIT.read_text().replace("/opt/efiqa/bin/edge-capture 0", f"{COMMAND} demo:3600")

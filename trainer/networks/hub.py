@@ -40,7 +40,7 @@ def load_dino(name: str) -> nn.Module:
     try:
         import transformers  # noqa: F401
     except ImportError as error:
-        raise EdgeError('DINO backbones need transformers: pip install "efiqa-edge[train]".') from error
+        raise EdgeError('DINO backbones need transformers: pip install "efiqa-edge[train,dino]".') from error
     with _quiet():
         try:
             net, missing = _load(name, local=True)

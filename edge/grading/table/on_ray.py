@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import itertools
 import logging
@@ -17,7 +18,7 @@ from typing import Any
 
 from edge.bundle.bundle import Bundle, read_bundle
 from edge.bundle.named import named_bundle
-from edge.errors import EdgeError, brief
+from edge.errors import EdgeError, brief, reason_of
 from edge.grading.grader import Graded, Grader
 from edge.grading.inputs import Input
 from edge.grading.table.columns import Row
@@ -60,12 +61,12 @@ class OnRay:
             most: workers at most; all cores of the cluster without it.
 
         Raises:
-            EdgeError: Ray is missing, the cluster is not reached, or the model cannot be read.
+            EdgeError: Ray is missing, the cluster is not reached, or the model cannot be read, or was replaced now.
         """
         path = named_bundle(model)
         self.bundle: Bundle = read_bundle(path)
         self.by = (self.bundle.sha256, str(asked))
-        self._job = _Job(Path(path).read_bytes(), engine, asked, os.getcwd())  # noqa: PTH109
+        self._job = _Job(_bytes_of(self.bundle), engine, asked, os.getcwd())  # noqa: PTH109
         self._ray, self._ours = _connected(where)
         self._workers = most or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
@@ -100,6 +101,21 @@ class OnRay:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _bytes_of(bundle: Bundle) -> bytes:
+    """The file again: its signature was checked when it was read first, and another file has none that was.
+
+    Raises:
+        EdgeError: it is gone, or another one.
+    """
+    try:
+        data = bundle.path.read_bytes()
+    except OSError as error:
+        raise EdgeError(f"{bundle.path} cannot be read ({reason_of(error)}): check its permissions.") from error
+    if hashlib.sha256(data).hexdigest() != bundle.sha256:
+        raise EdgeError(f"{bundle.path} was replaced while it was in use: run the same command again.")
+    return data
 
 
 class _Worker:

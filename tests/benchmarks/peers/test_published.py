@@ -68,7 +68,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     sentence = why_no_reference()
     assert sentence is not None
     assert "torch" in sentence
-    assert 'pip install "efiqa-edge[train]"' in sentence
+    assert 'pip install "efiqa-edge[train,dino]"' in sentence
 
 
 def test_compare_takes_turns_and_finds_the_ratio(clock: Any) -> None:

@@ -42,6 +42,19 @@ def test_the_private_one_is_its_owner_s_alone(tmp_path: Path, umask: int) -> Non
     assert stat.S_IMODE(made.private.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="permissions are Unix's")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o602])
+def test_a_plain_key_that_others_may_read_signs_nothing(tmp_path: Path, mode: int) -> None:
+    made, locked = make_key(tmp_path / "clinic", None), make_key(tmp_path / "locked", "a passphrase")
+    for path in (made.private, locked.private):
+        path.chmod(mode)
+    with pytest.raises(EdgeError, match=r"clinic.key.pem is not its owner's alone, .* chmod 600 it"):
+        read_private_key(made.private, nobody)
+    assert key_id(read_private_key(locked.private, lambda: "a passphrase").public_key()) == locked.key
+    made.private.chmod(0o600)
+    assert key_id(read_private_key(made.private, nobody).public_key()) == made.key
+
+
 @pytest.mark.parametrize("name", ["clinic.key.pem", "clinic.pub.pem"])
 def test_no_key_is_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("precious")

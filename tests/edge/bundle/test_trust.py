@@ -274,6 +274,24 @@ def test_keys_that_are_none(maker: Maker, tmp_path: Path) -> None:
         assert "more than 1 MiB" in key_refusal("/dev/zero")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are Unix's")
+def test_keys_that_every_user_may_replace_are_trusted_by_nobody(maker: Maker, tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir(mode=0o755)
+    key = folder / "maker.pem"
+    key.write_bytes(maker.public.read_bytes())
+    for path, mode, named in ((key, 0o646, (key, folder)), (folder, 0o757, (key, folder)), (folder, 0o1777, (folder,))):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        for trust in named:
+            said = key_refusal(trust)
+            assert said.startswith(f"every user of this machine may write {path}, and so say who is trusted: chmod o-w")
+        path.chmod(before)
+        assert list(trusted_keys(folder) or {}) == list(trusted_keys(key) or {}) == [maker.key]
+    folder.chmod(0o1777)  # as /tmp: nobody replaces the file of another there
+    assert list(trusted_keys(key) or {}) == [maker.key]
+
+
 def test_an_elliptic_key_of_another_kind(tmp_path: Path, maker: Maker) -> None:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, x25519

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment of a command's start ends it quietly with 130."""
+"""Ctrl-C at any moment of a command's start ends it quietly with 130; a broken library is one sentence."""
 
 from __future__ import annotations
 
@@ -49,6 +49,28 @@ def test_ctrl_c_while_the_libraries_load(command: str, when: str) -> None:
 @pytest.mark.parametrize("module", ["numpy", "cv2"])
 def test_not_all_do_without(module: str) -> None:
     assert run("edge-grade", module, "--help").returncode == 130
+
+
+BROKEN = """
+import sys
+class Break:
+    def find_spec(self, name, path=None, target=None):
+        if name == WHEN:
+            raise ImportError("numpy.core.multiarray failed to import", name=name)
+sys.meta_path.insert(0, Break())
+"""
+
+
+@pytest.mark.parametrize("command", ["edge-grade", "edge-capture"])
+def test_a_library_that_does_not_load_is_one_sentence(command: str) -> None:
+    """As OpenCV of a JetPack that was built for another numpy."""
+    done = run(command, "cv2", "--help", prelude=BROKEN)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: a library does not load (numpy.core.multiarray failed to import): edge-doctor says which, and what "
+        "to do.\n"
+    )
+    assert "Traceback" in run(command, "cv2", "--debug", prelude=BROKEN).stderr
 
 
 def test_ctrl_c_while_the_engine_loads(tmp_path: Path) -> None:

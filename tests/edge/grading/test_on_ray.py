@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import cv2
 import psutil
 import pytest
 
+from edge.bundle.bundle import Bundle, default_model, read_bundle
 from edge.errors import EdgeError
 from edge.grading.inputs import Passed, stream_inputs
+from edge.grading.table import on_ray
 from edge.grading.table.on_ray import OnRay
 from edge.grading.table.run import PLAIN, Grading
 from edge.grading.table.table import Table
@@ -87,3 +90,19 @@ def test_a_cluster_that_is_gone_is_not_waited_for(address: str, why: str, monkey
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(EdgeError, match=f"the cluster {address} is not reached .*{why}.*: check RAY_ADDRESS"):
         OnRay("ray", None, "auto", PLAIN)
+
+
+def test_a_model_that_is_replaced_once_its_signature_was_checked_goes_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.efiqa"
+    shutil.copy(default_model(), path)
+
+    def read_and_replace(path: Path) -> Bundle:
+        bundle = read_bundle(path)
+        path.write_bytes(b"another model")
+        return bundle
+
+    monkeypatch.setattr(on_ray, "read_bundle", read_and_replace)
+    with pytest.raises(EdgeError, match="was replaced while it was in use"):
+        OnRay("head:10001", path, "auto", PLAIN)

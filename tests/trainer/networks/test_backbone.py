@@ -111,7 +111,7 @@ def test_a_package_that_is_missing_is_named(name: str, monkeypatch: pytest.Monke
 
 def test_a_missing_transformers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(EdgeError, match="need transformers: pip install"):
+    with pytest.raises(EdgeError, match=r'need transformers: pip install "efiqa-edge\[train,dino\]"'):
         load_backbone("facebook/dinov2-small")
 
 
