@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,7 @@ from edge.model import QualityModel
 from edge.progress import followed, progress
 from trainer.networks.causes import CauseLayers
 from trainer.steps.fundus import taught
-from trainer.synthesis.spoiled import SIDE, clear_frames, spoiled_frame
+from trainer.synthesis.spoiled import SIDE, Spoiled, clear_frames, spoiled_frame
 
 _FIRST_PHANTOM, _PHANTOMS = 800_000, 20  # synthetic eyes that no evaluation draws
 _EQUALISED = "eyepacs256"  # whose light and colour are not the camera's
@@ -43,6 +44,7 @@ _LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: 
 Facts = NDArray[np.float32]  # (N, 15, grid, grid)
 Shares = NDArray[np.float32]  # (N, 8, grid / 2, grid / 2): how much each cause took of a cell, and how much is field
 Sizes = NDArray[np.float32]  # (N, 7): share of the field that each cause would take alone
+_Sample = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]  # of one frame
 
 
 def for_evaluation(path: Path) -> bool:
@@ -50,43 +52,63 @@ def for_evaluation(path: Path) -> bool:
     return hashlib.sha256(path.name.split("_")[0].split(".")[0].encode()).digest()[0] < 64
 
 
-def gather(folder: Path, seed: int = 0, times: int = 5, bundle: Path | None = None) -> tuple[Facts, Shares, Sizes]:
-    """Facts of many frames as the model sees them, and the truth for each of their cells and for each frame."""
+def gather(
+    folder: Path, seed: int = 0, times: int = 5, bundle: Path | None = None, left_out: Collection[Path] = ()
+) -> tuple[Facts, Shares, Sizes]:
+    """Facts of many frames as the model sees them, and the truth for each of their cells and for each frame.
+
+    Args:
+        folder: of photographs of retinas.
+        seed: of what is drawn.
+        times: how often each photograph is degraded.
+        bundle: the model; None for the one that ships.
+        left_out: photographs below ``folder`` of whose patients none may teach.
+    """
     rng = np.random.default_rng(seed)
     phantoms = range(_FIRST_PHANTOM + seed * _PHANTOMS, _FIRST_PHANTOM + (seed + 1) * _PHANTOMS)
-    facts, shares, sizes = [], [], []
+    samples: list[_Sample] = []
     with QualityModel.load(bundle, threads=1) as model, progress("degrading photographs") as tick:
-        for number, clear in enumerate(clear_frames(_drawn(folder, rng), phantoms, rng), 1):
+        for number, clear in enumerate(clear_frames(_drawn(folder, rng, left_out), phantoms, rng), 1):
             tick(number)
             usual = model.assess(clear.picture)  # what was lost before was not taken by any cause
-            if usual.score < _CLEAR:
-                continue
-            for _ in range(times):
-                spoiled = spoiled_frame(clear, rng)
-                found = model.assess(spoiled.frame)
-                if found.photometry is None or found.crop is None or not found.field.any():
-                    continue
-                took, size = spoiled.covers.copy(), np.zeros(len(CAUSES), np.float32)
-                for cause in spoiled.causes:
-                    one = model.assess(spoiled.alone[cause]) if cause in spoiled.alone else found
-                    size[cause] = max(usual.score - one.score, 0)
-                    if cause in spoiled.alone:
-                        took[cause] = _on_square(np.maximum(one.map - usual.map, 0) * one.field, one.crop)
-                facts.append(facts_of(found.map, found.regions, found.field, found.photometry).astype(np.float16))
-                truth = _truth(found, usual.map, took, spoiled.covers[_LID])
-                size[_LID] = max(size[_LID], truth[_LID].sum() / max(truth[-1].sum(), 1))
-                shares.append(truth.astype(np.float16))
-                sizes.append(size)
-    return np.array(facts), np.array(shares), np.array(sizes)
+            if usual.score >= _CLEAR:
+                for _ in range(times):
+                    samples += _samples(model, usual, spoiled_frame(clear, rng))
+    facts, shares, sizes = zip(*samples, strict=True) if samples else ((), (), ())
+    return np.array(facts, np.float16), np.array(shares, np.float16), np.array(sizes, np.float32)
 
 
-def _drawn(folder: Path, rng: Generator) -> list[Path]:
+def _samples(model: QualityModel, usual: Assessment, spoiled: Spoiled) -> Iterator[_Sample]:
+    """What a degraded frame teaches, and what each of its causes alone does."""
+    found = model.assess(spoiled.frame)
+    alone = {cause: model.assess(each.frame) for cause, each in spoiled.alone.items()}
+    pairs = [(found, spoiled, alone), *((one, spoiled.alone[cause], {cause: one}) for cause, one in alone.items())]
+    for seen, frame, ones in pairs:
+        if seen.photometry is None or seen.crop is None or not seen.field.any():
+            continue
+        took, size = frame.covers.copy(), np.zeros(len(CAUSES), np.float32)
+        for cause in np.flatnonzero(frame.covers.any(axis=(1, 2))) if not ones else ones:
+            one = ones.get(cause, seen)
+            size[cause] = max(usual.score - one.score, 0)
+            if len(ones) > 1:
+                took[cause] = _on_square(np.maximum(one.map - usual.map, 0) * one.field, one.crop)
+        truth = _truth(seen, usual.map, took, frame.covers[_LID])
+        size[_LID] = max(size[_LID], truth[_LID].sum() / max(truth[-1].sum(), 1))
+        yield facts_of(seen.map, seen.regions, seen.field, seen.photometry), truth, size
+
+
+def _drawn(folder: Path, rng: Generator, left_out: Collection[Path] = ()) -> list[Path]:
     """Photographs to degrade: of each data set alike, for what differs is the camera."""
-    sets = defaultdict(list)
+    sets, kept = defaultdict(list), {_patient(folder, folder / path) for path in left_out}
     for path in taught(folder):
-        if not (for_evaluation(path) or _EQUALISED in path.parts):
+        if not (for_evaluation(path) or _EQUALISED in path.parts or _patient(folder, path) in kept):
             sets[path.relative_to(folder).parts[0]].append(path)
     return [each for paths in sets.values() for each in _some(paths, rng)]
+
+
+def _patient(folder: Path, path: Path) -> tuple[str, str]:
+    """The data set and, where names tell it, the patient."""
+    return path.relative_to(folder).parts[0], path.name.split("_")[0].split(".")[0]
 
 
 def _some(paths: list[Path], rng: Generator) -> list[Path]:

@@ -86,8 +86,14 @@ def test_frames_of_a_folder_and_of_synthetic_eyes_are_gathered(tmp_path: Path, m
     assert facts.shape[1] == CHANNELS
     assert shares.shape == (len(facts), len(CAUSES) + 1, side, side)
     assert sizes.shape == (len(facts), len(CAUSES))
-    assert 4 <= len(facts) <= 8
-    assert ((sizes > 0).sum(axis=1) <= 2).all()
+    assert 4 <= len(facts) <= 24  # of a frame of two causes, each of them alone too
+    causes_of = (sizes > 0).sum(axis=1)
+    assert (causes_of <= 2).all()
+    pairs = np.flatnonzero(causes_of == 2)
+    assert len(pairs)
+    for pair in pairs:
+        alone = sizes[pair + 1 : pair + 3]
+        assert np.allclose(alone.max(axis=0), sizes[pair], atol=0.05)  # a lid counts by what it hides
     taken = shares[:, :-1].astype(np.float32).sum(axis=1)
     assert (taken <= shares[:, -1] + 0.01).all()
 
@@ -96,6 +102,18 @@ def test_a_photograph_that_is_not_clear_teaches_nothing(tmp_path: Path, monkeypa
     monkeypatch.setattr(causes, "_PHANTOMS", 0)
     cv2.imwrite(str(tmp_path / "soft.png"), cv2.GaussianBlur(phantom_frame(40), (0, 0), 25))
     assert len(causes.gather(tmp_path, times=1)[0]) == 0
+
+
+def test_a_patient_who_is_left_out_teaches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    names = [f"{number}_{eye}.png" for number in range(12) for eye in (1, 2)]
+    for name in names:
+        (tmp_path / "set" / name).touch()
+    all_of_them = set(causes._drawn(tmp_path, np.random.default_rng(0)))
+    patient = sorted(all_of_them)[0].name.split("_")[0]
+    drawn = set(causes._drawn(tmp_path, np.random.default_rng(0), [Path("set") / f"{patient}_2.png"]))
+    assert {path for path in all_of_them - drawn if path.name.startswith(f"{patient}_")}
+    assert not any(path.name.startswith(f"{patient}_") for path in drawn)
 
 
 def test_each_data_set_counts_alike(tmp_path: Path) -> None:
@@ -110,7 +128,7 @@ def test_each_data_set_counts_alike(tmp_path: Path) -> None:
 
 def test_what_is_beyond_the_field_stays_and_lends_no_black_to_the_picture() -> None:
     clear = next(clear_frames([], [40], np.random.default_rng(0)))
-    frame = spoiled_frame(clear, np.random.default_rng(4)).frame
+    frame = spoiled_frame(clear, np.random.default_rng(5)).frame  # which no JPEG changes
     outside = clear.inside[:, :, 0] == 0
     assert np.array_equal(frame[outside], clear.picture[outside])
     beyond = _continued(clear)
