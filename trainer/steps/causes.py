@@ -87,7 +87,7 @@ def _samples(model: QualityModel, usual: Assessment, spoiled: Spoiled) -> Iterat
         if seen.photometry is None or seen.crop is None or not seen.field.any():
             continue
         took, size = frame.covers.copy(), np.zeros(len(CAUSES), np.float32)
-        for cause in np.flatnonzero(frame.covers.any(axis=(1, 2))) if not ones else ones:
+        for cause in ones or np.flatnonzero(frame.covers.any(axis=(1, 2))):
             one = ones.get(cause, seen)
             size[cause] = max(usual.score - one.score, 0)
             if len(ones) > 1:

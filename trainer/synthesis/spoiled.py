@@ -88,12 +88,12 @@ def spoiled_frame(clear: Clear, rng: Generator) -> Spoiled:
     covers = np.zeros((len(CAUSES), SIDE, SIDE), np.float32)
     for number in sorted(map(int, numbers), key=lambda each: each in _OPPOSITE):  # the sensor comes last
         strength, own = 0.02 + 0.98 * float(rng.uniform()) ** 1.6, rng.spawn(1)[0]
+        single, cover = spoil_by(start, CAUSES[number], strength, copy.deepcopy(own))
         if len(numbers) > 1:
-            single, cover = spoil_by(start, CAUSES[number], strength, copy.deepcopy(own))
             of_one = np.zeros_like(covers)
             of_one[number] = cover
             alone[number] = Spoiled(_shown(clear, single, copy.deepcopy(coding)), of_one, {})
-        spoiled, cover = spoil_by(spoiled, CAUSES[number], strength, own)
+        spoiled, cover = (single, cover) if spoiled is start else spoil_by(spoiled, CAUSES[number], strength, own)
         covers *= 1 - cover * (number in _IN_FRONT)
         covers[number] = cover
     return Spoiled(_shown(clear, spoiled, coding), covers, alone)
