@@ -96,7 +96,8 @@ def _of_one(model: QualityModel, square: Picture, rng: Generator) -> Iterator[_S
 
     taken: dict[CauseCode, list[_Way]] = {cause: [] for cause in _KINDS}
     for cause, kind in ((cause, kind) for cause, kinds in _KINDS.items() for kind in kinds):
-        own, ways = int(rng.integers(2**30)), []
+        ways: list[_Way] = []
+        own = int(rng.integers(2**30))
         for severity in np.arange(_STEP, 1.001, _STEP):
             way = _Way(kind, float(severity), own)
             found = model.assess(spoiled(square, way))
