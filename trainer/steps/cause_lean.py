@@ -1,8 +1,8 @@
-"""To which cause ``edge.findings.cause_network`` leans in doubt, set right by frames that other code degraded.
+"""How much ``edge.findings.cause_network`` leans to blur in doubt, set right by frames that other code degraded.
 
-Whoever teaches with one generator teaches its habits too: what a weak blur is there is a haze elsewhere. The degraders
-of synthetic eyes (``edge.phantom.degradation``) teach nothing; on photographs and synthetic eyes that taught nothing
-either they decide one number a cause.
+Whoever teaches with one generator teaches its habits too: a weak blur of other code passes for haze or for nothing
+beside another cause. The degraders of synthetic eyes (``edge.phantom.degradation``) teach nothing; on photographs and
+synthetic eyes that taught nothing either they decide this one number. One for each cause was no better there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
+from torch import nn
 
 from edge.assessment import Assessment
 from edge.field.find import find_field
@@ -34,6 +35,8 @@ from trainer.steps.cause_samples import Facts, Sizes, drawn
 _FIRST_PHANTOM, _PHANTOMS = 850_000, 12  # synthetic eyes that teach nothing and that no evaluation draws
 _SIDE = 448  # of the square that is degraded
 _STEP, _SEVERITIES = 0.06, 5  # severities, from the first at which the verdict leaves good
+_BLUR = CAUSES.index("blur")
+_LITTLE = 0.002  # weight of the square of what it leans, so that few frames decide little
 _CLEARLY = 1.25  # how many times larger the larger of two causes is
 _KINDS: dict[CauseCode, tuple[Kind, ...]] = {  # from the optics over the lid to the sensor
     "haze": ("haze",),
@@ -122,7 +125,7 @@ def _sample(found: Assessment, sizes: dict[CauseCode, float]) -> Iterator[_Sampl
 
 
 def leaned(weights: Weights, facts: Facts, sizes: Sizes) -> dict[str, NDArray[np.float32]]:
-    """The same weights but for how likely each cause is the main one before anything is seen.
+    """The same weights but for how likely blur is the main cause before anything is seen.
 
     Args:
         weights: of the network.
@@ -136,17 +139,18 @@ def leaned(weights: Weights, facts: Facts, sizes: Sizes) -> dict[str, NDArray[np
     clear = torch.from_numpy(in_order[:, -1] >= _CLEARLY * in_order[:, -2])
     squares = torch.from_numpy(sizes**2)
     largest = squares / squares.sum(1).clamp(min=1e-9)[:, None]
-    towards, sharpness = torch.zeros(len(CAUSES), requires_grad=True), torch.zeros(1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([towards, sharpness], max_iter=60)
+    blur = nn.functional.one_hot(torch.tensor(_BLUR), len(CAUSES))
+    lean, sharpness = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimiser = torch.optim.LBFGS([lean, sharpness], max_iter=60)
 
     def loss() -> float:
         optimiser.zero_grad()
-        chances = torch.log_softmax(main * torch.exp(sharpness) + towards, 1)
-        off = -(largest * chances).sum(1)[clear].mean() + 0.002 * (towards**2).sum()
+        chances = torch.log_softmax(main * torch.exp(sharpness) + lean * blur, 1)
+        off = -(largest * chances).sum(1)[clear].mean() + _LITTLE * (lean**2).sum()
         off.backward()  # type: ignore[no-untyped-call]
         return float(off.detach())
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     result = {name: np.array(each) for name, each in weights.items()}
-    result["b7"][: len(CAUSES)] += (towards / torch.exp(sharpness)).detach().numpy()
+    result["b7"][_BLUR] += float(lean.detach() / torch.exp(sharpness.detach()))
     return result
