@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edge.errors import EdgeError
 from edge.findings import cause_network
@@ -20,13 +20,12 @@ from edge.findings.cause import CAUSES
 from edge.findings.cause_network import INSIDE, Weights
 from edge.progress import followed
 from trainer.networks.causes import CauseLayers
-from trainer.steps.cause_lean import degraded, leaned
+from trainer.steps.cause_frames import degraded, finished, frame_loss
 from trainer.steps.cause_samples import Facts, Shares, Sizes, gather
 
 _PARTS, _STEPS, _BATCH = 18, 1500, 64
 _RATE = 1.5e-3  # of learning
 _LEAST_WEIGHT = 0.2  # of a cell that nothing took
-_LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
 
 
 def teach(
@@ -70,12 +69,7 @@ def _loss(cells: Tensor, main: Tensor, present: Tensor, truth: Tensor, sizes: Te
     target = torch.cat([taken, (field - taken.sum(1)).clamp(min=0)[:, None]], 1).permute(0, 2, 3, 1)
     weight = _LEAST_WEIGHT + taken.sum(1)
     of_cells = -(target * torch.log_softmax(cells, 3)).sum(3) * weight
-    squares = sizes**2  # of two causes the larger is the main one, not in proportion
-    largest = squares / squares.sum(1).clamp(min=1e-9)[:, None]
-    of_main = -(largest * torch.log_softmax(main, 1)).sum(1) * (sizes.sum(1) > _LEAST_SIZE)
-    there = ((sizes - _LEAST_SIZE) / (_SIZE - _LEAST_SIZE)).clamp(0, 1)
-    of_present = nn.functional.binary_cross_entropy_with_logits(present, there)
-    return of_cells.sum() / (weight * field).sum() + 0.5 * of_main.mean() + of_present
+    return of_cells.sum() / (weight * field).sum() + frame_loss(main, present, sizes)
 
 
 def renew(photographs: Path, seed: int = 0, bundle: Path | None = None, leave_out: Path | None = None) -> str:
@@ -100,7 +94,7 @@ def renew(photographs: Path, seed: int = 0, bundle: Path | None = None, leave_ou
     target = Path(cause_network.__file__).with_name("causes.npz")
     with np.load(target, allow_pickle=False) as arrays:
         weights = teach(facts, shares, sizes, seed, start=dict(arrays))
-    weights = leaned(weights, *degraded(photographs, seed, bundle, left_out))
+    weights = finished(weights, (facts, sizes), degraded(photographs, seed, bundle, left_out), seed)
     np.savez(target, **weights)  # type: ignore[arg-type]
     return f"{len(facts)} frames"
 

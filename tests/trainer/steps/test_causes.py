@@ -16,7 +16,7 @@ from edge.phantom.retina import phantom_frame
 
 torch = pytest.importorskip("torch")
 from trainer.networks.causes import CauseLayers
-from trainer.steps import cause_lean, cause_samples, causes
+from trainer.steps import cause_frames, cause_samples, causes
 from trainer.synthesis.causes import spoil_by
 from trainer.synthesis.spoiled import _continued, clear_frames, spoiled_frame
 
@@ -154,10 +154,10 @@ def test_what_is_set_aside_does_not_teach(tmp_path: Path) -> None:
 def test_frames_of_other_code_are_degraded_alone_and_two_by_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cause_lean, "_PHANTOMS", 1)
-    monkeypatch.setattr(cause_lean, "_SEVERITIES", 1)
+    monkeypatch.setattr(cause_frames, "_PHANTOMS", 1)
+    monkeypatch.setattr(cause_frames, "_SEVERITIES", 1)
     cv2.imwrite(str(tmp_path / "soft.png"), cv2.GaussianBlur(phantom_frame(40), (0, 0), 25))  # not good to begin with
-    facts, sizes = cause_lean.degraded(tmp_path)
+    facts, sizes = cause_frames.degraded(tmp_path)
     alone = (sizes > 0).sum(axis=1) == 1
     assert facts.shape[:2] == (len(sizes), CHANNELS)
     assert 5 <= alone.sum() <= 8  # one of each kind that takes enough
@@ -165,18 +165,18 @@ def test_frames_of_other_code_are_degraded_alone_and_two_by_two(
     assert 10 <= (~alone).sum() <= 20
 
 
-@pytest.mark.parametrize(("blurred", "more"), [(55, True), (5, False)])
-def test_the_network_leans_to_blur_as_often_as_there_is_one(blurred: int, more: bool) -> None:
+def test_what_is_said_of_whole_frames_is_learned_from_both_codes() -> None:
     weights = CauseLayers().weights()
-    facts = np.random.default_rng(0).random((60, CHANNELS, 16, 16), np.float32)
-    sizes = np.zeros((60, len(CAUSES)), np.float32)
-    sizes[:blurred, 6], sizes[blurred:, 3] = 0.5, 0.5
-    leaned = cause_lean.leaned(weights, facts, sizes)
-    assert all(np.array_equal(leaned[name], weights[name]) for name in weights if name != "b7")
-    moved = leaned["b7"] - weights["b7"]
-    assert np.flatnonzero(moved).tolist() == [6]
-    assert (float(moved[6]) > 0) == more
-    assert abs(float(moved[6])) > 0.1
+    rng = np.random.default_rng(0)
+    facts = rng.normal(0.3, 0.05, (120, CHANNELS, 16, 16)).astype(np.float32)
+    facts[:, INSIDE] = 1
+    facts[1::2, 1] += 0.5
+    sizes = np.zeros((120, len(CAUSES)), np.float32)
+    sizes[::2, 5] = sizes[1::2, 6] = 0.5
+    own, other = (facts[:60], sizes[:60]), (facts[60:], sizes[60:])
+    after = cause_frames.finished(weights, own, other, epochs=150)
+    assert {name for name in weights if not np.array_equal(after[name], weights[name])} == {"w6", "b6", "w7", "b7"}
+    assert [int(tell_causes(frame, after).main.argmax()) for frame in (*facts[:4], *facts[-4:])] == [5, 6] * 4
 
 
 def test_a_list_without_paths_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""How much ``edge.findings.cause_network`` leans to blur in doubt, set right by frames that other code degraded.
+"""What ``edge.findings.cause_network`` says of a whole frame, taught by frames of two codes.
 
-Whoever teaches with one generator teaches its habits too: a weak blur of other code passes for haze or for nothing
-beside another cause. The degraders of synthetic eyes (``edge.phantom.degradation``) teach nothing; on photographs and
-synthetic eyes that taught nothing either they decide this one number. One for each cause was no better there.
+Whoever teaches with one code that degrades teaches its habits too: a weak blur of another passes for haze, or for
+nothing beside another cause. So the last two layers, which say what took most of a frame and what took a part of it,
+learn further from the degraders of synthetic eyes (``edge.phantom.degradation``) as well, of photographs that taught
+nothing before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from edge.assessment import Assessment
 from edge.field.find import find_field
@@ -28,16 +29,17 @@ from edge.images import read_image
 from edge.model import QualityModel
 from edge.phantom.degradation import Kind, degrade
 from edge.phantom.retina import phantom_frame
-from edge.progress import progress
+from edge.progress import followed, progress
 from trainer.networks.causes import CauseLayers
 from trainer.steps.cause_samples import Facts, Sizes, drawn
 
 _FIRST_PHANTOM, _PHANTOMS = 850_000, 12  # synthetic eyes that teach nothing and that no evaluation draws
 _SIDE = 448  # of the square that is degraded
 _STEP, _SEVERITIES = 0.06, 5  # severities, from the first at which the verdict leaves good
-_BLUR = CAUSES.index("blur")
-_LITTLE = 0.002  # weight of the square of what it leans, so that few frames decide little
-_CLEARLY = 1.25  # how many times larger the larger of two causes is
+_LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
+_EPOCHS, _BATCH, _RATE = 60, 256, 1e-3
+_OWN = 0.5  # weight of a frame of the code that taught before
+_NOISE, _STAY = 0.02, 1e-4  # of what is read; weight of how far the layers move
 _KINDS: dict[CauseCode, tuple[Kind, ...]] = {  # from the optics over the lid to the sensor
     "haze": ("haze",),
     "blur": ("blur", "motion"),
@@ -124,33 +126,57 @@ def _sample(found: Assessment, sizes: dict[CauseCode, float]) -> Iterator[_Sampl
         yield facts, np.array([sizes.get(cause, 0.0) for cause in CAUSES], np.float32)
 
 
-def leaned(weights: Weights, facts: Facts, sizes: Sizes) -> dict[str, NDArray[np.float32]]:
-    """The same weights but for how likely blur is the main cause before anything is seen.
+def frame_loss(main: Tensor, present: Tensor, sizes: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Loss of the logits (N, 7) of the main cause and of each one's presence, from ``Sizes`` and a weight a frame."""
+    squares = sizes**2  # of two causes the larger is the main one, not in proportion
+    largest = squares / squares.sum(1).clamp(min=1e-9)[:, None]
+    of_main = -(largest * torch.log_softmax(main, 1)).sum(1) * (sizes.sum(1) > _LEAST_SIZE)
+    there = ((sizes - _LEAST_SIZE) / (_SIZE - _LEAST_SIZE)).clamp(0, 1)
+    of_present = nn.functional.binary_cross_entropy_with_logits(present, there, reduction="none").mean(1)
+    of_frame = 0.5 * of_main + of_present
+    return (of_frame if weight is None else of_frame * weight).mean()
+
+
+def finished(
+    weights: Weights, own: tuple[Facts, Sizes], other: tuple[Facts, Sizes], seed: int = 0, epochs: int = _EPOCHS
+) -> dict[str, NDArray[np.float32]]:
+    """The same weights with other ones of the last two layers.
 
     Args:
         weights: of the network.
-        facts, sizes: of ``degraded``.
+        own: facts and sizes of the code that taught it.
+        other: of ``degraded``.
+        seed: of what is drawn.
+        epochs: passes through both.
     """
+    torch.manual_seed(seed)
     network = CauseLayers()
     network.start_from(weights)
+    seen = torch.cat([_whole_frames(network, facts) for facts, _ in (own, other)])
+    sizes = torch.from_numpy(np.concatenate([own[1], other[1]]).astype(np.float32))
+    weight = torch.cat([torch.full((len(own[1]),), _OWN), torch.ones(len(other[1]))])
+    last = network.layers[5], network.layers[6]
+    parts = [part for layer in last for part in layer.parameters()]
+    before = [part.detach().clone() for part in parts]
+    optimiser = torch.optim.Adam(parts, _RATE)
+    for _ in followed(range(epochs), "teaching whole frames", epochs):
+        for rows in torch.chunk(torch.randperm(len(seen)), max(len(seen) // _BATCH, 1)):
+            noisy = seen[rows] * (1 + _NOISE * torch.randn_like(seen[rows]))
+            main, present = last[1](torch.relu(last[0](noisy))).chunk(2, 1)
+            moved = sum(((now - then) ** 2).sum() for now, then in zip(parts, before, strict=True))
+            loss = frame_loss(main, present, sizes[rows], weight[rows]) + _STAY * moved
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    return network.weights()
+
+
+def _whole_frames(network: CauseLayers, facts: Facts) -> Tensor:
+    """What the last two layers read of frames, (N, 72)."""
+    read: list[Tensor] = []
+    hook = network.layers[5].register_forward_pre_hook(lambda _, given: read.append(given[0]))
     with torch.no_grad():
-        main = torch.cat([network(torch.from_numpy(np.asarray(each[None], np.float32)))[1] for each in facts])
-    in_order = np.sort(sizes, axis=1)
-    clear = torch.from_numpy(in_order[:, -1] >= _CLEARLY * in_order[:, -2])
-    squares = torch.from_numpy(sizes**2)
-    largest = squares / squares.sum(1).clamp(min=1e-9)[:, None]
-    blur = nn.functional.one_hot(torch.tensor(_BLUR), len(CAUSES))
-    lean, sharpness = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([lean, sharpness], max_iter=60)
-
-    def loss() -> float:
-        optimiser.zero_grad()
-        chances = torch.log_softmax(main * torch.exp(sharpness) + lean * blur, 1)
-        off = -(largest * chances).sum(1)[clear].mean() + _LITTLE * (lean**2).sum()
-        off.backward()  # type: ignore[no-untyped-call]
-        return float(off.detach())
-
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
-    result = {name: np.array(each) for name, each in weights.items()}
-    result["b7"][_BLUR] += float(lean.detach() / torch.exp(sharpness.detach()))
-    return result
+        for rows in np.array_split(np.arange(len(facts)), max(len(facts) // _BATCH, 1)):
+            network(torch.from_numpy(np.asarray(facts[rows], np.float32)))
+    hook.remove()
+    return torch.cat(read)
