@@ -182,6 +182,9 @@ def fundus(
 def causes(
     data: Annotated[Path, typer.Option(help="A folder of photographs of retinas.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the drawn degradations.")] = 0,
+    leave_out: Annotated[
+        Path | None, typer.Option(help="CSV whose column path names photographs of whose patients none may teach.")
+    ] = None,
     model: Model = None,
     trust: Trust = None,
     debug: Debug = False,
@@ -190,7 +193,7 @@ def causes(
 
     Example: edge-train causes --data photographs
     """
-    out.print(_module("steps.causes").renew(data, seed, model))
+    out.print(_module("steps.causes").renew(data, seed, model, leave_out))
 
 
 @app.command()

@@ -65,11 +65,12 @@ def report(seen: dict[str, list[Seen]], device: str) -> str:
     marked = {name: group for name, group in seen.items() if any(each.errors for each in group)}
     if any(each.errors for each in photographs):
         marked = {"all photographs that are marked": photographs, **marked}
-    wrong = wrong_eyes(photographs)
+    wrong, both = wrong_eyes(photographs), [each.name for each in photographs if each.filed_as_both]
     parts = [
         f"{datetime.now(timezone.utc):%Y-%m-%d}, {device}.",
         markdown_table(EYES, [eyes_row(name, group) for name, group in seen.items()]),
         f"Usable photographs of which the wrong eye is told: {', '.join(wrong) or 'none'}.",
+        f"Filed as a right and, byte by byte the same, as a left eye, so not known: {', '.join(both) or 'none'}.",
         markdown_table(PLACES, [places_row(name, group) for name, group in marked.items()]),
     ]
     return "\n\n".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from benchmarks.studies.landmarks.truth import (
     Phantom,
     eye_by_disc,
     eye_by_name,
+    filed_as_both,
     nasal_phantom,
     phantom,
 )
@@ -52,6 +54,7 @@ class Seen:
         usable: its verdict is good or usable.
         truth, told, mirrored: the eye that it is, that is told, and that is told of its mirror image.
         errors: None where it has no marks.
+        filed_as_both: as a right and as a left eye, so that its truth is not known.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Seen:
     told: Eye | None
     mirrored: Eye | None
     errors: Errors | None
+    filed_as_both: bool = False
 
 
 def see_photographs(model: QualityModel, data: Path, name: str, marks: Mapping[str, Marks]) -> Iterator[Seen]:
@@ -71,15 +75,18 @@ def see_photographs(model: QualityModel, data: Path, name: str, marks: Mapping[s
     boxes = data / name / "discs.csv"
     discs = {path: mark.disc for path, mark in (read_discs(boxes) if boxes.exists() else {}).items()}
     folders = [each for each in sorted((data / name).rglob("images")) if each.is_dir()] or [data / name]
-    for graded in grade_files(model, find_inputs(folders)):
+    inputs = find_inputs(folders)
+    doubtful = filed_as_both(each.path for each in inputs)
+    for graded in grade_files(model, inputs):
         path, found = graded.path, graded.assessment
         if found is None or graded.frame is None:
             raise EdgeError(graded.error)
         marked = marks.get(path.relative_to(data).as_posix())
-        truth = eye_by_name(path) or (marked.eye if marked else None)
+        truth = (None if path in doubtful else eye_by_name(path)) or (marked.eye if marked else None)
         if truth is None and (disc := discs.get(path)) is not None and found.crop is not None:
             truth = eye_by_disc(disc, found.crop)
-        yield _seen(model, path.relative_to(data).as_posix(), graded.frame, found, truth, marked)
+        seen = _seen(model, path.relative_to(data).as_posix(), graded.frame, found, truth, marked)
+        yield dataclasses.replace(seen, filed_as_both=path in doubtful)
 
 
 def see_phantoms(model: QualityModel, number: int, nasal: bool = False) -> Iterator[Seen]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +94,19 @@ def eye_by_name(path: Path) -> Eye | None:
     if path.parent.parent.name == "chasedb1":
         return "right" if path.stem.endswith("R") else "left"
     return None
+
+
+def filed_as_both(paths: Iterable[Path]) -> set[Path]:
+    """Files that are filed as a right and, byte by byte the same, as a left eye: their names tell nothing.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    same: defaultdict[bytes, list[Path]] = defaultdict(list)
+    for path in paths:
+        if eye_by_name(path) is not None:
+            same[hashlib.sha256(path.read_bytes()).digest()].append(path)
+    return {path for group in same.values() if len({eye_by_name(each) for each in group}) > 1 for path in group}
 
 
 def eye_by_disc(disc: tuple[float, float, float], crop: Crop) -> Eye | None:

@@ -13,7 +13,15 @@ from typer.testing import CliRunner
 from benchmarks.studies.landmarks.__main__ import MARKS, app, report
 from benchmarks.studies.landmarks.measure import Errors, Seen, errors_of
 from benchmarks.studies.landmarks.tables import eyes_row, places_row
-from benchmarks.studies.landmarks.truth import Marks, eye_by_disc, eye_by_name, nasal_phantom, phantom, read_marks
+from benchmarks.studies.landmarks.truth import (
+    Marks,
+    eye_by_disc,
+    eye_by_name,
+    filed_as_both,
+    nasal_phantom,
+    phantom,
+    read_marks,
+)
 from edge.assessment import Assessment, Timings
 from edge.errors import EdgeError
 from edge.field.find import Crop
@@ -48,6 +56,14 @@ def test_an_eye_by_its_file_and_by_its_disc() -> None:
     ]
     crop = Crop(100, 0, 400)
     assert [eye_by_disc((x, 200, 30), crop) for x in (150, 290, 450)] == ["left", None, "right"]
+
+
+def test_a_file_that_is_filed_under_both_eyes_tells_neither(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("right/1.jpg", "left/1.jpg", "right/2.jpg", "right/3.jpg", "1.jpg")}
+    for name, path in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"other" if name == "right/2.jpg" else b"right only" if "3" in name else b"one")
+    assert filed_as_both(files.values()) == {files["right/1.jpg"], files["left/1.jpg"]}
 
 
 def test_errors_are_in_disc_radii() -> None:
@@ -93,7 +109,9 @@ def test_rows_count_what_was_seen() -> None:
         "1, 1, 1 of 1",
     )
     assert places_row("x", seen)[1:4] == ("3", "1", "1 of 2 (50.0 %)")
-    assert "the wrong eye is told: b." in report({"x": seen}, "a machine")
+    told = report({"x": [*seen, Seen("f", True, None, "left", "right", None, filed_as_both=True)]}, "a machine")
+    assert "the wrong eye is told: b." in told
+    assert "as a left eye, so not known: f." in told
 
 
 def test_it_prints_tables_and_writes_them_into_a_page(tmp_path: Path) -> None:
