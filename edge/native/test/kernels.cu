@@ -11,7 +11,7 @@ __global__ void all(const Tap *taps, const float *weights, const float *row, flo
                     uint8_t *pixels, Yuv yuv, Pooling pooling, double *lost, Tint tint) {
     const int64_t i = blockIdx.x * blockDim.x + threadIdx.x;
     const float value = normalised(grey(across<float>(taps[i], weights, row, 4), 1e-3f), 2.0f, 1.0f);
-    out[i] = contrast(ripple(value, at_its_end(value)), row[mirrored(i - 9, 100)]);
+    out[i] = contrast(ripple(value, at_its_end(value)), row[mirrored(i - 9, 100)]) + out_of_nine(pixels[i], 9);
     half[i] = to_half(value), small[i] = to_int8(value, 0.02f, 3);
     const Chroma chroma = chroma_of(yuv, pixels[i], pixels[i + 1]);
     pixels[i] = colour(luma_of(yuv, pixels[i + 2]), chroma.red);
