@@ -91,7 +91,7 @@ efiqa_status check_maps(const float *maps, uint64_t size, int32_t count, int32_t
 
 bool lie_within(const float *values, uint64_t count, float low, float high) {
     uint32_t beyond = 0;  // without a branch, so that vectors look at many
-    for (uint64_t i = 0; i < count; ++i) beyond |= static_cast<uint32_t>(!(values[i] >= low && values[i] <= high));
+    for (uint64_t i = 0; i < count; ++i) beyond |= static_cast<uint32_t>(!((values[i] >= low) & (values[i] <= high)));
     return beyond == 0;
 }
 

@@ -26,11 +26,12 @@ struct Job {
     float *out;
 };
 
+template <int Bytes>
 [[gnu::always_inline]] inline void run_any(Job &job) {
-    for (int64_t y = 0; y < job.filter.height; ++y) job.filter.row(y, job.out + y * job.filter.width);
+    for (int64_t y = 0; y < job.filter.height; ++y) job.filter.row<Bytes>(y, job.out + y * job.filter.width);
 }
 
-EFIQA_WIDE(run, Job &)
+EFIQA_LANES(run, Job &)
 
 }  // namespace
 

@@ -17,18 +17,19 @@ std::vector<float> filtered(const std::vector<float> &grid, int64_t height, int6
                             const std::vector<float> &weights);
 
 // out[i] = weights[0] * line(0)[i] + weights[1] * line(1)[i] + ..., in this order.
-template <class Line>
+template <int Bytes, class Line>
 [[gnu::always_inline]] inline void weigh(const Line &line, const std::vector<float> &weights, int64_t n,
                                          float *__restrict out) {
+    using Some = Lanes<Bytes>;
     const size_t taps = weights.size();
     int64_t i = 0;
-    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-        Lanes one = {}, two = {};
+    for (; i + 2 * Some::number <= n; i += 2 * Some::number) {
+        typename Some::Vector one = {}, two = {};
         for (size_t t = 0; t < taps; ++t) {
             const float *from = line(static_cast<int64_t>(t)) + i;
-            one = add(one, weights[t], load(from)), two = add(two, weights[t], load(from + kLanes));
+            one = add(one, weights[t], Some::load(from)), two = add(two, weights[t], Some::load(from + Some::number));
         }
-        store(out + i, one), store(out + i + kLanes, two);
+        Some::store(out + i, one), Some::store(out + i + Some::number, two);
     }
     if (i == n) return;
     std::fill(out + i, out + n, 0.0f);
@@ -62,15 +63,16 @@ struct Filter {
     };
 
     // One row of the result.
+    template <int Bytes>
     [[gnu::always_inline]] void row(int64_t y, float *__restrict out) {
         const auto reach = static_cast<int64_t>(weights->size()) / 2;
         float *middle = line.data() + reach;
-        weigh(Rows{*this, y - reach}, *weights, width, middle);
+        weigh<Bytes>(Rows{*this, y - reach}, *weights, width, middle);
         for (int64_t x = 1; x <= reach; ++x) {
             middle[-x] = middle[mirrored(-x, width)];
             middle[width - 1 + x] = middle[mirrored(width - 1 + x, width)];
         }
-        weigh(Places{line.data()}, *weights, width, out);
+        weigh<Bytes>(Places{line.data()}, *weights, width, out);
     }
 };
 

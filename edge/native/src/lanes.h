@@ -1,4 +1,4 @@
-// Sixteen floats at once: one vector of 512 bits, two of 256 or four of 128, with the same bits from all.
+// Several floats at once, in one register of the vectors at hand: of 16, 32 or 64 bytes, with the same bits from all.
 #pragma once
 
 #include <cstring>
@@ -7,17 +7,18 @@
 
 namespace efiqa {
 
-using Lanes = float __attribute__((vector_size(64)));
-constexpr int64_t kLanes = 16;
+template <int Bytes>
+struct Lanes {
+    typedef float Vector __attribute__((vector_size(Bytes)));  // of `using` the attribute is lost
+    static constexpr int64_t number = Bytes / 4;
+    static_assert(sizeof(Vector) == Bytes, "a vector");
 
-EFIQA_FN Lanes load(const float *from) {
-    Lanes read;
-    std::memcpy(&read, from, sizeof read);
-    return read;
-}
-
-EFIQA_FN void store(float *to, const Lanes &value) { std::memcpy(to, &value, sizeof value); }
-
-EFIQA_FN int64_t whole_lanes(int64_t number) { return (number + kLanes - 1) / kLanes * kLanes; }
+    EFIQA_FN static Vector load(const float *from) {
+        Vector read;
+        std::memcpy(&read, from, sizeof read);
+        return read;
+    }
+    EFIQA_FN static void store(float *to, const Vector &value) { std::memcpy(to, &value, sizeof value); }
+};
 
 }  // namespace efiqa

@@ -18,7 +18,7 @@ size_t area(int64_t side) { return static_cast<size_t>(side * side); }
 // Pictures whose rows are worked out when they are asked for, so that none is written to memory: each is a function of
 // a row's number and of where its floats go.
 
-struct Bytes {
+struct Greys {
     const uint8_t *values;
     int64_t side;
     [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
@@ -49,11 +49,12 @@ struct Ends {
 };
 
 // How far values stand out from their surroundings.
+template <int Bytes>
 struct Ripples {
     Filter &filter;
     [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
         const float *__restrict row = filter.grid + y * filter.width;
-        filter.row(y, out);
+        filter.row<Bytes>(y, out);
         for (int64_t x = 0; x < filter.width; ++x) out[x] = ripple(row[x], out[x]);
     }
 };
@@ -111,29 +112,30 @@ template <class Row>
     for (size_t i = 0; i < job.green.size(); ++i) out[i] = contrast(out[i], job.green[i]);
 }
 
+template <int Bytes>
 [[gnu::always_inline]] inline void measure_any(Job &job) {
     const efiqa_light &light = job.light;
     const int64_t side = job.side, grid = job.grid, fine_side = job.fine_side;
     const uint8_t *red = job.greys, *green = red + side * side, *blue = green + side * side;
-    means(job, Bytes{green, side}, job.cells, side, grid, job.green.data());
+    means(job, Greys{green, side}, job.cells, side, grid, job.green.data());
     if (light.green != nullptr) std::copy(job.green.begin(), job.green.end(), light.green);
-    if (light.red != nullptr) means(job, Bytes{red, side}, job.cells, side, grid, light.red);
-    if (light.blue != nullptr) means(job, Bytes{blue, side}, job.cells, side, grid, light.blue);
+    if (light.red != nullptr) means(job, Greys{red, side}, job.cells, side, grid, light.red);
+    if (light.blue != nullptr) means(job, Greys{blue, side}, job.cells, side, grid, light.blue);
     if (light.picture != nullptr)
-        for (int64_t y = 0; y < side; ++y) Bytes{green, side}(y, light.picture + y * side);
+        for (int64_t y = 0; y < side; ++y) Greys{green, side}(y, light.picture + y * side);
     if (light.clipped != nullptr || light.detail != nullptr) {
         if (side == 2 * fine_side)
             for (int64_t y = 0; y < fine_side; ++y) Halved{green, side}(y, job.fine.data() + y * fine_side);
         else
-            means(job, Bytes{green, side}, job.points, side, fine_side, job.fine.data());
+            means(job, Greys{green, side}, job.points, side, fine_side, job.fine.data());
         if (light.clipped != nullptr)
             means(job, Ends{job.fine.data(), fine_side}, job.fine_cells, fine_side, grid, light.clipped);
-        if (light.detail != nullptr) contrasts(job, Ripples{job.filter}, job.fine_cells, fine_side, light.detail);
+        if (light.detail != nullptr) contrasts(job, Ripples<Bytes>{job.filter}, job.fine_cells, fine_side, light.detail);
     }
     if (light.grain != nullptr) contrasts(job, Grains{green, side, job.sums.data()}, job.cells, side, light.grain);
 }
 
-EFIQA_WIDE(measure, Job &)
+EFIQA_LANES(measure, Job &)
 
 }  // namespace
 

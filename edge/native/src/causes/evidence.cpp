@@ -75,17 +75,18 @@ void see_colours(const Seen &seen, const Cells &cells, efiqa_evidence &found) {
 }
 
 // How much of the field each cause took, and the middle of it.
-void see_parts(const Chances &chances, const Cells &cells, int64_t grid, efiqa_evidence &found) {
-    const double half = static_cast<double>(grid) / 2, number = static_cast<double>(cells.size());
+void see_parts(const Chances &chances, const uint8_t *field, int64_t grid, double number, efiqa_evidence &found) {
+    const double half = static_cast<double>(grid) / 2;
     for (int64_t k = 0; k < kCauses; ++k) {
         const float *took = chances.cells.data() + k * chances.stride;
         double sum = 0, across = 0, down = 0;
-        for (const int64_t i : cells) {
-            const int64_t y = i / grid, x = i % grid;
-            const double part = took[y / 2 * chances.side + x / 2];
-            sum += part;
-            across += part * (static_cast<double>(x) + 0.5), down += part * (static_cast<double>(y) + 0.5);
-        }
+        for (int64_t y = 0; y < grid; ++y)
+            for (int64_t x = 0; x < grid; ++x) {
+                if (field[y * grid + x] == 0) continue;
+                const double part = took[y / 2 * chances.side + x / 2];
+                sum += part;
+                across += part * (static_cast<double>(x) + 0.5), down += part * (static_cast<double>(y) + 0.5);
+            }
         const double all = std::max(sum, 1e-12);
         found.main[k] = chances.main[k], found.present[k] = chances.present[k], found.share[k] = sum / number;
         found.x[k] = sum > 0 ? across / all / half - 1 : 0, found.y[k] = sum > 0 ? down / all / half - 1 : 0;
@@ -95,10 +96,11 @@ void see_parts(const Chances &chances, const Cells &cells, int64_t grid, efiqa_e
 efiqa_evidence explain(const Seen &seen, const float *weights) {
     efiqa_evidence found{};
     const Cells cells = cells_where(seen.field, seen.grid, true), core = core_of(seen.field, seen.grid);
-    for (const int64_t i : cells) found.lost += static_cast<double>(seen.map[i]) / static_cast<double>(cells.size());
+    const auto number = static_cast<double>(cells.size());
+    for (const int64_t i : cells) found.lost += static_cast<double>(seen.map[i]) / number;
     see_colours(seen, cells, found);
     const Facts facts = facts_of(seen);
-    see_parts(tell_causes(facts.channels.data(), seen.grid, weights), cells, seen.grid, found);
+    see_parts(tell_causes(facts.channels.data(), seen.grid, weights), seen.field, seen.grid, number, found);
     found.detail = quantile(picked(seen.light->detail, cells), 0.5);
     const double coarse = quantile(picked(facts.coarse.data(), core), 0.5);
     found.focus = static_cast<double>(quantile(picked(seen.light->detail, core), 0.5)) / std::max(coarse, 0.002);

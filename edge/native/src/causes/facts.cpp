@@ -22,21 +22,36 @@ struct Job {
 
 [[gnu::always_inline]] inline float apart(float value, float wide) { return std::fabs(value - wide) / wide; }
 
-// half of the logarithm, as the network has it of contrasts
-[[gnu::always_inline]] inline float steps(float contrast, float offset) {
-    return log_of(contrast + 0.003f) / 2.0f + offset;
+// Half of the logarithms, as the network has them of contrasts.
+[[gnu::always_inline]] inline void stepped(const float *contrasts, float offset,
+                                           const float *__restrict inside, size_t cells, float *out) {
+    for (size_t i = 0; i < cells; ++i) out[i] = (log_of(contrasts[i] + 0.003f) / 2.0f + offset) * inside[i];
+}
+
+// How far green is from what is around it: of each cell, and of it and its next neighbours.
+[[gnu::always_inline]] inline void coarsely(Job &job, const float *__restrict inside, size_t cells,
+                                            float *__restrict out) {
+    float *__restrict coarse = job.facts.coarse.data();
+    const float *__restrict wide = job.wide.data(), *__restrict wide_inside = job.wide_inside.data();
+    const float *__restrict middle = job.middle.data(), *__restrict middle_inside = job.middle_inside.data();
+    const float *__restrict green = job.seen.light->green;
+    for (size_t i = 0; i < cells; ++i) {
+        const float beyond = std::max(around(wide[i], wide_inside[i]), 4.0f);
+        coarse[i] = apart(around(middle[i], middle_inside[i]), beyond);
+        out[i] = apart(green[i], beyond);
+    }
+    stepped(out, 1.5f, inside, cells, out);
 }
 
 [[gnu::always_inline]] inline void colours(const efiqa_light &light, const float *__restrict inside, size_t cells,
                                            float *__restrict out) {
-    for (size_t i = 0; i < cells; ++i) {
-        const float red = light.red[i], green = light.green[i], blue = light.blue[i];
-        out[i] = red / 255.0f * inside[i];
-        out[cells + i] = green / 255.0f * inside[i];
-        out[2 * cells + i] = blue / 255.0f * inside[i];
-        out[3 * cells + i] = log_of((red + 6.0f) / (green + 6.0f)) * inside[i];
-        out[4 * cells + i] = log_of((green + 6.0f) / (blue + 6.0f)) * inside[i];
-        out[5 * cells + i] = light.clipped[i] * inside[i];
+    const float *channels[] = {light.red, light.green, light.blue};
+    for (size_t c = 0; c < 3; ++c) {
+        const float *__restrict one = channels[c], *__restrict other = channels[c < 2 ? c + 1 : c];
+        float *__restrict share = out + c * cells, *__restrict ratio = out + (3 + c) * cells;
+        for (size_t i = 0; i < cells; ++i) share[i] = one[i] / 255.0f * inside[i];
+        if (c == 2) break;
+        for (size_t i = 0; i < cells; ++i) ratio[i] = log_of((one[i] + 6.0f) / (other[i] + 6.0f)) * inside[i];
     }
 }
 
@@ -68,14 +83,10 @@ struct Job {
     float *__restrict inside = out + kInside * cells;
     for (size_t i = 0; i < cells; ++i) inside[i] = seen.field[i] != 0 ? 1.0f : 0.0f;
     colours(*seen.light, inside, cells, out);
-    float *__restrict detail = out + 6 * cells, *__restrict grain = out + 7 * cells, *__restrict far = out + 8 * cells;
-    for (size_t i = 0; i < cells; ++i) {
-        const float wide = std::max(around(job.wide[i], job.wide_inside[i]), 4.0f);
-        job.facts.coarse[i] = apart(around(job.middle[i], job.middle_inside[i]), wide);
-        detail[i] = steps(seen.light->detail[i], 2.0f) * inside[i];
-        grain[i] = steps(seen.light->grain[i], 2.0f) * inside[i];
-        far[i] = steps(apart(seen.light->green[i], wide), 1.5f) * inside[i];
-    }
+    masked(seen.light->clipped, inside, cells, out + 5 * cells);
+    stepped(seen.light->detail, 2.0f, inside, cells, out + 6 * cells);
+    stepped(seen.light->grain, 2.0f, inside, cells, out + 7 * cells);
+    coarsely(job, inside, cells, out + 8 * cells);
     masked(seen.map, inside, cells, out + 9 * cells);
     masked(seen.disc, inside, cells, out + 10 * cells);
     masked(seen.macula, inside, cells, out + 11 * cells);

@@ -50,34 +50,53 @@ struct Job {
     Chances &found;
 };
 
-// A 3 x 3 convolution of stride 2 with padding 1, and ReLU.
-[[gnu::always_inline]] inline void convolve(const float *seen, int64_t stride, int64_t channels, int64_t size,
-                                            const Layer &layer, Matrix &windows, Matrix &out) {
+// What the outputs of some rows of a 3 x 3 convolution of stride 2 with padding 1 read: a row of `windows` for each
+// channel and place, one column for each output. (Some rows at a time, so that all of it stays in the nearest cache.)
+[[gnu::always_inline]] inline void gather(const float *seen, int64_t stride, int64_t size, int64_t first_row,
+                                          int64_t rows, Matrix &windows) {
     const int64_t side = (size + 1) / 2;
-    for (int64_t row = 0; row < channels * 9; ++row) {
+    for (int64_t row = 0; row < windows.rows; ++row) {
         const int64_t down = row % 9 / 3, across = row % 3;
         const int64_t first = across == 0 ? 1 : 0, last = std::min(side, (size - across) / 2 + 1);
-        for (int64_t y = 0; y < side; ++y) {
-            const int64_t from = 2 * y + down - 1;
-            if (from < 0 || from >= size) continue;  // is 0 already
-            const float *__restrict line = seen + row / 9 * stride + from * size + across - 1;
+        for (int64_t y = 0; y < rows; ++y) {
+            const int64_t from = 2 * (first_row + y) + down - 1;
             float *__restrict to = windows.row(row) + y * side;
+            if (from < 0 || from >= size) {
+                std::fill(to, to + side, 0.0f);
+                continue;
+            }
+            const float *__restrict line = seen + row / 9 * stride + from * size + across - 1;
+            if (first > 0) to[0] = 0;
             for (int64_t x = first; x < last; ++x) to[x] = line[2 * x];
+            if (last < side) to[last] = 0;
         }
-    }
-    multiply(layer.weights, channels * 9, windows, out);
-    for (int64_t k = 0; k < out.rows; ++k) {
-        float *__restrict to = out.row(k);
-        for (int64_t x = 0; x < out.columns; ++x) to[x] = std::max(to[x] + layer.biases[k], 0.0f);
     }
 }
 
+// The convolution, and ReLU.
+[[gnu::always_inline]] inline void convolve(const float *seen, int64_t stride, int64_t size, const Layer &layer,
+                                            Matrix &windows, Matrix &out) {
+    const int64_t side = (size + 1) / 2, band = windows.columns / side;
+    for (int64_t y = 0; y < side; y += band) {
+        gather(seen, stride, size, y, std::min(band, side - y), windows);
+        multiply({layer.weights, windows.rows, windows, out, y * side});
+    }
+    for (int64_t k = 0; k < out.rows; ++k) {
+        float *__restrict to = out.row(k);
+        const float bias = layer.biases[k];
+        for (int64_t x = 0; x < out.columns; ++x) to[x] = std::max(to[x] + bias, 0.0f);
+    }
+}
+
+// Columns of the windows of whole rows, about as many as a product computes at once.
+int64_t band_of(int64_t side) { return side * std::max<int64_t>(kColumns / side, 1); }
+
 [[gnu::always_inline]] inline float dot(const float *weights, const float *values, int64_t n) {
-    Lanes sums = {};
+    float sums[8] = {}, sum = 0;
     int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) sums += load(weights + i) * load(values + i);
-    float sum = 0;
-    for (int64_t lane = 0; lane < kLanes; ++lane) sum += sums[lane];
+    for (; i + 8 <= n; i += 8)
+        for (int64_t lane = 0; lane < 8; ++lane) sums[lane] = add(sums[lane], weights[i + lane], values[i + lane]);
+    for (const float each : sums) sum += each;
     for (; i < n; ++i) sum = add(sum, weights[i], values[i]);
     return sum;
 }
@@ -107,8 +126,8 @@ struct Job {
 [[gnu::always_inline]] inline void mix(Job &job, const float *whole) {
     constexpr int64_t inputs = kNear + kFar + kWhole;
     const Layer &layer = job.network.mixed;
-    multiply(layer.weights, inputs, job.near, job.mixed);
-    multiply(layer.weights + kNear, inputs, job.far, job.around);
+    multiply({layer.weights, inputs, job.near, job.mixed});
+    multiply({layer.weights + kNear, inputs, job.far, job.around});
     for (int64_t k = 0; k < kMixed; ++k) {
         const float of_frame = dot(layer.weights + k * inputs + kNear + kFar, whole, kWhole) + layer.biases[k];
         float *__restrict to = job.mixed.row(k);
@@ -141,7 +160,7 @@ struct Job {
 // The cells of each class, and how much of the field each class has.
 [[gnu::always_inline]] inline void tell_cells(Job &job, float *found) {
     const int64_t points = job.side * job.side;
-    multiply(job.network.classes.weights, kMixed, job.mixed, job.cells);
+    multiply({job.network.classes.weights, kMixed, job.mixed, job.cells});
     for (int64_t k = 0; k < kClasses; ++k)
         for (int64_t x = 0; x < points; ++x) job.cells.row(k)[x] += job.network.classes.biases[k];
     share_out(job.cells.row(0), job.cells.stride, kClasses, points, job.scratch.row(0), job.scratch.row(1));
@@ -163,8 +182,8 @@ struct Job {
 
 [[gnu::always_inline]] inline void tell_any(Job &job) {
     const int64_t cells = job.grid * job.grid;
-    convolve(job.facts, cells, kFacts, job.grid, job.network.near, job.near_windows, job.near);
-    convolve(job.near.row(0), job.near.stride, kNear, job.side, job.network.far, job.far_windows, job.far);
+    convolve(job.facts, cells, job.grid, job.network.near, job.near_windows, job.near);
+    convolve(job.near.row(0), job.near.stride, job.side, job.network.far, job.far_windows, job.far);
     float seen[kWhole + kClasses], hidden[kMixed], ends[2 * kCauses];
     see_whole(job, seen);
     mix(job, seen);
@@ -192,9 +211,9 @@ Chances tell_causes(const float *facts, int64_t grid, const float *weights) {
             half,
             read(weights),
             make_taps(0, grid, side, grid),
-            {kFacts * 9, near},
+            {kFacts * 9, band_of(side)},
             {kNear, near},
-            {kNear * 9, far},
+            {kNear * 9, band_of(half)},
             {kFar, far},
             {kMixed, far},
             {kMixed, near},
