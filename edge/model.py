@@ -25,7 +25,7 @@ from edge.findings.photometry import light_of
 from edge.frame.exposure import green_of, lost_to_light
 from edge.frame.prepare import prepare_lit
 from edge.fundus import shows_retina
-from edge.score import quality_score, region_weights, regions_of, score_of
+from edge.score import regions_of, score_of
 
 log = logging.getLogger(__name__)
 ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame shows whether it is a retina
@@ -154,11 +154,13 @@ class QualityModel:
         cells = field.on_grid(grid)
         light, seen = light_of(tensor, measured, grid, mean, std)
         dark_or_burnt = lost_to_light(light, cells)
-        regions = regions_of(maps)
-        degradation = np.where(dark_or_burnt, np.float32(1), maps[0])
+        seen_maps = maps.copy()
+        degradation = seen_maps[0]
+        degradation[dark_or_burnt] = 1
         if field.spot is not None:  # around the spot there may be lost cells or no field at all
-            degradation = np.where(field.spot_on_grid(grid), degradation, degradation / 2)
-        score = quality_score(degradation, region_weights(regions, cells, self.manifest.pooling))
+            degradation[~field.spot_on_grid(grid)] /= 2
+        regions = regions_of(seen_maps)
+        score = score_of(seen_maps, cells, self.manifest.pooling)
         if field.spot is not None:  # in doubt no frame is usable
             score = min(score, math.nextafter(self.manifest.thresholds.usable, 0.0))
         verdict = decide(score, self.manifest.thresholds)

@@ -1,4 +1,4 @@
-"""The network of causes in the library: from map, light and landmarks to what took a frame."""
+"""What took a frame, by the library: light alone, or a cause that the network tells from map, light and landmarks."""
 
 from __future__ import annotations
 
@@ -51,3 +51,27 @@ def causes(
     )
     check(library, status)
     return found
+
+
+def lost_to_light(library: ctypes.CDLL, cells: Cells, field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The cells of a field that are burnt out or drowned.
+
+    Args:
+        library: the loaded one.
+        cells: float32 RGB (3, grid, grid), grey values.
+        field: bool (grid, grid).
+
+    Returns:
+        bool (grid, grid).
+
+    Raises:
+        ValueError: a shape or a number was refused.
+    """
+    cells, inside = np.ascontiguousarray(cells, np.float32), np.ascontiguousarray(field, np.bool_)
+    if cells.shape != (3, len(field), len(field)) or field.ndim != 2 or field.size != len(field) ** 2:
+        raise ValueError(f"cells and field are of one square grid, not {cells.shape} and {field.shape}")
+    lost = np.empty(field.shape, np.bool_)
+    red, step = cells.ctypes.data, cells.strides[0]
+    light = c.Light(len(field), field.size, red + 2 * step, red + step, red)
+    check(library, library.efiqa_lost_to_light(light, inside.ctypes.data, inside.size, lost.ctypes.data, lost.size))
+    return lost

@@ -110,3 +110,4 @@ def declare(library: ctypes.CDLL) -> None:
     library.efiqa_blend.argtypes = (*grid, *grid, c_int32, POINTER(Crop), *grid, c_int32, c_int32, c_int64)
     maps = (c_void_p, c_void_p, c_void_p, c_uint64, *grid)
     library.efiqa_causes.argtypes = (*maps, POINTER(Light), *grid, POINTER(Evidence))
+    library.efiqa_lost_to_light.argtypes = (POINTER(Light), *grid, *grid)

@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.causes import lost_to_light as lost_by_library
 from edge.abi.frames import Three
+from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and the same
 
 _GREEN_END, _RED_END, _GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
 _LEAST_RED, _LEAST_GREEN = 200.0, 170.0  # grey values below which the bright end of a channel is no white
@@ -75,6 +77,11 @@ def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArr
     Returns:
         bool (grid, grid).
     """
+    return lost_to_light_numpy(cells, field) if LIBRARY is None else lost_by_library(LIBRARY, cells, field)
+
+
+def lost_to_light_numpy(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``lost_to_light`` in NumPy and OpenCV: the fallback, and what the library is tested against."""
     lost = np.zeros_like(field)
     red, green, blue = cells.reshape(3, -1).compress(field.reshape(-1), axis=1)  # in a row
     number = len(red)

@@ -170,6 +170,14 @@ EFIQA_API efiqa_status efiqa_circle_field(double x, double y, double radius, int
 EFIQA_API efiqa_status efiqa_frame_step(const efiqa_frame *frame, const efiqa_crop *crop, const efiqa_tensor *tensor,
                                         const efiqa_light *light) EFIQA_NOEXCEPT;
 
+/* The cells of a field that light alone has taken, burnt out or drowned: lost whatever the network makes of them, so the
+ * map there is 1 before it is scored.
+ *
+ * light: of the frame, on a grid; blue, green and red alone are read. field: grid * grid bytes (field_size readable), 0
+ * outside of the field. lost: as many, 1 where light is to blame, 0 elsewhere. */
+EFIQA_API efiqa_status efiqa_lost_to_light(const efiqa_light *light, const uint8_t *field, uint64_t field_size,
+                                           uint8_t *lost, uint64_t lost_size) EFIQA_NOEXCEPT;
+
 /* Quality score in [0, 1]: 1 - sum(w * D) over the field, weights by region, summing to 1; 0 where nothing counts.
  *
  * maps: count * grid * grid floats (maps_size of them readable): the degradation map, then probabilities of disc and

@@ -95,17 +95,24 @@ bool lie_within(const float *values, uint64_t count, float low, float high) {
     return beyond == 0;
 }
 
-efiqa_status check_measured(const efiqa_light *light) {
-    if (light == nullptr) return EFIQA_NULL_POINTER;
+efiqa_status check_colours(const efiqa_light *light) {
+    if (light == nullptr || !light->blue || !light->green || !light->red) return EFIQA_NULL_POINTER;
     if (light->grid < 1 || light->grid > kLargestGrid) return EFIQA_BAD_SIZE;
     const uint64_t cells = static_cast<uint64_t>(light->grid) * static_cast<uint64_t>(light->grid);
-    for (const float *values : {light->blue, light->green, light->red, light->clipped, light->detail, light->grain})
-        if (values == nullptr) return EFIQA_NULL_POINTER;
     if (light->size < cells) return EFIQA_SHORT_BUFFER;
     for (const float *values : {light->blue, light->green, light->red})
         if (!lie_within(values, cells, -1, 256)) return EFIQA_BAD_NUMBER;  // roundings of 0 and 255 too
-    for (const float *values : {light->clipped, light->detail, light->grain})
+    return EFIQA_OK;
+}
+
+efiqa_status check_measured(const efiqa_light *light) {
+    const efiqa_status found = check_colours(light);
+    if (found != EFIQA_OK) return found;
+    for (const float *values : {light->clipped, light->detail, light->grain}) {
+        if (values == nullptr) return EFIQA_NULL_POINTER;
+        const uint64_t cells = static_cast<uint64_t>(light->grid) * static_cast<uint64_t>(light->grid);
         if (!lie_within(values, cells, 0, 256)) return EFIQA_BAD_NUMBER;
+    }
     return EFIQA_OK;
 }
 

@@ -22,7 +22,8 @@ efiqa_status check_maps(const float *maps, uint64_t size, int32_t count, int32_t
 // `count` numbers, each at least `low` and at most `high`.
 bool lie_within(const float *values, uint64_t count, float low, float high);
 
-// Light that was measured, for reading: all arrays but the picture.
+// Light that was measured, for reading: the colours alone, or all arrays but the picture.
+efiqa_status check_colours(const efiqa_light *light);
 efiqa_status check_measured(const efiqa_light *light);
 
 // Rows of `row` bytes each, the last one without what pads it.

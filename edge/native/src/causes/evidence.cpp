@@ -10,6 +10,7 @@
 #include "efiqa_edge.h"
 #include "guard.h"
 #include "nonlinear.h"
+#include "quantile.h"
 
 namespace efiqa {
 namespace {
@@ -24,13 +25,6 @@ constexpr float kMostWeight = 1e4f;
 
 using Values = std::vector<float>;
 using Cells = std::vector<int64_t>;
-
-// The value below which about such a share of them lies; of no values there is none.
-float quantile(Values values, double share) {
-    const auto place = static_cast<int64_t>(share * static_cast<double>(values.size() - 1));
-    std::nth_element(values.begin(), values.begin() + place, values.end());
-    return values[static_cast<size_t>(place)];
-}
 
 Cells cells_where(const uint8_t *field, int64_t grid, bool inside) {
     Cells found;

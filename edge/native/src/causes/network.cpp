@@ -57,7 +57,7 @@ struct Job {
     const int64_t side = (size + 1) / 2;
     for (int64_t row = 0; row < windows.rows; ++row) {
         const int64_t down = row % 9 / 3, across = row % 3;
-        const int64_t first = across == 0 ? 1 : 0, last = std::min(side, (size - across) / 2 + 1);
+        const int64_t first = across == 0 ? 1 : 0, last = std::min(side, (size + 2 - across) / 2);
         for (int64_t y = 0; y < rows; ++y) {
             const int64_t from = 2 * (first_row + y) + down - 1;
             float *__restrict to = windows.row(row) + y * side;
