@@ -71,7 +71,9 @@ def explain(
     found = causes(LIBRARY, maps, field, measured, flat_weights())
     return Evidence(
         found.lost,
-        *(dict(zip(CAUSES, each, strict=True)) for each in (found.main, found.present, found.share)),
+        dict(zip(CAUSES, found.main, strict=True)),
+        dict(zip(CAUSES, found.present, strict=True)),
+        dict(zip(CAUSES, found.share, strict=True)),
         dict(zip(CAUSES, zip(found.x, found.y, strict=True), strict=True)),
         bool(found.flooded),
         (found.red, found.blue),

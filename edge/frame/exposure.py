@@ -51,7 +51,7 @@ def green_of(tensor: NDArray[np.float32], mean: Three, std: Three) -> NDArray[np
 
     Whole ones, as the frame step rounds: what is left of normalising would tip a value over its end.
     """
-    return np.rint(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1]), dtype=np.float32)
+    return np.asarray(np.rint(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1])), np.float32)
 
 
 def _burnt(red: NDArray[np.float32], green: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -90,16 +90,12 @@ def cut(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
     return np.rint(enlarged).astype(np.uint8)
 
 
-def normalise(
-    picture: NDArray[np.uint8], mean: Three, std: Three
-) -> NDArray[np.float32]:
+def normalise(picture: NDArray[np.uint8], mean: Three, std: Three) -> NDArray[np.float32]:
     """uint8 BGR (S, S, 3) -> float32 RGB (1, 3, S, S)."""
     scaled = (picture[:, :, ::-1].astype(np.float32) / 255 - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def prepare_opencv(
-    frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three
-) -> NDArray[np.float32]:
+def prepare_opencv(frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three) -> NDArray[np.float32]:
     """``prepare`` as a sequence of OpenCV steps: the fallback, and what the library is tested against."""
     return normalise(cut(frame, crop, size), mean, std)
