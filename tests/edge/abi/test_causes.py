@@ -33,7 +33,7 @@ if LIBRARY is None:
 library: ctypes.CDLL = LIBRARY
 
 Cells = NDArray[np.float32]
-FAST = settings(max_examples=150, deadline=None)
+FAST = settings(max_examples=60, deadline=None)
 CHANCE = 1e-5  # what probabilities and shares may be apart
 OF_NOISE = 1e-4  # the same of a frame without any contrast, where the logarithm of a rounding is a fact
 grids = st.integers(1, 40)
