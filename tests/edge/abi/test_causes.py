@@ -15,14 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge import score
 from edge.abi import causes as native
 from edge.abi.library import LIBRARY
 from edge.abi.structures import CAUSE_WEIGHTS
 from edge.assessment import Assessment
 from edge.bundle.bundle import LANDMARKS, Region
+from edge.findings import evidence
 from edge.findings.cause_network import flat_weights
 from edge.findings.evidence import Evidence, explain, explain_numpy
 from edge.findings.photometry import Photometry
+from edge.frame import exposure, prepare
 from edge.frame.exposure import lost_to_light, lost_to_light_numpy
 from edge.model import QualityModel
 from edge.phantom.degradation import KINDS, degrade
@@ -126,10 +129,22 @@ def test_the_same_causes_are_named_of_every_degradation() -> None:
     assert named > len(KINDS) // 2
 
 
-def explained_by(seen: Assessment, evidence: Evidence) -> Assessment:
+def explained_by(seen: Assessment, found: Evidence) -> Assessment:
     other = dataclasses.replace(seen)
-    other.__dict__["evidence"] = evidence
+    other.__dict__["evidence"] = found
     return other
+
+
+def test_without_the_library_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [degrade(phantom_frame(seed), kind, 0.7)[0] for seed, kind in enumerate(("haze", "shadow", "bright"))]
+    with QualityModel.load(threads=1) as model:
+        with_it = [model.assess(frame).to_dict() for frame in frames]
+        for module in (prepare, exposure, evidence, score):
+            monkeypatch.setattr(module, "LIBRARY", None)
+        without = [model.assess(frame).to_dict() for frame in frames]
+    for ours, theirs in zip(with_it, without, strict=True):
+        assert (ours["verdict"], ours["cause"]) == (theirs["verdict"], theirs["cause"])
+        assert ours["score"] == pytest.approx(theirs["score"], abs=2e-3)  # the tensor is a rounding apart
 
 
 GRID = 8

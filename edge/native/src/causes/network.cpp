@@ -65,9 +65,9 @@ struct Job {
                 std::fill(to, to + side, 0.0f);
                 continue;
             }
-            const float *__restrict line = seen + row / 9 * stride + from * size + across - 1;
+            const float *__restrict line = seen + row / 9 * stride + from * size;
             if (first > 0) to[0] = 0;
-            for (int64_t x = first; x < last; ++x) to[x] = line[2 * x];
+            for (int64_t x = first; x < last; ++x) to[x] = line[2 * x + across - 1];
             if (last < side) to[last] = 0;
         }
     }
