@@ -21,11 +21,11 @@ from edge.errors import EdgeError, EngineError, first_line
 from edge.field.find import Field
 from edge.field.known import Circle, FieldOfView, Mask, field_setting
 from edge.field.misplaced import Placement, Spots
-from edge.findings.photometry import photometry
-from edge.frame.exposure import cells_of, green_of, lost_to_light
-from edge.frame.prepare import prepare
+from edge.findings.photometry import light_of
+from edge.frame.exposure import green_of, lost_to_light
+from edge.frame.prepare import prepare_lit
 from edge.fundus import shows_retina
-from edge.score import quality_score, region_weights, regions_of, score_of
+from edge.score import regions_of, score_of
 
 log = logging.getLogger(__name__)
 ENOUGH_LIT = 0.2  # coverage from which the lit part of a frame shows whether it is a retina
@@ -146,29 +146,30 @@ class QualityModel:
     def _within(self, frame: NDArray[np.uint8], field: Field, start: float) -> Assessment:
         """Grade a frame within this field of view."""
         grid = self.manifest.grid
-        tensor = prepare(frame, field.crop, self.manifest.input_size, self.manifest.mean, self.manifest.std)
+        size, mean, std = self.manifest.input_size, self.manifest.mean, self.manifest.std
+        tensor, measured = prepare_lit(frame, field.crop, size, mean, std, grid)
         prepared = time.perf_counter()
         maps = infer_maps(self.bundle, self.engine, tensor)
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
-        light = cells_of(tensor, grid, self.manifest.mean, self.manifest.std)
-        green = green_of(tensor, self.manifest.mean, self.manifest.std)
+        light, seen = light_of(tensor, measured, grid, mean, std)
         dark_or_burnt = lost_to_light(light, cells)
-        regions = regions_of(maps)
-        degradation = np.where(dark_or_burnt, np.float32(1), maps[0])
+        seen_maps = maps.copy()
+        degradation = seen_maps[0]
+        degradation[dark_or_burnt] = 1
         if field.spot is not None:  # around the spot there may be lost cells or no field at all
-            degradation = np.where(field.spot_on_grid(grid), degradation, degradation / 2)
-        score = quality_score(degradation, region_weights(regions, cells, self.manifest.pooling))
+            degradation[~field.spot_on_grid(grid)] /= 2
+        regions = regions_of(seen_maps)
+        score = score_of(seen_maps, cells, self.manifest.pooling)
         if field.spot is not None:  # in doubt no frame is usable
             score = min(score, math.nextafter(self.manifest.thresholds.usable, 0.0))
         verdict = decide(score, self.manifest.thresholds)
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
         if verdict not in ("good", "usable"):
             shown = self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage) or shows_retina(
-                light, green, maps, cells
+                light, green_of(tensor, mean, std), maps, cells
             )
             score, verdict, regions = (score, "reject", regions) if shown else (0.0, "no_fundus", {})
-        seen = photometry(light, green)
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and but for roundings the same
+from edge.abi.maps import score
 from edge.bundle.bundle import LANDMARKS, Region
 
 
@@ -43,6 +45,13 @@ def regions_of(maps: NDArray[np.float32]) -> dict[Region, NDArray[np.float32]]:
 
 def score_of(maps: NDArray[np.float32], field: NDArray[np.bool_], pooling: Mapping[Region, float]) -> float:
     """The quality score of the maps of a network, float32 (K, grid, grid), inside a field, bool (grid, grid)."""
+    if LIBRARY is not None and len(maps) in (1, 3):
+        return score(LIBRARY, maps, field, (pooling["disc"], pooling["macula"], pooling["periphery"]))
+    return score_of_numpy(maps, field, pooling)
+
+
+def score_of_numpy(maps: NDArray[np.float32], field: NDArray[np.bool_], pooling: Mapping[Region, float]) -> float:
+    """``score_of`` in NumPy: the fallback, and what the library is tested against."""
     return quality_score(maps[0], region_weights(regions_of(maps), field, pooling))
 
 

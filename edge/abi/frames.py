@@ -65,14 +65,12 @@ class Light:
     Attributes:
         rgb: mean of each channel over each cell, float32 (3, grid, grid), grey values.
         clipped, detail, grain: float32 (grid, grid).
-        green: float32 (side, side), grey values.
     """
 
     rgb: NDArray[np.float32]
     clipped: NDArray[np.float32]
     detail: NDArray[np.float32]
     grain: NDArray[np.float32]
-    green: NDArray[np.float32]
 
 
 def packed(frame: NDArray[np.uint8], pixels: Pixels = "bgr") -> Planes:
@@ -137,6 +135,7 @@ def _light(grid: int, side: int) -> tuple[Light, c.Light]:
     if not 1 <= grid <= side // 4:
         raise ValueError(f"light is measured on 1 to {side // 4} cells along a side, not on {grid}")
     cells = np.empty((6, grid, grid), np.float32)
-    light = Light(cells[:3], cells[3], cells[4], cells[5], np.empty((side, side), np.float32))
-    red, green, blue, *rest = (each.ctypes.data for each in cells)
-    return light, c.Light(grid, grid * grid, blue, green, red, *rest, light.green.ctypes.data, light.green.size)
+    light = Light(cells[:3], cells[3], cells[4], cells[5])
+    start, step = cells.ctypes.data, cells.strides[0]
+    red, green, blue, *rest = (start + step * each for each in range(6))
+    return light, c.Light(grid, grid * grid, blue, green, red, *rest)

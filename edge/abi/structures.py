@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 FIELD_MASK = 256  # side of the mask of a field
 OUT_OF_MEMORY = 8
+CAUSES = 7
+CAUSE_WEIGHTS = 36_934
 
 
 class Frame(Structure):
@@ -75,6 +77,24 @@ class Pooling(Structure):
     _fields_ = (("disc", c_double), ("macula", c_double), ("periphery", c_double))
 
 
+class Evidence(Structure):
+    """``efiqa_evidence``."""
+
+    _fields_ = (
+        ("lost", c_double),
+        ("main", c_double * CAUSES),
+        ("present", c_double * CAUSES),
+        ("share", c_double * CAUSES),
+        ("x", c_double * CAUSES),
+        ("y", c_double * CAUSES),
+        ("red", c_double),
+        ("blue", c_double),
+        ("detail", c_double),
+        ("focus", c_double),
+        ("flooded", c_int32),
+    )
+
+
 def declare(library: ctypes.CDLL) -> None:
     """Tell ctypes what each function takes and gives."""
     grid = (c_void_p, c_uint64)
@@ -88,3 +108,6 @@ def declare(library: ctypes.CDLL) -> None:
     library.efiqa_circle_field.argtypes = (c_double, c_double, c_double, c_int32, c_int32, *field)
     library.efiqa_score.argtypes = (*grid, c_int32, c_int32, *grid, POINTER(Pooling), POINTER(c_double))
     library.efiqa_blend.argtypes = (*grid, *grid, c_int32, POINTER(Crop), *grid, c_int32, c_int32, c_int64)
+    maps = (c_void_p, c_void_p, c_void_p, c_uint64, *grid)
+    library.efiqa_causes.argtypes = (*maps, POINTER(Light), *grid, POINTER(Evidence))
+    library.efiqa_lost_to_light.argtypes = (POINTER(Light), *grid, *grid)

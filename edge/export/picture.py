@@ -75,8 +75,8 @@ def cells_of(tensor: Tensor, manifest: Manifest) -> Tensor:
 
 
 def green_of(tensor: Tensor, manifest: Manifest) -> Tensor:
-    """Green of what the network reads, grey values, float32 (S, S)."""
-    return tensor[0, 1] * (255 * manifest.std[1]) + 255 * manifest.mean[1]
+    """Green of what the network reads, whole grey values, float32 (S, S)."""
+    return rint(tensor[0, 1] * (255 * manifest.std[1]) + 255 * manifest.mean[1])
 
 
 def averaged(picture: Tensor, length: int, cells: int) -> Tensor:

@@ -135,3 +135,10 @@ def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 def _network() -> Weights:
     with np.load(_WEIGHTS, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
+
+
+@functools.cache
+def flat_weights() -> NDArray[np.float32]:
+    """Those that ship in one row, layer by layer, weights before biases, as the library takes them."""
+    arrays = _network()
+    return np.concatenate([arrays[f"{kind}{layer}"].reshape(-1) for layer in range(1, 8) for kind in "wb"])

@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.causes import causes
+from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and but for roundings the same
 from edge.bundle.bundle import Region
 from edge.findings.cause import CAUSES, CauseCode
-from edge.findings.cause_network import facts_of, tell_causes
+from edge.findings.cause_network import facts_of, flat_weights, tell_causes
 from edge.findings.photometry import Cells, Photometry
 from edge.frame.exposure import quantile
 
@@ -62,6 +64,28 @@ def explain(
         field: bool (grid, grid), at least one cell of it.
         light: of the same crop, on the same grid.
     """
+    if LIBRARY is None:
+        return explain_numpy(degradation, regions, field, light)
+    maps = degradation, regions.get("disc"), regions.get("macula")
+    measured = light.blue, light.green, light.red, light.clipped, light.detail, light.grain
+    found = causes(LIBRARY, maps, field, measured, flat_weights())
+    return Evidence(
+        found.lost,
+        dict(zip(CAUSES, found.main, strict=True)),
+        dict(zip(CAUSES, found.present, strict=True)),
+        dict(zip(CAUSES, found.share, strict=True)),
+        dict(zip(CAUSES, zip(found.x, found.y, strict=True), strict=True)),
+        bool(found.flooded),
+        (found.red, found.blue),
+        found.detail,
+        found.focus,
+    )
+
+
+def explain_numpy(
+    degradation: Cells, regions: Mapping[Region, Cells], field: NDArray[np.bool_], light: Photometry
+) -> Evidence:
+    """``explain`` in NumPy and OpenCV: the fallback, and what the library is tested against."""
     black = _black_level(light, field)
     blue, green, red = (np.maximum(channel[field] - black, 0) for channel in (light.blue, light.green, light.red))
     top = np.maximum(np.maximum(blue, red), green)

@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.frames import Light, Three
+from edge.frame.exposure import cells_of, green_of
+
 Cells = NDArray[np.float32]
 
 CLIPPED = 230.0  # grey value from which a channel counts as at its end: white of video that spares the ends
@@ -31,6 +34,27 @@ class Photometry:
     clipped: Cells
     detail: Cells
     grain: Cells
+
+
+def light_of(
+    tensor: NDArray[np.float32], measured: Light | None, grid: int, mean: Three, std: Three
+) -> tuple[Cells, Photometry]:
+    """The light in what the network reads.
+
+    Args:
+        tensor: float32 RGB (1, 3, S, S).
+        measured: its light, where the frame step has it already.
+        grid: cells along a side.
+        mean, std: with which the tensor was normalised.
+
+    Returns:
+        Means of red, green and blue, float32 (3, grid, grid), grey values; and all the rest.
+    """
+    if measured is None:
+        rgb = cells_of(tensor, grid, mean, std)
+        return rgb, photometry(rgb, green_of(tensor, mean, std))
+    red, green, blue = measured.rgb
+    return measured.rgb, Photometry(blue, green, red, measured.clipped, measured.detail, measured.grain)
 
 
 def photometry(rgb: Cells, green: Cells) -> Photometry:

@@ -12,6 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.causes import lost_to_light as lost_by_library
+from edge.abi.frames import Three
+from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and the same
+
 _GREEN_END, _RED_END, _GREEN_HIGH = 248.0, 250.0, 150.0  # grey values of a cell's mean
 _LEAST_RED, _LEAST_GREEN = 200.0, 170.0  # grey values below which the bright end of a channel is no white
 _PLATEAU = 4.0  # grey values below its bright end within which a channel is at it
@@ -23,9 +27,7 @@ _LEAST_DROWNED = 0.10  # share of the field, in one piece: vessels, maculae and 
 _PIECE = np.ones((3, 3), np.uint8)
 
 
-def cells_of(
-    tensor: NDArray[np.float32], grid: int, mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def cells_of(tensor: NDArray[np.float32], grid: int, mean: Three, std: Three) -> NDArray[np.float32]:
     """The mean of each channel over each cell of the grid.
 
     Args:
@@ -44,11 +46,12 @@ def cells_of(
     return cells
 
 
-def green_of(
-    tensor: NDArray[np.float32], mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> NDArray[np.float32]:
-    """Green of what the network reads, float32 (S, S), grey values; arguments as for ``cells_of``."""
-    return np.asarray(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1]), np.float32)
+def green_of(tensor: NDArray[np.float32], mean: Three, std: Three) -> NDArray[np.float32]:
+    """Green of what the network reads, float32 (S, S), grey values; arguments as for ``cells_of``.
+
+    Whole ones, as the frame step rounds: what is left of normalising would tip a value over its end.
+    """
+    return np.asarray(np.rint(tensor[0, 1] * np.float32(255 * std[1]) + np.float32(255 * mean[1])), np.float32)
 
 
 def _burnt(red: NDArray[np.float32], green: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -74,6 +77,11 @@ def lost_to_light(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArr
     Returns:
         bool (grid, grid).
     """
+    return lost_to_light_numpy(cells, field) if LIBRARY is None else lost_by_library(LIBRARY, cells, field)
+
+
+def lost_to_light_numpy(cells: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``lost_to_light`` in NumPy and OpenCV: the fallback, and what the library is tested against."""
     lost = np.zeros_like(field)
     red, green, blue = cells.reshape(3, -1).compress(field.reshape(-1), axis=1)  # in a row
     number = len(red)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.abi.frames import Numbers, frame_step, packed
+from edge.abi.frames import Light, Numbers, Three, frame_step, packed
 from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and but for roundings the same
 from edge.field.find import Crop
 
@@ -20,9 +20,7 @@ def frame_step_name() -> str:
     return "opencv" if LIBRARY is None else "native"
 
 
-def prepare(
-    frame: NDArray[np.uint8], crop: Crop, size: int, mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def prepare(frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three) -> NDArray[np.float32]:
     """Crop, resample and normalise a frame.
 
     Args:
@@ -38,16 +36,37 @@ def prepare(
     Raises:
         ValueError: the frame is not uint8 (H, W, 3), or the crop or the size is not positive.
     """
+    return prepare_lit(frame, crop, size, mean, std, None)[0]
+
+
+def prepare_lit(
+    frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three, grid: int | None
+) -> tuple[NDArray[np.float32], Light | None]:
+    """``prepare``, and in the same pass the light of what the network reads.
+
+    Args:
+        frame, crop, size, mean, std: of ``prepare``.
+        grid: cells along a side on which light is measured; None: it is not.
+
+    Returns:
+        The tensor; and its light, None where it has to be measured from the tensor: without the library, without a
+        pixel of the frame in the crop, or with less than 4 pixels along a cell.
+
+    Raises:
+        ValueError: of ``prepare``.
+    """
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}")
     if crop.side < 1 or size < 1:
         raise ValueError(f"the crop ({crop.side}) and the tensor ({size}) need a side of at least 1 pixel")
     if not _meet(frame, crop):
-        return normalise(np.zeros((size, size, 3), np.uint8), mean, std)
+        return normalise(np.zeros((size, size, 3), np.uint8), mean, std), None
     if LIBRARY is None:
-        return prepare_opencv(frame, crop, size, mean, std)
-    tensor, _ = frame_step(LIBRARY, packed(frame), (crop.x, crop.y, crop.side), Numbers(size, mean, std))
-    return np.asarray(tensor, np.float32)
+        return prepare_opencv(frame, crop, size, mean, std), None
+    grid = grid if grid is not None and 4 * grid <= size else None
+    numbers = Numbers(size, mean, std)
+    tensor, light = frame_step(LIBRARY, packed(frame), (crop.x, crop.y, crop.side), numbers, grid)
+    return np.asarray(tensor, np.float32), light
 
 
 def _meet(frame: NDArray[np.uint8], crop: Crop) -> bool:
@@ -71,16 +90,12 @@ def cut(frame: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
     return np.rint(enlarged).astype(np.uint8)
 
 
-def normalise(
-    picture: NDArray[np.uint8], mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def normalise(picture: NDArray[np.uint8], mean: Three, std: Three) -> NDArray[np.float32]:
     """uint8 BGR (S, S, 3) -> float32 RGB (1, 3, S, S)."""
     scaled = (picture[:, :, ::-1].astype(np.float32) / 255 - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def prepare_opencv(
-    frame: NDArray[np.uint8], crop: Crop, size: int, mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def prepare_opencv(frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three) -> NDArray[np.float32]:
     """``prepare`` as a sequence of OpenCV steps: the fallback, and what the library is tested against."""
     return normalise(cut(frame, crop, size), mean, std)

@@ -2,6 +2,7 @@
  *
  *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32            writes what the network reads, 3 x 256 x 256
  *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints the score
+ *   efiqa_grade ... MAPS.f32 CAUSES.f32                                and what took most, by the network of causes
  *
  * X, Y and SIDE are the square around the field of view; the field is the circle in it. Between the two calls an engine
  * runs the network out of the bundle (unzip model.efiqa model.onnx). All numbers are float32. Sizes, mean, std and what
@@ -54,9 +55,23 @@ static void make_field(uint8_t *field, const efiqa_crop *crop, int width, int he
         }
 }
 
+/* What took most of the frame. The weights are those of efiqa-edge: docs/native.md says how they are written. */
+static void say_cause(const char *path, const float *maps, const uint8_t *field, const efiqa_light *light) {
+    static const char *const names[] = {"too_dark", "edge_shadow", "too_bright", "reflex", "lid", "haze", "blur"};
+    float *weights = read_file(path, EFIQA_CAUSE_WEIGHTS * sizeof(float));
+    efiqa_evidence found;
+    check(efiqa_causes(maps, maps + CELLS, maps + 2 * CELLS, CELLS, field, CELLS, light, weights, EFIQA_CAUSE_WEIGHTS,
+                       &found));
+    int most = 0;
+    for (int i = 1; i < EFIQA_CAUSES; ++i)
+        if (found.main[i] > found.main[most]) most = i;
+    printf("%s, %.5f of the field, at %.4f %.4f\n", names[most], found.share[most], found.x[most], found.y[most]);
+    free(weights);
+}
+
 int main(int argc, char **argv) {
-    if (argc < 8 || argc > 9) {
-        fprintf(stderr, "usage: %s FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 [MAPS.f32]\n", argv[0]);
+    if (argc < 8 || argc > 10) {
+        fprintf(stderr, "usage: %s FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 [MAPS.f32 [CAUSES.f32]]\n", argv[0]);
         return 2;
     }
     const int width = atoi(argv[2]), height = atoi(argv[3]);
@@ -67,10 +82,9 @@ int main(int argc, char **argv) {
     uint8_t *bytes = read_file(argv[1], luma + colours);
     const efiqa_frame frame = {EFIQA_NV12, EFIQA_BT601, EFIQA_LIMITED, width, height, {bytes, bytes + luma},
                                {width, (int64_t)stride}, {luma, colours}};
-    static float data[3 * SIDE * SIDE], green[CELLS], detail[CELLS];
+    static float data[3 * SIDE * SIDE], blue[CELLS], green[CELLS], red[CELLS], clipped[CELLS], detail[CELLS], grain[CELLS];
     const efiqa_tensor tensor = {data, sizeof data, EFIQA_FLOAT32, SIDE, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0, 0};
-    efiqa_light light = {0};
-    light.grid = GRID, light.size = CELLS, light.green = green, light.detail = detail;
+    const efiqa_light light = {GRID, CELLS, blue, green, red, clipped, detail, grain, NULL, 0};
     check(efiqa_frame_step(&frame, &crop, &tensor, &light));
     static uint8_t field[CELLS];
     make_field(field, &crop, width, height);
@@ -81,12 +95,17 @@ int main(int argc, char **argv) {
     printf("tensor %016llx, green %.1f, detail %.4f\n", (unsigned long long)checksum(data, sizeof data),
            brightness / cells, fine / cells);
     write_file(argv[7], data, sizeof data);
-    if (argc == 9) {
+    if (argc > 8) {
         float *maps = read_file(argv[8], MAPS * CELLS * sizeof(float));
         const efiqa_pooling pooling = {2, 3, 1};
+        static uint8_t lost[CELLS];
         double score;
+        check(efiqa_lost_to_light(&light, field, CELLS, lost, CELLS));
+        for (int i = 0; i < CELLS; ++i)
+            if (lost[i]) maps[i] = 1;
         check(efiqa_score(maps, MAPS * CELLS, MAPS, GRID, field, CELLS, &pooling, &score));
         printf("score %.6f\n", score);
+        if (argc > 9) say_cause(argv[9], maps, field, &light);
         free(maps);
     }
     free(bytes);

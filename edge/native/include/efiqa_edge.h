@@ -26,7 +26,7 @@ extern "C" {
 
 /* Raised whenever a function is added, or a structure or the meaning of an argument changes: compare it with
  * efiqa_abi_version(). */
-#define EFIQA_ABI_VERSION 2
+#define EFIQA_ABI_VERSION 3
 
 typedef enum efiqa_status {
     EFIQA_OK = 0,
@@ -116,6 +116,37 @@ typedef struct efiqa_pooling {
     double periphery;
 } efiqa_pooling;
 
+/* What takes parts of a frame, in the order of the arrays of efiqa_evidence. */
+enum {
+    EFIQA_TOO_DARK = 0,
+    EFIQA_EDGE_SHADOW = 1,
+    EFIQA_TOO_BRIGHT = 2,
+    EFIQA_REFLEX = 3,
+    EFIQA_LID = 4,
+    EFIQA_HAZE = 5,
+    EFIQA_BLUR = 6,
+    EFIQA_CAUSES = 7 /* so many */
+};
+
+/* What speaks for each cause in one frame. Coordinates are field radii from the middle of the crop. */
+typedef struct efiqa_evidence {
+    double lost;                  /* what the map marks, as a share of the field */
+    double main[EFIQA_CAUSES];    /* how likely each took most of the frame; 1 in sum */
+    double present[EFIQA_CAUSES]; /* how likely each took a part worth naming; 0.04 is enough to name it */
+    double share[EFIQA_CAUSES];   /* of the field, taken by each */
+    double x[EFIQA_CAUSES];       /* the middle of that part; 0 of nothing */
+    double y[EFIQA_CAUSES];
+    double red;                   /* logarithms of red and of blue over green, medians over the lit field */
+    double blue;
+    double detail;                /* fine contrast as a share of the brightness, median over the field */
+    double focus;                 /* fine contrast as a share of coarse: larger when sharper, on one camera */
+    int32_t flooded;              /* 1: most of the field is at the end of a channel */
+} efiqa_evidence;
+
+/* Floats of the network that tells causes apart, layer by layer, weights before biases: the arrays w1, b1 to w7, b7 of
+ * edge/findings/causes.npz, each row by row. */
+#define EFIQA_CAUSE_WEIGHTS 36934
+
 EFIQA_API int32_t efiqa_abi_version(void) EFIQA_NOEXCEPT;
 
 /* Version of the library, such as "0.1.0". */
@@ -139,6 +170,14 @@ EFIQA_API efiqa_status efiqa_circle_field(double x, double y, double radius, int
 EFIQA_API efiqa_status efiqa_frame_step(const efiqa_frame *frame, const efiqa_crop *crop, const efiqa_tensor *tensor,
                                         const efiqa_light *light) EFIQA_NOEXCEPT;
 
+/* The cells of a field that light alone has taken, burnt out or drowned: lost whatever the network makes of them, so the
+ * map there is 1 before it is scored.
+ *
+ * light: of the frame, on a grid; blue, green and red alone are read. field: grid * grid bytes (field_size readable), 0
+ * outside of the field. lost: as many, 1 where light is to blame, 0 elsewhere. */
+EFIQA_API efiqa_status efiqa_lost_to_light(const efiqa_light *light, const uint8_t *field, uint64_t field_size,
+                                           uint8_t *lost, uint64_t lost_size) EFIQA_NOEXCEPT;
+
 /* Quality score in [0, 1]: 1 - sum(w * D) over the field, weights by region, summing to 1; 0 where nothing counts.
  *
  * maps: count * grid * grid floats (maps_size of them readable): the degradation map, then probabilities of disc and
@@ -146,6 +185,16 @@ EFIQA_API efiqa_status efiqa_frame_step(const efiqa_frame *frame, const efiqa_cr
 EFIQA_API efiqa_status efiqa_score(const float *maps, uint64_t maps_size, int32_t count, int32_t grid,
                                    const uint8_t *field, uint64_t field_size, const efiqa_pooling *pooling,
                                    double *score) EFIQA_NOEXCEPT;
+
+/* What took a frame, and each part of it.
+ *
+ * map: degradation, grid * grid floats (size readable), and so disc and macula: probabilities, or null where the network
+ * has no such maps. field: as above, with one cell of it at least. light: of the same crop on the same grid, all but
+ * `picture`; only read. weights: EFIQA_CAUSE_WEIGHTS floats (weights_size readable), each within 10,000 of 0. */
+EFIQA_API efiqa_status efiqa_causes(const float *map, const float *disc, const float *macula, uint64_t size,
+                                    const uint8_t *field, uint64_t field_size, const efiqa_light *light,
+                                    const float *weights, uint64_t weights_size,
+                                    efiqa_evidence *evidence) EFIQA_NOEXCEPT;
 
 /* Lay a degradation map over a BGR picture, in place: clear where the map is low, from blue to cyan where it is high.
  *

@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include <cmath>
+#include <initializer_list>
 
 #include "efiqa_edge.h"
 
@@ -86,8 +86,33 @@ efiqa_status check_maps(const float *maps, uint64_t size, int32_t count, int32_t
     if ((count != 1 && count != 3) || grid < 1 || grid > kLargestGrid) return EFIQA_BAD_SIZE;
     const auto cells = static_cast<uint64_t>(grid) * static_cast<uint64_t>(grid);
     if (size < cells * static_cast<uint64_t>(count) || field_size < cells) return EFIQA_SHORT_BUFFER;
-    for (uint64_t i = 0; i < cells * static_cast<uint64_t>(count); ++i)
-        if (!lies_within(maps[i], 0, 1)) return EFIQA_BAD_NUMBER;
+    return lie_within(maps, cells * static_cast<uint64_t>(count), 0, 1) ? EFIQA_OK : EFIQA_BAD_NUMBER;
+}
+
+bool lie_within(const float *values, uint64_t count, float low, float high) {
+    uint32_t beyond = 0;  // without a branch, so that vectors look at many
+    for (uint64_t i = 0; i < count; ++i) beyond |= static_cast<uint32_t>(!((values[i] >= low) & (values[i] <= high)));
+    return beyond == 0;
+}
+
+efiqa_status check_colours(const efiqa_light *light) {
+    if (light == nullptr || !light->blue || !light->green || !light->red) return EFIQA_NULL_POINTER;
+    if (light->grid < 1 || light->grid > kLargestGrid) return EFIQA_BAD_SIZE;
+    const uint64_t cells = static_cast<uint64_t>(light->grid) * static_cast<uint64_t>(light->grid);
+    if (light->size < cells) return EFIQA_SHORT_BUFFER;
+    for (const float *values : {light->blue, light->green, light->red})
+        if (!lie_within(values, cells, -1, 256)) return EFIQA_BAD_NUMBER;  // roundings of 0 and 255 too
+    return EFIQA_OK;
+}
+
+efiqa_status check_measured(const efiqa_light *light) {
+    const efiqa_status found = check_colours(light);
+    if (found != EFIQA_OK) return found;
+    for (const float *values : {light->clipped, light->detail, light->grain}) {
+        if (values == nullptr) return EFIQA_NULL_POINTER;
+        const uint64_t cells = static_cast<uint64_t>(light->grid) * static_cast<uint64_t>(light->grid);
+        if (!lie_within(values, cells, 0, 256)) return EFIQA_BAD_NUMBER;
+    }
     return EFIQA_OK;
 }
 

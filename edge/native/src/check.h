@@ -19,6 +19,13 @@ efiqa_status check_light(const efiqa_light *light, int32_t side);
 efiqa_status check_maps(const float *maps, uint64_t size, int32_t count, int32_t grid, const uint8_t *field,
                         uint64_t field_size);
 
+// `count` numbers, each at least `low` and at most `high`.
+bool lie_within(const float *values, uint64_t count, float low, float high);
+
+// Light that was measured, for reading: the colours alone, or all arrays but the picture.
+efiqa_status check_colours(const efiqa_light *light);
+efiqa_status check_measured(const efiqa_light *light);
+
 // Rows of `row` bytes each, the last one without what pads it.
 efiqa_status check_rows(const uint8_t *data, uint64_t size, int64_t stride, int64_t row, int64_t rows);
 

@@ -15,17 +15,88 @@ using Grid = std::vector<float>;
 
 size_t area(int64_t side) { return static_cast<size_t>(side * side); }
 
-// The means of side x side values over size x size cells; `sum` has room for a row.
-template <class Value>
-[[gnu::always_inline]] inline void means(const Value *__restrict values, const Taps &taps, int64_t side, int64_t size,
-                                         float *__restrict sum, float *out) {
+// Pictures whose rows are worked out when they are asked for, so that none is written to memory: each is a function of
+// a row's number and of where its floats go.
+
+struct Greys {
+    const uint8_t *values;
+    int64_t side;
+    [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
+        const uint8_t *__restrict row = values + y * side;
+        for (int64_t x = 0; x < side; ++x) out[x] = static_cast<float>(row[x]);
+    }
+};
+
+// Means of 2 x 2 bytes.
+struct Halved {
+    const uint8_t *values;
+    int64_t side;
+    [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
+        const uint8_t *__restrict above = values + 2 * y * side, *__restrict below = above + side;
+        for (int64_t x = 0; x < side / 2; ++x) {
+            const int32_t sum = above[2 * x] + above[2 * x + 1] + below[2 * x] + below[2 * x + 1];
+            out[x] = static_cast<float>(sum) * 0.25f;
+        }
+    }
+};
+
+struct Ends {
+    const float *fine;
+    int64_t side;
+    [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
+        for (int64_t x = 0; x < side; ++x) out[x] = at_its_end(fine[y * side + x]);
+    }
+};
+
+// How far values stand out from their surroundings.
+template <int Bytes>
+struct Ripples {
+    Filter &filter;
+    [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
+        const float *__restrict row = filter.grid + y * filter.width;
+        filter.row<Bytes>(y, out);
+        for (int64_t x = 0; x < filter.width; ++x) out[x] = ripple(row[x], out[x]);
+    }
+};
+
+// The same of bytes and their neighbours of 3 x 3; `sums` has room for a row and both its ends.
+struct Grains {
+    const uint8_t *values;
+    int64_t side;
+    int32_t *sums;
+    [[gnu::always_inline]] void operator()(int64_t y, float *__restrict out) const {
+        const uint8_t *__restrict row = values + y * side, *__restrict above = values + mirrored(y - 1, side) * side;
+        const uint8_t *__restrict below = values + mirrored(y + 1, side) * side;
+        int32_t *__restrict sum = sums + 1;
+        for (int64_t x = 0; x < side; ++x) sum[x] = above[x] + row[x] + below[x];
+        sum[-1] = sum[mirrored(-1, side)], sum[side] = sum[mirrored(side, side)];
+        for (int64_t x = 0; x < side; ++x) out[x] = out_of_nine(row[x], sum[x - 1] + sum[x] + sum[x + 1]);
+    }
+};
+
+// What one call works on.
+struct Job {
+    const uint8_t *greys;  // (3, side, side), R, G, B
+    int64_t side, grid, fine_side;
+    const efiqa_light &light;
+    Taps cells, points, fine_cells;  // of the picture, of its fine points, and of those
+    Filter filter;
+    Grid fine, green, line, sum;
+    std::vector<int32_t> sums;
+};
+
+// The means of a picture over size x size cells.
+template <class Row>
+[[gnu::always_inline]] inline void means(Job &job, const Row &row, const Taps &taps, int64_t side, int64_t size,
+                                         float *out) {
+    float *__restrict sum = job.sum.data(), *__restrict line = job.line.data();
     for (int64_t y = 0; y < size; ++y) {
         const Tap &down = taps.of[static_cast<size_t>(y)];
         std::fill(sum, sum + side, 0.0f);
         for (int64_t t = down.begin; t < down.end; ++t) {
-            const Value *__restrict row = values + (down.first + t - down.begin) * side;
+            row(down.first + t - down.begin, line);
             const float weight = taps.weights[static_cast<size_t>(t)];
-            for (int64_t x = 0; x < side; ++x) sum[x] = add(sum[x], weight, static_cast<float>(row[x]));
+            for (int64_t x = 0; x < side; ++x) sum[x] = add(sum[x], weight, line[x]);
         }
         for (int64_t x = 0; x < size; ++x) {
             const Tap &tap = taps.of[static_cast<size_t>(x)];
@@ -34,71 +105,60 @@ template <class Value>
     }
 }
 
-template <class Value>
-struct Means {
-    const Value *values;
-    const Taps *taps;
-    int64_t side, size;
-    float *sum, *out;
-};
-
-[[gnu::always_inline]] inline void mean_bytes_any(const Means<uint8_t> &job) {
-    means(job.values, *job.taps, job.side, job.size, job.sum, job.out);
-}
-[[gnu::always_inline]] inline void mean_floats_any(const Means<float> &job) {
-    means(job.values, *job.taps, job.side, job.size, job.sum, job.out);
-}
-EFIQA_WIDE(mean_bytes, const Means<uint8_t> &)
-EFIQA_WIDE(mean_floats, const Means<float> &)
-
-Grid cells(const uint8_t *values, const Taps &taps, int64_t side, int64_t size) {
-    Grid out(area(size)), sum(static_cast<size_t>(side));
-    mean_bytes({values, &taps, side, size, sum.data(), out.data()});
-    return out;
+// Means over cells as shares of the brightness.
+template <class Row>
+[[gnu::always_inline]] inline void contrasts(Job &job, const Row &row, const Taps &taps, int64_t side, float *out) {
+    means(job, row, taps, side, job.grid, out);
+    for (size_t i = 0; i < job.green.size(); ++i) out[i] = contrast(out[i], job.green[i]);
 }
 
-Grid cells(const float *values, const Taps &taps, int64_t side, int64_t size) {
-    Grid out(area(size)), sum(static_cast<size_t>(side));
-    mean_floats({values, &taps, side, size, sum.data(), out.data()});
-    return out;
+template <int Bytes>
+[[gnu::always_inline]] inline void measure_any(Job &job) {
+    const efiqa_light &light = job.light;
+    const int64_t side = job.side, grid = job.grid, fine_side = job.fine_side;
+    const uint8_t *red = job.greys, *green = red + side * side, *blue = green + side * side;
+    means(job, Greys{green, side}, job.cells, side, grid, job.green.data());
+    if (light.green != nullptr) std::copy(job.green.begin(), job.green.end(), light.green);
+    if (light.red != nullptr) means(job, Greys{red, side}, job.cells, side, grid, light.red);
+    if (light.blue != nullptr) means(job, Greys{blue, side}, job.cells, side, grid, light.blue);
+    if (light.picture != nullptr)
+        for (int64_t y = 0; y < side; ++y) Greys{green, side}(y, light.picture + y * side);
+    if (light.clipped != nullptr || light.detail != nullptr) {
+        if (side == 2 * fine_side)
+            for (int64_t y = 0; y < fine_side; ++y) Halved{green, side}(y, job.fine.data() + y * fine_side);
+        else
+            means(job, Greys{green, side}, job.points, side, fine_side, job.fine.data());
+        if (light.clipped != nullptr)
+            means(job, Ends{job.fine.data(), fine_side}, job.fine_cells, fine_side, grid, light.clipped);
+        if (light.detail != nullptr) contrasts(job, Ripples<Bytes>{job.filter}, job.fine_cells, fine_side, light.detail);
+    }
+    if (light.grain != nullptr) contrasts(job, Grains{green, side, job.sums.data()}, job.cells, side, light.grain);
 }
 
-void copy(const Grid &from, float *to) {
-    if (to != nullptr) std::copy(from.begin(), from.end(), to);
-}
-
-// How far values stand out from their surroundings, cell by cell, as a share of the brightness.
-void contrasts(const Grid &values, Grid around, int64_t side, const Grid &green, int64_t grid, float *out) {
-    for (size_t i = 0; i < values.size(); ++i) around[i] = ripple(values[i], around[i]);
-    const Grid found = cells(around.data(), make_taps(0, side, grid, side), side, grid);
-    for (size_t i = 0; i < found.size(); ++i) out[i] = contrast(found[i], green[i]);
-}
+EFIQA_LANES(measure, Job &)
 
 }  // namespace
 
 void measure_light(const uint8_t *greys, int64_t side, const efiqa_light &light) {
-    const int64_t grid = light.grid, fine_side = grid * kFine;
-    const uint8_t *green_plane = greys + side * side;
-    const Taps taps = make_taps(0, side, grid, side);
-    const Grid green = cells(green_plane, taps, side, grid);
-    copy(green, light.green);
-    if (light.red != nullptr) copy(cells(greys, taps, side, grid), light.red);
-    if (light.blue != nullptr) copy(cells(green_plane + side * side, taps, side, grid), light.blue);
-    const Grid picture(green_plane, green_plane + side * side);
-    copy(picture, light.picture);
-    if (light.clipped != nullptr || light.detail != nullptr) {
-        const Grid fine = cells(green_plane, make_taps(0, side, fine_side, side), side, fine_side);
-        if (light.clipped != nullptr) {
-            Grid ends(fine.size());
-            std::transform(fine.begin(), fine.end(), ends.begin(), [](float v) { return at_its_end(v); });
-            copy(cells(ends.data(), make_taps(0, fine_side, grid, fine_side), fine_side, grid), light.clipped);
-        }
-        if (light.detail != nullptr)
-            contrasts(fine, filtered(fine, fine_side, fine_side, gaussian(2.0, 8)), fine_side, green, grid,
-                      light.detail);
-    }
-    if (light.grain != nullptr)
-        contrasts(picture, filtered(picture, side, side, Grid(3, 1.0f / 3.0f)), side, green, grid, light.grain);
+    static const Grid around = gaussian(2.0, 8);
+    const int64_t grid = light.grid, fine = grid * kFine;
+    Grid points(area(fine));
+    Filter filter(points.data(), fine, fine, around);
+    Job job{greys,
+            side,
+            grid,
+            fine,
+            light,
+            make_taps(0, side, grid, side),
+            make_taps(0, side, fine, side),
+            make_taps(0, fine, grid, fine),
+            std::move(filter),
+            std::move(points),  // its floats stay where they are
+            Grid(area(grid)),
+            Grid(static_cast<size_t>(side)),
+            Grid(static_cast<size_t>(side)),
+            std::vector<int32_t>(static_cast<size_t>(side) + 2)};
+    measure(job);
 }
 
 }  // namespace efiqa

@@ -133,6 +133,63 @@ static void discs(void) {
     free(pixels), free(mask);
 }
 
+/* Floats in a buffer that ends with the last. */
+static float *floats(uint64_t number, double low, double high) {
+    float *made = malloc(4 * number);
+    for (uint64_t i = 0; i < number; ++i) made[i] = (float)(low + (high - low) * (double)any(0, 1000) / 1000);
+    return made;
+}
+
+static void causes(void) {
+    static float weights[EFIQA_CAUSE_WEIGHTS];
+    const int32_t grid = (int32_t)any(1, 40);
+    const uint64_t cells = (uint64_t)grid * (uint64_t)grid, few = EFIQA_CAUSE_WEIGHTS;
+    for (uint64_t i = 0; i < few; ++i) weights[i] = (float)any(-1000, 1000) / 2000.0f;
+    float *map = floats(cells, 0, 1), *disc = any(0, 1) ? floats(cells, 0, 1) : NULL;
+    uint8_t *field = bytes(cells), *lost = bytes(cells);
+    for (uint64_t i = 0; i < cells; ++i) field[i] &= 1;
+    field[any(0, (int64_t)cells - 1)] = 1;
+    efiqa_light light = {grid, cells, floats(cells, 0, 255), floats(cells, 0, 255), floats(cells, 0, 255),
+                         floats(cells, 0, 1), floats(cells, 0, 2), floats(cells, 0, 2), NULL, 0};
+    float **arrays[] = {&light.blue, &light.green, &light.red, &light.clipped, &light.detail, &light.grain};
+    efiqa_evidence found;
+    expect("causes", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, &found), EFIQA_OK);
+    double sum = 0;
+    for (int i = 0; i < EFIQA_CAUSES; ++i) sum += found.main[i];
+    if (!(fabs(sum - 1) < 1e-3)) expect("chances of 1 in sum", 1, 0);
+    expect("lost light", efiqa_lost_to_light(&light, field, cells, lost, cells), EFIQA_OK);
+    for (uint64_t i = 0; i < cells; ++i)
+        if (lost[i] > field[i]) expect("lost within the field", 1, 0);
+    expect("few weights", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few - 1, &found),
+           EFIQA_SHORT_BUFFER);
+    expect("a short map", efiqa_causes(map, disc, NULL, cells - 1, field, cells, &light, weights, few, &found),
+           EFIQA_SHORT_BUFFER);
+    expect("a short field", efiqa_causes(map, disc, NULL, cells, field, cells - 1, &light, weights, few, &found),
+           EFIQA_SHORT_BUFFER);
+    expect("little room", efiqa_lost_to_light(&light, field, cells, lost, cells - 1), EFIQA_SHORT_BUFFER);
+    expect("no room", efiqa_lost_to_light(&light, field, cells, NULL, cells), EFIQA_NULL_POINTER);
+    expect("no evidence", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, NULL),
+           EFIQA_NULL_POINTER);
+    float **gone = arrays[any(0, 5)], *kept = *gone;
+    *gone = NULL;
+    expect("no channel", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, &found),
+           EFIQA_NULL_POINTER);
+    *gone = kept;
+    light.grid = any(0, 1) ? 0 : (int32_t)any(1025, INT32_MAX);
+    expect("no grid", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, &found), EFIQA_BAD_SIZE);
+    light.grid = (int32_t)odd_number();
+    (void)efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, &found);
+    (void)efiqa_lost_to_light(&light, field, cells, lost, cells);
+    light.grid = grid, weights[any(0, (int64_t)few - 1)] = any(0, 1) ? NAN : 1e9f;
+    expect("no weight", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, &found),
+           EFIQA_BAD_NUMBER);
+    kept[any(0, (int64_t)cells - 1)] = any(0, 1) ? NAN : 1e9f;
+    expect("no light", efiqa_causes(map, disc, NULL, cells, field, cells, &light, weights, few, &found),
+           EFIQA_BAD_NUMBER);
+    for (int i = 0; i < 6; ++i) free(*arrays[i]);
+    free(map), free(disc), free(field), free(lost);
+}
+
 static void maps(void) {
     const int32_t grid = (int32_t)any(1, 20), width = (int32_t)any(1, 50), height = (int32_t)any(1, 50);
     const uint64_t cells = (uint64_t)grid * (uint64_t)grid;
@@ -170,7 +227,7 @@ int main(int argc, char **argv) {
     state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     expect("nothing", efiqa_frame_step(NULL, NULL, NULL, NULL), EFIQA_NULL_POINTER);
     if (efiqa_abi_version() != EFIQA_ABI_VERSION) expect("the version", efiqa_abi_version(), EFIQA_ABI_VERSION);
-    for (long i = 0; i < rounds; ++i) frame_step(), discs(), maps();
+    for (long i = 0; i < rounds; ++i) frame_step(), discs(), causes(), maps();
     printf("efiqa_edge %s: %ld rounds, %d faults\n", efiqa_version(), rounds, faults);
     return faults != 0;
 }

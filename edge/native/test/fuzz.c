@@ -136,6 +136,49 @@ static void maps(void) {
     free(map), free(field), free(picture);
 }
 
+/* Floats from low to high, one time in eight with anything among them. */
+static float *floats(int64_t wanted, double low, double high, uint64_t *size) {
+    float *made = (float *)buffer(4 * wanted, size);
+    *size /= 4;
+    uint32_t state = 1 + byte();
+    for (uint64_t i = 0; i < *size; ++i) {
+        state = state * 1664525u + 1013904223u;
+        made[i] = (float)(low + (high - low) * (double)(state >> 8) / 16777216.0);
+    }
+    if (*size > 0 && byte() < 32) take(&made[*size / 2], sizeof *made);
+    return made;
+}
+
+static void causes(void) {
+    const int32_t grid = (int32_t)number(1, 40);
+    const int64_t cells = grid < 0 || grid > 200 ? 64 : (int64_t)grid * grid;
+    efiqa_light light = {0};
+    light.grid = grid, light.size = (uint64_t)MOST;
+    float **arrays[] = {&light.blue, &light.green, &light.red, &light.clipped, &light.detail, &light.grain};
+    for (int i = 0; i < 6; ++i) {
+        uint64_t size;
+        *arrays[i] = floats(cells, 0, i < 3 ? byte() : 1, &size);
+        if (size < light.size) light.size = size;
+    }
+    uint64_t map_size, weights_size, field_size, lost_size;
+    float *map = floats(cells, 0, 1, &map_size), *landmark = byte() & 1 ? map : NULL;
+    float *weights = floats(EFIQA_CAUSE_WEIGHTS, -real(0, 2), real(0, 2), &weights_size);
+    uint8_t *field = buffer(cells, &field_size), *lost = buffer(cells, &lost_size);
+    memset(field, byte() & 1, field_size);
+    take(field, left < field_size ? left / 4 : 0);
+    float **gone = arrays[byte() % 6], *kept = *gone;
+    if (byte() < 16) *gone = NULL;
+    efiqa_evidence found;
+    const efiqa_status status = efiqa_causes(map, landmark, byte() & 1 ? map : NULL, map_size, field, field_size, &light,
+                                             weights, weights_size, &found);
+    for (int i = 0; status == EFIQA_OK && i < EFIQA_CAUSES; ++i)
+        if (!(found.main[i] >= 0 && found.main[i] <= 1.001 && found.share[i] >= 0 && found.share[i] <= 1.001)) abort();
+    (void)efiqa_lost_to_light(&light, field, field_size, lost, lost_size);
+    *gone = kept;
+    for (int i = 0; i < 6; ++i) free(*arrays[i]);
+    free(map), free(weights), free(field), free(lost);
+}
+
 static void circle(void) {
     efiqa_field field;
     uint64_t size;
@@ -149,9 +192,10 @@ static void circle(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     input = data, left = size;
-    switch (byte() % 4) {
+    switch (byte() % 5) {
         case 0: maps(); break;
         case 1: circle(); break;
+        case 2: causes(); break;
         default: frames();
     }
     return 0;

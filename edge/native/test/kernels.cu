@@ -2,7 +2,9 @@
 #include "base.h"
 #include "blend.h"
 #include "contrast.h"
+#include "exposure.h"
 #include "field.h"
+#include "nonlinear.h"
 #include "pixel.h"
 #include "score.h"
 #include "tensor.h"
@@ -11,11 +13,12 @@ __global__ void all(const Tap *taps, const float *weights, const float *row, flo
                     uint8_t *pixels, Yuv yuv, Pooling pooling, double *lost, Tint tint) {
     const int64_t i = blockIdx.x * blockDim.x + threadIdx.x;
     const float value = normalised(grey(across<float>(taps[i], weights, row, 4), 1e-3f), 2.0f, 1.0f);
-    out[i] = contrast(ripple(value, at_its_end(value)), row[mirrored(i - 9, 100)]);
+    out[i] = contrast(ripple(value, at_its_end(value)), row[mirrored(i - 9, 100)]) + out_of_nine(pixels[i], 9);
     half[i] = to_half(value), small[i] = to_int8(value, 0.02f, 3);
     const Chroma chroma = chroma_of(yuv, pixels[i], pixels[i + 1]);
     pixels[i] = colour(luma_of(yuv, pixels[i + 2]), chroma.red);
     lost[i] = lost_of(weight_of(pooling, value, value, true), 2.0, value);
+    out[i] += is_burnt({250.0f, 248.0f, 150.0f}, value, row[i]) ? log_of(value) : exp_of(value);
     const int32_t place = place_of(i, 1080);
     const uint8_t added = added_of(tint, 0, veil(value)), kept = kept_of(tint, level_of(value) & 1, 1.0f);
     const auto wide = static_cast<int16_t>(between(added, kept, static_cast<uint32_t>(place & 127)));

@@ -15,6 +15,10 @@ import edge
 from edge.abi.frames import Numbers, Planes, frame_step
 from edge.abi.library import LIBRARY
 from edge.abi.maps import score
+from edge.findings.cause_network import flat_weights
+from edge.findings.evidence import explain
+from edge.findings.photometry import light_of
+from edge.frame.exposure import lost_to_light
 
 ROOT = Path(__file__).parents[3]
 PRESETS = json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))
@@ -68,15 +72,24 @@ def test_the_example_in_c_agrees_with_python(tmp_path: Path) -> None:
     maps = rng.random((3, 32, 32), np.float32)
     (tmp_path / "eye.nv12").write_bytes(luma.tobytes() + chroma.tobytes())
     maps.tofile(tmp_path / "maps.f32")
-    printed = run(folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, "tensor.f32", "maps.f32", cwd=tmp_path)
+    flat_weights().tofile(tmp_path / "causes.f32")
+    files = ("tensor.f32", "maps.f32", "causes.f32")
+    printed = run(folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, *files, cwd=tmp_path)
     half = (0.5, 0.5, 0.5)
-    expected, _ = frame_step(LIBRARY, Planes("nv12", 401, 299, (luma, chroma)), (50, -1, 301), Numbers(256, half, half))
+    eye = Planes("nv12", 401, 299, (luma, chroma))
+    expected, light = frame_step(LIBRARY, eye, (50, -1, 301), Numbers(256, half, half), 32)
     np.testing.assert_array_equal(np.fromfile(tmp_path / "tensor.f32", np.float32), expected.reshape(-1))
     middles = (np.arange(32) + 0.5) / 32
     inside = 4 * ((middles[:, None] - 0.5) ** 2 + (middles - 0.5) ** 2) < 1
     rows, columns = -1 + middles * 301, 50 + middles * 301
     inside &= ((rows >= 0) & (rows < 299))[:, None] & ((columns >= 0) & (columns < 401))
+    rgb, seen = light_of(np.asarray(expected, np.float32), light, 32, half, half)
+    maps[0, lost_to_light(rgb, inside)] = 1
     assert f"score {score(LIBRARY, maps, inside, (2.0, 3.0, 1.0)):.6f}" in printed
+    found = explain(maps[0], {"disc": maps[1], "macula": maps[2]}, inside, seen)
+    most = max(found.main, key=lambda code: found.main[code])
+    x, y = found.places[most]
+    assert f"{most}, {found.shares[most]:.5f} of the field, at {x:.4f} {y:.4f}" in printed
 
 
 @needs_compiler
@@ -117,9 +130,12 @@ def test_arm_gives_the_same_bits(tmp_path: Path) -> None:
     folders = [build(preset, tmp_path / preset) for preset in ("host", "aarch64-cross")]
     eye = np.random.default_rng(0).integers(0, 256, 401 * 299 + 402 * 150).astype(np.uint8)
     eye.tofile(tmp_path / "eye.nv12")
+    np.random.default_rng(1).random((3, 32, 32), np.float32).tofile(tmp_path / "maps.f32")
+    flat_weights().tofile(tmp_path / "causes.f32")
     emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
+    files = ("tensor.f32", "maps.f32", "causes.f32")
     printed = [
-        run(*front, folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, "tensor.f32", cwd=tmp_path)
+        run(*front, folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, *files, cwd=tmp_path)
         for front, folder in zip(([], emulator), folders, strict=True)
     ]
     assert printed[0] == printed[1]

@@ -15,6 +15,7 @@ import edge.abi
 from edge.abi import library as library_module
 from edge.abi import structures
 from edge.abi.library import LIBRARY, check, version
+from edge.findings.cause import CAUSES
 
 ROOT = Path(__file__).parents[3]
 HEADER = (ROOT / "edge" / "native" / "include" / "efiqa_edge.h").read_text(encoding="utf-8")
@@ -23,19 +24,24 @@ TYPES = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctype
 TYPES |= {"double": ctypes.c_double, "efiqa_crop": structures.Crop}
 
 
-@pytest.mark.parametrize("name", ["Frame", "Crop", "Field", "Tensor", "Light", "Pooling"])
+@pytest.mark.parametrize("name", ["Frame", "Crop", "Field", "Tensor", "Light", "Pooling", "Evidence"])
 def test_structures_are_those_of_the_header(name: str) -> None:
     (body,) = re.findall(rf"typedef struct efiqa_{name.lower()} {{(.*?)\n}}", HEADER, re.DOTALL)
-    members = re.findall(r"^ +(?:const )?(\w+) (\*?)(\w+)(?:\[(\d)\])?;", body, re.MULTILINE)
+    members = re.findall(r"^ +(?:const )?(\w+) (\*?)(\w+)(?:\[(\w+)\])?;", body, re.MULTILINE)
     expected = []
     for kind, pointer, member, number in members:
         found = ctypes.c_void_p if pointer else TYPES[kind]
-        expected.append((member, found * int(number) if number else found))
+        times = structures.CAUSES if number == "EFIQA_CAUSES" else int(number or 0)
+        expected.append((member, found * times if number else found))
     assert list(getattr(structures, name)._fields_) == expected
 
 
 def test_versions_of_header_and_python_agree() -> None:
     assert f"#define EFIQA_ABI_VERSION {structures.ABI_VERSION}\n" in HEADER
+    assert f"#define EFIQA_CAUSE_WEIGHTS {structures.CAUSE_WEIGHTS}\n" in HEADER
+    assert re.search(rf"EFIQA_CAUSES = {structures.CAUSES}\b", HEADER)
+    codes = re.findall(r"EFIQA_(\w+) = (\d)", HEADER[HEADER.index("EFIQA_TOO_DARK") :])
+    assert [name.lower() for name, _ in codes[: len(CAUSES)]] == list(CAUSES)
     assert re.search(rf"EFIQA_OUT_OF_MEMORY = {structures.OUT_OF_MEMORY}\b", HEADER)
 
 

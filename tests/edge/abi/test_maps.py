@@ -16,7 +16,7 @@ from edge.abi.maps import blend, score
 from edge.assessment import Assessment, Timings
 from edge.field.find import Crop
 from edge.overlay import degradation as overlay
-from edge.score import score_of
+from edge.score import score_of_numpy
 
 if LIBRARY is None:
     pytest.skip("the library is not built: no compiler", allow_module_level=True)
@@ -35,7 +35,7 @@ FAST = settings(max_examples=100, deadline=None)
     st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(1e-6, 1e6)),
 )
 def test_score_is_that_of_python(maps: Grid, field: NDArray[np.bool_], pooling: tuple[float, float, float]) -> None:
-    expected = score_of(maps, field, dict(zip(("disc", "macula", "periphery"), pooling, strict=True)))
+    expected = score_of_numpy(maps, field, dict(zip(("disc", "macula", "periphery"), pooling, strict=True)))
     assert score(library, maps, field, pooling) == pytest.approx(expected, abs=1e-6)
 
 
