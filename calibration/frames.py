@@ -46,7 +46,7 @@ def choose_frames(
         yield from phantoms(range(number))
         return
     apart = {key_of(Path(name)) for name in without}
-    found = [p.path for p in find_photographs(data, recipe.exclude, recipe.only) if key_of(p.path) not in apart]
+    found = [p.path for p in find_photographs(data, recipe.exclude, recipe.only, recipe.modality) if key_of(p.path) not in apart]
     if found:
         yield from read_frames(evenly(found, number))
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ConfigDict, Field
 
 from edge.errors import EdgeError, brief
+from edge.field.whole import ModalityName
 from edge.files.checked import read_fields
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -101,6 +102,7 @@ class Recipe:
         only: folders or sources that alone train; none: all that are not excluded.
         side: pixels across the field of view on which all steps after the segmenter work.
         mean, std: of the network's input, per channel R, G, B.
+        modality: what the pictures are, see ``trainer.modality``.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -117,6 +119,12 @@ class Recipe:
     frames: FrameRecipe
     adapter: AdapterRecipe
     distill: Distill
+    modality: ModalityName = "fundus"
+
+    @property
+    def other_modality(self) -> tuple[str, ...]:
+        """What the keys of steps hold besides: of photographs of the fundus, which came first, nothing."""
+        return () if self.modality == "fundus" else (self.modality,)
 
 
 def load_recipe(name_or_file: str) -> Recipe:

@@ -72,7 +72,7 @@ def choose(frames: Path | None, data: Path | None, recipe: Recipe, student: Stud
     if frames is None and data is None:
         found = _drawn(range(_PHANTOMS, _PHANTOMS + 2 * number), recipe)
     else:
-        listed = find_photographs(data, recipe.exclude, recipe.only) if data and not frames else []
+        listed = find_photographs(data, recipe.exclude, recipe.only, recipe.modality) if data and not frames else []
         paths = find_images([frames]) if frames else [photograph.path for photograph in listed]
         found = list(_read(evenly(paths, _CANDIDATES), recipe))
     candidates = _with_fundus(found, "the calibration frames", "give photographs of eyes")

@@ -71,9 +71,10 @@ class Student(nn.Module):
     Args:
         stride: pixels of the input per cell of the map, 8 or 16: g = S / stride.
         width: of all layers, relative to the segmenter's encoder.
+        maps: 3, or 1 for a modality without landmarks: degradation alone.
     """
 
-    def __init__(self, stride: int = 8, width: float = 1.0) -> None:
+    def __init__(self, stride: int = 8, width: float = 1.0, maps: int = 3) -> None:
         super().__init__()
         self.stride, self.width = stride, width
         *widths, head = (scaled(channels, width) for channels in (*WIDTHS, 96))
@@ -81,7 +82,7 @@ class Student(nn.Module):
         # What one place looks like is judged against its surroundings (stride 16) and the whole frame (the mean).
         self.context = nn.Conv2d(widths[3], widths[2], 1)
         self.join = nn.Sequential(conv(widths[2], head), conv(head, head))
-        self.map = nn.Conv2d(head, 3, 1)
+        self.map = nn.Conv2d(head, maps, 1)
         # Vessels at half size, only while training: it keeps the encoder looking at anatomy.
         self.vessels = nn.Conv2d(head, (stride // 2) ** 2, 1)
 

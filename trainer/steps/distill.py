@@ -22,6 +22,7 @@ from trainer.data.datasets import find_photographs, read_squares
 from trainer.loop import runs
 from trainer.loop.rows import Rows, rows_in
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
+from trainer.modality import modality_of
 from trainer.networks.students import Segmenter, Student, copy_encoder
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
@@ -42,7 +43,7 @@ class DistillationSet:
         photographs: P of them.
         cuts: uint8 BGR (S', S', 3) each, the same once more, cut as the device cuts them for the student.
         frames: on the disk.
-        maps: float32 (N, g, g), what the teacher says of each.
+        maps: float32 (N, g, g), what the teacher says of each, or the truth where the modality says so.
     """
 
     photographs: Photographs
@@ -83,7 +84,9 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
         "frames": len(lessons.frames),
         "losses": losses,
     }
-    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride), width=str(settings.width))
+    form = {"stride": str(settings.stride), "width": str(settings.width)}
+    form |= {} if modality_of(recipe.modality).landmarks else {"maps": "1"}
+    runs.finish(folder, model, recipe, key, metrics, **form)
 
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
@@ -112,7 +115,11 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
             features_of_frames(recipe, data, out, teacher.backbone, frames),
         )
     ]
-    return DistillationSet(photographs, cuts, frames, to_grid(np.concatenate(maps), recipe.side // 8))
+    found = to_grid(np.concatenate(maps), recipe.side // 8)
+    if modality_of(recipe.modality).exact:
+        known = np.asarray(frames.rows["has_truth"], np.bool_)
+        found[len(photographs) :][known] = [frames.rows["truth"][n] for n in np.flatnonzero(known)]
+    return DistillationSet(photographs, cuts, frames, found)
 
 
 def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
@@ -120,7 +127,7 @@ def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
 
     Resampled once more, a small photograph would look smoother in training than on the device.
     """
-    photographs, size = find_photographs(data, recipe.exclude, recipe.only), recipe.distill.size
+    photographs, size = find_photographs(data, recipe.exclude, recipe.only, recipe.modality), recipe.distill.size
     path = out / "photographs" / f"cut-{runs.key_of(size, *runs.names_and_sizes(data, photographs))}.npy"
 
     def make() -> Iterator[NDArray[Any]]:
@@ -131,7 +138,7 @@ def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
 
 def _sources(recipe: Recipe, data: Path, paths: Sequence[Path]) -> Counter[str]:
     """How many of these photographs each source gave."""
-    source_of = {each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only)}
+    source_of = {each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)}
     return Counter(source_of[path] for path in paths)
 
 
@@ -153,7 +160,8 @@ def _as_it_is(photograph: Segmented) -> Frame:
 def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
     torch.manual_seed(recipe.seed)
-    model = Student(recipe.distill.stride, recipe.distill.width)
+    maps = 3 if modality_of(recipe.modality).landmarks else 1
+    model = Student(recipe.distill.stride, recipe.distill.width, maps)
     copy_encoder(segmenter.encoder.cpu(), model.encoder, recipe.seed)
     return place(model)
 
@@ -174,13 +182,17 @@ def fit(
 def load_student(out: Path) -> Student:
     """The float student of a run."""
     stored = runs.read_metadata(out / "student")
-    return runs.load(out / "student", Student(int(stored["stride"]), float(stored.get("width", 1))))
+    return runs.load(out / "student", Student(*_form(stored)))
+
+
+def _form(stored: dict[str, str]) -> tuple[int, float, int]:
+    return int(stored["stride"]), float(stored.get("width", 1)), int(stored.get("maps", 3))
 
 
 def predict(
     model: nn.Module, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], recipe: Recipe, batch: int = 32
 ) -> NDArray[np.float32]:
-    """Maps of degradation, disc and macula, float32 (N, 3, g, g), of uint8 BGR pictures (N, S, S, 3) of any S."""
+    """Maps of degradation, and where it has them disc and macula, float32 (N, K, g, g), of uint8 BGR pictures (N, S, S, 3) of any S."""
 
     def prepare(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         sized = (resize(picture, (recipe.distill.size,) * 2) for picture in some)
@@ -226,7 +238,7 @@ def _loss(model: Student, batch: Batch) -> Tensor:
         on_cells.sum() / cells.sum(),
         _SCORE * scores.abs().mean(),
         _VESSELS * _of_known(vessel_logits, vessels, has_vessels),
-        _REGIONS * _of_known(logits[:, 1:], regions, has_regions),
+        _REGIONS * _of_known(logits[:, 1:], regions, has_regions) if logits.shape[1] > 1 else scores.sum() * 0,
     )
     return torch.stack(each).sum()
 
@@ -241,10 +253,10 @@ def _save_picture(path: Path, model: nn.Module, lessons: DistillationSet, recipe
     chosen = [*range(first, min(first + 5, len(lessons))), *np.linspace(0, first - 1, 5).astype(int).tolist()]
     rows, frames = [], [lessons.frame(n) for n in chosen]
     maps = predict(model, [frame.picture for frame in frames], recipe)
-    for n, frame, (found, disc, macula) in zip(chosen, frames, maps, strict=True):
+    for n, frame, (found, *regions) in zip(chosen, frames, maps, strict=True):
         picture, field = frame.picture, frame.field
         shown = found * to_grid(field[None].astype(np.float32), found.shape[-1])[0]
-        layers = (lessons.maps[n] * field, shown, np.maximum(disc, macula))
+        layers = (lessons.maps[n] * field, shown, np.maximum.reduce(regions) if regions else np.zeros_like(found))
         rows.append((picture, *(tint(picture, layer) for layer in layers)))
     heads = ("frame (5 made, 5 photographs)", "the teacher's map", "the student's map", "disc and macula")
     save_sheet(path, rows, heads)

@@ -46,7 +46,7 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     if runs.finished(folder, key, "prior"):
         return
     photographs = segmented(recipe, data, out, maps)
-    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only) if p.vessels]
+    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only, recipe.modality) if p.vessels]
     kept = {p.path for p in drawn if is_held_out(p, drawn, recipe.vessels.holdout_every)}
     complete = photographs.most_complete(settings.whole_share)
     whole = [n for n in complete if photographs.paths[n] not in kept]  # nor our own map of the same eye
