@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.comparison import BundleComparison, compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
-from calibration.frames import choose_frames, phantoms, tensors_and_fields
+from calibration.frames import choose_frames, made, tensors_and_fields
 from calibration.golden import write_with_golden
 from calibration.int8.finetune import STEPS, frames_to_learn
 from calibration.int8.quantize import METHODS, Method, Tensors
@@ -159,7 +159,7 @@ def _held_frames(
 ) -> tuple[Tensors, list[NDArray[np.bool_]]]:
     """Prepared frames to judge by, none of which is calibrated on, and their fields on the grid."""
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
-    found = list(tensors_and_fields(chain(others, phantoms(range(240, 256))), recipe))
+    found = list(tensors_and_fields(chain(others, made(range(240, 256), recipe, data)), recipe))
     return [tensor for tensor, _ in found], [field.on_grid(grid) for _, field in found]
 
 

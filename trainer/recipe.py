@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import yaml
 from pydantic import ConfigDict, Field
 
+from edge.bundle.manifest import ModalityName
 from edge.errors import EdgeError, brief
-from edge.field.whole import ModalityName
 from edge.files.checked import read_fields
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -125,6 +125,16 @@ class Recipe:
     def other_modality(self) -> tuple[str, ...]:
         """What the keys of steps hold besides: of photographs of the fundus, which came first, nothing."""
         return () if self.modality == "fundus" else (self.modality,)
+
+
+def recipe_for(name_or_file: str | None, modality: ModalityName | None) -> Recipe:
+    """The recipe that is asked for, of the modality that is asked for; without a name, the one for that.
+
+    Raises:
+        EdgeError: see ``load_recipe``.
+    """
+    loaded = load_recipe(name_or_file or ("quick" if modality in (None, "fundus") else str(modality)))
+    return loaded if modality is None else replace(loaded, modality=modality)
 
 
 def load_recipe(name_or_file: str) -> Recipe:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundle.manifest import ModalityName
 from edge.field.find import MASK_SIZE, Crop, Field, find_field, is_blank
 
-ModalityName = Literal["fundus", "octa"]
+FIELDS: dict[ModalityName, str] = {"fundus": "frame", "octa": "whole"}  # how a new bundle finds the field
 Finder = Callable[[NDArray[np.uint8]], Field | None]
 
 
@@ -30,4 +30,4 @@ def whole_field(frame: NDArray[np.uint8]) -> Field | None:
 
 def finder_of(modality: ModalityName) -> Finder:
     """What finds the field of view in a single frame of this modality."""
-    return whole_field if modality == "octa" else find_field
+    return whole_field if FIELDS[modality] == "whole" else find_field

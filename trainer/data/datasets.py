@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.ahead import ahead
+from edge.bundle.manifest import ModalityName
 from edge.errors import EdgeError
 from edge.field.find import Crop
-from edge.field.whole import ModalityName, finder_of
+from edge.field.whole import finder_of
 from edge.frame.prepare import cut
 from edge.images import find_images, read_image
 from edge.progress import followed
@@ -104,6 +105,7 @@ def find_photographs(
             continue
         mark = marks.get(path, Mark())
         source = mark.source or (within.parts[0] if len(within.parts) > 1 else "photographs")
+        source = above.name if modality != "fundus" and source == "images" else source  # one set is all there is
         if only and source not in only and not any(name in folder for name in taken):
             continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None

@@ -1,4 +1,4 @@
-"""The description of a modality: plain functions and data. To add one, write a module like ``octa`` and name it here."""
+"""The description of a modality: plain functions and data. A new one is a module like ``octa``, named below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from edge.field.whole import ModalityName
+from edge.bundle.manifest import ModalityName
 
 Picture = NDArray[np.uint8]
 Change = Callable[[Picture, Generator], Picture]

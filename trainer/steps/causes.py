@@ -24,6 +24,7 @@ from edge.findings import cause_network
 from edge.findings.cause import CAUSES
 from edge.findings.cause_network import INSIDE, Weights, facts_of
 from edge.findings.photometry import Cells
+from edge.modality import check_fundus
 from edge.model import QualityModel
 from edge.progress import followed, progress
 from trainer.networks.causes import CauseLayers
@@ -56,6 +57,7 @@ def gather(folder: Path, seed: int = 0, times: int = 5, bundle: Path | None = No
     phantoms = range(_FIRST_PHANTOM + seed * _PHANTOMS, _FIRST_PHANTOM + (seed + 1) * _PHANTOMS)
     facts, shares, sizes = [], [], []
     with QualityModel.load(bundle, threads=1) as model, progress("degrading photographs") as tick:
+        check_fundus(model.manifest, "edge-train causes")
         for number, clear in enumerate(clear_frames(_drawn(folder, rng), phantoms, rng), 1):
             tick(number)
             usual = model.assess(clear.picture)  # what was lost before was not taken by any cause

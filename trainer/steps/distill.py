@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,49 +13,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge.errors import EdgeError
 from edge.field.resample import resize
 from edge.frame.prepare import normalise
-from trainer.data.datasets import find_photographs, read_squares
+from trainer.data.datasets import find_photographs
 from trainer.loop import runs
-from trainer.loop.rows import Rows, rows_in
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
 from trainer.modality import modality_of
 from trainer.networks.students import Segmenter, Student, copy_encoder
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.frames import Frame, Frames, make_frames
+from trainer.steps.lessons import DistillationSet, prepare_lessons
 from trainer.steps.pseudo_labels import to_grid
-from trainer.steps.teacher import features_of_frames, features_of_photographs, kinds_of, load_teacher
-from trainer.steps.vessel_maps import Photographs, Segmented, key_of_photographs, segmented
+from trainer.steps.teacher import kinds_of
+from trainer.steps.vessel_maps import key_of_photographs
 from trainer.steps.vessels import load_segmenter
 
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
-
-
-@dataclass(frozen=True, eq=False)
-class DistillationSet:
-    """What the student learns from: photographs as they are first, then frames made from them; g is the grid of these.
-
-    Attributes:
-        photographs: P of them.
-        cuts: uint8 BGR (S', S', 3) each, the same once more, cut as the device cuts them for the student.
-        frames: on the disk.
-        maps: float32 (N, g, g), what the teacher says of each, or the truth where the modality says so.
-    """
-
-    photographs: Photographs
-    cuts: Rows | NDArray[np.uint8]
-    frames: Frames
-    maps: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.maps)
-
-    def frame(self, n: int) -> Frame:
-        """One of the N."""
-        first = len(self.photographs)
-        return _as_it_is(self.photographs[n]) if n < first else self.frames[n - first]
 
 
 def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> None:
@@ -98,63 +69,12 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
-    """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk.
-
-    Raises:
-        EdgeError: photographs came or went meanwhile, or see ``segmented`` and ``make_frames``.
-    """
-    photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
-    frames, cuts = make_frames(recipe, data, out), as_the_device_cuts(recipe, data, out)
-    if len(cuts) != len(photographs):
-        raise EdgeError(f"{data}: photographs came or went while they were read: start again.")
-    maps = [
-        teacher.of_features(features)
-        for features in (
-            features_of_photographs(recipe, data, out, teacher.backbone, photographs),
-            features_of_frames(recipe, data, out, teacher.backbone, frames),
-        )
-    ]
-    found = to_grid(np.concatenate(maps), recipe.side // 8)
-    if modality_of(recipe.modality).exact:
-        known = np.asarray(frames.rows["has_truth"], np.bool_)
-        found[len(photographs) :][known] = [frames.rows["truth"][n] for n in np.flatnonzero(known)]
-    return DistillationSet(photographs, cuts, frames, found)
-
-
-def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
-    """The photographs at the size of the student's input, uint8 BGR (S', S', 3) each, kept in ``out``/photographs.
-
-    Resampled once more, a small photograph would look smoother in training than on the device.
-    """
-    photographs, size = find_photographs(data, recipe.exclude, recipe.only, recipe.modality), recipe.distill.size
-    path = out / "photographs" / f"cut-{runs.key_of(size, *runs.names_and_sizes(data, photographs))}.npy"
-
-    def make() -> Iterator[NDArray[Any]]:
-        return (square.picture for _, square in read_squares(photographs, size, "distill: reading"))
-
-    return rows_in(path, np.dtype(np.uint8), (size, size, 3), len(photographs), make)
-
-
 def _sources(recipe: Recipe, data: Path, paths: Sequence[Path]) -> Counter[str]:
     """How many of these photographs each source gave."""
-    source_of = {each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)}
+    source_of = {
+        each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
+    }
     return Counter(source_of[path] for path in paths)
-
-
-def _as_it_is(photograph: Segmented) -> Frame:
-    """A photograph as a frame without a known truth."""
-    side = len(photograph.picture)
-    grid, half = (side // 8, side // 8), (side // 2, side // 2)
-    return Frame(
-        np.zeros(grid, np.float32),
-        False,
-        photograph.picture,
-        resize(photograph.field.astype(np.float32), grid) >= 0.5,
-        np.zeros(half, np.uint8),
-        resize(photograph.regions, grid),
-        photograph.has_regions,
-    )
 
 
 def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
@@ -192,7 +112,10 @@ def _form(stored: dict[str, str]) -> tuple[int, float, int]:
 def predict(
     model: nn.Module, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], recipe: Recipe, batch: int = 32
 ) -> NDArray[np.float32]:
-    """Maps of degradation, and where it has them disc and macula, float32 (N, K, g, g), of uint8 BGR pictures (N, S, S, 3) of any S."""
+    """Maps of degradation, disc and macula, or of the first alone: float32 (N, K, g, g).
+
+    Pictures are uint8 BGR (N, S, S, 3) of any S.
+    """
 
     def prepare(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         sized = (resize(picture, (recipe.distill.size,) * 2) for picture in some)

@@ -33,8 +33,8 @@ _AT_ONCE = 8
 class FrameView:
     """A view of a photograph, clean, spoiled, and spoiled as it was stored; vessel probability, field and regions.
 
-    ``has_truth`` and ``has_regions`` are those of the frame that it becomes; ``lost`` is what was taken, float32 (S, S),
-    where the modality knows it by itself.
+    ``has_truth`` and ``has_regions`` are those of the frame that it becomes; ``lost`` is what was taken of it, float32
+    (S, S), where the modality knows it by itself.
     """
 
     clean: NDArray[np.uint8]

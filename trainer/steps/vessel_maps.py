@@ -106,7 +106,10 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     Raises:
         EdgeError: the segmenter is missing, no photograph can be read, or the disk is full.
     """
-    photographs, key = find_photographs(data, recipe.exclude, recipe.only, recipe.modality), key_of_photographs(recipe, data, out, maps)
+    photographs, key = (
+        find_photographs(data, recipe.exclude, recipe.only, recipe.modality),
+        key_of_photographs(recipe, data, out, maps),
+    )
     if maps is not None:
         photographs = _with_maps(photographs, data, maps)
     segmenter = load_segmenter(out) if maps is None else None

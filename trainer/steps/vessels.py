@@ -69,7 +69,15 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
             f"{data} holds no hand-drawn vessel map (SET/images/STEM.jpg with SET/vessels/STEM.png): "
             "see docs/data.md for public sets."
         )
-    key = runs.key_of(recipe.seed, recipe.side, recipe.mean, recipe.std, settings, *recipe.other_modality, *runs.names_and_sizes(data, drawn))
+    key = runs.key_of(
+        recipe.seed,
+        recipe.side,
+        recipe.mean,
+        recipe.std,
+        settings,
+        *recipe.other_modality,
+        *runs.names_and_sizes(data, drawn),
+    )
     if runs.finished(folder, key, "vessels"):
         return
     kept = [p for p in drawn if datasets.is_held_out(p, drawn, settings.holdout_every)]
