@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Verdict
+from edge.bundle.bundle import read_bundle
 from edge.bundle.manifest import Manifest, ModalityName
+from edge.bundle.named import named_bundle
 from edge.errors import EdgeError
 from edge.fundus import shows_retina
 
@@ -53,6 +56,23 @@ MODALITIES: dict[ModalityName, Modality] = {
     "fundus": Modality("photographs of the fundus", "no_fundus", True, True, False, shows_retina),
     "octa": Modality("OCT angiograms", "no_anatomy", False, False, True, shows_scan),
 }
+
+
+def model_for(modality: ModalityName | None, model: Path | None) -> Path | None:
+    """The model that is named, or else the one that ships for a modality; None for the default.
+
+    Raises:
+        EdgeError: none ships for it, or the one that is named is of another modality.
+    """
+    if modality is None or (modality == "fundus" and model is None):
+        return model
+    if model is None and not (model := named_bundle(modality)).is_file():
+        raise EdgeError(f"no model of {MODALITIES[modality].words} ships with this version: name one with --model.")
+    if (found := read_bundle(model).manifest.modality) != modality:
+        raise EdgeError(
+            f"{model} is a model of {MODALITIES[found].words}, and --modality is {modality}: leave that out."
+        )
+    return model
 
 
 def check_fundus(manifest: Manifest, command: str) -> None:

@@ -153,7 +153,7 @@ def load_recipe(name_or_file: str) -> Recipe:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         raise EdgeError(f"{path} is not YAML ({brief(error)}): {remedy}") from error
-    named = {"name": path.stem, **settings} if isinstance(settings, dict) else settings
+    named = {"name": path.stem, "modality": "fundus", **settings} if isinstance(settings, dict) else settings
     recipe = read_fields(Recipe, named, str(path), remedy)
     any_share, empty_share = recipe.frames.any_share, recipe.frames.empty_share
     if any_share + empty_share >= 1:
