@@ -31,6 +31,7 @@ class Modality:
             vessels that are lost must tell (``trainer.synthesis.visibility``).
         lesions: disease painted on, and its cover, float32 (S, S); None where none is painted.
         view: a turned, scaled, mirrored cut-out of several layers, see ``trainer.synthesis.augment.random_view``.
+        smooth: over which share of the side what the prior misses is averaged, see ``trainer.networks.students.Prior``.
         landmarks: whether the student learns disc and macula.
         exact: whether a known truth teaches the student itself, in place of what the teacher says of the frame.
     """
@@ -43,6 +44,7 @@ class Modality:
     spoil: Callable[[Picture, Generator], tuple[Picture, NDArray[np.float32] | None]]
     lesions: Callable[[Picture, Generator], tuple[Picture, NDArray[np.float32]]] | None
     view: View
+    smooth: float
     landmarks: bool
     exact: bool
 

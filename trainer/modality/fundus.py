@@ -22,6 +22,7 @@ FUNDUS = Modality(
     spoil=_spoil,
     lesions=add_lesions,
     view=augment.random_view,
+    smooth=0.0,
     landmarks=True,
     exact=False,
 )

@@ -123,6 +123,7 @@ OCTA = Modality(
     spoil=spoil,
     lesions=None,
     view=upright_view,
+    smooth=0.01,
     landmarks=False,
     exact=True,
 )
