@@ -92,11 +92,13 @@ def compare_forms(
         EdgeError: the maps are further apart; the sentence names the layer or the stage that is to blame.
     """
     log.info("comparing float32 with INT8")
-    seeds = _GOLDEN if recipe.modality == "fundus" else ()  # synthetic eyes
+    fundus = recipe.modality == "fundus"
+    seeds = _GOLDEN if fundus else ()  # synthetic eyes
     golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in seeds)
     scored = [_score(s, float_model, int8_model) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
-    listed = tuple(_score(s, float_model, int8_model) for s in (read_list(CLEAR_LIST, data, "chooses") if data else []))
+    lists = read_list(CLEAR_LIST, data, "chooses") if data and fundus else []
+    listed = tuple(_score(each, float_model, int8_model) for each in lists)
     differences = {full.name: auroc_differences(full, eight) for full, eight in labelled}
     student = StudentCheckpoint(network, found.network, float_model.bundle, int8_model.bundle)
     where = "folder" if data else "synthetic eyes"
