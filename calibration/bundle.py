@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.comparison import BundleComparison, compare_forms
 from calibration.export import Deployed, maps_of, to_onnx
-from calibration.frames import choose_frames, phantoms, tensors_and_fields
+from calibration.frames import choose_frames, made, tensors_and_fields
 from calibration.golden import write_with_golden
 from calibration.int8.finetune import STEPS, frames_to_learn
 from calibration.int8.quantize import METHODS, Method, Tensors
@@ -30,7 +30,9 @@ from calibration.site.cameras import described
 from calibration.site.thresholds import UNFITTED, fit_thresholds
 from calibration.site.verdicts import figures, leave_out
 from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.manifest import ModalityName
 from edge.engines.choose import open_engine
+from edge.errors import EdgeError
 from edge.files.output import check_output
 from edge.metrics.classification import Figure
 from edge.metrics.parity import Parity
@@ -87,6 +89,7 @@ def make_bundle(
     max_map_mae: float = MAX_MAP_MAE,
     finetune: int = STEPS,
     precision: PrecisionRule = "auto",
+    modality: ModalityName | None = None,
 ) -> BundleReport:
     """Quantize the student of a run and write it as a bundle, if its maps stay what they were.
 
@@ -99,6 +102,7 @@ def make_bundle(
         max_map_mae: mean absolute difference of the degradation map that INT8 may cost.
         finetune: steps of fine-tuning the best of these; taken where it keeps the maps better. 0 leaves it out.
         precision: what the bundle holds; see ``choose_precision``.
+        modality: that the run must be of; None for any.
 
     Raises:
         EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, or a file cannot be
@@ -109,6 +113,8 @@ def make_bundle(
     folder = run / "calibration"
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))
+    if modality not in (None, recipe.modality):
+        raise EdgeError(f"{run} is of {recipe.modality}, not of {modality}: leave --modality out, or name another run.")
     manifest = _manifest(network, recipe, run)
     chosen = choose(frames, data, recipe, network.student, CALIBRATION_FRAMES)
     write_choice(folder, chosen)
@@ -159,7 +165,7 @@ def _held_frames(
 ) -> tuple[Tensors, list[NDArray[np.bool_]]]:
     """Prepared frames to judge by, none of which is calibrated on, and their fields on the grid."""
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
-    found = list(tensors_and_fields(chain(others, phantoms(range(240, 256))), recipe))
+    found = list(tensors_and_fields(chain(others, made(range(240, 256), recipe, data)), recipe))
     return [tensor for tensor, _ in found], [field.on_grid(grid) for _, field in found]
 
 

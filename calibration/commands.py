@@ -12,6 +12,7 @@ import typer
 
 from calibration.signing.commands import keygen, sign
 from calibration.site.commands import bundle_argument, cameras, criterion, golden, page, thresholds
+from edge.bundle.manifest import ModalityName
 from edge.commands.console.cli import Debug, Json, Trust, main_of, new_app, out
 from edge.commands.start import late
 from edge.errors import EdgeError
@@ -51,6 +52,9 @@ def int8(
         Path | None,
         typer.Option(help="Calibrate on this folder, or on the frames.csv of an earlier run, in place of --data."),
     ] = None,
+    modality: Annotated[
+        ModalityName | None, typer.Option(help="Refuse a run of another one; the run says by itself what it is of.")
+    ] = None,
     methods: Annotated[str, typer.Option(help="Ways to choose ranges, tried in turn; the best is kept.")] = METHODS,
     max_map_mae: MaxMapMae = 0.01,
     finetune: Annotated[
@@ -71,7 +75,9 @@ def int8(
     asked = tuple(name for known in METHODS.split(",") for name in methods.split(",") if name == known)
     if not asked or len(asked) != len(methods.split(",")):
         raise typer.BadParameter(f"--methods takes some of {METHODS}, with commas between them, not {methods}.")
-    report = bundle.make_bundle(run, data, target, frames, cast(Any, asked), max_map_mae, finetune, precision.value)
+    report = bundle.make_bundle(
+        run, data, target, frames, cast(Any, asked), max_map_mae, finetune, precision.value, modality
+    )
     if as_json:
         forms = {name: parity.as_dict(form) for name, form in report.forms.items()}
         plain = vars(report) | {"forms": forms, "parity": parity.figures(report.parity)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from calibration.frames import choose_frames, phantoms
+from calibration.frames import choose_frames, made
 from calibration.int8.quantize import Tensors
 from calibration.int8.search import Found
 from calibration.parity.forms import StudentCheckpoint
@@ -92,16 +92,19 @@ def compare_forms(
         EdgeError: the maps are further apart; the sentence names the layer or the stage that is to blame.
     """
     log.info("comparing float32 with INT8")
-    golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in _GOLDEN)
+    fundus = recipe.modality == "fundus"
+    seeds = _GOLDEN if fundus else ()  # synthetic eyes
+    golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in seeds)
     scored = [_score(s, float_model, int8_model) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
-    listed = tuple(_score(s, float_model, int8_model) for s in (read_list(CLEAR_LIST, data, "chooses") if data else []))
+    lists = read_list(CLEAR_LIST, data, "chooses") if data and fundus else []
+    listed = tuple(_score(each, float_model, int8_model) for each in lists)
     differences = {full.name: auroc_differences(full, eight) for full, eight in labelled}
     student = StudentCheckpoint(network, found.network, float_model.bundle, int8_model.bundle)
     where = "folder" if data else "synthetic eyes"
     sets = {
-        "golden frames": phantoms(_GOLDEN),
-        where: chain(choose_frames(data, recipe, PARITY_FRAMES), phantoms(_PHANTOMS) if data else ()),
+        "golden frames": made(_GOLDEN, recipe, data),
+        where: chain(choose_frames(data, recipe, PARITY_FRAMES), made(_PHANTOMS, recipe, data) if data else ()),
     }
     thresholds = fit_thresholds([eight for _, eight in (*labelled, *listed)])
     forms: dict[str, FormsParity] = {}

@@ -9,12 +9,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.field.find import Field, find_field
+from edge.errors import EdgeError
+from edge.field.find import Field
+from edge.field.whole import finder_of
 from edge.frame.prepare import prepare
 from edge.images import read_image
 from edge.metrics.labels import key_of
 from edge.phantom.golden import golden_frame
 from trainer.data.datasets import find_photographs, in_threads, or_left_out
+from trainer.modality import modality_of
 from trainer.recipe import Recipe
 
 NamedFrame = tuple[str, NDArray[np.uint8]]
@@ -43,10 +46,14 @@ def choose_frames(
         EdgeError: the folder is missing or holds no photograph.
     """
     if data is None:
-        yield from phantoms(range(number))
+        yield from made(range(number), recipe, data)
         return
     apart = {key_of(Path(name)) for name in without}
-    found = [p.path for p in find_photographs(data, recipe.exclude, recipe.only) if key_of(p.path) not in apart]
+    found = [
+        p.path
+        for p in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
+        if key_of(p.path) not in apart
+    ]
     if found:
         yield from read_frames(evenly(found, number))
 
@@ -63,6 +70,23 @@ def phantoms(seeds: Iterable[int]) -> Iterator[NamedFrame]:
     return ((f"phantom-{seed}", golden_frame(seed)) for seed in seeds)
 
 
+def made(seeds: Iterable[int], recipe: Recipe, data: Path | None) -> Iterator[NamedFrame]:
+    """Frames that nobody took: ``phantoms``; where a modality has none, photographs that were spoiled on purpose.
+
+    Raises:
+        EdgeError: it has none, and there is no folder of photographs.
+    """
+    if recipe.modality == "fundus":
+        yield from phantoms(seeds)
+        return
+    if data is None:
+        raise EdgeError(f"there are no synthetic frames of {recipe.modality}: give --data a folder of scans.")
+    photographs = find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
+    for seed in seeds:
+        frame = read_image(photographs[seed % len(photographs)].path)
+        yield f"spoiled-{seed}", modality_of(recipe.modality).spoil(frame, np.random.default_rng(seed))[0]
+
+
 def tensors(frames: Iterable[NamedFrame], recipe: Recipe) -> list[NDArray[np.float32]]:
     """What the network reads, float32 (1, 3, S, S) each; frames without a field of view are left out."""
     return [tensor for tensor, _ in tensors_and_fields(frames, recipe)]
@@ -71,5 +95,5 @@ def tensors(frames: Iterable[NamedFrame], recipe: Recipe) -> list[NDArray[np.flo
 def tensors_and_fields(frames: Iterable[NamedFrame], recipe: Recipe) -> Iterator[tuple[NDArray[np.float32], Field]]:
     """``tensors``, and the field of view of each."""
     for _, frame in frames:
-        if field := find_field(frame):
+        if field := finder_of(recipe.modality)(frame):
             yield prepare(frame, field.crop, recipe.distill.size, recipe.mean, recipe.std), field

@@ -9,6 +9,7 @@ from pathlib import Path
 from calibration.site.thresholds import UNFITTED
 from edge.bundle.bundle import MAPS, Manifest, MapName, Region
 from edge.errors import EdgeError
+from edge.field.whole import FIELDS
 from trainer.recipe import Recipe
 
 # Chosen beforehand and never tuned: graders ask first whether fovea and disc can be judged, and forgive the periphery.
@@ -62,4 +63,6 @@ def new_manifest(
         trained_on=tuple(trained_on),
         golden=(),
         made_with={package: importlib.metadata.version(package) for package in software},
+        field=FIELDS[recipe.modality],
+        modality=recipe.modality,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +23,24 @@ from edge.findings.landmarks import Landmark, find_landmarks
 from edge.findings.photometry import Photometry
 
 SCHEMA = 1  # of ``Assessment.to_dict``; raised where a field changes its meaning or goes
-Verdict = Literal["good", "usable", "reject", "no_fundus"]
-TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red", "no_fundus": "magenta"}
+Verdict = Literal["good", "usable", "reject", "no_fundus", "no_anatomy"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)[:4]  # on photographs of the fundus
+ABSENT: tuple[Verdict, ...] = get_args(Verdict)[3:]  # the frame shows no retina, or none of another modality's anatomy
+TERMINAL_COLOURS: dict[Verdict, str] = {"good": "green", "usable": "yellow", "reject": "red"}
+TERMINAL_COLOURS |= dict.fromkeys(ABSENT, "magenta")
 _LIKELY = 0.04  # probability from which a cause is named beside the main one: one that is missed is worse
 _LEAST_OF_GOOD = 0.05  # share of the field from which a cause is named though the frame is good
 PICTURE_COLOURS: dict[Verdict, tuple[int, int, int]] = {  # BGR, after Okabe and Ito: apart for all kinds of eyes
     "good": (115, 158, 0),
     "usable": (66, 228, 240),
     "reject": (0, 94, 213),
-    "no_fundus": (225, 110, 165),
+    **dict.fromkeys(ABSENT, (225, 110, 165)),
 }
+
+
+def verdicts_with(found: Collection[str]) -> tuple[Verdict, ...]:
+    """Those that photographs of the fundus have, and what else there is among these."""
+    return VERDICTS + tuple(verdict for verdict in ABSENT[1:] if verdict in found)
 
 
 def shown_score(score: float) -> str:
@@ -56,7 +65,7 @@ class Assessment:
         score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field, see ``edge.score``; 0 where verdict
             is ``no_fundus``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
-            shows no retina.
+            shows no retina; ``no_anatomy`` where it shows nothing of another modality's anatomy.
         map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, because the
             network sees none or too little or too much light took it. Outside ``field`` it says nothing: use
             ``map[field]``. 1 everywhere for a frame without a field.
@@ -67,7 +76,8 @@ class Assessment:
             belong there, float32 (grid, grid) in [0, 1]; empty where the model has no such maps, found no field, or
             the frame shows no retina.
         coverage: share of the field, in [0, 1], that is lit: neither in shadow nor burnt out; 0 without a field.
-        photometry: light and colour of the crop on the same grid; None without a field.
+        photometry: light and colour of the crop on the same grid; None without a field, or where they explain nothing.
+        explained: whether the modality has causes, landmarks and field definitions at all.
     """
 
     score: float
@@ -79,6 +89,7 @@ class Assessment:
     regions: dict[Region, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
     coverage: float = 1.0
     photometry: Photometry | None = None
+    explained: bool = True
 
     @functools.cached_property
     def evidence(self) -> Evidence | None:
@@ -94,7 +105,7 @@ class Assessment:
         A frame that is not good has one at least, unless it shows no retina; a good one seldom has any.
         """
         found = self.evidence
-        if found is None or self.verdict == "no_fundus":
+        if found is None or self.verdict in ABSENT:
             return ()
         codes = sorted(CAUSES, key=lambda code: -found.main[code])
         if self.verdict == "good":
@@ -133,6 +144,11 @@ class Assessment:
         return define_field(self.landmarks, self.field)
 
     @property
+    def field_kind(self) -> str:
+        """``field_definition.kind`` for tables; empty where the frame shows no retina, or the modality has none."""
+        return self.field_definition.kind if self.explained and self.verdict not in ABSENT else ""
+
+    @property
     def focus(self) -> float | None:
         """Contrast of fine structure over that of coarse, larger when sharper, on one camera; None without a field."""
         return None if self.evidence is None else self.evidence.focus
@@ -148,7 +164,7 @@ class Assessment:
             "causes": [_record(cause) for cause in self.causes],
             "eye": self.eye,
             "eye_probability": _rounded(self.eye_probability),
-            "field_definition": _record(self.field_definition),
+            "field_definition": _record(self.field_definition) if self.explained else None,
             "landmarks": {name: _record(self.landmarks.get(name)) for name in LANDMARKS},
             "focus": _rounded(self.focus),
             "crop": _record(self.crop),

@@ -118,7 +118,9 @@ class AssessmentRecord:
     ]
     eye: Annotated[Eye | None, Field(description="Which eye, if the photograph is upright; null where that is unsure.")]
     eye_probability: Annotated[float, Field(ge=0.5, le=1, description="Probability of the likelier eye.")]
-    field_definition: FieldDefinitionRecord
+    field_definition: Annotated[
+        FieldDefinitionRecord | None, Field(description="Null where the modality has none, as OCT angiograms.")
+    ]
     landmarks: LandmarkRecords
     focus: Annotated[
         float | None,

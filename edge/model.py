@@ -24,7 +24,7 @@ from edge.field.misplaced import Placement, Spots
 from edge.findings.photometry import light_of
 from edge.frame.exposure import green_of, lost_to_light
 from edge.frame.prepare import prepare_lit
-from edge.fundus import shows_retina
+from edge.modality import MODALITIES, Modality
 from edge.score import regions_of, score_of
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,10 @@ class QualityModel:
     def manifest(self) -> Manifest:
         return self.bundle.manifest
 
+    @property
+    def modality(self) -> Modality:
+        return MODALITIES[self.manifest.modality]
+
     def assess(self, frame: NDArray[np.uint8]) -> Assessment:
         """Grade one frame.
 
@@ -92,7 +96,8 @@ class QualityModel:
             frame: uint8 BGR, shape (H, W, 3); see ``edge.images.read_image`` for files of any kind.
 
         Returns:
-            Maps, score and verdict. A frame without a retina is a verdict (``no_fundus``), not an error.
+            Maps, score and verdict. A frame without a retina is a verdict, not an error: ``no_fundus``, or of another
+            modality ``no_anatomy``.
 
         Raises:
             InputError: the frame is not uint8 (H, W, 3), such as None, which ``cv2.imread`` returns for a missing file.
@@ -129,7 +134,10 @@ class QualityModel:
         if field is None:
             spent = (time.perf_counter() - start) * 1000
             nothing = np.ones((self.manifest.grid, self.manifest.grid), np.float32)
-            return Assessment(0.0, "no_fundus", nothing, nothing < 0, None, Timings(spent, 0.0, 0.0), coverage=0.0)
+            return Assessment(
+                0.0, self.modality.absent, nothing, nothing < 0, None, Timings(spent, 0.0, 0.0), {}, 0.0,
+                explained=self.modality.explained,
+            )  # fmt: skip
 
         def within(other: Field) -> Verdict:
             return self._within(frame, other, time.perf_counter()).verdict
@@ -145,7 +153,7 @@ class QualityModel:
 
     def _within(self, frame: NDArray[np.uint8], field: Field, start: float) -> Assessment:
         """Grade a frame within this field of view."""
-        grid = self.manifest.grid
+        grid, modality = self.manifest.grid, self.modality
         size, mean, std = self.manifest.input_size, self.manifest.mean, self.manifest.std
         tensor, measured = prepare_lit(frame, field.crop, size, mean, std, grid)
         prepared = time.perf_counter()
@@ -153,7 +161,7 @@ class QualityModel:
         inferred = time.perf_counter()
         cells = field.on_grid(grid)
         light, seen = light_of(tensor, measured, grid, mean, std)
-        dark_or_burnt = lost_to_light(light, cells)
+        dark_or_burnt = lost_to_light(light, cells) if modality.lit else np.zeros_like(cells)
         seen_maps = maps.copy()
         degradation = seen_maps[0]
         degradation[dark_or_burnt] = 1
@@ -164,16 +172,21 @@ class QualityModel:
         if field.spot is not None:  # in doubt no frame is usable
             score = min(score, math.nextafter(self.manifest.thresholds.usable, 0.0))
         verdict = decide(score, self.manifest.thresholds)
+        passes = verdict in ("good", "usable")
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
-        if verdict not in ("good", "usable"):
-            shown = self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage) or shows_retina(
-                light, green_of(tensor, mean, std), maps, cells
-            )
-            score, verdict, regions = (score, "reject", regions) if shown else (0.0, "no_fundus", {})
+        if not passes or modality.sure:
+            lit = modality.lit and self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage)
+            if not (lit or modality.shows(light, green_of(tensor, mean, std), maps, cells)):
+                score, verdict, regions = 0.0, modality.absent, {}
+            elif not passes:
+                verdict = "reject"
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
-        return Assessment(score, verdict, degradation, cells, field.crop, timings, regions, coverage, seen)
+        seen = seen if modality.explained else None
+        return Assessment(
+            score, verdict, degradation, cells, field.crop, timings, regions, coverage, seen, modality.explained
+        )
 
     def _sound_where_lit(self, maps: NDArray[np.float32], lit: NDArray[np.bool_], coverage: float) -> bool:
         """Whether the lit part of the field would pass by itself: then it is a retina, though half in shadow."""

@@ -12,11 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from edge.bundle.bundle import read_bundle
-from edge.bundle.named import named_bundle
 from edge.commands.console.cli import Debug, Json, Trust, err, main_of, new_app, out, quiet
 from edge.commands.start import late
-from trainer.options import RUN, Data, Maps, Model, Out, RecipeName
-from trainer.recipe import Recipe, load_recipe
+from trainer.options import RUN, Data, Maps, Measured, Modality, Model, Out, OwnRecipe, Page, RecipeName
+from trainer.recipe import Recipe, load_recipe, recipe_for
 
 app = new_app(
     "Train the networks of efiqa-edge, step by step or all at once. No quality label is used.\n\n"
@@ -44,8 +43,7 @@ def _steps(maps: Path | None = None, weights: Path | None = None, start: Path | 
     }
 
 
-def _run(steps: dict[str, Step], named: str | Recipe, data: Path, run_folder: Path, as_json: bool) -> None:
-    recipe = load_recipe(named) if isinstance(named, str) else named
+def _run(steps: dict[str, Step], recipe: Recipe, data: Path, run_folder: Path, as_json: bool) -> None:
     processes, runs = _module("loop.processes"), _module("loop.runs")
     with quiet(processes.follows()), processes.joined():
         for name, step in steps.items():
@@ -63,20 +61,26 @@ def _run(steps: dict[str, Step], named: str | Recipe, data: Path, run_folder: Pa
 
 @app.command()
 def vessels(
-    data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
+    data: Data,
+    run_folder: Out = RUN,
+    recipe: RecipeName = None,
+    modality: Modality = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """The vessel segmenter, from photographs with hand-drawn vessel maps.
 
     Example: edge-train vessels --recipe quick --data photographs --out runs/mine
     """
-    _run({"vessels": _steps()["vessels"]}, recipe, data, run_folder, as_json)
+    _run({"vessels": _steps()["vessels"]}, recipe_for(recipe, modality), data, run_folder, as_json)
 
 
 @app.command()
 def prior(
     data: Data,
     run_folder: Out = RUN,
-    recipe: RecipeName = "quick",
+    recipe: RecipeName = None,
+    modality: Modality = None,
     maps: Maps = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -85,14 +89,15 @@ def prior(
 
     Example: edge-train prior --recipe quick --data photographs --out runs/mine
     """
-    _run({"prior": _steps(maps)["prior"]}, recipe, data, run_folder, as_json)
+    _run({"prior": _steps(maps)["prior"]}, recipe_for(recipe, modality), data, run_folder, as_json)
 
 
 @app.command()
 def adapter(
     data: Data,
     run_folder: Out = RUN,
-    recipe: RecipeName = "quick",
+    recipe: RecipeName = None,
+    modality: Modality = None,
     maps: Maps = None,
     weights: Annotated[
         Path | None,
@@ -110,29 +115,39 @@ def adapter(
     """
     if maps is not None and weights is not None:
         raise typer.BadParameter("--vessel-maps teach an adapter, and --weights bring one that is taught: give one.")
-    _run({"adapter": _steps(maps, weights)["adapter"]}, recipe, data, run_folder, as_json)
+    _run({"adapter": _steps(maps, weights)["adapter"]}, recipe_for(recipe, modality), data, run_folder, as_json)
 
 
 @app.command()
 def distill(
-    data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
+    data: Data,
+    run_folder: Out = RUN,
+    recipe: RecipeName = None,
+    modality: Modality = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """The student: the small network that runs on the device.
 
     Example: edge-train distill --recipe quick --data photographs --out runs/mine
     """
-    _run({"distill": _steps()["distill"]}, recipe, data, run_folder, as_json)
+    _run({"distill": _steps()["distill"]}, recipe_for(recipe, modality), data, run_folder, as_json)
 
 
 @app.command("all")
 def all_steps(
-    data: Data, run_folder: Out = RUN, recipe: RecipeName = "quick", as_json: Json = False, debug: Debug = False
+    data: Data,
+    run_folder: Out = RUN,
+    recipe: RecipeName = None,
+    modality: Modality = None,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """All four steps; a finished step is not repeated, an interrupted one resumes from its checkpoint.
 
     Example: edge-train all --recipe quick --data photographs --out runs/mine
     """
-    _run(_steps(), recipe, data, run_folder, as_json)
+    _run(_steps(), recipe_for(recipe, modality), data, run_folder, as_json)
 
 
 @app.command()
@@ -200,21 +215,9 @@ def causes(
 def evaluate(
     data: Data,
     run_folder: Out = RUN,
-    recipe: Annotated[
-        str | None,
-        typer.Option("--recipe", help="The run's own without it; a name, or a YAML file."),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_bundle,
-            metavar="FILE",
-            help="A bundle made of this run, to be measured beside its steps; default is the one that ships.",
-        ),
-    ] = None,
-    page: Annotated[
-        Path | None, typer.Option(help="A Markdown page whose tables are to be replaced, between its two marks.")
-    ] = None,
+    recipe: OwnRecipe = None,
+    model: Measured = None,
+    page: Page = None,
     trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -229,8 +232,8 @@ def evaluate(
         read_bundle(model)  # what cannot be used is refused now, and not after hours
     report = _module("evaluation.report")
     own = run_folder / "student" / "config.yaml"
-    named = recipe or (str(own) if own.is_file() else "quick")  # a run without a student is reported below
-    result = _module("evaluation.evaluate").evaluate(load_recipe(named), data, run_folder, model)
+    asked = load_recipe(recipe or (str(own) if own.is_file() else "quick"))  # without a student, see below
+    result = _module("evaluation.evaluate").evaluate(asked, data, run_folder, model)
     report.write_report(result, run_folder / "evaluation")
     if page is not None:
         report.put_into(page, result, run_folder / "evaluation")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import yaml
 from pydantic import ConfigDict, Field
 
+from edge.bundle.manifest import ModalityName
 from edge.errors import EdgeError, brief
 from edge.files.checked import read_fields
 
@@ -101,6 +102,7 @@ class Recipe:
         only: folders or sources that alone train; none: all that are not excluded.
         side: pixels across the field of view on which all steps after the segmenter work.
         mean, std: of the network's input, per channel R, G, B.
+        modality: what the pictures are, see ``trainer.modality``.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -117,6 +119,22 @@ class Recipe:
     frames: FrameRecipe
     adapter: AdapterRecipe
     distill: Distill
+    modality: ModalityName = "fundus"
+
+    @property
+    def other_modality(self) -> tuple[str, ...]:
+        """What the keys of steps hold besides: of photographs of the fundus, which came first, nothing."""
+        return () if self.modality == "fundus" else (self.modality,)
+
+
+def recipe_for(name_or_file: str | None, modality: ModalityName | None) -> Recipe:
+    """The recipe that is asked for, of the modality that is asked for; without a name, the one for that.
+
+    Raises:
+        EdgeError: see ``load_recipe``.
+    """
+    loaded = load_recipe(name_or_file or ("quick" if modality in (None, "fundus") else str(modality)))
+    return loaded if modality is None else replace(loaded, modality=modality)
 
 
 def load_recipe(name_or_file: str) -> Recipe:
@@ -135,7 +153,7 @@ def load_recipe(name_or_file: str) -> Recipe:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         raise EdgeError(f"{path} is not YAML ({brief(error)}): {remedy}") from error
-    named = {"name": path.stem, **settings} if isinstance(settings, dict) else settings
+    named = {"name": path.stem, "modality": "fundus", **settings} if isinstance(settings, dict) else settings
     recipe = read_fields(Recipe, named, str(path), remedy)
     any_share, empty_share = recipe.frames.any_share, recipe.frames.empty_share
     if any_share + empty_share >= 1:

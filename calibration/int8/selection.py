@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from calibration.frames import evenly, phantoms
+from calibration.frames import evenly, made
 from calibration.site.thresholds import UNFITTED
 from edge.errors import EdgeError
-from edge.field.find import find_field
+from edge.field.whole import finder_of
 from edge.frame.prepare import prepare
 from edge.images import find_images, read_image
 from trainer.data.datasets import find_photographs, in_threads
@@ -72,7 +72,7 @@ def choose(frames: Path | None, data: Path | None, recipe: Recipe, student: Stud
     if frames is None and data is None:
         found = _drawn(range(_PHANTOMS, _PHANTOMS + 2 * number), recipe)
     else:
-        listed = find_photographs(data, recipe.exclude, recipe.only) if data and not frames else []
+        listed = find_photographs(data, recipe.exclude, recipe.only, recipe.modality) if data and not frames else []
         paths = find_images([frames]) if frames else [photograph.path for photograph in listed]
         found = list(_read(evenly(paths, _CANDIDATES), recipe))
     candidates = _with_fundus(found, "the calibration frames", "give photographs of eyes")
@@ -165,7 +165,7 @@ def _warn(kept: int, number: int) -> None:
 
 
 def _drawn(seeds: Iterable[int], recipe: Recipe) -> list[Candidate | None]:
-    return [_candidate(name, "", frame, recipe) for name, frame in phantoms(seeds)]
+    return [_candidate(name, "", frame, recipe) for name, frame in made(seeds, recipe, None)]
 
 
 def _read(paths: Sequence[Path], recipe: Recipe) -> Iterator[Candidate | None]:
@@ -183,7 +183,7 @@ def _read(paths: Sequence[Path], recipe: Recipe) -> Iterator[Candidate | None]:
 
 
 def _candidate(name: str, digest: str, frame: NDArray[np.uint8], recipe: Recipe) -> Candidate | None:
-    field = find_field(frame)
+    field = finder_of(recipe.modality)(frame)
     if field is None:
         return None
     tensor = prepare(frame, field.crop, recipe.distill.size, recipe.mean, recipe.std)

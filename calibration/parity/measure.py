@@ -13,7 +13,7 @@ from calibration.parity.forms import StudentCheckpoint, forms_of
 from edge.bundle.bundle import Thresholds
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
-from edge.field.find import find_field
+from edge.field.whole import finder_of
 from edge.frame.prepare import cut, prepare, prepare_opencv
 from edge.metrics.parity import Parity, compare, map_difference
 from edge.score import score_of
@@ -118,7 +118,7 @@ def compare_all(
         scores: dict[str, list[float]] = {form.name: [] for form in forms}
         trainer = next(form for form in forms if form.name == "INT8, torch")
         for name, frame in frames:
-            found = find_field(frame)
+            found = finder_of(manifest.modality)(frame)
             if found is None:
                 continue
             field = found.on_grid(manifest.grid)

@@ -21,6 +21,7 @@ from edge.errors import EdgeError
 from edge.files.output import check_output
 from edge.grading import Input, grade_files
 from edge.metrics.labels import Quality
+from edge.modality import check_fundus
 from edge.model import QualityModel
 from trainer.evaluation.sets import LabelledSet, find_labelled, read_list
 
@@ -77,6 +78,7 @@ def fit_cameras(model: Path, data: Path, table: Path, target: Path, engine: str 
     """
     check_output(target, "the bundle", [model, table])
     bundle = read_bundle(model)
+    check_fundus(bundle.manifest, "edge-calibrate cameras")
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give --data a folder of labelled photographs.")
     labelled, listed = find_labelled(data), read_list(table, data, "chooses")

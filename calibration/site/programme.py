@@ -21,6 +21,7 @@ from edge.metrics.bootstrap import bootstrap, each_class
 from edge.metrics.classification import kappa
 from edge.metrics.cross_validation import check_extra
 from edge.metrics.labels import read_labels
+from edge.modality import check_fundus
 from edge.model import QualityModel
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ def fit_criterion(name: str, labels: Path, target: Path, model: Path | None, eng
     check_extra()
     truth = read_labels(labels)
     with QualityModel.load(model, engine) as quality:
+        check_fundus(quality.manifest, "edge-calibrate criterion")
         assessed, left_out = grade_labelled(quality, truth, labels)
     check_both_kinds([label for _, label in assessed])
     seen = measure_all(assessed)

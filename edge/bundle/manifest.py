@@ -21,6 +21,7 @@ MapName = Literal["degradation", "disc", "macula"]
 Precision = Literal["int8", "float32"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 LANDMARKS: tuple[Region, ...] = REGIONS[:2]  # the regions that a network can locate; the rest is periphery
+ModalityName = Literal["fundus", "octa"]
 MAPS: tuple[MapName, ...] = get_args(MapName)  # in the order of the network's output; degradation may stand alone
 # Weights. A network without landmarks, or one that finds none, needs the periphery's.
 _LEAST: dict[Region, float] = {"disc": 0, "macula": 0, "periphery": 1e-6}
@@ -73,8 +74,9 @@ class Manifest:
         trained_on: sets of the training data, how many photographs each gave, and on which terms.
         golden: seeded phantom frames and their scores.
         made_with: name -> version of the software that made it.
-        field: how to find the camera's field of view: ``frame``, ``learn`` or ``circle:X,Y,R``, see
+        field: how to find the camera's field of view: ``frame``, ``learn``, ``whole`` or ``circle:X,Y,R``, see
             ``edge.field.known``; may be missing.
+        modality: what the pictures are, see ``edge.modality``; missing in bundles of photographs of the fundus.
         members: member -> SHA-256, hexadecimal.
     """
 
@@ -94,6 +96,7 @@ class Manifest:
     made_with: dict[str, str]
     why_float: str = ""
     field: str = "frame"
+    modality: ModalityName = "fundus"
     members: dict[str, str] = dataclasses.field(default_factory=dict)
     schema: int = SCHEMA
 
@@ -101,6 +104,8 @@ class Manifest:
 def write_manifest(manifest: Manifest) -> bytes:
     """YAML of a manifest, UTF-8, in the order of the fields; ``read_manifest`` reads it back."""
     fields = _plain(dataclasses.asdict(manifest))
+    if manifest.modality == "fundus":  # as before there were others: the same bundle has the same bytes
+        del fields["modality"]
     ordered = {"schema": fields.pop("schema"), **fields}
     return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=120).encode()
 
@@ -170,6 +175,9 @@ def _validator() -> SchemaValidator:
             made_with=schemas.dict_schema(text, text),
             why_float=schemas.with_default_schema(text, default=""),
             field=schemas.with_default_schema(schemas.no_info_after_validator_function(_field, text), default="frame"),
+            modality=schemas.with_default_schema(
+                schemas.literal_schema(list(get_args(ModalityName))), default="fundus"
+            ),
             members=schemas.dict_schema(text_schema(r"[\w.-]+", 100), text_schema(r"[0-9a-f]{64}")),
             schema=_whole(SCHEMA, SCHEMA),
         )
@@ -202,8 +210,8 @@ def _maps(value: Any) -> tuple[MapName, ...]:
 
 
 def _field(value: str) -> str:
-    if not re.fullmatch(r"frame|learn|circle:\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?", value):
-        raise ValueError("should be frame, learn or circle:X,Y,R")
+    if not re.fullmatch(r"frame|learn|whole|circle:\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?,\d{1,5}(\.\d+)?", value):
+        raise ValueError("should be frame, learn, whole or circle:X,Y,R")
     if value.startswith("circle") and float(value.rsplit(",", 1)[1]) < LEAST_RADIUS:
         raise ValueError(f"should be a circle with a radius of {LEAST_RADIUS} pixels or more")
     return value

@@ -17,6 +17,7 @@ from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EngineError, first_line
 from edge.field.known import FieldOfView, field_setting
+from edge.modality import check_fundus
 from edge.model import QualityModel
 
 _FALLBACK = "openvino"  # needs neither a GPU nor its driver
@@ -67,6 +68,7 @@ class FailoverModel(QualityModel):
             EdgeError: the bundle is damaged or of a newer schema, or the engine does not work here.
         """
         bundle = read_bundle(named_bundle(path))
+        check_fundus(bundle.manifest, "edge-capture")
         theirs = bundle.manifest.field
         where = field_setting(field or ("learn" if theirs == "frame" else theirs))
 

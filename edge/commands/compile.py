@@ -22,6 +22,7 @@ from edge.errors import EdgeError, reason_of
 from edge.export import pipelines
 from edge.export.check import check_export
 from edge.files.output import check_output, is_stream, write_output
+from edge.modality import check_fundus
 
 app = cli.new_app("Build the engine of a model.")
 main = cli.main_of(app)
@@ -138,6 +139,7 @@ def compile_model(
 
 
 def _export(bundle: Bundle, folder: Path, program: Program, as_json: bool) -> None:
+    check_fundus(bundle.manifest, "edge-compile --export")
     written = pipelines.export(bundle, folder, program.value)
     parity = check_export(written.onnx, bundle)
     if as_json:

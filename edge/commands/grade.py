@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from edge.assessment import Verdict
+from edge.bundle.manifest import ModalityName
 from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
 from edge.commands.console import cli, places
@@ -37,6 +38,7 @@ from edge.grading.inputs import Passed
 from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
+from edge.modality import model_for
 from edge.sources.address import files_among, place_of
 from edge.sources.dicomweb import Access
 
@@ -87,6 +89,9 @@ def grade(
         Path | None, typer.Option(help="A CSV path,quality or path,score, paths relative to it; prints metrics.")
     ] = None,
     model: Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=cli.MODEL)] = None,
+    modality: Annotated[
+        ModalityName | None, typer.Option(help="What the pictures are: takes the model that ships for them.")
+    ] = None,
     engine: cli.Runtime = cli.EngineName.auto,
     bits: Annotated[
         int | None, typer.Option(help="How many of 16 bits count (10, 12, 14, 16), where the files do not say so.")
@@ -105,6 +110,7 @@ def grade(
     debug: cli.Debug = False,
 ) -> None:
     """Parse, grade, print."""
+    model = model_for(modality, model)
     check_stdout(json_lines, {"--csv": csv, "--details": details})
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")

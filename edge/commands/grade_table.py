@@ -10,11 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import typer
 
-from edge.assessment import Verdict
+from edge.assessment import verdicts_with
 from edge.bundle.bundle import Bundle
 from edge.camera.quiet import quiet_opencv
 from edge.commands.console import cli
@@ -181,7 +180,7 @@ def _print_json(row: Row) -> None:
 def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundle: Bundle) -> dict[str, object]:
     """What was done, for machines."""
     summary: dict[str, object] = {"graded": run.graded, "failed": run.failed, "kept": grading.kept}
-    summary["verdicts"] = {verdict: run.verdicts[verdict] for verdict in get_args(Verdict)}
+    summary["verdicts"] = {verdict: run.verdicts[verdict] for verdict in verdicts_with(run.verdicts)}
     summary["causes"] = {cause: run.causes[cause] for cause in CAUSES}
     if asked.criterion is not None:
         summary |= {"criterion": asked.criterion.shown, "adequate": run.adequate}
@@ -194,7 +193,7 @@ def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundl
 def _closing(run: _Run, grading: Grading, table: Table, asked: TableAsked) -> list[str]:
     """The last lines, for people."""
     passed, size, copies = run.passed, table.index.size(), table.index.copies()
-    verdicts = {verdict: run.verdicts[verdict] for verdict in get_args(Verdict)}
+    verdicts = {verdict: run.verdicts[verdict] for verdict in verdicts_with(run.verdicts)}
     listed = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
     left = f", {passed.unread + passed.others} other files passed over" if passed.unread + passed.others else ""
     lines = [f"{run.graded} graded ({listed}), {run.failed} failed, {grading.kept} in the table already{left}"]

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
-from edge.assessment import Verdict
+from edge.assessment import ABSENT, verdicts_with
 from edge.findings.cause import CAUSES
 from edge.grading import GradedFile, readable
 from edge.images import PassedOver, remedy_of
@@ -81,7 +80,7 @@ def other_eyes(count: int, first: str) -> str:
 def counts(rows: Sequence[Row]) -> tuple[dict[str, int], int]:
     """How many got each verdict, and how many failed."""
     found = Counter(row[2] for row in rows)
-    return {verdict: found[verdict] for verdict in get_args(Verdict)}, found[""]
+    return {verdict: found[verdict] for verdict in verdicts_with(found)}, found[""]
 
 
 def count_causes(rows: Sequence[Row]) -> dict[str, int]:
@@ -118,7 +117,7 @@ def closing_lines(
 
 def _why(rows: Sequence[Row]) -> list[str]:
     """Why photographs are not good, the most frequent cause first, each with its number and its share of them."""
-    found = Counter(_main_cause(row) for row in rows if row[2] in ("usable", "reject", "no_fundus"))
+    found = Counter(_main_cause(row) for row in rows if row[2] in ("usable", "reject", *ABSENT))
     if not found:
         return []
     total = sum(found.values())
@@ -132,8 +131,8 @@ def _percent(count: int, total: int) -> str:
 
 
 def _main_cause(row: Row) -> str:
-    if row[2] == "no_fundus":
-        return "no retina in view"
+    if row[2] in ABSENT:
+        return "no retina in view" if row[2] == "no_fundus" else "no angiogram"
     return row[4].replace("_", " ") or "none that stands out"
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region
 from edge.criteria.criterion import Criterion, Requirements, shown_name
+from edge.errors import EdgeError
 from edge.findings.field_definition import FieldKind
 
 _LOST = 0.5  # of the degradation map, from which the anatomy of a cell counts as not visible
@@ -107,7 +108,12 @@ def judge(assessment: Assessment, criterion: Criterion) -> Adequacy:
     Args:
         assessment: of the photograph.
         criterion: of ``read_criterion``.
+
+    Raises:
+        EdgeError: the model is of a modality that has no fields, which criteria ask for.
     """
+    if not assessment.explained:
+        raise EdgeError(f"the criterion {criterion.name} is for photographs of the fundus: leave --criterion out.")
     kind = assessment.field_definition.kind
     wanted: Requirements | None = getattr(criterion, kind)
     if assessment.verdict == "no_fundus" or wanted is None:

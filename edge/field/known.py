@@ -19,6 +19,7 @@ from edge.bundle.manifest import LEAST_RADIUS
 from edge.errors import EdgeError, MisfitError
 from edge.field.find import MASK_SIZE, Crop, Field, field_of_circle, find_sure_field, is_blank
 from edge.field.learned import LearnedField
+from edge.field.whole import Finder, whole_field
 from edge.images import read_image
 
 Frame = NDArray[np.uint8]
@@ -40,14 +41,18 @@ class FieldOfView(Protocol):
         """The eye was gone: the next frames may come through another lens."""
 
 
+@dataclass(frozen=True)
 class OwnField:
-    """The field that each frame shows by itself."""
+    """The field that each frame shows by itself, or all of it."""
+
+    name: str = "frame"
+    find: Finder = find_sure_field
 
     def __str__(self) -> str:
-        return "frame"
+        return self.name
 
     def of(self, frame: Frame) -> Field | None:
-        return find_sure_field(frame)
+        return self.find(frame)
 
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """Nothing is kept from one frame to the next."""
@@ -123,7 +128,8 @@ def field_setting(setting: str | Path) -> FieldOfView:
     """Parse the field setting of a user or a bundle.
 
     Args:
-        setting: ``circle:X,Y,R`` in pixels of the frame, the path of a mask (white inside), ``learn`` or ``frame``.
+        setting: ``circle:X,Y,R`` in pixels of the frame, the path of a mask (white inside), ``learn``, ``frame`` or
+            ``whole``: all of each frame, as scans without a rim have it.
 
     Raises:
         EdgeError: it is none of these, or the mask cannot be read, is empty, or is no mask.
@@ -133,6 +139,8 @@ def field_setting(setting: str | Path) -> FieldOfView:
     text = str(setting)
     if text == "frame":
         return OwnField()
+    if text == "whole":
+        return OwnField(text, whole_field)
     if text == "learn":
         return LearnedField()
     if (found := _CIRCLE.fullmatch(text.replace(" ", ""))) is not None:

@@ -73,7 +73,7 @@ class GradedFile:
             cause.place if cause else "",
             f"{found.coverage:.4f}",
             found.eye or "",
-            "" if found.verdict == "no_fundus" else found.field_definition.kind,
+            found.field_kind,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.assessment import Verdict
+from edge.assessment import VERDICTS, Verdict, verdicts_with
 from edge.errors import EdgeError
 from edge.metrics.bootstrap import bootstrap, each
 from edge.metrics.classification import Figure, Labels, Scores, auroc, average_precision, spearman, with_interval
@@ -83,7 +83,10 @@ class Evaluation:
                     f"    ({task.kfold.folds}-fold, thresholds {low:.3f} to {high:.3f} chosen on the other folds)",
                 ]
         lines.append("at the thresholds of the model")
-        lines.append("  label     " + "".join(f"{name.replace('_', ' '):>11}" for name in get_args(Verdict)))
+        lines.append(
+            "  label     "
+            + "".join(f"{name.replace('_', ' '):>11}" for name in next(iter(self.verdicts.values()), VERDICTS))
+        )
         for quality, counts in self.verdicts.items():
             lines.append(f"  {quality:<10}" + "".join(f"{count:>11}" for count in counts.values()))
         return lines
@@ -160,8 +163,9 @@ def evaluate(images: Sequence[Labelled], seed: int = 0) -> Evaluation:
     found = tuple(
         _task(f"{name} against reject", scores[kept], accept, seed) for name, kept, accept in tasks(qualities)
     )
+    named = verdicts_with([image.verdict for image in images])
     verdicts: dict[Quality, dict[Verdict, int]] = {
-        quality: {v: sum(i.quality == quality and i.verdict == v for i in images) for v in get_args(Verdict)}
+        quality: {v: sum(i.quality == quality and i.verdict == v for i in images) for v in named}
         for quality in get_args(Quality)
         if quality in qualities
     }

@@ -58,7 +58,8 @@ def cause_words(assessment: Assessment) -> str:
     """The main cause, its place and its share of the field, such as ``haze 3 o'clock 34 %``."""
     cause = assessment.cause
     if cause is None:
-        return "no retina in view" if assessment.verdict == "no_fundus" else "no cause named"
+        absent = {"no_fundus": "no retina in view", "no_anatomy": "no angiogram"}
+        return absent.get(assessment.verdict, "no cause named")
     return f"{cause.code.replace('_', ' ')} {cause.place} {100 * cause.share:.0f} %"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from edge.assessment import Verdict
+from edge.assessment import VERDICTS
 from edge.capture.graded import Graded
 from edge.capture.loop import Counts
 from edge.capture.retention.housekeeper import Housekeeper
@@ -129,7 +129,7 @@ def metrics(counts: Counts, newest: Graded | None, kept: int, clients: int, ages
         text = "From the frame taken to its picture sent to a client."
         lines += _metric("efiqa_preview_age_seconds", "summary", text, ages)
     if newest is not None:
-        verdicts = {f'{{verdict="{v}"}}': int(v == newest.assessment.verdict) for v in get_args(Verdict)}
+        verdicts = {f'{{verdict="{v}"}}': int(v == newest.assessment.verdict) for v in VERDICTS}
         lines += _metric("efiqa_score", "gauge", "Quality score of the newest frame.", newest.assessment.score)
         lines += _metric("efiqa_verdict", "gauge", "1 for the verdict of the newest frame.", verdicts)
     return "\n".join(lines) + "\n"

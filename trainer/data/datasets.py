@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.ahead import ahead
+from edge.bundle.manifest import ModalityName
 from edge.errors import EdgeError
-from edge.field.find import Crop, find_field
+from edge.field.find import Crop
+from edge.field.whole import finder_of
 from edge.frame.prepare import cut
 from edge.images import find_images, read_image
 from edge.progress import followed
@@ -26,6 +29,7 @@ from trainer.data.landmarks import Mark, landmarks_of, paint_regions, read_discs
 log = logging.getLogger(__name__)
 
 _NOT_PHOTOGRAPHS = {"vessels", "fov"}
+BY_CHANCE = "sha256<"  # in a list of folders
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -40,12 +44,14 @@ class Photograph:
         disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
         source: where it comes from: the column ``source`` of ``SET/discs.csv`` in lower case, else the name of the
             folder below the data folder. Never the name of a file, which may be that of a patient.
+        modality: what finds its field of view.
     """
 
     path: Path
     vessels: Path | None
     disc: tuple[float, float, float] | None = None
     source: str = "photographs"
+    modality: ModalityName = "fundus"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +73,18 @@ class Square:
     regions: NDArray[np.uint8] | None = None
 
 
-def find_photographs(data: Path, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> list[Photograph]:
+def find_photographs(
+    data: Path, exclude: Sequence[str] = (), only: Sequence[str] = (), modality: ModalityName = "fundus"
+) -> list[Photograph]:
     """All photographs below a folder, in a fixed order, without the excluded folders.
 
     Args:
         data: the folder.
         exclude: names of folders, ``SET`` or ``SET/PART``, wherever in the path they stand, also above ``data``: a
-            folder that holds the sets, or lies in one, leaves out the same photographs.
+            folder that holds the sets, or lies in one, leaves out the same photographs. ``sha256<N`` leaves out
+            subjects by chance: those whose name has a hash with a first byte below N.
         only: names of folders, in the same way, or sources (see ``Photograph``): all others are left out; none: all.
+        modality: of the photographs.
 
     Raises:
         EdgeError: the folder is missing or holds no photograph that may be used.
@@ -82,6 +92,7 @@ def find_photographs(data: Path, exclude: Sequence[str] = (), only: Sequence[str
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
     left_out, taken = ([f"/{name.strip('/')}/" for name in names] for names in (exclude, only))
+    least = max((int(name.removeprefix(BY_CHANCE)) for name in exclude if name.startswith(BY_CHANCE)), default=0)
     above = data.resolve()
     marks = {path: mark for table in sorted(data.rglob("discs.csv")) for path, mark in read_discs(table).items()}
     found = []
@@ -90,12 +101,15 @@ def find_photographs(data: Path, exclude: Sequence[str] = (), only: Sequence[str
         folder = f"{(above / within).parent.as_posix()}/"
         if _NOT_PHOTOGRAPHS & set(within.parts[:-1]) or any(name in folder for name in left_out):
             continue
+        if first_byte(path) < least:
+            continue
         mark = marks.get(path, Mark())
         source = mark.source or (within.parts[0] if len(within.parts) > 1 else "photographs")
+        source = above.name if modality != "fundus" and source == "images" else source  # one set is all there is
         if only and source not in only and not any(name in folder for name in taken):
             continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
-        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, mark.disc, source))
+        found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, mark.disc, source, modality))
     if not found:
         lists = [f"{which} {', '.join(names)}" for which, names in (("exclude", exclude), ("only", only)) if names]
         named = f" (now {'; '.join(lists)})" if lists else ""
@@ -123,6 +137,11 @@ def set_name(path: Path) -> str:
     return f"{folder.parent.name}/{folder.name}" if folder.name in ("train", "test") else folder.name
 
 
+def first_byte(path: Path) -> int:
+    """Of the hash of a subject's name: a lot that every machine draws alike."""
+    return hashlib.sha256(_subject(path).encode()).digest()[0]
+
+
 def _subject(path: Path) -> str:
     return re.sub(r"([_-]?(left|right|[LR]|OD|OS))$", "", path.stem)
 
@@ -139,7 +158,7 @@ def load_square(photograph: Photograph, size: int, enlarge: bool = True) -> Squa
         EdgeError: a file cannot be read, or photograph and vessel map differ in size.
     """
     frame = read_image(photograph.path)
-    field = find_field(frame)
+    field = finder_of(photograph.modality)(frame)
     if field is None:
         return None
     size = size if enlarge else max(16, min(size, field.crop.side // 16 * 16))

@@ -46,8 +46,13 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
         dictionary}}; ``fidelity`` of the student to its teacher; ``vessels`` and ``prior``: what these steps measured.
 
     Raises:
-        EdgeError: there is no labelled set below ``data``, or a step of the run is missing.
+        EdgeError: there is no labelled set below ``data``, a step of the run is missing, or it is of another modality.
     """
+    if recipe.modality != "fundus":
+        raise EdgeError(
+            f"the sets of edge-train evaluate show the fundus, and {out} is of {recipe.modality}: measure it with "
+            f"python -m benchmarks.studies.{recipe.modality} {data} --run {out}."
+        )
     sets = find_labelled(data)
     if not sets:
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")

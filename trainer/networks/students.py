@@ -5,6 +5,7 @@ The segmenter and the student share one encoder, so that the student can start f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -71,9 +72,10 @@ class Student(nn.Module):
     Args:
         stride: pixels of the input per cell of the map, 8 or 16: g = S / stride.
         width: of all layers, relative to the segmenter's encoder.
+        maps: 3, or 1 for a modality without landmarks: degradation alone.
     """
 
-    def __init__(self, stride: int = 8, width: float = 1.0) -> None:
+    def __init__(self, stride: int = 8, width: float = 1.0, maps: int = 3) -> None:
         super().__init__()
         self.stride, self.width = stride, width
         *widths, head = (scaled(channels, width) for channels in (*WIDTHS, 96))
@@ -81,7 +83,7 @@ class Student(nn.Module):
         # What one place looks like is judged against its surroundings (stride 16) and the whole frame (the mean).
         self.context = nn.Conv2d(widths[3], widths[2], 1)
         self.join = nn.Sequential(conv(widths[2], head), conv(head, head))
-        self.map = nn.Conv2d(head, 3, 1)
+        self.map = nn.Conv2d(head, maps, 1)
         # Vessels at half size, only while training: it keeps the encoder looking at anatomy.
         self.vessels = nn.Conv2d(head, (stride // 2) ** 2, 1)
 
@@ -190,12 +192,14 @@ class Together(nn.Module):
 class Prior(nn.Module):
     """The anatomical prior f (paper, section 3.1): vessel map (N, 1, S, S) in {0, 1} -> what is missing, same shape.
 
-    A U-Net with SiLU. ``unshuffle`` = 2 does it on half-size blocks of four pixels, for CPUs; the paper's is 1.
+    A U-Net with SiLU. ``unshuffle`` = 2 does it on half-size blocks of four pixels, for CPUs; the paper's is 1. Once
+    trained, what is missing is averaged over ``smooth`` of the side (a Gaussian's sigma): where a drawn vessel lies a
+    little beside the expected one, what is to be added and what is to be taken away cancel.
     """
 
-    def __init__(self, base: int, unshuffle: int, depth: int = 4) -> None:
+    def __init__(self, base: int, unshuffle: int, depth: int = 4, smooth: float = 0.0) -> None:
         super().__init__()
-        self.unshuffle = unshuffle
+        self.unshuffle, self.smooth = unshuffle, smooth
         widths = [min(base << n, 8 * base) for n in range(depth)]
         inputs = [unshuffle**2, *widths[:-1]]
         self.down = nn.ModuleList(_pair(i, o) for i, o in zip(inputs, widths, strict=True))
@@ -212,7 +216,18 @@ class Prior(nn.Module):
             skips.append(x)
         for stage, skip in zip(self.up, reversed(skips[:-1]), strict=True):
             x = stage(torch.cat([F.interpolate(x, scale_factor=2.0, mode="bilinear"), skip], dim=1))
-        return F.pixel_shuffle(self.head(x), self.unshuffle)
+        missing = F.pixel_shuffle(self.head(x), self.unshuffle)
+        return missing if self.training or not self.smooth else _averaged(missing, self.smooth * missing.shape[-1])
+
+
+def _averaged(maps: Tensor, sigma: float) -> Tensor:
+    """Maps (N, 1, S, S) under a Gaussian; float32."""
+    reach = math.ceil(3 * sigma)
+    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=maps.device) / sigma) ** 2)
+    weights = weights / weights.sum()
+    padded = F.pad(maps.float(), (reach,) * 4, mode="reflect")
+    with torch.autocast(maps.device.type, enabled=False):
+        return F.conv2d(F.conv2d(padded, weights[None, None, None]), weights[None, None, :, None])
 
 
 def _pair(inputs: int, outputs: int) -> nn.Sequential:

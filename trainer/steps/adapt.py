@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 from edge.images import read_image
+from edge.modality import check_fundus
 from edge.model import QualityModel
 from trainer.data.datasets import Photograph, find_photographs, in_threads, or_left_out
 from trainer.loop import runs
@@ -118,6 +119,7 @@ def check_photographs(data: Path, model: Path | None = None) -> list[Photograph]
 def _looked_at(photographs: Sequence[Photograph], bundle: Path | None) -> Iterator[tuple[bool, str | None, Path]]:
     """Of each that can be read: whether it shows a retina, which eye, its path."""
     with QualityModel.load(bundle, threads=1) as model:
+        check_fundus(model.manifest, "edge-train adapt")
 
         def look(photograph: Photograph) -> tuple[bool, str | None, Path]:
             found = model.assess(read_image(photograph.path))

@@ -17,6 +17,7 @@ from edge.field.find import Crop
 from edge.findings.cause import CAUSES
 from edge.findings.cause_network import facts_of
 from edge.findings.photometry import Cells
+from edge.modality import check_fundus
 from edge.model import QualityModel
 from edge.progress import progress
 from trainer.steps.fundus import taught
@@ -55,6 +56,7 @@ def gather(
     phantoms = range(_FIRST_PHANTOM + seed * _PHANTOMS, _FIRST_PHANTOM + (seed + 1) * _PHANTOMS)
     samples: list[_Sample] = []
     with QualityModel.load(bundle, threads=1) as model, progress("degrading photographs") as tick:
+        check_fundus(model.manifest, "edge-train causes")
         for number, clear in enumerate(clear_frames(drawn(folder, rng, left_out), phantoms, rng), 1):
             tick(number)
             usual = model.assess(clear.picture)  # what was lost before was not taken by any cause

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,48 +13,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge.errors import EdgeError
 from edge.field.resample import resize
 from edge.frame.prepare import normalise
-from trainer.data.datasets import find_photographs, read_squares
+from trainer.data.datasets import find_photographs
 from trainer.loop import runs
-from trainer.loop.rows import Rows, rows_in
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
+from trainer.modality import modality_of
 from trainer.networks.students import Segmenter, Student, copy_encoder
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
-from trainer.steps.frames import Frame, Frames, make_frames
+from trainer.steps.lessons import DistillationSet, prepare_lessons
 from trainer.steps.pseudo_labels import to_grid
-from trainer.steps.teacher import features_of_frames, features_of_photographs, kinds_of, load_teacher
-from trainer.steps.vessel_maps import Photographs, Segmented, key_of_photographs, segmented
+from trainer.steps.teacher import kinds_of
+from trainer.steps.vessel_maps import key_of_photographs
 from trainer.steps.vessels import load_segmenter
 
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
-
-
-@dataclass(frozen=True, eq=False)
-class DistillationSet:
-    """What the student learns from: photographs as they are first, then frames made from them; g is the grid of these.
-
-    Attributes:
-        photographs: P of them.
-        cuts: uint8 BGR (S', S', 3) each, the same once more, cut as the device cuts them for the student.
-        frames: on the disk.
-        maps: float32 (N, g, g), what the teacher says of each.
-    """
-
-    photographs: Photographs
-    cuts: Rows | NDArray[np.uint8]
-    frames: Frames
-    maps: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.maps)
-
-    def frame(self, n: int) -> Frame:
-        """One of the N."""
-        first = len(self.photographs)
-        return _as_it_is(self.photographs[n]) if n < first else self.frames[n - first]
 
 
 def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> None:
@@ -83,7 +55,9 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
         "frames": len(lessons.frames),
         "losses": losses,
     }
-    runs.finish(folder, model, recipe, key, metrics, stride=str(settings.stride), width=str(settings.width))
+    form = {"stride": str(settings.stride), "width": str(settings.width)}
+    form |= {} if modality_of(recipe.modality).landmarks else {"maps": "1"}
+    runs.finish(folder, model, recipe, key, metrics, **form)
 
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:
@@ -95,65 +69,19 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
-    """Photographs and frames with the teacher's maps; the teacher's features of both are kept on disk.
-
-    Raises:
-        EdgeError: photographs came or went meanwhile, or see ``segmented`` and ``make_frames``.
-    """
-    photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
-    frames, cuts = make_frames(recipe, data, out), as_the_device_cuts(recipe, data, out)
-    if len(cuts) != len(photographs):
-        raise EdgeError(f"{data}: photographs came or went while they were read: start again.")
-    maps = [
-        teacher.of_features(features)
-        for features in (
-            features_of_photographs(recipe, data, out, teacher.backbone, photographs),
-            features_of_frames(recipe, data, out, teacher.backbone, frames),
-        )
-    ]
-    return DistillationSet(photographs, cuts, frames, to_grid(np.concatenate(maps), recipe.side // 8))
-
-
-def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
-    """The photographs at the size of the student's input, uint8 BGR (S', S', 3) each, kept in ``out``/photographs.
-
-    Resampled once more, a small photograph would look smoother in training than on the device.
-    """
-    photographs, size = find_photographs(data, recipe.exclude, recipe.only), recipe.distill.size
-    path = out / "photographs" / f"cut-{runs.key_of(size, *runs.names_and_sizes(data, photographs))}.npy"
-
-    def make() -> Iterator[NDArray[Any]]:
-        return (square.picture for _, square in read_squares(photographs, size, "distill: reading"))
-
-    return rows_in(path, np.dtype(np.uint8), (size, size, 3), len(photographs), make)
-
-
 def _sources(recipe: Recipe, data: Path, paths: Sequence[Path]) -> Counter[str]:
     """How many of these photographs each source gave."""
-    source_of = {each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only)}
+    source_of = {
+        each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
+    }
     return Counter(source_of[path] for path in paths)
-
-
-def _as_it_is(photograph: Segmented) -> Frame:
-    """A photograph as a frame without a known truth."""
-    side = len(photograph.picture)
-    grid, half = (side // 8, side // 8), (side // 2, side // 2)
-    return Frame(
-        np.zeros(grid, np.float32),
-        False,
-        photograph.picture,
-        resize(photograph.field.astype(np.float32), grid) >= 0.5,
-        np.zeros(half, np.uint8),
-        resize(photograph.regions, grid),
-        photograph.has_regions,
-    )
 
 
 def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
     torch.manual_seed(recipe.seed)
-    model = Student(recipe.distill.stride, recipe.distill.width)
+    maps = 3 if modality_of(recipe.modality).landmarks else 1
+    model = Student(recipe.distill.stride, recipe.distill.width, maps)
     copy_encoder(segmenter.encoder.cpu(), model.encoder, recipe.seed)
     return place(model)
 
@@ -174,13 +102,20 @@ def fit(
 def load_student(out: Path) -> Student:
     """The float student of a run."""
     stored = runs.read_metadata(out / "student")
-    return runs.load(out / "student", Student(int(stored["stride"]), float(stored.get("width", 1))))
+    return runs.load(out / "student", Student(*_form(stored)))
+
+
+def _form(stored: dict[str, str]) -> tuple[int, float, int]:
+    return int(stored["stride"]), float(stored.get("width", 1)), int(stored.get("maps", 3))
 
 
 def predict(
     model: nn.Module, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], recipe: Recipe, batch: int = 32
 ) -> NDArray[np.float32]:
-    """Maps of degradation, disc and macula, float32 (N, 3, g, g), of uint8 BGR pictures (N, S, S, 3) of any S."""
+    """Maps of degradation, disc and macula, or of the first alone: float32 (N, K, g, g).
+
+    Pictures are uint8 BGR (N, S, S, 3) of any S.
+    """
 
     def prepare(some: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         sized = (resize(picture, (recipe.distill.size,) * 2) for picture in some)
@@ -226,7 +161,7 @@ def _loss(model: Student, batch: Batch) -> Tensor:
         on_cells.sum() / cells.sum(),
         _SCORE * scores.abs().mean(),
         _VESSELS * _of_known(vessel_logits, vessels, has_vessels),
-        _REGIONS * _of_known(logits[:, 1:], regions, has_regions),
+        _REGIONS * _of_known(logits[:, 1:], regions, has_regions) if logits.shape[1] > 1 else scores.sum() * 0,
     )
     return torch.stack(each).sum()
 
@@ -241,10 +176,10 @@ def _save_picture(path: Path, model: nn.Module, lessons: DistillationSet, recipe
     chosen = [*range(first, min(first + 5, len(lessons))), *np.linspace(0, first - 1, 5).astype(int).tolist()]
     rows, frames = [], [lessons.frame(n) for n in chosen]
     maps = predict(model, [frame.picture for frame in frames], recipe)
-    for n, frame, (found, disc, macula) in zip(chosen, frames, maps, strict=True):
+    for n, frame, (found, *regions) in zip(chosen, frames, maps, strict=True):
         picture, field = frame.picture, frame.field
         shown = found * to_grid(field[None].astype(np.float32), found.shape[-1])[0]
-        layers = (lessons.maps[n] * field, shown, np.maximum(disc, macula))
+        layers = (lessons.maps[n] * field, shown, np.maximum.reduce(regions) if regions else np.zeros_like(found))
         rows.append((picture, *(tint(picture, layer) for layer in layers)))
     heads = ("frame (5 made, 5 photographs)", "the teacher's map", "the student's map", "disc and macula")
     save_sheet(path, rows, heads)

@@ -20,12 +20,10 @@ from edge.errors import EdgeError
 from trainer.data.datasets import in_threads
 from trainer.loop import runs
 from trainer.loop.rows import Rows, opened, rows_in
+from trainer.modality import modality_of
 from trainer.recipe import Recipe
 from trainer.steps.vessel_maps import Photographs, Segmented, key_of_photographs, segmented, segmented_phantoms
 from trainer.steps.vessels import load_segmenter, segment
-from trainer.synthesis import augment
-from trainer.synthesis.degrade import spoil, store
-from trainer.synthesis.lesions import add_lesions
 from trainer.synthesis.visibility import degradation, visible_vessels
 
 _AT_ONCE = 8
@@ -35,7 +33,8 @@ _AT_ONCE = 8
 class FrameView:
     """A view of a photograph, clean, spoiled, and spoiled as it was stored; vessel probability, field and regions.
 
-    ``has_truth`` and ``has_regions`` are those of the frame that it becomes.
+    ``has_truth`` and ``has_regions`` are those of the frame that it becomes; ``lost`` is what was taken of it, float32
+    (S, S), where the modality knows it by itself.
     """
 
     clean: NDArray[np.uint8]
@@ -46,6 +45,7 @@ class FrameView:
     regions: NDArray[np.uint8]
     has_truth: bool
     has_regions: bool
+    lost: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,25 +173,27 @@ def _view(n: int, source: Callable[[int], Segmented], number: int, whole: Sequen
     The place of n among the frames says of which kind it is, so that any number of frames holds the same shares.
     """
     settings, rng = recipe.frames, np.random.default_rng((recipe.seed, 7, n))
+    modality = modality_of(recipe.modality)
     kind = (n * 0.6180339887) % 1  # the golden ratio spreads the kinds evenly
     any_photograph, empty = kind < settings.any_share, kind >= 1 - settings.empty_share
     of = source(int(rng.integers(number)) if any_photograph else whole[int(rng.integers(len(whole)))])
     layers: list[NDArray[Any]] = [of.picture, of.vessels, of.field.astype(np.float32), of.regions]
-    picture, known, field, turned = augment.random_view(rng, (recipe.side,) * 2, layers, (0.92, 1.35))
+    picture, known, field, turned = modality.view(rng, (recipe.side,) * 2, layers, (0.92, 1.35))
     clean = np.asarray(picture, np.uint8)
     if empty:
         known, turned = np.zeros_like(known), np.zeros_like(turned)
     share = np.asarray(known / 255, np.float32)
-    if not any_photograph and not empty and rng.random() < settings.lesion_share:
-        clean, cover = add_lesions(clean, rng)
+    lost = None
+    if modality.lesions and not any_photograph and not empty and rng.random() < settings.lesion_share:
+        clean, cover = modality.lesions(clean, rng)
         share = share * (1 - cover)  # what lies below is hidden by disease, not by the photograph
     if empty:
-        spoiled = stored = augment.without_anatomy(clean, rng)
+        spoiled = stored = modality.elsewhere(clean, rng)
     elif any_photograph and rng.random() < 0.5:
-        spoiled = stored = augment.another_camera(clean, rng)
+        spoiled = stored = modality.another_camera(clean, rng)
     else:
-        spoiled = spoil(clean, rng)
-        stored = store(spoiled, rng)
+        spoiled, lost = modality.spoil(clean, rng)
+        stored = modality.store(spoiled, rng)
     return FrameView(
         clean,
         spoiled,
@@ -201,6 +203,7 @@ def _view(n: int, source: Callable[[int], Segmented], number: int, whole: Sequen
         np.asarray(turned, np.uint8),
         not any_photograph,
         empty or bool(of.has_regions),
+        lost,
     )
 
 
@@ -212,7 +215,8 @@ def _frame(view: FrameView, seen: NDArray[np.float32]) -> Frame:
     if view.has_truth:
         lost = np.ones_like(field)
         if view.vessels.any():  # an empty frame was made from a view whose vessels do not count
-            lost = degradation(view.clean, view.spoiled, view.vessels, seen, field)
+            known = view.lost
+            lost = degradation(view.clean, view.spoiled, view.vessels, seen, field) if known is None else known
         truth = np.asarray(cv2.resize(lost, small, interpolation=cv2.INTER_AREA), np.float32)
         visible = visible_vessels(view.vessels, seen) * (field > 0.5)
         vessels = (cv2.resize(visible, half, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)

@@ -24,6 +24,7 @@ from edge.frame.exposure import cells_of
 from edge.frame.prepare import cut, prepare
 from edge.fundus import CHANNELS, facts_of, retina_chance
 from edge.images import find_images, read_image
+from edge.modality import check_fundus
 from edge.model import QualityModel
 from edge.phantom.degradation import KINDS, degrade
 from edge.phantom.retina import phantom_frame
@@ -188,6 +189,7 @@ def renew(photographs: Path, others: Path | None = None, seed: int = 0, bundle: 
     """
     rng = np.random.default_rng(seed)
     with QualityModel.load(bundle) as model:
+        check_fundus(model.manifest, "edge-train fundus")
         seen = list(_retinas(model, photographs, rng))
         anything = np.array(list(_others(model, others, rng)))
     learned, aside = (np.array([facts for facts, kept in seen if kept is choice]) for choice in (False, True))

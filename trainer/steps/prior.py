@@ -21,6 +21,7 @@ from trainer.data.datasets import find_photographs, is_held_out
 from trainer.loop import runs
 from trainer.loop.checkpoints import remove
 from trainer.loop.training import Batch, Items, Sample, Schedule, infer_each, mean_over, place, train
+from trainer.modality import modality_of
 from trainer.networks.students import Prior
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import PriorRecipe, Recipe
@@ -46,14 +47,14 @@ def run(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> None
     if runs.finished(folder, key, "prior"):
         return
     photographs = segmented(recipe, data, out, maps)
-    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only) if p.vessels]
+    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only, recipe.modality) if p.vessels]
     kept = {p.path for p in drawn if is_held_out(p, drawn, recipe.vessels.holdout_every)}
     complete = photographs.most_complete(settings.whole_share)
     whole = [n for n in complete if photographs.paths[n] not in kept]  # nor our own map of the same eye
 
     learned, held_out = binary_maps(recipe, photographs, whole, drawn, kept, out / "photographs" / f"maps-{key}.npy")
     torch.manual_seed(recipe.seed)
-    model = place(Prior(settings.base, settings.unshuffle))
+    model = place(new_prior(recipe))
     schedule = Schedule(settings.steps, settings.batch, settings.rate, recipe.seed, key)
 
     def sample(rng: Generator, progress: float, _at: float) -> Sample:
@@ -84,7 +85,13 @@ def _save_picture(
 
 def load_prior(out: Path, recipe: Recipe) -> Prior:
     """The prior of a run."""
-    return runs.load(out / "prior", Prior(recipe.prior.base, recipe.prior.unshuffle))
+    return runs.load(out / "prior", new_prior(recipe))
+
+
+def new_prior(recipe: Recipe) -> Prior:
+    """A prior that has learned nothing yet."""
+    smooth = modality_of(recipe.modality).smooth
+    return Prior(recipe.prior.base, recipe.prior.unshuffle, smooth=smooth)
 
 
 def anomaly(model: nn.Module, maps: Items) -> NDArray[np.float32]:

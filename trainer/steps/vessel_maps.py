@@ -86,7 +86,7 @@ _NAMES = tuple(each.name for each in fields(Segmented))
 
 def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> str:
     """What ``segmented`` depends on: names and sizes of files and the segmenter; no photograph is read."""
-    photographs = find_photographs(data, recipe.exclude, recipe.only)
+    photographs = find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
     files = list(runs.names_and_sizes(data, photographs))
     if maps is None:
         return runs.key_of(recipe.exclude, recipe.side, runs.read_metadata(out / "vessels")["key"], *files)
@@ -106,7 +106,10 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
     Raises:
         EdgeError: the segmenter is missing, no photograph can be read, or the disk is full.
     """
-    photographs, key = find_photographs(data, recipe.exclude, recipe.only), key_of_photographs(recipe, data, out, maps)
+    photographs, key = (
+        find_photographs(data, recipe.exclude, recipe.only, recipe.modality),
+        key_of_photographs(recipe, data, out, maps),
+    )
     if maps is not None:
         photographs = _with_maps(photographs, data, maps)
     segmenter = load_segmenter(out) if maps is None else None

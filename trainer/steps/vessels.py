@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge.errors import EdgeError
-from edge.field.find import find_field
+from edge.field.whole import finder_of
 from edge.frame.prepare import cut, normalise
 from edge.images import read_image
 from edge.metrics.classification import f1, sensitivity, specificity
@@ -27,6 +27,7 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import remove
 from trainer.loop.rows import Rows, rows_in
 from trainer.loop.training import Batch, Items, Sample, Schedule, infer, place, train
+from trainer.modality import modality_of
 from trainer.networks.students import Segmenter
 from trainer.pictures import save_sheet, tint
 from trainer.recipe import Recipe
@@ -62,13 +63,21 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
         EdgeError: no photograph has a hand-drawn map, or see ``train``.
     """
     settings, folder = recipe.vessels, out / "vessels"
-    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only) if p.vessels]
+    drawn = [p for p in find_photographs(data, recipe.exclude, recipe.only, recipe.modality) if p.vessels]
     if not drawn:
         raise EdgeError(
             f"{data} holds no hand-drawn vessel map (SET/images/STEM.jpg with SET/vessels/STEM.png): "
             "see docs/data.md for public sets."
         )
-    key = runs.key_of(recipe.seed, recipe.side, recipe.mean, recipe.std, settings, *runs.names_and_sizes(data, drawn))
+    key = runs.key_of(
+        recipe.seed,
+        recipe.side,
+        recipe.mean,
+        recipe.std,
+        settings,
+        *recipe.other_modality,
+        *runs.names_and_sizes(data, drawn),
+    )
     if runs.finished(folder, key, "vessels"):
         return
     kept = [p for p in drawn if datasets.is_held_out(p, drawn, settings.holdout_every)]
@@ -84,7 +93,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> None:
     losses = train(
         model, schedule, folder / "training.pt", lambda rng, *_: _sample(drawings, recipe, rng), _loss, "vessels"
     )
-    tested = [*kept, *(p for p in find_photographs(data) if p.vessels and p not in drawn)]
+    tested = [*kept, *(p for p in find_photographs(data, modality=recipe.modality) if p.vessels and p not in drawn)]
     held_out = measure(lambda picture: segment(model, [picture], recipe)[0], tested, settings.field)
     metrics = {"photographs": len(drawings.rows), "losses": losses, "held_out": held_out}
     learned = {taught[int(n)].path for n in drawings.rows["number"]}
@@ -166,7 +175,7 @@ def _sample(drawings: Drawings, recipe: Recipe, rng: Generator) -> Sample:
 
     Sets count alike, however many photographs they have: their cameras and observers differ.
     """
-    settings = recipe.vessels
+    settings, modality = recipe.vessels, modality_of(recipe.modality)
     chosen = drawings.sets[int(rng.integers(len(drawings.sets)))]
     layers = drawings.layers(chosen[int(rng.integers(len(chosen)))])
     side = len(layers[0])
@@ -177,9 +186,9 @@ def _sample(drawings: Drawings, recipe: Recipe, rng: Generator) -> Sample:
     picture, vessels = augment.random_view(rng, (side, settings.crop), layers, (zoom, zoom))
     view = np.asarray(picture, dtype=np.uint8)
     if rng.random() < settings.empty_share:
-        view, vessels = augment.without_anatomy(view, rng), np.zeros_like(vessels)
+        view, vessels = modality.invisible(view, rng), np.zeros_like(vessels)
     else:
-        view = augment.another_camera(view, rng)
+        view = modality.another_camera(view, rng)
     return normalise(view, recipe.mean, recipe.std)[0], vessels[None]
 
 
@@ -228,7 +237,7 @@ def measure(
 
 def _drawn(photograph: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The drawn map and the field over the crop, both at the resolution of the file."""
-    field = find_field(read_image(photograph.path))
+    field = finder_of(photograph.modality)(read_image(photograph.path))
     assert photograph.vessels is not None
     assert field is not None
     side = field.crop.side

@@ -66,7 +66,7 @@ def gather(recipe: Recipe, data: Path, out: Path, photographs: int, phantoms: in
         EdgeError: no photograph can be read, or the run lacks the teacher.
     """
     teacher = load_teacher(recipe, out)
-    teaching = {photograph.path for photograph in find_photographs(data, recipe.exclude, recipe.only)}
+    teaching = {photograph.path for photograph in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)}
     frames = spoiled(phantom_eyes(phantoms))
     squares = [*load_squares(evenly(find_photographs(data), photographs), SIDE), *(frame.square for frame in frames)]
     taught = np.array([square.path in teaching for square in squares])

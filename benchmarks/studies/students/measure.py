@@ -36,7 +36,8 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import write
 from trainer.networks.students import Student
 from trainer.recipe import Recipe
-from trainer.steps.distill import as_the_device_cuts, fit, new_student, predict, prepare_lessons, student_key
+from trainer.steps.distill import fit, new_student, predict, student_key
+from trainer.steps.lessons import as_the_device_cuts, prepare_lessons
 from trainer.steps.vessel_maps import phantoms
 from trainer.steps.vessels import load_segmenter
 

@@ -78,7 +78,7 @@ def _findings(found: Assessment) -> Row:
         "place": cause.place if cause else "",
         "coverage": round(float(found.coverage), 4),
         "eye": found.eye or "",
-        "field_definition": "" if found.verdict == "no_fundus" else found.field_definition.kind,
+        "field_definition": found.field_kind,
         "causes": ";".join(each.code for each in found.causes),
         "focus": None if focus is None else round(float(focus), 4),
         "map": base64.b64encode(small_map(found.map, found.field).tobytes()).decode(),

@@ -14,6 +14,7 @@ from edge.phantom.retina import Retina, make_retina
 from trainer.data.datasets import (
     Photograph,
     find_photographs,
+    first_byte,
     in_threads,
     is_held_out,
     load_square,
@@ -60,6 +61,25 @@ def test_only_the_folders_and_sources_that_are_named(
     assert [p.source for p in find_photographs(data, (), ["idrid"])] == ["idrid"]
     with pytest.raises(EdgeError, match=r"\(now only diaretdb1\)"):
         find_photographs(data, (), ["diaretdb1"])
+
+
+def test_subjects_are_left_out_by_chance_the_same_everywhere(photographs: Path) -> None:
+    every = find_photographs(photographs)
+    kept = find_photographs(photographs, ["sha256<128"])
+    assert 0 < len(kept) < len(every)
+    assert {p.path for p in kept} == {p.path for p in every if first_byte(p.path) >= 128}
+    assert find_photographs(photographs, ["sha256<0"]) == every
+
+
+def test_a_scan_is_all_field(tmp_path: Path) -> None:
+    """Also where a finder of discs would see one."""
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "1.png"), make_retina(3, 128).image)
+    (scan,) = find_photographs(tmp_path, modality="octa")
+    assert scan.source == tmp_path.name
+    square = load_square(scan, 96)
+    assert square is not None
+    assert square.field.all()
 
 
 def test_a_missing_folder_and_an_empty_one_are_said(tmp_path: Path) -> None:

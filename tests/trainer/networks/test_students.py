@@ -95,3 +95,17 @@ def test_every_logit_can_be_moved() -> None:
     before = model(features)
     model.shift(-1.5)
     assert torch.allclose(model(features), before - 1.5, atol=1e-5)
+
+
+def test_what_a_prior_misses_is_averaged_once_it_is_trained() -> None:
+    torch.manual_seed(0)
+    plain, smooth = Prior(4, 2), Prior(4, 2, smooth=0.05)
+    torch.nn.init.normal_(plain.head.weight)
+    smooth.load_state_dict(plain.state_dict())
+    maps = (torch.rand(1, 1, 64, 64) > 0.8).float()
+    with torch.no_grad():
+        torch.testing.assert_close(plain.eval()(maps).mean(), smooth.eval()(maps).mean(), atol=0.02, rtol=0.05)
+        assert smooth(maps).std() < plain(maps).std() / 2
+        smooth.train()
+        plain.train()
+        torch.testing.assert_close(plain(maps), smooth(maps))

@@ -22,8 +22,9 @@ from trainer.recipe import Recipe, load_recipe
 from trainer.steps import distill, vessel_maps
 from trainer.steps import frames as frames_module
 from trainer.steps.adapter import import_weights
-from trainer.steps.distill import DistillationSet, fit, load_student, new_student, predict, prepare_lessons, student_key
+from trainer.steps.distill import fit, load_student, new_student, predict, student_key
 from trainer.steps.frames import Frame, Frames
+from trainer.steps.lessons import DistillationSet, prepare_lessons
 from trainer.steps.vessel_maps import Photographs, Segmented
 
 RECIPE = load_recipe("quick")

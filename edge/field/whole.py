@@ -1,0 +1,33 @@
+"""The field of a scan: all of the frame, as an en-face projection has no rim. And who finds the field of a modality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle.manifest import ModalityName
+from edge.field.find import MASK_SIZE, Crop, Field, find_field, is_blank
+
+FIELDS: dict[ModalityName, str] = {"fundus": "frame", "octa": "whole"}  # how a new bundle finds the field
+Finder = Callable[[NDArray[np.uint8]], Field | None]
+
+
+def whole_field(frame: NDArray[np.uint8]) -> Field | None:
+    """All of a frame, uint8 BGR (H, W, 3), in the middle of a square; None where it is blank, see ``is_blank``."""
+    if is_blank(frame):
+        return None
+    height, width = frame.shape[:2]
+    side = max(height, width)
+    crop = Crop((width - side) // 2, (height - side) // 2, side)
+    square = np.zeros((side, side), np.uint8)
+    square[-crop.y : height - crop.y, -crop.x : width - crop.x] = 255
+    mask = cv2.resize(square, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
+    return Field(crop, np.asarray(mask >= 128, np.uint8) * np.uint8(255))
+
+
+def finder_of(modality: ModalityName) -> Finder:
+    """What finds the field of view in a single frame of this modality."""
+    return whole_field if FIELDS[modality] == "whole" else find_field

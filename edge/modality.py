@@ -1,0 +1,88 @@
+"""What differs between kinds of pictures of the eye when one of them is graded: plain data and functions, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.assessment import Verdict
+from edge.bundle.bundle import read_bundle
+from edge.bundle.manifest import Manifest, ModalityName
+from edge.bundle.named import named_bundle
+from edge.errors import EdgeError
+from edge.fundus import shows_retina
+
+Cells = NDArray[np.float32]
+Shows = Callable[[Cells, NDArray[np.float32], Cells, NDArray[np.bool_]], bool]
+
+_GREY = 3.0  # grey values by which the channels of a scan may differ, as JPEG makes them
+_SEEN, _SHARE = 0.5, 0.02  # degradation below which a cell shows vessels; share of them that an angiogram has
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of pictures.
+
+    Attributes:
+        words: what a model of it grades.
+        absent: the verdict on a frame that shows none of its anatomy.
+        lit: whether light tells: cells that are too dark or burnt out are lost, and the lit ones tell what they show.
+        explained: whether a frame has causes, landmarks and a field definition.
+        sure: whether ``shows`` is asked of frames that would pass, too.
+        shows: whether a frame shows its anatomy at all; takes what ``edge.fundus.shows_retina`` takes.
+    """
+
+    words: str
+    absent: Verdict
+    lit: bool
+    explained: bool
+    sure: bool
+    shows: Shows
+
+
+def shows_scan(rgb: Cells, green: NDArray[np.float32], maps: Cells, field: NDArray[np.bool_]) -> bool:
+    """Whether a frame is grey, as angiograms are, and the network sees vessels in some of it; see ``shows_retina``."""
+    if not field.any():
+        return False
+    colour = np.abs(np.diff(rgb, axis=0)).max(axis=0)[field].mean()
+    return bool(colour <= _GREY and (maps[0][field] < _SEEN).mean() >= _SHARE)
+
+
+MODALITIES: dict[ModalityName, Modality] = {
+    "fundus": Modality("photographs of the fundus", "no_fundus", True, True, False, shows_retina),
+    "octa": Modality("OCT angiograms", "no_anatomy", False, False, True, shows_scan),
+}
+
+
+def model_for(modality: ModalityName | None, model: Path | None) -> Path | None:
+    """The model that is named, or else the one that ships for a modality; None for the default.
+
+    Raises:
+        EdgeError: none ships for it, or the one that is named is of another modality.
+    """
+    if modality is None or (modality == "fundus" and model is None):
+        return model
+    if model is None and not (model := named_bundle(modality)).is_file():
+        raise EdgeError(f"no model of {MODALITIES[modality].words} ships with this version: name one with --model.")
+    if (found := read_bundle(model).manifest.modality) != modality:
+        raise EdgeError(
+            f"{model} is a model of {MODALITIES[found].words}, and --modality is {modality}: leave that out."
+        )
+    return model
+
+
+def check_fundus(manifest: Manifest, command: str) -> None:
+    """Refuse a model of another modality where a command knows photographs of the fundus alone.
+
+    Raises:
+        EdgeError: the model is of another modality.
+    """
+    if manifest.modality != "fundus":
+        raise EdgeError(
+            f"{command} is for {MODALITIES['fundus'].words}, and {manifest.name} is a model of "
+            f"{MODALITIES[manifest.modality].words}: name another --model; edge-grade takes this one."
+        )
