@@ -183,9 +183,9 @@ class QualityModel:
         timings = Timings(
             (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
         )
-        seen = seen if modality.explained else None
+        photo = seen if modality.explained else None
         return Assessment(
-            score, verdict, degradation, cells, field.crop, timings, regions, coverage, seen, modality.explained
+            score, verdict, degradation, cells, field.crop, timings, regions, coverage, photo, modality.explained
         )
 
     def _sound_where_lit(self, maps: NDArray[np.float32], lit: NDArray[np.bool_], coverage: float) -> bool:
