@@ -66,8 +66,9 @@ ifdef IS_JETSON
   TOOLS := $(VENV)/.dev
   VENV_ARGS := --system-site-packages
   # JetPack 6, whose Python is 3.10, was built for numpy 1; else what the system's numpy is says what its OpenCV was built for.
-  NUMPY := $(if $(shell $(PYTHON) -c 'import numpy; numpy.__version__ < "2" and print(1)' 2>/dev/null),'numpy<2')
-  CONSTRAINTS := $(if $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and print(1)' 2>/dev/null),-c .ci/oldest.txt)
+  IS_OLD := $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and print(1)' 2>/dev/null)
+  HAS_NUMPY1 := $(shell $(PYTHON) -c 'import numpy; numpy.__version__ < "2" and print(1)' 2>/dev/null)
+  CONSTRAINTS := $(if $(IS_OLD),-c .ci/oldest.txt,$(if $(HAS_NUMPY1),-c .ci/numpy1.txt))
 else
   LIGHT := cpu
   ALL := cpu,train,dino,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
@@ -194,7 +195,7 @@ endef
 $(VENV)/.light: $(INPUTS)
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]' $(NUMPY)
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
 	@touch $@
 
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
@@ -204,7 +205,7 @@ ifneq ($(TORCH_INDEX),)
 	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
 	  echo "note: $(TORCH_INDEX) gives no torch: PyPI's may bring 6.4 GB of CUDA" >&2
 endif
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]' $(NUMPY)
+	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif
