@@ -43,7 +43,7 @@ def _grey(light: Floats) -> Floats:
 
 def _grain(picture: Floats, sigma: float, rng: Generator) -> Floats:
     side = len(picture)
-    noise = rng.standard_normal(picture.shape, np.float32)
+    noise = rng.standard_normal(picture.shape).astype(np.float32)
     noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 1.0)) * side / 448), np.float32)
     return np.asarray(picture + sigma * noise / max(float(noise.std()), 1e-3), np.float32)
 
@@ -51,7 +51,7 @@ def _grain(picture: Floats, sigma: float, rng: Generator) -> Floats:
 def _shot_noise(picture: Floats, electrons: float, rng: Generator) -> Floats:
     """Noise of counted light, where white is so many electrons."""
     light = _light(picture)
-    noise = rng.standard_normal(picture.shape, np.float32) * np.sqrt((light + 0.001) / electrons)
+    noise = rng.standard_normal(picture.shape).astype(np.float32) * np.sqrt((light + 0.001) / electrons)
     return _grey(np.asarray(light + noise, np.float32))
 
 
@@ -187,7 +187,7 @@ def _lid(picture: Floats, strength: float, rng: Generator) -> Spoiled:
     skin = np.array([rng.uniform(0.3, 0.8), rng.uniform(0.4, 0.85), 1.0], np.float32) * level
     skin = skin * float(rng.uniform(0.4, 3.5))
     shade = np.clip(1 + rng.uniform(-0.5, 0.5) * depth, 0.3, 1.5)[:, :, None].astype(np.float32)
-    folds = cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), side / 60)[:, :, None]
+    folds = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), side / 60)[:, :, None]
     covered = np.clip(skin * shade * (1 + float(rng.uniform(0, 1.5)) * folds), 0, 255)
     mixed = picture * (1 - cover[:, :, None]) + covered * cover[:, :, None]
     lashes = covers.lashes(side, depth, 0.1 + 1.3 * strength, rng) if rng.random() < 0.7 else np.zeros_like(cover)

@@ -27,7 +27,6 @@ Floats = NDArray[np.float32]
 SIDE = 352  # of the square that is degraded
 _OPPOSITE = {CAUSES.index("too_dark"), CAUSES.index("too_bright")}
 _IN_FRONT = {CAUSES.index("reflex"), CAUSES.index("lid")}  # these hide what is behind them
-_HOW_MANY = 0.08, 0.25, 0.67  # no cause, one, two: of two, each alone teaches too
 _FAR = 0.06  # sides of the square over which the rim of the field goes on beyond it
 
 
@@ -55,12 +54,14 @@ class Spoiled:
     Attributes:
         frame: uint8 BGR (S, S, 3).
         covers: where each cause is, float32 (7, S, S) in [0, 1].
+        causes: their numbers.
         alone: the frame with one cause alone, by its number; of frames with two of them.
     """
 
     frame: Picture
     covers: Floats
-    alone: dict[int, Spoiled]
+    causes: tuple[int, ...]
+    alone: dict[int, Picture]
 
 
 def clear_frames(photographs: Iterable[Path], phantoms: Iterable[int], rng: Generator) -> Iterator[Clear]:
@@ -81,31 +82,21 @@ def clear_frames(photographs: Iterable[Path], phantoms: Iterable[int], rng: Gene
 
 def spoiled_frame(clear: Clear, rng: Generator) -> Spoiled:
     """A frame that is degraded by no cause, by one, or by two."""
-    numbers = rng.choice(len(CAUSES), int(rng.choice(3, p=_HOW_MANY)), replace=False)
+    numbers = rng.choice(len(CAUSES), int(rng.choice(3, p=[0.1, 0.45, 0.45])), replace=False)
     numbers = numbers[:1] if set(numbers) == _OPPOSITE else numbers
     start = _continued(clear) if rng.random() < 0.5 else clear.picture.astype(np.float32)
-    spoiled, alone, coding = start, {}, rng.spawn(1)[0]
+    spoiled, alone = start, {}
     covers = np.zeros((len(CAUSES), SIDE, SIDE), np.float32)
     for number in sorted(map(int, numbers), key=lambda each: each in _OPPOSITE):  # the sensor comes last
         strength, own = 0.02 + 0.98 * float(rng.uniform()) ** 1.6, rng.spawn(1)[0]
-        single, cover = spoil_by(start, CAUSES[number], strength, copy.deepcopy(own))
         if len(numbers) > 1:
-            of_one = np.zeros_like(covers)
-            of_one[number] = cover
-            alone[number] = Spoiled(_shown(clear, single, copy.deepcopy(coding)), of_one, {})
-        spoiled, cover = (single, cover) if spoiled is start else spoil_by(spoiled, CAUSES[number], strength, own)
+            alone[number] = clear.within(spoil_by(start, CAUSES[number], strength, copy.deepcopy(own))[0])
+        spoiled, cover = spoil_by(spoiled, CAUSES[number], strength, own)
         covers *= 1 - cover * (number in _IN_FRONT)
         covers[number] = cover
-    return Spoiled(_shown(clear, spoiled, coding), covers, alone)
-
-
-def _shown(clear: Clear, spoiled: Floats, rng: Generator) -> Picture:
-    """A frame as a camera puts it out: sharpened or not, compressed or not."""
-    if rng.random() < 0.25:
-        near = cv2.GaussianBlur(spoiled, (0, 0), float(rng.uniform(0.7, 2)))
-        spoiled = np.asarray(spoiled + float(rng.uniform(0.3, 1.2)) * (spoiled - near), np.float32)
     frame = clear.within(spoiled)
-    return augment.compress(frame, rng) if rng.random() < 0.5 else frame
+    frame = augment.compress(frame, rng) if rng.random() < 0.5 else frame
+    return Spoiled(frame, covers, tuple(map(int, numbers)), alone)
 
 
 def _continued(clear: Clear) -> Floats:
@@ -121,10 +112,6 @@ def _camera(square: Picture, rng: Generator) -> Floats:
     light = light * rng.uniform(0.65, 1.25) * rng.uniform(0.85, 1.15, 3)
     light = light * (_uneven(rng) if rng.random() < 0.7 else 1)
     light = cv2.GaussianBlur(light, (0, 0), 0.3 + float(rng.uniform(0, 0.8)))
-    if rng.random() < 0.4:  # a retina or a camera of less contrast or colour, and nothing is in front of it
-        grey = light.mean(axis=2, keepdims=True)
-        light = light + rng.uniform(0, 0.4) * (grey - light)
-        light = light + rng.uniform(-0.1, 0.2) * (light.mean(axis=(0, 1)) - light)
     light = light + rng.normal(0, 1, square.shape) * rng.uniform(0, 0.012)
     return np.asarray(np.clip(light, 0, 1) * 255, np.float32)
 

@@ -21,7 +21,7 @@ from edge.frame.prepare import cut
 from edge.images import find_images, read_image
 from edge.model import QualityModel
 from edge.phantom.retina import phantom_frame
-from trainer.steps.cause_samples import for_evaluation
+from trainer.steps.causes import for_evaluation
 
 SEVERITIES, STEP = 5, 0.05  # severities measured, from the first at which the verdict leaves good
 CLEARLY = 1.25  # how many times larger the larger of two causes is
