@@ -66,13 +66,14 @@ def model_for(modality: ModalityName | None, model: Path | None) -> Path | None:
     """
     if modality is None or (modality == "fundus" and model is None):
         return model
-    if model is None and not (model := named_bundle(modality)).is_file():
+    chosen = named_bundle(modality) if model is None else model
+    if model is None and not chosen.is_file():
         raise EdgeError(f"no model of {MODALITIES[modality].words} ships with this version: name one with --model.")
-    if (found := read_bundle(model).manifest.modality) != modality:
+    if (found := read_bundle(chosen).manifest.modality) != modality:
         raise EdgeError(
-            f"{model} is a model of {MODALITIES[found].words}, and --modality is {modality}: leave that out."
+            f"{chosen} is a model of {MODALITIES[found].words}, and --modality is {modality}: leave that out."
         )
-    return model
+    return chosen
 
 
 def check_fundus(manifest: Manifest, command: str) -> None:
