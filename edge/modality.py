@@ -66,7 +66,7 @@ def model_for(modality: ModalityName | None, model: Path | None) -> Path | None:
     """
     if modality is None or (modality == "fundus" and model is None):
         return model
-    path = named_bundle(modality) if model is None else model
+    path = model or named_bundle(modality)
     if model is None and not path.is_file():
         raise EdgeError(f"no model of {MODALITIES[modality].words} ships with this version: name one with --model.")
     if (found := read_bundle(path).manifest.modality) != modality:

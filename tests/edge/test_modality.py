@@ -8,7 +8,7 @@ from edge.bundle.manifest import read_manifest, write_manifest
 from edge.criteria.adequacy import judge
 from edge.criteria.criterion import read_criterion
 from edge.errors import EdgeError
-from edge.modality import check_fundus, shows_scan
+from edge.modality import check_fundus, model_for, shows_scan
 from edge.model import QualityModel
 
 GRID = 12
@@ -101,3 +101,11 @@ def test_what_is_for_the_fundus_refuses_in_one_sentence():
         with pytest.raises(EdgeError, match="leave --criterion out"):
             judge(model.assess(scan()), read_criterion("nhs-desp"))
     check_fundus(read_bundle(default_model()).manifest, "edge-capture")
+
+
+def test_a_model_is_found_by_modality_or_refused():
+    assert model_for(None, None) is None
+    assert model_for("fundus", None) is None
+    assert model_for("fundus", default_model()) == default_model()
+    with pytest.raises(EdgeError, match="photographs of the fundus, and --modality is octa"):
+        model_for("octa", default_model())

@@ -1,4 +1,4 @@
-"""The description of a modality: plain functions and data. A new one is a module like ``octa``, named below."""
+"""The description of a modality: plain functions and data. A new one is a module like ``octa``, known in ``named``."""
 
 from __future__ import annotations
 
@@ -47,14 +47,3 @@ class Modality:
     smooth: float
     landmarks: bool
     exact: bool
-
-
-def modality_of(name: ModalityName) -> Modality:
-    """The description by its name."""
-    if name == "octa":
-        from trainer.modality.octa import OCTA
-
-        return OCTA
-    from trainer.modality.fundus import FUNDUS
-
-    return FUNDUS

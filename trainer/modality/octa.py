@@ -113,7 +113,7 @@ def upright_view(
         return turned
     angle, zoom = rng.uniform(-8, 8), target / source * rng.uniform(1.12, max(1.13, scale[1]))
     turn = cv2.getRotationMatrix2D((source / 2 - 0.5, source / 2 - 0.5), angle, zoom)
-    turn[:, 2] += target / 2 - source / 2
+    turn = turn + np.array([[0, 0, (target - source) / 2]] * 2)
     return [np.asarray(cv2.warpAffine(layer, turn, (target, target), flags=cv2.INTER_LINEAR)) for layer in turned]
 
 

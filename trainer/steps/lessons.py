@@ -68,7 +68,7 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
     found = to_grid(np.concatenate(maps), recipe.side // 8)
     if modality_of(recipe.modality).exact:
         known = np.asarray(frames.rows["has_truth"], np.bool_)
-        found[len(photographs) :][known] = [frames.rows["truth"][n] for n in np.flatnonzero(known)]
+        found[len(photographs) :][known] = [frames.rows["truth"][int(n)] for n in np.flatnonzero(known)]
     return DistillationSet(photographs, cuts, frames, found)
 
 

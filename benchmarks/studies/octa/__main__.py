@@ -5,6 +5,7 @@ DATA holds images/ beside vessels/; of it, the subjects that the recipe leaves o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 
 from benchmarks.studies.octa.measure import (
     Maps,
+    Picture,
     against_truth,
     bad_inputs,
     int8_beside_float,
@@ -48,7 +50,7 @@ def octa(
     scans = [read_image(path) for path in paths]
     student = load_student(run)
 
-    def in_float(frames: Maps) -> Maps:
+    def in_float(frames: Sequence[Picture]) -> Maps:
         return [found[0] for found in predict(student, frames, recipe)]
 
     print(f"{len(scans)} scans left out: {', '.join(path.stem for path in paths[:3])} ...\n")
@@ -58,7 +60,7 @@ def octa(
         return
     with QualityModel.load(model, threads=1) as bundle:
 
-        def in_int8(frames: Maps) -> Maps:
+        def in_int8(frames: Sequence[Picture]) -> Maps:
             return [bundle.assess(frame).map for frame in frames]
 
         print(*on_clean(in_int8, scans, bundle), *against_truth(in_int8, scans), sep="\n")

@@ -21,8 +21,8 @@ from trainer.synthesis.outside import text
 from trainer.synthesis.scan import SPOIL, Kind, lost_at, spoil_scan
 
 Picture = NDArray[np.uint8]
-Maps = Sequence[NDArray[np.generic]]
-MapsOf = Callable[[Maps], Maps]
+Maps = Sequence[NDArray[np.float32]]
+MapsOf = Callable[[Sequence[Picture]], Maps]
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 _EVERY = 3  # pixels, across and down, of which one is looked at
 _LIT = 0.5  # of the map: anatomy that is called not visible
@@ -109,8 +109,8 @@ def _auroc(maps: Sequence[NDArray[np.float32]], truths: Sequence[NDArray[np.bool
     return auroc(np.concatenate([m.ravel() for m in maps]), np.concatenate([t.ravel() for t in truths]))
 
 
-def _at(found: NDArray[np.generic], side: int) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(np.asarray(found, np.float32), (side, side), interpolation=cv2.INTER_LINEAR))
+def _at(found: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(found, (side, side), interpolation=cv2.INTER_LINEAR))
 
 
 def int8_beside_float(int8: MapsOf, full: MapsOf, scans: Sequence[Picture]) -> Iterator[str]:
