@@ -272,7 +272,8 @@ def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) ->
         ("offline", None),
         ("camera", 200.0),
     ]
-    assert set(data["around"]) == {"decode", "guidance", "overlay", "encode"}
+    inside = {"field", "tensor and light", "score", "causes"}
+    assert set(data["around"]) == {"decode", *inside, "guidance", "overlay", "encode"}
     assert all(figures["p99_ms"] > 0 for figures in data["around"].values())
     assert data["accuracy"]["against"] == "default.efiqa"
     assert data["accuracy"]["map_mae"] == data["accuracy"]["verdict_flips"] == 0
