@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.assessment import ABSENT
 from edge.curate.duplicates import Duplicates
 
 ROWS = 300  # in a list
@@ -23,9 +24,9 @@ def listed(table: Any, duplicates: Duplicates, limits: dict[str, float | None]) 
         limits: where verdicts part; what is nearest to one is doubtful.
     """
     score = table.column("score").to_numpy()
-    verdict = np.array(table.column("verdict").to_pylist(), "U9")
+    verdict = np.array(table.column("verdict").to_pylist(), "U10")
     own = (duplicates.near < 0) | (duplicates.near == np.arange(len(score)))
-    retina = np.flatnonzero(own & np.isfinite(score) & (verdict != "no_fundus"))
+    retina = np.flatnonzero(own & np.isfinite(score) & ~np.isin(verdict, ABSENT))
     order = retina[np.argsort(score[retina], kind="stable")]
     edges = np.array([each for each in limits.values() if each is not None] or [0.5])
     apart = np.abs(score[retina, None] - edges[None]).min(axis=1)
@@ -33,7 +34,7 @@ def listed(table: Any, duplicates: Duplicates, limits: dict[str, float | None]) 
         "worst": order[:ROWS],
         "doubtful": retina[np.argsort(apart, kind="stable")][:ROWS],
         "best": order[::-1][:ROWS],
-        "no_fundus": np.flatnonzero(own & (verdict == "no_fundus"))[:ROWS],
+        "no_fundus": np.flatnonzero(own & np.isin(verdict, ABSENT))[:ROWS],
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.assessment import ABSENT
 from edge.curate.load import Snapshot
 from edge.curate.summary import Groups
 from edge.grading.table.columns import FULL, GRID, OUTSIDE
@@ -66,7 +67,7 @@ def _batches(table: Snapshot) -> Iterator[tuple[NDArray[np.int64], list[str], ND
         yield (
             np.arange(done, done + len(verdicts)),
             part.column("map").to_pylist(),
-            np.array([verdict != "no_fundus" for verdict in verdicts], bool),
+            np.array([verdict not in ABSENT for verdict in verdicts], bool),
         )
         done += len(verdicts)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.findings.cause import CAUSES
 
 BINS = 500  # of a score: steps of 0.002
-VERDICTS = ("good", "usable", "reject", "no_fundus", "")  # the last could not be graded
+VERDICTS = ("good", "usable", "reject", "no_fundus", "no_anatomy", "")  # the last could not be graded
 LIGHT = ["verdict", "score", "cause", "camera", "site", "taken", "eye", "field_definition"]
 _MOST_GROUPS = 20
 _MOST_MONTHS = 36  # beyond which the time is told by years

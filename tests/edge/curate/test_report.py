@@ -77,7 +77,7 @@ def test_figures_count_every_photograph_once(table: Path) -> None:
     for name, groups in dimensions.items():
         parts = figures(loaded, groups)
         assert sum(part["rows"] for part in parts) == 5, name
-        assert np.sum([part["verdicts"] for part in parts], axis=0).tolist() == [1, 1, 1, 1, 1]
+        assert np.sum([part["verdicts"] for part in parts], axis=0).tolist() == [1, 1, 1, 1, 0, 1]
         assert sum(sum(part["scores"]) for part in parts) == 4
         assert sum(sum(part["causes"]) for part in parts) == 2
     (everything,) = figures(loaded, dimensions["all"])
@@ -197,3 +197,12 @@ def test_the_page_works_in_a_browser(
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
     assert browser.get_log("browser") == []
+
+
+def test_a_scan_without_anatomy_is_none_of_the_worst(row: Callable[..., Any], tmp_path: Path) -> None:
+    with Table(tmp_path / "scans.csv") as table:
+        table.add(row("scan.png", score=0.4, verdict="reject"))
+        table.add(row("wall.png", score=0.0, verdict="no_anatomy"))
+    data = data_of(make_report(table.path, tmp_path).page)
+    assert len(data["lists"]["worst"]["rows"]) == len(data["lists"]["no_fundus"]["rows"]) == 1
+    assert data["dimensions"]["all"][0]["verdicts"] == [0, 0, 1, 0, 1, 0]
