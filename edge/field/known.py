@@ -19,7 +19,7 @@ from edge.bundle.manifest import LEAST_RADIUS
 from edge.errors import EdgeError, MisfitError
 from edge.field.find import MASK_SIZE, Crop, Field, field_of_circle, find_sure_field, is_blank
 from edge.field.learned import LearnedField
-from edge.field.whole import Finder, whole_field
+from edge.field.whole import whole_field
 from edge.images import read_image
 
 Frame = NDArray[np.uint8]
@@ -43,16 +43,19 @@ class FieldOfView(Protocol):
 
 @dataclass(frozen=True)
 class OwnField:
-    """The field that each frame shows by itself, or all of it."""
+    """The field that each frame shows by itself, or all of it.
 
-    name: str = "frame"
-    find: Finder = find_sure_field
+    Attributes:
+        whole: all of it.
+    """
+
+    whole: bool = False
 
     def __str__(self) -> str:
-        return self.name
+        return "whole" if self.whole else "frame"
 
     def of(self, frame: Frame) -> Field | None:
-        return self.find(frame)
+        return whole_field(frame) if self.whole else find_sure_field(frame)
 
     def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
         """Nothing is kept from one frame to the next."""
@@ -140,7 +143,7 @@ def field_setting(setting: str | Path) -> FieldOfView:
     if text == "frame":
         return OwnField()
     if text == "whole":
-        return OwnField(text, whole_field)
+        return OwnField(whole=True)
     if text == "learn":
         return LearnedField()
     if (found := _CIRCLE.fullmatch(text.replace(" ", ""))) is not None:

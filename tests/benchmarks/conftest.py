@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.roofline import cores
 from benchmarks.run import frames, latency, scenarios
 from calibration import timing
 from edge.phantom import phantom_frame
@@ -20,6 +21,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], NDArray[np.uint8]]
     """The real synthetic eyes, each drawn once for all tests: drawing takes longer than grading a hundred times."""
     monkeypatch.setattr(frames, "phantom_frame", _drawn)
     return _drawn
+
+
+@pytest.fixture(autouse=True)
+def seven_zip(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What takes the place of 7-Zip where a test writes it: its benchmark would take half a minute each time."""
+    monkeypatch.setattr(cores, "_PROGRAMS", ("7zz-of-a-test",))
+    return "7zz-of-a-test"
 
 
 class Clock:

@@ -21,9 +21,8 @@ Tot:              30   4000   1005
 """
 
 
-def seven_zip(folder: Path, says: str) -> None:
-    """A program in the place of 7-Zip, which takes half a minute."""
-    program = folder / "7zz"
+def write_seven_zip(program: Path, says: str) -> None:
+    """A program in the place of 7-Zip."""
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
@@ -42,17 +41,17 @@ def test_without_a_figure_of_its_cores_there_is_none() -> None:
 
 @pytest.mark.parametrize(("says", "mips"), [(SAID, 4000), ("7-Zip: no", None)])
 def test_the_total_for_one_core_is_read(
-    says: str, mips: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    says: str, mips: float | None, seven_zip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seven_zip(tmp_path, says)
+    write_seven_zip(tmp_path / seven_zip, says)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert seven_zip_mips() == mips
 
 
 def test_the_whole_frame_is_predicted_from_what_is_measured_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seven_zip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seven_zip(tmp_path, SAID)
+    write_seven_zip(tmp_path / seven_zip, SAID)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with QualityModel.load() as model:
         nano, agx = predict_frames(model, [phantom_frame(0)], ["orin-nano", "agx-orin"])
