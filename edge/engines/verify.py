@@ -21,7 +21,7 @@ from edge.errors import EdgeError
 from edge.field.find import Crop, find_field
 from edge.frame.prepare import prepare
 from edge.phantom.golden import golden_frame
-from edge.score import score_of
+from edge.score import score_of_numpy
 
 Facts = dict[str, Any]
 MOST_MAP, MOST_SCORE = 0.01, 0.02  # mean difference, and of the score; rounding alone stays far below
@@ -66,7 +66,7 @@ def _against_maps(engine: Engine, bundle: Bundle) -> Facts:
         if both[0].shape != both[1].shape:
             raise EdgeError(f"{engine.name} gives maps of shape {both[0].shape}, the network {both[1].shape}")
         maps.append(np.abs(np.subtract(*both, dtype=np.float64)))
-        ours, theirs = (score_of(each, cells, manifest.pooling) for each in both)
+        ours, theirs = (score_of_numpy(each, cells, manifest.pooling) for each in both)
         scores.append(abs(ours - theirs))
     apart, most, score = float(np.mean(maps)), float(np.max(maps)), max(scores)
     if apart > MOST_MAP or score > MOST_SCORE:
@@ -93,7 +93,9 @@ def _against_scores(engine: Engine, bundle: Bundle) -> Facts:
         if field is None:  # no golden frame is without one
             raise EdgeError("a golden frame shows no field of view: report this")
         tensor = prepare(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
-        apart.append(abs(score_of(engine.infer(tensor), field.on_grid(manifest.grid), manifest.pooling) - each.score))
+        apart.append(
+            abs(score_of_numpy(engine.infer(tensor), field.on_grid(manifest.grid), manifest.pooling) - each.score)
+        )
     if not max(apart) <= _MOST_GOLDEN:
         raise EdgeError(
             f"{engine.name} does not compute the network of {bundle.path}: golden scores differ by up to "

@@ -152,7 +152,7 @@ class Tripping:
         return self._real(*arguments, **named)
 
 
-STEPS = ["edge.model.prepare", "edge.model.quality_score", "edge.capture.guided.Guide.update"]
+STEPS = ["edge.model.prepare_lit", "edge.model.score_of", "edge.capture.guided.Guide.update"]
 
 
 def trip(monkeypatch: pytest.MonkeyPatch, step: str, trips: Callable[[int], bool]) -> None:
@@ -201,7 +201,7 @@ def test_where_no_frame_can_be_graded_the_session_ends(
 
 
 def test_an_exception_of_ours_is_no_engine_error(model: QualityModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.model.prepare", Tripping(edge.model.prepare, lambda call: True))
+    monkeypatch.setattr("edge.model.prepare_lit", Tripping(edge.model.prepare_lit, lambda call: True))
     with pytest.raises(EdgeError, match=r"could not be graded \(IndexError: index 7") as caught:
         model.assess(phantom_frame(0))
     assert not isinstance(caught.value, EngineError)

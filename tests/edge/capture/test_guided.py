@@ -319,7 +319,7 @@ def test_a_closed_model_says_so(model: QualityModel) -> None:
         session.update(EYE, 0.0)
 
 
-@pytest.mark.parametrize("step", ["edge.model.quality_score", "edge.guidance.guide.Guide.update"])
+@pytest.mark.parametrize("step", ["edge.model.score_of", "edge.guidance.guide.Guide.update"])
 def test_a_frame_that_trips_our_own_code_is_an_error_of_that_frame_alone(
     model: QualityModel, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

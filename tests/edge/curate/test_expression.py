@@ -116,7 +116,7 @@ def test_whatever_else_is_refused_in_one_sentence(text: str, tmp_path: Path, mon
         ("score = 0.9", "give == to compare."),
         ("score > 0.9 & eye == 'right'", "0.9 & eye is joined by a sign: give the words and, or, not."),
         ("eye == 'Right'", "'Right' is never in the column eye: give one of right, left."),
-        ("'god' != verdict", "give one of good, usable, reject, no_fundus."),
+        ("'god' != verdict", "give one of good, usable, reject, no_fundus, no_anatomy."),
         ("cause in ['blur', 'fog']", "'fog' is never in the column cause"),
         ("score > '0.9'", "give two texts (in quotes, as 'right') or two numbers."),
     ],

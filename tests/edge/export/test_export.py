@@ -9,7 +9,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge import fundus
+from edge import assessment, fundus
 from edge.assessment import Verdict
 from edge.bundle.bundle import Bundle, Precision, default_model, read_bundle
 from edge.engines.openvino import OpenVinoEngine
@@ -121,7 +121,7 @@ def test_the_file_says_what_its_numbers_mean(session: Any, bundle: Bundle) -> No
     assert told["verdicts"] == "0 no_fundus, 1 reject, 2 usable, 3 good"
     assert told["thresholds"].startswith("fundus ")
     assert told["bundle_sha256"] == bundle.sha256
-    assert set(VERDICTS) == set(get_args(Verdict))
+    assert set(VERDICTS) == set(assessment.VERDICTS)
 
 
 def test_the_outputs_are_what_is_documented(session: Any, bundle: Bundle) -> None:

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from edge.assessment import Verdict
+from edge.assessment import VERDICTS
 from edge.criteria.criterion import Requirements
 from edge.findings.field_definition import FieldKind
 from edge.guidance.hint import CODES, Hint, languages
@@ -39,7 +39,7 @@ def asked_for() -> set[str]:
         found |= set(re.findall(r'(?:sure|fill)\("(\w+)"', script))
         found |= set(re.findall(r'\b(?:40\d|413): "(\w+)"', script))
     found |= {f"need_{each}" for each in ("retina", "field", *(each.name for each in dataclasses.fields(Requirements)))}
-    found |= {*get_args(Verdict), *get_args(FieldKind), "right", "left", "right_short", "left_short", "null_short"}
+    found |= {*VERDICTS, *get_args(FieldKind), "right", "left", "right_short", "left_short", "null_short"}
     found |= {"connecting", "stalled", "lost", "ended", "sex_F", "sex_M", "sex_O", "disk_low", "disk_full", "any_field"}
     return found | {"begin", "save", "end", "delete", "eye_unknown", "name"}
 
