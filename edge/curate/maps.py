@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +49,7 @@ def read_maps(
 def _cells_of(text: str) -> bytes:
     """A map's cells; none of what is no map."""
     try:
-        cells = binascii.a2b_base64(text, strict_mode=True)
+        cells = base64.b64decode(text, validate=True)
     except ValueError:
         return b""
     return cells if len(cells) == _CELLS else b""
