@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,3 +166,36 @@ def test_a_network_of_more_or_fewer_maps_than_its_manifest(make_bundle: MakeBund
         EdgeError, match=rf"bad\.efiqa has .* outputs .*1, {given}, 4, 4.* manifest says .*1, {said}, 4, 4"
     ):
         OpenVinoEngine(make_bundle(onnx, "bad.efiqa", maps=said))
+
+
+_AFFINITIES = """
+import contextlib, os, threading
+import numpy as np
+from edge.bundle.bundle import default_model, read_bundle
+from edge.engines.openvino import OpenVinoEngine
+
+bundle = read_bundle(default_model())
+engine, seen, done = OpenVinoEngine(bundle, threads=1), set(), threading.Event()
+
+def look():
+    while not done.is_set():
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError):  # it has ended
+                seen.add(frozenset(os.sched_getaffinity(int(thread))))
+
+looking = threading.Thread(target=look)
+looking.start()
+for _ in range(20):
+    engine.infer(np.zeros((1, 3, bundle.manifest.input_size, bundle.manifest.input_size), np.float32))
+done.set()
+looking.join()
+assert seen == {frozenset(os.sched_getaffinity(0))}, seen
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="not Linux")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="ONE CORE: WHETHER AN ENGINE IS TIED TO IT IS NOT TESTED")
+def test_an_engine_of_one_thread_is_not_tied_to_a_core() -> None:
+    """In a process of its own, as engines of all threads are; several such processes would share the first core."""
+    run = subprocess.run([sys.executable, "-c", _AFFINITIES], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr

@@ -49,3 +49,13 @@ def test_a_picture_is_not_that_of_the_next_file(tmp_path: Path) -> None:
         first, second = (reader.read(tmp_path / f"{number}.png") for number in (1, 2))
     assert (first == 1).all()
     assert (second == 2).all()
+
+
+def test_pixels_come_through_it(tmp_path: Path) -> None:
+    path = tmp_path / "eye.png"
+    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 256, (64, 48, 3), np.uint8))
+    with ImageReader() as reader:
+        frame = reader.read(path)
+        (decoder,) = reader._idle
+        assert decoder._area is not None
+        assert decoder._area[: frame.size] == frame.tobytes()
