@@ -99,7 +99,7 @@ test: $(TOOLS)
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check-long: $(TOOLS)
-	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/abi tests/edge/images tests/edge/bundle/network tests/edge/grading tests/services $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/abi tests/edge/images tests/edge/bundle/network tests/edge/grading tests/benchmarks/studies/test_archive.py tests/services $(PYTEST_ARGS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check
