@@ -40,8 +40,11 @@ def archive(
         folder, table = Path(name) / "photographs", Path(name) / f"table.{format_name}"
         make_archive(folder, count, photographs)
         growing = _growing(table)
-        runs = [graded(folder, table, growing, count * (number + 1) // (kills + 1)) for number in range(kills)]
-        runs.append(graded(folder, table, growing, None))
+        runs: list[dict[str, Any]] = []
+        stops = [count * (number + 1) // (kills + 1) for number in range(kills)]
+        for at in (*stops, None):
+            runs.append(graded(folder, table, growing, at))
+            cli.err.print(json.dumps(runs[-1]), markup=False)  # an hour's work, of which each part is worth having
         paths = load_table(table, ["path"]).column("path").to_pylist()
         wanted = {str(path) for path in folder.rglob("*.jpg")}
         told = {
