@@ -22,9 +22,14 @@ def compare_with(model: QualityModel, other: Path, frames: BenchFrames, engine: 
         engine, threads: for the other bundle.
 
     Raises:
-        EdgeError: the other bundle is damaged, or has another grid.
+        EdgeError: the other bundle is damaged, of another modality, or has another grid.
     """
     with QualityModel.load(other, engine, threads) as rival:
+        if rival.manifest.modality != model.manifest.modality:
+            raise EdgeError(
+                f"{other} is a model of {rival.modality.words} and the timed one of {model.modality.words}: compare it "
+                "with a bundle of the same student"
+            )
         if rival.manifest.grid != model.manifest.grid:
             raise EdgeError(
                 f"{other} has a grid of {rival.manifest.grid} and the timed model one of {model.manifest.grid}: "

@@ -14,6 +14,7 @@ import typer
 from edge.bundle.bundle import read_bundle
 from edge.commands.console.cli import Debug, Json, Trust, err, main_of, new_app, out, quiet
 from edge.commands.start import late
+from edge.modality import check_fundus
 from trainer.options import RUN, Data, Maps, Measured, Modality, Model, Out, OwnRecipe, Page, RecipeName
 from trainer.recipe import Recipe, load_recipe, recipe_for
 
@@ -229,7 +230,7 @@ def evaluate(
     Example: edge-train evaluate --recipe quick --data photographs --out runs/mine
     """
     if model is not None:
-        read_bundle(model)  # what cannot be used is refused now, and not after hours
+        check_fundus(read_bundle(model).manifest, "edge-train evaluate")  # refused now, and not after hours
     report = _module("evaluation.report")
     own = run_folder / "student" / "config.yaml"
     asked = load_recipe(recipe or (str(own) if own.is_file() else "quick"))  # without a student, see below

@@ -17,6 +17,7 @@ from benchmarks.capture.sequences import Play, play
 from edge.capture.trigger import Strictness
 from edge.errors import EdgeError
 from edge.images import read_image
+from edge.modality import check_fundus
 from edge.model import QualityModel
 from edge.progress import progress
 
@@ -27,10 +28,11 @@ def without_poor_photographs(plays: list[Play], model: Path | None, engine: str)
     """Photographs that the model grades good, and a sentence on the others: their own defects are not in the truth.
 
     Raises:
-        EdgeError: the model cannot be loaded, or it grades none of them good.
+        EdgeError: the model cannot be loaded or is of another modality, or it grades none of them good.
     """
     kept, poor = [], 0
     with QualityModel.load(model, engine, 1) as quality:
+        check_fundus(quality.manifest, "edge-bench capture")
         for one in plays:
             try:
                 good = one.path is not None and quality.assess(read_image(one.path)).verdict == "good"
@@ -60,9 +62,10 @@ def judge_all(
         interrupted the run.
 
     Raises:
-        EdgeError: the model cannot be loaded, or a process died.
+        EdgeError: the model cannot be loaded or is of another modality, or a process died.
     """
-    QualityModel.load(model, engine, 1).close()  # its errors are reported once, before any play
+    with QualityModel.load(model, engine, 1) as quality:  # its errors are reported once, before any play
+        check_fundus(quality.manifest, "edge-bench capture")
     done: dict[int, JudgedSequence] = {}
     failed: dict[int, str] = {}
     interrupted = False

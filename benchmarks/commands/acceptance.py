@@ -17,6 +17,7 @@ from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Runtime, Trust, err, out
+from edge.modality import check_fundus
 from trainer.pages import check_report, markdown_table
 
 _FILES = "acceptance.json", "acceptance.html"
@@ -56,7 +57,7 @@ def acceptance(
     if importlib.util.find_spec("aiohttp") is None:
         raise EdgeError('the live session needs aiohttp for its page: pip install "efiqa-edge[web]"')
     check_report("the page of an acceptance")
-    read_bundle(named_bundle(model))  # one that cannot be used leaves nothing behind
+    check_fundus(read_bundle(named_bundle(model)).manifest, "edge-bench acceptance")  # leaves nothing behind
     _make_folder(folder)
     options = AcceptanceOptions(
         command=command_line(

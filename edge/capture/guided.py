@@ -23,6 +23,7 @@ from edge.criteria.criterion import Criterion
 from edge.errors import InputError
 from edge.findings.eye import Eye
 from edge.guidance.hint import Hint
+from edge.modality import check_fundus
 from edge.model import QualityModel
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class GuidedSession(Control):
 
     Raises:
         InputError: strictness, format, eye or number is none of these.
+        EdgeError: the model is of another modality: hints and eyes are those of the fundus.
 
     Attributes:
         asked: set from anywhere, such as a signal handler, to capture now.
@@ -71,6 +73,7 @@ class GuidedSession(Control):
         eyes: tuple[Eye, ...] = EYES,
         eye: Eye | None = None,
     ) -> None:
+        check_fundus(model.manifest, "a guided session")
         self._model, self._warn = model, warn
         self._pixels = check_format(pixels)
         self._warnings: list[str] = []

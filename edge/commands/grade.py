@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from edge.assessment import Verdict
+from edge.bundle.bundle import read_bundle
 from edge.bundle.manifest import ModalityName
 from edge.bundle.named import named_bundle
 from edge.camera.quiet import quiet_opencv
@@ -38,7 +39,7 @@ from edge.grading.inputs import Passed
 from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
-from edge.modality import model_for
+from edge.modality import check_fundus, model_for
 from edge.sources.address import files_among, place_of
 from edge.sources.dicomweb import Access
 
@@ -111,6 +112,8 @@ def grade(
 ) -> None:
     """Parse, grade, print."""
     model = model_for(modality, model)
+    if criterion is not None:  # known before a photograph is read or a file begun
+        check_fundus(read_bundle(named_bundle(model)).manifest, "edge-grade --criterion")
     check_stdout(json_lines, {"--csv": csv, "--details": details})
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")

@@ -23,6 +23,7 @@ from edge.export.tensor import Graph, Shape, Tensor
 from edge.field.find import MASK_SIZE
 from edge.field.known import Circle, field_setting
 from edge.findings.cause import CAUSES
+from edge.modality import check_fundus
 from edge.model import ENOUGH_LIT
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ def frame_graph(bundle: Bundle) -> bytes:
     The meaning of the verdict's numbers and the thresholds are in the metadata of the file too.
 
     Raises:
-        EdgeError: the network is no ONNX, or of an opset older than 18, or the bundle's field cannot be put in.
+        EdgeError: the bundle is of another modality, the network is no ONNX, or of an opset older than 18, or the
+            bundle's field cannot be put in.
     """
+    check_fundus(bundle.manifest, "an exported graph")
     manifest, network = bundle.manifest, parse_network(bundle.onnx)
     if (opset := network.opset_import[0].version) < OPSET:
         raise EdgeError(

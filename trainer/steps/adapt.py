@@ -51,8 +51,17 @@ def run_named(name: str) -> Path:
 
 
 def recipe_from(source: Path, photographs: Sequence[Photograph]) -> Recipe:
-    """The recipe of a run, shorter, for so many photographs of one site."""
+    """The recipe of a run, shorter, for so many photographs of one site.
+
+    Raises:
+        EdgeError: the run is of another modality, or see ``load_recipe``.
+    """
     recipe = load_recipe(str(source / "student" / "config.yaml"))
+    if recipe.modality != "fundus":
+        raise EdgeError(
+            f"edge-train adapt is for photographs of the fundus, and {source} is a run of {recipe.modality}: give "
+            "--from a run of the fundus; edge-train all trains this one anew."
+        )
     number = min(_MOST_FRAMES, _FRAMES_A_PHOTOGRAPH * len(photographs))
     return replace(
         recipe,

@@ -70,6 +70,12 @@ def test_a_site_trains_only_what_the_student_learns_from(tiny_run: Any, monkeypa
     assert (recipe.exclude, recipe.only) == ((), ())  # whatever trained the run, the site's photographs go on
 
 
+def test_a_run_of_another_modality_does_not_go_on(tiny_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapt, "load_recipe", lambda path: replace(load_recipe(path), modality="octa"))
+    with pytest.raises(EdgeError, match=r"^edge-train adapt is for photographs of the fundus, and .* is a run of octa"):
+        recipe_from(tiny_run.run, [None] * 60)  # type: ignore[list-item]
+
+
 def test_a_run_that_is_not_there() -> None:
     with pytest.raises(EdgeError, match=r"^nowhere is no finished run: give --from the folder that"):
         run_named("nowhere")
