@@ -163,7 +163,10 @@ def _manifest(network: Deployed, recipe: Recipe, run: Path) -> Manifest:
 def _held_frames(
     data: Path | None, recipe: Recipe, grid: int, chosen: Sequence[Candidate]
 ) -> tuple[Tensors, list[NDArray[np.bool_]]]:
-    """Prepared frames to judge by, none of which is calibrated on, and their fields on the grid."""
+    """Prepared frames to judge by, none of which is calibrated on, and their fields on the grid.
+
+    Where a modality has no synthetic frames, some are spoiled forms of scans that may be calibrated on as they are.
+    """
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
     found = list(tensors_and_fields(chain(others, made(range(240, 256), recipe, data)), recipe))
     return [tensor for tensor, _ in found], [field.on_grid(grid) for _, field in found]

@@ -16,7 +16,7 @@ from edge.frame.prepare import prepare
 from edge.images import read_image
 from edge.metrics.labels import key_of
 from edge.phantom.golden import golden_frame
-from trainer.data.datasets import find_photographs, in_threads, or_left_out
+from trainer.data.datasets import find_photographs, in_threads, load_square, or_left_out
 from trainer.modality import modality_of
 from trainer.recipe import Recipe
 
@@ -73,6 +73,8 @@ def phantoms(seeds: Iterable[int]) -> Iterator[NamedFrame]:
 def made(seeds: Iterable[int], recipe: Recipe, data: Path | None) -> Iterator[NamedFrame]:
     """Frames that nobody took: ``phantoms``; where a modality has none, photographs that were spoiled on purpose.
 
+    Those are squares of ``recipe.side``, also of scans that are longer than wide; unreadable ones are left out.
+
     Raises:
         EdgeError: it has none, and there is no folder of photographs.
     """
@@ -80,11 +82,13 @@ def made(seeds: Iterable[int], recipe: Recipe, data: Path | None) -> Iterator[Na
         yield from phantoms(seeds)
         return
     if data is None:
-        raise EdgeError(f"there are no synthetic frames of {recipe.modality}: give --data a folder of scans.")
+        raise EdgeError(f"there are no synthetic frames of {recipe.modality}: name a folder of scans.")
     photographs = find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
+    square_of = or_left_out(lambda photograph: load_square(photograph, recipe.side))  # as training spoils them
     for seed in seeds:
-        frame = read_image(photographs[seed % len(photographs)].path)
-        yield f"spoiled-{seed}", modality_of(recipe.modality).spoil(frame, np.random.default_rng(seed))[0]
+        if square := square_of(photographs[seed % len(photographs)]):
+            spoiled, _ = modality_of(recipe.modality).spoil(square.picture, np.random.default_rng(seed))
+            yield f"spoiled-{seed}", spoiled
 
 
 def tensors(frames: Iterable[NamedFrame], recipe: Recipe) -> list[NDArray[np.float32]]:

@@ -130,18 +130,26 @@ class Recipe:
 def recipe_for(name_or_file: str | None, modality: ModalityName | None) -> Recipe:
     """The recipe that is asked for, of the modality that is asked for; without a name, the one for that.
 
+    Synthetic eyes, which only the fundus has, are left out of a recipe that is taken for another modality.
+
     Raises:
         EdgeError: see ``load_recipe``.
     """
     loaded = load_recipe(name_or_file or ("quick" if modality in (None, "fundus") else str(modality)))
-    return loaded if modality is None else replace(loaded, modality=modality)
+    if modality is None:
+        return loaded
+    if modality != "fundus":
+        prior, frames = replace(loaded.prior, phantoms=0), replace(loaded.frames, phantoms=0)
+        loaded = replace(loaded, prior=prior, frames=frames)
+    return replace(loaded, modality=modality)
 
 
 def load_recipe(name_or_file: str) -> Recipe:
     """A recipe by the name of one that ships (``quick``, ``default``) or from a YAML file.
 
     Raises:
-        EdgeError: no such recipe, not YAML, or a setting is missing, unknown or of the wrong type.
+        EdgeError: no such recipe, not YAML, or a setting is missing, unknown or of the wrong type, or it
+            asks for synthetic eyes of a modality that has none.
     """
     shipped = CONFIGS / f"{name_or_file}.yaml"
     path = shipped if shipped.is_file() else Path(name_or_file)
@@ -160,5 +168,10 @@ def load_recipe(name_or_file: str) -> Recipe:
         raise EdgeError(
             f"{path}: frames.any_share and frames.empty_share are {any_share} and {empty_share}, but must leave frames "
             "to be spoiled on purpose: lower them, so that their sum is below 1."
+        )
+    if recipe.modality != "fundus" and (recipe.prior.phantoms or recipe.frames.phantoms):
+        raise EdgeError(
+            f"{path}: prior.phantoms and frames.phantoms are {recipe.prior.phantoms} and {recipe.frames.phantoms}, but "
+            f"there are no synthetic eyes of {recipe.modality}: set both to 0."
         )
     return recipe

@@ -48,7 +48,7 @@ def frames_to_learn(run: Path, recipe: Recipe, chosen: Tensors) -> list[NDArray[
     elif older.is_file():
         some = _of_an_earlier_version(older)
     else:
-        return [*chosen, *tensors(phantoms(_PHANTOMS), recipe)]
+        return [*chosen, *(tensors(phantoms(_PHANTOMS), recipe) if recipe.modality == "fundus" else [])]
     whole, size = Crop(0, 0, some[0].shape[0]), recipe.distill.size
     return [*chosen, *(normalise(cut(p, whole, size), recipe.mean, recipe.std) for p in some)]
 

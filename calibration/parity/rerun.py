@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.export import Deployed
-from calibration.frames import phantoms, read_frames, tensors
+from calibration.frames import made, phantoms, read_frames, tensors
 from calibration.parity.checkpoint import read_quantized
 from calibration.parity.forms import StudentCheckpoint
 from calibration.parity.gate import check_forms
@@ -56,11 +56,12 @@ def compare_again(
     student = StudentCheckpoint(network, quantized, float_bundle, int8_bundle)
     # Only the photographs of a folder: not the vessel maps and masks beside them.
     images = [i for p in paths for i in ([f.path for f in find_photographs(p)] if p.is_dir() else find_images([p]))]
-    frames = read_frames(images) if images else phantoms(_PHANTOMS)
+    frames = read_frames(images) if images else made(_PHANTOMS, recipe, None)
     parity = compare_all(student, frames, int8_bundle.manifest.thresholds, most)
     if target is not None:
         write_parity(target, {"folder" if images else "synthetic eyes": parity})
-    some = tensors(phantoms(_PHANTOMS[:4]), recipe)
+    eyes = phantoms(_PHANTOMS[:4]) if recipe.modality == "fundus" else read_frames(images[:4])
+    some = tensors(eyes, recipe)
     try:
         check_forms(parity, student, some, layer)
     except EdgeError as fault:

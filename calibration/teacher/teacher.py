@@ -15,7 +15,7 @@ import onnx
 from torch import nn
 
 from calibration.export import half_of, raw_onnx
-from calibration.frames import choose_frames, phantoms, tensors
+from calibration.frames import choose_frames, made, tensors
 from calibration.golden import write_with_golden
 from calibration.int8.quantize import maps, skipped_layers
 from calibration.manifest import make_folder, new_manifest
@@ -55,7 +55,7 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
 
     Args:
         run: with a finished adapter; its recipe names the backbone.
-        data: photographs to calibrate on; None for synthetic eyes.
+        data: photographs to calibrate on; None for synthetic eyes, which only the fundus has.
         target: folder for ``float16.onnx``, ``int8.onnx``, ``teacher.efiqa`` and ``teacher.json``.
         size: side of the input in pixels; None for the recipe's.
         most: mean absolute difference of the degradation map that either form may cost.
@@ -81,7 +81,7 @@ def make_teacher(run: Path, data: Path | None, target: Path, size: int | None, m
     if not frames:
         raise EdgeError("none of the calibration frames shows a fundus: give photographs of eyes.")
     others = choose_frames(data, recipe, HELD, list(chosen)) if data else ()
-    held = tensors(chain(others, phantoms(range(240, 240 + HELD))), recipe)
+    held = tensors(chain(others, made(range(240, 240 + HELD), recipe, data)), recipe)
     del chosen
     log.info("exporting %s at %s pixels as float16", name, side)
     network = make()

@@ -39,7 +39,9 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
 def test_a_modality_has_a_recipe_and_may_be_said_beside_one() -> None:
     assert recipe_for(None, None) == recipe_for(None, "fundus") == load_recipe("quick")
     assert recipe_for(None, "octa") == load_recipe("octa")
-    assert recipe_for("quick", "octa").modality == "octa"
+    scans = recipe_for("quick", "octa")
+    assert (scans.modality, scans.prior.phantoms, scans.frames.phantoms) == ("octa", 0, 0)  # no synthetic eyes
+    assert load_recipe("quick").prior.phantoms > 0
 
 
 def test_any_number_of_kinds_can_be_asked_for(tmp_path: Path) -> None:
@@ -70,6 +72,7 @@ def test_an_unknown_name_lists_those_that_ship() -> None:
         (lambda s: s["distill"].pop("stride"), "distill lacks stride"),
         (lambda s: s.pop("side"), "lacks side"),
         (lambda s: s.update(vessels=3), "should hold settings"),
+        (lambda s: s.update(modality="octa"), "no synthetic eyes of octa: set both to 0"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, change: Any, words: str) -> None:

@@ -43,7 +43,7 @@ class Photograph:
         vessels: its vessel map: ``SET/vessels/STEM.png`` for ``SET/images/STEM.jpg``; None where nobody drew one.
         disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
         source: where it comes from: the column ``source`` of ``SET/discs.csv`` in lower case, else the name of the
-            folder below the data folder. Never the name of a file, which may be that of a patient.
+            folder below the data folder; of scans that lie in images/ there, of the data folder. Never the name of a file, which may be that of a patient.
         modality: what finds its field of view.
     """
 
@@ -87,12 +87,12 @@ def find_photographs(
         modality: of the photographs.
 
     Raises:
-        EdgeError: the folder is missing or holds no photograph that may be used.
+        EdgeError: the folder is missing or holds no photograph that may be used, or the number N is none.
     """
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
     left_out, taken = ([f"/{name.strip('/')}/" for name in names] for names in (exclude, only))
-    least = max((int(name.removeprefix(BY_CHANCE)) for name in exclude if name.startswith(BY_CHANCE)), default=0)
+    least = max((_number_in(name) for name in exclude if name.startswith(BY_CHANCE)), default=0)
     above = data.resolve()
     marks = {path: mark for table in sorted(data.rglob("discs.csv")) for path, mark in read_discs(table).items()}
     found = []
@@ -135,6 +135,13 @@ def set_name(path: Path) -> str:
     """SET of SET/images/STEM.jpg, and SET/test of SET/test/images/STEM.jpg."""
     folder = path.parent.parent
     return f"{folder.parent.name}/{folder.name}" if folder.name in ("train", "test") else folder.name
+
+
+def _number_in(name: str) -> int:
+    number = name.removeprefix(BY_CHANCE)
+    if not re.fullmatch("[0-9]{1,3}", number) or int(number) > 255:
+        raise EdgeError(f"exclude names {name}, which is {BY_CHANCE} and no number of 0 to 255: fix it in the recipe.")
+    return int(number)
 
 
 def first_byte(path: Path) -> int:

@@ -69,6 +69,9 @@ def test_subjects_are_left_out_by_chance_the_same_everywhere(photographs: Path) 
     assert 0 < len(kept) < len(every)
     assert {p.path for p in kept} == {p.path for p in every if first_byte(p.path) >= 128}
     assert find_photographs(photographs, ["sha256<0"]) == every
+    for wrong in ("sha256<", "sha256<x", "sha256<-1", "sha256<256"):
+        with pytest.raises(EdgeError, match=rf"^exclude names {wrong}, which is .* no number of 0 to 255"):
+            find_photographs(photographs, [wrong])
 
 
 def test_a_scan_is_all_field(tmp_path: Path) -> None:
