@@ -22,10 +22,15 @@ def whole_field(frame: NDArray[np.uint8]) -> Field | None:
     height, width = frame.shape[:2]
     side = max(height, width)
     crop = Crop((width - side) // 2, (height - side) // 2, side)
-    square = np.zeros((side, side), np.uint8)
-    square[-crop.y : height - crop.y, -crop.x : width - crop.x] = 255
-    mask = cv2.resize(square, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
-    return Field(crop, np.asarray(mask >= 128, np.uint8) * np.uint8(255))
+    rows, columns = _covered(-crop.y, height, side), _covered(-crop.x, width, side)
+    return Field(crop, np.outer(rows, columns).astype(np.uint8) * np.uint8(255))
+
+
+def _covered(start: int, length: int, side: int) -> NDArray[np.bool_]:
+    """Which of the mask's rows or columns lie, half or more, on a stretch of the square's side."""
+    line = np.zeros((side, 1), np.uint8)
+    line[start : start + length] = 255
+    return np.asarray(cv2.resize(line, (1, MASK_SIZE), interpolation=cv2.INTER_AREA)[:, 0] >= 128)
 
 
 def finder_of(modality: ModalityName) -> Finder:

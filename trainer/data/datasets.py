@@ -43,7 +43,8 @@ class Photograph:
         vessels: its vessel map: ``SET/vessels/STEM.png`` for ``SET/images/STEM.jpg``; None where nobody drew one.
         disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
         source: where it comes from: the column ``source`` of ``SET/discs.csv`` in lower case, else the name of the
-            folder below the data folder; of scans that lie in images/ there, of the data folder. Never the name of a file, which may be that of a patient.
+            folder below the data folder; of scans that lie in images/ there, that of the data folder. Never the name
+            of a file, which may be that of a patient.
         modality: what finds its field of view.
     """
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 
 from edge.field.find import find_field
@@ -24,6 +26,16 @@ def test_a_longer_frame_lies_in_the_middle_of_a_square():
         assert np.array_equal(
             cells if shape[0] < shape[1] else cells.T, np.repeat([0, 0, 1, 1, 1, 1, 0, 0], 8).reshape(8, 8)
         )
+
+
+def test_a_long_frame_takes_no_square_of_memory():
+    long = np.zeros((600, 4000, 3), np.uint8)
+    long[:, :2000] = 200
+    tracemalloc.start()
+    found = whole_field(long)
+    assert tracemalloc.get_traced_memory()[1] < 4e6
+    tracemalloc.stop()
+    assert found.crop.side == 4000
 
 
 def test_a_blank_frame_has_none():
