@@ -63,7 +63,7 @@ class Assessment:
 
     Attributes:
         score: quality score in [0, 1], 1 is best: 1 - sum(w * D) over the field, see ``edge.score``; 0 where verdict
-            is ``no_fundus``.
+            is ``no_fundus`` or ``no_anatomy``.
         verdict: ``good``, ``usable`` or ``reject`` by the thresholds of the bundle; ``no_fundus`` where the frame
             shows no retina; ``no_anatomy`` where it shows nothing of another modality's anatomy.
         map: degradation map D, float32 (grid, grid) in [0, 1], 1 = expected anatomy not visible, because the
@@ -102,7 +102,8 @@ class Assessment:
     def causes(self) -> tuple[Cause, ...]:
         """Why parts of the field are lost, the one that most likely took most of it first.
 
-        A frame that is not good has one at least, unless it shows no retina; a good one seldom has any.
+        A frame that is not good has one at least, unless it shows no retina; a good one seldom has any, and
+        a frame of a modality without causes none.
         """
         found = self.evidence
         if found is None or self.verdict in ABSENT:

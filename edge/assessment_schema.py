@@ -109,7 +109,7 @@ class AssessmentRecord:
     """
 
     schema: Annotated[Literal[1], Field(description="Version of this schema.")]
-    score: Annotated[float, _share("Quality score, 1 is best; 0 where the verdict is no_fundus.")]
+    score: Annotated[float, _share("Quality score, 1 is best; 0 where the verdict is no_fundus or no_anatomy.")]
     verdict: Annotated[Verdict, Field(description="By the thresholds of the model.")]
     coverage: Annotated[float, _share("Share of the field that is lit; 0 without a field.")]
     cause: Annotated[CauseCode | None, Field(description="Code of the first of causes; null without one.")]

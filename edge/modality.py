@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.assessment import Verdict
 from edge.bundle.bundle import read_bundle
 from edge.bundle.manifest import Manifest, ModalityName
-from edge.bundle.named import named_bundle
+from edge.bundle.named import named_bundle, shipped_models
 from edge.errors import EdgeError
 from edge.fundus import shows_retina
 
@@ -66,12 +66,13 @@ def model_for(modality: ModalityName | None, model: Path | None) -> Path | None:
     """
     if modality is None or (modality == "fundus" and model is None):
         return model
-    path = model or named_bundle(modality)
-    if model is None and not path.is_file():
-        raise EdgeError(f"no model of {MODALITIES[modality].words} ships with this version: name one with --model.")
+    path, words = model or named_bundle(modality), MODALITIES[modality].words
+    if model is None and path not in shipped_models():  # a file of that name in this folder was not asked for
+        raise EdgeError(f"no model of {words} ships with this version: name one with --model.")
     if (found := read_bundle(path).manifest.modality) != modality:
         raise EdgeError(
-            f"{path} is a model of {MODALITIES[found].words}, and --modality is {modality}: leave that out."
+            f"{path} is a model of {MODALITIES[found].words}, and --modality is {modality}: name a model of {words}, "
+            "or leave --modality out."
         )
     return path
 

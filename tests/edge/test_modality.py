@@ -5,6 +5,7 @@ import pytest
 
 from edge.bundle.bundle import Thresholds, default_model, read_bundle
 from edge.bundle.manifest import read_manifest, write_manifest
+from edge.bundle.named import shipped_models
 from edge.criteria.adequacy import judge
 from edge.criteria.criterion import read_criterion
 from edge.errors import EdgeError
@@ -103,9 +104,14 @@ def test_what_is_for_the_fundus_refuses_in_one_sentence():
     check_fundus(read_bundle(default_model()).manifest, "edge-capture")
 
 
-def test_a_model_is_found_by_modality_or_refused():
+def test_a_model_is_found_by_modality_or_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "octa").write_bytes(default_model().read_bytes())  # is named by no one
+    if not any(path.stem == "octa" for path in shipped_models()):
+        with pytest.raises(EdgeError, match="no model of OCT angiograms ships with this version"):
+            model_for("octa", None)
     assert model_for(None, None) is None
     assert model_for("fundus", None) is None
     assert model_for("fundus", default_model()) == default_model()
-    with pytest.raises(EdgeError, match="photographs of the fundus, and --modality is octa"):
+    with pytest.raises(EdgeError, match="photographs of the fundus, and --modality is octa: name a model of OCT"):
         model_for("octa", default_model())
