@@ -68,11 +68,16 @@ def on_clean(maps_of: MapsOf, scans: Sequence[Picture], model: QualityModel | No
     maps = maps_of(scans)
     zones = [avascular_zone(scan) for scan in scans]
     lit = [
-        (_at(found, scan.shape[0]) > _LIT)[zone].mean() for found, scan, zone in zip(maps, scans, zones, strict=True)
+        (_at(found, scan.shape[0]) > _LIT)[zone].mean()
+        for found, scan, zone in zip(maps, scans, zones, strict=True)
+        if zone.any()
     ]
     scores = [1 - float(np.mean(found)) for found in maps]
     yield f"clean: score {np.mean(scores):.3f}, lowest {min(scores):.3f}; zones of {np.mean(zones):.3f} of the scan"
-    yield f"false light in the avascular zone: {np.mean(lit):.4f} of it, in the worst scan {max(lit):.3f}"
+    if lit:
+        yield f"false light in the avascular zone: {np.mean(lit):.4f} of it, in the worst scan {max(lit):.3f}"
+    if len(lit) < len(scans):
+        yield f"{len(scans) - len(lit)} scans show no avascular zone"
     if model is not None:
         yield f"verdicts: {dict(Counter(model.assess(scan).verdict for scan in scans))}"
 
