@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ Cells = NDArray[np.float32]
 Shows = Callable[[Cells, NDArray[np.float32], Cells, NDArray[np.bool_]], bool]
 
 _GREY = 3.0  # grey values by which the channels of a scan may differ, as JPEG makes them
+_FLAT, _MOST_FLAT = 3.0, 0.5  # grey values among 9 neighbours that are one area; share of such pixels in a drawing
 _SEEN, _SHARE = 0.5, 0.02  # degradation below which a cell shows vessels; share of them that an angiogram has
 
 
@@ -45,11 +47,25 @@ class Modality:
 
 
 def shows_scan(rgb: Cells, green: NDArray[np.float32], maps: Cells, field: NDArray[np.bool_]) -> bool:
-    """Whether a frame is grey, as angiograms are, and the network sees vessels in some of it; see ``shows_retina``."""
+    """Whether a frame is grey and has grain, as angiograms, and the network sees vessels in some of it.
+
+    Capillaries and speckle leave no area of one grey value; drawings, such as maps of vessels, consist of them.
+
+    Args:
+        rgb, green, maps, field: see ``edge.fundus.shows_retina``.
+    """
     if not field.any():
         return False
     colour = np.abs(np.diff(rgb, axis=0)).max(axis=0)[field].mean()
-    return bool(colour <= _GREY and (maps[0][field] < _SEEN).mean() >= _SHARE)
+    seen = (maps[0][field] < _SEEN).mean() >= _SHARE
+    return bool(seen and colour <= _GREY and _flat_share(green, field) <= _MOST_FLAT)
+
+
+def _flat_share(green: NDArray[np.float32], field: NDArray[np.bool_]) -> float:
+    """Share of the field's pixels among whose neighbours there is hardly a difference."""
+    side, near = green.shape[0], np.ones((3, 3), np.uint8)
+    inside = cv2.resize(field.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST) > 0
+    return float((cv2.subtract(cv2.dilate(green, near), cv2.erode(green, near))[inside] <= _FLAT).mean())
 
 
 MODALITIES: dict[ModalityName, Modality] = {

@@ -1,5 +1,6 @@
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
@@ -89,10 +90,24 @@ def test_a_scan_is_grey_and_shows_vessels_somewhere():
     nothing = np.ones((1, GRID, GRID), np.float32)
     some = nothing.copy()
     some[0, :2] = 0.1
-    assert shows_scan(grey, grey[0], some, field)
-    assert not shows_scan(grey, grey[0], nothing, field)
-    assert not shows_scan(grey * np.array([1, 0.8, 0.6], np.float32)[:, None, None], grey[0], some, field)
-    assert not shows_scan(grey, grey[0], some, ~field)
+    grain = np.random.default_rng(0).uniform(60, 120, (8 * GRID, 8 * GRID)).astype(np.float32)
+    assert shows_scan(grey, grain, some, field)
+    assert not shows_scan(grey, grain, nothing, field)
+    assert not shows_scan(grey * np.array([1, 0.8, 0.6], np.float32)[:, None, None], grain, some, field)
+    assert not shows_scan(grey, grain, some, ~field)
+
+
+def test_a_drawing_of_vessels_is_no_scan():
+    grey, field = np.full((3, GRID, GRID), 90, np.float32), np.ones((GRID, GRID), bool)
+    some, drawn = np.full((1, GRID, GRID), 0.1, np.float32), np.zeros((8 * GRID, 8 * GRID), np.float32)
+    for start in range(0, 8 * GRID, 16):
+        cv2.line(drawn, (start, 0), (0, start), 255.0, 2)
+    assert not shows_scan(grey, drawn, some, field)
+    grain = np.random.default_rng(0).normal(0, 12, drawn.shape).astype(np.float32)
+    assert shows_scan(grey, np.clip(drawn * np.float32(0.6) + 60 + grain, 0, 255), some, field)
+    half = field.copy()
+    half[:, GRID // 2 :] = False  # beside the field all may be black
+    assert shows_scan(grey, np.where(np.arange(8 * GRID) < 4 * GRID, 90 + grain, 0).astype(np.float32), some, half)
 
 
 def test_what_is_for_the_fundus_refuses_in_one_sentence():
