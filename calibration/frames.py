@@ -16,7 +16,7 @@ from edge.frame.prepare import prepare
 from edge.images import read_image
 from edge.metrics.labels import key_of
 from edge.phantom.golden import golden_frame
-from trainer.data.datasets import find_photographs, in_threads, load_square, or_left_out
+from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, load_square, or_left_out
 from trainer.modality import modality_of
 from trainer.recipe import Recipe
 
@@ -84,7 +84,11 @@ def made(seeds: Iterable[int], recipe: Recipe, data: Path | None) -> Iterator[Na
     if data is None:
         raise EdgeError(f"there are no synthetic frames of {recipe.modality}: name a folder of scans.")
     photographs = find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
-    square_of = or_left_out(lambda photograph: load_square(photograph, recipe.side))  # as training spoils them
+
+    def cut_out(photograph: Photograph) -> Square | None:  # as training spoils them
+        return load_square(photograph, recipe.side)
+
+    square_of = or_left_out(cut_out)
     for seed in seeds:
         if square := square_of(photographs[seed % len(photographs)]):
             spoiled, _ = modality_of(recipe.modality).spoil(square.picture, np.random.default_rng(seed))

@@ -21,7 +21,7 @@ Cells = NDArray[np.float32]
 Shows = Callable[[Cells, NDArray[np.float32], Cells, NDArray[np.bool_]], bool]
 
 _GREY = 3.0  # grey values by which the channels of a scan may differ, as JPEG makes them
-_FLAT, _MOST_FLAT = 3.0, 0.5  # grey values among 9 neighbours that are one area; share of such pixels in a drawing
+_FLAT, _MOST_FLAT = 3.0, 0.4  # grey values among 9 neighbours that are one area; share of such pixels in a drawing
 _SEEN, _SHARE = 0.5, 0.02  # degradation below which a cell shows vessels; share of them that an angiogram has
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.frames import evenly
 from edge.images import find_images, read_image
 from edge.metrics.classification import auroc, spearman
 from edge.model import QualityModel
@@ -134,16 +135,22 @@ def bad_inputs(
 ) -> Iterator[str]:
     """Verdicts of the model on what is no angiogram, and of the model of the fundus on angiograms."""
     rng = np.random.default_rng(11)
-    found = find_images([fundus])
-    photographs = [read_image(found[n]) for n in np.linspace(0, len(found) - 1, _MOST).astype(int)]
+    photographs = _some([each.path for each in find_photographs(fundus)])
+    traced = _some([path for path in find_images([fundus]) if path.parent.name == "vessels"])
     noise = [rng.integers(0, 256, (304, 304, 3), np.uint8) for _ in range(_MOST)]
-    kinds = {"photograph": photographs, "vessel map": drawn, "noise": noise, "text": [text(rng) for _ in range(_MOST)]}
+    kinds = {"photograph": photographs, "its vessel map": traced, "vessel map of a scan": drawn, "noise": noise}
+    kinds["text"] = [text(rng) for _ in range(_MOST)]
     yield "\n| given to the model | good or usable | of |\n| --- | --- | --- |"
     for name, pictures in kinds.items():
         for how, shown in ((name, pictures), (f"{name}, 304 x 304 grey", [_grey(each) for each in pictures])):
             yield _passed(model, how, shown)
     frames = [*scans, *(spoiled(scan, kind, 0.6, n)[0] for n, scan in enumerate(scans) for kind in SPOIL)]
     yield _passed(other, "angiogram, to the model of the fundus", frames)
+
+
+def _some(paths: Sequence[Path]) -> list[Picture]:
+    """At most ``_MOST`` of them, evenly chosen."""
+    return [read_image(path) for path in evenly(paths, _MOST)] if paths else []
 
 
 def _passed(model: QualityModel, name: str, pictures: Sequence[Picture]) -> str:
