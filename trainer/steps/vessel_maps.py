@@ -91,7 +91,7 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
     if maps is None:
         return runs.key_of(recipe.exclude, recipe.side, runs.read_metadata(out / "vessels")["key"], *files)
     files += [f"{path.relative_to(maps)} {path.stat().st_size}" for path in find_images([maps])]
-    return runs.key_of(recipe.exclude, recipe.side, *files)
+    return runs.key_of(recipe.exclude, recipe.side, *recipe.other_modality, *files)
 
 
 def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -> Photographs:

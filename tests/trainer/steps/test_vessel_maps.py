@@ -87,6 +87,8 @@ def test_other_maps_make_another_training(recipe: Recipe, photographs: Path, map
     assert before == key_of_photographs(recipe, photographs, tmp_path, maps)
     cv2.imwrite(str(tmp_path / "maps/loose/3.png"), np.zeros((200, 200), np.uint8))
     assert key_of_photographs(recipe, photographs, tmp_path, tmp_path / "maps") != before
+    scans = dataclasses.replace(recipe, modality="octa")  # whose field is another one
+    assert key_of_photographs(scans, photographs, tmp_path, maps) != before
 
 
 def test_a_map_of_another_size_leaves_its_photograph_out(
