@@ -71,7 +71,7 @@ ifdef IS_JETSON
   CONSTRAINTS := $(if $(IS_OLD),-c .ci/oldest.txt,$(if $(HAS_NUMPY1),-c .ci/numpy1.txt))
 else
   LIGHT := cpu
-  ALL := cpu,train,dino,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,metrics,dino,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   # PyPI's torch brings 6.4 GB of CUDA. Where there is no GPU to use them it comes from the index of its builds for the CPU
   # alone; TORCH_INDEX= (empty) takes PyPI's all the same. CI has a build for the CPU already.
   TORCH_INDEX ?= $(if $(HAS_GPU)$(CI),,$(if $(filter Linux-%,$(PLATFORM)),https://download.pytorch.org/whl/cpu))

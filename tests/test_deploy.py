@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import os
 import re
 import shutil
 import subprocess
@@ -214,6 +215,22 @@ def test_the_changelog_is_of_this_version() -> None:
     assert set(re.findall(r"^### (.*)$", text, re.M)) <= {
         "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("proot") is None, reason="no proot: WHAT A ROOT OF proot SEES WAS NOT TESTED")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: WHAT A ROOT OF proot SEES WAS NOT TESTED")
+def test_a_root_of_proot_has_its_own_files_and_no_right_to_mount(tmp_path: Path) -> None:
+    program, root = tmp_path / "look.c", tmp_path / "root"
+    (root / "here").mkdir(parents=True)
+    program.write_text(
+        "#include <stdio.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n"
+        'int main(void) { printf("%d %d\\n", access("/here", R_OK), prctl(PR_CAPBSET_READ, 21)); return 0; }\n'
+    )
+    subprocess.run(["cc", "-static", "-o", str(root / "look"), str(program)], check=True, timeout=120)
+    command = [sys.executable, "deploy/proot.py", "-0", "-w", "/", "-r", str(root), "/look"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.stdout.split()[:1] == ["0"], run.stdout + run.stderr
+    assert os.geteuid() or run.stdout.split()[1] == "0"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
