@@ -79,6 +79,9 @@ else
 endif
 
 TOOLS ?= $(VENV)/.all
+# Python compiles a module when it is first imported. pip would compile all of them, which takes a minute and 220 MiB; on
+# a device it does, since a service may write nothing into its environment, and starts at once.
+COMPILE := $(if $(IS_JETSON),,--no-compile)
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
 .PHONY: nvrtc wheels sizes trust lock release check-bare check-arm64
@@ -195,17 +198,17 @@ endef
 $(VENV)/.light: $(INPUTS)
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
+	$(BIN)/python $(PIP_INSTALL) $(COMPILE) $(CONSTRAINTS) -e '.[$(LIGHT)]'
 	@touch $@
 
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
 ifneq ($(TORCH_INDEX),)
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
+	$(BIN)/python $(PIP_INSTALL) $(COMPILE) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
 	  echo "note: $(TORCH_INDEX) gives no torch: PyPI's may bring 6.4 GB of CUDA" >&2
 endif
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
+	$(BIN)/python $(PIP_INSTALL) $(COMPILE) $(CONSTRAINTS) -e '.[$(ALL)]'
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -50,8 +51,9 @@ def brought(name: str, extras: frozenset[str], found: dict[str, Distribution | N
 
 
 def files_of(installed: Distribution) -> set[Path]:
-    """Files of an installed package, compiled modules included."""
+    """Files of an installed package, and of its modules what pip has compiled, or Python since."""
     paths = {Path(str(file.locate())).resolve() for file in installed.files or ()}
+    paths |= {Path(cache_from_source(str(path))) for path in paths if path.suffix == ".py"}
     return {path for path in paths if path.is_file()}
 
 
