@@ -71,7 +71,7 @@ ifdef IS_JETSON
   CONSTRAINTS := $(if $(IS_OLD),-c .ci/oldest.txt,$(if $(HAS_NUMPY1),-c .ci/numpy1.txt))
 else
   LIGHT := cpu
-  ALL := cpu,train,dino,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
+  ALL := cpu,train,metrics,dino,web,dicom,heic,sign,curate,remote,ray,site,dev$(if $(filter Linux-x86_64,$(PLATFORM)),$(comma)rtx)
   # PyPI's torch brings 6.4 GB of CUDA. Where there is no GPU to use them it comes from the index of its builds for the CPU
   # alone; TORCH_INDEX= (empty) takes PyPI's all the same. CI has a build for the CPU already.
   TORCH_INDEX ?= $(if $(HAS_GPU)$(CI),,$(if $(filter Linux-%,$(PLATFORM)),https://download.pytorch.org/whl/cpu))
@@ -79,6 +79,9 @@ else
 endif
 
 TOOLS ?= $(VENV)/.all
+# Python compiles a module when it is first imported. pip would compile all of them, which takes a minute and 240 MiB. It
+# does where that cannot be done later, as by a service on a device, and in CI, which starts a thousand programs.
+COMPILE := $(if $(IS_JETSON)$(CI)$(PYTHONDONTWRITEBYTECODE),,--no-compile)
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
 .PHONY: nvrtc wheels sizes trust lock release check-bare check-arm64
@@ -149,10 +152,11 @@ wheels: $(RELEASE)/.ready
 
 nvrtc: build/nvrtc/.ready
 
-# Limits in MiB: as installed, and after deploy/slim.py.
+# Limits in MiB, with Python 3.11: as installed, without compiled modules, and after deploy/slim.py. docs/releases.md has
+# what is wanted, and why it is not reached.
 sizes: $(LOCKED)/.ready $(VENV)/.all
-	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=640/550
-	$(BIN)/python deploy/sizes.py train,cpu=2000/1600
+	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=600/565/515
+	$(BIN)/python deploy/sizes.py train=1580/1345/1280 train,cpu=1855/1620/1490
 
 trust: $(LOCKED)/.ready
 	deploy/trust $(RELEASE)/bin $(LOCKED)
@@ -195,17 +199,17 @@ endef
 $(VENV)/.light: $(INPUTS)
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(LIGHT)]'
+	$(BIN)/python $(PIP_INSTALL) $(COMPILE) $(CONSTRAINTS) -e '.[$(LIGHT)]'
 	@touch $@
 
 $(VENV)/.all: $(INPUTS) .ci/constraints.txt
 	$(call check_jetpack,$(PYTHON))
 	$(call make_venv,$(PYTHON),$(VENV))
 ifneq ($(TORCH_INDEX),)
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
+	$(BIN)/python $(PIP_INSTALL) $(COMPILE) $(CONSTRAINTS) --retries 1 --timeout 15 --index-url $(TORCH_INDEX) torch || \
 	  echo "note: $(TORCH_INDEX) gives no torch: PyPI's may bring 6.4 GB of CUDA" >&2
 endif
-	$(BIN)/python $(PIP_INSTALL) $(CONSTRAINTS) -e '.[$(ALL)]'
+	$(BIN)/python $(PIP_INSTALL) $(COMPILE) $(CONSTRAINTS) -e '.[$(ALL)]'
 ifdef HAS_CUDA
 	$(BIN)/python $(PIP_INSTALL) pycuda || echo "note: pycuda did not build, so TensorRT engines cannot run here" >&2
 endif

@@ -1,8 +1,9 @@
-"""What an install takes: python deploy/sizes.py EXTRAS=MIB[/MIB]..., in an environment that has these extras.
+"""What an install takes: python deploy/sizes.py EXTRAS=MIB[/MIB[/MIB]]..., in an environment that has these extras.
 
 Sums the files of the package and of all that the extras bring, as far as they are installed here; exit 1 where that
-is more than the limit behind ``=``, or where a part is missing; behind ``/`` is the limit after deploy/slim.py.
-Wheels in dist/ are measured too.
+is more than the limit behind ``=``, or where a part is missing. Behind the first ``/`` is the limit without compiled
+modules, as ``pip install --no-compile`` leaves it, behind the second one that after deploy/slim.py. Wheels in dist/ are
+measured too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import cache_from_source
+from math import inf
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -50,8 +53,9 @@ def brought(name: str, extras: frozenset[str], found: dict[str, Distribution | N
 
 
 def files_of(installed: Distribution) -> set[Path]:
-    """Files of an installed package, compiled modules included."""
+    """Files of an installed package, and of its modules what pip has compiled, or Python since."""
     paths = {Path(str(file.locate())).resolve() for file in installed.files or ()}
+    paths |= {Path(cache_from_source(str(path))) for path in paths if path.suffix == ".py"}
     return {path for path in paths if path.is_file()}
 
 
@@ -60,8 +64,15 @@ def mib(paths: Iterable[Path]) -> float:
     return sum(path.stat().st_size for path in paths) / 2**20
 
 
-def measure(extras: str, limit: float, slim_limit: float) -> list[str]:
-    """Print what these extras take, in MiB, as installed and after ``deploy/slim.py``; what is wrong, a line each."""
+def measure(extras: str, most: float, most_bare: float = inf, most_slim: float = inf) -> list[str]:
+    """Print what these extras take, in MiB; what is wrong, a line each.
+
+    Args:
+        extras: separated by commas.
+        most: as installed.
+        most_bare: without compiled modules.
+        most_slim: after ``deploy/slim.py``.
+    """
     parts = brought(PACKAGE, frozenset(extras.split(",")), {})
     missing = sorted(name for name, part in parts.items() if part is None)
     files = {name: files_of(part) for name, part in parts.items() if part is not None}
@@ -69,13 +80,21 @@ def measure(extras: str, limit: float, slim_limit: float) -> list[str]:
     total = sum(size for size, _ in sizes)
     largest = ", ".join(f"{name} {size:.0f}" for size, name in sizes[:_SHOWN])
     folders = {Path(str(part.locate_file(""))) for part in parts.values() if part is not None}
-    slim = total - mib(set().union(*files.values()) & {path.resolve() for folder in folders for path in spare(folder)})
-    print(
-        f"{PACKAGE}[{extras}]: {total:.0f} MiB of {limit:g}, {slim:.0f} of {slim_limit:g} after deploy/slim.py, "
-        f"{len(sizes)} packages; {largest}"
+    every = set().union(*files.values())
+    bare = total - mib(path for path in every if path.suffix == ".pyc")
+    slim = total - mib(every & {path.resolve() for folder in folders for path in spare(folder)})
+    figures = (
+        (total, most, ""),
+        (bare, most_bare, " without compiled modules"),
+        (slim, most_slim, " after deploy/slim.py"),
     )
-    wrong = [f"{PACKAGE}[{extras}] takes {total:.0f} MiB, more than {limit:g}"] if total > limit else []
-    wrong += [f"{PACKAGE}[{extras}] takes {slim:.0f} MiB after deploy/slim.py"] if slim > slim_limit else []
+    said = ", ".join(f"{size:.0f} MiB of {limit:g}{how}" for size, limit, how in figures)
+    print(f"{PACKAGE}[{extras}]: {said}; {len(sizes)} packages: {largest}")
+    wrong = [
+        f"{PACKAGE}[{extras}] takes {size:.0f} MiB{how}, more than {limit:g}"
+        for size, limit, how in figures
+        if size > limit
+    ]
     return wrong + ([f"not installed here, so not measured: {', '.join(missing)}"] if missing else [])
 
 
@@ -84,8 +103,7 @@ def main() -> None:
     wrong = []
     for asked in sys.argv[1:]:
         extras, _, limits = asked.partition("=")
-        limit, _, slim = limits.partition("/")
-        wrong += measure(extras, float(limit or "inf"), float(slim or "inf"))
+        wrong += measure(extras, *(float(limit or "inf") for limit in limits.split("/")))
     for wheel in sorted((Path(__file__).parents[1] / "dist").glob("*.whl")):
         size = wheel.stat().st_size / 2**20
         print(f"{wheel.name}: {size:.2f} MiB of {WHEEL}")

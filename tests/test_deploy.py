@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib
+import importlib.metadata
+import os
+import py_compile
 import re
 import shutil
 import subprocess
@@ -52,15 +54,17 @@ def test_a_device_gets_no_tool_of_development(tmp_path: Path) -> None:
     assert ",dev" not in said
     assert "stubs" not in said
     assert "torch" not in said
+    assert "--no-compile" not in said  # a service could not compile anything later
     assert "-e '.[dev," in would("test", tmp_path, "IS_JETSON=yes", "CI=")
 
 
 @needs_make
 def test_a_pc_without_a_gpu_asks_for_the_torch_of_a_cpu(tmp_path: Path) -> None:
     asks = "--index-url https://download.pytorch.org/whl/cpu torch"
-    plain = ("CI=", "IS_JETSON=", "PLATFORM=Linux-x86_64")
+    plain = ("CI=", "IS_JETSON=", "PLATFORM=Linux-x86_64", "PYTHONDONTWRITEBYTECODE=")
     before, after = would("setup", tmp_path, *plain, "HAS_GPU=").split("-e '.[")
     assert asks in before
+    assert "--no-compile" in before
     assert "train" in after
     assert asks not in would("setup", tmp_path, *plain, "HAS_GPU=GPU 0: NVIDIA RTX")
     assert asks not in would("setup", tmp_path, "CI=true", "HAS_GPU=")
@@ -126,9 +130,24 @@ def test_sizes_follow_what_the_extras_bring(tools: Any, capsys: pytest.CaptureFi
     assert {"numpy", "openvino", "av", "opencv-python-headless", "pydantic-core"} <= set(cpu)
     assert not {"torch", "pytest", "aiohttp"} & set(cpu)
     assert sizes.mib(sizes.files_of(cpu["numpy"])) > 10
-    (wrong,) = sizes.measure("cpu", 1, float("inf"))
+    (wrong,) = sizes.measure("cpu", 1)
     assert re.fullmatch(r"efiqa-edge\[cpu\] takes \d+ MiB, more than 1", wrong)
     assert "after deploy/slim.py" in capsys.readouterr().out
+    (wrong,) = sizes.measure("cpu", 9999, 9999, 2)
+    assert re.fullmatch(r"efiqa-edge\[cpu\] takes \d+ MiB after deploy/slim.py, more than 2", wrong)
+
+
+def test_sizes_count_what_python_compiled_later(tools: Any, tmp_path: Path) -> None:
+    sizes = tools("sizes")
+    about = tmp_path / "a-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: a\nVersion: 1\n")
+    (about / "RECORD").write_text("a.py,,\n")
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (found,) = importlib.metadata.distributions(path=[str(tmp_path)])
+    assert sizes.files_of(found) == {tmp_path / "a.py"}
+    made = Path(py_compile.compile(str(tmp_path / "a.py")))
+    assert sizes.files_of(found) == {tmp_path / "a.py", made}
 
 
 def rows(path: Path, **scores: tuple[float, str]) -> Path:
@@ -214,6 +233,22 @@ def test_the_changelog_is_of_this_version() -> None:
     assert set(re.findall(r"^### (.*)$", text, re.M)) <= {
         "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("proot") is None, reason="no proot: WHAT A ROOT OF proot SEES WAS NOT TESTED")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: WHAT A ROOT OF proot SEES WAS NOT TESTED")
+def test_a_root_of_proot_has_its_own_files_and_no_right_to_mount(tmp_path: Path) -> None:
+    program, root = tmp_path / "look.c", tmp_path / "root"
+    (root / "here").mkdir(parents=True)
+    program.write_text(
+        "#include <stdio.h>\n#include <sys/prctl.h>\n#include <unistd.h>\n"
+        'int main(void) { printf("%d %d\\n", access("/here", R_OK), prctl(PR_CAPBSET_READ, 21)); return 0; }\n'
+    )
+    subprocess.run(["cc", "-static", "-o", str(root / "look"), str(program)], check=True, timeout=120)
+    command = [sys.executable, "deploy/proot.py", "-0", "-w", "/", "-r", str(root), "/look"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.stdout.split()[:1] == ["0"], run.stdout + run.stderr
+    assert os.geteuid() or run.stdout.split()[1] == "0"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")

@@ -184,6 +184,9 @@ def test_the_camera_s_container_can_do_little() -> None:
     board = yaml.safe_load((COMPOSE / "jetson.yaml").read_text())["services"]["capture"]
     assert not {"privileged", "cap_add", "user", "pid"} & {*camera, *board}
     assert camera["devices"] == ["${EFIQA_CAMERA:-/dev/video0}:/dev/video0"]
+    # The GPU is not root's alone there, and by number: the board's group has another name in the image, or none.
+    assert board["group_add"][0] == "video"
+    assert board["group_add"][1].startswith("${RENDER:?")
 
 
 def test_a_real_orthanc_takes_its_configuration(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.errors import EdgeError
 from edge.metrics.classification import spearman
+from edge.metrics.cross_validation import check_extra
 from edge.metrics.parity import map_difference
 from trainer.data.datasets import find_photographs, load_at_sizes
 from trainer.evaluation.labels import against_labels, against_ratings
@@ -46,7 +47,8 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
         dictionary}}; ``fidelity`` of the student to its teacher; ``vessels`` and ``prior``: what these steps measured.
 
     Raises:
-        EdgeError: there is no labelled set below ``data``, a step of the run is missing, or it is of another modality.
+        EdgeError: there is no labelled set below ``data``, a step of the run is missing, it is of another modality, or
+            see ``check_extra``.
     """
     if recipe.modality != "fundus":
         raise EdgeError(
@@ -56,6 +58,7 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
     sets = find_labelled(data)
     if not sets:
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
+    check_extra()
     ways = makers(recipe, out, bundle)
     return {
         "labels": {labelled.name: against_labels(labelled, ways, recipe, out) for labelled in sets},

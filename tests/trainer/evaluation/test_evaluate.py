@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,14 @@ def test_all_of_it_is_plain_numbers(evaluated: dict[str, Any]) -> None:
 def test_a_folder_without_labels_is_said(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match="holds no quality label"):
         evaluate(load_recipe("quick"), tmp_path, tmp_path)
+
+
+def test_without_scikit_learn_a_sentence_names_the_extra_before_the_work(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    with pytest.raises(EdgeError, match=r'need scikit-learn: pip install "efiqa-edge\[metrics\]"\.$'):
+        evaluate(load_recipe("quick"), photographs, tmp_path)  # no run there: nothing was loaded before
 
 
 def test_a_frame_without_a_field_is_the_worst_and_one_that_cannot_be_read_is_left_out(
