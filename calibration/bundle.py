@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import logging
 import math
 from collections.abc import Sequence
@@ -105,11 +106,13 @@ def make_bundle(
         modality: that the run must be of; None for any.
 
     Raises:
-        EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, or a file cannot be
-            written.
+        EdgeError: the run lacks a student, the folder holds no photograph, the map moved too far, a file cannot be
+            written, or OpenVINO is missing.
     """
     make_folder(target.parent)
     check_output(target, "the bundle")
+    if importlib.util.find_spec("openvino") is None:
+        raise EdgeError('a bundle is compared with its student on OpenVINO: pip install "efiqa-edge[train,cpu]".')
     folder = run / "calibration"
     network = Deployed(load_student(run))
     recipe = load_recipe(str(run / "student" / "config.yaml"))

@@ -183,6 +183,14 @@ def test_a_photograph_that_cannot_be_read_is_left_out(
     assert "bad.jpg" in caplog.text
 
 
+def test_without_openvino_a_sentence_names_the_extra_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(EdgeError, match=r'on OpenVINO: pip install "efiqa-edge\[train,cpu\]"\.$'):
+        bundles.make_bundle(tmp_path / "no-run", None, tmp_path / "x.efiqa")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
