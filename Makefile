@@ -155,8 +155,8 @@ nvrtc: build/nvrtc/.ready
 # Limits in MiB, with Python 3.11: as installed, without compiled modules, and after deploy/slim.py. docs/releases.md has
 # what is wanted, and why it is not reached.
 sizes: $(LOCKED)/.ready $(VENV)/.all
-	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=600/565/515
-	$(BIN)/python deploy/sizes.py train=1580/1345/1280 train,cpu=1855/1620/1490
+	PYTHONPATH=$$(echo $(LOCKED)/lib/python3*/site-packages) $(RELEASE)/bin/python deploy/sizes.py cpu=610/575/520
+	$(BIN)/python deploy/sizes.py train=1610/1370/1300 train,cpu=1890/1650/1515
 
 trust: $(LOCKED)/.ready
 	deploy/trust $(RELEASE)/bin $(LOCKED)

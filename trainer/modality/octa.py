@@ -16,7 +16,7 @@ from trainer.synthesis import augment, outside
 from trainer.synthesis.scan import SPOIL, Floats, speckle, spoil_scan
 
 _KINDS = tuple(SPOIL)
-_OFTEN = (0.26, 0.12, 0.12, 0.14, 0.12, 0.24)  # how often each: lines and jumps cover little, so they come more often
+_OFTEN = (0.34, 0.11, 0.10, 0.13, 0.11, 0.21)  # how often each: lines and jumps cover little, so they come more often
 _ROWS = ("motion", "saccade")
 _BESIDE = np.ones((5, 1), np.uint8)  # pixels above and below a row that count with it: thinner than a cell of the map
 _FIRST_PHANTOM, _PHANTOMS = 720_000, 400  # synthetic eyes that no evaluation draws
