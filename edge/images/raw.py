@@ -94,7 +94,7 @@ def _picked(plane: NDArray[np.uint8], rows: NDArray[np.intp], columns: NDArray[n
     return picked.view(np.uint8).reshape(len(rows), len(columns), plane.shape[2])
 
 
-Image: TypeAlias = "NDArray[np.uint8] | RawImage"  # uint8 BGR (H, W, 3), or what can be turned into that
+Image: TypeAlias = NDArray[np.uint8] | RawImage  # uint8 BGR (H, W, 3), or what can be turned into that
 
 
 def image_of(data: memoryview, layout: PixelLayout) -> Image:

@@ -13,10 +13,10 @@ struct Yuv {
     int16_t luma, blue_u, green_u, green_v, red_v;
 };
 
-constexpr int16_t rounded(double value) { return static_cast<int16_t>(value < 0 ? value - 0.5 : value + 0.5); }
+EFIQA_FN constexpr int16_t rounded(double value) { return static_cast<int16_t>(value < 0 ? value - 0.5 : value + 0.5); }
 
 // Of what a step of luma counts, and one of U or V of each colour: such as `times` has them.
-constexpr Yuv make_yuv(int16_t black, double luma, double blue_u, double green_u, double green_v, double red_v) {
+EFIQA_FN constexpr Yuv make_yuv(int16_t black, double luma, double blue_u, double green_u, double green_v, double red_v) {
     return {black, rounded(luma * 8192), rounded(blue_u * 4096), rounded(green_u * 4096), rounded(green_v * 4096),
             rounded(red_v * 4096)};
 }
