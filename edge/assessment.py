@@ -21,6 +21,7 @@ from edge.findings.eye import Eye, eye_of
 from edge.findings.field_definition import FieldDefinition, define_field
 from edge.findings.landmarks import Landmark, find_landmarks
 from edge.findings.photometry import Photometry
+from edge.images.raw import RawImage, is_bgr
 
 SCHEMA = 1  # of ``Assessment.to_dict``; raised where a field changes its meaning or goes
 Verdict = Literal["good", "usable", "reject", "no_fundus", "no_anatomy"]
@@ -189,11 +190,13 @@ def check_frame(frame: object) -> None:
     """Refuse what is no frame.
 
     Raises:
-        InputError: it is not uint8 (H, W, 3).
+        InputError: it is not uint8 (H, W, 3), nor a frame as a camera gave it.
     """
+    if isinstance(frame, RawImage):
+        return
     if not isinstance(frame, np.ndarray):
         raise InputError(f"a frame is uint8 with shape (H, W, 3), not {type(frame).__name__}: could the file be read?")
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+    if not is_bgr(frame):
         raise InputError(
             f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}: convert it first."
         )

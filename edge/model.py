@@ -24,6 +24,7 @@ from edge.field.misplaced import Placement, Spots
 from edge.findings.photometry import light_of
 from edge.frame.exposure import green_of, lost_to_light
 from edge.frame.prepare import prepare_lit
+from edge.images.raw import Image
 from edge.modality import MODALITIES, Modality
 from edge.score import regions_of, score_of
 
@@ -89,11 +90,12 @@ class QualityModel:
     def modality(self) -> Modality:
         return MODALITIES[self.manifest.modality]
 
-    def assess(self, frame: NDArray[np.uint8]) -> Assessment:
+    def assess(self, frame: Image) -> Assessment:
         """Grade one frame.
 
         Args:
-            frame: uint8 BGR, shape (H, W, 3); see ``edge.images.read_image`` for files of any kind.
+            frame: uint8 BGR, shape (H, W, 3), or ``Frame.picture``; see ``edge.images.read_image`` for files of any
+                kind.
 
         Returns:
             Maps, score and verdict. A frame without a retina is a verdict, not an error: ``no_fundus``, or of another
@@ -128,7 +130,7 @@ class QualityModel:
         size = self.manifest.input_size
         infer_maps(self.bundle, self.engine, np.zeros((1, 3, size, size), np.float32))
 
-    def _assess(self, frame: NDArray[np.uint8]) -> Assessment:
+    def _assess(self, frame: Image) -> Assessment:
         start = time.perf_counter()
         field = self.field.of(frame)
         if field is None:
@@ -151,7 +153,7 @@ class QualityModel:
             self._spots.look(field.spot, within)
         return assessment
 
-    def _within(self, frame: NDArray[np.uint8], field: Field, start: float) -> Assessment:
+    def _within(self, frame: Image, field: Field, start: float) -> Assessment:
         """Grade a frame within this field of view."""
         grid, modality = self.manifest.grid, self.modality
         size, mean, std = self.manifest.input_size, self.manifest.mean, self.manifest.std

@@ -23,6 +23,7 @@ from edge.progress import progress
 
 _SETTLES_S = 60.0  # memory still grows by what is loaded before that; a fifth of a shorter session
 _PAUSE_S = 0.5
+Sample = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Live:
         picture_ms: from a frame taken to its picture sent: p50, p99, maximum.
         memory_mib: resident, median after it has settled.
         slope_mib: growth of memory a minute, by least squares; None where the system does not report memory.
+        cpu_ms: processor time of all threads for each graded frame, decoding included, after it has settled; None
+            where the system does not report it.
     """
 
     graded: int
@@ -47,6 +50,7 @@ class Live:
     picture_ms: tuple[float, float, float]
     memory_mib: float | None
     slope_mib: float | None
+    cpu_ms: float | None = None
 
 
 @dataclass
@@ -93,7 +97,7 @@ def measure(
         page = threading.Thread(target=lambda: asyncio.run(_look(port, seen, ended)), daemon=True)
         page.start()
         try:
-            memory = _watch(session, seconds, between)
+            samples = _watch(session, seconds, between)
         finally:  # do not leave the session running
             session.terminate()
             session.wait()
@@ -106,12 +110,12 @@ def measure(
             lines = [line for line in map(json.loads, stdout) if "latency_ms" in line]  # the others are events
         if len(lines) < 2:
             raise EdgeError(f"the session failed: {' '.join(stderr.read().split())[-500:]}")
-    return _found(lines, seen, memory)
+    return _found(lines, seen, samples)
 
 
-def _watch(session: subprocess.Popen[bytes], seconds: float, between: Callable[[], None]) -> list[tuple[float, float]]:
-    """Wait for the end of a session; pairs of seconds and resident memory in MiB."""
-    memory: list[tuple[float, float]] = []
+def _watch(session: subprocess.Popen[bytes], seconds: float, between: Callable[[], None]) -> list[Sample]:
+    """Wait for the end of a session: seconds, resident memory in MiB, and seconds of processor time."""
+    samples: list[Sample] = []
     with progress("session", round(seconds)) as tick:
         began = time.monotonic()
         while session.poll() is None:
@@ -120,8 +124,11 @@ def _watch(session: subprocess.Popen[bytes], seconds: float, between: Callable[[
             spent = time.monotonic() - began
             tick(round(spent))
             with contextlib.suppress(psutil.Error):
-                memory.append((spent, psutil.Process(session.pid).memory_info().rss / 2**20))
-    return memory
+                process = psutil.Process(session.pid)
+                with process.oneshot():
+                    cpu = process.cpu_times()
+                    samples.append((spent, process.memory_info().rss / 2**20, cpu.user + cpu.system))
+    return samples
 
 
 async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
@@ -149,20 +156,22 @@ async def _look(port: int, seen: Seen, ended: threading.Event) -> None:
             await asyncio.sleep(0.25)
 
 
-def _found(lines: list[dict[str, float]], seen: Seen, memory: list[tuple[float, float]]) -> Live:
+def _found(lines: list[dict[str, float]], seen: Seen, samples: list[Sample]) -> Live:
     p50, p99, most = np.percentile([line["latency_ms"] for line in lines], (50, 99, 100)).tolist()
     values = dict(line.rsplit(" ", 1) for line in seen.metrics.splitlines() if not line.startswith("#"))
     age = "efiqa_preview_age_seconds"
     ages = [float(values.get(f'{age}{{quantile="{q}"}}', "nan")) * 1000 for q in ("0.5", "0.99", "1")]
-    settled = [each for each in memory if each[0] >= min(_SETTLES_S, memory[-1][0] / 5)] if memory else []
-    times, held = zip(*settled, strict=True) if len(settled) > 2 else ((), ())
+    settled = [each for each in samples if each[0] >= min(_SETTLES_S, samples[-1][0] / 5)] if samples else []
+    times, held, cpu = zip(*settled, strict=True) if len(settled) > 2 else ((), (), ())
+    fps = (len(lines) - 1) / max(lines[-1]["t"] - lines[0]["t"], 1e-9)
     return Live(
         graded=len(lines),
         dropped=round(lines[-1]["index"] - lines[0]["index"]) + 1 - len(lines),
-        fps=(len(lines) - 1) / max(lines[-1]["t"] - lines[0]["t"], 1e-9),
+        fps=fps,
         hint_ms=(p50, p99, most),
         pictures=seen.pictures,
         picture_ms=(ages[0], ages[1], ages[2]),
         memory_mib=float(np.median(held)) if held else None,
         slope_mib=float(np.polyfit(times, held, 1)[0]) * 60 if held else None,
+        cpu_ms=float(np.polyfit(times, cpu, 1)[0]) * 1000 / fps if cpu else None,
     )

@@ -116,6 +116,19 @@ def frame_step(
     return tensor, light
 
 
+def to_bgr(library: ctypes.CDLL, frame: Planes) -> NDArray[np.uint8]:
+    """A frame as uint8 BGR (H, W, 3), of memory of its own.
+
+    Raises:
+        ValueError: an argument was refused.
+    """
+    if min(frame.width, frame.height) < 1:
+        raise ValueError("a frame has at least one pixel")
+    out = np.empty((frame.height, frame.width, 3), np.uint8)
+    check(library, library.efiqa_bgr(c_frame(frame), out.ctypes.data, out.nbytes, out.strides[0]))
+    return out
+
+
 def c_frame(frame: Planes) -> c.Frame:
     """A frame as the library takes it; its pixels stay where they are, and must outlive it."""
     found = c.Frame(_FORMATS[frame.pixels], frame.bt709, frame.full_range, frame.width, frame.height)

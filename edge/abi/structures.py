@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from ctypes import POINTER, Structure, c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 FIELD_MASK = 256  # side of the mask of a field
 OUT_OF_MEMORY = 8
 CAUSES = 7
@@ -103,6 +103,7 @@ def declare(library: ctypes.CDLL) -> None:
     library.efiqa_sentence.restype = ctypes.c_char_p
     library.efiqa_sentence.argtypes = (c_int32,)
     library.efiqa_frame_step.argtypes = (POINTER(Frame), POINTER(Crop), POINTER(Tensor), POINTER(Light))
+    library.efiqa_bgr.argtypes = (POINTER(Frame), *grid, c_int64)
     field = (POINTER(Field), *grid)
     library.efiqa_find_field.argtypes = (POINTER(Frame), *field)
     library.efiqa_circle_field.argtypes = (c_double, c_double, c_double, c_int32, c_int32, *field)

@@ -13,6 +13,7 @@ from edge.camera.patience import Patience
 from edge.camera.protocol import Camera, Frame
 from edge.camera.shape import TooLargeError
 from edge.errors import EdgeError, first_line
+from edge.images.raw import RawImage, is_bgr
 
 _LOOK_UP_S = 0.1  # how often a wait checks whether it was cancelled
 
@@ -118,11 +119,5 @@ class Connection:
 
 
 def _is_picture(frame: Frame) -> bool:
-    image: object = frame.image
-    return (
-        isinstance(image, np.ndarray)
-        and image.dtype == np.uint8
-        and image.ndim == 3
-        and image.shape[2] == 3
-        and image.size > 0
-    )
+    image: object = frame.picture
+    return isinstance(image, RawImage) or (isinstance(image, np.ndarray) and is_bgr(image))

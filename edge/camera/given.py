@@ -1,4 +1,4 @@
-"""A picture that a program hands over: held against the pixel format that was stated, and converted to BGR."""
+"""A picture that a program hands over: held against the pixel format that was stated, and copied."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera.local.pixels import PixelLayout, to_bgr
 from edge.camera.shape import check_size
 from edge.errors import InputError
+from edge.images.pixels import PixelLayout
+from edge.images.raw import Image, image_of
 
 PixelFormat = Literal["bgr", "rgb", "grey", "yuyv", "nv12"]
 PIXEL_FORMATS: tuple[PixelFormat, ...] = get_args(PixelFormat)
@@ -36,8 +37,8 @@ def check_format(pixels: object) -> PixelFormat:
     raise InputError(f"there is no pixel format {pixels!r}: it is one of {', '.join(PIXEL_FORMATS)}.")
 
 
-def picture_of(image: object, pixels: PixelFormat) -> NDArray[np.uint8]:
-    """A copy of a picture as BGR.
+def picture_of(image: object, pixels: PixelFormat) -> Image:
+    """A copy of a picture: of ``yuyv`` and ``nv12`` as it is, where the library is there to read it, else as BGR.
 
     Args:
         image: uint8 in the shape of its format: (H, W, 3) of ``bgr`` and ``rgb``, (H, W) of ``grey``, (H, W, 2) of
@@ -45,7 +46,7 @@ def picture_of(image: object, pixels: PixelFormat) -> NDArray[np.uint8]:
         pixels: the format. YUV is BT.601 with luma from 16 to 235.
 
     Returns:
-        uint8 BGR (H, W, 3), of memory of its own.
+        uint8 BGR (H, W, 3), or what can be turned into that, of memory of its own.
 
     Raises:
         InputError: it is not uint8, has another shape, or no pixel.
@@ -58,7 +59,7 @@ def picture_of(image: object, pixels: PixelFormat) -> NDArray[np.uint8]:
     row = width * _LAST.get(pixels, 1)
     planes = 2 if pixels == "nv12" else 1
     layout = PixelLayout(_NAMES[pixels], width, height, (0, height * row)[:planes], (row,) * planes)
-    return to_bgr(np.ascontiguousarray(image).reshape(-1).data, layout)
+    return image_of(np.ascontiguousarray(image).reshape(-1).data, layout)
 
 
 def _size_of(image: NDArray[np.uint8], pixels: PixelFormat) -> tuple[int, int]:

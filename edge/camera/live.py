@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 
@@ -63,7 +64,7 @@ class LiveSource(ABC):
                 self.close()
                 raise
             if image is not None:
-                return Frame(image, self._given - 1, taken, lossy=self._compression.lossy(image.nbytes))
+                return Frame(image, self._given - 1, taken, lossy=self._compression.lossy(math.prod(image.shape)))
             self.damaged += 1
             if time.monotonic() - began > self._patience.seconds:  # a camera that is reopened starts with a whole frame
                 raise self._lost()

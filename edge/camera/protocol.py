@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera.recording.lossy import Lossy
+from edge.images.raw import Image, bgr_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,18 +17,24 @@ class Frame:
     """One picture of a source.
 
     Attributes:
-        image: uint8 BGR, shape (H, W, 3); owned by the reader, the source never writes to it again.
+        picture: uint8 BGR, shape (H, W, 3), or as the camera gave it; owned by the reader, the source never writes to
+            it again.
         index: counts the frames of the source from 0, ungraded ones included.
         timestamp: seconds of ``time.monotonic`` at which the frame was exposed, or due by the frame rate of its source.
         behind: seconds by which it is due later than that, because its source cannot be read in real time.
         lossy: the lossy compression of its source; None if there was none, as far as is known.
     """
 
-    image: NDArray[np.uint8]
+    picture: Image
     index: int
     timestamp: float
     behind: float = 0.0
     lossy: Lossy | None = None
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The picture as uint8 BGR, shape (H, W, 3); converted when it is first asked for."""
+        return bgr_of(self.picture)
 
 
 def format_of(width: float, height: float, fps: float, pixels: str = "") -> str:

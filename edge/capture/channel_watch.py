@@ -41,7 +41,7 @@ class ChannelWatch:
 
     def look(self, graded: Graded, model: QualityModel) -> None:
         """Look at a frame; ``model`` is what graded it."""
-        colour = None if self._done else colour_of(graded.image, graded.assessment)
+        colour = None if self._done else colour_of(graded.frame.picture, graded.assessment)
         if colour is None:
             return
         blue, _, red = colour

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.assessment import Assessment
 from edge.findings.eye import Eye
 from edge.guidance.absence import Absence
+from edge.images.raw import Image
 
 KEPT = 15  # sure frames that vote: half a second of video
 FEWEST = 3  # of them, before an eye is named
@@ -60,7 +58,7 @@ class EyeOfNow:
         self._now: Eye | None = None
         self._before: Eye | None = None
 
-    def update(self, assessment: Assessment, t: float, image: NDArray[np.uint8]) -> Eye | None:
+    def update(self, assessment: Assessment, t: float, image: Image) -> Eye | None:
         """Look at a frame; returns what the frames of this moment tell, as ``EyeVote`` does."""
         if self._absence.update(assessment, t, image):
             self._before = None

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.assessment import Assessment
 from edge.bundle.bundle import Bundle, read_bundle
 from edge.bundle.named import named_bundle
@@ -17,6 +14,7 @@ from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EngineError, first_line
 from edge.field.known import FieldOfView, field_setting
+from edge.images.raw import Image
 from edge.modality import check_fundus
 from edge.model import QualityModel
 
@@ -77,11 +75,11 @@ class FailoverModel(QualityModel):
 
         return cls(bundle, reopen(engine), reopen, tell, where)
 
-    def assess(self, frame: NDArray[np.uint8]) -> Assessment:
+    def assess(self, frame: Image) -> Assessment:
         """Grade one frame, if necessary on a new engine.
 
         Raises:
-            InputError: the frame is not uint8 (H, W, 3).
+            InputError: the frame is not uint8 (H, W, 3), nor as a camera gave it.
             EngineError: neither the restarted engine nor the one for the CPU can grade it.
             EdgeError: no engine can grade the frame.
         """

@@ -36,5 +36,5 @@ class Graded:
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        """The picture, uint8 BGR (H, W, 3)."""
+        """The picture, uint8 BGR (H, W, 3); converted to that when it is first asked for."""
         return self.frame.image

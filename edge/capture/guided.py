@@ -94,7 +94,8 @@ class GuidedSession(Control):
 
         Args:
             image: uint8 in the stated format: (H, W, 3) of ``bgr`` and ``rgb``, (H, W) of ``grey``, (H, W, 2) of
-                ``yuyv``, (H * 3 / 2, W) of ``nv12``. It is copied; its size may change from frame to frame.
+                ``yuyv``, (H * 3 / 2, W) of ``nv12``. It is copied; the last two become BGR where they are shown or
+                kept. The size may change from frame to frame.
             t: when it was taken, in seconds of any clock that does not go back.
 
         Returns:
@@ -115,7 +116,7 @@ class GuidedSession(Control):
             return self._step(Frame(picture_of(image, self._pixels), self._given - 1, since), moment, since)
 
     def update_frame(self, frame: Frame, t: float, since: float | None = None) -> Step:
-        """Look at the next frame of a ``Camera``, which is BGR and is not copied.
+        """Look at the next frame of a ``Camera``, which is not copied.
 
         Args:
             frame: as ``Camera.read`` gives it.

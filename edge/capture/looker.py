@@ -77,9 +77,9 @@ class Looker:
             ) from error
 
     def _look(self, frame: Frame, t: float, spent: float, since: float) -> tuple[Graded, Hint, Eye | None]:
-        assessment = self._model.assess(frame.image)
-        hint = self._guide.update(assessment, frame.image, spent)
-        left = self._leaving.update(assessment, t, frame.image)
+        assessment = self._model.assess(frame.picture)
+        hint = self._guide.update(assessment, frame.picture, spent)
+        left = self._leaving.update(assessment, t, frame.picture)
         self.stays = self.stays and not left
         self._there = shows_eye(assessment) or (self._there and not left)
         if self._absence.update(assessment, t):
@@ -88,4 +88,4 @@ class Looker:
         graded = Graded(frame, assessment, t, (time.monotonic() - since) * 1000, hint)
         if self._channels is not None:
             self._channels.look(graded, self._model)
-        return graded, hint, self.eye.update(assessment, t, frame.image)
+        return graded, hint, self.eye.update(assessment, t, frame.picture)

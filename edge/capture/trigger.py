@@ -18,6 +18,7 @@ from edge.errors import InputError
 from edge.field.find import Crop
 from edge.frame.sharpness import sharpness
 from edge.guidance.absence import Absence
+from edge.images.raw import Image, structure_of
 
 Strictness = Literal["easy", "normal", "strict"]
 STRICTNESSES: tuple[Strictness, ...] = get_args(Strictness)
@@ -136,7 +137,7 @@ class Trigger:
         """
         self._remember(graded)
         speed = self._speed(graded)
-        if self._absence.update(graded.assessment, graded.t, graded.frame.image) and self._kept:
+        if self._absence.update(graded.assessment, graded.t, graded.frame.picture) and self._kept:
             self._fired, self._kept = None, False
             self._eye += 1
         wanted = graded.assessment.score >= self._level and speed <= self.profile.still
@@ -177,7 +178,7 @@ class Trigger:
     def _remember(self, graded: Graded) -> None:
         good = graded.assessment.score >= self._level
         self._ring.append((graded, sharpness_of(graded) if good else 0.0))
-        most = max(self._keep, int(RING_MIB * 2**20 / max(1, graded.frame.image.nbytes)))
+        most = max(self._keep, int(RING_MIB * 2**20 / max(1, graded.frame.picture.nbytes)))
         while self._ring and (graded.t - self._ring[0][0].t > RING_S or len(self._ring) > most):
             self._ring.popleft()
 
@@ -187,7 +188,7 @@ class Trigger:
         if crop is None:
             self._before = None
             return math.inf
-        patch = _structure(graded.frame.image, crop)
+        patch = _structure(graded.frame.picture, crop)
         before, self._before = self._before, (graded.t, patch)
         if before is None or not 0 < graded.t - before[0] <= STALE_S:
             return math.inf
@@ -200,13 +201,13 @@ class Trigger:
 
 
 def sharpness_of(graded: Graded) -> float:
-    """Sharpness of green in the inner square of the field, on a sample of its pixels; 0 without one."""
+    """Sharpness of the structure in the inner square of the field, on a sample of its pixels; 0 without one."""
     crop = graded.assessment.crop
-    return 0.0 if crop is None else sharpness(_inner(graded.frame.image, crop, _SHARP))
+    return 0.0 if crop is None else sharpness(_inner(graded.frame.picture, crop, _SHARP))
 
 
-def _structure(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:
-    """What moves with the retina: green without slow changes, which come from the light."""
+def _structure(image: Image, crop: Crop) -> NDArray[np.float32]:
+    """What moves with the retina: structure without slow changes, which come from the light."""
     part = _inner(image, crop, 2 * _PATCH)
     if not part.size:
         return np.zeros((_PATCH, _PATCH), np.float32)
@@ -214,10 +215,10 @@ def _structure(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:
     return np.asarray(small - cv2.GaussianBlur(small, (0, 0), 5), np.float32)
 
 
-def _inner(image: NDArray[np.uint8], crop: Crop, size: int) -> NDArray[np.uint8]:
-    """Green of the square inside the circle of the field, every n-th pixel: at least ``size`` if it has as many."""
+def _inner(image: Image, crop: Crop, size: int) -> NDArray[np.uint8]:
+    """Structure of the square inside the circle of the field, every n-th pixel: at least ``size`` if it has as many."""
     margin = round(crop.side * 0.15)
     top, left = max(crop.y + margin, 0), max(crop.x + margin, 0)
     bottom, right = max(crop.y + crop.side - margin, 0), max(crop.x + crop.side - margin, 0)
     step = max(1, (crop.side - 2 * margin) // size)
-    return np.ascontiguousarray(image[top:bottom:step, left:right:step, 1])
+    return np.ascontiguousarray(structure_of(image, slice(top, bottom, step), slice(left, right, step)))

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.abi import field as native
-from edge.abi.frames import packed
 from edge.abi.library import LIBRARY
 from edge.field.circle_fit import Outline
 from edge.field.outline import best_outline
 from edge.field.shade import may_be_spot
 from edge.field.squeeze import squeeze_of
+from edge.images.raw import Image, bgr_of, planes_for
 
 Mask = NDArray[np.uint8]
 
@@ -78,18 +78,18 @@ def _cells(mask: NDArray[np.uint8], grid: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.resize(mask, (grid, grid), interpolation=cv2.INTER_AREA) >= 128, dtype=np.bool_)
 
 
-def find_field(frame: NDArray[np.uint8]) -> Field | None:
+def find_field(frame: Image) -> Field | None:
     """Find the field of view.
 
     Args:
-        frame: uint8 BGR, shape (H, W, 3).
+        frame: uint8 BGR, shape (H, W, 3), or as a camera gave it.
 
     Returns:
         The field, or None where the frame is black, of one colour, or too small to show one.
     """
     if LIBRARY is None or min(frame.shape[:2]) < _SMALLEST:
-        return find_field_python(frame)
-    found = native.find_field(LIBRARY, packed(frame))
+        return find_field_python(bgr_of(frame))
+    found = native.find_field(LIBRARY, planes_for(frame))
     return None if found.crop is None else Field(Crop(*found.crop), found.mask, found.aside)
 
 
@@ -118,7 +118,7 @@ def find_field_python(frame: NDArray[np.uint8]) -> Field | None:
     return replace(field, aside=may_be_spot(outline, *light.shape))
 
 
-def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
+def find_sure_field(frame: Image) -> Field | None:
     """The same, for one frame that is all there is to judge by.
 
     Where the field may be a spot of light, it is the circle around the middle of the frame that holds the spot:
@@ -133,13 +133,13 @@ def find_sure_field(frame: NDArray[np.uint8]) -> Field | None:
     return replace(field_of_circle(width / 2, height / 2, half + away, (height, width)), spot=field)
 
 
-def is_blank(frame: NDArray[np.uint8]) -> bool:
-    """Whether a frame, uint8 BGR (H, W, 3), is black or of one colour: a lens cap, a wall, no light."""
+def is_blank(frame: Image) -> bool:
+    """Whether a frame is black or of one colour: a lens cap, a wall, no light."""
     height, width = frame.shape[:2]
     if LIBRARY is not None and min(height, width) >= _SMALLEST:
-        return native.find_field(LIBRARY, packed(frame)).blank
+        return native.find_field(LIBRARY, planes_for(frame)).blank
     factor = _factor(max(height, width))
-    return _is_too_small(height, width, factor) or _brightest(cv2.split(_reduce(frame, factor))) is None
+    return _is_too_small(height, width, factor) or _brightest(cv2.split(_reduce(bgr_of(frame), factor))) is None
 
 
 def field_of_circle(x: float, y: float, radius: float, shape: tuple[int, int]) -> Field:

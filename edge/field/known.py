@@ -21,8 +21,8 @@ from edge.field.find import MASK_SIZE, Crop, Field, field_of_circle, find_sure_f
 from edge.field.learned import LearnedField
 from edge.field.whole import whole_field
 from edge.images import read_image
+from edge.images.raw import Image
 
-Frame = NDArray[np.uint8]
 SETTINGS = "circle:X,Y,R (pixels of the frame), a mask file, learn, or frame"
 _CIRCLE = re.compile(r"circle:([-+]?\d{1,9}(?:\.\d*)?),([-+]?\d{1,9}(?:\.\d*)?),(\+?\d{1,9}(?:\.\d*)?)", re.ASCII)
 _GREY = 0.1  # share of a mask that may be neither white nor black
@@ -31,10 +31,10 @@ _GREY = 0.1  # share of a mask that may be neither white nor black
 class FieldOfView(Protocol):
     """Says where the field of a frame is; as a string, how it was given."""
 
-    def of(self, frame: Frame) -> Field | None:
-        """The field of a uint8 BGR frame (H, W, 3); None where nothing is seen."""
+    def of(self, frame: Image) -> Field | None:
+        """The field of a frame, uint8 BGR (H, W, 3) or as a camera gave it; None where nothing is seen."""
 
-    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+    def learn(self, frame: Image, seen: Field, coverage: float) -> None:
         """Take note of a frame that turned out good or usable: what its field was, and how much of that was lit."""
 
     def forget(self) -> None:
@@ -54,10 +54,10 @@ class OwnField:
     def __str__(self) -> str:
         return "whole" if self.whole else "frame"
 
-    def of(self, frame: Frame) -> Field | None:
+    def of(self, frame: Image) -> Field | None:
         return whole_field(frame) if self.whole else find_sure_field(frame)
 
-    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+    def learn(self, frame: Image, seen: Field, coverage: float) -> None:
         """Nothing is kept from one frame to the next."""
 
     def forget(self) -> None:
@@ -75,7 +75,7 @@ class Circle:
     def __str__(self) -> str:
         return f"circle:{self.x:g},{self.y:g},{self.radius:g}"
 
-    def of(self, frame: Frame) -> Field | None:
+    def of(self, frame: Image) -> Field | None:
         """See ``FieldOfView``.
 
         Raises:
@@ -89,7 +89,7 @@ class Circle:
             )
         return None if is_blank(frame) else field_of_circle(self.x, self.y, self.radius, (height, width))
 
-    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+    def learn(self, frame: Image, seen: Field, coverage: float) -> None:
         """It is given."""
 
     def forget(self) -> None:
@@ -106,7 +106,7 @@ class Mask:
     def __str__(self) -> str:
         return self.name
 
-    def of(self, frame: Frame) -> Field | None:
+    def of(self, frame: Image) -> Field | None:
         """See ``FieldOfView``.
 
         Raises:
@@ -120,7 +120,7 @@ class Mask:
             )
         return None if is_blank(frame) else _around(self.shape)
 
-    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+    def learn(self, frame: Image, seen: Field, coverage: float) -> None:
         """It is given."""
 
     def forget(self) -> None:

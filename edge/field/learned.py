@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge.field.find import MASK_SIZE, Field, find_field, find_sure_field
 from edge.field.magnified import MagnifiedView, size_since, view_of
+from edge.images.raw import Image
 
 _RASTER = 96  # cells along the long side of a frame, to compare two fields on
 _SAME = 0.97  # share of one field that lies in another, from which it belongs to it
@@ -23,8 +24,6 @@ _REST = 5  # frames that are not looked at closely after one that was not smalle
 SURE = 4  # clear frames in a row that must agree on a first or a larger field: one alone may be lit beyond its rim
 RIMLESS = 30  # so many for a larger one without a rim, as with light up to the border of the frame
 _FULL = 0.98  # of its rectangle: a field without a rim
-
-Frame = NDArray[np.uint8]
 
 
 class LearnedField:
@@ -50,7 +49,7 @@ class LearnedField:
         self._run = 0  # ... and how many agreed
         self._rest = 0  # frames that are not looked at so closely: it takes as long as grading one
 
-    def of(self, frame: Frame) -> Field | None:
+    def of(self, frame: Image) -> Field | None:
         """The known field where the frame shows a part of it, or something smaller elsewhere; its own otherwise."""
         known = self._known
         if known is None or frame.shape[:2] != self._size:
@@ -66,7 +65,7 @@ class LearnedField:
             self._take(own, view_of(frame, own.crop))
         return self._known
 
-    def learn(self, frame: Frame, seen: Field, coverage: float) -> None:
+    def learn(self, frame: Image, seen: Field, coverage: float) -> None:
         """Take note of a frame that turned out good or usable."""
         size = frame.shape[0], frame.shape[1]
         if size != self._size:
@@ -107,7 +106,7 @@ class LearnedField:
         self._returned = self._returned + 1 if back else 0
         return self._returned >= _RUN
 
-    def _is_smaller(self, frame: Frame, own: Field, known: Field, view: MagnifiedView) -> bool:
+    def _is_smaller(self, frame: Image, own: Field, known: Field, view: MagnifiedView) -> bool:
         """Whether the last frames have shown all of a smaller field, and not a part of the known one, as in a shadow.
 
         Such a frame is clear enough: it is very like the last clear one.

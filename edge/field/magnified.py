@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.field.find import Crop
 from edge.field.resample import resize
+from edge.images.raw import Image, structure_of
 
 _SIDE = 160  # pixels across the view that is compared
 _PARTS = (0.55, 0.38)  # of a field's diameter: the squares in its middle that are looked for, one whole when cut close
@@ -29,14 +30,14 @@ Size = Literal["smaller", "same", "unknown"]
 
 @dataclass(frozen=True, eq=False)
 class MagnifiedView:
-    """What a frame showed of the retina: green, float32 (h, w), of the square ``crop`` of the frame."""
+    """What a frame showed of the retina: green, or luma of YUV, float32 (h, w), of the square ``crop`` of the frame."""
 
     green: Picture
     crop: Crop
 
 
-def view_of(frame: NDArray[np.uint8], crop: Crop) -> MagnifiedView:
-    """The view of a square of a frame, uint8 BGR (H, W, 3): a sample of its pixels, black beyond the frame."""
+def view_of(frame: Image, crop: Crop) -> MagnifiedView:
+    """The view of a square of a frame: a sample of its pixels, black beyond the frame."""
     step = max(1, crop.side // (2 * _SIDE))
     height, width = frame.shape[:2]
     rows, columns = (np.arange(start, start + crop.side, step) for start in (crop.y, crop.x))
@@ -44,12 +45,12 @@ def view_of(frame: NDArray[np.uint8], crop: Crop) -> MagnifiedView:
     green = np.zeros((len(rows), len(columns)), np.float32)
     top, left = rows[inside[0]], columns[inside[1]]
     if len(top) and len(left):
-        part = frame[top[0] : top[-1] + 1 : step, left[0] : left[-1] + 1 : step, 1]
+        part = structure_of(frame, slice(top[0], top[-1] + 1, step), slice(left[0], left[-1] + 1, step))
         green[np.ix_(*inside)] = part
     return MagnifiedView(green, crop)
 
 
-def size_since(before: MagnifiedView, frame: NDArray[np.uint8], crop: Crop) -> Size:
+def size_since(before: MagnifiedView, frame: Image, crop: Crop) -> Size:
     """How large a frame shows, in the square ``crop`` of a smaller field, what was seen before in a larger one.
 
     Returns:
@@ -60,7 +61,7 @@ def size_since(before: MagnifiedView, frame: NDArray[np.uint8], crop: Crop) -> S
     return next((size for size in found if size != "unknown"), "unknown")
 
 
-def _size_of(reference: Picture, before: Crop, frame: NDArray[np.uint8], crop: Crop, part: float) -> Size:
+def _size_of(reference: Picture, before: Crop, frame: Image, crop: Crop, part: float) -> Size:
     """The same, from a part of the smaller field."""
     margin = round(crop.side * (1 - part) / 2)
     middle = view_of(frame, Crop(crop.x + margin, crop.y + margin, crop.side - 2 * margin))

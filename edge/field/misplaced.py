@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.field.find import Field, find_field
 from edge.field.learned import share_within
+from edge.images.raw import Image
 
 _OUTSIDE = 0.25  # share of a clear retina that lies outside of the field: no shadow does that, so one frame is enough
 _EMPTY = 0.25  # share of the field in which nothing is lit: a shadow does that too, but not in every clear frame
@@ -32,11 +30,11 @@ class Placement:
         self._own: Field | None = None  # of the last clear frame that the given one does not fit
         self._done = False
 
-    def look(self, frame: NDArray[np.uint8], given: Field, verdict: str, within: Callable[[Field], str]) -> None:
+    def look(self, frame: Image, given: Field, verdict: str, within: Callable[[Field], str]) -> None:
         """Look at a frame.
 
         Args:
-            frame: uint8 BGR (H, W, 3).
+            frame: uint8 BGR (H, W, 3), or as a camera gave it.
             given: the field that was given, in it.
             verdict: of the frame within that.
             within: grades the frame within another field.

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from edge.bundle.manifest import ModalityName
 from edge.field.find import MASK_SIZE, Crop, Field, find_field, is_blank
+from edge.images.raw import Image
 
 FIELDS: dict[ModalityName, str] = {"fundus": "frame", "octa": "whole"}  # how a new bundle finds the field
 Finder = Callable[[NDArray[np.uint8]], Field | None]
 
 
-def whole_field(frame: NDArray[np.uint8]) -> Field | None:
-    """All of a frame, uint8 BGR (H, W, 3), in the middle of a square; None where it is blank, see ``is_blank``."""
+def whole_field(frame: Image) -> Field | None:
+    """All of a frame in the middle of a square; None where it is blank, see ``is_blank``."""
     if is_blank(frame):
         return None
     height, width = frame.shape[:2]

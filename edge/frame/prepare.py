@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.abi.frames import Light, Numbers, Three, frame_step, packed
+from edge.abi.frames import Light, Numbers, Three, frame_step
 from edge.abi.library import LIBRARY  # None without a compiler at install time: slower, and but for roundings the same
 from edge.field.find import Crop
+from edge.images.raw import Image, RawImage, bgr_of, is_bgr, planes_for
 
 
 def frame_step_name() -> str:
@@ -20,11 +21,11 @@ def frame_step_name() -> str:
     return "opencv" if LIBRARY is None else "native"
 
 
-def prepare(frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three) -> NDArray[np.float32]:
+def prepare(frame: Image, crop: Crop, size: int, mean: Three, std: Three) -> NDArray[np.float32]:
     """Crop, resample and normalise a frame.
 
     Args:
-        frame: uint8 BGR, shape (H, W, 3).
+        frame: uint8 BGR, shape (H, W, 3), or as a camera gave it.
         crop: square in frame pixels; what lies beyond the frame is black.
         size: side of the tensor in pixels. Shrinking averages areas, enlarging interpolates linearly.
         mean: per channel R, G, B, of values in [0, 1].
@@ -40,7 +41,7 @@ def prepare(frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: T
 
 
 def prepare_lit(
-    frame: NDArray[np.uint8], crop: Crop, size: int, mean: Three, std: Three, grid: int | None
+    frame: Image, crop: Crop, size: int, mean: Three, std: Three, grid: int | None
 ) -> tuple[NDArray[np.float32], Light | None]:
     """``prepare``, and in the same pass the light of what the network reads.
 
@@ -55,21 +56,21 @@ def prepare_lit(
     Raises:
         ValueError: of ``prepare``.
     """
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+    if not isinstance(frame, RawImage) and not is_bgr(frame):
         raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}")
     if crop.side < 1 or size < 1:
         raise ValueError(f"the crop ({crop.side}) and the tensor ({size}) need a side of at least 1 pixel")
     if not _meet(frame, crop):
         return normalise(np.zeros((size, size, 3), np.uint8), mean, std), None
     if LIBRARY is None:
-        return prepare_opencv(frame, crop, size, mean, std), None
+        return prepare_opencv(bgr_of(frame), crop, size, mean, std), None
     grid = grid if grid is not None and 4 * grid <= size else None
     numbers = Numbers(size, mean, std)
-    tensor, light = frame_step(LIBRARY, packed(frame), (crop.x, crop.y, crop.side), numbers, grid)
+    tensor, light = frame_step(LIBRARY, planes_for(frame), (crop.x, crop.y, crop.side), numbers, grid)
     return np.asarray(tensor, np.float32), light
 
 
-def _meet(frame: NDArray[np.uint8], crop: Crop) -> bool:
+def _meet(frame: Image, crop: Crop) -> bool:
     """Whether any pixel of a frame lies in a crop."""
     height, width = frame.shape[:2]
     return bool(-crop.side < crop.x < width and -crop.side < crop.y < height)

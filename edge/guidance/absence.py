@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.assessment import Assessment
+from edge.images.raw import Image, sample_of
 
 NEXT_EYE_S = 0.7  # a retina that was gone for so long may be another one when it comes back
 BLURRED_S = 3.0  # of frames that may show it, out of focus or behind a lid: the hand needs 1 to 2.5 s to focus again
@@ -38,13 +39,14 @@ class Absence:
         self._reported = False
         self._colour: Colour | None = None  # of the retina as it was last seen clearly
 
-    def update(self, assessment: Assessment, t: float, image: NDArray[np.uint8] | None = None) -> bool:
+    def update(self, assessment: Assessment, t: float, image: Image | None = None) -> bool:
         """Look at a frame.
 
         Args:
             assessment: of the frame.
             t: its time in seconds.
-            image: the frame, uint8 BGR (H, W, 3); without it, what may be a retina is not asked for its colour.
+            image: the frame, uint8 BGR (H, W, 3) or as a camera gave it; without it, what may be a retina is not asked
+                for its colour.
 
         Returns:
             Whether with this frame the retina has been gone for long enough: True once for each absence.
@@ -77,7 +79,7 @@ class Absence:
         return self._reported and not before
 
 
-def colour_of(image: NDArray[np.uint8], assessment: Assessment) -> Colour | None:
+def colour_of(image: Image, assessment: Assessment) -> Colour | None:
     """Blue, green and red in the middle of the field, as shares of their sum; None where it is black."""
     crop = assessment.crop
     if crop is None:
@@ -85,7 +87,7 @@ def colour_of(image: NDArray[np.uint8], assessment: Assessment) -> Colour | None
     quarter, step = crop.side // 4, max(1, crop.side // _STEP)
     rows = slice(max(crop.y + quarter, 0), max(crop.y + 3 * quarter, 1), step)
     columns = slice(max(crop.x + quarter, 0), max(crop.x + 3 * quarter, 1), step)
-    light = image[rows, columns].reshape(-1, 3).sum(axis=0, dtype=np.float64)
+    light = sample_of(image, rows, columns).reshape(-1, 3).sum(axis=0, dtype=np.float64)
     return np.asarray(light / light.sum()) if light.sum() > 0 else None
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.assessment import Assessment
 from edge.bundle.bundle import Region, Thresholds
@@ -18,6 +17,7 @@ from edge.findings.evidence import DIM, GLOWING, Evidence
 from edge.guidance.absence import Absence
 from edge.guidance.hint import CODES, Code, Hint, languages
 from edge.guidance.hysteresis import Hysteresis
+from edge.images.raw import Image, sample_of
 
 __all__ = ["CODES", "Code", "Guide", "Hint", "languages"]
 
@@ -88,12 +88,12 @@ class Guide:
         self._away_since: float | None = None
         self._absence = Absence()
 
-    def update(self, assessment: Assessment, image: NDArray[np.uint8], t: float) -> Hint:
+    def update(self, assessment: Assessment, image: Image, t: float) -> Hint:
         """Look at a frame.
 
         Args:
             assessment: of the frame.
-            image: the frame, uint8 BGR (H, W, 3).
+            image: the frame, uint8 BGR (H, W, 3), or as a camera gave it.
             t: its time in seconds; must not go back.
 
         Returns:
@@ -103,9 +103,7 @@ class Guide:
         self._last = t
         return self._calm.show(code, place, t)
 
-    def _look(
-        self, assessment: Assessment, image: NDArray[np.uint8], t: float
-    ) -> tuple[Code, tuple[float, float] | None]:
+    def _look(self, assessment: Assessment, image: Image, t: float) -> tuple[Code, tuple[float, float] | None]:
         """What this frame alone says, knowing what was seen before."""
         if self._absence.update(assessment, t, image):  # the next eye has its disc on the other side
             self._forget_place()
@@ -115,7 +113,7 @@ class Guide:
             self._met = t
         evidence = assessment.evidence
         if evidence is None:
-            light = float(image[::16, ::16].max(axis=2).mean())
+            light = float(sample_of(image, slice(None, None, 16), slice(None, None, 16)).max(axis=2).mean())
             if remembered and light < DIM:
                 return "too_dark", None
             return ("too_bright" if remembered and light >= GLOWING else "no_fundus"), None

@@ -224,7 +224,7 @@ def test_a_dicom_file_that_was_lossy_stays_so(judge: Callable[..., None], tmp_pa
     assert frame is not None
     assert frame.lossy is not None
     assert frame.lossy.method == "ISO_10918_1"
-    judge(of_frame(dataclasses.replace(frame, image=COLOUR)))
+    judge(of_frame(dataclasses.replace(frame, picture=COLOUR)))
     (tmp_path / "a.dcm").write_bytes(image())
     frame = FolderCamera(tmp_path).read()
     assert frame is not None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.camera.local.jpeg import whole_jpeg
-from edge.camera.local.pixels import FORMATS, PixelLayout, to_bgr
 from edge.camera.protocol import format_of
 from edge.camera.recording.lossy import JPEG, Counter, Lossy, method_of_codec
 from edge.camera.shape import check_size, with_square_pixels
 from edge.errors import EdgeError
+from edge.images.pixels import FORMATS, PixelLayout
+from edge.images.raw import Image, bgr_of, image_of
 
 TAKEN = f"video/x-raw, format=(string){{ {', '.join(FORMATS)} }}; image/jpeg"
 
@@ -54,16 +53,16 @@ class Samples:
                 pad.add_probe(self._gst.PadProbeType.BUFFER, self._count)
                 return
 
-    def lossy(self, image: NDArray[np.uint8]) -> Lossy | None:
+    def lossy(self, image: Image) -> Lossy | None:
         """How the newest picture was compressed."""
-        return (self._jpeg if self._info is None else self._decoder).lossy(image.nbytes)
+        return (self._jpeg if self._info is None else self._decoder).lossy(math.prod(image.shape))
 
     def _count(self, _pad: Any, info: Any) -> Any:
         """Called in GStreamer's thread."""
         self._decoder.came(info.get_buffer().get_size())
         return self._gst.PadProbeReturn.OK
 
-    def picture(self, sample: Any) -> NDArray[np.uint8] | None:
+    def picture(self, sample: Any) -> Image | None:
         """The picture of a frame; None if it is damaged.
 
         Raises:
@@ -80,12 +79,14 @@ class Samples:
         try:
             if self._info is None:
                 self._jpeg.came(len(memory.data))
-                image = whole_jpeg(self._shown, memory.data)
+                image: Image | None = whole_jpeg(self._shown, memory.data)
             else:
-                image = to_bgr(memory.data, self._layout(buffer))
+                image = image_of(memory.data, self._layout(buffer))
         finally:
             buffer.unmap(memory)
-        return None if image is None else with_square_pixels(self._shown, image, self._aspect)
+        if image is None or self._aspect == 1:
+            return image
+        return with_square_pixels(self._shown, bgr_of(image), self._aspect)
 
     def meet(self, caps: Any) -> None:
         """Take over the format of new frames; a source may change it in mid-stream.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -20,7 +21,10 @@ from edge.camera.recording.lossy import JPEG, Counter
 from edge.camera.recording.whole_frames import Picture
 from edge.camera.shape import check_size
 from edge.errors import EdgeError
+from edge.images.pixels import PixelLayout
+from edge.images.raw import Image, image_of
 
+_RAW = {"YUYV": "YUY2", "NV12": "NV12"}  # names of V4L2, and of ``PixelLayout``
 _JPEG = ("MJPG", "JPEG")  # names of V4L2; elsewhere OpenCV gives no compressed frames
 _OPEN_S = 5.0  # for a sensor that is still starting
 _OLDEST_S = 2.0  # a timestamp further off is of another clock
@@ -84,8 +88,10 @@ class DeviceCamera(LiveSource):
         try:
             check_size(self._name, *self._size())
             self._compression = Counter(JPEG if self._pixels() in _JPEG else None)
-            # OpenCV would silently decode half a frame to half a picture.
-            self._jpeg = self._pixels() in _JPEG and self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+            # OpenCV would silently decode half a frame to half a picture, and convert what is only looked at.
+            unconverted = (*_JPEG, *_RAW) if isinstance(path, str) else _JPEG
+            kept = self._pixels() in unconverted and self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+            self._unconverted = self._pixels() if kept else ""
             if not self._grabs(_OPEN_S):
                 raise EdgeError(f"{self._name} gives no frames: unplug it and plug it in again, or try another mode.")
         except EdgeError:
@@ -121,17 +127,32 @@ class DeviceCamera(LiveSource):
     def _next(self) -> Picture | None:
         return self._picture if self._grabs(self._patience.seconds) else None
 
-    def _picture(self) -> NDArray[np.uint8] | None:
-        """The grabbed frame as a picture, uint8 BGR (H, W, 3); None if it is damaged."""
+    def _picture(self) -> Image | None:
+        """The grabbed frame; None if it is damaged."""
         found, given = self._capture.retrieve()
         if not found:
             raise self._lost()
         raw = np.asarray(given, dtype=np.uint8)
-        if self._jpeg and (raw.ndim < 3 or 1 in raw.shape[:2]):
+        if self._unconverted in _JPEG and (raw.ndim < 3 or 1 in raw.shape[:2]):
             self._compression.came(raw.size)
             return whole_jpeg(self._name, np.ascontiguousarray(raw).reshape(-1))
         check_size(self._name, raw.shape[1], raw.shape[0])
+        if self._unconverted in _RAW and raw.shape[2:] != (3,):
+            return self._raw(raw)
         return raw
+
+    def _raw(self, raw: NDArray[np.uint8]) -> Image | None:
+        """A frame that OpenCV did not convert; None where it is not laid out as its format is, and later ones are."""
+        width, height = self._size()
+        rows = {"YUYV": (height, width, 2), "NV12": (height * 3 // 2, width)}[self._unconverted]
+        if raw.size != math.prod(rows) or height % 2:
+            self._unconverted = ""
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 1)
+            return None
+        row = raw.size // rows[0]
+        planes = 2 if self._unconverted == "NV12" else 1
+        layout = PixelLayout(_RAW[self._unconverted], width, height, (0, height * row)[:planes], (row,) * planes)
+        return image_of(np.ascontiguousarray(raw).reshape(-1).data, layout)
 
     def _grabs(self, seconds: float) -> bool:
         """Grab a frame if one comes in time; OpenCV's own timeout is ten seconds, and only V4L2 has this one."""

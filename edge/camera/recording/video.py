@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -67,7 +68,7 @@ class VideoCamera:
                 self.missed += 1
                 continue
             self._start = self._start or time.monotonic() - index / self.fps
-            lossy = self._stream.compression.lossy(image.nbytes)
+            lossy = self._stream.compression.lossy(math.prod(image.shape))
             return Frame(image, index, self._start + index / self.fps, lossy=lossy)
         self._report_damage()
         return None

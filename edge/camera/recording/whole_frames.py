@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.library import LIBRARY
 from edge.camera.local.jpeg import whole_jpeg
 from edge.camera.recording.ffmpeg_log import ffmpeg_messages
-from edge.camera.shape import check_size, with_square_pixels
+from edge.camera.shape import check_size, sane_aspect, with_square_pixels
+from edge.images.raw import Image, image_of_planes
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.packet import Packet
 
-Picture = Callable[[], "NDArray[np.uint8] | None"]  # decodes a frame; returns None if it is damaged
+Picture = Callable[[], "Image | None"]  # decodes a frame; returns None if it is damaged
 # What libavcodec logs when it decodes a packet that is damaged, or follows a missing one. The mark of a frame comes
 # only when it is output, and those predicted from it may be output before.
+_BT709, _FULL = 1, 2  # numbers of FFmpeg
+_MATRICES = (_BT709, 2, 5, 6)  # the others: unknown, and BT.601 by two names
 _REORDERED = 64  # packets; no decoder holds back more
 _FAULTS = ("frame num gap", "missing reference", "reference picture missing", "error while decoding", "concealing")
 
@@ -152,15 +156,26 @@ class WholeFrames:
         image = None if cut_short else whole_jpeg(self._name, data)
         return None if image is None else self._upright(image, self._rotation)
 
-    def _picture(self, frame: VideoFrame) -> NDArray[np.uint8]:
+    def _picture(self, frame: VideoFrame) -> Image:
         check_size(self._name, frame.width, frame.height)
-        return self._upright(np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8), frame.rotation)
+        plain = not frame.rotation and sane_aspect(float(self._stream.sample_aspect_ratio or 1)) == 1
+        if LIBRARY is not None and plain and frame.format.name == "yuv420p" and frame.colorspace in _MATRICES:
+            return image_of_planes(*_planes(frame), frame.color_range == _FULL, frame.colorspace == _BT709)
+        picture = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
+        return self._upright(picture, frame.rotation)
 
     def _upright(self, image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
         aspect = self._stream.sample_aspect_ratio
         image = with_square_pixels(self._name, image, float(aspect) if aspect else 1.0)
         quarters = round(rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
+
+
+def _planes(frame: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Luma and chroma of a frame of three planes."""
+    rows = [np.frombuffer(each, np.uint8).reshape(-1, each.line_size) for each in frame.planes]
+    luma, blue, red = (all_[: each.height, : each.width] for all_, each in zip(rows, frame.planes, strict=True))
+    return luma, blue, red
 
 
 def damaged() -> None:

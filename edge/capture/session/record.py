@@ -81,7 +81,7 @@ def sidecar_of(
     """
     assessment, manifest = graded.assessment, model.manifest
     taken = datetime.datetime.fromtimestamp(graded.epoch + graded.frame.timestamp, datetime.timezone.utc)
-    height, width = graded.frame.image.shape[:2]
+    height, width = graded.frame.picture.shape[:2]
     return {
         "software": {
             "efiqa-edge": edge.__version__,

@@ -26,7 +26,7 @@ extern "C" {
 
 /* Raised whenever a function is added, or a structure or the meaning of an argument changes: compare it with
  * efiqa_abi_version(). */
-#define EFIQA_ABI_VERSION 3
+#define EFIQA_ABI_VERSION 4
 
 typedef enum efiqa_status {
     EFIQA_OK = 0,
@@ -154,6 +154,11 @@ EFIQA_API const char *efiqa_version(void) EFIQA_NOEXCEPT;
 
 /* One English sentence for a status; never null. */
 EFIQA_API const char *efiqa_sentence(int32_t status) EFIQA_NOEXCEPT;
+
+/* A frame as BGR, each value as the other functions read it.
+ *
+ * bgr: rows of 3 * width bytes, stride bytes apart (size writable), in no part of the frame itself. */
+EFIQA_API efiqa_status efiqa_bgr(const efiqa_frame *frame, uint8_t *bgr, uint64_t size, int64_t stride) EFIQA_NOEXCEPT;
 
 /* Find the field of view of a frame.
  *

@@ -39,11 +39,11 @@ EFIQA_FN int32_t place_of(int64_t at, int64_t side) {
 // fits into 16 bits, of which vectors hold most.
 EFIQA_FN uint32_t between(uint32_t one, uint32_t other, uint32_t share) { return one * (128u - share) + other * share; }
 
-// Between two such rows, rounded to whole numbers; share times 256.
+// Between two such rows, both half a whole number higher, in whole numbers; share times 256.
 EFIQA_FN uint16_t between_rows(int16_t one, int16_t other, int16_t share) {
     const auto apart = static_cast<int16_t>(other - one);
     const auto part = static_cast<int16_t>(((int32_t{apart} * int32_t{share} >> 14) + 1) >> 1);
-    return static_cast<uint16_t>(static_cast<uint16_t>(one + part + 64) >> 7);
+    return static_cast<uint16_t>(static_cast<uint16_t>(one + part) >> 7);
 }
 
 EFIQA_FN uint8_t blended(uint8_t pixel, uint16_t kept, uint16_t added) {

@@ -41,35 +41,91 @@ template <int Count, bool Add>
     }
 }
 
-// The input rows of one output row, weighed and added.
-[[gnu::always_inline]] inline void sum_rows(const Job &job, int64_t y, float *sum, Scratch &scratch) {
+// Rows one and two, or one alone, in whole numbers.
+template <int Count, bool Add>
+[[gnu::always_inline]] inline void add_whole(uint16_t *__restrict sum, const uint8_t *__restrict one,
+                                             const uint8_t *__restrict two, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) sum[i] = static_cast<uint16_t>((Add ? sum[i] : 0) + one[i] + (Count > 1 ? two[i] : 0));
+}
+
+// sum[i] (+)= weight * whole[i] (+ last_weight * last[i])
+template <bool Add, bool Last>
+[[gnu::always_inline]] inline void add_sums(float *__restrict sum, const uint16_t *__restrict whole, float weight,
+                                            const uint8_t *__restrict last, float last_weight, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        float value = add(Add ? sum[i] : 0.0f, weight, static_cast<float>(whole[i]));
+        if (Last) value = add(value, last_weight, static_cast<float>(last[i]));
+        sum[i] = value;
+    }
+}
+
+constexpr int64_t kMostWhole = 65535 / 255;
+
+// Input rows from `at` on, weighed alike, as whole numbers.
+[[gnu::always_inline]] inline void sum_whole(const Job &job, int64_t at, int64_t count, uint16_t *whole,
+                                             Scratch &scratch) {
+    const int64_t n = job.source.length;
+    for (int64_t k = 0; k < count; k += 2) {
+        const uint8_t *one = row_of(job.source, at + k, scratch);
+        const uint8_t *two = k + 1 < count ? row_of(job.source, at + k + 1, scratch) : nullptr;
+        if (k == 0)
+            add_whole<2, false>(whole, one, two, n);
+        else
+            two != nullptr ? add_whole<2, true>(whole, one, two, n) : add_whole<1, true>(whole, one, two, n);
+    }
+}
+
+// The input rows of one output row, weighed and added. Those that it covers whole weigh the same, and are added as
+// whole numbers first, of which vectors hold twice as many.
+[[gnu::always_inline]] inline void sum_rows(const Job &job, int64_t y, float *sum, uint16_t *whole, Scratch &scratch) {
     const Tap tap = job.rows.of[static_cast<size_t>(y)];
     const int64_t n = job.source.length;
     if (tap.begin == tap.end) std::fill(sum, sum + n, 0.0f);
-    for (int64_t t = tap.begin; t < tap.end; t += 2) {
+    const float *weights = job.rows.weights.data();
+    for (int64_t t = tap.begin; t < tap.end;) {
         const int64_t at = tap.first + t - tap.begin;
-        const bool pair = t + 1 < tap.end;
-        const uint8_t *rows[2] = {row_of(job.source, at, scratch), nullptr};
-        if (pair) rows[1] = row_of(job.source, at + 1, scratch);
-        const float *weights = &job.rows.weights[static_cast<size_t>(t)];
-        if (t == tap.begin)
-            pair ? add_rows<2, false>(sum, rows, weights, n) : add_rows<1, false>(sum, rows, weights, n);
-        else
-            pair ? add_rows<2, true>(sum, rows, weights, n) : add_rows<1, true>(sum, rows, weights, n);
+        int64_t alike = 1;
+        while (t + alike < tap.end && alike < kMostWhole && weights[t + alike] == weights[t]) ++alike;
+        const bool begun = t > tap.begin;
+        if (alike == 1) {
+            const bool pair = t + 1 < tap.end && !(t + 2 < tap.end && weights[t + 1] == weights[t + 2]);
+            const uint8_t *rows[2] = {row_of(job.source, at, scratch), nullptr};
+            if (pair) rows[1] = row_of(job.source, at + 1, scratch);
+            if (begun)
+                pair ? add_rows<2, true>(sum, rows, weights + t, n) : add_rows<1, true>(sum, rows, weights + t, n);
+            else
+                pair ? add_rows<2, false>(sum, rows, weights + t, n) : add_rows<1, false>(sum, rows, weights + t, n);
+            t += pair ? 2 : 1;
+            continue;
+        }
+        sum_whole(job, at, alike, whole, scratch);
+        const float weight = weights[t];
+        t += alike;
+        if (t == tap.end) {
+            begun ? add_sums<true, false>(sum, whole, weight, nullptr, 0, n)
+                  : add_sums<false, false>(sum, whole, weight, nullptr, 0, n);
+        } else {
+            const uint8_t *last = row_of(job.source, at + alike, scratch);
+            begun ? add_sums<true, true>(sum, whole, weight, last, weights[t], n)
+                  : add_sums<false, true>(sum, whole, weight, last, weights[t], n);
+            ++t;
+        }
     }
 }
 
 // The row sideways, as whole grey values of R, G and B, side floats each. Four lanes at a time, of which
 // one is to spare, of grey three.
+template <bool Grey>
 [[gnu::always_inline]] inline void reduce_row(const Job &job, const float *sum, int64_t step, float *greys) {
     using Pixel = float __attribute__((vector_size(16)));
     const int64_t side = job.tensor->side;
-    const int red = job.source.red, green = job.source.green, blue = job.source.blue;
+    float *green = greys + side, *blue = green + side;
+    float *const first = job.source.red == 0 ? greys : blue, *const third = job.source.red == 0 ? blue : greys;
     for (int64_t x = 0; x < side; ++x) {
         const Tap &tap = job.columns.of[static_cast<size_t>(x)];
         const float *from = sum + step * (tap.first - job.source.low);
         const Pixel pixel = grey(across<Pixel>(tap, job.columns.weights.data(), from, step), job.nudge);
-        greys[x] = pixel[red], greys[side + x] = pixel[green], greys[2 * side + x] = pixel[blue];
+        first[x] = pixel[0], green[x] = pixel[Grey ? 0 : 1], third[x] = pixel[Grey ? 0 : 2];
     }
 }
 
@@ -98,14 +154,17 @@ template <class Number, class Store>
     const int32_t zero = job.tensor->zero_point;
     std::vector<float> sum(static_cast<size_t>(n) + 4), greys(static_cast<size_t>(3 * side));  // 4: the spare lane
     std::vector<float> pixels(job.source.planar ? static_cast<size_t>(n / 3 * 4) : 0);
+    std::vector<uint16_t> whole(static_cast<size_t>(n));
     Scratch scratch(job.source);
     for (int64_t y = 0; y < side; ++y) {
-        sum_rows(job, y, sum.data(), scratch);
+        sum_rows(job, y, sum.data(), whole.data(), scratch);
         if (job.source.planar) {
             interleave(sum.data(), n / 3, pixels.data());
-            reduce_row(job, pixels.data(), 4, greys.data());
+            reduce_row<false>(job, pixels.data(), 4, greys.data());
+        } else if (job.source.grey) {
+            reduce_row<true>(job, sum.data(), 1, greys.data());
         } else {
-            reduce_row(job, sum.data(), job.source.grey ? 1 : 3, greys.data());
+            reduce_row<false>(job, sum.data(), 3, greys.data());
         }
         if (!job.greys.empty()) keep_row(job, y, greys.data());
         if (job.tensor->type == EFIQA_FLOAT32)

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "efiqa_edge.h"
@@ -36,71 +37,49 @@ inline Source make_source(const efiqa_frame &frame, int64_t low, int64_t high) {
     return source;
 }
 
-// Room for what is decoded: bytes of two rows, the last of which the next output row may need again, and what colour
-// adds to each pixel of one, which two rows of NV12 share.
+// Room for what is decoded: bytes of two rows, the last of which the next output row may need again.
 struct Scratch {
-    explicit Scratch(const Source &source)
-        : bytes(source.grey || !source.planar ? 0 : static_cast<size_t>(2 * source.length)),
-          chroma(source.planar ? static_cast<size_t>(source.length + 3) : 0),
-          luma(chroma.size() / 3) {}
+    explicit Scratch(const Source &source) : bytes(source.planar ? static_cast<size_t>(2 * source.length) : 0) {}
 
     std::vector<uint8_t> bytes;
-    std::vector<int32_t> chroma;  // blue, green and red of a row, each as long as its pairs of pixels
-    std::vector<int32_t> luma;
     int64_t held[2] = {-1, -1};  // rows of the frame that the bytes are of: even, odd
-    int64_t row = -1;            // of the chroma plane
 };
 
-// U and V of a row, `Step` bytes from pair to pair, as what they add to blue, green and red: planes of 2 * pairs.
-template <int Step>
-[[gnu::always_inline]] inline void decode_chroma(const Yuv &yuv, const uint8_t *__restrict u,
-                                                 const uint8_t *__restrict v, int64_t pairs, int32_t *__restrict blue,
-                                                 int32_t *__restrict green, int32_t *__restrict red) {
-    const Yuv shared = yuv;
-    for (int64_t pair = 0; pair < pairs; ++pair) {
-        const Chroma chroma = chroma_of(shared, u[Step * pair], v[Step * pair]);
-        blue[2 * pair] = blue[2 * pair + 1] = chroma.blue;
-        green[2 * pair] = green[2 * pair + 1] = chroma.green;
-        red[2 * pair] = red[2 * pair + 1] = chroma.red;
+// Two pixels of a row: both lumas, U and V.
+struct Two {
+    int16_t luma[2], u, v;
+};
+
+// Bytes that lie together are read as one number, little end first, so that vectors need not pick them apart.
+struct TwoOfNv12 {
+    [[gnu::always_inline]] Two operator()(const uint8_t *row, const uint8_t *chroma, int64_t i) const {
+        uint16_t lumas, pair;
+        std::memcpy(&lumas, row + 2 * i, sizeof lumas), std::memcpy(&pair, chroma + 2 * i, sizeof pair);
+        return {{static_cast<int16_t>(lumas & 255), static_cast<int16_t>(lumas >> 8)},
+                static_cast<int16_t>(pair & 255),
+                static_cast<int16_t>(pair >> 8)};
     }
-}
+};
 
-// n pixels of luma, `Step` bytes from one to the next, before colour is added.
-template <int Step>
-[[gnu::always_inline]] inline void decode_luma(const Yuv &yuv, const uint8_t *__restrict row, int64_t n,
-                                               int32_t *__restrict luma) {
-    const Yuv shared = yuv;
-    for (int64_t i = 0; i < n; ++i) luma[i] = luma_of(shared, row[Step * i]);
-}
+struct TwoOfYuyv {
+    [[gnu::always_inline]] Two operator()(const uint8_t *row, const uint8_t *, int64_t i) const {
+        uint32_t all;
+        std::memcpy(&all, row + 4 * i, sizeof all);
+        const auto byte = [all](int number) { return static_cast<int16_t>(all >> (8 * number) & 255u); };
+        return {{byte(0), byte(2)}, byte(1), byte(3)};
+    }
+};
 
-[[gnu::always_inline]] inline void add_chroma(const int32_t *__restrict luma, const int32_t *__restrict chroma,
-                                              int64_t n, uint8_t *__restrict out) {
-    for (int64_t i = 0; i < n; ++i) out[i] = colour(luma[i], chroma[i]);
-}
+// The columns of row y of YUV, as three planes of bytes.
+void decode_row(const Source &source, int64_t y, uint8_t *out);
 
 // Row y: source.length bytes, in the frame itself or decoded into the scratch, where a row and the next one keep.
-[[gnu::always_inline]] inline const uint8_t *row_of(const Source &source, int64_t y, Scratch &scratch) {
+inline const uint8_t *row_of(const Source &source, int64_t y, Scratch &scratch) {
     const efiqa_frame &frame = source.frame;
-    const uint8_t *row = frame.plane[0] + y * frame.stride[0];
-    if (source.grey) return row + source.low;
-    if (!source.planar) return row + 3 * source.low;
-    const int64_t n = source.length / 3, pairs = (n + 1) / 2;
-    int32_t *blue = scratch.chroma.data(), *green = blue + 2 * pairs, *red = green + 2 * pairs;
+    if (!source.planar) return frame.plane[0] + y * frame.stride[0] + (source.grey ? 1 : 3) * source.low;
     uint8_t *out = scratch.bytes.data() + (y & 1) * source.length;
-    if (scratch.held[y & 1] == y) return out;
+    if (scratch.held[y & 1] != y) decode_row(source, y, out);
     scratch.held[y & 1] = y;
-    const bool packed = frame.format == EFIQA_YUYV;
-    if (packed) {
-        row += 2 * source.low;
-        decode_chroma<4>(source.yuv, row + 1, row + 3, pairs, blue, green, red);
-    } else if (scratch.row != y / 2) {
-        scratch.row = y / 2;
-        const uint8_t *colours = frame.plane[1] + scratch.row * frame.stride[1] + source.low;
-        decode_chroma<2>(source.yuv, colours, colours + 1, pairs, blue, green, red);
-    }
-    int32_t *luma = scratch.luma.data();
-    packed ? decode_luma<2>(source.yuv, row, n, luma) : decode_luma<1>(source.yuv, row + source.low, n, luma);
-    add_chroma(luma, blue, n, out), add_chroma(luma, green, n, out + n), add_chroma(luma, red, n, out + 2 * n);
     return out;
 }
 

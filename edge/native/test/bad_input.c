@@ -69,6 +69,15 @@ static void frame_step(void) {
     light.picture = (float *)bytes(4 * light.picture_size);
     expect("a frame", efiqa_frame_step(&frame, &crop, &tensor, any(0, 1) ? &light : NULL), EFIQA_OK);
 
+    const int64_t row = 3 * (int64_t)frame.width, gap = any(0, 5);
+    const uint64_t shown_size = (uint64_t)((frame.height - 1) * (row + gap) + row);
+    uint8_t *shown = bytes(shown_size);
+    expect("a picture", efiqa_bgr(&frame, shown, shown_size, row + gap), EFIQA_OK);
+    expect("a short picture", efiqa_bgr(&frame, shown, shown_size - 1, row + gap), EFIQA_SHORT_BUFFER);
+    expect("a narrow picture", efiqa_bgr(&frame, shown, shown_size, row - 1), EFIQA_BAD_STRIDE);
+    expect("no picture", efiqa_bgr(&frame, NULL, shown_size, row), EFIQA_NULL_POINTER);
+    free(shown);
+
     efiqa_field field;
     uint8_t *mask = bytes(MASK);
     expect("a field", efiqa_find_field(&frame, &field, mask, MASK), EFIQA_OK);

@@ -88,6 +88,9 @@ static void frames(void) {
     }
     efiqa_field field;
     uint64_t size;
+    uint8_t *shown = buffer(3 * wide * high, &size);
+    (void)efiqa_bgr(&frame, shown, size, byte() < 200 ? 3 * wide : number(1, 900));
+    free(shown);
     uint8_t *mask = buffer(MASK, &size);
     const int found = efiqa_find_field(&frame, &field, mask, size) == EFIQA_OK && field.found;
     if (found && field.crop.side < 1) abort();

@@ -16,7 +16,8 @@ __global__ void all(const Tap *taps, const float *weights, const float *row, flo
     out[i] = contrast(ripple(value, at_its_end(value)), row[mirrored(i - 9, 100)]) + out_of_nine(pixels[i], 9);
     half[i] = to_half(value), small[i] = to_int8(value, 0.02f, 3);
     const Chroma chroma = chroma_of(yuv, pixels[i], pixels[i + 1]);
-    pixels[i] = colour(luma_of(yuv, pixels[i + 2]), chroma.red);
+    const int16_t lumas[4] = {luma_of(yuv, pixels[i + 2]), luma_of(yuv, pixels[i + 3]), 0, 0};
+    pixels[i] = colour(lumas[0], chroma.red), pixels[i + 1] = halved_colour(lumas, chroma.blue, chroma.green);
     lost[i] = lost_of(weight_of(pooling, value, value, true), 2.0, value);
     out[i] += is_burnt({250.0f, 248.0f, 150.0f}, value, row[i]) ? log_of(value) : exp_of(value);
     const int32_t place = place_of(i, 1080);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("aiohttp")
 
+from benchmarks.commands.clip import clip
 from benchmarks.run import session
 from benchmarks.run.session import Seen, _found
 from benchmarks.studies import live
@@ -28,6 +30,8 @@ def test_a_session_is_measured_from_outside() -> None:
     assert found["pictures"] >= 1
     assert 0 < found["picture_ms"][0] <= found["picture_ms"][2]
     assert (found["memory_mib"] is not None) == sys.platform.startswith("linux")
+    assert found["cpu_ms"] is None or found["cpu_ms"] > 0
+    assert found["decoding_ms"] is None
 
 
 def test_a_session_that_fails_is_reported_with_its_message() -> None:
@@ -50,9 +54,19 @@ def test_a_session_that_is_killed_in_the_middle_of_a_line_is_reported(monkeypatc
 
 def test_dropped_frames_and_growing_memory_are_seen() -> None:
     lines = [{"index": float(n), "t": n / 30, "latency_ms": 10.0 + (n == 60)} for n in range(0, 90, 2)]
-    memory = [(second, 300 + 50 * (second < 5) + second / 60) for second in map(float, range(120))]
-    found = _found(lines, Seen(), memory)
+    samples = [
+        (second, 300 + 50 * (second < 5) + second / 60, 5 * (second > 5) + 0.3 * second)
+        for second in map(float, range(120))
+    ]
+    found = _found(lines, Seen(), samples)
     assert (found.graded, found.dropped) == (45, 44)
     assert found.fps == pytest.approx(15)
     assert found.hint_ms == pytest.approx((10, 10.56, 11), abs=0.01)
     assert found.slope_mib == pytest.approx(1.0)
+    assert found.cpu_ms == pytest.approx(20)  # 0.3 s a second, 15 frames of it
+
+
+def test_decoding_is_measured_apart(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    clip(path, seconds=1, width=320, height=240, seed=0)
+    assert 0 < live.decoding_ms(path) < 1000

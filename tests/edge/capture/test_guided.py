@@ -26,6 +26,7 @@ from edge.capture.trigger import Trigger
 from edge.engines.protocol import Engine
 from edge.guidance.guide import Guide
 from edge.guidance.hint import OF_A_VISIT, Hint
+from edge.images.raw import bgr_of
 from edge.phantom.retina import make_retina, phantom_frame
 from edge.phantom.sequence import Sequence
 
@@ -369,7 +370,7 @@ def test_any_bytes_of_any_format_are_a_step_or_one_sentence(model: QualityModel,
     for t in (0.0, data.draw(st.floats())):
         said = "."
         try:
-            np.testing.assert_array_equal(session.update(image, t).image, picture_of(image, pixels))
+            np.testing.assert_array_equal(session.update(image, t).image, bgr_of(picture_of(image, pixels)))
         except EdgeError as error:
             said = str(error)
         assert said.endswith(".")

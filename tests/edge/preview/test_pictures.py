@@ -50,7 +50,7 @@ class Shadowed(Switched):
     def read(self) -> Any:
         frame = super().read()
         light = np.clip(1 - 2.75 * (np.linspace(0, 1, frame.image.shape[1])[None, :, None] - 0.35), 0.02, 1)
-        return dataclasses.replace(frame, image=(frame.image * light).astype(np.uint8)) if self.shadow else frame
+        return dataclasses.replace(frame, picture=(frame.image * light).astype(np.uint8)) if self.shadow else frame
 
 
 class Camera:

@@ -4,12 +4,13 @@
 // anything: what it leaves lies farther apart, with nothing of use between. So all loops run over neighbours, whatever
 // the number of channels, and only the last picture, which is small, is picked from its places.
 //
-// Of YUV the planes are averaged, and what is left is turned into colours, where the factor is even.
+// Of YUV the first halving turns four pixels into colours on the way, and keeps none of them.
 #include "reduce.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "pixel.h"
@@ -69,18 +70,54 @@ int64_t sum_of(const uint16_t *values, int64_t number, int64_t apart) {
     return sum;
 }
 
+// Two rows of YUV, and where half as many pixels go, of four bytes each: blue, green, red and nothing.
+struct Decoding {
+    const Yuv &yuv;
+    const uint8_t *above, *below, *chroma;  // chroma of NV12
+    int64_t pairs;
+    uint8_t *out;
+};
+
+template <class Read>
+[[gnu::always_inline]] inline void decode(const Decoding &job) {
+    const Yuv yuv = job.yuv;
+    const Read two_of{};
+    const uint8_t *__restrict above = job.above, *__restrict below = job.below, *__restrict chroma = job.chroma;
+    uint8_t *__restrict out = job.out;
+    const int64_t n = job.pairs;
+    for (int64_t i = 0; i < n; ++i) {
+        const Two one = two_of(above, chroma, i), other = two_of(below, chroma, i);
+        const int16_t lumas[4] = {luma_of(yuv, one.luma[0]), luma_of(yuv, one.luma[1]), luma_of(yuv, other.luma[0]),
+                                  luma_of(yuv, other.luma[1])};
+        const Chroma tint = chroma_of(yuv, one.u, one.v), tint_below = chroma_of(yuv, other.u, other.v);
+        const auto two = static_cast<uint16_t>(halved_colour(lumas, tint.blue, tint_below.blue) |
+                                               halved_colour(lumas, tint.green, tint_below.green) << 8);
+        const uint32_t pixel = two | uint32_t{halved_colour(lumas, tint.red, tint_below.red)} << 16;
+        std::memcpy(out + 4 * i, &pixel, sizeof pixel);
+    }
+}
+[[gnu::always_inline]] inline void decode_nv12_any(const Decoding &job) { decode<TwoOfNv12>(job); }
+[[gnu::always_inline]] inline void decode_yuyv_any(const Decoding &job) { decode<TwoOfYuyv>(job); }
+EFIQA_WIDE(decode_nv12, const Decoding &)
+EFIQA_WIDE(decode_yuyv, const Decoding &)
+
 // The rows of a frame, reduced step by step.
 class Steps {
 public:
     Steps(const Source &source, int64_t factor)
-        : source_(source), scratch_(source), apart_(source.planar || source.grey ? 1 : 3) {
+        : source_(source), scratch_(source), apart_(source.planar || source.grey ? 1 : 3), length_(source.length),
+          plane_(source.planar ? source.length / 3 : source.length) {
+        if (source.planar && factor % 2 == 0) {
+            factor /= 2, apart_ = 4, plane_ = length_ = source.frame.width / 2 * 4;
+            decoded_ = make_rows();
+        }
         for (; factor > 1 && factor % 2 == 0; factor /= 2) halvings_.push_back(make_rows());
         odd_ = factor;
         if (odd_ == 1) return;
-        last_.resize(static_cast<size_t>(source.length)), sums_.resize(last_.size()), totals_.resize(last_.size());
+        last_.resize(static_cast<size_t>(length_)), sums_.resize(last_.size()), totals_.resize(last_.size());
     }
 
-    // Row y of the reduced frame. Its values lie `factor * apart` from one another.
+    // Row y of the reduced frame.
     const uint8_t *row(int64_t y) {
         const size_t all = halvings_.size();
         if (odd_ == 1) return halved(all, y);
@@ -95,34 +132,47 @@ public:
         return last_.data();
     }
 
+    // From one value of a row of the reduced frame to the next, and from its first blue to its first green.
+    int64_t apart() const { return (apart_ << halvings_.size()) * odd_; }
+    int64_t next_colour() const { return plane_ < length_ ? plane_ : source_.grey ? 0 : 1; }
+
 private:
     using Pair = std::array<std::vector<uint8_t>, 2>;  // rows 2 y and 2 y + 1, which the next step reads together
 
     Pair make_rows() const {
-        const std::vector<uint8_t> row(static_cast<size_t>(source_.length));
+        const std::vector<uint8_t> row(static_cast<size_t>(length_));
         return {row, row};
     }
 
     // Where the values of each whole block begin.
     template <class Do>
     void each_block(int64_t length, const Do &act) const {
-        const int64_t plane = source_.planar ? source_.length / 3 : source_.length;
-        for (int64_t first = 0; first < source_.length; first += plane)
-            for (int64_t block = first; block + length <= first + plane; block += length)
+        for (int64_t first = 0; first < length_; first += plane_)
+            for (int64_t block = first; block + length <= first + plane_; block += length)
                 for (int64_t value = block; value < block + apart_; ++value) act(static_cast<size_t>(value));
     }
 
     const uint8_t *halved(size_t times, int64_t y) {
-        if (times == 0) return row_of(source_, y, scratch_);
+        if (times == 0) return decoded_[0].empty() ? row_of(source_, y, scratch_) : decoded(y);
         const uint8_t *one = halved(times - 1, 2 * y), *other = halved(times - 1, 2 * y + 1);
         uint8_t *out = halvings_[times - 1][static_cast<size_t>(y & 1)].data();
-        halve({one, other, apart_ << (times - 1), source_.length, out});
+        halve({one, other, apart_ << (times - 1), length_, out});
+        return out;
+    }
+
+    const uint8_t *decoded(int64_t y) {
+        const efiqa_frame &frame = source_.frame;
+        const uint8_t *one = frame.plane[0] + 2 * y * frame.stride[0], *other = one + frame.stride[0];
+        uint8_t *out = decoded_[static_cast<size_t>(y & 1)].data();
+        const Decoding job{source_.yuv, one, other, frame.plane[1] + y * frame.stride[1], length_ / 4, out};
+        frame.format == EFIQA_YUYV ? decode_yuyv(job) : decode_nv12(job);
         return out;
     }
 
     const Source &source_;
     Scratch scratch_;
-    int64_t apart_, odd_ = 1;
+    int64_t apart_, length_, plane_, odd_ = 1;
+    Pair decoded_;  // colours of YUV, halved once; none of other formats, or where nothing is halved
     std::vector<Pair> halvings_;
     std::vector<uint8_t> last_;
     std::vector<uint16_t> sums_;
@@ -131,55 +181,16 @@ private:
 
 using Channels = std::array<Picture, 3>;  // blue, green, red
 
-Channels reduced_colours(const efiqa_frame &frame, int64_t factor, int64_t height, int64_t width) {
+Channels reduced_channels(const efiqa_frame &frame, int64_t factor, int64_t height, int64_t width) {
     const Source source = make_source(frame, 0, frame.width);
     Steps steps(source, factor);
     Channels out{Picture(height, width), Picture(height, width), Picture(height, width)};
-    const int64_t apart = factor * (source.planar || source.grey ? 1 : 3);
     for (int64_t y = 0; y < height; ++y) {
         const uint8_t *row = steps.row(y);
         for (int64_t channel = 0; channel < 3; ++channel) {
-            const uint8_t *from = row + (source.planar ? channel * (source.length / 3) : source.grey ? 0 : channel);
+            const uint8_t *from = row + channel * steps.next_colour();
             uint8_t *to = out[static_cast<size_t>(channel)].row(y);
-            for (int64_t x = 0; x < width; ++x) to[x] = from[x * apart];
-        }
-    }
-    return out;
-}
-
-// The means of Y, U and V over whole blocks, as colours.
-Channels reduced_yuv(const efiqa_frame &frame, int64_t factor, int64_t height, int64_t width) {
-    const bool packed = frame.format == EFIQA_YUYV;
-    const Yuv &yuv = kYuv[frame.matrix][frame.range];
-    const int64_t pairs = factor / 2, pair_rows = packed ? factor : pairs;  // of colour in a block
-    const int64_t apart = packed ? 2 : 1;                                   // bytes from luma to luma
-    const float share = 1.0f / static_cast<float>(factor * factor), pair_share = 1.0f / static_cast<float>(pairs * pair_rows);
-    std::vector<uint16_t> sums(static_cast<size_t>(width * factor * apart)), pair_sums(packed ? 0 : sums.size());
-    std::vector<std::array<int64_t, 3>> totals(static_cast<size_t>(width));  // Y, U, V
-    Channels out{Picture(height, width), Picture(height, width), Picture(height, width)};
-    const auto rows_of = [&](int plane, int64_t first) {
-        return [&frame, plane, first](int64_t i) { return frame.plane[plane] + (first + i) * frame.stride[plane]; };
-    };
-    const auto add_pairs = [&](const uint16_t *u, int64_t step) {  // V is `apart` bytes on
-        for (int64_t x = 0; x < width; ++x, u += pairs * step)
-            for (size_t c = 1; c < 3; ++c)
-                totals[static_cast<size_t>(x)][c] += sum_of(u + (c == 1 ? 0 : apart), pairs, step);
-    };
-    for (int64_t y = 0; y < height; ++y) {
-        std::fill(totals.begin(), totals.end(), std::array<int64_t, 3>{});
-        sum_rows(factor, sums, rows_of(0, factor * y), [&](const uint16_t *lumas) {
-            for (int64_t x = 0; x < width; ++x)
-                totals[static_cast<size_t>(x)][0] += sum_of(lumas + x * factor * apart, factor, apart);
-            if (packed) add_pairs(lumas + 1, 4);
-        });
-        if (!packed) sum_rows(pairs, pair_sums, rows_of(1, pairs * y), [&](const uint16_t *us) { add_pairs(us, 2); });
-        for (int64_t x = 0; x < width; ++x) {
-            const auto &[luma, u, v] = totals[static_cast<size_t>(x)];
-            const int32_t light = luma_of(yuv, mean_of_block(luma, share));
-            const Chroma chroma = chroma_of(yuv, mean_of_block(u, pair_share), mean_of_block(v, pair_share));
-            out[0].row(y)[x] = colour(light, chroma.blue);
-            out[1].row(y)[x] = colour(light, chroma.green);
-            out[2].row(y)[x] = colour(light, chroma.red);
+            for (int64_t x = 0; x < width; ++x) to[x] = from[x * steps.apart()];
         }
     }
     return out;
@@ -228,9 +239,7 @@ int64_t factor_of(int64_t longest) {
 
 Reduced reduce(const efiqa_frame &frame, int64_t factor) {
     const int64_t height = frame.height / factor, width = frame.width / factor;
-    const bool yuv = frame.format == EFIQA_YUYV || frame.format == EFIQA_NV12;
-    const Channels channels = yuv && factor % 2 == 0 ? reduced_yuv(frame, factor, height, width)
-                                                     : reduced_colours(frame, factor, height, width);
+    const Channels channels = reduced_channels(frame, factor, height, width);
     Reduced found{light_of(channels), 0, 0};
     for (const Picture &each : channels) look_at(each, found);
     return found;

@@ -70,14 +70,29 @@ def _half(layout: PixelLayout) -> tuple[int, int]:
     return (layout.height + 1) // 2, (layout.width + 1) // 2
 
 
-def _nv12(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
+def planes_of(data: NDArray[np.uint8], layout: PixelLayout) -> tuple[NDArray[np.uint8], ...]:
+    """Views of the planes of YUV: of YUY2 one (H, W, 2), of NV12 luma (H, W) and chroma (H / 2, W / 2, 2).
+
+    Those of I420 are luma and two of chroma, (H / 2, W / 2) each.
+
+    Raises:
+        ValueError: the memory is shorter than the layout requires.
+    """
+    if layout.pixels == "YUY2":
+        return (_plane(data, layout, 0, (layout.height, layout.width // 2 * 2, 2)),)
     luma = _plane(data, layout, 0, (layout.height, layout.width))
-    return _from_planes(luma, _plane(data, layout, 1, (*_half(layout), 2)), layout)
+    if layout.pixels == "NV12":
+        return luma, _plane(data, layout, 1, (*_half(layout), 2))
+    return luma, *(_plane(data, layout, number, _half(layout)) for number in (1, 2))
+
+
+def _nv12(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
+    luma, chroma = planes_of(data, layout)
+    return _from_planes(luma, chroma, layout)
 
 
 def _i420(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
-    luma = _plane(data, layout, 0, (layout.height, layout.width))
-    blue, red = (_plane(data, layout, number, _half(layout)) for number in (1, 2))
+    luma, blue, red = planes_of(data, layout)
     return _from_planes(luma, np.asarray(cv2.merge([blue, red])), layout)
 
 
@@ -96,7 +111,7 @@ def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: Pix
 
 
 def _yuy2(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
-    packed = _plane(data, layout, 0, (layout.height, layout.width // 2 * 2, 2))
+    (packed,) = planes_of(data, layout)
     if layout.bt709 or layout.full_range:  # rare, so the slower way: as planes, with chroma at half height too
         pairs = packed.reshape(layout.height, -1, 4)[: layout.height // 2 * 2]
         chroma = np.ascontiguousarray(pairs[::2, :, 1::2])
