@@ -93,8 +93,15 @@ def model_for(modality: ModalityName | None, model: Path | None) -> Path | None:
     return path
 
 
-def check_fundus(manifest: Manifest, command: str) -> None:
+def check_fundus(
+    manifest: Manifest, command: str, remedy: str = "name a model of those, such as default; edge-grade takes this one"
+) -> None:
     """Refuse a model of another modality where a command knows photographs of the fundus alone.
+
+    Args:
+        manifest: of the model.
+        command: what refuses it, as the sentence begins.
+        remedy: what to do, as the sentence ends.
 
     Raises:
         EdgeError: the model is of another modality.
@@ -102,5 +109,5 @@ def check_fundus(manifest: Manifest, command: str) -> None:
     if manifest.modality != "fundus":
         raise EdgeError(
             f"{command} is for {MODALITIES['fundus'].words}, and {manifest.name} is a model of "
-            f"{MODALITIES[manifest.modality].words}: name another --model; edge-grade takes this one."
+            f"{MODALITIES[manifest.modality].words}: {remedy}."
         )

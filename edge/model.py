@@ -64,7 +64,8 @@ class QualityModel:
         """Open a bundle.
 
         Args:
-            path: a ``.efiqa`` file; None or the word ``default`` for the model that ships with the package.
+            path: a ``.efiqa`` file; or the name of a model that ships with the package, ``default`` (which None is
+                too) or ``octa``.
             engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
             threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
             dla: number of a Jetson's deep-learning accelerator, for TensorRT; None for the GPU alone.

@@ -130,7 +130,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the documented lines name: synthetic photographs, labels, a clip, a model."""
     folder = tmp_path_factory.mktemp("docs")
     eyes = [cv2.resize(drawn(seed), (320, 240)) for seed in range(4)]
-    for where in ("photos", "photographs", "frames", "archive", "drimdb/good", "drimdb/bad"):
+    for where in ("photos", "photographs", "frames", "scans", "archive", "drimdb/good", "drimdb/bad"):
         (folder / where).mkdir(parents=True)
         for number, eye in enumerate(eyes):
             cv2.imwrite(str(folder / where / f"{number}.jpg"), eye)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable
@@ -23,7 +24,8 @@ from edge.export.frame_graph import frame_graph
 from edge.phantom.retina import phantom_frame
 from trainer import commands as trainer
 
-REFUSED = "for photographs of the fundus, and efiqa-edge default is a model of OCT angiograms: name another --model"
+REFUSED = "for photographs of the fundus, and efiqa-edge default is a model of OCT angiograms: "
+REMEDY = "name a model of those, such as default; edge-grade takes this one."
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +62,24 @@ def test_a_command_refuses(
     said = capsys.readouterr()
     assert left.value.code == 1
     assert said.err.count("error: ") == 1
-    assert REFUSED in " ".join(said.err.split())
+    sentence = " ".join(said.err.split())
+    assert REFUSED + ("leave --criterion out." if "--criterion" in asked else REMEDY) in sentence
     assert said.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["eye.png"]  # nothing was begun
+
+
+@pytest.mark.parametrize("more", ["", " --table new.csv"])
+def test_the_closing_words_are_those_of_the_modality(
+    more: str, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("eye.png", phantom_frame(1))  # in colour: no angiogram
+    monkeypatch.setattr(sys, "argv", f"edge-grade eye.png --model {scans}{more}".split())
+    with contextlib.suppress(SystemExit):
+        grade.main()
+    said = capsys.readouterr().out
+    assert "1 graded (0 good, 0 usable, 0 reject, 1 no anatomy), 0 failed" in said
+    assert "cause of" not in said  # there are none
 
 
 def test_guidance_and_graphs_refuse(scans: Path) -> None:

@@ -39,7 +39,7 @@ from edge.grading.inputs import Passed
 from edge.images import BITS, passed_over
 from edge.metrics.labels import choose_truth, key_of
 from edge.metrics.protocol import Evaluation, Ranking, compare_with_truth
-from edge.modality import check_fundus, model_for
+from edge.modality import MODALITIES, check_fundus, model_for
 from edge.sources.address import files_among, place_of
 from edge.sources.dicomweb import Access
 
@@ -113,7 +113,7 @@ def grade(
     """Parse, grade, print."""
     model = model_for(modality, model)
     if criterion is not None:  # known before a photograph is read or a file begun
-        check_fundus(read_bundle(named_bundle(model)).manifest, "edge-grade --criterion")
+        check_fundus(read_bundle(named_bundle(model)).manifest, "edge-grade --criterion", "leave --criterion out")
     check_stdout(json_lines, {"--csv": csv, "--details": details})
     if bits is not None and bits not in BITS:
         raise typer.BadParameter(f"{bits} is not one of {', '.join(map(str, BITS))}", param_hint="--bits")
@@ -155,7 +155,7 @@ def grade(
             gathered.model = bundle.sha256
             if show_table:
                 column = criterion.shown if criterion else "cause"
-                printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<9}  {column:<25}  path", markup=False))
+                printed.say(partial(cli.out.print, f"{'score':>6}  {'verdict':<10}  {column:<25}  path", markup=False))
             for stem, graded in zip(stems, with_progress(graded_files, len(inputs), csv), strict=True):
                 problem = "" if maps is None else _draw(maps, stem, graded)
                 if problem and not no_maps:
@@ -187,7 +187,7 @@ def grade(
         # Rows that go through a pipe or to our own output end with the last of them.
         where = cli.err if any(each is not None and is_stream(each) for each in (csv, details)) else cli.out
         written = {"rows": csv, "details": details, "maps and overlays": None if no_maps else maps}
-        closing = closing_lines(rows, passed, written, evaluation, labels)
+        closing = closing_lines(rows, passed, written, evaluation, labels, MODALITIES[bundle.manifest.modality])
         for line in (*closing, *gathered.closing()):
             printed.say(partial(where.print, Text(cli.one_line(line)), soft_wrap=True))
     if no_maps or printed.lost or any(row[3] for row in rows):

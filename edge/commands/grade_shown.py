@@ -70,7 +70,7 @@ def show_row(graded: GradedFile, adequacy: Adequacy | None, table: bool, json_li
         score, colour = (shown_score(found.score), TERMINAL_COLOURS[found.verdict]) if found else ("", "bold red")
         cli.out.print(
             Text.assemble(
-                f"{score:>6}  ", (f"{verdict or 'error':<9}", colour), f"  {said:<25}  ", cli.one_line(error or path)
+                f"{score:>6}  ", (f"{verdict or 'error':<10}", colour), f"  {said:<25}  ", cli.one_line(error or path)
             ),
             soft_wrap=True,
         )

@@ -21,7 +21,7 @@ from edge.commands.console.criterion import NamedCriterion
 from edge.commands.console.endings import Printed
 from edge.commands.grade_how import Which, are_many, learns, rows_by
 from edge.commands.grade_shown import print_error, print_note
-from edge.commands.grade_words import Noticed
+from edge.commands.grade_words import Noticed, listed
 from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
 from edge.grading import Input, readable
@@ -31,6 +31,7 @@ from edge.grading.table.fingerprint import check_hash
 from edge.grading.table.run import Asked, Grading
 from edge.grading.table.table import Table
 from edge.images import remedy_of
+from edge.modality import MODALITIES
 from edge.progress import progress
 from edge.sources.address import files_among
 from edge.sources.elsewhere import How
@@ -152,7 +153,7 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
         if json_lines:
             summary = _summary(run, grading, table, asked, bundle)
             printed.say(lambda: print(json.dumps({"summary": summary}, allow_nan=False)))
-        for line in [] if json_lines else _closing(run, grading, table, asked):
+        for line in [] if json_lines else _closing(run, grading, table, asked, bundle):
             printed.say(partial(cli.out.print, cli.one_line(line), markup=False))
     if run.failed or printed.lost:
         raise typer.Exit(1)
@@ -190,13 +191,12 @@ def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundl
     return summary | {"table": {"path": readable(asked.table), **held}}
 
 
-def _closing(run: _Run, grading: Grading, table: Table, asked: TableAsked) -> list[str]:
+def _closing(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundle: Bundle) -> list[str]:
     """The last lines, for people."""
     passed, size, copies = run.passed, table.index.size(), table.index.copies()
-    verdicts = {verdict: run.verdicts[verdict] for verdict in verdicts_with(run.verdicts)}
-    listed = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
+    verdicts = listed(run.verdicts, MODALITIES[bundle.manifest.modality])
     left = f", {passed.unread + passed.others} other files passed over" if passed.unread + passed.others else ""
-    lines = [f"{run.graded} graded ({listed}), {run.failed} failed, {grading.kept} in the table already{left}"]
+    lines = [f"{run.graded} graded ({verdicts}), {run.failed} failed, {grading.kept} in the table already{left}"]
     if asked.criterion is not None:
         words = f"{run.adequate} of {run.graded} adequate by {asked.criterion.shown}; no programme has approved it"
         lines.append(words)

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.assessment import ABSENT, verdicts_with
+from edge.assessment import verdicts_with
 from edge.findings.cause import CAUSES
 from edge.grading import GradedFile, readable
 from edge.images import PassedOver, remedy_of
 from edge.metrics.protocol import Evaluation, Ranking
+from edge.modality import Modality
 
 Row = tuple[str, ...]  # of ``edge.grading.COLUMNS``, and more
 
@@ -95,6 +96,7 @@ def closing_lines(
     written: Mapping[str, Path | None],
     evaluation: Evaluation | Ranking | None,
     labels: Path | None,
+    modality: Modality,
 ) -> list[str]:
     """The closing words for people.
 
@@ -104,10 +106,11 @@ def closing_lines(
         written: outputs by what they hold; None for one that was not asked for.
         evaluation: the comparison with labels, if there are any.
         labels: where they come from; None for the names of the folders.
+        modality: of the model; where it explains nothing, no cause is counted.
     """
     verdicts, failed = counts(rows)
-    listed = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items())
-    lines = ["", f"{len(rows) - failed} graded ({listed}), {failed} failed{_passed(passed)}", *_why(rows)]
+    why = _why(rows) if modality.explained else []
+    lines = ["", f"{len(rows) - failed} graded ({listed(verdicts, modality)}), {failed} failed{_passed(passed)}", *why]
     lines += [f"{what}: {readable(path)}" for what, path in written.items() if path is not None]
     if evaluation is not None:
         source = readable(labels) if labels else "the names of the folders"
@@ -115,15 +118,21 @@ def closing_lines(
     return lines
 
 
+def listed(verdicts: Mapping[str, int], modality: Modality) -> str:
+    """How many got each verdict that a model of this modality gives."""
+    told = {verdict: verdicts.get(verdict, 0) for verdict in ("good", "usable", "reject", modality.absent)}
+    return ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in told.items())
+
+
 def _why(rows: Sequence[Row]) -> list[str]:
     """Why photographs are not good, the most frequent cause first, each with its number and its share of them."""
-    found = Counter(_main_cause(row) for row in rows if row[2] in ("usable", "reject", *ABSENT))
+    found = Counter(_main_cause(row) for row in rows if row[2] in ("usable", "reject", "no_fundus"))
     if not found:
         return []
     total = sum(found.values())
     digits = len(str(total))
-    listed = [f"  {count:>{digits}}  {_percent(count, total):>3} %  {cause}" for cause, count in found.most_common()]
-    return [f"main cause of the {total} that {'is' if total == 1 else 'are'} not good, as estimated:", *listed]
+    lines = [f"  {count:>{digits}}  {_percent(count, total):>3} %  {cause}" for cause, count in found.most_common()]
+    return [f"main cause of the {total} that {'is' if total == 1 else 'are'} not good, as estimated:", *lines]
 
 
 def _percent(count: int, total: int) -> str:
@@ -131,8 +140,8 @@ def _percent(count: int, total: int) -> str:
 
 
 def _main_cause(row: Row) -> str:
-    if row[2] in ABSENT:
-        return "no retina in view" if row[2] == "no_fundus" else "no angiogram"
+    if row[2] == "no_fundus":
+        return "no retina in view"
     return row[4].replace("_", " ") or "none that stands out"
 
 

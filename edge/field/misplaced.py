@@ -52,7 +52,7 @@ class Placement:
             self._own = own
             self._empty += outside < _OUTSIDE
             if outside >= _OUTSIDE:
-                self._say("leaves out much of the retina")
+                self._say("leaves out much of what the frame shows")
             elif not self._fits and self._empty >= _SURE:
                 self.close()
         self._done = self._done or self._looks >= _MOST

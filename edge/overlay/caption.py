@@ -55,11 +55,14 @@ def caption_panel(shape: tuple[int, int], assessment: Assessment, note: str | No
 
 
 def cause_words(assessment: Assessment) -> str:
-    """The main cause, its place and its share of the field, such as ``haze 3 o'clock 34 %``."""
+    """The main cause, its place and its share of the field, such as ``haze 3 o'clock 34 %``.
+
+    Of a modality without causes nothing, but where its anatomy is not in view.
+    """
     cause = assessment.cause
     if cause is None:
-        absent = {"no_fundus": "no retina in view", "no_anatomy": "no angiogram"}
-        return absent.get(assessment.verdict, "no cause named")
+        absent = {"no_fundus": "no retina in view", "no_anatomy": "anatomy not in view"}
+        return absent.get(assessment.verdict, "no cause named" if assessment.explained else "")
     return f"{cause.code.replace('_', ' ')} {cause.place} {100 * cause.share:.0f} %"
 
 

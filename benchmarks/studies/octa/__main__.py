@@ -20,6 +20,7 @@ from benchmarks.studies.octa.measure import (
     left_out,
     of_prior,
     on_clean,
+    verdicts_of_spoiled,
     vessels_of,
 )
 from edge.commands.console import cli
@@ -64,6 +65,8 @@ def octa(
             return [bundle.assess(frame).map for frame in frames]
 
         print(*on_clean(in_int8, scans, bundle), *against_truth(in_int8, scans), sep="\n")
+        for strength in (0.5, 1.0):
+            print(*verdicts_of_spoiled(bundle, scans, strength), "", sep="\n")
         print(*int8_beside_float(in_int8, in_float, scans), sep="\n")
         if fundus is not None:
             with QualityModel.load(threads=1) as other:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.frames import evenly
+from edge.assessment import Verdict
 from edge.images import find_images, read_image
 from edge.metrics.classification import auroc, spearman
 from edge.model import QualityModel
@@ -101,6 +102,16 @@ def against_truth(maps_of: MapsOf, scans: Sequence[Picture]) -> Iterator[str]:
         known += truths
         yield f"| {kind} | {_auroc(of_kind, truths):.4f} | " + " | ".join(f"{each:.3f}" for each in scores) + " |"
     yield f"| all | {_auroc(said, known):.4f} |" + " |" * (1 + len(STRENGTHS)) + "\n"
+
+
+def verdicts_of_spoiled(model: QualityModel, scans: Sequence[Picture], strength: float) -> Iterator[str]:
+    """What the model calls scans that were degraded this much, by kind."""
+    words: tuple[Verdict, ...] = ("good", "usable", "reject", "no_anatomy")
+    yield f"| kind, strength {strength:g} | " + " | ".join(words) + " |"
+    yield "| --- |" + " --- |" * len(words)
+    for kind in SPOIL:
+        found = Counter(model.assess(spoiled(scan, kind, strength, n)[0]).verdict for n, scan in enumerate(scans))
+        yield f"| {kind} | " + " | ".join(str(found[word]) for word in words) + " |"
 
 
 def spoiled(scan: Picture, kind: Kind, strength: float, seed: int) -> tuple[Picture, NDArray[np.float32]]:

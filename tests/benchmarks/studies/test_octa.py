@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
-from benchmarks.studies.octa.measure import against_truth, avascular_zone, int8_beside_float, on_clean, spoiled
+from benchmarks.studies.octa.measure import (
+    against_truth,
+    avascular_zone,
+    int8_beside_float,
+    on_clean,
+    spoiled,
+    verdicts_of_spoiled,
+)
+from edge import QualityModel
+from trainer.synthesis.scan import SPOIL
 
 SIDE, GRID = 96, 12
 
@@ -57,3 +66,10 @@ def test_forms_that_agree_are_no_distance_apart(scan: NDArray[np.uint8]) -> None
     assert "7 frames: map mean abs difference 0.0000, score at most 0.0000, rank correlation 1.0000" in next(
         int8_beside_float(dark, dark, [scan])
     )
+
+
+def test_verdicts_are_counted_by_kind(scan: NDArray[np.uint8]) -> None:
+    with QualityModel.load("octa", threads=1) as model:
+        lines = list(verdicts_of_spoiled(model, [scan] * 2, 1.0))
+    assert len(lines) == 2 + len(SPOIL)
+    assert all(sum(int(cell) for cell in line.split("|")[2:-1]) == 2 for line in lines[2:])

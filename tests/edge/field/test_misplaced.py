@@ -65,7 +65,7 @@ def test_a_retina_outside_of_the_field_is_told_at_once_and_once(setting: str) ->
         assert len(said) == 1
         model.assess(EYE)
     assert len(said) == 1
-    assert f"the field {setting} leaves out much of the retina" in said[0]
+    assert f"the field {setting} leaves out much of what the frame shows" in said[0]
     assert f"circle:{X:.0f},{Y:.0f},{R:.0f}" in said[0]
 
 

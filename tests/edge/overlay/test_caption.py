@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -72,6 +74,10 @@ def test_words_of_cause_and_view() -> None:
     one = seen(cause="edge_shadow")
     assert cause_words(one) == "edge shadow 3 o'clock 34 %"
     assert cause_words(seen("no_fundus", 0.0)) == "no retina in view"
+    assert cause_words(seen()) == "no cause named"
+    without = dataclasses.replace(seen(), explained=False)  # a modality that has no causes
+    assert cause_words(without) == ""
+    assert cause_words(dataclasses.replace(without, verdict="no_anatomy")) == "anatomy not in view"
     assert view_words(one) == ""
     one.__dict__.update(
         {"_eye": ("right", 0.97), "field_definition": FieldDefinition("macula", None, None, None, None)}
