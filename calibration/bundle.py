@@ -41,6 +41,7 @@ from edge.model import QualityModel
 from trainer.data.terms import with_terms
 from trainer.evaluation.sets import CLEAR_LIST
 from trainer.loop import runs
+from trainer.modality import modality_of
 from trainer.recipe import Recipe, load_recipe
 from trainer.steps.distill import load_student
 
@@ -197,16 +198,18 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
     # A constant score has no rank correlation; the manifest holds numbers only.
     metrics = {name: round(value, 6) for name, value in found.items() if math.isfinite(value)}
     sets = [pair[form] for pair in (*seen.labelled, *seen.listed)]
+    unfitted = dataclasses.replace(UNFITTED, good=modality_of(manifest.modality).good)
     fitted = fit_thresholds(sets)
+    fitted = unfitted if fitted == UNFITTED else fitted
     return dataclasses.replace(
         manifest,
         why_float=choice.reason if choice.precision == "float32" else "",
         thresholds=fitted,
         thresholds_from=(
             "not fitted: defaults, because there were no labelled photographs"
-            if fitted == UNFITTED
+            if fitted == unfitted
             else f"edge-calibrate int8, {described(sets, CLEAR_LIST if seen.listed else None)}"
         ),
         golden=seen.golden,
-        metrics=metrics if fitted == UNFITTED else metrics | figures(leave_out(sets)),
+        metrics=metrics if fitted == unfitted else metrics | figures(leave_out(sets)),
     )

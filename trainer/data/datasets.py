@@ -42,9 +42,8 @@ class Photograph:
         path: of the photograph.
         vessels: its vessel map: ``SET/vessels/STEM.png`` for ``SET/images/STEM.jpg``; None where nobody drew one.
         disc: centre (x, y) and radius of the optic disc in pixels, from ``SET/discs.csv``; None where nobody marked it.
-        source: where it comes from: the column ``source`` of ``SET/discs.csv`` in lower case, else the name of the
-            folder below the data folder; of scans that lie in images/ there, that of the data folder. Never the name
-            of a file, which may be that of a patient.
+        source: the column ``source`` of ``SET/discs.csv`` in lower case, else the name of the folder below the data
+            folder, or of that itself. Never the name of a file, which may be that of a patient.
         modality: what finds its field of view.
     """
 
@@ -139,10 +138,9 @@ def set_name(path: Path) -> str:
 
 
 def _number_in(name: str) -> int:
-    number = name.removeprefix(BY_CHANCE)
-    if not re.fullmatch("[0-9]{1,3}", number) or int(number) > 255:
+    if not re.fullmatch(BY_CHANCE + "[0-9]{1,3}", name) or (number := int(name.removeprefix(BY_CHANCE))) > 255:
         raise EdgeError(f"exclude names {name}, which is {BY_CHANCE} and no number of 0 to 255: fix it in the recipe.")
-    return int(number)
+    return number
 
 
 def first_byte(path: Path) -> int:

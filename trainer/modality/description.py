@@ -34,6 +34,7 @@ class Modality:
         smooth: over which share of the side what the prior misses is averaged, see ``trainer.networks.students.Prior``.
         landmarks: whether the student learns disc and macula.
         exact: whether a known truth teaches the student itself, in place of what the teacher says of the frame.
+        good: score from which a picture is good where no label says otherwise.
     """
 
     name: ModalityName
@@ -47,3 +48,4 @@ class Modality:
     smooth: float
     landmarks: bool
     exact: bool
+    good: float

@@ -25,4 +25,5 @@ FUNDUS = Modality(
     smooth=0.0,
     landmarks=True,
     exact=False,
+    good=0.8,
 )
