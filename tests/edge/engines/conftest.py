@@ -29,7 +29,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def eyes_drawn_once() -> Iterator[None]:
     """The real golden frames, kept: drawing them takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(golden, "_golden_frames", functools.lru_cache(golden._golden_frames))
+        patch.setattr(golden, "_eyes", functools.lru_cache(golden._eyes))
         yield
 
 
