@@ -30,7 +30,7 @@ from calibration.precision import write_choice as write_precision
 from calibration.site.cameras import described
 from calibration.site.thresholds import UNFITTED, fit_thresholds
 from calibration.site.verdicts import figures, leave_out
-from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.bundle import Bundle, Manifest, Thresholds, write_bundle
 from edge.bundle.manifest import ModalityName
 from edge.engines.choose import open_engine
 from edge.errors import EdgeError
@@ -186,6 +186,11 @@ def _write_forms(folder: Path, manifest: Manifest, network: Deployed, found: Fou
     )
 
 
+def unfitted_of(modality: ModalityName) -> Thresholds:
+    """Thresholds of a model of this modality without any label."""
+    return dataclasses.replace(UNFITTED, good=modality_of(modality).good)
+
+
 def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleComparison) -> Manifest:
     """The manifest that travels: thresholds and figures are those of the form that is in the bundle."""
     form = ("float32", "int8").index(choice.precision)
@@ -198,8 +203,7 @@ def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleCompa
     # A constant score has no rank correlation; the manifest holds numbers only.
     metrics = {name: round(value, 6) for name, value in found.items() if math.isfinite(value)}
     sets = [pair[form] for pair in (*seen.labelled, *seen.listed)]
-    unfitted = dataclasses.replace(UNFITTED, good=modality_of(manifest.modality).good)
-    fitted = fit_thresholds(sets)
+    unfitted, fitted = unfitted_of(manifest.modality), fit_thresholds(sets)
     fitted = unfitted if fitted == UNFITTED else fitted
     return dataclasses.replace(
         manifest,

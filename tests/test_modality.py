@@ -15,8 +15,10 @@ import pytest
 from benchmarks.accuracy import compare_with
 from benchmarks.capture.run import without_poor_photographs
 from benchmarks.commands import group
+from calibration.bundle import unfitted_of
 from edge import GuidedSession, QualityModel
 from edge.bundle.bundle import default_model, read_bundle, write_bundle
+from edge.bundle.named import named_bundle
 from edge.commands import compile as compile_command
 from edge.commands import grade
 from edge.errors import EdgeError
@@ -97,3 +99,10 @@ def test_models_of_two_modalities_are_not_compared(scans: Path) -> None:
     words = "a model of OCT angiograms and the timed one of photographs of the fundus"
     with QualityModel.load(threads=1) as model, pytest.raises(EdgeError, match=words):
         compare_with(model, scans, frames, "openvino", 1)
+
+
+def test_the_model_of_scans_that_ships_has_its_name_and_its_thresholds() -> None:
+    manifest = read_bundle(named_bundle("octa")).manifest
+    assert (manifest.name, manifest.modality) == ("efiqa-edge octa", "octa")
+    assert manifest.thresholds == unfitted_of("octa")
+    assert unfitted_of("octa").good > unfitted_of("fundus").good  # lines and jumps take little of a scan
