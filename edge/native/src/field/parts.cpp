@@ -4,6 +4,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 namespace efiqa {
@@ -60,6 +61,8 @@ struct Parts {
     }
 };
 
+constexpr int64_t kRight[8] = {1, 1, 0, -1, -1, -1, 0, 1}, kDown[8] = {0, -1, -1, -1, 0, 1, 1, 1};  // of the ways
+
 struct Span {
     int64_t left, right;
 };
@@ -77,18 +80,20 @@ Part follow(Parts &parts, int64_t start) {
     part.top = start / parts.step;
     int8_t *marks = parts.marks.data();
     int64_t twice_area = 0;
-    const auto take = [&](int64_t at, int64_t next) {
-        const int64_t x = at % parts.step, y = at / parts.step, row = y - part.top;
+    int64_t x = start % parts.step, y = part.top;  // of the point at hand; to divide for each takes longer than the rest
+    const auto take = [&](int64_t right, int64_t down) {
+        const int64_t row = y - part.top;
         if (row == static_cast<int64_t>(part.spans.size())) part.spans.push_back({x, x});
         Span &span = part.spans[static_cast<size_t>(row)];
         span.left = std::min(span.left, x), span.right = std::max(span.right, x);
-        twice_area += x * (next / parts.step) - y * (next % parts.step);
+        twice_area += x * down - y * right;
+        x += right, y += down;
     };
     size_t way = 4;  // the pixel to the left is none of the part
     do way = (way - 1) & 7;
     while (marks[start + parts.ways[way]] == 0 && way != 4);
     if (way == 4) {
-        take(start, start), marks[start] = Parts::kRightEnd;
+        take(0, 0), marks[start] = Parts::kRightEnd;
         return part;
     }
     const int64_t last = start + parts.ways[way];
@@ -104,12 +109,23 @@ Part follow(Parts &parts, int64_t start) {
             marks[at] = Parts::kRightEnd;
         else if (marks[at] == Parts::kBright)
             marks[at] = Parts::kOutline;
-        take(at, next);
+        take(kRight[way], kDown[way]);
         if (next == start && at == last) break;
         at = next, way = (way + 4) & 7;
     }
     part.area = static_cast<double>(std::abs(twice_area)) / 2;
     return part;
+}
+
+// The first mark from here to the end that is another; of those alike eight are passed at once.
+int64_t first_other(const int8_t *marks, int64_t at, int64_t end, int8_t mark) {
+    const uint64_t alike = 0x0101010101010101u * static_cast<uint8_t>(mark);
+    for (uint64_t some = alike; at + 8 <= end; at += 8) {
+        std::memcpy(&some, marks + at, sizeof some);
+        if (some != alike) break;
+    }
+    while (at < end && marks[at] == mark) ++at;
+    return at;
 }
 
 // The part with the largest area of those that lie in no other; of equals the last.
@@ -118,8 +134,7 @@ Part largest(Parts &parts) {
     for (int64_t y = 1; y <= parts.height; ++y) {
         int8_t before = 0, border = 0;  // the pixel to the left, and the last outline on the way
         const int64_t end = (y + 1) * parts.step;
-        for (int64_t at = y * parts.step + 1; at < end; ++at) {
-            if (parts.marks[static_cast<size_t>(at)] == before) continue;
+        for (int64_t at = y * parts.step + 1; (at = first_other(parts.marks.data(), at, end, before)) < end; ++at) {
             if (before == 0 && parts.marks[static_cast<size_t>(at)] == Parts::kBright && border <= 0) {
                 Part part = follow(parts, at);
                 if (best.spans.empty() || part.area >= best.area) best = std::move(part);

@@ -37,10 +37,12 @@ struct Halving {
 }
 EFIQA_WIDE(halve, const Halving &)
 
+constexpr int64_t kMostRows = 65535 / 255;  // of bytes, whose sums 16 bits hold
+
 struct Adding {
     const uint8_t *row;
     int64_t length;
-    uint16_t *sums;  // of up to 256 rows
+    uint16_t *sums;  // of up to kMostRows rows
 };
 
 [[gnu::always_inline]] inline void add_bytes_any(const Adding &job) {
@@ -51,23 +53,20 @@ struct Adding {
 }
 EFIQA_WIDE(add_bytes, const Adding &)
 
-// Adds rows up, which `row_of` yields by number, and hands the sums to `use`: more than once where 16 bits hold no more.
-template <class Rows, class Use>
-void sum_rows(int64_t rows, std::vector<uint16_t> &sums, const Rows &row_of, const Use &use) {
-    constexpr int64_t most = 65535 / 255;
-    for (int64_t from = 0; from < rows; from += most) {
-        std::fill(sums.begin(), sums.end(), uint16_t{0});
-        for (int64_t y = from; y < std::min(rows, from + most); ++y)
-            add_bytes({row_of(y), static_cast<int64_t>(sums.size()), sums.data()});
-        use(sums.data());
-    }
-}
+struct Blocks {
+    const uint16_t *values;
+    int64_t number, side, apart;  // of blocks; of values in each; from one to the next
+    uint32_t *sums;
+};
 
-// The sum of some values, so far apart.
-int64_t sum_of(const uint16_t *values, int64_t number, int64_t apart) {
-    int64_t sum = 0;
-    for (int64_t i = 0; i < number; ++i) sum += values[i * apart];
-    return sum;
+void add_blocks(const Blocks &job) {
+    const auto [values, number, side, apart, sums] = job;
+    const uint16_t *__restrict value = values;
+    for (int64_t block = 0; block < number; ++block) {
+        uint32_t sum = 0;
+        for (int64_t i = 0; i < side; ++i, value += apart) sum += *value;
+        sums[block] += sum;
+    }
 }
 
 // Two rows of YUV, and where half as many pixels go, of four bytes each: blue, green, red and nothing.
@@ -114,27 +113,27 @@ public:
         for (; factor > 1 && factor % 2 == 0; factor /= 2) halvings_.push_back(make_rows());
         odd_ = factor;
         if (odd_ == 1) return;
-        last_.resize(static_cast<size_t>(length_)), sums_.resize(last_.size()), totals_.resize(last_.size());
+        sums_.resize(static_cast<size_t>(length_));
     }
 
-    // Row y of the reduced frame.
-    const uint8_t *row(int64_t y) {
+    // Row y of the reduced frame, `width` values of each channel.
+    void row(int64_t y, int64_t width, const std::array<uint8_t *, 3> &out) {
         const size_t all = halvings_.size();
-        if (odd_ == 1) return halved(all, y);
         const int64_t apart = apart_ << all;
-        each_block(odd_ * apart, [&](size_t at) { totals_[at] = 0; });
-        const auto rows = [&](int64_t i) { return halved(all, odd_ * y + i); };
-        sum_rows(odd_, sums_, rows, [&](const uint16_t *sums) {
-            each_block(odd_ * apart, [&](size_t at) { totals_[at] += sum_of(sums + at, odd_, apart); });
-        });
+        if (odd_ == 1) return pick(halved(all, y), width, apart, out);
+        picks_.assign(static_cast<size_t>(3 * width), 0);
+        for (int64_t from = 0; from < odd_; from += kMostRows) {
+            std::fill(sums_.begin(), sums_.end(), uint16_t{0});
+            for (int64_t i = from; i < std::min(odd_, from + kMostRows); ++i)
+                add_bytes({halved(all, odd_ * y + i), length_, sums_.data()});
+            for (int64_t channel = 0; channel < 3; ++channel)
+                add_blocks({sums_.data() + channel * next_colour(), width, odd_, apart, picks_.data() + channel * width});
+        }
         const float share = 1.0f / static_cast<float>(odd_ * odd_);
-        each_block(odd_ * apart, [&](size_t at) { last_[at] = mean_of_block(totals_[at], share); });
-        return last_.data();
+        const uint32_t *__restrict sums = picks_.data();
+        for (uint8_t *__restrict to : out)
+            for (int64_t x = 0; x < width; ++x) to[x] = mean_of_block(*sums++, share);
     }
-
-    // From one value of a row of the reduced frame to the next, and from its first blue to its first green.
-    int64_t apart() const { return (apart_ << halvings_.size()) * odd_; }
-    int64_t next_colour() const { return plane_ < length_ ? plane_ : source_.grey ? 0 : 1; }
 
 private:
     using Pair = std::array<std::vector<uint8_t>, 2>;  // rows 2 y and 2 y + 1, which the next step reads together
@@ -144,12 +143,14 @@ private:
         return {row, row};
     }
 
-    // Where the values of each whole block begin.
-    template <class Do>
-    void each_block(int64_t length, const Do &act) const {
-        for (int64_t first = 0; first < length_; first += plane_)
-            for (int64_t block = first; block + length <= first + plane_; block += length)
-                for (int64_t value = block; value < block + apart_; ++value) act(static_cast<size_t>(value));
+    // From the first blue of a row to its first green.
+    int64_t next_colour() const { return plane_ < length_ ? plane_ : source_.grey ? 0 : 1; }
+
+    void pick(const uint8_t *from, int64_t width, int64_t apart, const std::array<uint8_t *, 3> &out) const {
+        for (uint8_t *to : out) {
+            for (int64_t x = 0; x < width; ++x) to[x] = from[x * apart];
+            from += next_colour();
+        }
     }
 
     const uint8_t *halved(size_t times, int64_t y) {
@@ -174,9 +175,8 @@ private:
     int64_t apart_, length_, plane_, odd_ = 1;
     Pair decoded_;  // colours of YUV, halved once; none of other formats, or where nothing is halved
     std::vector<Pair> halvings_;
-    std::vector<uint8_t> last_;
     std::vector<uint16_t> sums_;
-    std::vector<int64_t> totals_;
+    std::vector<uint32_t> picks_;  // of a reduced row, before it is divided
 };
 
 using Channels = std::array<Picture, 3>;  // blue, green, red
@@ -185,14 +185,7 @@ Channels reduced_channels(const efiqa_frame &frame, int64_t factor, int64_t heig
     const Source source = make_source(frame, 0, frame.width);
     Steps steps(source, factor);
     Channels out{Picture(height, width), Picture(height, width), Picture(height, width)};
-    for (int64_t y = 0; y < height; ++y) {
-        const uint8_t *row = steps.row(y);
-        for (int64_t channel = 0; channel < 3; ++channel) {
-            const uint8_t *from = row + channel * steps.next_colour();
-            uint8_t *to = out[static_cast<size_t>(channel)].row(y);
-            for (int64_t x = 0; x < width; ++x) to[x] = from[x * steps.apart()];
-        }
-    }
+    for (int64_t y = 0; y < height; ++y) steps.row(y, width, {out[0].row(y), out[1].row(y), out[2].row(y)});
     return out;
 }
 
