@@ -7,6 +7,8 @@ own, or where it shows again what many clear frames had shown before only a few 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -162,6 +164,7 @@ def _is_whole(field: Field, known: Field) -> bool:
     )
 
 
+@functools.lru_cache(4)  # of a frame and of the known field, which are compared several times
 def _raster(seen: Field, size: tuple[int, int]) -> NDArray[np.bool_]:
     """A field on a coarse grid over the whole frame."""
     step = max(size) / _RASTER

@@ -39,15 +39,21 @@ class MagnifiedView:
 def view_of(frame: Image, crop: Crop) -> MagnifiedView:
     """The view of a square of a frame: a sample of its pixels, black beyond the frame."""
     step = max(1, crop.side // (2 * _SIDE))
-    height, width = frame.shape[:2]
-    rows, columns = (np.arange(start, start + crop.side, step) for start in (crop.y, crop.x))
-    inside = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    green = np.zeros((len(rows), len(columns)), np.float32)
-    top, left = rows[inside[0]], columns[inside[1]]
-    if len(top) and len(left):
-        part = structure_of(frame, slice(top[0], top[-1] + 1, step), slice(left[0], left[-1] + 1, step))
-        green[np.ix_(*inside)] = part
+    (down, rows), (across, columns) = (
+        _inside(start, crop.side, step, length) for start, length in zip((crop.y, crop.x), frame.shape, strict=False)
+    )
+    whole = len(range(0, crop.side, step))
+    green = np.zeros((whole, whole), np.float32)
+    part = structure_of(frame, rows, columns)
+    green[down : down + part.shape[0], across : across + part.shape[1]] = part
     return MagnifiedView(green, crop)
+
+
+def _inside(start: int, side: int, step: int, length: int) -> tuple[int, slice]:
+    """Every ``step``-th place of a line that lies in a frame, and how many of them lie before it."""
+    before = min(max(0, -(start // step)), len(range(0, side, step)))
+    first, end = start + before * step, min(start + side, length)
+    return before, slice(first, end, step) if first < end else slice(0, 0)
 
 
 def size_since(before: MagnifiedView, frame: Image, crop: Crop) -> Size:

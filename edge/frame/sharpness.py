@@ -19,7 +19,10 @@ def sharpness(channel: NDArray[np.uint8], where: NDArray[np.bool_] | None = None
         channel: uint8 (H, W); green is the one that shows vessels best.
         where: pixels that count; None for all.
     """
-    if not channel.size:
+    if not channel.size:  # OpenCV refuses it
         return 0.0
-    found = fine_structure(channel)
-    return float((found if where is None else found[where]).var())
+    steps = cv2.Laplacian(np.ascontiguousarray(channel), cv2.CV_16S)  # whole numbers: twice as fast
+    values = steps if where is None else steps[where]
+    if not values.size:
+        return 0.0
+    return float(cv2.norm(values, cv2.NORM_L2SQR) / values.size - cv2.mean(values.reshape(1, -1))[0] ** 2)

@@ -14,7 +14,7 @@ _NARROWEST = 16.2  # letter sizes: the least width of a caption, and of the pict
 _ROW, _GAP = 1.8, 0.8  # letter sizes
 # What each cell has room for, in letter sizes: whatever it says, the next one stays where it is.
 _VERDICT, _CAUSE, _VIEW, _SCALE, _NOTE = 11.5, 14.5, 10.5, 14.3, 26.0
-_GROUND: Colour = (22, 22, 22)
+_GROUND = 22  # grey
 _INK: Colour = (238, 238, 238)
 _BLACK: Colour = (0, 0, 0)
 _RETINA = (45, 90, 175)  # what the colours of the map are shown over
