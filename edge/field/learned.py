@@ -7,8 +7,6 @@ own, or where it shows again what many clear frames had shown before only a few 
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from edge.images.raw import Image
 
 _RASTER = 96  # cells along the long side of a frame, to compare two fields on
 _SAME = 0.97  # share of one field that lies in another, from which it belongs to it
+_ALIKE = _SAME - 0.03  # of each in the other: two fields are one, but for a hand that shakes
 _AS_WIDE, _AS_LARGE = 0.95, 0.75  # of the known field: one that has moved may hang out of the frame a little
 _LIT = 0.95  # coverage from which a frame shows the whole field
 _WHOLE = 0.97  # of a circle, or of the shape that the field had, that a whole rim goes around
@@ -58,9 +57,10 @@ class LearnedField:
             return find_sure_field(frame)
         if (own := find_field(frame)) is None:
             return None
-        if share_within(known, own, self._size) >= _SAME:
+        of_known, of_own = shares_within(known, own, self._size)
+        if of_known >= _SAME:
             return own  # a frame that shows the whole field gives its place best
-        part = share_within(own, known, self._size) >= _SAME
+        part = of_own >= _SAME
         if not part and own.crop.side >= _AS_WIDE * known.crop.side and _area(own) >= _AS_LARGE * _area(known):
             return own
         if self._is_former(own) or (self._view is not None and self._is_smaller(frame, own, known, self._view)):
@@ -78,10 +78,11 @@ class LearnedField:
             return
         self._smaller, self._run, self._returned = None, 0, 0
         known, before = self._known, self._next
-        if known is not None and (share_within(seen, known, size) >= _SAME or _area(seen) < _SAME * _area(known)):
+        shares = (0.0, 0.0) if known is None else shares_within(seen, known, size)
+        if known is not None and (shares[0] >= _SAME or _area(seen) < _SAME * _area(known)):
             self._next, self._agreed = None, 0
             self._view = view_of(frame, seen.crop)
-            self._seen += _agree(seen, known, size)
+            self._seen += min(shares) >= _ALIKE
             if self._seen >= _RUN:
                 self._former = None
             return
@@ -130,15 +131,16 @@ class LearnedField:
         return self._run >= _RUN
 
 
-def share_within(inner: Field, outer: Field, size: tuple[int, int]) -> float:
-    """The share of one field that lies in another, in a frame of this height and width."""
-    one, other = (_raster(each, size) for each in (inner, outer))
-    return float((one & other).sum()) / max(int(one.sum()), 1)
+def shares_within(one: Field, other: Field, size: tuple[int, int]) -> tuple[float, float]:
+    """The share of each of two fields that lies in the other, in a frame of this height and width."""
+    rasters = [_raster(each, size) for each in (one, other)]
+    both = float((rasters[0] & rasters[1]).sum())
+    return both / max(int(rasters[0].sum()), 1), both / max(int(rasters[1].sum()), 1)
 
 
 def _agree(one: Field, other: Field, size: tuple[int, int]) -> bool:
-    """Whether two fields are one, but for a hand that shakes."""
-    return min(share_within(one, other, size), share_within(other, one, size)) >= _SAME - 0.03
+    """Whether two fields are one."""
+    return min(shares_within(one, other, size)) >= _ALIKE
 
 
 def _area(field: Field) -> float:
@@ -164,7 +166,6 @@ def _is_whole(field: Field, known: Field) -> bool:
     )
 
 
-@functools.lru_cache(4)  # of a frame and of the known field, which are compared several times
 def _raster(seen: Field, size: tuple[int, int]) -> NDArray[np.bool_]:
     """A field on a coarse grid over the whole frame."""
     step = max(size) / _RASTER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge.field.find import Field, find_field
-from edge.field.learned import share_within
+from edge.field.learned import shares_within
 from edge.images.raw import Image
 
 _OUTSIDE = 0.25  # share of a clear retina that lies outside of the field: no shadow does that, so one frame is enough
@@ -42,7 +42,7 @@ class Placement:
         if self._done or (own := find_field(frame)) is None:
             return
         size = frame.shape[0], frame.shape[1]
-        outside, empty = 1 - share_within(own, given, size), 1 - share_within(given, own, size)
+        outside, empty = (1 - share for share in shares_within(own, given, size))
         if outside < _OUTSIDE and empty < _EMPTY:
             self._fits += verdict in ("good", "usable")
             self._done = self._fits >= _FITS
