@@ -81,27 +81,20 @@ def tint(degradation: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 
 def lay_map(picture: Picture, assessment: Assessment, crop: Crop) -> None:
     """Blend the map into the part of the crop that lies on the picture: frame * (1 - opacity) + colour * opacity."""
-    height, width = picture.shape[:2]
-    left, top = max(crop.x, 0), max(crop.y, 0)
-    right, bottom = min(crop.x + crop.side, width), min(crop.y + crop.side, height)
+    left, top, right, bottom = _on(picture, crop)
     if right <= left or bottom <= top:
         return
     if LIBRARY is not None and picture.strides[1:] == (3, 1):
         blend(LIBRARY, picture, assessment.map, assessment.field, (crop.x, crop.y, crop.side))
     else:
-        _lay_map_opencv(picture[top:bottom, left:right], assessment, crop, (left, top))
+        lay_map_opencv(picture, assessment, crop)
 
 
-def _lay_map_opencv(part: Picture, assessment: Assessment, crop: Crop, at: tuple[int, int]) -> None:
-    """The same without the library, and but for roundings alike, on the part of a picture that shows ``crop``.
-
-    Args:
-        part: uint8 BGR, blended into.
-        assessment: of the frame.
-        crop: of the frame.
-        at: x and y of the part on the picture.
-    """
-    (left, top), (high, wide) = at, part.shape[:2]
+def lay_map_opencv(picture: Picture, assessment: Assessment, crop: Crop) -> None:
+    """``lay_map`` without the library, and but for roundings alike; a part of the crop must lie on the picture."""
+    left, top, right, bottom = _on(picture, crop)
+    part = picture[top:bottom, left:right]
+    high, wide = part.shape[:2]
     degradation = enlarge(_filled(assessment), _SMOOTH)[:, :, None]
     field = field_share(assessment, _SMOOTH)[:, :, None]
     colour, opacity = tint(degradation)
@@ -126,3 +119,9 @@ def _lay_map_opencv(part: Picture, assessment: Assessment, crop: Crop, at: tuple
         for small in (added, kept)
     )
     cv2.add(cv2.multiply(part, kept_large, scale=1 / 255), added_large, dst=part)
+
+
+def _on(picture: Picture, crop: Crop) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of a crop that lies on a picture."""
+    height, width = picture.shape[:2]
+    return max(crop.x, 0), max(crop.y, 0), min(crop.x + crop.side, width), min(crop.y + crop.side, height)
