@@ -14,6 +14,7 @@
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make wheels        a wheel for x86-64 and one for 64-bit ARM, into dist/, for every Python (apt: g++ g++-aarch64-linux-gnu)
 #   make nvrtc         the CUDA compiler of JetPack 6, into build/nvrtc (24 MB): with it `make test` compiles the kernels for an Orin
+#   make ptx           the kernels of the frame step as the package carries them, compiled anew after a change (after make nvrtc)
 #   make sizes         what an install takes, and whether that is within its limits
 #   make trust         dist/sbom.cdx.json and dist/licences.md of what .ci/lock/ holds, and whether that fits pyproject.toml
 #   make lock          renew .ci/lock/: each package of a device with its version and hashes
@@ -84,7 +85,7 @@ TOOLS ?= $(VENV)/.all
 COMPILE := $(if $(IS_JETSON)$(CI)$(PYTHONDONTWRITEBYTECODE),,--no-compile)
 
 .PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
-.PHONY: nvrtc wheels sizes trust lock release check-bare check-arm64
+.PHONY: nvrtc ptx wheels sizes trust lock release check-bare check-arm64
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.all
@@ -147,10 +148,16 @@ test-tensorrt85: $(TENSORRT85)/.ready
 	LD_LIBRARY_PATH=$$(echo $(CURDIR)/$(TENSORRT85)/lib/python3.10/site-packages/nvidia/*/lib | tr ' ' ':') \
 	  $(TENSORRT85)/bin/python -m pytest tests/edge/engines/tensorrt/test_api.py $(PYTEST_ARGS)
 
+ptx: build/nvrtc/.ready
+	$(RELEASE)/bin/python deploy/ptx.py
+
 wheels: $(RELEASE)/.ready
 	deploy/wheels $(RELEASE)/bin
 
 nvrtc: build/nvrtc/.ready
+
+ptx: build/nvrtc/.ready
+	$(RELEASE)/bin/python deploy/ptx.py
 
 # Limits in MiB, with Python 3.11: as installed, without compiled modules, and after deploy/slim.py. docs/releases.md has
 # what is wanted, and why it is not reached.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
@@ -15,7 +16,7 @@ from edge.assessment import Assessment, Timings, Verdict, check_frame
 from edge.bundle.bundle import Bundle, Manifest, Thresholds, read_bundle
 from edge.bundle.named import named_bundle
 from edge.engines.choose import open_engine
-from edge.engines.infer import infer_maps
+from edge.engines.infer import infer_frame, infer_maps
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError, EngineError, first_line
 from edge.field.find import Field
@@ -23,7 +24,6 @@ from edge.field.known import Circle, FieldOfView, Mask, field_setting
 from edge.field.misplaced import Placement, Spots
 from edge.findings.photometry import light_of
 from edge.frame.exposure import green_of, lost_to_light
-from edge.frame.prepare import prepare_lit
 from edge.images.raw import Image
 from edge.modality import MODALITIES, Modality
 from edge.score import regions_of, score_of
@@ -157,13 +157,10 @@ class QualityModel:
     def _within(self, frame: Image, field: Field, start: float) -> Assessment:
         """Grade a frame within this field of view."""
         grid, modality = self.manifest.grid, self.modality
-        size, mean, std = self.manifest.input_size, self.manifest.mean, self.manifest.std
-        tensor, measured = prepare_lit(frame, field.crop, size, mean, std, grid)
-        prepared = time.perf_counter()
-        maps = infer_maps(self.bundle, self.engine, tensor)
-        inferred = time.perf_counter()
-        cells = field.on_grid(grid)
-        light, seen = light_of(tensor, measured, grid, mean, std)
+        mean, std = self.manifest.mean, self.manifest.std
+        looked = infer_frame(self.bundle, self.engine, frame, field.crop)
+        maps, cells = looked.maps, field.on_grid(grid)
+        light, seen = light_of(looked.tensor, looked.light, grid, mean, std)
         dark_or_burnt = lost_to_light(light, cells) if modality.lit else np.zeros_like(cells)
         seen_maps = maps.copy()
         degradation = seen_maps[0]
@@ -179,13 +176,12 @@ class QualityModel:
         coverage = 1 - float(dark_or_burnt.sum()) / max(int(cells.sum()), 1)
         if not passes or modality.sure:
             lit = modality.lit and self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage)
-            if not (lit or modality.shows(light, green_of(tensor, mean, std), maps, cells)):
+            if not (lit or modality.shows(light, green_of(looked.tensor, mean, std), maps, cells)):
                 score, verdict, regions = 0.0, modality.absent, {}
             elif not passes:
                 verdict = "reject"
-        timings = Timings(
-            (prepared - start) * 1000, (inferred - prepared) * 1000, (time.perf_counter() - inferred) * 1000
-        )
+        moments = start, looked.prepared, looked.inferred, time.perf_counter()
+        timings = Timings(*(1000 * (end - begin) for begin, end in itertools.pairwise(moments)))
         photo = seen if modality.explained else None
         return Assessment(
             score, verdict, degradation, cells, field.crop, timings, regions, coverage, photo, modality.explained

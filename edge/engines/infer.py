@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.frames import Light, Numbers
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import check_tensor
 from edge.engines.protocol import Engine
+from edge.engines.tensorrt.runtime import TensorRtEngine
 from edge.errors import EdgeError, EngineError, first_line
+from edge.field.find import Crop
+from edge.frame.prepare import prepare_lit
+from edge.images.raw import Image, planes_for
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a network saw of a frame.
+
+    Attributes:
+        tensor: what it read, float32 RGB (1, 3, S, S).
+        light: of that, None where it has to be measured from the tensor.
+        maps: of ``infer_maps``.
+        prepared, inferred: when the frame step and the inference were done; a GPU that does both has no time between.
+    """
+
+    tensor: NDArray[np.float32]
+    light: Light | None
+    maps: NDArray[np.float32]
+    prepared: float
+    inferred: float
 
 
 def infer_maps(bundle: Bundle, engine: Engine, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -26,10 +53,50 @@ def infer_maps(bundle: Bundle, engine: Engine, tensor: NDArray[np.float32]) -> N
         ValueError: the tensor does not fit this network, which is not the engine's fault.
         EngineError: the engine failed, or its maps have another shape, hold no numbers, or leave [0, 1].
     """
+    check_tensor(tensor, bundle.manifest.input_size)
+    return _checked(bundle, engine, lambda: engine.infer(tensor))
+
+
+def infer_frame(bundle: Bundle, engine: Engine, frame: Image, crop: Crop) -> Looked:
+    """The maps of a square of a frame; the frame step too is done by a GPU that can.
+
+    Args:
+        bundle: what the engine was made from.
+        engine: that infers.
+        frame: uint8 BGR (H, W, 3), or as a camera gave it.
+        crop: in frame pixels; it may reach beyond the frame, where it is black.
+
+    Raises:
+        EngineError: of ``infer_maps``.
+    """
     about = bundle.manifest
-    check_tensor(tensor, about.input_size)
+    size, mean, std, grid = about.input_size, about.mean, about.std, about.grid
+    if not (isinstance(engine, TensorRtEngine) and engine.takes_frames):
+        tensor, light = prepare_lit(frame, crop, size, mean, std, grid)
+        prepared = time.perf_counter()
+        maps = infer_maps(bundle, engine, tensor)
+        return Looked(tensor, light, maps, prepared, time.perf_counter())
+    begun, gpu = time.perf_counter(), engine
+    pictures: list[NDArray[np.uint8]] = []
+
+    def infer() -> NDArray[np.float32]:
+        square = crop.x, crop.y, crop.side
+        maps, picture = gpu.infer_frame(planes_for(frame), square, Numbers(size, mean, std))
+        pictures.append(picture)
+        return maps
+
+    maps = _checked(bundle, engine, infer)
+    inferred = time.perf_counter()
+    # What the network read is small, and of it the library makes the same tensor again, with its light.
+    tensor, light = prepare_lit(pictures[0], Crop(0, 0, size), size, mean, std, grid)
+    return Looked(tensor, light, maps, begun, inferred)
+
+
+def _checked(bundle: Bundle, engine: Engine, infer: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The maps that ``infer`` gives, if they are any."""
+    about = bundle.manifest
     try:
-        maps = np.asarray(engine.infer(tensor))
+        maps = np.asarray(infer())
     except EdgeError as error:  # a sentence already
         raise EngineError(str(error)) from error
     except Exception as error:  # runtimes have no common exception

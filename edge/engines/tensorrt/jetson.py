@@ -11,7 +11,8 @@ from edge.engines.cache import CURRENT, Key, cache_folder, engine_key
 from edge.engines.checks import UnavailableError, loading
 from edge.engines.tensorrt.builder import Ways
 from edge.engines.tensorrt.cuda import Gpu, open_gpu
-from edge.engines.tensorrt.runtime import TensorRtEngine, open_verified
+from edge.engines.tensorrt.opened import open_verified
+from edge.engines.tensorrt.runtime import TensorRtEngine
 
 
 def open_tensorrt(bundle: Bundle, dla: int | None = None) -> TensorRtEngine:

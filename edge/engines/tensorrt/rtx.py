@@ -9,7 +9,8 @@ from edge.engines.cache import CURRENT, Built, Key, engine_key, fetch
 from edge.engines.checks import UnavailableError, loading
 from edge.engines.tensorrt.builder import OPTIONS, TARGETS, Ways, build_engine
 from edge.engines.tensorrt.cuda import Gpu, open_gpu
-from edge.engines.tensorrt.runtime import TensorRtEngine, open_verified
+from edge.engines.tensorrt.opened import open_verified
+from edge.engines.tensorrt.runtime import TensorRtEngine
 
 
 def open_tensorrt_rtx(bundle: Bundle) -> TensorRtEngine:

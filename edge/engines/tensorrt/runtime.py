@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.abi.frames import Numbers, Planes
 from edge.bundle.bundle import Bundle
-from edge.engines.cache import Built, Key, open_cached
-from edge.engines.checks import check_network, check_tensor
+from edge.engines.cache import Built
+from edge.engines.checks import check_tensor
 from edge.engines.explain import EngineLayer, from_inspector
-from edge.engines.tensorrt.builder import Ways, build_engine, sides
 from edge.engines.tensorrt.cuda import Gpu
 from edge.engines.tensorrt.cuda_graph import CudaGraph, record
-from edge.engines.tensorrt.log import Log, logger_of
-from edge.engines.verify import Facts, verify
+from edge.engines.tensorrt.frame_kernel import Crop, FrameKernel
+from edge.engines.tensorrt.plan import load_plan
+from edge.engines.verify import Facts
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -59,10 +61,13 @@ class TensorRtEngine:
             "precision": manifest.precision,
         }
         self._graph: CudaGraph | None = None
+        self._frames: FrameKernel | None = None
         self._open = True
         try:
             with gpu.current():
-                self._load(trt, plan, bundle, dla)
+                self._plan = load_plan(trt, plan, bundle, dla)
+                self._execution: TRT.IExecutionContext = self._plan.execution
+                self._log = self._plan.log
                 self._allocate()
                 # Once call by call, which also lets TensorRT prepare itself; then recorded. A step on a DLA cannot be.
                 if self._enqueue() and dla is None:
@@ -89,14 +94,20 @@ class TensorRtEngine:
             addresses = self._input.base.get_device_pointer(), self._output.base.get_device_pointer()
         else:
             self._copies = addresses = cuda.mem_alloc(self._input.nbytes), cuda.mem_alloc(self._output.nbytes)
-        self._execution.set_tensor_address(self._names[0], int(addresses[0]))
-        self._execution.set_tensor_address(self._names[1], int(addresses[1]))
+        self._addresses = int(addresses[0]), int(addresses[1])
+        self._execution.set_tensor_address(self._plan.names[0], self._addresses[0])
+        self._execution.set_tensor_address(self._plan.names[1], self._addresses[1])
 
-    def _enqueue(self, between: Callable[[], None] = lambda: None) -> bool:
-        """Enqueue one step: copy in, run, copy out; ``between`` is called before, between and after them."""
+    def _enqueue(self, between: Callable[[], None] = lambda: None, frames: FrameKernel | None = None) -> bool:
+        """Enqueue one step: copy in, run, copy out; ``between`` is called before, between and after them.
+
+        With ``frames`` the input is made of the frame that these have, and not copied.
+        """
         cuda = self._gpu.cuda
         between()
-        if self._copies is not None:
+        if frames is not None:
+            frames.launch(self._addresses[0], self._stream)
+        elif self._copies is not None:
             cuda.memcpy_htod_async(self._copies[0], self._input, self._stream)
         between()
         started = self._execution.execute_async_v3(self._stream.handle)
@@ -106,36 +117,6 @@ class TensorRtEngine:
         between()
         return bool(started)
 
-    def _load(self, trt: Any, plan: bytes, bundle: Bundle, dla: int | None) -> None:
-        self._as_json = trt.LayerInformationFormat.JSON
-        self._log = Log()
-        self._runtime: TRT.Runtime = trt.Runtime(logger_of(trt))
-        if dla is not None:
-            self._runtime.DLA_core = dla
-        # None where it is refused, which the stubs do not say.
-        self._engine: TRT.ICudaEngine = self._runtime.deserialize_cuda_engine(plan)
-        refused = self._engine is None
-        self._execution: TRT.IExecutionContext
-        if not refused:
-            self._execution = self._engine.create_execution_context()
-            refused = self._execution is None
-        if refused:
-            raise EdgeError(
-                f"{self.name} refuses the engine of {bundle.path} ({self._log.first() or 'no reason given'}): "
-                "run edge-compile again"
-            )
-        names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
-        inputs = [each for each in names if self._engine.get_tensor_mode(each) == trt.TensorIOMode.INPUT]
-        outputs = [each for each in names if each not in inputs]
-        check_network(
-            bundle,
-            [sides(self._engine.get_tensor_shape(each)) for each in inputs],
-            [sides(self._engine.get_tensor_shape(each)) for each in outputs],
-        )
-        if any(self._engine.get_tensor_dtype(each) != trt.DataType.FLOAT for each in names):
-            raise EdgeError(f"the network in {bundle.path} does not take and give float32: make it with edge-calibrate")
-        self._names = inputs[0], outputs[0]
-
     def infer(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 RGB (1, 3, S, S) -> the manifest's maps, float32 (K, grid, grid) in [0, 1]; the caller's own copy.
 
@@ -144,18 +125,68 @@ class TensorRtEngine:
             EdgeError: the GPU failed.
         """
         check_tensor(tensor, self._size)
-        cuda = self._gpu.cuda
+        with self._running():
+            np.copyto(self._input, tensor)
+            started = self._enqueue() if self._graph is None else self._graph.launch(self._stream.handle)
+            self._stream.synchronize()
+            self._check_started(started)
+            return np.array(self._output)
+
+    def infer_frame(self, frame: Planes, crop: Crop, numbers: Numbers) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """The maps of a frame, whose frame step the GPU does too; only where ``takes_frames``.
+
+        Args:
+            frame: where its pixels lie.
+            crop: x, y and side of the square, in pixels.
+            numbers: of the tensor: float32, with the mean and deviation of the manifest.
+
+        Returns:
+            Maps as ``infer`` gives them, and what the network read, uint8 BGR (S, S, 3); the caller's own copies.
+
+        Raises:
+            ValueError: the engine is closed, or takes no frames.
+            EdgeError: the GPU failed.
+        """
+        with self._running():
+            frames = self._frames
+            if frames is None:
+                raise ValueError("the engine takes no frames")
+            frames.take(frame, crop, numbers)
+            graph = frames.recording
+            started = self._enqueue(frames=frames) if graph is None else graph.launch(self._stream.handle)
+            self._stream.synchronize()
+            self._check_started(started)
+            found = np.array(self._output), np.array(frames.picture)
+            if graph is None and self._graph is not None:  # where one step could be recorded the other can be
+                frames.recording = record(self._stream.handle, lambda: self._enqueue(frames=frames))
+            return found
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether ``infer_frame`` can be called."""
+        return self._frames is not None
+
+    def use_frames(self, use: bool) -> None:
+        """Have the GPU do the frame step, or no longer.
+
+        Raises:
+            EdgeError: the driver does not take the kernels.
+        """
+        with self._running():
+            if self._frames is not None:
+                self._frames.close()
+            self._frames = FrameKernel(self._gpu, self._size) if use else None
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """The GPU for this thread alone; its errors are sentences."""
         with self._gpu.current():
             if not self._open:
                 raise ValueError("the engine is closed")
             try:
-                np.copyto(self._input, tensor)
-                started = self._enqueue() if self._graph is None else self._graph.launch(self._stream.handle)
-                self._stream.synchronize()
-            except cuda.Error as error:
+                yield
+            except self._gpu.cuda.Error as error:
                 raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
-            self._check_started(started)
-            return np.array(self._output)
 
     def _check_started(self, started: bool) -> None:
         if not started:
@@ -168,22 +199,16 @@ class TensorRtEngine:
             ValueError: the engine is closed.
             EdgeError: the GPU failed.
         """
-        cuda = self._gpu.cuda
         marks: list[Any] = []
 
         def mark() -> None:
-            marks.append(cuda.Event())
+            marks.append(self._gpu.cuda.Event())
             marks[-1].record(self._stream)
 
-        with self._gpu.current():
-            if not self._open:
-                raise ValueError("the engine is closed")
-            try:
-                started = self._enqueue(mark)
-                self._stream.synchronize()
-                times = [float(marks[i].time_till(marks[i + 1])) for i in range(3)]
-            except cuda.Error as error:
-                raise EdgeError(f"the GPU {self._gpu.name} failed ({error}): start the program again") from error
+        with self._running():
+            started = self._enqueue(mark)
+            self._stream.synchronize()
+            times = [float(marks[i].time_till(marks[i + 1])) for i in range(3)]
         self._check_started(started)
         return times[0], times[1], times[2]
 
@@ -193,11 +218,10 @@ class TensorRtEngine:
 
     def layers(self) -> list[EngineLayer]:
         """What TensorRT runs, by its engine inspector."""
-        with self._gpu.current():
-            if not self._open:
-                raise ValueError("the engine is closed")
-            inspector: TRT.EngineInspector = self._engine.create_engine_inspector()
-            return from_inspector(inspector.get_engine_information(self._as_json))
+        with self._running():
+            engine: TRT.ICudaEngine = self._plan.engine
+            inspector: TRT.EngineInspector = engine.create_engine_inspector()
+            return from_inspector(inspector.get_engine_information(self._plan.as_json))
 
     def close(self) -> None:
         """Free buffers, stream and engine; may be called twice, by any thread."""
@@ -205,34 +229,13 @@ class TensorRtEngine:
             if not self._open:
                 return
             self._open = False
-            if self._graph is not None:
-                self._graph.close()
+            for each in (self._graph, self._frames):
+                if each is not None:
+                    each.close()
             for copy in self._copies or ():
                 copy.free()
             self._input.base.free()
             self._output.base.free()
             self._copies = None
-            # In this order: an execution context must not outlive its engine, nor the engine its runtime.
-            del self._stream, self._input, self._output, self._execution, self._engine, self._runtime
-
-
-def open_verified(trt: Any, gpu: Gpu, bundle: Bundle, key: Key, ways: Ways) -> TensorRtEngine:
-    """The engine of ``key``, loaded and compared with its network, for both TensorRTs."""
-
-    def build() -> bytes:
-        with gpu.current():
-            return build_engine(trt, bundle, ways)
-
-    def load(plan: bytes) -> TensorRtEngine:
-        return TensorRtEngine(trt, gpu, plan, bundle, ways.dla)
-
-    def check(engine: TensorRtEngine, built: Built) -> None:
-        try:
-            engine.verified = verify(engine, bundle, built)
-        except EdgeError:
-            engine.close()
-            raise
-
-    engine, built = open_cached(key, build, load, check)
-    engine.built = built
-    return engine
+            del self._stream, self._input, self._output, self._execution
+            self._plan.close()

@@ -22,10 +22,12 @@ EFIQA_FN constexpr Yuv make_yuv(int16_t black, double luma, double blue_u, doubl
 }
 
 // As OpenCV has them for BT.601; the others from Kr and Kb of the standards.
-constexpr Yuv kYuv[2][2] = {
-    {make_yuv(16, 1.164, 2.018, -0.391, -0.813, 1.596), make_yuv(0, 1, 1.772, -0.344136, -0.714136, 1.402)},
-    {make_yuv(16, 1.164384, 2.112402, -0.213249, -0.532909, 1.792741), make_yuv(0, 1, 1.8556, -0.187324, -0.468124, 1.5748)},
-};
+EFIQA_FN constexpr Yuv yuv_of(bool bt709, bool full_range) {
+    return !bt709 ? !full_range ? make_yuv(16, 1.164, 2.018, -0.391, -0.813, 1.596)
+                                : make_yuv(0, 1, 1.772, -0.344136, -0.714136, 1.402)
+                  : !full_range ? make_yuv(16, 1.164384, 2.112402, -0.213249, -0.532909, 1.792741)
+                                : make_yuv(0, 1, 1.8556, -0.187324, -0.468124, 1.5748);
+}
 
 // What a pair of U and V adds to each colour, rounding included.
 struct Chroma {

@@ -7,6 +7,8 @@
 
 namespace efiqa {
 
+constexpr int64_t kMostWhole = 65535 / 255;  // rows that are added as whole numbers at once, of which 16 bits hold the sum
+
 // Which input pixels make one output pixel: positions first, first + 1, ... with weights[begin], ... [end).
 struct Tap {
     int64_t first;

@@ -59,8 +59,6 @@ template <bool Add, bool Last>
     }
 }
 
-constexpr int64_t kMostWhole = 65535 / 255;
-
 // Input rows from `at` on, weighed alike, as whole numbers.
 [[gnu::always_inline]] inline void sum_whole(const Job &job, int64_t at, int64_t count, uint16_t *whole,
                                              Scratch &scratch) {

@@ -33,7 +33,7 @@ inline Source make_source(const efiqa_frame &frame, int64_t low, int64_t high) {
     source.green = source.grey ? 0 : 1;
     source.red = source.grey || frame.format == EFIQA_RGB ? 0 : 2;
     source.blue = source.grey ? 0 : 2 - source.red;
-    source.yuv = kYuv[frame.matrix][frame.range];
+    source.yuv = yuv_of(frame.matrix == EFIQA_BT709, frame.range == EFIQA_FULL);
     return source;
 }
 

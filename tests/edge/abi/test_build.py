@@ -116,10 +116,11 @@ def test_other_projects_find_what_is_installed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="the CUDA toolkit is not installed")
 @pytest.mark.parametrize("architecture", ["sm_87", "sm_90"])
-def test_kernels_compile_as_cuda(architecture: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["test/kernels.cu", "cuda/frame_step.cu"])
+def test_kernels_compile_as_cuda(source: str, architecture: str, tmp_path: Path) -> None:
     native = ROOT / "edge" / "native"
     flags = ("-std=c++17", "-Werror", "all-warnings", "-fmad=false", f"-arch={architecture}", f"-I{native / 'kernels'}")
-    run("nvcc", *flags, "-c", native / "test" / "kernels.cu", "-o", tmp_path / "kernels.o")
+    run("nvcc", *flags, "-c", native / source, "-o", tmp_path / "kernels.o")
     assert (tmp_path / "kernels.o").stat().st_size > 0
 
 

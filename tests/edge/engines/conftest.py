@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from edge.bundle.bundle import MAPS, Bundle, Manifest, Region, Thresholds, write
 
 MakeBundle = Callable[..., Bundle]
 SIZE, GRID = 32, 4
+NATIVE = Path(__file__).parents[3] / "edge" / "native"
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +128,17 @@ def _node(kind: str, inputs: list[str], output: str, **settings: list[int]) -> A
     from onnx import helper
 
     return helper.make_node(kind, inputs, [output], f"make_{output}", **settings)
+
+
+@pytest.fixture(scope="session")
+def on_cpu(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """``on_cpu_tabulate`` and ``on_cpu_frame_pixels``: what a GPU runs, thread by thread."""
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler: THE KERNELS OF THE FRAME STEP ARE NOT RUN")
+    made = tmp_path_factory.mktemp("on_cpu") / "on_cpu.so"
+    flags = ["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+    folders = [f"-I{NATIVE / each}" for each in ("kernels", "cuda")]
+    source = NATIVE / "test" / "on_cpu.cpp"
+    subprocess.run([compiler, *flags, "-shared", "-fPIC", *folders, str(source), "-o", str(made)], check=True)
+    return ctypes.CDLL(str(made))

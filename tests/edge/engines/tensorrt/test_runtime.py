@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import ctypes
+import functools
+import itertools
+import logging
 import shutil
 import subprocess
 import threading
@@ -17,13 +20,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from calibration.golden import infer_onnx
+from edge.abi.frames import Numbers, packed
 from edge.bundle.bundle import Bundle
 from edge.engines.openvino import OpenVinoEngine
 from edge.engines.tensorrt import jetson as ours
+from edge.engines.tensorrt import opened
 from edge.engines.tensorrt import runtime as tensorrt_run
 from edge.engines.tensorrt.builder import Ways, _aim_at_dla
 from edge.engines.tensorrt.cuda import Gpu
@@ -31,6 +37,8 @@ from edge.engines.tensorrt.cuda_graph import record
 from edge.engines.tensorrt.jetson import open_tensorrt
 from edge.engines.tensorrt.runtime import TensorRtEngine
 from edge.errors import EdgeError
+from edge.model import QualityModel
+from edge.phantom.golden import golden_frame
 
 MakeBundle = Callable[..., Bundle]
 
@@ -39,7 +47,7 @@ class Memory:
     """Host or GPU memory, known by its address."""
 
     def __init__(self, owner: MadeUpGpu, size: int) -> None:
-        self.owner, self.address = owner, 1000 + len(owner.memory)
+        self.owner, self.address = owner, next(owner.addresses)
         owner.memory[self.address] = np.zeros(size, np.uint8)
 
     def __int__(self) -> int:
@@ -69,7 +77,9 @@ class MadeUpGpu:
     def __init__(self) -> None:
         self.memory: dict[int, np.ndarray[Any, Any]] = {}
         self.depth = threading.local()
+        self.addresses = itertools.count(1000)
         self.copies = 0
+        self.kernels: ctypes.CDLL | None = None
         self.Context = self
 
     def push(self) -> None:
@@ -95,10 +105,24 @@ class MadeUpGpu:
 
     def pagelocked_empty(self, shape: tuple[int, ...], dtype: Any, mem_flags: int = 0) -> Any:
         self.check()
-        memory = Memory(self, int(np.prod(shape)) * 4)
+        memory = Memory(self, int(np.prod(shape)) * np.dtype(dtype).itemsize)
         array = self.memory[memory.address].view(dtype).reshape(shape).view(Pinned)
         array.base = memory
         return array
+
+    def module_from_buffer(self, code: bytes) -> Any:
+        self.check()
+        if self.kernels is None:
+            raise self.Error("cuModuleLoadDataEx failed: the provided PTX was compiled with an unsupported toolchain.")
+        assert b".target sm_87" in code
+        return SimpleNamespace(get_function=lambda name: functools.partial(self.launch, self.kernels, name, code))
+
+    def launch(self, kernels: Any, name: str, code: bytes, *addresses: Any, block: Any, grid: Any, stream: Any) -> None:
+        self.check()
+        assert f".visible .entry {name}(".encode() in code
+        assert stream.handle == 7
+        pointers = [ctypes.c_void_p(self.memory[int(each)].ctypes.data) for each in addresses]
+        getattr(kernels, name.replace("efiqa", "on_cpu"))(grid[0], block[0], *pointers)
 
     def mem_alloc(self, size: int) -> Memory:
         self.check()
@@ -254,7 +278,7 @@ def test_an_engine_is_verified_on_its_gpu_before_it_is_used(
 ) -> None:
     bundle, other = make_bundle(), make_bundle(name="other.efiqa", biases=(2.0,))
     monkeypatch.setattr(ours, "open_gpu", lambda: gpu)
-    monkeypatch.setattr(tensorrt_run, "build_engine", lambda trt, bundle, ways: b"plan")
+    monkeypatch.setattr(opened, "build_engine", lambda trt, bundle, ways: b"plan")
     monkeypatch.setattr(ours, "_import_tensorrt", lambda: made_up_tensorrt(gpu.cuda, bundle, 1))
     engine = open_tensorrt(bundle)
     assert engine.verified["against"] == "onnx"
@@ -266,6 +290,91 @@ def test_an_engine_is_verified_on_its_gpu_before_it_is_used(
     with pytest.raises(EdgeError, match="tensorrt does not compute the network"):
         open_tensorrt(bundle)
     assert gpu.cuda.memory == {}  # also what was refused is given back
+
+
+@pytest.fixture
+def opening(
+    make_bundle: MakeBundle, gpu: Gpu, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> Callable[[], TensorRtEngine]:
+    """Opens an engine as on a Jetson."""
+    bundle = make_bundle(maps=3)
+    monkeypatch.setattr(ours, "open_gpu", lambda: gpu)
+    monkeypatch.setattr(opened, "build_engine", lambda trt, bundle, ways: b"plan")
+    monkeypatch.setattr(ours, "_import_tensorrt", lambda: made_up_tensorrt(gpu.cuda, bundle, 3))
+    return lambda: open_tensorrt(bundle)
+
+
+def test_a_gpu_that_shares_its_memory_makes_the_tensor_too(
+    make_bundle: MakeBundle, gpu: Gpu, opening: Callable[[], TensorRtEngine], on_cpu: ctypes.CDLL
+) -> None:
+    gpu.cuda.kernels = on_cpu
+    engine, bundle = opening(), make_bundle(maps=3)
+    assert engine.takes_frames is gpu.integrated
+    for _ in range(2):
+        with QualityModel(bundle, engine) as model, QualityModel(bundle, OpenVinoEngine(bundle)) as other:
+            for number, (width, height) in enumerate([(320, 240), (641, 480), (200, 150)]):
+                frame = np.asarray(cv2.resize(golden_frame(number), (width, height)), np.uint8)
+                found, wanted = model.assess(frame), other.assess(frame)
+                assert found.verdict == wanted.verdict
+                assert found.score == pytest.approx(wanted.score, abs=0.005)
+                np.testing.assert_allclose(found.map, wanted.map, atol=0.005)
+                np.testing.assert_array_equal(found.photometry.grain, wanted.photometry.grain)  # type: ignore[union-attr]
+        assert gpu.cuda.memory == {}
+        engine = opening()  # that was closed
+
+
+def test_a_driver_that_takes_no_kernels_leaves_the_frame_step_to_the_cpu(
+    gpu: Gpu, opening: Callable[[], TensorRtEngine], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    engine = opening()
+    assert not engine.takes_frames
+    assert ("the frame step stays with the CPU" in caplog.text) is gpu.integrated
+    with pytest.raises(ValueError, match="takes no frames"):
+        engine.infer_frame(packed(np.zeros((40, 40, 3), np.uint8)), (0, 0, 40), Numbers(32, (0, 0, 0), (1, 1, 1)))
+    engine.close()
+    assert gpu.cuda.memory == {}
+
+
+def test_a_gpu_that_makes_another_tensor_is_not_asked_for_it(
+    gpu: Gpu, opening: Callable[[], TensorRtEngine], on_cpu: ctypes.CDLL, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that puts nothing into the picture."""
+    nothing = SimpleNamespace(on_cpu_tabulate=on_cpu.on_cpu_tabulate, on_cpu_frame_pixels=lambda *_: None)
+    gpu.cuda.kernels = nothing
+    engine = opening()
+    assert not engine.takes_frames
+    assert ("makes other tensors of bgr and nv12 than the CPU" in caplog.text) is gpu.integrated
+    engine.close()
+    assert gpu.cuda.memory == {}
+
+
+def test_frames_are_recorded_anew_only_where_their_memory_moves(
+    gpu: Gpu,
+    opening: Callable[[], TensorRtEngine],
+    on_cpu: ctypes.CDLL,
+    libcuda: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not gpu.integrated:
+        pytest.skip("it takes no frames")
+    gpu.cuda.kernels = on_cpu
+    engine = opening()
+    monkeypatch.setattr(tensorrt_run, "record", lambda stream, enqueue: record(stream, enqueue, libcuda))
+    engine._graph = record(7, lambda: True, libcuda)  # as where the driver records
+    numbers = Numbers(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+    def recordings(width: int, height: int) -> int:
+        engine.infer_frame(packed(np.zeros((height, width, 3), np.uint8)), (0, 0, height), numbers)
+        return count(libcuda, "begun") - 1
+
+    assert recordings(640, 480) == 1  # of what the check at the start left, nothing was recorded
+    assert recordings(640, 480) == recordings(320, 240) == 1  # smaller: in the memory that is there
+    assert recordings(1920, 1440) == 2
+    assert recordings(1920, 1440) == 2
+    engine.close()
+    assert count(libcuda, "destroyed") == 2 * 3
+    assert gpu.cuda.memory == {}
 
 
 def test_what_the_runtime_refuses_is_one_sentence(make_bundle: MakeBundle, gpu: Gpu) -> None:
