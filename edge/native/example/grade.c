@@ -1,12 +1,12 @@
 /* Grade one raw NV12 frame (BT.601, luma from 16 to 235, rows without gaps) without Python, with an engine of your own.
  *
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32            writes what the network reads, 3 x 256 x 256
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints the score
- *   efiqa_grade ... MAPS.f32 CAUSES.f32                                and what took most, by the network of causes
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32            finds the field, writes what the network reads, 3 x 256 x 256
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints score and verdict
+ *   efiqa_grade ... MAPS.f32 CAUSES.f32                       and what took most, by the network of causes
  *
- * X, Y and SIDE are the square around the field of view; the field is the circle in it. Between the two calls an engine
- * runs the network out of the bundle (unzip model.efiqa model.onnx). All numbers are float32. Sizes, mean, std and what
- * each region counts stand in the bundle's manifest.yaml; those here are of the default model. */
+ * Between the two calls an engine runs the network out of the bundle (unzip model.efiqa model.onnx): its input is `image`,
+ * 1 x 3 x 256 x 256, its output `maps`, 1 x 3 x 32 x 32. All numbers are float32. Sizes, mean, std, thresholds and what each
+ * region counts stand in the bundle's manifest.yaml; those here are of the default model. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +24,7 @@ static void *read_file(const char *path, size_t size) {
     if (file == NULL) fail(path, "it cannot be opened.");
     void *bytes = malloc(size);
     if (bytes == NULL || fread(bytes, 1, size, file) != size) fail(path, "it is shorter than it should be.");
+    if (fgetc(file) != EOF) fail(path, "it is longer than it should be: look at width, height and format.");
     fclose(file);
     return bytes;
 }
@@ -44,15 +45,22 @@ static void check(efiqa_status status) {
     if (status != EFIQA_OK) fail("efiqa_edge", efiqa_sentence(status));
 }
 
-/* The cells of the circle that fills the square, as far as the frame goes. */
-static void make_field(uint8_t *field, const efiqa_crop *crop, int width, int height) {
+/* The cells at least half of which the mask has in the field. */
+static void make_cells(uint8_t *cells, const uint8_t *mask) {
+    enum { EACH = EFIQA_FIELD_MASK / GRID };
     for (int y = 0; y < GRID; ++y)
         for (int x = 0; x < GRID; ++x) {
-            const double across = (x + 0.5) / GRID, down = (y + 0.5) / GRID;
-            const double left = crop->x + across * (double)crop->side, top = crop->y + down * (double)crop->side;
-            const double radius = 4 * ((across - 0.5) * (across - 0.5) + (down - 0.5) * (down - 0.5));
-            field[y * GRID + x] = radius < 1 && left >= 0 && top >= 0 && left < width && top < height;
+            int inside = 0;
+            for (int i = 0; i < EACH * EACH; ++i)
+                inside += mask[(y * EACH + i / EACH) * EFIQA_FIELD_MASK + x * EACH + i % EACH] != 0;
+            cells[y * GRID + x] = 2 * inside >= EACH * EACH;
         }
+}
+
+/* A field that lies aside may be a spot of light on a retina that is dark: no such frame is good, whatever its score. */
+static const char *verdict_of(double score, const efiqa_field *field) {
+    const double usable = 0.58, good = 0.89; /* thresholds of the manifest */
+    return field->aside || score < usable ? "not usable" : score < good ? "usable" : "good";
 }
 
 /* What took most of the frame. The weights are those of efiqa-edge: docs/native.md says how they are written. */
@@ -65,47 +73,53 @@ static void say_cause(const char *path, const float *maps, const uint8_t *field,
     int most = 0;
     for (int i = 1; i < EFIQA_CAUSES; ++i)
         if (found.main[i] > found.main[most]) most = i;
-    printf("%s, %.5f of the field, at %.4f %.4f\n", names[most], found.share[most], found.x[most], found.y[most]);
+    if (found.present[most] >= 0.04)
+        printf("%s, %.5f of the field, at %.4f %.4f\n", names[most], found.share[most], found.x[most], found.y[most]);
+    else
+        printf("no cause worth naming\n");
     free(weights);
 }
 
 int main(int argc, char **argv) {
-    if (argc < 8 || argc > 10) {
-        fprintf(stderr, "usage: %s FRAME.nv12 WIDTH HEIGHT X Y SIDE TENSOR.f32 [MAPS.f32 [CAUSES.f32]]\n", argv[0]);
+    if (argc < 5 || argc > 7) {
+        fprintf(stderr, "usage: %s FRAME.nv12 WIDTH HEIGHT TENSOR.f32 [MAPS.f32 [CAUSES.f32]]\n", argv[0]);
         return 2;
     }
+    if (efiqa_abi_version() != EFIQA_ABI_VERSION) fail("efiqa_edge", "the library is not that of this header.");
     const int width = atoi(argv[2]), height = atoi(argv[3]);
-    const efiqa_crop crop = {atoll(argv[4]), atoll(argv[5]), atoll(argv[6])};
     if (width < 2 || height < 2 || width > 16384 || height > 16384) fail(argv[1], "a side is from 2 to 16384 pixels.");
     const size_t stride = (size_t)(width + 1) / 2 * 2, luma = (size_t)width * (size_t)height;
     const size_t colours = stride * (((size_t)height + 1) / 2);
     uint8_t *bytes = read_file(argv[1], luma + colours);
     const efiqa_frame frame = {EFIQA_NV12, EFIQA_BT601, EFIQA_LIMITED, width, height, {bytes, bytes + luma},
                                {width, (int64_t)stride}, {luma, colours}};
+    static uint8_t mask[EFIQA_FIELD_MASK * EFIQA_FIELD_MASK], cells[CELLS];
+    efiqa_field field;
+    check(efiqa_find_field(&frame, &field, mask, sizeof mask));
+    if (!field.found) {
+        printf("no fundus: nothing is lit\n");
+        return 0;
+    }
+    make_cells(cells, mask);
+    printf("field %lld %lld %lld%s\n", (long long)field.crop.x, (long long)field.crop.y, (long long)field.crop.side,
+           field.aside ? ", which may be a spot of light" : "");
     static float data[3 * SIDE * SIDE], blue[CELLS], green[CELLS], red[CELLS], clipped[CELLS], detail[CELLS], grain[CELLS];
     const efiqa_tensor tensor = {data, sizeof data, EFIQA_FLOAT32, SIDE, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0, 0};
     const efiqa_light light = {GRID, CELLS, blue, green, red, clipped, detail, grain, NULL, 0};
-    check(efiqa_frame_step(&frame, &crop, &tensor, &light));
-    static uint8_t field[CELLS];
-    make_field(field, &crop, width, height);
-    double brightness = 0, fine = 0, cells = 0;
-    for (int i = 0; i < CELLS; ++i)
-        if (field[i]) brightness += green[i], fine += detail[i], ++cells;
-    if (cells == 0) fail(argv[1], "the circle lies beyond the frame.");
-    printf("tensor %016llx, green %.1f, detail %.4f\n", (unsigned long long)checksum(data, sizeof data),
-           brightness / cells, fine / cells);
-    write_file(argv[7], data, sizeof data);
-    if (argc > 8) {
-        float *maps = read_file(argv[8], MAPS * CELLS * sizeof(float));
+    check(efiqa_frame_step(&frame, &field.crop, &tensor, &light));
+    printf("tensor %016llx\n", (unsigned long long)checksum(data, sizeof data));
+    write_file(argv[4], data, sizeof data);
+    if (argc > 5) {
+        float *maps = read_file(argv[5], MAPS * CELLS * sizeof(float));
         const efiqa_pooling pooling = {2, 3, 1};
         static uint8_t lost[CELLS];
         double score;
-        check(efiqa_lost_to_light(&light, field, CELLS, lost, CELLS));
+        check(efiqa_lost_to_light(&light, cells, CELLS, lost, CELLS));
         for (int i = 0; i < CELLS; ++i)
             if (lost[i]) maps[i] = 1;
-        check(efiqa_score(maps, MAPS * CELLS, MAPS, GRID, field, CELLS, &pooling, &score));
-        printf("score %.6f\n", score);
-        if (argc > 9) say_cause(argv[9], maps, field, &light);
+        check(efiqa_score(maps, MAPS * CELLS, MAPS, GRID, cells, CELLS, &pooling, &score));
+        printf("score %.6f: %s\n", score, verdict_of(score, &field));
+        if (argc > 6) say_cause(argv[6], maps, cells, &light);
         free(maps);
     }
     free(bytes);

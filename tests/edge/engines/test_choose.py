@@ -16,6 +16,7 @@ from edge.engines.checks import UnavailableError
 from edge.engines.choose import compile_bundle, open_engine, plan_bundle
 from edge.engines.tensorrt import cuda
 from edge.engines.tensorrt import jetson as tensorrt
+from edge.engines.tensorrt import opened
 from edge.engines.tensorrt import runtime as tensorrt_run
 from edge.engines.tensorrt.cuda import Gpu
 from edge.errors import EdgeError
@@ -167,7 +168,7 @@ def test_auto_falls_through_where_the_gpu_fails(
     bundle = make_bundle()
     _lend_gpu(monkeypatch, _fake_trt(), lost)
     if not lost:
-        monkeypatch.setattr(tensorrt_run, "build_engine", lambda trt, bundle, ways: b"plan")
+        monkeypatch.setattr(opened, "build_engine", lambda trt, bundle, ways: b"plan")
     with pytest.raises(EdgeError, match=rf"the GPU Orin cannot .*{words}"):
         open_engine(bundle, "tensorrt")
     assert open_engine(bundle).name == "openvino"
