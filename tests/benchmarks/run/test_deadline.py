@@ -55,7 +55,7 @@ def test_a_dropped_frame_has_missed() -> None:
 
 def test_frames_that_one_stall_drops_tell_as_little_as_one() -> None:
     """Of 100,000 frames 72 missed, which is clearly less than one in a thousand by chance, but not in eight stalls."""
-    stalls = {at: 8 for at in range(500, 90_000, 12_000)}
+    stalls = dict.fromkeys(range(500, 90000, 12000), 8)
     latency_ms = np.full(100_000 - 8 * len(stalls), 10.0)
     latency_ms[[at - 1 for at in stalls]] = 300.0
     asked = Deadline(33.0, 0.001)
