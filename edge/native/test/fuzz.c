@@ -76,6 +76,7 @@ static void frames(void) {
     efiqa_frame frame = {0};
     frame.format = (int32_t)number(0, 4), frame.matrix = (int32_t)number(0, 1), frame.range = (int32_t)number(0, 1);
     frame.width = (int32_t)number(1, 250), frame.height = (int32_t)number(1, 250);
+    if (byte() < 48) frame.width = (int32_t)(frame.width * (int64_t)(2 + byte() % 7)); /* so long that it is reduced */
     const int64_t wide = frame.width < 0 || frame.width > 4096 ? 64 : frame.width, pairs = (wide + 1) / 2;
     const int64_t high = frame.height < 0 || frame.height > 4096 ? 64 : frame.height;
     const int64_t rows[] = {3 * wide, 3 * wide, wide, 4 * pairs, wide};
