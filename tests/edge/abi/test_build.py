@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -97,6 +98,10 @@ def test_other_projects_find_what_is_installed(tmp_path: Path) -> None:
     build("host", tmp_path / "build")
     prefix, other = tmp_path / "usr", tmp_path / "other"
     run("cmake", "--install", tmp_path / "build", "--prefix", prefix)
+    (library,) = (each for each in prefix.rglob("libefiqa_edge.so.*") if not each.is_symlink())
+    header = (prefix / "include" / "efiqa_edge.h").read_text(encoding="utf-8")
+    exported = {line.split()[-1] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    assert exported == set(re.findall(r"^EFIQA_API .*?(efiqa_\w+)\(", header, re.MULTILINE))
     other.mkdir()
     (other / "main.c").write_text(
         "#include <efiqa_edge.h>\n#include <stdio.h>\nint main(void) { return puts(efiqa_version()) < 0; }\n"
