@@ -155,7 +155,7 @@ def _timed(
                 error = None if run.failure is None else without_folders(run.failure)
                 break
             if title == "camera":
-                deadline = in_time(run.latency_ms, run.dropped, Deadline(options.deadline_ms, options.allowed))
+                deadline = in_time(run.late(options.deadline_ms), Deadline(options.deadline_ms, options.allowed))
     except EdgeError as failed:
         error = without_folders(str(failed))
     except KeyboardInterrupt:

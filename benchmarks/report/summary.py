@@ -67,7 +67,7 @@ def scenario_result(
         soak=_soak(run, states) if soak else None,
         failure=None if run.failure is None else without_folders(run.failure),
         interrupted=run.interrupted or run.failure is not None,
-        deadline=None if deadline is None else judge(run.latency_ms, run.dropped, deadline),
+        deadline=None if deadline is None else judge(run.late(deadline.ms), deadline),
     )
 
 

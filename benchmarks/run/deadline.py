@@ -46,16 +46,15 @@ class DeadlineVerdict:
     needed: int | None
 
 
-def judge(latency_ms: NDArray[np.float64], dropped: int, deadline: Deadline) -> DeadlineVerdict:
+def judge(late: NDArray[np.bool_], deadline: Deadline) -> DeadlineVerdict:
     """Hold a run against a deadline.
 
     Args:
-        latency_ms: of every frame, in the order of time.
-        dropped: frames that were overtaken.
+        late: bool (frames,), whether each frame missed it, in the order of time, overtaken ones among them: they
+            are part of the stall that took them.
         deadline: what is asked for.
     """
-    late = np.asarray(latency_ms > deadline.ms)
-    frames, missed = len(late) + dropped, int(late.sum()) + dropped
+    frames, missed = len(late), int(late.sum())
     share, counts = missed / frames, frames / burstiness(late)
     low, high = exact_interval(share, counts)
     answer = _answer(low, high, deadline.miss)

@@ -22,7 +22,7 @@ from benchmarks.run.latency import STAGES, Assess, Tick, WarmUp, timed, warm_up
 from edge.errors import EdgeError
 
 Images = Sequence[NDArray[np.uint8]]
-_COLUMNS = len(STAGES) + 2  # and when it started, and its latency
+_COLUMNS = len(STAGES) + 3  # and how many it overtook, when it started, and its latency
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Run:
         seconds: from the first frame's beginning to the last one's end.
         warm_up: before the timed frames, at the same pace.
         fps: frames that arrived a second, under ``camera``.
-        dropped: frames that a newer one overtook, under ``camera``.
+        overtaken: int64 (runs,): under ``camera``, how many frames each one overtook; None where none can be.
         interrupted: Ctrl-C ended it early.
         failure: the model's error where it failed in the middle, else None.
     """
@@ -64,9 +64,23 @@ class Run:
     seconds: float
     warm_up: WarmUp
     fps: float | None = None
-    dropped: int = 0
+    overtaken: NDArray[np.int64] | None = None
     interrupted: bool = False
     failure: str | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Frames that a newer one overtook."""
+        return 0 if self.overtaken is None else int(self.overtaken.sum())
+
+    def late(self, ms: float) -> NDArray[np.bool_]:
+        """Whether each frame that came took longer, bool (runs + dropped,) in their order; what was overtaken did."""
+        graded = np.asarray(self.latency_ms > ms)
+        if self.overtaken is None:
+            return graded
+        late = np.ones(len(graded) + self.dropped, np.bool_)
+        late[np.arange(len(graded)) + np.cumsum(self.overtaken)] = graded
+        return late
 
     def stage(self, name: str) -> NDArray[np.float64]:
         """float64 (runs,), milliseconds of one of ``STAGES``."""
@@ -99,7 +113,7 @@ def single_stream(assess: Assess, frames: Images, limit: Limit, tick: Tick = lam
             if limit.reached(done, started):
                 return
             row = timed(assess, frames, done)
-            rows.extend((*row, started, row[-1]))
+            rows.extend((*row, 0, started, row[-1]))
             tick(done + 1)
 
     interrupted, failure = _until_stopped(go, rows)
@@ -111,11 +125,9 @@ def camera(assess: Assess, frames: Images, fps: float, limit: Limit, tick: Tick 
     warm = warm_up(_paced(assess, frames, fps))
     rows = array.array("d")
     period = 1 / fps
-    dropped = 0
     first = time.perf_counter() + period
 
     def go() -> None:
-        nonlocal dropped
         last = -1
         for done in itertools.count():
             if limit.reached(done, time.perf_counter() - first):
@@ -125,15 +137,14 @@ def camera(assess: Assess, frames: Images, fps: float, limit: Limit, tick: Tick 
             wait = arrival - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
-            dropped += newest - last - 1
-            last = newest
+            overtaken, last = newest - last - 1, newest
             started = time.perf_counter()
             row = timed(assess, frames, newest)
-            rows.extend((*row, started - first, (time.perf_counter() - arrival) * 1000))
+            rows.extend((*row, overtaken, started - first, (time.perf_counter() - arrival) * 1000))
             tick(done + 1)
 
     interrupted, failure = _until_stopped(go, rows)
-    return _run("camera", rows, warm, interrupted, failure, fps, dropped)
+    return _run("camera", rows, warm, interrupted, failure, fps)
 
 
 def offline(assess: Assess, frames: Images, limit: Limit, workers: int, tick: Tick = lambda done: None) -> Run:
@@ -154,7 +165,7 @@ def offline(assess: Assess, frames: Images, limit: Limit, workers: int, tick: Ti
                 if limit.reached(number, started):
                     return
                 row = timed(assess, frames, number)
-                rows.extend((*row, started, row[-1]))
+                rows.extend((*row, 0, started, row[-1]))
         except EdgeError as error:
             errors.append(error)
             halt.set()
@@ -217,7 +228,6 @@ def _run(
     interrupted: bool,
     failure: str | None,
     fps: float | None = None,
-    dropped: int = 0,
 ) -> Run:
     table = np.frombuffer(rows, dtype=np.float64)
     table = table[: len(table) // _COLUMNS * _COLUMNS].reshape(-1, _COLUMNS)
@@ -226,4 +236,5 @@ def _run(
     started = table[:, -2] - table[0, -2]
     samples = table[:, : len(STAGES)]
     seconds = float((started + samples[:, -1] / 1000).max())
-    return Run(scenario, samples, table[:, -1], started, seconds, warm, fps, dropped, interrupted, failure)
+    overtaken = None if fps is None else table[:, len(STAGES)].astype(np.int64)
+    return Run(scenario, samples, table[:, -1], started, seconds, warm, fps, overtaken, interrupted, failure)

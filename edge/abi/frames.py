@@ -77,10 +77,12 @@ def packed(frame: NDArray[np.uint8], pixels: Pixels = "bgr") -> Planes:
     """A frame of one plane, uint8 (H, W, 3), (H, W, 2) of YUYV, or (H, W) of grey; a copy only where rows have gaps."""
     height, width = frame.shape[:2]
     # ctypes wants rows in place: a view that is turned, thinned out or in another order is copied.
-    inner = frame.strides[1:] == np.empty(frame.shape[1:], np.uint8).strides and frame.strides[0] > 0
-    frame = frame if inner or height == 0 else np.ascontiguousarray(frame)
     row = int(np.prod(frame.shape[1:]))
-    rows = np.lib.stride_tricks.as_strided(frame, (height, row), (frame.strides[0], 1), writeable=False)
+    inner = frame.strides[1:] == np.empty(frame.shape[1:], np.uint8).strides
+    if height > 0 and not (inner and (height == 1 or frame.strides[0] >= row)):
+        frame = np.ascontiguousarray(frame)
+    stride = max(frame.strides[0], row)  # that of a single row may be anything
+    rows = np.lib.stride_tricks.as_strided(frame, (height, row), (stride, 1), writeable=False)
     return Planes(pixels, width, height, (rows,))
 
 

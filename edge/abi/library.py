@@ -22,13 +22,12 @@ def _load() -> ctypes.CDLL | None:
             continue
         try:
             library = ctypes.CDLL(str(path))
-            version = int(library.efiqa_abi_version())
+            if int(library.efiqa_abi_version()) == ABI_VERSION:
+                declare(library)
+                return library
         except (OSError, AttributeError) as error:
             log.warning("%s does not load (%s), so slower steps take its place: install efiqa-edge again", path, error)
             continue
-        if version == ABI_VERSION:
-            declare(library)
-            return library
         log.warning("%s is of another version, so slower steps take its place: install efiqa-edge again", path)
     return None
 

@@ -64,7 +64,7 @@ def blend(
     if picture.dtype != np.uint8 or picture.strides[1:] != (3, 1) or not picture.flags.writeable:
         raise ValueError("a picture is uint8 BGR (H, W, 3) that can be written, each row in one piece")
     degradation, inside = np.ascontiguousarray(degradation, np.float32), _inside(field, degradation.shape)
-    stride = picture.strides[0]
+    stride = picture.strides[0] if height > 1 else 3 * width  # that of a single row may be anything
     status = library.efiqa_blend(
         degradation.ctypes.data,
         degradation.size,

@@ -25,4 +25,5 @@ def sharpness(channel: NDArray[np.uint8], where: NDArray[np.bool_] | None = None
     values = steps if where is None else steps[where]
     if not values.size:
         return 0.0
-    return float(cv2.norm(values, cv2.NORM_L2SQR) / values.size - cv2.mean(values.reshape(1, -1))[0] ** 2)
+    spread = cv2.norm(values, cv2.NORM_L2SQR) / values.size - cv2.mean(values.reshape(1, -1))[0] ** 2
+    return max(float(spread), 0.0)  # of values all alike it may round to less

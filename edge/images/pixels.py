@@ -112,10 +112,9 @@ def _from_planes(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], layout: Pix
 
 def _yuy2(data: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     (packed,) = planes_of(data, layout)
-    if layout.bt709 or layout.full_range:  # rare, so the slower way: as planes, with chroma at half height too
-        pairs = packed.reshape(layout.height, -1, 4)[: layout.height // 2 * 2]
-        chroma = np.ascontiguousarray(pairs[::2, :, 1::2])
-        return _from_planes(np.ascontiguousarray(packed[: layout.height // 2 * 2, :, 0]), chroma, layout)
+    if layout.bt709 or layout.full_range:  # rare, so the slower way: as planes, each row twice for its own chroma
+        chroma = np.ascontiguousarray(packed.reshape(layout.height, -1, 4)[:, :, 1::2])
+        return np.ascontiguousarray(_from_planes(np.repeat(packed[:, :, 0], 2, axis=0), chroma, layout)[::2])
     return np.asarray(cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_YUY2), dtype=np.uint8)
 
 

@@ -1,12 +1,12 @@
 /* Grade one raw NV12 frame (BT.601, luma from 16 to 235, rows without gaps) without Python, with an engine of your own.
  *
  *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32            finds the field, writes what the network reads, 3 x 256 x 256
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints score and verdict
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints the score
  *   efiqa_grade ... MAPS.f32 CAUSES.f32                       and what took most, by the network of causes
  *
  * Between the two calls an engine runs the network out of the bundle (unzip model.efiqa model.onnx): its input is `image`,
  * 1 x 3 x 256 x 256, its output `maps`, 1 x 3 x 32 x 32. All numbers are float32. Sizes, mean, std, thresholds and what each
- * region counts stand in the bundle's manifest.yaml; those here are of the default model. */
+ * region counts stand in the bundle's manifest.yaml: those here are of the default model. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,12 +55,6 @@ static void make_cells(uint8_t *cells, const uint8_t *mask) {
                 inside += mask[(y * EACH + i / EACH) * EFIQA_FIELD_MASK + x * EACH + i % EACH] != 0;
             cells[y * GRID + x] = 2 * inside >= EACH * EACH;
         }
-}
-
-/* A field that lies aside may be a spot of light on a retina that is dark: no such frame is good, whatever its score. */
-static const char *verdict_of(double score, const efiqa_field *field) {
-    const double usable = 0.58, good = 0.89; /* thresholds of the manifest */
-    return field->aside || score < usable ? "not usable" : score < good ? "usable" : "good";
 }
 
 /* What took most of the frame. The weights are those of efiqa-edge: docs/native.md says how they are written. */
@@ -118,7 +112,8 @@ int main(int argc, char **argv) {
         for (int i = 0; i < CELLS; ++i)
             if (lost[i]) maps[i] = 1;
         check(efiqa_score(maps, MAPS * CELLS, MAPS, GRID, cells, CELLS, &pooling, &score));
-        printf("score %.6f: %s\n", score, verdict_of(score, &field));
+        /* Such a spot may be all that a shadow leaves of a retina: no frame like that is usable, whatever its score. */
+        printf("score %.6f%s\n", score, field.aside ? ", but not usable: the field may be a spot of light" : "");
         if (argc > 6) say_cause(argv[6], maps, cells, &light);
         free(maps);
     }

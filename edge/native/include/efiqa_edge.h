@@ -2,7 +2,7 @@
  *
  * Every function may be called from any number of threads at once, keeps nothing between calls, writes to nothing but
  * what it is given, and checks all of it first: after an error no output is complete, and none was written out of
- * bounds. None throws. Coordinates are pixels, x to the right and y down; grids are row by row from the upper left.
+ * bounds. None throws. Numbers are aligned as their type asks for. Coordinates are pixels, x to the right and y down; grids are row by row from the upper left.
  */
 #ifndef EFIQA_EDGE_H
 #define EFIQA_EDGE_H
@@ -37,7 +37,8 @@ typedef enum efiqa_status {
     EFIQA_SHORT_BUFFER = 5,  /* a buffer holds less than its shape asks for */
     EFIQA_BAD_CROP = 6,      /* a crop has no side, or no pixel of the frame in it */
     EFIQA_BAD_NUMBER = 7,    /* a value is not finite or out of its range */
-    EFIQA_OUT_OF_MEMORY = 8
+    EFIQA_OUT_OF_MEMORY = 8,
+    EFIQA_UNALIGNED = 9      /* numbers lie at an address that their type cannot have */
 } efiqa_status;
 
 /* Pixel formats. Two pixels of YUYV and NV12 share their colour; of an odd width the last pair has one pixel. */
@@ -75,7 +76,8 @@ typedef struct efiqa_crop {
 typedef struct efiqa_field {
     int32_t blank;   /* 1: the frame is black, of one colour, or too small to show one; then nothing was found */
     int32_t found;   /* 0: no field of view; the crop is then 0 */
-    int32_t aside;   /* 1: small and far from the middle: it may be what a shadow leaves of a larger field */
+    int32_t aside;   /* 1: small and far from the middle: it may be what a shadow leaves of a larger field, so that the
+                      * frame is not usable, whatever the score within it */
     efiqa_crop crop; /* the square around it; some of it may lie beyond the frame */
 } efiqa_field;
 
@@ -162,7 +164,8 @@ EFIQA_API efiqa_status efiqa_bgr(const efiqa_frame *frame, uint8_t *bgr, uint64_
 
 /* Find the field of view of a frame.
  *
- * mask: EFIQA_FIELD_MASK * EFIQA_FIELD_MASK bytes (mask_size writable) over the crop: 255 in the field, 0 elsewhere. */
+ * mask: EFIQA_FIELD_MASK * EFIQA_FIELD_MASK bytes (mask_size writable) over the crop: 255 in the field, 0 elsewhere. On
+ * a grid, a cell is field where at least half of its part of the mask is. */
 EFIQA_API efiqa_status efiqa_find_field(const efiqa_frame *frame, efiqa_field *field, uint8_t *mask,
                                         uint64_t mask_size) EFIQA_NOEXCEPT;
 

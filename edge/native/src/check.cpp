@@ -1,6 +1,8 @@
 #include "check.h"
 
+#include <algorithm>
 #include <initializer_list>
+#include <iterator>
 
 #include "efiqa_edge.h"
 
@@ -8,6 +10,11 @@ namespace efiqa {
 namespace {
 
 bool lies_within(double value, double low, double high) { return value >= low && value <= high; }  // false for NaN
+
+bool are_aligned(const efiqa_light &light) {
+    const float *arrays[] = {light.blue, light.green, light.red, light.clipped, light.detail, light.grain, light.picture};
+    return std::all_of(std::begin(arrays), std::end(arrays), [](const float *each) { return is_aligned(each, sizeof *each); });
+}
 
 bool is_far(int64_t value) { return value < -kFarthest || value > kFarthest; }
 
@@ -61,6 +68,7 @@ efiqa_status check_tensor(const efiqa_tensor *tensor) {
     if (tensor->side < 1 || tensor->side > kLargestTensor) return EFIQA_BAD_SIZE;
     const uint64_t bytes = tensor->type == EFIQA_FLOAT32 ? 4 : tensor->type == EFIQA_FLOAT16 ? 2 : 1;
     const auto side = static_cast<uint64_t>(tensor->side);
+    if (!is_aligned(tensor->data, bytes)) return EFIQA_UNALIGNED;
     if (tensor->size < 3 * side * side * bytes) return EFIQA_SHORT_BUFFER;
     for (int channel = 0; channel < 3; ++channel) {
         if (!lies_within(tensor->mean[channel], -1e6, 1e6)) return EFIQA_BAD_NUMBER;
@@ -75,6 +83,7 @@ efiqa_status check_light(const efiqa_light *light, int32_t side) {
     if (light == nullptr) return EFIQA_OK;
     if (light->grid < 1 || light->grid > side / 4) return EFIQA_BAD_SIZE;
     const auto grid = static_cast<uint64_t>(light->grid), whole = static_cast<uint64_t>(side);
+    if (!are_aligned(*light)) return EFIQA_UNALIGNED;
     const bool wanted = light->blue || light->green || light->red || light->clipped || light->detail || light->grain;
     if (wanted && light->size < grid * grid) return EFIQA_SHORT_BUFFER;
     return light->picture && light->picture_size < whole * whole ? EFIQA_SHORT_BUFFER : EFIQA_OK;
@@ -83,6 +92,7 @@ efiqa_status check_light(const efiqa_light *light, int32_t side) {
 efiqa_status check_maps(const float *maps, uint64_t size, int32_t count, int32_t grid, const uint8_t *field,
                         uint64_t field_size) {
     if (maps == nullptr || field == nullptr) return EFIQA_NULL_POINTER;
+    if (!is_aligned(maps, sizeof *maps)) return EFIQA_UNALIGNED;
     if ((count != 1 && count != 3) || grid < 1 || grid > kLargestGrid) return EFIQA_BAD_SIZE;
     const auto cells = static_cast<uint64_t>(grid) * static_cast<uint64_t>(grid);
     if (size < cells * static_cast<uint64_t>(count) || field_size < cells) return EFIQA_SHORT_BUFFER;
@@ -100,6 +110,7 @@ efiqa_status check_colours(const efiqa_light *light) {
     if (light->grid < 1 || light->grid > kLargestGrid) return EFIQA_BAD_SIZE;
     const uint64_t cells = static_cast<uint64_t>(light->grid) * static_cast<uint64_t>(light->grid);
     if (light->size < cells) return EFIQA_SHORT_BUFFER;
+    if (!are_aligned(*light)) return EFIQA_UNALIGNED;
     for (const float *values : {light->blue, light->green, light->red})
         if (!lie_within(values, cells, -1, 256)) return EFIQA_BAD_NUMBER;  // roundings of 0 and 255 too
     return EFIQA_OK;

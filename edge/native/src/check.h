@@ -10,6 +10,9 @@ namespace efiqa {
 constexpr int64_t kFarthest = int64_t{1} << 31;  // of a crop, in pixels; sums of two stay exact in a double
 constexpr int32_t kLargestTensor = 8192, kLargestGrid = 1024, kLargestFrame = 1 << 20;
 
+// Whether numbers of so many bytes may lie at an address; nothing may lie anywhere.
+inline bool is_aligned(const void *data, uint64_t bytes) { return reinterpret_cast<uintptr_t>(data) % bytes == 0; }
+
 efiqa_status check_frame(const efiqa_frame *frame);
 efiqa_status check_crop(const efiqa_crop *crop, int32_t width, int32_t height);
 efiqa_status check_tensor(const efiqa_tensor *tensor);

@@ -18,8 +18,11 @@ const char *efiqa_sentence(int32_t status) noexcept {
         case EFIQA_SHORT_BUFFER: return "a buffer is shorter than its shape asks for: enlarge it, or state its size.";
         case EFIQA_BAD_CROP:
             return "the crop needs a side of at least 1 pixel, some of the frame in it, and to lie within 2^31 pixels.";
-        case EFIQA_BAD_NUMBER: return "a number is out of its range: maps lie in [0, 1], std is positive, light is that of a frame, a field has cells.";
+        case EFIQA_BAD_NUMBER:
+            return "a number is out of its range: maps lie in [0, 1]; mean and std are finite, std and scale above 0, zero_point in "
+                   "int8; a circle has a radius; pooling counts the periphery; light is that of a frame; a field has cells.";
         case EFIQA_OUT_OF_MEMORY: return "the memory ran out: free some, or use smaller frames.";
+        case EFIQA_UNALIGNED: return "numbers lie at an address that their type cannot have: align the buffer.";
         default: return "this is no status of efiqa-edge.";
     }
 }

@@ -36,10 +36,10 @@ static uint8_t *bytes(uint64_t size) {
 }
 
 /* A frame that is right, in buffers that end with its last byte. */
-static efiqa_frame make_frame(void) {
+static efiqa_frame make_frame(int64_t widest, int64_t highest) {
     efiqa_frame frame = {0};
     frame.format = (int32_t)any(0, 4), frame.matrix = (int32_t)any(0, 1), frame.range = (int32_t)any(0, 1);
-    frame.width = (int32_t)any(1, 70), frame.height = (int32_t)any(1, 70);
+    frame.width = (int32_t)any(1, widest), frame.height = (int32_t)any(1, highest);
     const int64_t pairs = (frame.width + 1) / 2;
     const int64_t rows[] = {3 * frame.width, 3 * frame.width, frame.width, 4 * pairs, frame.width};
     for (int plane = 0; plane < (frame.format == EFIQA_NV12 ? 2 : 1); ++plane) {
@@ -52,7 +52,7 @@ static efiqa_frame make_frame(void) {
 }
 
 static void frame_step(void) {
-    efiqa_frame frame = make_frame();
+    efiqa_frame frame = make_frame(70, 70);
     const efiqa_frame right = frame;
     efiqa_tensor tensor = {0};
     tensor.side = (int32_t)any(4, 40), tensor.type = (int32_t)any(0, 2), tensor.scale = 0.02f;
@@ -97,7 +97,11 @@ static void frame_step(void) {
     expect("no height", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_BAD_SIZE);
     frame = right, crop.x = frame.width;
     expect("a crop outside", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_BAD_CROP);
-    crop.x = 0, crop.y = 0, tensor.size -= 1;
+    crop.x = 0, crop.y = 0;
+    efiqa_tensor aslant = tensor;
+    aslant.data = (char *)tensor.data + 1, aslant.type = EFIQA_FLOAT32;
+    expect("a tensor aslant", efiqa_frame_step(&frame, &crop, &aslant, NULL), EFIQA_UNALIGNED);
+    tensor.size -= 1;
     expect("a short tensor", efiqa_frame_step(&frame, &crop, &tensor, NULL), EFIQA_SHORT_BUFFER);
     tensor.size += 1, light.picture_size -= 1;
     expect("a short picture", efiqa_frame_step(&frame, &crop, &tensor, &light), EFIQA_SHORT_BUFFER);
@@ -140,6 +144,16 @@ static void discs(void) {
     expect("no circle", efiqa_circle_field(NAN, 0, 9, width, height, &field, mask, MASK), EFIQA_BAD_NUMBER);
     expect("no size", efiqa_circle_field(0, 0, 9, width, 0, &field, mask, MASK), EFIQA_BAD_SIZE);
     free(pixels), free(mask);
+}
+
+/* Frames so long that the finder reduces them, by steps of two and then of three, five or seven. */
+static void long_frames(void) {
+    efiqa_frame frame = make_frame(2000, 160);
+    uint8_t *mask = bytes(MASK);
+    efiqa_field field;
+    if (frame.format != EFIQA_NV12) frame.stride[1] = odd_number(); /* of no plane */
+    expect("a long frame", efiqa_find_field(&frame, &field, mask, MASK), EFIQA_OK);
+    free(mask), free((void *)frame.plane[0]), free((void *)frame.plane[1]);
 }
 
 /* Floats in a buffer that ends with the last. */
@@ -213,6 +227,8 @@ static void maps(void) {
     if (!(score >= 0 && score <= 1)) expect("a score in [0, 1]", 1, 0);
     expect("short maps", efiqa_score(map, 3 * cells - 1, 3, grid, field, cells, &pooling, &score), EFIQA_SHORT_BUFFER);
     expect("a short field", efiqa_score(map, cells, 1, grid, field, cells - 1, &pooling, &score), EFIQA_SHORT_BUFFER);
+    expect("maps aslant", efiqa_score((const float *)(const void *)((const char *)map + 1), cells, 1, grid, field, cells, &pooling, &score),
+           EFIQA_UNALIGNED);
     expect("no score", efiqa_score(map, cells, 1, grid, field, cells, &pooling, NULL), EFIQA_NULL_POINTER);
     efiqa_crop crop = {0, 0, any(1, 300)};
     crop.x = any(1 - crop.side, width - 1), crop.y = any(1 - crop.side, height - 1);
@@ -236,7 +252,7 @@ int main(int argc, char **argv) {
     state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     expect("nothing", efiqa_frame_step(NULL, NULL, NULL, NULL), EFIQA_NULL_POINTER);
     if (efiqa_abi_version() != EFIQA_ABI_VERSION) expect("the version", efiqa_abi_version(), EFIQA_ABI_VERSION);
-    for (long i = 0; i < rounds; ++i) frame_step(), discs(), causes(), maps();
+    for (long i = 0; i < rounds; ++i) frame_step(), discs(), long_frames(), causes(), maps();
     printf("efiqa_edge %s: %ld rounds, %d faults\n", efiqa_version(), rounds, faults);
     return faults != 0;
 }

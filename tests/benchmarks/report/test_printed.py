@@ -55,7 +55,10 @@ def scenario(name: str = "single_stream", runs: int = 400, interrupted: bool = F
     samples = np.tile(np.linspace(1, 5, runs)[:, None], (1, len(STAGES)))
     fps = 30.0 if name == "camera" else None
     began = np.arange(runs) * 0.01
-    run = Run(name, samples, samples[:, -1], began, began[-1] + 0.005, WarmUp(60, True, 31.5), fps, 3, interrupted)
+    overtaken = np.bincount([9, 200], [1, 2], runs).astype(np.int64)
+    run = Run(
+        name, samples, samples[:, -1], began, began[-1] + 0.005, WarmUp(60, True, 31.5), fps, overtaken, interrupted
+    )
     return scenario_result(run, (State(1.0, 2500.0, None, 51.0, 12.5, 0.02, False, None),))
 
 

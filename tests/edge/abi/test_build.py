@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import edge
+from edge.abi.field import find_field
 from edge.abi.frames import Numbers, Planes, frame_step
 from edge.abi.library import LIBRARY
 from edge.abi.maps import score
+from edge.field.find import Crop, Field
 from edge.findings.cause_network import flat_weights
 from edge.findings.evidence import explain
 from edge.findings.photometry import light_of
 from edge.frame.exposure import lost_to_light
+from edge.phantom import phantom_frame
 
 ROOT = Path(__file__).parents[3]
 PRESETS = json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))
@@ -68,28 +73,29 @@ def test_the_example_in_c_agrees_with_python(tmp_path: Path) -> None:
         pytest.skip("the library is not built")
     folder = build("host", tmp_path / "build")
     rng = np.random.default_rng(0)
-    luma, chroma = (rng.integers(0, 256, shape).astype(np.uint8) for shape in ((299, 401), (150, 402)))
+    luma = np.asarray(cv2.resize(cv2.cvtColor(phantom_frame(2), cv2.COLOR_BGR2GRAY), (401, 299)), np.uint8)
+    chroma = rng.integers(120, 136, (150, 402)).astype(np.uint8)
     maps = rng.random((3, 32, 32), np.float32)
     (tmp_path / "eye.nv12").write_bytes(luma.tobytes() + chroma.tobytes())
     maps.tofile(tmp_path / "maps.f32")
     flat_weights().tofile(tmp_path / "causes.f32")
     files = ("tensor.f32", "maps.f32", "causes.f32")
-    printed = run(folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, *files, cwd=tmp_path)
+    printed = run(folder / "efiqa_grade", "eye.nv12", 401, 299, *files, cwd=tmp_path)
     half = (0.5, 0.5, 0.5)
     eye = Planes("nv12", 401, 299, (luma, chroma))
-    expected, light = frame_step(LIBRARY, eye, (50, -1, 301), Numbers(256, half, half), 32)
+    found = find_field(LIBRARY, eye)
+    assert found.crop is not None
+    assert "field {} {} {}\n".format(*found.crop) in printed
+    inside = Field(Crop(*found.crop), found.mask).on_grid(32)
+    expected, light = frame_step(LIBRARY, eye, found.crop, Numbers(256, half, half), 32)
     np.testing.assert_array_equal(np.fromfile(tmp_path / "tensor.f32", np.float32), expected.reshape(-1))
-    middles = (np.arange(32) + 0.5) / 32
-    inside = 4 * ((middles[:, None] - 0.5) ** 2 + (middles - 0.5) ** 2) < 1
-    rows, columns = -1 + middles * 301, 50 + middles * 301
-    inside &= ((rows >= 0) & (rows < 299))[:, None] & ((columns >= 0) & (columns < 401))
     rgb, seen = light_of(np.asarray(expected, np.float32), light, 32, half, half)
     maps[0, lost_to_light(rgb, inside)] = 1
     assert f"score {score(LIBRARY, maps, inside, (2.0, 3.0, 1.0)):.6f}" in printed
-    found = explain(maps[0], {"disc": maps[1], "macula": maps[2]}, inside, seen)
-    most = max(found.main, key=lambda code: found.main[code])
-    x, y = found.places[most]
-    assert f"{most}, {found.shares[most]:.5f} of the field, at {x:.4f} {y:.4f}" in printed
+    told = explain(maps[0], {"disc": maps[1], "macula": maps[2]}, inside, seen)
+    most = max(told.main, key=lambda code: told.main[code])
+    x, y = told.places[most]
+    assert f"{most}, {told.shares[most]:.5f} of the field, at {x:.4f} {y:.4f}" in printed
 
 
 @needs_compiler
@@ -97,6 +103,10 @@ def test_other_projects_find_what_is_installed(tmp_path: Path) -> None:
     build("host", tmp_path / "build")
     prefix, other = tmp_path / "usr", tmp_path / "other"
     run("cmake", "--install", tmp_path / "build", "--prefix", prefix)
+    (library,) = (each for each in prefix.rglob("libefiqa_edge.so.*") if not each.is_symlink())
+    header = (prefix / "include" / "efiqa_edge.h").read_text(encoding="utf-8")
+    exported = {line.split()[-1] for line in run("nm", "-D", "--defined-only", library).splitlines()}
+    assert exported == set(re.findall(r"^EFIQA_API .*?(efiqa_\w+)\(", header, re.MULTILINE))
     other.mkdir()
     (other / "main.c").write_text(
         "#include <efiqa_edge.h>\n#include <stdio.h>\nint main(void) { return puts(efiqa_version()) < 0; }\n"
@@ -110,8 +120,8 @@ def test_other_projects_find_what_is_installed(tmp_path: Path) -> None:
     assert run(other / "build" / "other").strip() == edge.__version__
     if shutil.which("pkg-config"):
         (found,) = prefix.rglob("pkgconfig")
-        flags = run("pkg-config", f"--with-path={found}", "--define-prefix", "--cflags", "--libs", "efiqa_edge").split()
-        run("cc", other / "main.c", "-o", other / "plain", *flags)
+        flags = run("pkg-config", f"--with-path={found}", "--cflags", "--libs", "efiqa_edge").split()
+        run("cc", other / "main.c", "-o", other / "plain", *flags)  # elsewhere than the build was told
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="the CUDA toolkit is not installed")
@@ -136,7 +146,7 @@ def test_arm_gives_the_same_bits(tmp_path: Path) -> None:
     emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
     files = ("tensor.f32", "maps.f32", "causes.f32")
     printed = [
-        run(*front, folder / "efiqa_grade", "eye.nv12", 401, 299, 50, -1, 301, *files, cwd=tmp_path)
+        run(*front, folder / "efiqa_grade", "eye.nv12", 401, 299, *files, cwd=tmp_path)
         for front, folder in zip(([], emulator), folders, strict=True)
     ]
     assert printed[0] == printed[1]

@@ -140,6 +140,14 @@ def test_a_picture_holds_what_the_tensor_is_made_of(data: st.DataObject) -> None
     np.testing.assert_array_equal(step(frame, crop, numbers), step(packed(picture), crop, numbers))
 
 
+def test_rows_that_share_memory_and_a_single_row_of_any_stride_are_taken() -> None:
+    column = np.random.default_rng(0).integers(0, 256, (40, 1, 3)).astype(np.uint8)
+    row = column.swapaxes(0, 1)  # (1, 40, 3), whose rows would be 3 bytes apart
+    windows = np.lib.stride_tricks.sliding_window_view(column[:, 0], 30, axis=0).swapaxes(1, 2)
+    for picture in (row, windows, windows.reshape(-1, 3)[None, ::2]):
+        np.testing.assert_array_equal(frames.to_bgr(library, packed(picture)), picture)
+
+
 def test_every_colour_of_every_matrix_is_right_to_a_level() -> None:
     """All combinations of 32 values of Y, U and V; the picture is as large as the tensor."""
     values = np.rint(np.linspace(0, 255, 32)).astype(np.uint8)

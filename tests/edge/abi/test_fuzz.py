@@ -33,7 +33,8 @@ def run(*command: object) -> str:
 
 def calls(fuzzer: Path, seconds: int, seed: int) -> int:
     folder = fuzzer.parent
-    limits = (f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=4096", "-timeout=60", "-rss_limit_mb=2048")
+    limits = (f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=60", "-rss_limit_mb=2048")
+    limits += ("-max_len=4096", "-len_control=0")  # long from the start
     printed = run(fuzzer, *limits, f"-artifact_prefix={folder}/")
     (number,) = re.findall(r"Done (\d+) runs", printed)
     return int(number)

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def test_a_library_that_is_damaged_is_not_used(
     assert library_module._load() is None
     assert not caplog.records
     (tmp_path / library_module.NAME).write_bytes(b"no library")
+    with caplog.at_level(logging.WARNING):
+        assert library_module._load() is None
+    assert "does not load" in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is not installed")
+def test_a_library_that_lacks_a_function_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "some.c"
+    source.write_text(f"int efiqa_abi_version(void) {{ return {structures.ABI_VERSION}; }}\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / library_module.NAME, source], check=True)
+    monkeypatch.setattr(edge.abi, "__path__", [str(tmp_path)])
     with caplog.at_level(logging.WARNING):
         assert library_module._load() is None
     assert "does not load" in caplog.text

@@ -218,3 +218,12 @@ def test_bad_pictures_are_refused(
 def test_null_is_refused() -> None:
     assert library.efiqa_score(None, 0, 1, 8, None, 0, None, None) == 1
     assert library.efiqa_blend(None, 0, None, 0, 8, None, None, 0, 1, 1, 3) == 1
+
+
+def test_a_picture_of_one_row_may_have_any_stride() -> None:
+    lit = np.full((40, 1, 3), 90, np.uint8)
+    row, whole = lit.swapaxes(0, 1), lit.reshape(1, 40, 3).copy()
+    for picture in (row, whole):
+        blend(library, picture, np.ones((4, 4), np.float32), np.ones((4, 4), np.bool_), (0, -20, 40))
+    np.testing.assert_array_equal(row, whole)
+    assert (row != 90).any()

@@ -65,6 +65,18 @@ def test_what_the_library_reads_otherwise_is_converted_at_once(layout: PixelLayo
     assert isinstance(image_of(bytes(40), layout), np.ndarray)
 
 
+@pytest.mark.parametrize("colours", [(False, True), (True, False), (True, True)])
+def test_yuyv_of_every_matrix_and_range_is_converted_row_by_row(colours: tuple[bool, bool]) -> None:
+    data = np.random.default_rng(0).integers(16, 236, (41, 30, 4)).astype(np.uint8)
+    data[..., 1::2] = 96 + data[..., 1::2] // 4  # colours that are none of the brightest
+    layout = PixelLayout("YUY2", 60, 41, (0,), (120,), *colours)
+    found = to_bgr(data.tobytes(), layout)
+    apart = np.abs(found.astype(int) - bgr_of(image_of(memoryview(data.tobytes()), layout)))
+    assert found.shape == (41, 60, 3)
+    assert apart.max() <= 12
+    assert apart.mean() < 1
+
+
 def test_without_the_library_all_is_converted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge.images.raw, "LIBRARY", None)
     assert isinstance(picture_of(np.zeros((6, 4), np.uint8), "nv12"), np.ndarray)

@@ -106,6 +106,8 @@ efiqa_status check(const Seen &seen, uint64_t size, uint64_t field_size, const f
     const efiqa_status found = check_measured(seen.light);
     if (found != EFIQA_OK) return found;
     const uint64_t cells = static_cast<uint64_t>(seen.light->grid) * static_cast<uint64_t>(seen.light->grid);
+    for (const float *values : {seen.map, seen.disc, seen.macula, weights})
+        if (!is_aligned(values, sizeof *values)) return EFIQA_UNALIGNED;
     if (size < cells || field_size < cells || weights_size < EFIQA_CAUSE_WEIGHTS) return EFIQA_SHORT_BUFFER;
     for (const float *values : {seen.map, seen.disc, seen.macula})
         if (values != nullptr && !lie_within(values, cells, 0, 1)) return EFIQA_BAD_NUMBER;

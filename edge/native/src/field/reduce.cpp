@@ -165,8 +165,10 @@ private:
         const efiqa_frame &frame = source_.frame;
         const uint8_t *one = frame.plane[0] + 2 * y * frame.stride[0], *other = one + frame.stride[0];
         uint8_t *out = decoded_[static_cast<size_t>(y & 1)].data();
-        const Decoding job{source_.yuv, one, other, frame.plane[1] + y * frame.stride[1], length_ / 4, out};
-        frame.format == EFIQA_YUYV ? decode_yuyv(job) : decode_nv12(job);
+        const bool packed = frame.format == EFIQA_YUYV;  // then nobody has looked at plane 1
+        const uint8_t *chroma = packed ? nullptr : frame.plane[1] + y * frame.stride[1];
+        const Decoding job{source_.yuv, one, other, chroma, length_ / 4, out};
+        packed ? decode_yuyv(job) : decode_nv12(job);
         return out;
     }
 
@@ -176,7 +178,7 @@ private:
     Pair decoded_;  // colours of YUV, halved once; none of other formats, or where nothing is halved
     std::vector<Pair> halvings_;
     std::vector<uint16_t> sums_;
-    std::vector<uint32_t> picks_;  // of a reduced row, before it is divided
+    std::vector<uint32_t> picks_;  // of a reduced row, before it is divided: at most 3083 x 3083 bytes each
 };
 
 using Channels = std::array<Picture, 3>;  // blue, green, red
