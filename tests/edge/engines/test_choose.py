@@ -14,10 +14,8 @@ import pytest
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import UnavailableError
 from edge.engines.choose import compile_bundle, open_engine, plan_bundle
-from edge.engines.tensorrt import cuda
+from edge.engines.tensorrt import cuda, opened
 from edge.engines.tensorrt import jetson as tensorrt
-from edge.engines.tensorrt import opened
-from edge.engines.tensorrt import runtime as tensorrt_run
 from edge.engines.tensorrt.cuda import Gpu
 from edge.errors import EdgeError
 
