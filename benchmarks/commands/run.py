@@ -129,7 +129,10 @@ def run(
     check_result_file(out_file, "--out", model, other)
     check_result_file(html, "--html", model, other)
     for device in devices or []:
-        find_device(device)  # an unknown device is an error before the run
+        try:  # before the run
+            find_device(device)
+        except EdgeError as error:
+            raise typer.BadParameter(str(error)) from error
     if other is not None:
         read_bundle(other)
     command = command_line(

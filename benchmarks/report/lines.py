@@ -105,7 +105,7 @@ def lines_beside(result: Result) -> list[tuple[str, str]]:
     last = {} if result.reference is None else _reference(result.reference)
     last |= _machine(result.machine)
     last |= {"clock": f"steps of {result.clock_ns} ns", "date": result.date, "command": result.command}
-    predictions = [_prediction(each) for each in result.predictions]
+    predictions = [_prediction(each, " and ".join(result.frames.sizes)) for each in result.predictions]
     return [*lines.items(), *predictions, *last.items(), *(("note", note) for note in result.notes)]
 
 
@@ -143,21 +143,24 @@ def _roofline(roofline: Roofline) -> dict[str, str]:
     }
 
 
-def _prediction(each: Prediction) -> tuple[str, str]:
+def _prediction(each: Prediction, sizes: str) -> tuple[str, str]:
     inference = (
-        f"inference {each.low_ms:.2f} to {each.high_ms:.2f} ms, likeliest {each.middle_ms:.2f}; up to "
-        f"{(each.off_by - 1) * 100:.0f} % off where others have published a latency ({each.source})"
+        f"inference {each.low_ms:.2f} to {each.high_ms:.2f} ms, likeliest {each.middle_ms:.2f}; on the board of the "
+        f"published latencies up to {(each.off_by - 1) * 100:.0f} % off; rates: {each.source}"
     )
-    return f"predicted, not measured, {each.device}", inference + _to_hint(each.frame)
+    return f"predicted, not measured, {each.device}", inference + _to_hint(each.frame, sizes)
 
 
-def _to_hint(frame: FramePrediction | None) -> str:
+def _to_hint(frame: FramePrediction | None, sizes: str) -> str:
     if frame is None:
-        return "; frame to hint not predicted: what 7-Zip gives a core is not known here (install 7zip) or there"
+        return (
+            "; frame to hint not predicted: what 7-Zip gives a core of that device is not published, or not known here "
+            "without it (apt install 7zip)"
+        )
     return (
-        f"; frame to hint {frame.low_ms:.1f} to {frame.high_ms:.1f} ms: the {frame.here_ms:.2f} ms that one core takes "
-        f"here beside the inference, on one {frame.slower:.1f} times slower, or twice that where vectors count "
-        f"({frame.source})"
+        f"; frame to hint, of {sizes}, median, {frame.low_ms:.1f} to {frame.high_ms:.1f} ms: the "
+        f"{frame.here_ms:.2f} ms that one core takes here beside the inference, on one {frame.slower:.1f} times slower, or twice that where "
+        f"vectors count ({frame.source})"
     )
 
 
