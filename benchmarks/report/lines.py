@@ -159,8 +159,8 @@ def _to_hint(frame: FramePrediction | None, sizes: str) -> str:
         )
     return (
         f"; frame to hint, of {sizes}, median, {frame.low_ms:.1f} to {frame.high_ms:.1f} ms: the "
-        f"{frame.here_ms:.2f} ms that one core takes here beside the inference, on one {frame.slower:.1f} times slower, "
-        f"or twice that where vectors count ({frame.source})"
+        f"{frame.here_ms:.2f} ms that one core takes here beside the inference, on one {frame.slower:.1f} times slower "
+        f"or, where vectors count, twice that ({frame.source})"
     )
 
 
