@@ -45,9 +45,9 @@ def measure_around(model: QualityModel, frames: Sequence[NDArray[np.uint8]], run
     Returns:
         ``decode`` (a JPEG of the frame), ``field`` (the finder), ``tensor and light``, ``score``, ``causes``,
         ``guidance`` (the hint, by causes that are known), ``overlay`` (the map drawn over the frame) and ``encode``
-        (that as JPEG, as the preview sends it); of a frame without a field only the first and the last. On a GPU also
-        ``gpu copy in``, ``gpu network`` and ``gpu copy out``, by the clock of the GPU, and without the CUDA graph that
-        joins them otherwise.
+        (that as JPEG, as the preview sends it); ``tensor and light``, ``score`` and ``causes`` of frames with a field
+        alone. On a GPU also ``gpu copy in``, ``gpu network`` and ``gpu copy out``, by the clock of the GPU, and without
+        the CUDA graph that joins them otherwise.
     """
     photographs = [cv2.imencode(".jpg", frame, _JPEG)[1] for frame in frames]
     guide, spent = Guide(model.manifest.thresholds), defaultdict[str, list[float]](list)

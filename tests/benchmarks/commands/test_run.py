@@ -356,6 +356,7 @@ def test_help_has_an_example() -> None:
         ["--json", "--markdown"],
         ["--fast"],
         ["--engine", "abacus"],
+        ["--predict", "abacus"],
         ["--scenario", "server"],
         ["--fps", "30"],
         ["--scenario", "camera", "--fps", "0"],
@@ -380,7 +381,6 @@ def test_wrong_arguments_leave_with_2(arguments: list[str]) -> None:
         ["--out", "missing/result.json"],
         ["--out", "."],
         ["--html", "missing/result.html"],
-        ["--predict", "abacus"],
         ["--against", "missing.efiqa"],
     ],
 )
