@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,33 +18,28 @@ from edge.commands.capture import app
 from edge.commands.retention import size_of
 
 pytest.importorskip("pydicom")
+ROOT = Path(__file__).parents[3]
 MONTH = 40 * 86400
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stderr: str
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """The command in this process, which is quicker, in the test's folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_here(*arguments: str) -> Done:
-        line = ["demo:1", "--fast", "--no-video", "--out", "out", *arguments]
-        result = CliRunner().invoke(app, line)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Done(result.exit_code, result.stderr)
-
-    return run_here
-
-
-Run = Callable[..., Done]
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-c",
+        "from edge.commands.capture import main; main()",
+        "demo:1",
+        "--fast",
+        "--no-video",
+    ]
+    return subprocess.run(
+        [*command, "--out", "out", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def age(folder: Path) -> None:
@@ -57,16 +52,16 @@ def numbers(tmp_path: Path) -> list[int]:
     return [visit.number for visit in visits_in(tmp_path / "out")]
 
 
-def test_with_a_hand_over_only_what_was_delivered_goes(run: Run, tmp_path: Path) -> None:
+def test_with_a_hand_over_only_what_was_delivered_goes(tmp_path: Path) -> None:
     send = ("--dicom", "--hand-over", "inbox")
-    assert run(*send).returncode == 0
+    assert run(tmp_path, *send).returncode == 0
     age(tmp_path / "out")
-    assert run().returncode == 0  # of this one nothing goes to an archive: it holds no capture either
-    assert run("--dicom").returncode == 0  # its DICOM file was never to be sent
+    assert run(tmp_path).returncode == 0  # of this one nothing goes to an archive: it holds no capture either
+    assert run(tmp_path, "--dicom").returncode == 0  # its DICOM file was never to be sent
     for number in (2, 3):
         age(tmp_path / "out" / f"session-{number}")
     assert numbers(tmp_path) == [1, 2, 3]
-    done = run(*send, "--keep-days", "30")
+    done = run(tmp_path, *send, "--keep-days", "30")
     assert done.returncode == 0
     assert "older than 30 days" in done.stderr
     assert "1 visit in out (" in done.stderr
@@ -75,22 +70,22 @@ def test_with_a_hand_over_only_what_was_delivered_goes(run: Run, tmp_path: Path)
     assert len(list((tmp_path / "inbox").iterdir())) == 2
 
 
-def test_without_a_hand_over_age_alone_decides(run: Run, tmp_path: Path) -> None:
+def test_without_a_hand_over_age_alone_decides(tmp_path: Path) -> None:
     for _ in range(2):
-        assert run("--dicom").returncode == 0
+        assert run(tmp_path, "--dicom").returncode == 0
     age(tmp_path / "out")
     age(tmp_path / "out" / "session-2")
-    done = run("--keep-days", "30")
+    done = run(tmp_path, "--keep-days", "30")
     assert "older than 30 days." in done.stderr
     assert numbers(tmp_path) == [3]
 
 
-def test_the_size_is_kept_to(run: Run, tmp_path: Path) -> None:
-    assert run().returncode == 0
-    assert run().returncode == 0
+def test_the_size_is_kept_to(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 0
+    assert run(tmp_path).returncode == 0
     with (tmp_path / "out" / "session-2" / "session.webm").open("wb") as video:
         video.write(b"x" * (101 << 20))
-    done = run("--max-size", "100M")
+    done = run(tmp_path, "--max-size", "100M")
     assert "to stay below 100.0 MiB." in done.stderr
     assert numbers(tmp_path) == [3]
 
@@ -102,8 +97,8 @@ def test_limits_want_a_folder(limit: tuple[str, str]) -> None:
     assert "give --out a folder" in re.sub(r"[\s│]+", " ", done.stderr)
 
 
-def test_more_than_the_disk_has_is_told(run: Run) -> None:
-    assert "it fills up first" in run("--max-size", "900T").stderr
+def test_more_than_the_disk_has_is_told(tmp_path: Path) -> None:
+    assert "it fills up first" in run(tmp_path, "--max-size", "900T").stderr
 
 
 @pytest.mark.parametrize(
