@@ -74,7 +74,8 @@ def known_after(picture: Picture, shown: Picture, frames: int) -> tuple[Field, F
         known.learn(picture, whole, 1.0)
     said = None
     for _ in range(frames):
-        grainy = np.asarray(np.clip(shown + rng.normal(0, 0.7, shown.shape), 0, 255), np.uint8)
+        grain = rng.standard_normal(shown.shape, np.float32) * np.float32(0.7)
+        grainy = np.asarray(np.clip(shown + grain, 0, 255), np.uint8)
         said = known.of(grainy)
         if said is not None and said is not whole:  # as far as the network is concerned, all is well
             known.learn(grainy, said, 1.0)
