@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 
 CALIBRATION_FRAMES = 64
 HELD_FRAMES = 48  # to judge the ways to quantize, in addition to phantoms
+HELD_PHANTOMS = range(240, 256)
 MAX_MAP_MAE = 0.01
 _SOFTWARE = ("torch", "nvidia-modelopt", "onnx", "onnxsim", "onnxruntime", "openvino", "numpy")
 
@@ -172,7 +173,7 @@ def _held_frames(
     Where a modality has no synthetic frames, some are spoiled forms of scans that may be calibrated on as they are.
     """
     others = choose_frames(data, recipe, HELD_FRAMES, [c.name for c in chosen])
-    found = list(tensors_and_fields(chain(others, made(range(240, 256), recipe, data)), recipe))
+    found = list(tensors_and_fields(chain(others, made(HELD_PHANTOMS, recipe, data)), recipe))
     return [tensor for tensor, _ in found], [field.on_grid(grid) for _, field in found]
 
 

@@ -51,6 +51,7 @@ def report(
         patch.setattr(comparison, "_PHANTOMS", range(100, 112))
         patch.setattr(bundles, "CALIBRATION_FRAMES", 6)
         patch.setattr(bundles, "HELD_FRAMES", 6)
+        patch.setattr(bundles, "HELD_PHANTOMS", range(240, 242))
         target = tmp_path_factory.mktemp("bundle") / "model.efiqa"
         # A student of a few steps has maps that no rounding leaves alone.
         # Entropy takes longer than all the rest; test_search tests it.
@@ -111,8 +112,9 @@ def test_the_trials_are_reported_and_written_to_files(report: bundles.BundleRepo
 
 
 def test_the_gate_fails_where_the_map_moved(tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "CALIBRATION_FRAMES", 4)
-    monkeypatch.setattr(bundles, "HELD_FRAMES", 4)
+    monkeypatch.setattr(bundles, "CALIBRATION_FRAMES", 2)
+    monkeypatch.setattr(bundles, "HELD_FRAMES", 2)
+    monkeypatch.setattr(bundles, "HELD_PHANTOMS", range(240, 242))
     target = tmp_path / "model.efiqa"
     with pytest.raises(EdgeError, match=r"no layer can be INT8 .* the worst is |costs most"):
         bundles.make_bundle(tiny_run.run, None, target, methods=("max",), max_map_mae=1e-7, finetune=0)
@@ -124,7 +126,9 @@ def test_a_float_form_travels_with_its_own_figures(
 ) -> None:
     for module, name in ((bundles, "CALIBRATION_FRAMES"), (bundles, "HELD_FRAMES"), (comparison, "PARITY_FRAMES")):
         monkeypatch.setattr(module, name, 4)
+    monkeypatch.setattr(bundles, "HELD_PHANTOMS", range(240, 242))
     monkeypatch.setattr(comparison, "_PHANTOMS", range(100, 104))
+    monkeypatch.setattr(comparison, "_GOLDEN", range(4))
     path = tmp_path / "model.efiqa"
     seen: list[Any] = []
 

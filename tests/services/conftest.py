@@ -161,12 +161,17 @@ def proxy() -> Callable[[int, Path, Path], contextlib.AbstractContextManager[int
     return behind_tls
 
 
+# The same, but files that an archive does not take are tried for five seconds at the end, and not for thirty.
+_IMPATIENT = "from edge.capture.archive import stow; stow._LAST_S = 5.0; from edge.commands.capture import main; main()"
+
+
 class Running:
     """``edge-capture`` in a process of its own; what it says is read as it comes."""
 
-    def __init__(self, folder: Path, *arguments: str | Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str | Path, impatient: bool = False, **environment: str) -> None:
         self.said = folder / "stderr"
-        command = [sys.executable, "-m", "edge.commands.capture", *map(str, arguments)]
+        program = ("-c", _IMPATIENT) if impatient else ("-m", "edge.commands.capture")
+        command = [sys.executable, *program, *map(str, arguments)]
         with self.said.open("wb") as errors, (folder / "stdout").open("wb") as out:
             self.process = subprocess.Popen(
                 command, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stdout=out, stderr=errors
@@ -191,14 +196,17 @@ class Running:
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts ``edge-capture``; the words of one run lie in a folder of its own."""
+    """Starts ``edge-capture``; the words of one run lie in a folder of its own.
+
+    An impatient one ends sooner where an archive takes nothing.
+    """
     pytest.importorskip("pydicom")
     begun: list[Running] = []
 
-    def start(*arguments: str | Path, **environment: str) -> Running:
+    def start(*arguments: str | Path, impatient: bool = False, **environment: str) -> Running:
         folder = tmp_path / f"run-{len(begun)}"
         folder.mkdir()
-        begun.append(Running(folder, *arguments, **environment))
+        begun.append(Running(folder, *arguments, impatient=impatient, **environment))
         return begun[-1]
 
     yield start

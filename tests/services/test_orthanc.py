@@ -136,7 +136,7 @@ def test_wrong_credentials_are_told_of_and_end_in_bounded_time(
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
     wrong = orthanc.address.replace("://", "://camera:wrongword@")
-    run = capture("demo", *ONE, "--hand-over", wrong, "--out", out)
+    run = capture("demo", *ONE, "--hand-over", wrong, "--out", out, impatient=True)
     assert run.end() == 1
     began, *_, left = run.notes("DICOM")
     assert "it answers 401: user, password or token is wrong" in began
@@ -159,7 +159,7 @@ def test_an_instance_that_the_archive_refuses_does_not_keep_the_others_from_it(
     mark = broken.with_name(".frame-000001.dcm.waiting")
     mark.touch()
     orthanc.start()
-    run = capture("demo", *ONE, "--hand-over", orthanc.address, "--out", out, **LOGIN)
+    run = capture("demo", *ONE, "--hand-over", orthanc.address, "--out", out, impatient=True, **LOGIN)
     assert run.end() == 1
     before, began, *_, left = run.notes("DICOM")
     assert "1 DICOM file of earlier sessions" in before
@@ -183,7 +183,7 @@ def test_tls_with_a_certificate_of_the_hospital(
     with proxy(orthanc.port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
         address = f"https://127.0.0.1:{port}/dicom-web"
         common = ("demo", *ONE, "--study", study, "--hand-over", address, "--out", out)
-        untrusted = capture(*common, **LOGIN)
+        untrusted = capture(*common, impatient=True, **LOGIN)
         assert untrusted.end() == 1
         assert "its certificate is not trusted: self" in untrusted.notes("does not take")[0]
         assert orthanc.instances() == []
@@ -221,7 +221,8 @@ def test_a_node_of_another_name_refuses_in_one_sentence_and_keeps_the_file_waiti
 ) -> None:
     orthanc, out = make_orthanc(), tmp_path / "out"
     orthanc.start()
-    run = capture("demo", *ONE, "--hand-over", orthanc.node.replace("ARCHIVE", "OTHER"), "--out", out)
+    other = orthanc.node.replace("ARCHIVE", "OTHER")
+    run = capture("demo", *ONE, "--hand-over", other, "--out", out, impatient=True)
     assert run.end() == 1
     began, left = run.notes("does not take")[0], run.notes("DICOM")[-1]
     assert "it refuses the association: it does not know the AE title in its address" in began
@@ -243,7 +244,7 @@ def test_a_node_behind_tls(
     orthanc.start()
     with proxy(orthanc.dicom_port, tmp_path / "cert.pem", tmp_path / "key.pem") as port:
         common = ("demo", *ONE, "--study", study, "--hand-over", f"dicoms://ARCHIVE@127.0.0.1:{port}", "--out", out)
-        untrusted = capture(*common)
+        untrusted = capture(*common, impatient=True)
         assert untrusted.end() == 1
         assert "its certificate is not trusted: self" in untrusted.notes("does not take")[0]
         assert orthanc.instances() == []

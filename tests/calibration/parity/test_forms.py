@@ -214,6 +214,7 @@ def test_a_run_is_compared_again(tiny_run: Any, tmp_path: Path, monkeypatch: pyt
     for module, name in ((bundles, "CALIBRATION_FRAMES"), (bundles, "HELD_FRAMES"), (comparison, "PARITY_FRAMES")):
         monkeypatch.setattr(module, name, 4)
     monkeypatch.setattr(finetune, "_PHANTOMS", range(2000, 2004))
+    monkeypatch.setattr(bundles, "HELD_PHANTOMS", range(240, 242))
     monkeypatch.setattr(comparison, "_PHANTOMS", range(100, 104))
     monkeypatch.setattr(comparison, "_GOLDEN", range(4))
     run, path = tmp_path / "run", tmp_path / "model.efiqa"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from calibration.site.limits import KINDS, Measured, asked, fit_limits, measure_all, predict, undecided
+from edge.assessment import Assessment
 from edge.criteria.adequacy import judge
 from edge.criteria.criterion import Criterion, Requirements, read_criterion, shipped_criteria
 from edge.metrics.classification import balanced_accuracy
@@ -83,12 +84,17 @@ def test_a_kind_of_one_class_is_told_of() -> None:
     assert fit_limits(some(5), NHS) == NHS
 
 
-@pytest.mark.parametrize("name", shipped_criteria())
-def test_the_rule_is_that_of_the_grader(name: str) -> None:
+@pytest.fixture(scope="module")
+def graded() -> list[Assessment]:
     pytest.importorskip("openvino")
-    criterion: Criterion = read_criterion(name)
     with QualityModel.load(threads=1) as model:
-        seen = [model.assess(phantom_frame(seed)) for seed in range(12)]
+        return [model.assess(phantom_frame(seed)) for seed in range(12)]
+
+
+@pytest.mark.parametrize("name", shipped_criteria())
+def test_the_rule_is_that_of_the_grader(graded: list[Assessment], name: str) -> None:
+    criterion: Criterion = read_criterion(name)
+    seen = [*graded]
     seen.append(dataclasses.replace(seen[0], verdict="no_fundus"))
     seen.append(dataclasses.replace(seen[1], regions={}))
     measured = measure_all([(each, "good") for each in seen])

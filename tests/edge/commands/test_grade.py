@@ -230,7 +230,7 @@ def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypat
 def test_ctrl_c_ends_a_decoder_that_hangs(tmp_path: Path) -> None:
     """A plain PNM of this size takes Pillow minutes, and nothing in the decoder looks for a signal."""
     save(tmp_path / "in" / "0.png", eye(0))
-    for number in range(1, 6):
+    for number in range(1, 4):
         (tmp_path / "in" / f"{number}.pgm").write_bytes(b"P2 6000 6000 255 " + b"7 " * 36_000_000)
     table = tmp_path / "grades.csv"
     program = [sys.executable, "-m", "edge.commands.grade", str(tmp_path / "in"), "--json", "--csv", str(table)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -20,6 +21,7 @@ DATA = Path(os.environ.get("EFIQA_DATA", Path(__file__).parents[3].parent / "sha
 CAMERAS = ("hrf/images", "chasedb1/images", "drive/test/images", "srahim")
 STEADY = 300  # frames: ten seconds of video
 Picture = NDArray[np.uint8]
+drawn = functools.cache(phantom_frame)  # the same eye serves many tests
 
 
 def resized(picture: Picture, side: int = 480) -> Picture:
@@ -72,7 +74,8 @@ def known_after(picture: Picture, shown: Picture, frames: int) -> tuple[Field, F
         known.learn(picture, whole, 1.0)
     said = None
     for _ in range(frames):
-        grainy = np.asarray(np.clip(shown + rng.normal(0, 0.7, shown.shape), 0, 255), np.uint8)
+        grain = rng.standard_normal(shown.shape, np.float32) * np.float32(0.7)
+        grainy = np.asarray(np.clip(shown + grain, 0, 255), np.uint8)
         said = known.of(grainy)
         if said is not None and said is not whole:  # as far as the network is concerned, all is well
             known.learn(grainy, said, 1.0)
@@ -81,7 +84,7 @@ def known_after(picture: Picture, shown: Picture, frames: int) -> tuple[Field, F
 
 @pytest.fixture(scope="module", params=[3, 5, 9])
 def eye(request: pytest.FixtureRequest) -> Picture:
-    return resized(phantom_frame(request.param))
+    return resized(drawn(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +124,7 @@ def test_nor_is_it_one_when_the_eye_has_moved_behind_it(eye: Picture, share: flo
 @pytest.mark.parametrize("soft", [0.0, 0.1])
 @pytest.mark.parametrize("share", [0.35, 0.5])
 def test_a_steady_shadow_never_makes_the_field_smaller(shape: str, soft: float, share: float) -> None:
-    eye = resized(phantom_frame(5))
+    eye = resized(drawn(5))
     for angle in (0.5, 2.8):
         whole, said = known_after(eye, shadowed(eye, shape, angle, share, soft, 0.0), 30)
         assert said is not None
@@ -129,7 +132,7 @@ def test_a_steady_shadow_never_makes_the_field_smaller(shape: str, soft: float, 
 
 
 def test_a_few_frames_or_ones_that_do_not_agree_are_not_enough() -> None:
-    eye = resized(phantom_frame(3))
+    eye = resized(drawn(3))
     whole, said = known_after(eye, zoomed(eye, 0.7), 6)
     assert said is whole
     known = LearnedField()
@@ -142,7 +145,7 @@ def test_a_few_frames_or_ones_that_do_not_agree_are_not_enough() -> None:
 
 def test_one_lucky_frame_teaches_nothing() -> None:
     """A glimpse of a closer view, or light on the border: the frames after it are judged as before."""
-    eye = resized(phantom_frame(3))
+    eye = resized(drawn(3))
     lit = Field(Crop(0, 0, eye.shape[1]), np.full((MASK_SIZE, MASK_SIZE), 255, np.uint8))
     for lucky, times in ((lit, SURE - 1), (find_field(zoomed(eye, 1.3)), SURE - 1)):
         assert lucky is not None
@@ -156,7 +159,7 @@ def test_one_lucky_frame_teaches_nothing() -> None:
 
 def test_a_field_that_the_frame_cuts_gets_smaller_again() -> None:
     """A closer view for a while, then back: the field is cut at two sides of the frame, neither round nor as it was."""
-    eye = resized(phantom_frame(4))
+    eye = resized(drawn(4))
     own = find_field(eye)
     whole, said = known_after(zoomed(eye, 1.25), eye, 30)
     assert said is not None
@@ -166,7 +169,7 @@ def test_a_field_that_the_frame_cuts_gets_smaller_again() -> None:
 
 
 def test_after_an_absence_it_learns_anew() -> None:
-    eye = resized(phantom_frame(3))
+    eye = resized(drawn(3))
     known = LearnedField()
     whole = taught(known, eye)
     other = zoomed(np.asarray(eye[:, ::-1], np.uint8), 0.7)  # the other eye, through another lens
@@ -234,7 +237,7 @@ def test_nor_on_photographs_whose_field_the_frame_cuts(photographs: list[Picture
 
 
 def test_a_few_frames_that_are_lit_beyond_the_rim_are_forgotten_but_a_shadow_is_not_taken_for_it() -> None:
-    eye = resized(phantom_frame(3))
+    eye = resized(drawn(3))
     known = LearnedField()
     taught(known, eye, 20)
     for _ in range(RIMLESS):
@@ -249,7 +252,7 @@ def test_a_few_frames_that_are_lit_beyond_the_rim_are_forgotten_but_a_shadow_is_
 
 def test_a_shadow_stays_one_behind_a_field_that_was_seen_often() -> None:
     """Also where the session began in that shadow: what many clear frames have shown whole does not get smaller."""
-    eye = resized(phantom_frame(3))
+    eye = resized(drawn(3))
     known = LearnedField()
     taught(known, spot(eye, 0.7), 20)
     whole = taught(known, eye, 20)

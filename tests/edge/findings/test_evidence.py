@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from edge.phantom.degradation import Kind, degrade
 from edge.phantom.retina import phantom_frame
 
 SEEDS = range(20, 32)
+drawn = functools.cache(phantom_frame)  # drawing one takes longer than grading it ten times
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_the_cause_is_the_one_that_spoiled_the_frame(
 ) -> None:
     said: Counter[str] = Counter()
     for seed in SEEDS:
-        frame = degrade(phantom_frame(seed), kind, severity, rng=np.random.default_rng(seed))[0]
+        frame = degrade(drawn(seed), kind, severity, rng=np.random.default_rng(seed))[0]
         found = model.assess(frame)
         if found.verdict == "good":
             continue
@@ -54,5 +56,5 @@ def test_the_cause_is_the_one_that_spoiled_the_frame(
 
 @pytest.mark.parametrize("severity", [0.6, 0.8, 1.0])
 def test_a_retina_behind_haze_is_a_retina(model: QualityModel, severity: float) -> None:
-    hazed = [degrade(phantom_frame(seed), "haze", severity)[0] for seed in SEEDS]
+    hazed = [degrade(drawn(seed), "haze", severity)[0] for seed in SEEDS]
     assert sum(model.assess(each).verdict == "no_fundus" for each in hazed) <= 1

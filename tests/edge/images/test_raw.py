@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
@@ -82,6 +84,9 @@ def test_without_the_library_all_is_converted_at_once(monkeypatch: pytest.Monkey
     assert isinstance(picture_of(np.zeros((6, 4), np.uint8), "nv12"), np.ndarray)
 
 
+drawn = functools.cache(phantom_frame)  # drawing one takes longer than grading it ten times
+
+
 @pytest.fixture(scope="module")
 def model() -> QualityModel:
     return QualityModel.load(threads=1)
@@ -108,7 +113,7 @@ def given_as(pixels: PixelFormat, frame: np.ndarray) -> Image:
 def test_verdict_and_score_are_those_of_the_frame_as_bgr(
     model: QualityModel, seed: int, kind: str, severity: float, size: tuple[int, int], pixels: PixelFormat
 ) -> None:
-    eye = phantom_frame(seed) if kind == "none" else degrade(phantom_frame(seed), kind, severity)[0]
+    eye = drawn(seed) if kind == "none" else degrade(drawn(seed), kind, severity)[0]
     raw = given_as(pixels, np.asarray(cv2.resize(eye, size, interpolation=cv2.INTER_AREA), np.uint8))
     assert isinstance(raw, RawImage)
     found = model.assess(raw)

@@ -60,6 +60,12 @@ class Cycle:
         pass
 
 
+class Calm(Cycle):
+    """One that shows less often: what moves costs more than what most tests of a page look at."""
+
+    fps = 5.0
+
+
 class Switched(Cycle):
     """A live camera that shows frames, or nothing new."""
 

@@ -86,6 +86,8 @@ while (walk.nextNode()) {
 return faint;
 """
 )
+# All three in one question to the browser: asking takes longer than answering.
+_ALL = f"return [(() => {{{_FITS}}})(), (() => {{{_OVERLAPS}}})(), (() => {{{_FAINT}}})()];"
 
 
 def resize(page: Page, width: int, height: int) -> None:
@@ -106,7 +108,8 @@ def speak(page: Page, language: str) -> None:
 
 def hold(page: Page, where: str, *, scrolls: bool = False) -> None:
     """Check one state on the screen of now: one screen, nothing over another, large enough, readable."""
-    seen: dict[str, Any] = page.run(_FITS)
+    seen: dict[str, Any]
+    seen, overlaps, faint = page.run(_ALL, READABLE, LARGE)
     width, height = seen["inner"]
     assert seen["page"][0] <= width, f"{where}: the page is wider than the screen"
     assert scrolls or seen["page"][1] <= height, f"{where}: the page scrolls, {seen['page'][1]} pixels of {height}"
@@ -119,8 +122,8 @@ def hold(page: Page, where: str, *, scrolls: bool = False) -> None:
     small = [(name, w, h) for name, w, h in seen["small"] if min(w, h) < TOUCH - 0.5]
     assert not small, f"{where}: too small for a finger: {small}"
     assert not seen["cut"], f"{where}: cut off: {seen['cut']}"
-    assert page.run(_OVERLAPS) == [], where
-    assert page.run(_FAINT, READABLE, LARGE) == [], where
+    assert overlaps == [], where
+    assert faint == [], where
 
 
 def say_nothing(page: Page) -> None:

@@ -15,7 +15,7 @@ from edge.guidance.hint import CODES, Hint, languages
 from edge.preview.context import Controls
 from edge.preview.server import Listen, Preview
 
-from .conftest import Demo, Switched, wait_for
+from .conftest import Calm, Demo, Switched, wait_for
 from .driving import Page
 from .screens import PHONE, SIZES, hold, resize, say_nothing, speak
 from .states import STATES, visit, with_questions
@@ -24,23 +24,37 @@ SCREENS = [(320, 568), (360, 740), PHONE, (568, 320), (667, 375), (844, 390), (7
 SCREENS += [(1280, 800), (1920, 1080), (1280, 500), (600, 600)]
 LONG_NOTE = "the disk is nearly full: " + "captures are still kept, the film is not; " * 4 + "free some space."
 DIALOGS = {"settings": "#menu", "patient": "#next", "sure": "#end", "large": "#captures .face"}
-# The boxes of what must be seen at once, what sticks out, and the strip, in pixels of the screen.
+# With each hint: the boxes of what must be seen at once, what sticks out, and the strip, in pixels of the screen.
 _MEASURE = """
 const box = (e) => {
   const b = e.getBoundingClientRect();
   return [b.left, b.top, b.right, b.bottom];
 };
 const strip = document.getElementById("captures"), root = document.documentElement;
-return {
+return arguments[0].map((hint) => (document.getElementById("text").textContent = hint, {
   wide: root.scrollWidth, inner: [innerWidth, innerHeight],
   first: Object.fromEntries(["stage", "hint", "text", "eye-right", "eye-left", "trigger", "end", "next"].map(
     (n) => [n, box(document.getElementById(n))])),
   texts: [...document.querySelectorAll("#hint, #trigger, #end, #next, #score, .eye, #eye-said")].map(
     (e) => [e.id, e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight]),
   strip: [strip.clientWidth, strip.scrollWidth, strip.children.length, getComputedStyle(strip).overflowX],
-};
+}));
+"""
+_TOP = """
+return arguments[0].map((hint) => (document.getElementById("text").textContent = hint,
+  document.getElementById("trigger").getBoundingClientRect().top));
 """
 Start = Callable[..., Demo]
+
+
+@pytest.fixture
+def demo(demo: Start, clear: list[np.ndarray]) -> Start:
+    """With a camera that shows less often."""
+
+    def start(listen: Listen | None = None, **settings: Any) -> Demo:
+        return demo(listen, **{"camera": Calm(clear), **settings})
+
+    return start
 
 
 def longest_hints() -> dict[str, list[str]]:
@@ -156,9 +170,8 @@ def test_picture_hint_and_trigger_are_seen_at_once_on_every_screen(demo: Start, 
         resize(page, width, height)
         for language, hints in longest_hints().items():
             speak(page, language)
-            for hint in hints:
-                page.run("document.getElementById('text').textContent = arguments[0]", hint)
-                _hold(page.run(_MEASURE), f"{width}x{height}, {language}: {hint}", kept)
+            for hint, seen in zip(hints, page.run(_MEASURE, hints), strict=True):
+                _hold(seen, f"{width}x{height}, {language}: {hint}", kept)
 
 
 def _hold(seen: dict[str, Any], where: str, kept: int) -> None:
@@ -190,9 +203,7 @@ def test_no_hint_moves_anything(demo: Start, page: Page, width: int, height: int
     places = set()
     for language, hints in longest_hints().items():
         speak(page, language)
-        for hint in ("", *hints):
-            page.run("document.getElementById('text').textContent = arguments[0]", hint)
-            places.add((language, page.run("return document.getElementById('trigger').getBoundingClientRect().top")))
+        places |= {(language, top) for top in page.run(_TOP, ["", *hints])}
     assert len(places) == len(languages()), sorted(places)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -19,12 +21,19 @@ pytest.importorskip("torch")
 from trainer.steps import fundus
 from trainer.synthesis.outside import H, W, outside
 
+drawn = functools.cache(phantom_frame)  # drawing one takes longer than grading it ten times
 
-def test_eyes_from_outside_lids_walls_and_text_show_no_retina() -> None:
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[QualityModel]:
+    with QualityModel.load(threads=1) as loaded:
+        yield loaded
+
+
+def test_eyes_from_outside_lids_walls_and_text_show_no_retina(model: QualityModel) -> None:
     """Of other seeds than those that taught."""
     pictures = list(outside(np.random.default_rng(123), 64))
-    with QualityModel.load(threads=1) as model:
-        found = [model.assess(each) for each in pictures]
+    found = [model.assess(each) for each in pictures]
     assert all(each.verdict in ("reject", "no_fundus") for each in found)
     assert sum(each.verdict == "no_fundus" for each in found) >= 0.9 * len(found)
     for each in found:
@@ -34,10 +43,9 @@ def test_eyes_from_outside_lids_walls_and_text_show_no_retina() -> None:
 
 
 @pytest.mark.parametrize("kind", ["blur", "haze", "shadow", "reflex", "motion"])
-def test_a_spoiled_retina_is_one(kind: str) -> None:
-    eyes = [degrade(phantom_frame(seed), kind, 0.7)[0] for seed in range(40, 52)]  # type: ignore[arg-type]
-    with QualityModel.load(threads=1) as model:
-        assert sum(model.assess(each).verdict == "no_fundus" for each in eyes) <= 1
+def test_a_spoiled_retina_is_one(model: QualityModel, kind: str) -> None:
+    eyes = [degrade(drawn(seed), kind, 0.7)[0] for seed in range(40, 52)]  # type: ignore[arg-type]
+    assert sum(model.assess(each).verdict == "no_fundus" for each in eyes) <= 1
 
 
 def test_teaching_tells_two_kinds_apart() -> None:
