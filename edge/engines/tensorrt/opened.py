@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,6 @@ from edge.engines.tensorrt.cuda import Gpu
 from edge.engines.tensorrt.runtime import TensorRtEngine
 from edge.engines.verify import verify
 from edge.errors import EdgeError
-from edge.phantom.golden import golden_frame
 
 MOST = 1e-4  # between the maps of one tensor, made here and there
 log = logging.getLogger(__name__)
@@ -65,13 +63,13 @@ def _try_frames(engine: TensorRtEngine, bundle: Bundle) -> None:
 
 
 def _frames() -> list[Planes]:
-    """A synthetic eye in the formats of cameras, of another size each, so that memory has to grow too."""
-    eye = np.asarray(cv2.resize(golden_frame(0), (644, 484)), np.uint8)
-    larger = np.asarray(cv2.resize(eye, (1282, 960)), np.uint8)
-    planes = np.asarray(cv2.cvtColor(larger, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
-    luma, blue, red = np.split(planes, (1282 * 960, 1282 * 960 * 5 // 4))
-    chroma = np.stack([blue, red], axis=1).reshape(480, 1282)
-    return [packed(eye), Planes("nv12", 1282, 960, (luma.reshape(960, 1282), chroma), bt709=True)]
+    """Noise in the formats of cameras, of another size each, so that memory has to grow too."""
+    rng = np.random.default_rng(0)
+
+    def noise(*shape: int) -> NDArray[np.uint8]:
+        return rng.integers(0, 256, shape, np.uint8)
+
+    return [packed(noise(484, 644, 3)), Planes("nv12", 1282, 961, (noise(961, 1282), noise(481, 1282)), bt709=True)]
 
 
 def _is_alike(engine: TensorRtEngine, bundle: Bundle, frame: Planes) -> bool:
