@@ -156,9 +156,6 @@ wheels: $(RELEASE)/.ready
 
 nvrtc: build/nvrtc/.ready
 
-ptx: build/nvrtc/.ready
-	$(RELEASE)/bin/python deploy/ptx.py
-
 # Limits in MiB, with Python 3.11: as installed, without compiled modules, and after deploy/slim.py. docs/releases.md has
 # what is wanted, and why it is not reached.
 sizes: $(LOCKED)/.ready $(VENV)/.all

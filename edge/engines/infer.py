@@ -16,8 +16,10 @@ from edge.engines.protocol import Engine
 from edge.engines.tensorrt.runtime import TensorRtEngine
 from edge.errors import EdgeError, EngineError, first_line
 from edge.field.find import Crop
-from edge.frame.prepare import prepare_lit
+from edge.frame.prepare import meet, prepare_lit
 from edge.images.raw import Image, planes_for
+
+_MOST_BYTES = 32 << 20  # of a frame that the GPU takes: a camera's; photographs would hold pinned memory of their size
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +73,20 @@ def infer_frame(bundle: Bundle, engine: Engine, frame: Image, crop: Crop) -> Loo
     """
     about = bundle.manifest
     size, mean, std, grid = about.input_size, about.mean, about.std, about.grid
-    if not (isinstance(engine, TensorRtEngine) and engine.takes_frames):
+    takes_frames = isinstance(engine, TensorRtEngine) and engine.takes_frames
+    planes = planes_for(frame) if takes_frames and meet(frame, crop) else None
+    if planes is None or sum(rows.size for rows in planes.rows) > _MOST_BYTES:
         tensor, light = prepare_lit(frame, crop, size, mean, std, grid)
         prepared = time.perf_counter()
         maps = infer_maps(bundle, engine, tensor)
         return Looked(tensor, light, maps, prepared, time.perf_counter())
-    begun, gpu = time.perf_counter(), engine
+    assert isinstance(engine, TensorRtEngine)
+    begun, gpu, seen = time.perf_counter(), engine, planes
     pictures: list[NDArray[np.uint8]] = []
 
     def infer() -> NDArray[np.float32]:
         square = crop.x, crop.y, crop.side
-        maps, picture = gpu.infer_frame(planes_for(frame), square, Numbers(size, mean, std))
+        maps, picture = gpu.infer_frame(seen, square, Numbers(size, mean, std))
         pictures.append(picture)
         return maps
 

@@ -60,7 +60,7 @@ def prepare_lit(
         raise ValueError(f"a frame is uint8 with shape (H, W, 3), not {frame.dtype} with shape {frame.shape}")
     if crop.side < 1 or size < 1:
         raise ValueError(f"the crop ({crop.side}) and the tensor ({size}) need a side of at least 1 pixel")
-    if not _meet(frame, crop):
+    if not meet(frame, crop):
         return normalise(np.zeros((size, size, 3), np.uint8), mean, std), None
     if LIBRARY is None:
         return prepare_opencv(bgr_of(frame), crop, size, mean, std), None
@@ -70,7 +70,7 @@ def prepare_lit(
     return np.asarray(tensor, np.float32), light
 
 
-def _meet(frame: Image, crop: Crop) -> bool:
+def meet(frame: Image, crop: Crop) -> bool:
     """Whether any pixel of a frame lies in a crop."""
     height, width = frame.shape[:2]
     return bool(-crop.side < crop.x < width and -crop.side < crop.y < height)

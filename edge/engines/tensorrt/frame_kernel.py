@@ -48,7 +48,7 @@ class FrameJob(ctypes.Structure):
 
 
 def job_of(frame: Planes, crop: Crop, numbers: Numbers) -> FrameJob:
-    """What the kernels are told of a frame whose planes lie one after the other, rows without gaps.
+    """What the kernels are told of a frame as ``put_frame`` puts it.
 
     Args:
         frame: where its pixels lie now; only its form counts.
@@ -57,11 +57,13 @@ def job_of(frame: Planes, crop: Crop, numbers: Numbers) -> FrameJob:
     """
     job = FrameJob(FORMATS.index(frame.pixels), frame.bt709, frame.full_range, frame.width, frame.height)
     begin = 0
-    for number, rows in enumerate(frame.rows[:2]):
-        job.plane[number], job.stride[number] = begin, rows.shape[1]
+    for number, (first, rows) in enumerate(_seen(frame, crop)):
+        stride = rows.shape[1]
+        job.plane[number], job.stride[number] = begin - first * stride, stride
         begin += rows.size
     job.x, job.y, job.crop = crop
-    job.side, job.room = numbers.side, crop[2] // numbers.side + 3
+    job.side = numbers.side
+    job.room = min(crop[2] // numbers.side + 3, max(frame.width, frame.height))
     # As the library rounds them.
     mean, std = (np.asarray(each, np.float32) for each in (numbers.mean, numbers.std))
     job.factor[:], job.offset[:] = (np.float32(1) / (np.float32(255) * std)).tolist(), (-mean / std).tolist()
@@ -69,12 +71,25 @@ def job_of(frame: Planes, crop: Crop, numbers: Numbers) -> FrameJob:
     return job
 
 
-def put_frame(frame: Planes, into: NDArray[np.uint8]) -> None:
-    """Copy the planes of a frame into memory, uint8 of at least as many bytes, as ``job_of`` describes them."""
+def put_frame(frame: Planes, crop: Crop, into: NDArray[np.uint8]) -> None:
+    """Copy what a crop sees of a frame into memory, uint8 of at least ``frame_bytes``: rows without gaps."""
     begin = 0
-    for rows in frame.rows[:2]:
+    for _, rows in _seen(frame, crop):
         into[begin : begin + rows.size].reshape(rows.shape)[...] = rows
         begin += rows.size
+
+
+def frame_bytes(frame: Planes, crop: Crop) -> int:
+    """Bytes that ``put_frame`` puts down."""
+    return sum(rows.size for _, rows in _seen(frame, crop))
+
+
+def _seen(frame: Planes, crop: Crop) -> list[tuple[int, NDArray[np.uint8]]]:
+    """The rows of each plane that a crop sees, and the number of the first of them."""
+    low = max(0, min(crop[1], frame.height))
+    high = max(low, min(crop[1] + crop[2], frame.height))
+    ends = (low, high), (low // 2, (high + 1) // 2)
+    return [(first, rows[first:last]) for rows, (first, last) in zip(frame.rows, ends, strict=False)]
 
 
 def table_bytes(job: FrameJob) -> tuple[int, int]:
@@ -88,6 +103,7 @@ class FrameKernel:
     Attributes:
         picture: what the network read of the last frame, uint8 BGR (side, side, 3); the next launch writes over it.
         recording: of a whole step with them, where there is one.
+        recordable: whether to try for one.
     """
 
     def __init__(self, gpu: Gpu, side: int) -> None:
@@ -102,33 +118,37 @@ class FrameKernel:
         """
         self._cuda = gpu.cuda
         code = files("edge.engines.tensorrt").joinpath("frame_step.ptx").read_bytes()
-        module = self._cuda.module_from_buffer(code)
-        self._tabulate, self._pixels = (module.get_function(name) for name in ("efiqa_tabulate", "efiqa_frame_pixels"))
-        self._module = module  # functions die with it
-        self._buffers: dict[str, NDArray[np.uint8]] = {}
-        self.picture = self._shared("picture", side * side * 3).reshape(side, side, 3)
-        self._shared("job", ctypes.sizeof(FrameJob))
+        self._module = self._cuda.module_from_buffer(code)
+        names = "efiqa_tabulate", "efiqa_frame_pixels"
+        self._tabulate, self._pixels = (self._module.get_function(name) for name in names)
+        self._sizes: dict[str, int] = {}
+        self._memory: dict[str, Any] = {}  # what is freed under each name
+        self._at: dict[str, Any] = {}  # where that is for the GPU
+        self._shown: dict[str, NDArray[np.uint8]] = {}  # what the CPU sees too
         self._side = side
         self.recording: CudaGraph | None = None
+        self.recordable = True
+        self._share("job", ctypes.sizeof(FrameJob))
+        self._share("picture", side * side * 3)
+        self.picture = self._shown["picture"].reshape(side, side, 3)
 
     def take(self, frame: Planes, crop: Crop, numbers: Numbers) -> None:
         """Take a frame for the next launch; where memory has to move for it, the recording is stale and forgotten."""
         job = job_of(frame, crop, numbers)
         reaches, shares = table_bytes(job)
-        wanted = {"frame": sum(rows.size for rows in frame.rows[:2]), "reaches": reaches, "shares": shares}
-        moved = [name for name, size in wanted.items() if size > len(self._buffers.get(name, b""))]
-        if moved:
-            self._forget()
-        for name in moved:
-            self._shared(name, wanted[name])
-        put_frame(frame, self._buffers["frame"])
-        self._buffers["job"][:] = np.frombuffer(bytes(job), np.uint8)
+        wanted = {"frame": frame_bytes(frame, crop), "reaches": reaches, "shares": shares}
+        for name, size in wanted.items():
+            if size > self._sizes.get(name, 0):
+                self._forget()
+                # The tables are the GPU's alone, which caches only what is its own.
+                self._share(name, size) if name == "frame" else self._keep(name, size)
+        put_frame(frame, crop, self._shown["frame"])
+        self._shown["job"][:] = np.frombuffer(bytes(job), np.uint8)
 
     def launch(self, tensor: int, stream: Any) -> None:
         """Start both kernels on a stream; ``tensor`` is where on the GPU the engine's input lies."""
         job, frame, reaches, shares, picture = (
-            np.uintp(self._buffers[name].base.get_device_pointer())  # type: ignore[union-attr]
-            for name in ("job", "frame", "reaches", "shares", "picture")
+            self._at[name] for name in ("job", "frame", "reaches", "shares", "picture")
         )
         lines, blocks = -(-2 * self._side // _LINE), -(-self._side // _BLOCK)
         self._tabulate(job, reaches, shares, block=(_LINE, 1, 1), grid=(lines, 1), stream=stream)
@@ -138,23 +158,34 @@ class FrameKernel:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Free memory and recording; may be called twice."""
+        """Free memory, recording and kernels; may be called twice."""
         self._forget()
-        for name in list(self._buffers):
+        for name in list(self._memory):
             self._free(name)
+        self.picture = np.empty((0, 0, 3), np.uint8)
+        self._tabulate = self._pixels = self._module = None  # while the context is current: pycuda unloads only then
 
     def _forget(self) -> None:
         if self.recording is not None:
             self.recording.close()
         self.recording = None
 
-    def _shared(self, name: str, size: int) -> NDArray[np.uint8]:
+    def _share(self, name: str, size: int) -> None:
         """Memory of CPU and GPU under a name, in place of what had it."""
         self._free(name)
         flags = self._cuda.host_alloc_flags.DEVICEMAP
-        self._buffers[name] = made = self._cuda.pagelocked_empty(size, np.uint8, mem_flags=flags)
-        return np.asarray(made)
+        self._shown[name] = made = self._cuda.pagelocked_empty(size, np.uint8, mem_flags=flags)
+        self._sizes[name], self._memory[name] = size, made.base
+        self._at[name] = np.uintp(made.base.get_device_pointer())
+
+    def _keep(self, name: str, size: int) -> None:
+        """Memory of the GPU alone."""
+        self._free(name)
+        self._sizes[name], self._memory[name] = size, (made := self._cuda.mem_alloc(size))
+        self._at[name] = np.uintp(int(made))
 
     def _free(self, name: str) -> None:
-        if (buffer := self._buffers.pop(name, None)) is not None:
-            buffer.base.free()  # type: ignore[union-attr]
+        self._shown.pop(name, None)
+        self._sizes.pop(name, None)
+        if (memory := self._memory.pop(name, None)) is not None:
+            memory.free()

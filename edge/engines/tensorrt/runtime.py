@@ -157,9 +157,15 @@ class TensorRtEngine:
             self._stream.synchronize()
             self._check_started(started)
             found = np.array(self._output), np.array(frames.picture)
-            if graph is None and self._graph is not None:  # where one step could be recorded the other can be
+            if graph is None and self._graph is not None and frames.recordable:
                 frames.recording = record(self._stream.handle, lambda: self._enqueue(frames=frames))
+                frames.recordable = frames.recording is not None
             return found
+
+    def tensor(self) -> NDArray[np.float32]:
+        """What the network read last, where the CPU sees it: on a GPU that shares its memory."""
+        with self._running():
+            return np.array(self._input)
 
     @property
     def takes_frames(self) -> bool:
@@ -173,9 +179,11 @@ class TensorRtEngine:
             EdgeError: the driver does not take the kernels.
         """
         with self._running():
-            if self._frames is not None:
-                self._frames.close()
-            self._frames = FrameKernel(self._gpu, self._size) if use else None
+            before, self._frames = self._frames, None
+            if before is not None:
+                before.close()
+            if use:
+                self._frames = FrameKernel(self._gpu, self._size)
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
@@ -229,7 +237,8 @@ class TensorRtEngine:
             if not self._open:
                 return
             self._open = False
-            for each in (self._graph, self._frames):
+            recorded, frames, self._graph, self._frames = self._graph, self._frames, None, None
+            for each in (recorded, frames):
                 if each is not None:
                     each.close()
             for copy in self._copies or ():

@@ -20,8 +20,6 @@ struct FrameJob {
     float nudge, spare;
 };
 
-EFIQA_FN int64_t room_for(int64_t crop, int64_t side) { return crop / side + 3; }
-
 EFIQA_FN Axis rows_of(const FrameJob &job) { return {job.y, job.crop, job.side, job.height}; }
 EFIQA_FN Axis columns_of(const FrameJob &job) { return {job.x, job.crop, job.side, job.width}; }
 

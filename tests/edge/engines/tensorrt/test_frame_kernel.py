@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.abi.frames import Numbers, Planes, frame_step, packed
 from edge.abi.library import LIBRARY
-from edge.engines.tensorrt.frame_kernel import FORMATS, job_of, put_frame, table_bytes
+from edge.engines.tensorrt.frame_kernel import FORMATS, frame_bytes, job_of, put_frame, table_bytes
 
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="the library is not built: no compiler")
 
@@ -40,8 +40,8 @@ def run(kernels: ctypes.CDLL, frame: Planes, crop: tuple[int, int, int], numbers
     job, side = job_of(frame, crop, numbers), numbers.side
     reaches, shares = (np.full(size, 0xEE, np.uint8) for size in table_bytes(job))
     tensor, picture = np.full((1, 3, side, side), np.nan, np.float32), np.zeros((side, side, 3), np.uint8)
-    shared = np.zeros(sum(rows.size for rows in frame.rows), np.uint8)
-    put_frame(frame, shared)
+    shared = np.zeros(frame_bytes(frame, crop), np.uint8)
+    put_frame(frame, crop, shared)
     at = [ctypes.c_void_p(each.ctypes.data) for each in (shared, reaches, shares, tensor, picture)]
     kernels.on_cpu_tabulate(-(-2 * side // 128), 128, ctypes.byref(job), *at[1:3])
     kernels.on_cpu_frame_pixels(-(-side // 16), 16, ctypes.byref(job), *at)

@@ -296,7 +296,8 @@ def test_an_engine_is_verified_on_its_gpu_before_it_is_used(
 def opening(
     make_bundle: MakeBundle, gpu: Gpu, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> Callable[[], TensorRtEngine]:
-    """Opens an engine as on a Jetson."""
+    """Opens an engine as on a Jetson whose GPU is asked to do the frame step."""
+    monkeypatch.setenv("EFIQA_FRAME_STEP", "gpu")
     bundle = make_bundle(maps=3)
     monkeypatch.setattr(ours, "open_gpu", lambda: gpu)
     monkeypatch.setattr(opened, "build_engine", lambda trt, bundle, ways: b"plan")
@@ -323,6 +324,16 @@ def test_a_gpu_that_shares_its_memory_makes_the_tensor_too(
         engine = opening()  # that was closed
 
 
+def test_the_gpu_is_asked_for_the_frame_step_only_by_who_wants_it(
+    gpu: Gpu, opening: Callable[[], TensorRtEngine], on_cpu: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu.cuda.kernels = on_cpu
+    monkeypatch.delenv("EFIQA_FRAME_STEP")
+    engine = opening()
+    assert not engine.takes_frames
+    engine.close()
+
+
 def test_a_driver_that_takes_no_kernels_leaves_the_frame_step_to_the_cpu(
     gpu: Gpu, opening: Callable[[], TensorRtEngine], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -330,6 +341,7 @@ def test_a_driver_that_takes_no_kernels_leaves_the_frame_step_to_the_cpu(
     engine = opening()
     assert not engine.takes_frames
     assert ("the frame step stays with the CPU" in caplog.text) is gpu.integrated
+    assert ("the provided PTX was compiled with an unsupported toolchain" in caplog.text) is gpu.integrated
     with pytest.raises(ValueError, match="takes no frames"):
         engine.infer_frame(packed(np.zeros((40, 40, 3), np.uint8)), (0, 0, 40), Numbers(32, (0, 0, 0), (1, 1, 1)))
     engine.close()
@@ -344,7 +356,7 @@ def test_a_gpu_that_makes_another_tensor_is_not_asked_for_it(
     gpu.cuda.kernels = nothing
     engine = opening()
     assert not engine.takes_frames
-    assert ("makes other tensors of bgr and nv12 than the CPU" in caplog.text) is gpu.integrated
+    assert ("makes other tensors of bgr of 644x484 and bgr of 64x64 and yuyv of 64x49" in caplog.text) is gpu.integrated
     engine.close()
     assert gpu.cuda.memory == {}
 
@@ -370,8 +382,8 @@ def test_frames_are_recorded_anew_only_where_their_memory_moves(
 
     assert recordings(640, 480) == 1  # of what the check at the start left, nothing was recorded
     assert recordings(640, 480) == recordings(320, 240) == 1  # smaller: in the memory that is there
-    assert recordings(1920, 1440) == 2
-    assert recordings(1920, 1440) == 2
+    assert recordings(2560, 1920) == 2
+    assert recordings(2560, 1920) == 2
     engine.close()
     assert count(libcuda, "destroyed") == 2 * 3
     assert gpu.cuda.memory == {}
