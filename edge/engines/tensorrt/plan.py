@@ -26,9 +26,9 @@ class Plan:
         as_json: how an inspector is asked for JSON.
     """
 
-    runtime: TRT.Runtime
-    engine: TRT.ICudaEngine
-    execution: TRT.IExecutionContext
+    runtime: Any
+    engine: Any
+    execution: Any
     log: Log
     names: tuple[str, str]
     as_json: Any

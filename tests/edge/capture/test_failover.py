@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import edge.model
 from edge.camera.demo import DemoCamera
 from edge.capture.failover import FailoverModel
 from edge.capture.guided import GuidedSession
 from edge.capture.loop import Counts, grade_stream
+from edge.engines import infer
 from edge.engines.choose import open_engine
 from edge.engines.protocol import Engine
 from edge.errors import EdgeError, EngineError
@@ -152,7 +153,7 @@ class Tripping:
         return self._real(*arguments, **named)
 
 
-STEPS = ["edge.model.prepare_lit", "edge.model.score_of", "edge.capture.guided.Guide.update"]
+STEPS = ["edge.engines.infer.prepare_lit", "edge.model.score_of", "edge.capture.guided.Guide.update"]
 
 
 def trip(monkeypatch: pytest.MonkeyPatch, step: str, trips: Callable[[int], bool]) -> None:
@@ -161,7 +162,7 @@ def trip(monkeypatch: pytest.MonkeyPatch, step: str, trips: Callable[[int], bool
         tripping = Tripping(Guide.update, trips)
         monkeypatch.setattr(Guide, name, lambda *arguments: tripping(*arguments))
     else:
-        monkeypatch.setattr(step, Tripping(getattr(edge.model, name), trips))
+        monkeypatch.setattr(step, Tripping(pydoc.locate(step), trips))
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -201,7 +202,7 @@ def test_where_no_frame_can_be_graded_the_session_ends(
 
 
 def test_an_exception_of_ours_is_no_engine_error(model: QualityModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.model.prepare_lit", Tripping(edge.model.prepare_lit, lambda call: True))
+    monkeypatch.setattr("edge.engines.infer.prepare_lit", Tripping(infer.prepare_lit, lambda call: True))
     with pytest.raises(EdgeError, match=r"could not be graded \(IndexError: index 7") as caught:
         model.assess(phantom_frame(0))
     assert not isinstance(caught.value, EngineError)
