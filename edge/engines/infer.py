@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.abi.frames import Light, Numbers
+from edge.abi.frames import Light, Numbers, Planes
 from edge.bundle.bundle import Bundle
 from edge.engines.checks import check_tensor
 from edge.engines.protocol import Engine
@@ -71,29 +71,30 @@ def infer_frame(bundle: Bundle, engine: Engine, frame: Image, crop: Crop) -> Loo
     Raises:
         EngineError: of ``infer_maps``.
     """
+    if isinstance(engine, TensorRtEngine) and engine.takes_frames and meet(frame, crop):
+        planes = planes_for(frame)
+        if sum(rows.size for rows in planes.rows) <= _MOST_BYTES:
+            return _infer_on_gpu(bundle, engine, planes, crop)
     about = bundle.manifest
-    size, mean, std, grid = about.input_size, about.mean, about.std, about.grid
-    takes_frames = isinstance(engine, TensorRtEngine) and engine.takes_frames
-    planes = planes_for(frame) if takes_frames and meet(frame, crop) else None
-    if planes is None or sum(rows.size for rows in planes.rows) > _MOST_BYTES:
-        tensor, light = prepare_lit(frame, crop, size, mean, std, grid)
-        prepared = time.perf_counter()
-        maps = infer_maps(bundle, engine, tensor)
-        return Looked(tensor, light, maps, prepared, time.perf_counter())
-    assert isinstance(engine, TensorRtEngine)
-    begun, gpu, seen = time.perf_counter(), engine, planes
-    pictures: list[NDArray[np.uint8]] = []
+    tensor, light = prepare_lit(frame, crop, about.input_size, about.mean, about.std, about.grid)
+    prepared = time.perf_counter()
+    maps = infer_maps(bundle, engine, tensor)
+    return Looked(tensor, light, maps, prepared, time.perf_counter())
+
+
+def _infer_on_gpu(bundle: Bundle, gpu: TensorRtEngine, frame: Planes, crop: Crop) -> Looked:
+    begun, about, pictures = time.perf_counter(), bundle.manifest, list[NDArray[np.uint8]]()
+    size, mean, std = about.input_size, about.mean, about.std
 
     def infer() -> NDArray[np.float32]:
-        square = crop.x, crop.y, crop.side
-        maps, picture = gpu.infer_frame(seen, square, Numbers(size, mean, std))
+        maps, picture = gpu.infer_frame(frame, (crop.x, crop.y, crop.side), Numbers(size, mean, std))
         pictures.append(picture)
         return maps
 
-    maps = _checked(bundle, engine, infer)
+    maps = _checked(bundle, gpu, infer)
     inferred = time.perf_counter()
     # What the network read is small, and of it the library makes the same tensor again, with its light.
-    tensor, light = prepare_lit(pictures[0], Crop(0, 0, size), size, mean, std, grid)
+    tensor, light = prepare_lit(pictures[0], Crop(0, 0, size), size, mean, std, about.grid)
     return Looked(tensor, light, maps, begun, inferred)
 
 

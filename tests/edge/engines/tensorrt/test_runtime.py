@@ -348,12 +348,17 @@ def test_a_driver_that_takes_no_kernels_leaves_the_frame_step_to_the_cpu(
     assert gpu.cuda.memory == {}
 
 
+@pytest.mark.parametrize("fault", ["no picture", "one bit of the tensor"])
 def test_a_gpu_that_makes_another_tensor_is_not_asked_for_it(
-    gpu: Gpu, opening: Callable[[], TensorRtEngine], on_cpu: ctypes.CDLL, caplog: pytest.LogCaptureFixture
+    gpu: Gpu, opening: Callable[[], TensorRtEngine], on_cpu: ctypes.CDLL, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
-    """One that puts nothing into the picture."""
-    nothing = SimpleNamespace(on_cpu_tabulate=on_cpu.on_cpu_tabulate, on_cpu_frame_pixels=lambda *_: None)
-    gpu.cuda.kernels = nothing
+    def pixels(*arguments: Any) -> None:
+        if fault == "no picture":
+            return
+        on_cpu.on_cpu_frame_pixels(*arguments)
+        ctypes.cast(arguments[6], ctypes.POINTER(ctypes.c_uint32))[5] ^= 1
+
+    gpu.cuda.kernels = SimpleNamespace(on_cpu_tabulate=on_cpu.on_cpu_tabulate, on_cpu_frame_pixels=pixels)
     engine = opening()
     assert not engine.takes_frames
     assert ("makes other tensors of bgr of 644x484 and bgr of 64x64 and yuyv of 64x49" in caplog.text) is gpu.integrated
