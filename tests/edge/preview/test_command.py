@@ -71,7 +71,8 @@ def test_page_of_a_session_keeps_what_it_shows(tmp_path: Path) -> None:
         assert round(on_disk["score"], 4) == kept["score"]
     finally:
         running.send_signal(signal.SIGINT)
-        _, rest = running.communicate(timeout=300)
+        rest = running.stderr.read()  # communicate() would pass over what was read beside the last line
+        running.wait(timeout=300)
     assert running.returncode == 130
     assert TOKEN not in said + rest
     assert not any(TOKEN in path.read_text(errors="replace") for path in (tmp_path / "out").glob("*.json*"))
