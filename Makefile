@@ -2,6 +2,8 @@
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
 #   make setup         .venv with everything that this machine supports
 #   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
+#   make test-services those that drive an archive, a proxy, systemd, a browser, a compiler or an emulator; what is not installed is skipped
+#   make test-chain    those of a whole chain: from photographs to a bundle, the tutorial, the studies
 #   make check-long    ten minutes each of image files, of bundles and of calls of the library changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
 #   make site          the documentation as a site in site/, with the page of make try; no network to read it; warnings are errors
@@ -84,7 +86,7 @@ TOOLS ?= $(VENV)/.all
 # does where that cannot be done later, as by a service on a device, and in CI, which starts a thousand programs.
 COMPILE := $(if $(IS_JETSON)$(CI)$(PYTHONDONTWRITEBYTECODE),,--no-compile)
 
-.PHONY: setup demo test check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
+.PHONY: setup demo test test-services test-chain check-long lint site model evaluation bench speed try pictures test-oldest test-tensorrt85 clean
 .PHONY: nvrtc ptx wheels sizes trust lock release check-bare check-arm64
 .DELETE_ON_ERROR:
 
@@ -101,6 +103,12 @@ demo: $(VENV)/.light
 
 test: $(TOOLS)
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+test-services: $(TOOLS)
+	$(BIN)/python -m pytest $(PARALLEL) -m 'services and not slow' $(PYTEST_ARGS)
+
+test-chain: $(TOOLS)
+	$(BIN)/python -m pytest $(PARALLEL) -m 'chain and not slow' $(PYTEST_ARGS)
 
 check-long: $(TOOLS)
 	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/abi tests/edge/images tests/edge/bundle/network tests/edge/grading tests/benchmarks/studies/test_archive.py tests/services $(PYTEST_ARGS)

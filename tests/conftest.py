@@ -63,7 +63,30 @@ LONGEST = (
 )  # fmt: skip
 
 
+# Tests that drive a program beside ours: an archive, systemd, a compiler that builds the library anew, an emulator, the
+# kernel's view of a process without a network. So does every test that opens a browser.
+SERVICES = ("services", "try_page", "edge/abi/test_build.py", "edge/abi/test_fuzz.py", "test_quiet.py")
+# A whole chain: from photographs to a bundle, as every test of the tiny run, a page of the docs from its first line to
+# its last, a study.
+CHAIN = (
+    "real", "benchmarks/acceptance", "benchmarks/studies", "calibration/site/test_cameras.py",
+    "calibration/site/test_fit.py", "calibration/site/test_programme.py", "calibration/teacher",
+    "calibration/test_engines_ahead.py", "trainer/loop/test_runs.py", "trainer/steps", "trainer/test_distributed.py",
+    "trainer/test_memory.py", "test_examples.py", "test_tutorial.py",
+)  # fmt: skip
+
+
+def _is_of(item: pytest.Item, places: tuple[str, ...], fixture: str) -> bool:
+    return any(item.path.is_relative_to(HERE / each) for each in places) or fixture in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _is_of(item, SERVICES, "open_chromium"):
+            item.add_marker(pytest.mark.services)
+        elif _is_of(item, CHAIN, "tiny_run"):
+            item.add_marker(pytest.mark.chain)
     if lost := [name for name in LONGEST if not (HERE / name).is_file()]:
         raise pytest.UsageError(f"tests/conftest.py names files that are not there: {', '.join(lost)}")
     place = {HERE / name: number for number, name in enumerate(LONGEST)}

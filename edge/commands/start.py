@@ -39,8 +39,9 @@ class Command:
             if "--debug" in sys.argv:
                 raise
             sys.exit(f"error: a library does not load ({error}): edge-doctor says which, and what to do.")
-        if before is signal.default_int_handler:
-            signal.signal(signal.SIGINT, before)
+        finally:
+            if before is signal.default_int_handler:
+                signal.signal(signal.SIGINT, before)
         command()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import product
 
 import cv2
 import numpy as np
@@ -57,8 +58,7 @@ def fired(model: QualityModel, shown: list[Picture], rng: np.random.Generator) -
     return shots
 
 
-@pytest.mark.parametrize("gap", GAPS)
-@pytest.mark.parametrize("seconds", [0.8, 1.6, 5.0])
+@pytest.mark.parametrize(("gap", "seconds"), [*((gap, 1.6) for gap in GAPS), *product(("black", "lid"), (0.8, 5.0))])
 def test_both_eyes_fire_once_each(model: QualityModel, gap: str, seconds: float) -> None:
     rng = np.random.default_rng(len(gap))
     right, left = (resized(phantom_frame(seed)) for seed in (5, 9))
@@ -69,8 +69,7 @@ def test_both_eyes_fire_once_each(model: QualityModel, gap: str, seconds: float)
     assert shots[1][1] >= 3 * FPS + round(seconds * FPS)
 
 
-@pytest.mark.parametrize("seed", [5, 9])
-@pytest.mark.parametrize("seconds", [1.0, 1.6, 2.5])
+@pytest.mark.parametrize(("seed", "seconds"), [(5, 1.0), (9, 1.6), (5, 2.5)])
 def test_the_same_eye_out_of_focus_for_a_while_fires_once(model: QualityModel, seed: int, seconds: float) -> None:
     rng = np.random.default_rng(seed)
     eye = resized(phantom_frame(seed))

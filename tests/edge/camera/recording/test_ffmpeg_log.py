@@ -23,7 +23,7 @@ def film(path):
         stream = made.add_stream("libvpx", rate=1000, options={"deadline": "realtime", "cpu-used": "8"})
         stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
         picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="bgr24")
-        for index in range(4000):
+        for index in range(1500):
             picture.pts = index * 40
             for packet in stream.encode(picture):
                 made.mux(packet)
