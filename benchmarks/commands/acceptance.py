@@ -12,7 +12,7 @@ from benchmarks.acceptance.page import HEADER, form_lines, scrubbed, session_lin
 from benchmarks.acceptance.result import Acceptance
 from benchmarks.acceptance.run import AcceptanceOptions, accept
 from benchmarks.commands.compare import parse_share
-from benchmarks.commands.shared import check_result_file, command_line, write_file
+from benchmarks.commands.shared import EXIT_CODES, check_result_file, command_line, write_file
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
@@ -26,8 +26,8 @@ ACCEPTANCE_HELP = """Accept a board: build its engines, verify them, judge a dea
 
 INT8 and FP16 are built anew, compared with the golden maps and timed one by one and at a camera's 30 frames a second.
 Then edge-capture runs with its page, film and automatic capture, while power, temperature and memory are read. OUT gets
-acceptance.json and acceptance.html, to send back; no serial number, folder or host name is in them. Exit 0 for PASS and
-INCONCLUSIVE, 1 for FAIL. edge-bench --acceptance OUT is the same.
+acceptance.json and acceptance.html, to send back; no serial number, folder or host name is in them. Exit 0 for PASS, 1
+for FAIL, 3 for INCONCLUSIVE. edge-bench --acceptance OUT is the same.
 
 \b
 Examples:
@@ -88,8 +88,7 @@ def acceptance(
     err.print(f"{folder}: acceptance.json and acceptance.html, to look into and to send back", markup=False)
     if found.interrupted:
         raise typer.Exit(130)
-    if found.verdict == "FAIL":
-        raise typer.Exit(1)
+    raise typer.Exit(EXIT_CODES[found.verdict])
 
 
 def _make_folder(folder: Path) -> None:

@@ -14,21 +14,19 @@ from rich.table import Table
 import edge
 from benchmarks.bench import BenchOptions, bench
 from benchmarks.commands.plan import Scenario, parse_deadline, parse_duration, plan
-from benchmarks.commands.shared import check_result_file, command_line, write_result
+from benchmarks.commands.shared import EXIT_CODES, check_result_file, command_line, write_result
 from benchmarks.machine.machine import installed_engines
 from benchmarks.report.lines import cells, lines_beside, scenario_lines
 from benchmarks.report.printed import HEADER, headline, last, rows, to_html, to_json, to_markdown
 from benchmarks.report.result import Result
 from benchmarks.roofline.predict import find_device
-from benchmarks.run.deadline import Answer, overall
+from benchmarks.run.deadline import overall
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
 from edge.bundle.named import named_bundle
 from edge.commands.console.cli import MODEL, Debug, EngineName, Json, Runtime, Trust, out
 from edge.frame.prepare import frame_step_name
 from trainer.pages import check_report
-
-EXIT_CODES: dict[Answer, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 
 
 def _print_version(wanted: bool) -> None:

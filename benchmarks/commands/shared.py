@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
+from benchmarks.run.deadline import Answer
 from edge import EdgeError
 from edge.bundle.named import shown_name
 from edge.commands.console.cli import err
 from edge.files.output import check_output, write_output
+
+EXIT_CODES: dict[Answer, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 
 
 def command_line(command: str, options: Iterable[tuple[str, object, object]]) -> str:

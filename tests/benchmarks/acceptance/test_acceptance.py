@@ -22,7 +22,7 @@ from benchmarks.acceptance.judge import judge, slower
 from benchmarks.acceptance.page import HEADER, scrubbed, table_row, to_html
 from benchmarks.acceptance.result import Acceptance, Form, Session
 from benchmarks.acceptance.run import AcceptanceOptions, accept
-from benchmarks.commands import group
+from benchmarks.commands import acceptance, group
 from benchmarks.report import submission
 from benchmarks.run import latency
 from benchmarks.run.deadline import DeadlineVerdict
@@ -141,6 +141,15 @@ def test_what_fails_and_what_is_left_open(accepted: Acceptance) -> None:
     assert judge(accepted.forms[:1], accepted.session, accepted.machine)[0] == "INCONCLUSIVE"
     jetson = dataclasses.replace(accepted.machine, jetson_linux="R36.4.3")
     assert judge(accepted.forms, accepted.session, jetson)[0] == "FAIL"  # the GPU did nothing
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("PASS", 0), ("FAIL", 1), ("INCONCLUSIVE", 3)])
+def test_the_exit_code_is_that_of_the_verdict(
+    accepted: Acceptance, verdict: Any, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptance, "accept", lambda _: dataclasses.replace(accepted, verdict=verdict))
+    assert bench("acceptance", str(tmp_path)).exit_code == code
+    assert json.loads((tmp_path / "acceptance.json").read_text())["verdict"] == verdict
 
 
 def test_a_form_that_gains_nothing_is_named(accepted: Acceptance) -> None:
