@@ -15,7 +15,7 @@ from edge.bundle.bundle import read_bundle
 from edge.commands.console.cli import Debug, Json, Trust, err, main_of, new_app, out, quiet
 from edge.commands.start import late
 from edge.modality import check_fundus
-from trainer.options import RUN, Data, Maps, Measured, Modality, Model, Out, OwnRecipe, Page, RecipeName
+from trainer.options import RUN, Data, Maps, Measured, Modality, Model, Out, OwnRecipe, Page, RecipeName, Source
 from trainer.recipe import Recipe, load_recipe, recipe_for
 
 app = new_app(
@@ -125,6 +125,7 @@ def distill(
     run_folder: Out = RUN,
     recipe: RecipeName = None,
     modality: Modality = None,
+    source: Source = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -132,7 +133,8 @@ def distill(
 
     Example: edge-train distill --recipe quick --data photographs --out runs/mine
     """
-    _run({"distill": _steps()["distill"]}, recipe_for(recipe, modality), data, run_folder, as_json)
+    start = None if source is None else _module("steps.adapt").run_named(source)
+    _run({"distill": _steps(start=start)["distill"]}, recipe_for(recipe, modality), data, run_folder, as_json)
 
 
 @app.command("all")

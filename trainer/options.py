@@ -32,6 +32,12 @@ Maps = Annotated[
         help="Folder of vessel maps of another segmenter, laid out like --data; binary, or in artery/vein colours.",
     ),
 ]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="RUN", help="A run whose student goes on learning, as default; else it begins anew."
+    ),
+]
 Model = Annotated[Path | None, typer.Option(parser=named_bundle, metavar="FILE", help=MODEL)]
 OwnRecipe = Annotated[str | None, typer.Option("--recipe", help="The run's own without it; a name, or a YAML file.")]
 Measured = Annotated[

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edge.errors import EdgeError
 from edge.field.resample import resize
 from edge.frame.prepare import normalise
 from trainer.data.datasets import find_photographs
@@ -39,6 +40,9 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
         data: folder of photographs.
         out: run folder, with the steps before.
         start: a run whose student goes on learning; None begins with the segmenter's encoder.
+
+    Raises:
+        EdgeError: the student of ``start`` is of another shape than the recipe's, or see ``prepare_lessons``.
     """
     settings, folder = recipe.distill, out / "student"
     key = student_key(recipe, data, out)
@@ -46,6 +50,8 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
         key = runs.key_of(key, runs.read_metadata(start / "student")["key"])
     if runs.finished(folder, key, "distill"):
         return
+    if start is not None:
+        _check_form(recipe, start)
     lessons = prepare_lessons(recipe, data, out)
     first = load_student(start) if start else new_student(recipe, load_segmenter(out))
     model, losses = fit(recipe, lessons, first, folder, key)
@@ -80,8 +86,7 @@ def _sources(recipe: Recipe, data: Path, paths: Sequence[Path]) -> Counter[str]:
 def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
     torch.manual_seed(recipe.seed)
-    maps = 3 if modality_of(recipe.modality).landmarks else 1
-    model = Student(recipe.distill.stride, recipe.distill.width, maps)
+    model = Student(*_form_asked(recipe))
     copy_encoder(segmenter.encoder.cpu(), model.encoder, recipe.seed)
     return place(model)
 
@@ -107,6 +112,20 @@ def load_student(out: Path) -> Student:
 
 def _form(stored: dict[str, str]) -> tuple[int, float, int]:
     return int(stored["stride"]), float(stored.get("width", 1)), int(stored.get("maps", 3))
+
+
+def _form_asked(recipe: Recipe) -> tuple[int, float, int]:
+    return recipe.distill.stride, recipe.distill.width, 3 if modality_of(recipe.modality).landmarks else 1
+
+
+def _check_form(recipe: Recipe, start: Path) -> None:
+    found, asked = _form(runs.read_metadata(start / "student")), _form_asked(recipe)
+    if found != asked:
+        has, wants = ("stride {}, width {:g} and maps {}".format(*form) for form in (found, asked))
+        raise EdgeError(
+            f"the student of {start} has {has}, and the recipe asks for {wants}: "
+            f"give --recipe {start / 'student' / 'config.yaml'}, or let it begin anew, without --from."
+        )
 
 
 def predict(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import beta
 
 from benchmarks.run.deadline import Deadline, burstiness, exact_interval, frames_to_pass, judge, overall
 from benchmarks.run.latency import WarmUp
@@ -105,6 +104,8 @@ def test_the_interval_holds_what_it_says() -> None:
     ("met", "number"), [(0, 10), (1, 4000), (3, 4000), (500, 1000), (9999, 10000), (7, 7), (2.5, 90.0)]
 )
 def test_the_interval_is_scipys(met: float, number: float) -> None:
+    from scipy.stats import beta  # here, since it takes a second
+
     low, high = exact_interval(met / number, number)
     assert low == pytest.approx(beta.ppf(0.025, met, number - met + 1) if met else 0.0, rel=1e-7)
     assert high == pytest.approx(beta.ppf(0.975, met + 1, number - met) if met < number else 1.0, rel=1e-7)

@@ -181,6 +181,7 @@ def test_after_an_absence_it_learns_anew() -> None:
     assert said.crop == own.crop
 
 
+@pytest.mark.chain
 def test_on_photographs_zooms_are_followed_and_shadows_are_not(photographs: list[Picture]) -> None:
     followed = 0
     for picture in photographs:

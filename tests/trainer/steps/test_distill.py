@@ -19,7 +19,7 @@ from trainer.loop import runs
 from trainer.networks.backbone import load_backbone
 from trainer.networks.students import Segmenter, Student
 from trainer.recipe import Recipe, load_recipe
-from trainer.steps import distill, vessel_maps
+from trainer.steps import distill, vessel_maps, vessels
 from trainer.steps import frames as frames_module
 from trainer.steps.adapter import import_weights
 from trainer.steps.distill import fit, load_student, new_student, predict, student_key
@@ -213,3 +213,23 @@ def test_another_teacher_or_recipe_makes_another_student(tiny_run: Any, tmp_path
     assert keys[0] != keys[1]
     assert student_key(recipe, tiny_run.data, tmp_path) == keys[1]
     assert student_key(with_distill(recipe, stride=16), tiny_run.data, tmp_path) != keys[1]
+
+
+def test_a_student_goes_on_from_that_of_a_run(tiny_run: Any, edge_train: Any, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run.run, tmp_path / "run", ignore=shutil.ignore_patterns("student"))
+    given = ("--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out", tmp_path / "run")
+    assert edge_train("distill", *given, "--from", tiny_run.run).code == 0
+    before, after = load_student(tiny_run.run), load_student(tmp_path / "run")
+    segmenter = new_student(load_recipe(str(tiny_run.recipe)), vessels.load_segmenter(tiny_run.run))
+    away = [distance(after, each) for each in (before, segmenter)]
+    assert 0 < away[0] < away[1]
+    shutil.rmtree(tmp_path / "run" / "student")
+    other = edge_train("distill", *given, "--from", "octa").in_one_sentence()
+    assert "has stride 8, width 0.5 and maps 1, and the recipe asks for stride 8, width 0.5 and maps 3: give" in other
+    assert "nowhere is no finished run" in edge_train("distill", *given, "--from", "nowhere").in_one_sentence()
+
+
+@torch.no_grad()
+def distance(model: Any, other: Any) -> float:
+    pairs = zip(model.encoder.parameters(), other.encoder.parameters(), strict=True)
+    return float(sum((first - second).square().sum() for first, second in pairs))
