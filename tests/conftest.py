@@ -75,10 +75,10 @@ SERVICES = ("services/", "try_page/", "edge/abi/test_build.py", "edge/abi/test_f
 # A whole chain: from photographs to a bundle, as every test of the tiny run, a page of the docs from its first line to
 # its last, a study, days of visits with power cuts.
 CHAIN = (
-    "real/", "benchmarks/acceptance/", "benchmarks/studies/", "calibration/site/test_cameras.py",
-    "calibration/site/test_fit.py", "calibration/site/test_programme.py", "calibration/teacher/",
-    "calibration/test_engines_ahead.py", "edge/commands/test_retention.py", "edge/commands/test_visits.py",
-    "trainer/loop/test_runs.py", "trainer/steps/", "trainer/test_distributed.py", "trainer/test_memory.py",
+    "real/", "benchmarks/acceptance/", "benchmarks/studies/", "calibration/parity/test_forms.py",
+    "calibration/site/test_cameras.py", "calibration/site/test_fit.py", "calibration/site/test_programme.py",
+    "calibration/teacher/", "calibration/test_engines_ahead.py", "edge/capture/test_kill.py",
+    "edge/commands/test_retention.py", "edge/commands/test_visits.py", "trainer/loop/test_runs.py", "trainer/steps/", "trainer/test_distributed.py", "trainer/test_memory.py",
     "test_examples.py", "test_tutorial.py",
 )  # fmt: skip
 

@@ -261,6 +261,7 @@ def test_what_is_timed_beside_the_scenarios_is_disturbed_by_no_thread_of_ours(mo
     assert set(seen) <= before  # one of an earlier test may have ended meanwhile
 
 
+@pytest.mark.chain
 def test_all_scenarios_in_one_run_with_everything_beside_them(tmp_path: Path) -> None:
     page = tmp_path / "result.html"
     options = ["--scenario", "all", "--fps", "200", "--around", "--roofline", "--predict", "orin-nano", "--against"]

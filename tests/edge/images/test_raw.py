@@ -104,7 +104,7 @@ def given_as(pixels: PixelFormat, frame: np.ndarray) -> Image:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.integers(0, 40),
+    st.integers(0, 5),
     st.sampled_from(["none", *KINDS]),
     st.floats(0.1, 1),
     st.sampled_from([(640, 480), (752, 538), (402, 400)]),

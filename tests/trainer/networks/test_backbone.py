@@ -253,6 +253,7 @@ def test_a_hub_id_that_is_not_cached_is_said_at_once_where_the_hub_is_switched_o
     assert said.startswith("the backbone facebook/dinov2-small cannot be loaded (")
 
 
+@pytest.mark.chain
 def test_a_cached_hub_id_needs_no_network_and_transformers_keeps_off_the_screen(dino: Path, tmp_path: Path) -> None:
     cache = tmp_path / "home" / "hub" / "models--someone--dino"
     (cache / "refs").mkdir(parents=True)

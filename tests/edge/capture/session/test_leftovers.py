@@ -103,6 +103,7 @@ def test_several_are_reported_in_one_sentence(tmp_path: Path) -> None:
     assert said.startswith(f"3 sessions in {tmp_path} were killed: 3 half-written files are removed")
 
 
+@pytest.mark.chain
 def test_the_next_start_finishes_the_video_and_reports_it(tmp_path: Path) -> None:
     """The whole command, killed in the middle of a session."""
     command = [sys.executable, "-m", "edge.commands.capture", "demo", "--out", str(tmp_path), "--strictness", "easy"]
