@@ -78,8 +78,8 @@ CHAIN = (
     "real/", "benchmarks/acceptance/", "benchmarks/studies/", "calibration/parity/test_forms.py",
     "calibration/site/test_cameras.py", "calibration/site/test_fit.py", "calibration/site/test_programme.py",
     "calibration/teacher/", "calibration/test_engines_ahead.py", "edge/capture/test_kill.py",
-    "edge/commands/test_retention.py", "edge/commands/test_visits.py", "trainer/loop/test_runs.py", "trainer/steps/", "trainer/test_distributed.py", "trainer/test_memory.py",
-    "test_examples.py", "test_tutorial.py",
+    "edge/commands/test_retention.py", "edge/commands/test_visits.py", "trainer/loop/test_runs.py", "trainer/steps/",
+    "trainer/test_distributed.py", "trainer/test_memory.py", "test_examples.py", "test_tutorial.py",
 )  # fmt: skip
 
 
