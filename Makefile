@@ -1,7 +1,7 @@
 # Every target is independent: it also runs on a fresh clone and makes what it needs.
 #   make demo          a synthetic eye in a shaky hand, graded live: no camera and no data needed
 #   make setup         .venv with everything that this machine supports
-#   make test          all quick tests (PYTEST_ARGS="-m slow" for the slow ones)
+#   make test          the quick tests of every part (PYTEST_ARGS="-m slow" for the slow ones)
 #   make test-services those that drive an archive, a proxy, systemd, a browser, a compiler or an emulator; what is not installed is skipped
 #   make test-chain    those of a whole chain: from photographs to a bundle, the tutorial, the studies
 #   make check-long    ten minutes each of image files, of bundles and of calls of the library changed at random, the largest images, a session of half an hour

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from edge.commands.start import Command
 
 ROOT = Path(__file__).parents[3]
 # Ctrl-C comes when a module is about to be imported; a test run in the background would hand down that it is ignored.
@@ -71,6 +74,17 @@ def test_a_library_that_does_not_load_is_one_sentence(command: str) -> None:
         "to do.\n"
     )
     assert "Traceback" in run(command, "cv2", "--debug", prelude=BROKEN).stderr
+
+
+def test_a_library_that_does_not_load_gives_ctrl_c_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["edge-grade"])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit, match="a library does not load"):
+            Command("edge.no_such_module")()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_while_the_engine_loads(tmp_path: Path) -> None:
