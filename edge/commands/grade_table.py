@@ -144,8 +144,7 @@ def grade_table(paths: Sequence[str], asked: TableAsked, json_lines: bool) -> No
                     tick(number)
         except KeyboardInterrupt:
             _settle_at_last(table)
-            held = f"{readable(asked.table)} holds {table.index.size()} photographs"
-            print_note(f"stopped after {run.graded} were graded; {held}, and the same command goes on")
+            print_note(f"stopped; {readable(asked.table)} holds what was graded so far, and the same command goes on")
             raise
         table.settle()
         for words in run.notes():

@@ -276,8 +276,5 @@ def test_ctrl_c_leaves_a_whole_table(tmp_path: Path, eyes: list[NDArray[np.uint8
         said = run.stderr.read()
     assert run.returncode == 130
     assert not growing.exists()
-    assert 5 < (rows := pq.read_table(table).num_rows) < 400
-    assert (
-        said
-        == f"note: stopped after {rows} were graded; {table} holds {rows} photographs, and the same command goes on\n"
-    )
+    assert 5 < pq.read_table(table).num_rows < 400
+    assert said == f"note: stopped; {table} holds what was graded so far, and the same command goes on\n"
