@@ -235,7 +235,7 @@ def test_a_peer_that_hangs_is_left_at_the_deadline(
     since = time.monotonic()
     with pytest.raises(TimeoutError, match="it is not done in time"):
         send(file, address(peer(does).port), SHORT_S)
-    assert SHORT_S <= time.monotonic() - since < SHORT_S + 2
+    assert SHORT_S <= time.monotonic() - since < LONG_S  # without a deadline, it waits for ever
 
 
 def test_a_deadline_that_comes_nearer_is_noticed(peer: Callable[..., Peer], file: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_deadline_that_comes_nearer_is_noticed(peer: Callable[..., Peer], file
         DimseTarget(address(peer(is_silent).port)).send(
             file, lambda: since + (3.0 if time.monotonic() > since + 2 else 3600)
         )
-    assert time.monotonic() - since < 5
+    assert time.monotonic() - since < LONG_S
 
 
 _SEND = """
@@ -404,7 +404,7 @@ def test_a_session_ends_although_a_node_hangs(
     giving.take(file)
     since = time.monotonic()
     giving.close()
-    assert time.monotonic() - since < 8
+    assert time.monotonic() - since < 25  # of the 30 that it has elsewhere
     assert "1 DICOM file could not be handed over to dicom://ARCHIVE@127.0.0.1" in reported[0]
     assert mark_of(file).exists()
 

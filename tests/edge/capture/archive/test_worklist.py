@@ -296,7 +296,7 @@ def test_a_worklist_that_is_away_or_silent_is_told_in_time(monkeypatch: pytest.M
         since = time.monotonic()
         with pytest.raises(EdgeError, match=r"gives no answer \(it is not done in time\): type the identity"):
             query(read_address(f"dicom://RIS@127.0.0.1:{silent.getsockname()[1]}"), TODAY)
-        assert time.monotonic() - since < 6
+        assert time.monotonic() - since < 60
         port = silent.getsockname()[1]
     monkeypatch.setattr(worklist_module, "_LONGEST_S", 120.0)
     with pytest.raises(EdgeError, match=r"gives no answer \(Connection refused\)"):
