@@ -513,7 +513,8 @@ def test_closing_ends_a_handshake_that_goes_on(
     with socket.create_connection(("127.0.0.1", preview.port), timeout=300) as silent:
         time.sleep(0.2)
         preview.close()
-        assert silent.recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):  # of a machine so busy that it had not been accepted
+            assert silent.recv(1) == b""
     gc.collect()  # asyncio tells of a forgotten task when it is gone
     assert caplog.records == []
 
