@@ -211,6 +211,7 @@ def test_wheel_holds_the_packages(compiler: str, tmp_path: Path) -> None:
         "edge/models/default.efiqa",
         "edge/assessment.schema.json",
         "trainer/configs/quick.yaml",
+        *(f"trainer/runs/default/{step}/model.safetensors" for step in ("vessels", "prior", "student")),
         "edge/preview/page/page.js",
         "benchmarks/report/page.html",
         "benchmarks/acceptance/page.html",

@@ -11,7 +11,7 @@ import typer
 from benchmarks.acceptance.page import HEADER, form_lines, scrubbed, session_lines, table_row, to_html, to_json
 from benchmarks.acceptance.result import Acceptance
 from benchmarks.acceptance.run import AcceptanceOptions, accept
-from benchmarks.commands.compare import parse_share
+from benchmarks.commands.plan import parse_miss
 from benchmarks.commands.shared import EXIT_CODES, check_result_file, command_line, write_file
 from edge import EdgeError
 from edge.bundle.bundle import read_bundle
@@ -27,7 +27,8 @@ ACCEPTANCE_HELP = """Accept a board: build its engines, verify them, judge a dea
 INT8 and FP16 are built anew, compared with the golden maps and timed one by one and at a camera's 30 frames a second.
 Then edge-capture runs with its page, film and automatic capture, while power, temperature and memory are read. OUT gets
 acceptance.json and acceptance.html, to send back; no serial number, folder or host name is in them. Exit 0 for PASS, 1
-for FAIL, 3 for INCONCLUSIVE. edge-bench --acceptance OUT is the same.
+for FAIL or where nothing could be run, 2 for wrong arguments, 3 for INCONCLUSIVE, 130 after Ctrl-C. edge-bench
+--acceptance OUT is the same.
 
 \b
 Examples:
@@ -53,7 +54,7 @@ def acceptance(
     debug: Debug = False,
 ) -> None:
     """Run the acceptance, print its verdict and write both files."""
-    allowed = parse_share(miss)
+    allowed = parse_miss(miss)
     if importlib.util.find_spec("aiohttp") is None:
         raise EdgeError('the live session needs aiohttp for its page: pip install "efiqa-edge[web]"')
     check_report("the page of an acceptance")

@@ -51,12 +51,20 @@ def parse_deadline(ms: float | None, miss: str | None) -> Deadline | None:
         if miss is not None:
             raise typer.BadParameter("--miss is the share that may miss a deadline: add --deadline.")
         return None
-    text = _MISS if miss is None else miss.strip()
-    match = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)%", text)
+    return Deadline(ms, parse_miss(_MISS if miss is None else miss))
+
+
+def parse_miss(text: str) -> float:
+    """``0.1%`` -> 0.001, the share of frames that may miss a deadline.
+
+    Raises:
+        typer.BadParameter: it is no such share.
+    """
+    match = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,6})?)%", text.strip())
     share = float(match[1]) / 100 if match else 0.0
     if not _RAREST <= share < 1:
-        raise typer.BadParameter(f"{text!r} is not a share from 0.001% to 99%: write such as 0.1% or 1%.")
-    return Deadline(ms, share)
+        raise typer.BadParameter(f"--miss: {text!r} is not a share from 0.001% to 99%: write such as 0.1% or 1%.")
+    return share
 
 
 def plan(

@@ -202,6 +202,10 @@ def _keep(gathered: Rows) -> None:
         gathered.write()
     except EdgeError as error:
         print_error(str(error))
+        return
+    files = " and ".join(str(readable(path)) for path in (gathered.csv, gathered.details) if path)
+    if files:
+        print_note(f"stopped; only what was graded so far is in {files}, and the same command grades all anew")
 
 
 def _draw(maps: Path, stem: Path, graded: GradedFile) -> str:

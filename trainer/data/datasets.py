@@ -90,7 +90,7 @@ def find_photographs(
         EdgeError: the folder is missing or holds no photograph that may be used, or the number N is none.
     """
     if not data.is_dir():
-        raise EdgeError(f"{data} is not a folder: give --data a folder of fundus photographs.")
+        raise EdgeError(f"{data} is not a folder: give a folder of photographs.")
     left_out, taken = ([f"/{name.strip('/')}/" for name in names] for names in (exclude, only))
     least = max((_number_in(name) for name in exclude if name.startswith(BY_CHANCE)), default=0)
     above = data.resolve()

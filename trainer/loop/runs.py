@@ -83,6 +83,29 @@ def finished(folder: Path, key: str, step: str = "") -> bool:
     return by_first(work)
 
 
+def check_modality(out: Path, recipe: Recipe) -> None:
+    """See that the steps in a run folder were made for the modality of a recipe; process 0 decides for all.
+
+    Raises:
+        EdgeError: one was not.
+    """
+
+    def work() -> None:
+        for path in sorted([*out.glob("*/config.yaml"), *out.glob("adapter/*/config.yaml")]):
+            try:
+                settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError, yaml.YAMLError):
+                continue  # it says nothing; whoever needs the step will
+            found = settings.get("modality", "fundus") if isinstance(settings, dict) else recipe.modality
+            if found != recipe.modality:
+                raise EdgeError(
+                    f"{path.parent} is a step of a run of {found}, and the recipe is for {recipe.modality}: choose "
+                    "another --out, or name the run's own --recipe."
+                )
+
+    by_first(work)
+
+
 def read_metadata(folder: Path) -> dict[str, str]:
     """What was stored beside the weights of a step; process 0 reads for all.
 

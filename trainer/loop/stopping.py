@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+
+log = logging.getLogger(__name__)
 
 _ONE_PRESS_S = 1.0  # `timeout` and a terminal that closes signal twice: that is one press
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -32,6 +36,16 @@ class Asked:
         if self.number:
             signal.raise_signal(self.number)
         raise KeyboardInterrupt  # another process was asked, or whoever uses the library ignores the signal
+
+
+@contextmanager
+def going_on(run: Path) -> Iterator[None]:
+    """At Ctrl-C say how the work on a run folder goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        log.info("%s keeps what is finished; the same command goes on from there", run)
+        raise
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from trainer.steps.vessels import load_segmenter
 RUNS = Path(__file__).parents[1] / "runs"  # those that ship
 FEWEST = 50  # photographs of retinas: with fewer, a student learns these few by heart
 _KEPT = ("vessels", "prior")  # steps that are taken over as they are
+_NEEDED = (*_KEPT, "student")  # of the run to go on from
 _STEPS, _RATE = 1500, 0.5e-3  # of distillation: the student knows most of it
 _FRAMES_A_PHOTOGRAPH, _MOST_FRAMES = 6, 6000
 _RETINAS, _ONE_EYE = 0.7, 0.95  # shares of the photographs
@@ -78,19 +79,24 @@ def take_over(source: Path, out: Path) -> None:
     """Copy the steps that stay into the run folder.
 
     Raises:
-        EdgeError: one is missing, or ``out`` holds others; or see ``checkpoints.write``.
+        EdgeError: one of the run's steps is missing or damaged, or ``out`` holds others; or see ``checkpoints.write``.
     """
 
     def work() -> None:
+        for step in _NEEDED:
+            if not (source / step / runs.WEIGHTS).is_file():
+                raise EdgeError(
+                    f"{source} lacks {step}/{runs.WEIGHTS}: give --from the whole folder of a run, which holds "
+                    f"{', '.join(_NEEDED)}."
+                )
         for step in _KEPT:
             ours, theirs = source / step / runs.WEIGHTS, out / step / runs.WEIGHTS
             if theirs.is_file() and theirs.read_bytes() != ours.read_bytes():
                 raise EdgeError(f"{out} holds {step} of another run: choose another --out.")
-            theirs.parent.mkdir(parents=True, exist_ok=True)
 
-    for step in _KEPT:
-        runs.read_metadata(source / step)  # says which one is missing or damaged
     by_first(work)
+    for step in _NEEDED:
+        runs.read_metadata(source / step)  # a damaged one is told of now, and not after hours
     for step in _KEPT:
         write(out / step / runs.WEIGHTS, (source / step / runs.WEIGHTS).read_bytes())
     load_segmenter(out)
@@ -112,9 +118,10 @@ def check_photographs(data: Path, model: Path | None = None) -> list[Photograph]
             f"such as {others[0].name}: move those elsewhere."
         )
     if len(retinas) < FEWEST:
+        besides = f" ({len(others)} of {len(seen)} show something else, such as {others[0].name})" if others else ""
         raise EdgeError(
-            f"{data} holds {len(retinas)} photographs of retinas, and at least {FEWEST} are needed: add more of this "
-            "camera, of good and of bad quality."
+            f"{data} holds {len(retinas)} photographs of retinas{besides}, and at least {FEWEST} are needed: add more "
+            "of this camera, of good and of bad quality."
         )
     eyes = Counter(eye for eye in retinas if eye)
     if eyes and max(eyes.values()) > _ONE_EYE * sum(eyes.values()) and sum(eyes.values()) >= FEWEST // 2:

@@ -18,11 +18,12 @@ from edge.field.resample import resize
 from edge.frame.prepare import normalise
 from trainer.data.datasets import find_photographs
 from trainer.loop import runs
+from trainer.loop.processes import by_first
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
 from trainer.modality import modality_of
 from trainer.networks.students import Segmenter, Student, copy_encoder
 from trainer.pictures import save_sheet, tint
-from trainer.recipe import Recipe
+from trainer.recipe import Recipe, load_recipe
 from trainer.steps.lessons import DistillationSet, prepare_lessons
 from trainer.steps.pseudo_labels import to_grid
 from trainer.steps.teacher import kinds_of
@@ -42,16 +43,17 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
         start: a run whose student goes on learning; None begins with the segmenter's encoder.
 
     Raises:
-        EdgeError: the student of ``start`` is of another shape than the recipe's, or see ``prepare_lessons``.
+        EdgeError: ``start`` is ``out``, or its student of another modality or shape than the recipe's; or see
+            ``prepare_lessons``.
     """
     settings, folder = recipe.distill, out / "student"
+    if start is not None:
+        _check_start(recipe, start, out)
     key = student_key(recipe, data, out)
     if start is not None:
         key = runs.key_of(key, runs.read_metadata(start / "student")["key"])
     if runs.finished(folder, key, "distill"):
         return
-    if start is not None:
-        _check_form(recipe, start)
     lessons = prepare_lessons(recipe, data, out)
     first = load_student(start) if start else new_student(recipe, load_segmenter(out))
     model, losses = fit(recipe, lessons, first, folder, key)
@@ -118,7 +120,19 @@ def _form_asked(recipe: Recipe) -> tuple[int, float, int]:
     return recipe.distill.stride, recipe.distill.width, 3 if modality_of(recipe.modality).landmarks else 1
 
 
-def _check_form(recipe: Recipe, start: Path) -> None:
+def _check_start(recipe: Recipe, start: Path, out: Path) -> None:
+    """See that the student of a run can go on by this recipe, in another folder."""
+    if start.resolve() == out.resolve():
+        raise EdgeError(
+            f"{out} is both --from and --out, and its student would be written over: copy its other steps (vessels, "
+            "prior, adapter) into a new folder, and give that as --out."
+        )
+    modality = by_first(lambda: load_recipe(str(start / "student" / "config.yaml")).modality)
+    if modality != recipe.modality:
+        raise EdgeError(
+            f"{start} is a run of {modality}, and the recipe is for {recipe.modality}: give --from a run of "
+            f"{recipe.modality}, or let the student begin anew, without --from."
+        )
     found, asked = _form(runs.read_metadata(start / "student")), _form_asked(recipe)
     if found != asked:
         has, wants = ("stride {}, width {:g} and maps {}".format(*form) for form in (found, asked))

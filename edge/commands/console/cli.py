@@ -99,7 +99,11 @@ class _Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         with shown_on(err), demanding(ctx.params.get("trust") or ()):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:  # typer would turn it into 130 without a word
+                err.print("interrupted")
+                raise
 
 
 class _App(typer.Typer):

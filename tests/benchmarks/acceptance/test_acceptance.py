@@ -171,4 +171,5 @@ def test_the_option_is_the_command_and_a_folder_that_cannot_be_is_an_error_befor
         done = bench(*asked)
         assert done.exit_code == 1
         assert "name another folder" in str(done.exception)
-    assert bench("acceptance", str(tmp_path / "out"), "--miss", "nothing").exit_code == 2
+    for share in ("nothing", "200%"):
+        assert bench("acceptance", str(tmp_path / "out"), "--miss", share).exit_code == 2

@@ -214,8 +214,11 @@ def test_ctrl_c_keeps_the_rows_graded_so_far(tmp_path: Path, run: Any, monkeypat
     monkeypatch.setattr(grade_how, "grade_inputs", interrupted)
     for number in range(4):
         save(tmp_path / "in" / f"{number}.png", eye(number))
-    code, _, _ = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")
+    code, _, said = run(tmp_path / "in", "--csv", tmp_path / "grades.csv")
     assert code == 130
+    note, last = said.splitlines()[-2:]
+    assert note.startswith(f"note: stopped; only what was graded so far is in {tmp_path / 'grades.csv'}, and the same")
+    assert last == "interrupted"
     assert [Path(row["path"]).name for row in rows_of(tmp_path / "grades.csv")] == ["0.png", "1.png"]
 
     def full(*_: object) -> None:

@@ -51,12 +51,18 @@ def edge_train(tiny_run: Any, out: Path, pressed: dict[int, list[tuple[float, in
     return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("vessels: step")]
 
 
+def ended(run: Path) -> list[str]:
+    """What a command says that is interrupted, wherever it is."""
+    return [f"{run} keeps what is finished; the same command goes on from there", "interrupted"]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_training_that_is_interrupted_ends_where_an_undisturbed_one_does(
     number: signal.Signals, code: int, tiny_run: Any, tmp_path: Path
 ) -> None:
     left, said = edge_train(tiny_run, tmp_path, {3: [(0, number)]})
-    assert (left, said) == (code, ["vessels: saved at step 3 of 4; the same command resumes there"])
+    saved = "vessels: saved at step 3 of 4; the same command resumes there"
+    assert (left, said) == (code, [saved, *ended(tmp_path)])
     assert int(torch.load(tmp_path / "vessels" / "training.pt", weights_only=True)["step"]) == 3
     assert not (tmp_path / "vessels" / "model.safetensors").exists()
     left, said = edge_train(tiny_run, tmp_path, {2: [(0, 0)]})  # signal 0 is none; and there is one step left
@@ -70,7 +76,7 @@ def test_a_training_that_is_interrupted_ends_where_an_undisturbed_one_does(
 
 def test_a_second_ctrl_c_ends_it_at_once(tiny_run: Any, tmp_path: Path) -> None:
     left, said = edge_train(tiny_run, tmp_path, {3: [(0, signal.SIGINT), (1.2, signal.SIGINT)]})
-    assert (left, said) == (130, [])
+    assert (left, said) == (130, ended(tmp_path))
     assert not (tmp_path / "vessels" / "training.pt").exists()
 
 

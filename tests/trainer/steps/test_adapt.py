@@ -62,6 +62,25 @@ def test_what_was_taken_over_is_not_overwritten(tiny_run: Any, tmp_path: Path) -
         take_over(tiny_run.run, tmp_path)
 
 
+def test_a_run_that_is_not_whole_is_refused_before_the_work(tiny_run: Any, tmp_path: Path) -> None:
+    whole = shutil.ignore_patterns("adapter", "frames", "features", "photographs")
+    shutil.copytree(tiny_run.run, tmp_path / "run", ignore=whole)
+    student = tmp_path / "run" / "student" / runs.WEIGHTS
+    student.write_bytes(student.read_bytes()[:1000])
+    with pytest.raises(EdgeError, match=r"student/model\.safetensors is damaged"):
+        take_over(tmp_path / "run", tmp_path / "out")
+    shutil.rmtree(tmp_path / "run" / "vessels")
+    with pytest.raises(EdgeError, match=r"run lacks vessels/model\.safetensors: give --from the whole folder of a run"):
+        take_over(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_place_of_the_run_folder(tiny_run: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EdgeError, match=r"file.* choose another folder|file.* cannot be written"):
+        take_over(tiny_run.run, tmp_path / "file")
+
+
 def test_a_site_trains_only_what_the_student_learns_from(tiny_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapt, "load_recipe", lambda path: replace(load_recipe(path), only=("set",)))
     recipe = recipe_from(tiny_run.run, [None] * 60)  # type: ignore[list-item]
@@ -85,6 +104,14 @@ def test_too_few_photographs(site: Path, tmp_path: Path) -> None:
     for path in list(site.iterdir())[:5]:
         shutil.copy(path, tmp_path)
     with pytest.raises(EdgeError, match=rf"holds 5 photographs of retinas, and at least {FEWEST} are needed: add more"):
+        check_photographs(tmp_path)
+
+
+def test_pictures_of_something_else_beside_too_few(site: Path, tmp_path: Path) -> None:
+    for path in list(site.iterdir())[:5]:
+        shutil.copy(path, tmp_path)
+    cv2.imwrite(str(tmp_path / "wall.png"), np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8))
+    with pytest.raises(EdgeError, match=r"holds 5 photographs of retinas \(1 of 6 show something else, such as wall\."):
         check_photographs(tmp_path)
 
 

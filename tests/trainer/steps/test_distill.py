@@ -224,8 +224,15 @@ def test_a_student_goes_on_from_that_of_a_run(tiny_run: Any, edge_train: Any, tm
     away = [distance(after, each) for each in (before, segmenter)]
     assert 0 < away[0] < away[1]
     shutil.rmtree(tmp_path / "run" / "student")
+    other = edge_train("distill", *given, "--from", "default").in_one_sentence()
+    assert "has stride 8, width 1 and maps 3, and the recipe asks for stride 8, width 0.5 and maps 3: give" in other
     other = edge_train("distill", *given, "--from", "octa").in_one_sentence()
-    assert "has stride 8, width 0.5 and maps 1, and the recipe asks for stride 8, width 0.5 and maps 3: give" in other
+    assert "is a run of octa, and the recipe is for fundus: give --from a run of fundus, or" in other
+    for_scans = ("--recipe", "octa", "--data", tiny_run.data, "--out", tmp_path / "run")
+    other = edge_train("distill", *for_scans).in_one_sentence()
+    assert "is a step of a run of fundus, and the recipe is for octa: choose another --out" in other
+    onto_itself = (*given[:-1], tiny_run.run, "--from", tiny_run.run)
+    assert "is both --from and --out, and its student would be" in edge_train("distill", *onto_itself).in_one_sentence()
     assert "nowhere is no finished run" in edge_train("distill", *given, "--from", "nowhere").in_one_sentence()
 
 
