@@ -230,7 +230,7 @@ def test_waits_end_with_the_run(server: Server, monkeypatch: pytest.MonkeyPatch)
         while not server.asked:
             time.sleep(0.01)
         time.sleep(0.2)
-    thread.join(20)
+    thread.join(60)  # of the 100 that it would wait
     assert len(said) == 1
 
 
@@ -242,7 +242,7 @@ def test_a_server_that_gives_no_end_is_left_with_the_run(server: Server, sends: 
         handler.send_response(200)
         handler.send_header("Content-Length", "100000")
         with contextlib.suppress(OSError):
-            for _ in range(600):
+            for _ in range(6000):
                 if sends:
                     handler.end_headers()
                     handler.wfile.write(b"x")
@@ -261,7 +261,7 @@ def test_a_server_that_gives_no_end_is_left_with_the_run(server: Server, sends: 
         while not server.asked:
             time.sleep(0.01)
         time.sleep(0.2)
-    thread.join(10)
+    thread.join(60)
     left = thread.is_alive()
     over.set()
     thread.join()
