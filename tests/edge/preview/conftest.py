@@ -72,7 +72,7 @@ class Switched(Cycle):
     nothing = False
 
     def read(self) -> Any:
-        wait_for(lambda: not self.nothing, 60)
+        wait_for(lambda: not self.nothing)
         return super().read()
 
 
@@ -195,8 +195,8 @@ class Clinic(Demo):
         return self.preview.hub.visit or {}
 
 
-def wait_for(happened: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true thing that a function gives."""
+def wait_for(happened: Callable[[], Any], seconds: float = 240.0) -> Any:
+    """The first true thing that a function gives; the time is a guard, for several tests at once on few cores."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if thing := happened():
