@@ -173,7 +173,11 @@ def test_a_folder_on_a_web_server_is_what_its_page_links_below_it(
     assert passed == [f"{server.url}/d/notes.txt"]
 
 
-def test_what_fails_for_a_while_is_tried_again(server: Server, photographs: dict[str, bytes], content: Any) -> None:
+def test_what_fails_for_a_while_is_tried_again(
+    server: Server, photographs: dict[str, bytes], content: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FIRST_S", "LONGEST_S"):
+        monkeypatch.setattr(patience, name, 300.0)  # for five failures in a row, on a machine that halts between them
     server.files["/a.png"] = photographs["north/0.png"]
     ((file,), _, _) = found(f"{server.url}/a.png")
     cut = says(200, {"Content-Length": "5000"}, b"only this")
