@@ -12,7 +12,7 @@
 #   make evaluation    measure each step of that model: rewrites the tables of docs/benchmarks.md
 #   make bench         latency, throughput and memory of the default model here
 #   make speed         rewrite every table of speed of docs/benchmarks.md (a long run)
-#   make test-oldest   the tests of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
+#   make test-oldest   the tests of the parts of edge on Python 3.10, numpy 1.26 and OpenCV 4, as on JetPack 6
 #   make test-tensorrt85  check the TensorRT names in use against the real 8.5 of JetPack 5 (1.7 GB of wheels)
 #   make wheels        a wheel for x86-64 and one for 64-bit ARM, into dist/, for every Python (apt: g++ g++-aarch64-linux-gnu)
 #   make nvrtc         the CUDA compiler of JetPack 6, into build/nvrtc (24 MB): with it `make test` compiles the kernels for an Orin

@@ -95,8 +95,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.services)
         elif _is_of(item, CHAIN, "tiny_run"):
             item.add_marker(pytest.mark.chain)
-    if lost := [name for name in LONGEST if not (HERE / name).is_file()]:
-        raise pytest.UsageError(f"tests/conftest.py names files that are not there: {', '.join(lost)}")
+    if lost := [name for name in (*LONGEST, *SERVICES, *CHAIN) if not (HERE / name).exists()]:
+        raise pytest.UsageError(f"tests/conftest.py names what is not there: {', '.join(lost)}")
     place = {HERE / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
 

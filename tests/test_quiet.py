@@ -72,7 +72,8 @@ def test_openvino_by_itself_would_call_and_not_by_us(home: Path) -> None:
     foreign = "; import openvino_telemetry; openvino_telemetry.Telemetry"
     found = alone(home, sys.executable, "-c", quietly + foreign)
     assert (found["code"], found["sent"], list(home.iterdir())) == (0, [], []), found
-    assert alone(home, sys.executable, "-c", "import openvino, time; time.sleep(2)")["sent"]
+    waiting = "import openvino, time; time.sleep(2)"  # which a busy machine may spend otherwise
+    assert any(alone(home, sys.executable, "-c", waiting)["sent"] for _ in range(5))
 
 
 _COMMANDS = [

@@ -75,12 +75,12 @@ class Connection:
             self._abandoned = True
 
     def _wait(self, unwanted: Callable[[], bool]) -> None:
-        began = time.monotonic()
-        while self._slot is None and not self._over and not unwanted():
-            left = began + self._patience.seconds - time.monotonic()
-            if left <= 0:
-                return
+        left = self._patience.seconds
+        while self._slot is None and not self._over and not unwanted() and left > 0:
+            before = time.monotonic()
             self._changed.wait(min(left, _LOOK_UP_S))
+            # Where all of the machine halts, the camera did not: its thread gets the time to hand a frame over.
+            left -= min(time.monotonic() - before, 2 * _LOOK_UP_S)
 
     def _run(self, source: Camera | Callable[[], Camera]) -> None:
         camera: Camera | None = None

@@ -74,7 +74,10 @@ def look(address: str, over: threading.Event) -> None:
 def family(pid: int) -> list[Path]:
     """A process and all that descend from it, in /proc."""
     own = Path(f"/proc/{pid}")
-    children = [child for task in own.glob("task/*/children") for child in task.read_text().split()]
+    children: list[str] = []
+    for task in own.glob("task/*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            children += task.read_text().split()
     return [own, *(each for child in children for each in family(int(child)))]
 
 

@@ -1,6 +1,6 @@
 """The page as people meet it: on a phone, by keyboard, from a disk; and nothing leaves it.
 
-EFIQA_PICTURES=docs/pictures/try pytest tests/try_page/test_page.py   draws the pictures of docs/browser.md again.
+EFIQA_PICTURES=docs/pictures/try pytest -m services tests/try_page/test_page.py   draws those of docs/browser.md again.
 """
 
 from __future__ import annotations

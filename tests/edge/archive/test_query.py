@@ -200,14 +200,16 @@ def test_pictures_come_unencrypted_only_from_here() -> None:
     assert "has no certificate to check with --ca" in told
 
 
-def test_what_fails_for_a_while_is_tried_again(archive: Archive) -> None:
+def test_what_fails_for_a_while_is_tried_again(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     archive.held = {"1.4.1": b"x" * 50}
+    monkeypatch.setattr(patience, "FIRST_S", 300.0)  # for two failures in a row, on a machine that halts between them
     archive.ways = [says(503), says(500)]
     (one,), troubles, _ = found(archive.address)
     assert troubles == []
     archive.ways = [says(503), says(200, b"--b\r\n\r\nxx", **{"Content-Length": "900"})]
     with held(one, Shared()) as bytes_of:
         assert bytes_of.size == 50
+    monkeypatch.setattr(patience, "FIRST_S", 0.5)
     archive.ways = [says(503)] * 999
     with pytest.raises(EdgeError, match=r"does not come from the archive \(it answers 503: it is overloaded"):
         held(one, Shared()).__enter__()

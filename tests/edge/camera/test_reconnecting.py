@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge.camera import connection as connection_module
 from edge.camera import patience as patience_module
 from edge.camera import reconnecting as steady_module
 from edge.camera.patience import Patience
@@ -80,6 +81,10 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened() and time.monotonic() < until:
         time.sleep(0.005)
     assert happened()
+
+
+def connections() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "connection"}
 
 
 def steady(
@@ -175,6 +180,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_pauses")
 def test_a_hundred_reconnections_leave_nothing_behind_and_are_reported_once() -> None:
     said: list[str] = []
+    before = connections()  # of earlier tests
     plug = Plug(lambda: Wired(2, "unplugged"))
     camera = steady(plug, said)
     indices = []
@@ -188,15 +194,15 @@ def test_a_hundred_reconnections_leave_nothing_behind_and_are_reported_once() ->
     assert said[0] == "camera 0 gives no frames any more: check its cable; trying to reach it again."
     assert said[1].startswith("camera 0 is back after ")
     assert said[2].startswith("camera 0 comes and goes (it gives no frames any more): check its cable and its power;")
-    wait_until(lambda: sum(thread.name == "connection" for thread in threading.enumerate()) <= 1)
+    wait_until(lambda: len(connections() - before) <= 1)
     assert all(made.closed for made in plug.made)  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("no_pauses")
 def test_a_camera_that_has_held_is_steady_again_and_its_next_loss_is_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steady_module, "_LASTED_S", 0.5)
+    monkeypatch.setattr(steady_module, "_LASTED_S", 2.0)  # a short one may halt for a moment
     said: list[str] = []
-    short, long = (lambda: Wired(2, "unplugged")), (lambda: Wired(300, "unplugged"))
+    short, long = (lambda: Wired(2, "unplugged")), (lambda: Wired(600, "unplugged"))
     plug = Plug(short, short, short, long, good)
     camera = steady(plug, said)
     while len(said) < 6:
@@ -284,6 +290,31 @@ def test_a_slow_camera_is_not_lost_and_noticed_by_its_own_pace_when_it_is() -> N
     assert not reader.is_alive()
 
 
+def test_a_machine_that_halts_loses_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it stands still, and the thread that waits for the camera is the first to go on."""
+    halts, looks = [0.0], [0]
+
+    def now() -> float:
+        looks[0] += 1
+        return time.monotonic() + halts[0]
+
+    class Halted(Wired):
+        def read(self) -> Frame | None:
+            if self.given == 3:
+                for halt in (0.0, 1000.0):  # once the next frame is waited for
+                    halts[0], seen = halt, looks[0]
+                    wait_until(lambda seen=seen: looks[0] > seen + 6)
+            return super().read()
+
+    monkeypatch.setattr(connection_module, "time", SimpleNamespace(monotonic=now))
+    said: list[str] = []
+    camera = steady(Plug(lambda: Halted(10**9, "")), said)
+    while (frame := camera.read()) is not None and frame.index < 5:
+        pass
+    camera.close()
+    assert (camera.lost, said) == (0, [])
+
+
 def test_patience_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(patience_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
@@ -309,6 +340,7 @@ def test_patience_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_closed_it_is_not_opened_any_more(away: str) -> None:
     """Also where the thread that reads it still waits for its return, or hangs in opening it."""
     hang, said = threading.Event(), []
+    before = connections()  # of earlier tests
 
     def hanging() -> Camera:
         assert hang.wait(60)
@@ -324,7 +356,7 @@ def test_closed_it_is_not_opened_any_more(away: str) -> None:
     assert not reader.is_alive()
     opened = len(plug.opened)
     hang.set()
-    wait_until(lambda: all(thread.name != "connection" for thread in threading.enumerate()))
+    wait_until(lambda: connections() <= before)
     assert len(plug.opened) <= opened + (away == "refused")  # a try that had begun
     assert all(made.closed for made in plug.made)  # type: ignore[attr-defined]
     camera.close()

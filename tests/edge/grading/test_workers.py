@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -53,6 +54,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def grading() -> Iterator[psutil.Process]:
+    """The processes of ``Workers``, and the one that starts them; others come and go, of earlier tests too."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "forkserver" in " ".join(child.cmdline()):
+                yield child
+
+
 def rows_in(table: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
 
@@ -70,8 +79,7 @@ def test_a_table_by_processes_is_that_of_one(folder: Path, model: QualityModel, 
 
 def test_ctrl_c_is_heeded_by_this_process_alone() -> None:
     with Workers(Setup(None), 1):
-        theirs = [each for each in psutil.Process().children(True) if "forkserver" in " ".join(each.cmdline())]
-        blocked = [Path(f"/proc/{each.pid}/status").read_text().split("SigBlk:\t")[1][:16] for each in theirs]
+        blocked = [Path(f"/proc/{each.pid}/status").read_text().split("SigBlk:\t")[1][:16] for each in grading()]
     assert len(blocked) > 1
     assert all(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in blocked)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -84,8 +92,8 @@ def test_a_process_that_ends_costs_no_photograph(folder: Path, model: QualityMod
         found: list[tuple[str, ...]] = []
         for each in workers.files(inputs):
             if not found:
-                for child in psutil.Process().children(recursive=True):
-                    if "forkserver" in " ".join(child.cmdline()) and child.parent() != psutil.Process():
+                for child in grading():
+                    if child.parent() != psutil.Process():
                         child.kill()
             found.append(each.file.cells())
     assert found == wanted

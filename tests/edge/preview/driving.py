@@ -32,11 +32,16 @@ class Page:
     def press(self, key: str) -> None:
         self.find("body").send_keys(key)
 
+    def trigger(self) -> None:
+        """Press it, once it can be pressed: on a busy machine the picture stands still for a moment."""
+        wait_for(lambda: self.find("#trigger").is_enabled())
+        self.find("#trigger").click()
+
     def link(self) -> str:
         return str(self.run("return document.body.dataset.link"))
 
     def wait_live(self) -> None:
-        wait_for(lambda: self.link() == "live" and self.pixels(), 30)
+        wait_for(lambda: self.link() == "live" and self.pixels())
 
     def shown(self) -> np.ndarray:
         """The picture on the page, reduced: int RGB (120, 160, 3)."""

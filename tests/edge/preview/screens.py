@@ -95,7 +95,7 @@ def resize(page: Page, width: int, height: int) -> None:
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True},
     )
-    wait_for(lambda: page.run("return [innerWidth, innerHeight]") == [width, height], 10)
+    wait_for(lambda: page.run("return [innerWidth, innerHeight]") == [width, height])
 
 
 def speak(page: Page, language: str) -> None:

@@ -59,6 +59,6 @@ def test_the_page_warns_of_what_nobody_said_and_a_tap_answers_it(
     page.find("#asked-close").click()
     assert is_open(page, "visits")
     page.find("#visits-close").click()
-    wait_for(lambda: not page.find("#warning").is_displayed(), 15)
+    wait_for(lambda: not page.find("#warning").is_displayed())
     wait_for(lambda: ended(running)["delivered"])
     assert page.browser.get_log("browser") == []

@@ -159,7 +159,7 @@ def test_page_takes_a_picture_and_hears_what_happens_through_nginx(proxied: Prox
     assert isinstance(camera, Switched)
     camera.nothing = True
     try:
-        assert asyncio.run(asyncio.wait_for(listen(), 30)) == 1
+        assert asyncio.run(asyncio.wait_for(listen(), 240)) == 1
     finally:
         camera.nothing = False
 

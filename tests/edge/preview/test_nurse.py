@@ -64,7 +64,7 @@ def strip(page: Page) -> list[str]:
 def take(page: Page, running: Clinic) -> int:
     """Press the trigger, and wait for the picture."""
     before = running.preview.hub.captured
-    page.find("#trigger").click()
+    page.trigger()
     wait_for(lambda: running.preview.hub.captured > before)
     number = int(running.state["captures"][-1]["number"])
     wait_for(lambda: page.run("return document.querySelector('#captures img')?.naturalWidth") == 480)
@@ -201,7 +201,7 @@ def test_a_picture_is_corrected_retaken_and_discarded(clinic: Start, page: Page,
     wait_for(lambda: running.state["captures"] == [])
     wait_for(lambda: strip(page) == [])
     wait_for(lambda: page.text("said").startswith(f"Discarded; take again: {eye.capitalize()} eye"))
-    wait_for(lambda: not list((tmp_path / "out").glob("frame-*")), 30)
+    wait_for(lambda: not list((tmp_path / "out").glob("frame-*")))
     number = take(page, running)
     page.press(Keys.DELETE)
     wait_for(lambda: is_open(page, "large"))
@@ -275,7 +275,7 @@ def test_another_phone_said_whose_visit_it_is_instead(clinic: Start, page: Page)
     running.post("/visit/patient", visit=1, patient={"patient_id": "A-1"})
     wait_for(lambda: page.text("who-name") == "A-1")
     running.post("/visit/patient", visit=1, patient={"patient_id": "B-2"})
-    wait_for(lambda: page.text("who-name") == "B-2", 15)
+    wait_for(lambda: page.text("who-name") == "B-2")
 
 
 def test_a_wrong_identity_is_said_in_place(clinic: Start, page: Page) -> None:
@@ -376,7 +376,7 @@ def test_no_press_is_lost_while_another_one_is_on_its_way(clinic: Start, page: P
     page.find(f"#large-{'left' if eye == 'right' else 'right'}").click()
     page.find("#retake").click()
     page.find("#retake").click()  # as a finger that trembles does
-    wait_for(lambda: strip(page) == [], 10)
+    wait_for(lambda: strip(page) == [])
     wait_for(lambda: page.text("said").startswith("Discarded; take again"))
     assert page.browser.get_log("browser") == []
 
@@ -452,7 +452,7 @@ def test_keys_are_no_commands_while_somebody_types_or_scans(clinic: Start, page:
     page.find("#settings-close").click()
     assert (running.state["state"], running.state["stated"], running.state["captures"]) == ("open", None, [])
     assert not page.find("#sound").is_selected()
-    page.find("#trigger").click()
+    page.trigger()
     wait_for(lambda: running.preview.hub.captured == 1)
     scan(page, "4711")  # the focus is on the trigger, which Enter would press
     wait_for(lambda: is_open(page, "patient"))

@@ -50,7 +50,7 @@ def test_page_shows_the_stream_reacts_to_a_hint_and_keeps_a_picture(
     wait_for(lambda: page.text("text") == "Good: hold still")
 
     assert page.text("none") == "No picture yet"
-    page.find("#trigger").click()
+    page.trigger()
     kept = wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures .face"))
     assert page.text("said") == "Picture 1 kept"
     assert wait_for(lambda: page.run("return document.querySelector('#captures img')?.naturalWidth")) == 480
@@ -79,7 +79,7 @@ def test_the_page_says_what_a_criterion_says(clinic: Visits, page: Page, clear: 
     page.open(running.preview.url)
     page.wait_live()
     wait_for(lambda: page.text("adequacy").startswith("nhs-desp (unverified): "))
-    page.find("#trigger").click()
+    page.trigger()
     wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures .face img"))
     page.find("#captures .face").click()
     assert "nhs-desp (unverified): " in page.text("large-more")
@@ -123,18 +123,18 @@ def test_page_survives_a_restart_of_the_server(clinic: Visits, page: Page) -> No
     running = clinic(strictness=None)
     page.open(running.preview.url)
     page.wait_live()
-    page.find("#trigger").click()
+    page.trigger()
     wait_for(lambda: page.browser.find_elements(By.CSS_SELECTOR, "#captures .face"))
     running.stop()
     running.stop = lambda: None  # type: ignore[method-assign]
     wait_for(lambda: page.link() in ("ended", "lost"))
     assert page.text("link-text").startswith(("The program has ended", "Connection lost"))
     again = clinic(Listen(port=running.preview.port), strictness=None)
-    wait_for(lambda: page.link() == "live", 30)
+    wait_for(lambda: page.link() == "live")
     wait_for(lambda: not page.browser.find_elements(By.CSS_SELECTOR, "#captures .face"))
     before = again.preview.painter.drawn
     wait_for(lambda: again.preview.painter.drawn > before + 3)
-    page.find("#trigger").click()
+    page.trigger()
     wait_for(lambda: page.text("said") == "Picture 1 kept")
 
 
@@ -154,7 +154,7 @@ def test_locked_camera_opens_with_its_token_only(demo: Start, page: Page) -> Non
     page.wait_live()
     running.stop()
     demo(Listen(port=running.preview.port, token=TOKEN))
-    wait_for(lambda: page.link() == "live", 30)
+    wait_for(lambda: page.link() == "live")
 
     page.browser.delete_all_cookies()
     page.open(f"{running.preview.url}#token={TOKEN}")

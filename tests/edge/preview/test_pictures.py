@@ -1,6 +1,6 @@
 """The pictures of docs/preview.md: the page in each state, as Chromium draws it. They are made here.
 
-EFIQA_PICTURES=docs/pictures/page pytest tests/edge/preview/test_pictures.py   draws them again.
+EFIQA_PICTURES=docs/pictures/page pytest -m services tests/edge/preview/test_pictures.py   draws them again.
 """
 
 from __future__ import annotations

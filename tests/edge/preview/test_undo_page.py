@@ -68,7 +68,7 @@ def test_a_restart_in_mid_visit_is_said_until_it_is_read(clinic: Start, page: Pa
     running.stop = lambda: None  # type: ignore[method-assign]
     running = clinic(Listen(port=port), strictness=None)
     said = "The program was restarted: visit 1 was closed, this is a new one."
-    wait_for(lambda: page.text("warning-text") == said, 30)
+    wait_for(lambda: page.text("warning-text") == said)
     page.find("#warning").click()
     assert not page.find("#warning").is_displayed()
     assert not is_open(page, "visits")
@@ -93,9 +93,9 @@ def test_what_was_sent_and_what_failed_is_seen_on_the_picture(clinic: Start, pag
     take(page, running)
     assert page.text("pending") == "sent after the visit"
     running.post("/visit/end", visit=1)
-    wait_for(lambda: page.text("sent") == "Failed: 1", 15)
+    wait_for(lambda: page.text("sent") == "Failed: 1")
     archive.mkdir()
-    wait_for(lambda: page.text("sent") == "Sent: 1", 30)
+    wait_for(lambda: page.text("sent") == "Sent: 1")
 
 
 def test_words_fit_what_is_shown(clinic: Start, page: Page, still: list[np.ndarray]) -> None:
@@ -108,7 +108,7 @@ def test_words_fit_what_is_shown(clinic: Start, page: Page, still: list[np.ndarr
     assert page.text("pending") == "", "nothing is sent anywhere"
     pictures[:] = [np.zeros_like(each) for each in still]
     wait_for(lambda: running.state["field"] is None)
-    wait_for(lambda: page.text("eye-said") == "", 15)  # no eye is asked for where none is to be seen
+    wait_for(lambda: page.text("eye-said") == "")  # no eye is asked for where none is to be seen
     assert page.text("now") == ""
     running.post("/visit/next", visit=1)
     running.post("/visit/next", visit=2)

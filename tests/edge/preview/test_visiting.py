@@ -46,12 +46,12 @@ def events(clinic: Clinic, name: str) -> list[Any]:
     """What a client that connects now is told at once."""
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", clinic.preview.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", clinic.preview.port, timeout=300)
     with contextlib.closing(connection):
         connection.request("GET", "/state")
         answer, lines = connection.getresponse(), []
         until = time.monotonic() + 1.5
-        while time.monotonic() < until:
+        while time.monotonic() < until or "event: frame" not in lines:  # which is the last of what is told at once
             lines.append(answer.readline().decode().rstrip("\n"))
     return [
         json.loads(data.removeprefix("data: "))

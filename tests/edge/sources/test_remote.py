@@ -173,7 +173,11 @@ def test_a_folder_on_a_web_server_is_what_its_page_links_below_it(
     assert passed == [f"{server.url}/d/notes.txt"]
 
 
-def test_what_fails_for_a_while_is_tried_again(server: Server, photographs: dict[str, bytes], content: Any) -> None:
+def test_what_fails_for_a_while_is_tried_again(
+    server: Server, photographs: dict[str, bytes], content: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FIRST_S", "LONGEST_S"):
+        monkeypatch.setattr(patience, name, 300.0)  # for five failures in a row, on a machine that halts between them
     server.files["/a.png"] = photographs["north/0.png"]
     ((file,), _, _) = found(f"{server.url}/a.png")
     cut = says(200, {"Content-Length": "5000"}, b"only this")
@@ -230,7 +234,7 @@ def test_waits_end_with_the_run(server: Server, monkeypatch: pytest.MonkeyPatch)
         while not server.asked:
             time.sleep(0.01)
         time.sleep(0.2)
-    thread.join(20)
+    thread.join(60)  # of the 100 that it would wait
     assert len(said) == 1
 
 
@@ -242,7 +246,7 @@ def test_a_server_that_gives_no_end_is_left_with_the_run(server: Server, sends: 
         handler.send_response(200)
         handler.send_header("Content-Length", "100000")
         with contextlib.suppress(OSError):
-            for _ in range(600):
+            for _ in range(6000):
                 if sends:
                     handler.end_headers()
                     handler.wfile.write(b"x")
@@ -261,7 +265,7 @@ def test_a_server_that_gives_no_end_is_left_with_the_run(server: Server, sends: 
         while not server.asked:
             time.sleep(0.01)
         time.sleep(0.2)
-    thread.join(10)
+    thread.join(60)
     left = thread.is_alive()
     over.set()
     thread.join()

@@ -304,6 +304,7 @@ def test_a_session_ends_although_a_server_hangs_and_the_next_one_delivers(
     assert f"1 DICOM file could not be handed over to {server.address} (it is not done in time)" in told
     assert mark_of(file).exists()
 
+    monkeypatch.setattr(handover_module, "_LAST_S", 60.0)
     notes: list[str] = []
     again = HandOver(read_target(server.address), reports.append, notes.append)
     again.take_left_over(tmp_path)
@@ -441,7 +442,7 @@ def test_trouble_that_begins_at_the_end_of_a_session_is_reported_with_its_time(
     giving.take(dicom_file(tmp_path / "one.dcm"))
     wait_until(lambda: server.came == 1)
     giving.close()
-    assert re.search(r"answers 401.*: trying again for (29|30) s more\.$", notes[0])
+    assert re.search(r"answers 401.*: trying again for (2[0-9]|30) s more\.$", notes[0])
     assert giving.delivered == 1
 
 
@@ -456,7 +457,8 @@ def test_a_silent_server_at_the_end_of_a_session_is_reported(
     giving.take(dicom_file(tmp_path / "one.dcm"))
     wait_until(lambda: server.came == 1)
     giving.close()
-    assert notes[0] == f"1 DICOM file is still on the way to {server.address}: waiting for 3 s more at most."
+    on_the_way = f"1 DICOM file is still on the way to {server.address}"
+    assert re.fullmatch(f"{re.escape(on_the_way)}: waiting for [0-3] s more at most\\.", notes[0])
 
 
 def test_a_fault_of_our_own_kills_no_thread(tmp_path: Path, serve: Callable[..., Server]) -> None:

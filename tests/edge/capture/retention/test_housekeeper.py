@@ -184,5 +184,5 @@ def test_a_deletion_keeps_nobody_from_grading(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told, typical_ms = done.stdout.splitlines()
     assert "299 visits" in told
-    assert float(typical_ms) < 15
+    assert float(typical_ms) < 50  # of a busy machine too; it would be all of the time, some seconds
     assert not [name for name in names(tmp_path) if name.startswith("session-") and name != "session-300"]

@@ -140,7 +140,7 @@ def test_what_was_discarded_while_the_disk_is_full_is_gone_and_not_sent(
         session.capture([graded(1)], shown=shown(1))
         saved(session, 1)
         session.capture([graded(2)], shown=shown(2))
-        assert session.discard(1).wait(20), "it makes room"
+        assert session.discard(1).wait(60), "it makes room"
     assert sent(tmp_path) == []
 
 
@@ -159,7 +159,7 @@ def test_an_eye_that_could_not_be_corrected_is_not_sent(
         saved(session, 3)
         monkeypatch.setattr(frame_store, "rewrite", full)
         assert not session.correct(shown(1, "left", "left")).wait(1)
-        assert session.discard(2).wait(20), "which needs no room"
+        assert session.discard(2).wait(60), "which needs no room"
     assert sent(tmp_path) == []
 
 

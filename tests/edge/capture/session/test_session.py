@@ -93,7 +93,7 @@ def test_no_line_is_lost_while_lines_are_written(
 
     def slow(file: LineFile, lines: Iterable[str]) -> None:
         writing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         append(file, lines)
 
     monkeypatch.setattr(LineFile, "append", slow)

@@ -19,6 +19,10 @@ import pytest
 
 ROOT = Path(__file__).parents[4]
 COMMAND = [sys.executable, "-m", "edge.commands.grade", "--threads", "1"]
+# A machine that halts between two signals makes them no two.
+ONE_PRESS = (
+    "from edge.commands.console import endings; endings._ONE_PRESS_S = 60.0; from edge.commands.grade import main"
+)
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -53,7 +57,10 @@ def paths_of(table: Path) -> list[str]:
 def test_a_signal_ends_a_batch_with_its_rows_kept(tmp_path: Path, number: signal.Signals) -> None:
     """Again and again in a moment, as `timeout` and a terminal that closes send it: that must not cost the rows."""
     table = tmp_path / "grades.csv"
-    run = start(hanging(tmp_path / "in"), "--json", "--csv", table)
+    command = [sys.executable, "-c", f"{ONE_PRESS}; main()", "--threads", "1", hanging(tmp_path / "in"), "--json"]
+    run = subprocess.Popen(
+        [*command, "--csv", table], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert run.stdout is not None
     assert "000.png" in run.stdout.readline()
     for _ in range(20):
