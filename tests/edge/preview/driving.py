@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -57,3 +58,23 @@ class Page:
             return Array.from(canvas.getContext("2d").getImageData(0, 0, 160, 120).data);"""
         )
         return pixels
+
+
+def scan(page: Page, code: str, end: str = "Enter") -> None:
+    """A barcode scanner types like a keyboard, a letter every 5 ms, with Enter at the end, or Tab.
+
+    The page tells it from a hand by the time, so the machine may halt meanwhile: a key carries the time at which it was
+    pressed, and what waits for the next one waits longer.
+    """
+    page.run(
+        "window.soon = window.setTimeout;"
+        "window.setTimeout = (done, ms, ...more) => window.soon(done, ms === 120 ? 20000 : ms, ...more)"
+    )
+    began = time.time()
+    for number, key in enumerate((*code, end)):
+        text = {"Enter": "\r", "Tab": ""}.get(key, key)
+        virtual = {"Enter": 13, "Tab": 9}.get(key, 0)
+        pressed = {"key": key, "windowsVirtualKeyCode": virtual, "timestamp": began + number * 0.005}
+        page.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyDown", "text": text, **pressed})
+        page.browser.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
+    page.run("window.setTimeout = window.soon")

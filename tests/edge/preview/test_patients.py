@@ -20,9 +20,9 @@ from edge.capture.archive.dimse_address import read_address
 from edge.capture.archive.worklist import Worklist
 
 from .conftest import Clinic, wait_for
-from .driving import Page
+from .driving import Page, scan
 from .screens import SIZES, hold, resize, say_nothing
-from .test_nurse import fill, is_open, open_page, scan, take
+from .test_nurse import fill, is_open, open_page, take
 
 Start = Callable[..., Clinic]
 NAMES = ("Doe^John", "Okonkwo^Adaeze", "M\u00fcller^\u00c4nne", "Ram\u00edrez^Luc\u00eda", "Doe^Jane")
