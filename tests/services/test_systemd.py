@@ -242,6 +242,8 @@ def test_a_killed_session_starts_anew_and_a_stopped_one_keeps_everything(manager
         return [line for line in found if line.endswith("/session.jsonl")]
 
     manager.wait("it grades", lambda: manager.shows("StatusText") not in ("", "0 frames graded"))
+    manager.wait("it has a session", sessions)
+    manager.wait("its rows are on the disk", lambda: all(manager.run("cat", session) for session in sessions()))
     first, before = manager.shows("MainPID"), len(sessions())
     manager.run("systemctl", "kill", "-s", "KILL", UNIT.name)
     manager.wait(
