@@ -309,7 +309,7 @@ def test_a_machine_that_halts_loses_no_camera(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(connection_module, "time", SimpleNamespace(monotonic=now))
     said: list[str] = []
     camera = steady(Plug(lambda: Halted(10**9, "")), said)
-    while (frame := camera.read()) is not None and frame.index < 5:
+    while (frame := camera.read()) is not None and frame.index < 5 and not said:
         pass
     camera.close()
     assert (camera.lost, said) == (0, [])
