@@ -33,7 +33,6 @@ class Modality:
         view: a turned, scaled, mirrored cut-out of several layers, see ``trainer.synthesis.augment.random_view``.
         smooth: over which share of the side what the prior misses is averaged, see ``trainer.networks.students.Prior``.
         landmarks: whether the student learns disc and macula.
-        exact: whether a known truth teaches the student itself, in place of what the teacher says of the frame.
         good: score from which a picture is good where no label says otherwise.
     """
 
@@ -47,5 +46,4 @@ class Modality:
     view: View
     smooth: float
     landmarks: bool
-    exact: bool
     good: float

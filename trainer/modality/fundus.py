@@ -24,6 +24,5 @@ FUNDUS = Modality(
     view=augment.random_view,
     smooth=0.0,
     landmarks=True,
-    exact=False,
     good=0.8,
 )

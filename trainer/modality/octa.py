@@ -128,6 +128,5 @@ OCTA = Modality(
     view=upright_view,
     smooth=0.01,
     landmarks=False,
-    exact=True,
     good=0.9,  # lines and jumps take little of a scan, and whole scans of the set that taught keep above it
 )

@@ -15,7 +15,6 @@ from edge.field.resample import resize
 from trainer.data.datasets import find_photographs, read_squares
 from trainer.loop import runs
 from trainer.loop.rows import Rows, rows_in
-from trainer.modality import modality_of
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frame, Frames, make_frames
 from trainer.steps.pseudo_labels import to_grid
@@ -31,7 +30,7 @@ class DistillationSet:
         photographs: P of them.
         cuts: uint8 BGR (S', S', 3) each, the same once more, cut as the device cuts them for the student.
         frames: on the disk.
-        maps: float32 (N, g, g), what the teacher says of each, or the truth where the modality says so.
+        maps: float32 (N, g, g), what the teacher says of each, or the truth where it is known.
     """
 
     photographs: Photographs
@@ -66,9 +65,8 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
         )
     ]
     found = to_grid(np.concatenate(maps), recipe.side // 8)
-    if modality_of(recipe.modality).exact:
-        known = np.asarray(frames.rows["has_truth"], np.bool_)
-        found[len(photographs) :][known] = [frames.rows["truth"][int(n)] for n in np.flatnonzero(known)]
+    known = np.asarray(frames.rows["has_truth"], np.bool_)
+    found[len(photographs) :][known] = [frames.rows["truth"][int(n)] for n in np.flatnonzero(known)]
     return DistillationSet(photographs, cuts, frames, found)
 
 

@@ -29,7 +29,8 @@ def spoil(picture: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     if rng.random() > 0.12:
         for _ in range(int(rng.integers(1, 4))):
             cause = CAUSES[int(rng.integers(len(CAUSES)))]
-            mask = random_mask(picture.shape[0], rng)[:, :, None]
+            side = picture.shape[0]
+            mask = (np.ones((side, side), np.float32) if cause is _spot else random_mask(side, rng))[:, :, None]
             spoiled = spoiled * (1 - mask) + cause(spoiled, rng, float(rng.uniform(0.1, 1.0))) * mask
     return np.asarray(np.clip(spoiled, 0, 255), np.uint8)
 
@@ -105,6 +106,17 @@ def _dark(picture: Floats, rng: Generator, strength: float) -> Floats:
     return np.asarray(np.rint(np.clip(picture * gain + noise, 0, 255)), dtype=np.float32)
 
 
+def _spot(picture: Floats, rng: Generator, strength: float) -> Floats:
+    """The wide soft shadow near the middle of a small pupil or of a camera held wrongly: it has a shape of its own."""
+    side = picture.shape[0]
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side - 0.5
+    angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.2)
+    far = np.hypot(x - away * np.cos(angle), (y - away * np.sin(angle)) * rng.uniform(0.75, 1.33))
+    radius = rng.uniform(0.12, 0.36)
+    shadow = _smooth_step(radius - far, radius * rng.uniform(0.25, 1.0))[:, :, None]
+    return picture * (1 - shadow) + _dark(picture, rng, strength) * shadow
+
+
 def _bright(picture: Floats, rng: Generator, strength: float) -> Floats:
     return np.asarray(np.clip(picture * (1 + 4 * strength) + 120 * strength, 0, 255), dtype=np.float32)
 
@@ -133,8 +145,8 @@ def _noise(picture: Floats, rng: Generator, strength: float) -> Floats:
     return np.asarray(np.clip(picture + grain, 0, 255), dtype=np.float32)
 
 
-# What a student sees least of, it is shown most often: a veil, a moving hand, a reflex.
+# What a student sees least of, it is shown most often: a veil, a moving hand, a reflex, too little light.
 CAUSES: tuple[Callable[[Floats, Generator, float], Floats], ...] = (
-    _blur, _blur, _motion, _motion, _low_contrast, _low_contrast, _haze, _haze, _haze, _dark, _bright, _reflex,
-    _reflex, _specks, _noise,
+    _blur, _blur, _motion, _motion, _low_contrast, _low_contrast, _haze, _haze, _haze, _dark, _dark, _dark,
+    _spot, _spot, _spot, _bright, _reflex, _reflex, _specks, _noise,
 )  # fmt: skip
