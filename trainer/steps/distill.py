@@ -30,6 +30,7 @@ from trainer.steps.teacher import kinds_of
 from trainer.steps.vessel_maps import key_of_photographs
 from trainer.steps.vessels import load_segmenter
 
+_FIRST = "first"  # beside the weights of a student that went on learning: the key of the one that it began as
 _VESSELS, _REGIONS, _SCORE = 0.3, 0.3, 1.0  # weights in the loss, beside 1 for the map
 
 
@@ -49,14 +50,14 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
     settings, folder = recipe.distill, out / "student"
     if start is not None:
         _check_start(recipe, start, out)
+    first = _first_student(start, folder)
     key = student_key(recipe, data, out)
-    if start is not None:
-        key = runs.key_of(key, runs.read_metadata(start / "student")["key"])
+    key = runs.key_of(key, first) if first else key
     if runs.finished(folder, key, "distill"):
         return
     lessons = prepare_lessons(recipe, data, out)
-    first = load_student(start) if start else new_student(recipe, load_segmenter(out))
-    model, losses = fit(recipe, lessons, first, folder, key)
+    model = load_student(start) if start else new_student(recipe, load_segmenter(out))
+    model, losses = fit(recipe, lessons, model, folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
         "photographs": _sources(recipe, data, lessons.photographs.paths),
@@ -65,7 +66,15 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
     }
     form = {"stride": str(settings.stride), "width": str(settings.width)}
     form |= {} if modality_of(recipe.modality).landmarks else {"maps": "1"}
+    form |= {_FIRST: first} if first else {}
     runs.finish(folder, model, recipe, key, metrics, **form)
+
+
+def _first_student(start: Path | None, folder: Path) -> str:
+    """The key of the student that ``start`` holds, or that the finished one in a folder began as; empty if none."""
+    if start is not None:
+        return runs.read_metadata(start / "student")["key"]
+    return runs.read_metadata(folder).get(_FIRST, "") if (folder / runs.WEIGHTS).is_file() else ""
 
 
 def student_key(recipe: Recipe, data: Path, out: Path) -> str:

@@ -25,6 +25,8 @@ from trainer.steps.adapter import import_weights
 from trainer.steps.distill import fit, load_student, new_student, predict, student_key
 from trainer.steps.frames import Frame, Frames
 from trainer.steps.lessons import DistillationSet, prepare_lessons
+from trainer.steps.pseudo_labels import to_grid
+from trainer.steps.teacher import load_teacher
 from trainer.steps.vessel_maps import Photographs, Segmented
 
 RECIPE = load_recipe("quick")
@@ -152,7 +154,7 @@ def test_maps_of_pictures_of_any_size(stride: int) -> None:
     np.testing.assert_allclose(found[0], found[2], atol=0.1)  # one eye at two sizes
 
 
-def test_lessons_are_photographs_first_and_then_frames_with_the_teachers_map_of_each(tiny_run: Any) -> None:
+def test_lessons_are_photographs_and_then_frames_with_their_truth_or_else_the_teachers_map(tiny_run: Any) -> None:
     recipe = load_recipe(str(tiny_run.recipe))
     lessons = prepare_lessons(recipe, tiny_run.data, tiny_run.run)
     grid, frames = recipe.side // 8, [lessons.frame(n) for n in range(len(lessons))]
@@ -163,6 +165,9 @@ def test_lessons_are_photographs_first_and_then_frames_with_the_teachers_map_of_
     assert 0 <= lessons.maps.min() <= lessons.maps.max() <= 1
     assert not any(frame.has_truth for frame in frames[:16])
     assert any(frame.has_truth for frame in frames[16:])
+    said = load_teacher(recipe, tiny_run.run).maps([frame.picture for frame in frames])
+    for frame, taught, of_teacher in zip(frames, lessons.maps, to_grid(said, grid), strict=True):
+        np.testing.assert_allclose(taught, frame.truth if frame.has_truth else of_teacher, atol=0.01)
     assert len({m.tobytes() for m in lessons.maps}) == len(frames)
     for n, photograph in enumerate(find_photographs(tiny_run.data, recipe.exclude)):
         square, cut = load_square(photograph, recipe.side), load_square(photograph, recipe.distill.size)
@@ -219,6 +224,8 @@ def test_a_student_goes_on_from_that_of_a_run(tiny_run: Any, edge_train: Any, tm
     shutil.copytree(tiny_run.run, tmp_path / "run", ignore=shutil.ignore_patterns("student"))
     given = ("--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out", tmp_path / "run")
     assert edge_train("distill", *given, "--from", tiny_run.run).code == 0
+    assert runs.read_metadata(tmp_path / "run/student")["first"] == runs.read_metadata(tiny_run.run / "student")["key"]
+    assert "distill: finished already" in edge_train("distill", *given).err, "the whole recipe takes it as it is"
     before, after = load_student(tiny_run.run), load_student(tmp_path / "run")
     segmenter = new_student(load_recipe(str(tiny_run.recipe)), vessels.load_segmenter(tiny_run.run))
     away = [distance(after, each) for each in (before, segmenter)]
