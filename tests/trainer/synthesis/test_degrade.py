@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge.metrics.classification import spearman
 from edge.phantom.retina import make_retina
-from trainer.synthesis import augment
+from trainer.synthesis import augment, degrade
 from trainer.synthesis.degrade import CAUSES, random_mask, spoil, store
 
 PICTURE = make_retina(1, 128).image
@@ -31,6 +32,21 @@ def test_masks_cover_something_and_stay_in_range() -> None:
         assert 0 <= mask.min() <= mask.max() <= 1
         shares.append(float(mask.mean()))
     assert 0.2 < np.mean(shares) < 0.8
+
+
+def test_a_small_pupil_leaves_a_soft_wide_shadow_near_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(degrade, "CAUSES", (degrade._spot,))
+    monkeypatch.setattr(degrade, "random_mask", None)  # it has a shape of its own
+    grey, deepest = np.full((96, 96, 3), 200, np.uint8), []
+    for seed in range(40):
+        left = cv2.blur(spoil(grey, np.random.default_rng(seed)), (5, 5)).astype(np.float32)[:, :, 1] / 200
+        rim = np.concatenate([left[0], left[-1], left[:, 0], left[:, -1]])
+        assert np.median(rim) > 0.85, seed
+        assert np.abs(np.diff(left, axis=0)).max() < 0.3, seed
+        y, x = np.unravel_index(left.argmin(), left.shape)
+        deepest.append(float(left.min()))
+        assert left.min() > 0.9 or np.hypot(y - 47.5, x - 47.5) < 0.45 * 96, seed
+    assert min(deepest) < 0.2 < 0.5 < max(deepest)
 
 
 def test_some_frames_are_left_as_they_are_and_most_are_not() -> None:
