@@ -14,7 +14,7 @@ from calibration.site.criterion import DRAWS
 from calibration.site.estimate import Rates, doubts, out_of_fold, rates
 from calibration.site.labelled import check_both_kinds, grade_labelled, origin_of, printable
 from calibration.site.limits import KINDS, Measured, asked, fit_limits, measure_all, predict, undecided
-from edge.criteria.criterion import LONGEST, Criterion, read_criterion
+from edge.criteria.criterion import LONGEST, Criterion, read_criterion, shipped_criteria
 from edge.errors import EdgeError
 from edge.files.output import check_output, write_output
 from edge.metrics.bootstrap import bootstrap, each_class
@@ -178,9 +178,10 @@ def _flat(criterion: Criterion) -> dict[tuple[str, str], float]:
 
 
 def _write(target: Path, own: Criterion, fitted: Criterion, origin: str) -> None:
-    """Write a criterion that says where its numbers come from."""
+    """Write a criterion that says where its numbers come from, and that is not taken for one that ships."""
+    name = printable(target.stem).strip() or "fitted"
     said: dict[str, object] = {
-        "name": printable(target.stem) or "fitted",
+        "name": f"{name}, fitted" if name.casefold() in shipped_criteria() else name,
         "title": f"{own.title}, under limits of a site"[:LONGEST],
         "source": f"fitted on {origin}, by edge-calibrate criterion from {own.name}: {own.source}"[:LONGEST],
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",

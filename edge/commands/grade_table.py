@@ -21,7 +21,7 @@ from edge.commands.console.criterion import NamedCriterion
 from edge.commands.console.endings import Printed
 from edge.commands.grade_how import Which, are_many, learns, rows_by
 from edge.commands.grade_shown import print_error, print_note
-from edge.commands.grade_words import Noticed, listed
+from edge.commands.grade_words import Noticed, listed, why_lines
 from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
 from edge.grading import Input, readable
@@ -193,13 +193,16 @@ def _summary(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundl
 def _closing(run: _Run, grading: Grading, table: Table, asked: TableAsked, bundle: Bundle) -> list[str]:
     """The last lines, for people."""
     passed, size, copies = run.passed, table.index.size(), table.index.copies()
-    verdicts = listed(run.verdicts, MODALITIES[bundle.manifest.modality])
+    modality = MODALITIES[bundle.manifest.modality]
+    verdicts = listed(run.verdicts, modality)
     left = f", {passed.unread + passed.others} other files passed over" if passed.unread + passed.others else ""
     lines = [f"{run.graded} graded ({verdicts}), {run.failed} failed, {grading.kept} in the table already{left}"]
-    if asked.criterion is not None:
-        words = f"{run.adequate} of {run.graded} adequate by {asked.criterion.shown}; no programme has approved it"
-        lines.append(words)
-    lines.append(f"table: {readable(asked.table)}, {size} photographs")
+    if modality.explained:
+        lines += why_lines(run.causes, run.verdicts)
+    if asked.criterion is not None and run.graded:  # nothing is said of what the table had
+        of = f"of the {run.graded} graded now" if grading.kept else f"of {run.graded}"
+        lines.append(f"{run.adequate} {of} adequate by {asked.criterion.shown}; no programme has approved it")
+    lines.append(f"table: {readable(asked.table)}, {size} photograph{'s' * (size != 1)}")
     if copies:
         lines.append(f"{copies} are copies of others: edge-curate duplicates {readable(asked.table)} names them")
     return lines

@@ -109,7 +109,8 @@ def closing_lines(
         modality: of the model; where it explains nothing, no cause is counted.
     """
     verdicts, failed = counts(rows)
-    why = _why(rows) if modality.explained else []
+    causes = Counter(row[4] for row in rows if row[2] in ("usable", "reject"))
+    why = why_lines(causes, verdicts) if modality.explained else []
     lines = ["", f"{len(rows) - failed} graded ({listed(verdicts, modality)}), {failed} failed{_passed(passed)}", *why]
     lines += [f"{what}: {readable(path)}" for what, path in written.items() if path is not None]
     if evaluation is not None:
@@ -124,25 +125,28 @@ def listed(verdicts: Mapping[str, int], modality: Modality) -> str:
     return ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in told.items())
 
 
-def _why(rows: Sequence[Row]) -> list[str]:
-    """Why photographs are not good, the most frequent cause first, each with its number and its share of them."""
-    found = Counter(_main_cause(row) for row in rows if row[2] in ("usable", "reject", "no_fundus"))
-    if not found:
+def why_lines(causes: Counter[str], verdicts: Mapping[str, int]) -> list[str]:
+    """Why photographs are not good, the most frequent cause first, each with its number and its share of them.
+
+    Args:
+        causes: how many that are ``usable`` or ``reject`` have each main cause, empty where none stands out.
+        verdicts: how many have each verdict.
+    """
+    words = {"no_fundus": "no retina in view", "": "none that stands out"}
+    found = causes + Counter(no_fundus=verdicts.get("no_fundus", 0))
+    total = found.total()
+    if not total:
         return []
-    total = sum(found.values())
     digits = len(str(total))
-    lines = [f"  {count:>{digits}}  {_percent(count, total):>3} %  {cause}" for cause, count in found.most_common()]
+    lines = [
+        f"  {count:>{digits}}  {_percent(count, total):>3} %  {words.get(cause, cause.replace('_', ' '))}"
+        for cause, count in found.most_common()
+    ]
     return [f"main cause of the {total} that {'is' if total == 1 else 'are'} not good, as estimated:", *lines]
 
 
 def _percent(count: int, total: int) -> str:
     return f"{100 * count / total:.0f}" if 200 * count >= total else "<1"
-
-
-def _main_cause(row: Row) -> str:
-    if row[2] == "no_fundus":
-        return "no retina in view"
-    return row[4].replace("_", " ") or "none that stands out"
 
 
 def _passed(passed: PassedOver) -> str:

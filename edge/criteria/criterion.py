@@ -19,6 +19,7 @@ LONGEST = 400  # characters of a text
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 _FOLDER = Path(__file__).parent
+_ALWAYS = ("clear", "coverage", "score")  # can be measured of every photograph of a retina
 _LARGEST = 64 * 1024  # bytes of a criterion
 _REMEDY = "correct it, or name one that ships: "
 
@@ -113,11 +114,21 @@ def read_criterion(name: str | Path) -> Criterion:
         raise EdgeError(f"the criterion {path} is not YAML ({fault_of(error)}): {remedy}") from None
     criterion = read_fields(Criterion, _with_none(tree), f"the criterion {path}", remedy)
     asked = [each for each in (criterion.macula, criterion.disc, criterion.other) if each is not None]
-    if not asked or any(all(getattr(each, field.name) is None for field in fields(each)) for each in asked):
+    if not asked or not all(map(_refuses_some, asked)):
         raise EdgeError(f"the criterion {path} asks for nothing, so that everything would be adequate: {remedy}")
-    if not all(text.isprintable() for text in (criterion.name, criterion.title, criterion.source, criterion.date)):
-        raise EdgeError(f"the criterion {path} holds a text that cannot be printed in one line: {remedy}")
+    texts = criterion.name, criterion.title, criterion.source, criterion.date
+    if not all(text.isprintable() and text.strip() for text in texts):
+        raise EdgeError(f"the criterion {path} holds a text that is blank or cannot be printed in one line: {remedy}")
+    known = criterion.name.strip().casefold()
+    if known in shipped_criteria() and path.parent != _FOLDER and criterion != read_criterion(known):
+        raise EdgeError(f"the criterion {path} has the name of {known}, which ships and is another: give it its own.")
     return criterion
+
+
+def _refuses_some(wanted: Requirements) -> bool:
+    """Whether any photograph can fail: every one has a clear share, a lit share and a score of 0 at least."""
+    limits = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
+    return any(limit is not None and (limit > 0 or name not in _ALWAYS) for name, limit in limits.items())
 
 
 def criterion_path(name: str | Path) -> Path:

@@ -14,9 +14,11 @@ from edge.errors import EdgeError
 Checked = TypeVar("Checked")
 _SCALARS = ("bool", "float", "int", "str")
 _WANTED = {  # where pydantic speaks of Python
+    "bool_type": "should be true or false",
     "dataclass_type": "should hold settings by name",
     "dict_type": "should hold values by name",
     "missing": "should be longer",
+    "string_type": "should be text, in quotes",
     "too_long": "should be shorter",
     "tuple_type": "should be a list",
 }

@@ -63,7 +63,8 @@ def cause_words(assessment: Assessment) -> str:
     if cause is None:
         absent = {"no_fundus": "no retina in view", "no_anatomy": "anatomy not in view"}
         return absent.get(assessment.verdict, "no cause named" if assessment.explained else "")
-    return f"{cause.code.replace('_', ' ')} {cause.place} {100 * cause.share:.0f} %"
+    percent = f"{100 * cause.share:.0f}" if cause.share >= 0.005 else "<1"  # a cause that took 0 % would be none
+    return f"{cause.code.replace('_', ' ')} {cause.place} {percent} %"
 
 
 def view_words(assessment: Assessment) -> str:

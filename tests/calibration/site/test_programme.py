@@ -89,8 +89,10 @@ def test_the_table_says_before_and_after(labels: Path, tmp_path: Path) -> None:
         "kappa",
     ):
         assert words in done.stdout
-    edge_calibrate("referral", "--labels", quality, "-o", tmp_path / "b.yaml")
-    assert (tmp_path / "a.yaml").read_text().replace("name: a", "name: b") == (tmp_path / "b.yaml").read_text()
+    again = tmp_path / "referral.yaml"  # which is not to be taken for the one that ships
+    edge_calibrate("referral", "--labels", quality, "-o", again)
+    assert (tmp_path / "a.yaml").read_text().replace("name: a", "name: referral, fitted") == again.read_text()
+    assert read_criterion(again).name == "referral, fitted"
 
 
 def test_a_fit_that_gains_nothing_says_so(labels: Path, strict: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.commands import grade, grade_how
@@ -56,6 +57,23 @@ def test_what_was_done_is_told_and_done_once(archive: Path, tmp_path: Path, run:
     assert code == 0
     assert "0 graded (" in out
     assert "3 in the table already" in out
+    assert "adequate" not in out  # of none
+
+
+def test_why_photographs_are_not_good_is_told_of_those_that_were_graded_now(
+    archive: Path, tmp_path: Path, run: Any
+) -> None:
+    table = tmp_path / "t.csv"
+    assert run(archive, "--table", table)[0] == 0
+    cv2.imwrite(str(tmp_path / "dark.png"), cv2.resize(phantom_frame(0), (240, 180)) // 12)
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((180, 240, 3), 128, np.uint8))
+    _, alone, _ = run(tmp_path / "*.png", "--csv", tmp_path / "grades.csv")
+    why = [line for line in alone.splitlines() if line.startswith(("main cause", "  1"))]
+    assert why[0] == "main cause of the 2 that are not good, as estimated:"
+    assert len(why) == 3
+    _, out, _ = run(archive, tmp_path / "*.png", "--table", table)
+    assert "3 in the table already" in out
+    assert out.splitlines()[1:4] == why
 
 
 def test_json_has_a_row_of_each_that_was_graded_and_a_summary(archive: Path, tmp_path: Path, run: Any) -> None:

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.criteria.criterion import Requirements, read_criterion, shipped_criteria
+from edge.criteria.criterion import Requirements, criterion_path, read_criterion, shipped_criteria
 from edge.errors import EdgeError
 
 SOUND: dict[str, Any] = {
@@ -86,8 +86,13 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         ({"macula": {}}, "asks for nothing"),
         ({"macula": None}, "asks for nothing"),
         ({"disc": {}}, "asks for nothing"),
+        ({"macula": {"clear": 0, "coverage": 0, "score": 0}}, "asks for nothing"),
+        ({"other": {"score": 0}}, "asks for nothing"),
         ({"macula": [1]}, "macula"),
         ({"macula": {"fovea_from_centre": 10**9}}, "fovea_from_centre"),
+        ({"name": "   "}, "is blank"),
+        ({"name": "nhs-desp"}, "has the name of nhs-desp, which ships and is another"),
+        ({"name": " NHS-DESP"}, "has the name of nhs-desp"),
         ({"name": "two\nlines"}, "cannot be printed"),
         ({"title": "red \x1b[31m"}, "cannot be printed"),
     ],
@@ -98,6 +103,18 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, change: dict[str, Any], w
         read_criterion(path)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_limit_of_nought_that_a_photograph_may_fail_is_one(tmp_path: Path) -> None:
+    """The whole disc in the picture, and a fovea that can be measured."""
+    for limits in ({"disc_to_edge": 0}, {"clear_near_fovea": 0}):
+        assert read_criterion(written(tmp_path, SOUND | {"macula": limits})).macula is not None
+
+
+def test_a_copy_of_one_that_ships_keeps_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "copy.yaml"
+    path.write_bytes(criterion_path("nhs-desp").read_bytes())
+    assert read_criterion(path) == read_criterion("nhs-desp")
 
 
 def test_no_criterion_at_all(tmp_path: Path) -> None:

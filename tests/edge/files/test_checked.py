@@ -66,10 +66,10 @@ def test_a_sound_tree_becomes_the_dataclass_and_whole_numbers_floats() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"name": 5}, "name is 5, but should be a valid string"),
-        ({"name": b"a"}, "name is b'a', but should be a valid string"),
-        ({"ready": 1}, "ready is 1, but should be a valid boolean"),
-        ({"ready": "yes"}, "ready is 'yes', but should be a valid boolean"),
+        ({"name": 5}, "name is 5, but should be text, in quotes"),
+        ({"name": b"a"}, "name is b'a', but should be text, in quotes"),
+        ({"ready": 1}, "ready is 1, but should be true or false"),
+        ({"ready": "yes"}, "ready is 'yes', but should be true or false"),
         ({"colour": [1, 0.5]}, "colour is [1, 0.5], but should be longer"),
         ({"colour": [1, 0.5, 0, 0]}, "colour is [1, 0.5, 0, 0], but should be shorter"),
         ({"colour": [1, 0.5, True]}, "colour is True, but should be a valid number"),
@@ -88,7 +88,7 @@ def test_a_sound_tree_becomes_the_dataclass_and_whole_numbers_floats() -> None:
         ({"parts": [{"steps": 3}]}, "parts[0] lacks rate"),
         ({"parts": [3]}, "parts is 3, but should hold settings by name"),
         ({"named": {"b": {"steps": 4, "rate": 1, "more": 1}}}, "named.b has the unknown setting more"),
-        ({"named": {1: {"steps": 4}}}, "named has the name 1, which should be a valid string"),
+        ({"named": {1: {"steps": 4}}}, "named has the name 1, which should be text, in quotes"),
         ({"named": []}, "named is [], but should hold values by name"),
         ({"\x1b[2J": 1}, "it has the unknown setting '\\x1b[2J'"),
         ({"x" * 5000: 1}, "it has the unknown setting 'xxx"),

@@ -73,6 +73,10 @@ def test_the_score_is_part_of_the_caption() -> None:
 def test_words_of_cause_and_view() -> None:
     one = seen(cause="edge_shadow")
     assert cause_words(one) == "edge shadow 3 o'clock 34 %"
+    least = seen(cause="haze")
+    assert least.evidence is not None
+    least.evidence.shares["haze"] = 0.0008
+    assert cause_words(least) == "haze 3 o'clock <1 %"  # it is named, so that it did not take nothing
     assert cause_words(seen("no_fundus", 0.0)) == "no retina in view"
     assert cause_words(seen()) == "no cause named"
     without = dataclasses.replace(seen(), explained=False)  # a modality that has no causes
