@@ -36,9 +36,14 @@ def _hold(run: Path, held: list[int]) -> None:
         import fcntl
 
         run.mkdir(parents=True, exist_ok=True)
-        held.append(os.open(run, os.O_RDONLY))
-        fcntl.flock(held[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise EdgeError(f"another training is at work in {run}: wait for it, or choose another --out.") from None
+        folder = os.open(run, os.O_RDONLY)
     except (ImportError, OSError):
         return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(folder)
+    except BlockingIOError:
+        os.close(folder)
+        raise EdgeError(f"another training is at work in {run}: wait for it, or choose another --out.") from None
+    except OSError:
+        os.close(folder)

@@ -167,6 +167,7 @@ def test_one_training_at_a_time_in_a_run_folder(tiny_run: Any, edge_train: Any, 
     given = ("vessels", "--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out")
     with alone_in(tmp_path / "run"):
         said = edge_train(*given, tmp_path / "run").in_one_sentence()
+        assert (tmp_path / "run").is_dir(), "it is the other's"
     assert said == f"error: another training is at work in {tmp_path / 'run'}: wait for it, or choose another --out."
     assert not (tmp_path / "run").exists(), "nothing was written"
     assert edge_train(*given, tiny_run.run).code == 0
