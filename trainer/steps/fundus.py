@@ -118,7 +118,7 @@ def taught(folder: Path) -> list[Path]:
     Raises:
         EdgeError: the folder is missing, or there are none.
     """
-    above, found, apart = folder.resolve(), [], []
+    above, found, apart = folder.resolve(), list[Path](), list[Path]()
     for path in find_images([folder]):
         within = Path("/", path.relative_to(folder))
         kept = in_folders(above / path.relative_to(folder), EVALUATION) or in_folders(within, _OF_A_SET, linked=False)
