@@ -62,8 +62,12 @@ def test_what_is_excluded_teaches_by_no_other_name(
     shutil.copy(data / "set/vessels/00L.png", data / "mine/Vessels/1.png")
     caplog.set_level("INFO")
     assert find_photographs(data, ["graded"]) == before
-    assert "mine/copy.png is a copy of" in caplog.text
+    assert "left out: 1 copies of photographs for evaluation, such as" in caplog.text
     assert len(find_photographs(data)) == 34
+    other = data / "mine/other.png"  # as long, and alike in its middle
+    other.write_bytes((data / "mine/copy.png").read_bytes()[:-1] + b"\0")
+    assert find_photographs(data, ["graded"])[8].path == other
+    other.unlink()
     (data / "graded").rename(data / "other")
     (data / "other").rename(data / "GRADED")
     assert find_photographs(data, ["graded/good", "graded/bad"]) == before
