@@ -159,7 +159,12 @@ def make_bundle(
 
 def _manifest(network: Deployed, recipe: Recipe, run: Path) -> Manifest:
     """Everything that is known before anything is measured."""
-    photographs = runs.read_metrics(run / "student")["photographs"]
+    photographs = runs.read_metrics(run / "student").get("photographs")
+    if not isinstance(photographs, dict) or not all(isinstance(number, int) for number in photographs.values()):
+        raise EdgeError(
+            f"{run / 'student' / 'metrics.json'} does not say which photographs the student learned from, and a bundle "
+            "does: put back the file that edge-train wrote, or train the student again."
+        )
     trained_on = with_terms(photographs)
     maps, grid = maps_of(network, recipe.distill.size)
     return new_manifest(f"efiqa-edge {recipe.name}", recipe, maps, grid, "", trained_on, _SOFTWARE)

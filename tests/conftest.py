@@ -232,7 +232,8 @@ def lay_out_photographs(data: Path) -> None:
         spoiled, _ = degrade(retina.image, "blur", 0.9)
         cv2.imwrite(str(data / f"loose/{seed}.png"), spoiled if seed % 2 else make_retina(seed + 20, 200).image)
         cv2.imwrite(str(data / f"graded/good/{seed}.png"), make_retina(seed + 40, 200).image)
-        cv2.imwrite(str(data / f"graded/bad/{seed}.png"), spoiled)
+        worse, _ = degrade(retina.image, "blur", 0.95)  # no copy of one that teaches
+        cv2.imwrite(str(data / f"graded/bad/{seed}.png"), worse)
 
 
 @pytest.fixture(scope="session")

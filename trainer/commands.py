@@ -45,8 +45,8 @@ def _steps(maps: Path | None = None, weights: Path | None = None, start: Path | 
 
 
 def _run(steps: dict[str, Step], recipe: Recipe, data: Path, run_folder: Path, as_json: bool) -> None:
-    processes, runs = _module("loop.processes"), _module("loop.runs")
-    with quiet(processes.follows()), processes.joined(), _module("loop.stopping").going_on(run_folder):
+    processes, runs, alone = _module("loop.processes"), _module("loop.runs"), _module("loop.alone").alone_in(run_folder)
+    with quiet(processes.follows()), processes.joined(), _module("loop.stopping").going_on(run_folder), alone:
         runs.check_modality(run_folder, recipe)
         for name, step in steps.items():
             start = time.perf_counter()

@@ -28,6 +28,7 @@ from edge.model import QualityModel
 from edge.phantom.golden import golden_frame
 from edge.phantom.retina import phantom_frame
 from trainer.data.datasets import find_photographs
+from trainer.recipe import load_recipe
 from trainer.steps.distill import load_student
 
 
@@ -221,3 +222,13 @@ def test_what_goes_wrong_is_one_sentence(
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("figures", [{}, {"photographs": 3}, {"photographs": {"set": "many"}}])
+def test_a_student_that_learned_from_nobody_knows_what_makes_no_bundle(
+    figures: dict[str, Any], tiny_run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / "metrics.json").write_text(json.dumps(figures))
+    with pytest.raises(EdgeError, match=r"metrics\.json does not say which photographs the student learned from"):
+        bundles._manifest(None, load_recipe(str(tiny_run.recipe)), tmp_path)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import EdgeError
-from trainer.data.datasets import BY_CHANCE
+from trainer.data.apart import BY_CHANCE
 from trainer.recipe import CONFIGS, Recipe, load_recipe, recipe_for
 
 

@@ -24,12 +24,12 @@ from edge.field.whole import finder_of
 from edge.frame.prepare import cut
 from edge.images import find_images, read_image
 from edge.progress import followed
+from trainer.data.apart import BY_CHANCE, in_folders, named, number_in, without_copies
 from trainer.data.landmarks import Mark, landmarks_of, paint_regions, read_discs
 
 log = logging.getLogger(__name__)
 
 _NOT_PHOTOGRAPHS = {"vessels", "fov"}
-BY_CHANCE = "sha256<"  # in a list of folders
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -81,9 +81,10 @@ def find_photographs(
     Args:
         data: the folder.
         exclude: names of folders, ``SET`` or ``SET/PART``, wherever in the path they stand, also above ``data``: a
-            folder that holds the sets, or lies in one, leaves out the same photographs. ``sha256<N`` leaves out
-            subjects by chance: those whose name has a hash with a first byte below N.
-        only: names of folders, in the same way, or sources (see ``Photograph``): all others are left out; none: all.
+            folder that holds the sets, or lies in one, leaves out the same photographs, and so does a link to one of
+            them, or a copy of it. Or sources (see ``Photograph``). ``sha256<N`` leaves out subjects by chance: those
+            whose name has a hash with a first byte below N.
+        only: names of folders or sources, in the same way: all others are left out; none: all.
         modality: of the photographs.
 
     Raises:
@@ -91,30 +92,32 @@ def find_photographs(
     """
     if not data.is_dir():
         raise EdgeError(f"{data} is not a folder: give a folder of photographs.")
-    left_out, taken = ([f"/{name.strip('/')}/" for name in names] for names in (exclude, only))
-    least = max((_number_in(name) for name in exclude if name.startswith(BY_CHANCE)), default=0)
+    least = max((number_in(name) for name in exclude if name.startswith(BY_CHANCE)), default=0)
     above = data.resolve()
     marks = {path: mark for table in sorted(data.rglob("discs.csv")) for path, mark in read_discs(table).items()}
-    found = []
+    found, apart = [], []
     for path in find_images([data]):
         within = path.relative_to(data)
-        folder = f"{(above / within).parent.as_posix()}/"
-        if _NOT_PHOTOGRAPHS & set(within.parts[:-1]) or any(name in folder for name in left_out):
-            continue
-        if first_byte(path) < least:
+        if _NOT_PHOTOGRAPHS & {part.lower() for part in within.parts[:-1]}:
             continue
         mark = marks.get(path, Mark())
         source = mark.source or (within.parts[0] if len(within.parts) > 1 else "photographs")
-        source = above.name if modality != "fundus" and source == "images" else source  # one set is all there is
-        if only and source not in only and not any(name in folder for name in taken):
+        source = above.name if source == "images" and not mark.source else source  # one set is all there is
+        if in_folders(above / within, exclude) or named(source, exclude):
+            apart.append(path)
+            continue
+        in_one = not mark.source and in_folders(above / within, only, linked=False)  # what a table says of it is surer
+        if first_byte(path) < least or (only and not named(source, only) and not in_one):
             continue
         drawn = path.parent.parent / "vessels" / f"{path.stem}.png" if path.parent.name == "images" else None
         found.append(Photograph(path, drawn if drawn and drawn.is_file() else None, mark.disc, source, modality))
+    whole = without_copies([each.path for each in found], apart)
+    found = [each for each in found if each.path in whole]
     if not found:
         lists = [f"{which} {', '.join(names)}" for which, names in (("exclude", exclude), ("only", only)) if names]
-        named = f" (now {'; '.join(lists)})" if lists else ""
+        which = f" (now {'; '.join(lists)})" if lists else ""
         raise EdgeError(
-            f"{data} holds no photograph to train on: put some there, or fix the recipe's lists of folders{named}."
+            f"{data} holds no photograph to train on: put some there, or fix the recipe's lists of folders{which}."
         )
     return found
 
@@ -135,12 +138,6 @@ def set_name(path: Path) -> str:
     """SET of SET/images/STEM.jpg, and SET/test of SET/test/images/STEM.jpg."""
     folder = path.parent.parent
     return f"{folder.parent.name}/{folder.name}" if folder.name in ("train", "test") else folder.name
-
-
-def _number_in(name: str) -> int:
-    if not re.fullmatch(BY_CHANCE + "[0-9]{1,3}", name) or (number := int(name.removeprefix(BY_CHANCE))) > 255:
-        raise EdgeError(f"exclude names {name}, which is {BY_CHANCE} and no number of 0 to 255: fix it in the recipe.")
-    return number
 
 
 def first_byte(path: Path) -> int:
@@ -192,7 +189,10 @@ def as_mask(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _regions(photograph: Photograph, crop: Crop, size: int) -> NDArray[np.uint8] | None:
     places = landmarks_of(photograph.disc, crop.x + crop.side / 2) if photograph.disc else None
-    return paint_regions(places.moved(crop.x, crop.y, size / crop.side), size) if places else None
+    moved = places.moved(crop.x, crop.y, size / crop.side) if places else None
+    if moved and not moved.shown(size):
+        log.info("left out: the disc of %s, which its table has outside the field of view", photograph.path)
+    return paint_regions(moved, size) if moved and moved.shown(size) else None
 
 
 def load_squares(

@@ -16,6 +16,7 @@ from edge.errors import EdgeError
 _COLUMNS = ("path", "disc_cx", "disc_cy", "disc_w", "disc_h")
 # The fovea lies about 2.5 disc diameters from the middle of the disc, and a third of a diameter below it.
 _AWAY, _BELOW = 2.5, 0.3
+_FARTHEST = 100_000  # pixels: no photograph is so wide
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Landmarks:
         """The same places in a cut-out that begins at (x, y) and was scaled by ``scale``."""
         (a, b), (c, d) = self.disc, self.macula
         return Landmarks(((a - x) * scale, (b - y) * scale), self.radius * scale, ((c - x) * scale, (d - y) * scale))
+
+    def shown(self, size: int) -> bool:
+        """Whether a square of this size shows the disc; not where it was marked on a copy of another size, say."""
+        return all(0 <= place <= size for place in self.disc) and 2 * self.radius <= size
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def read_discs(table: Path) -> dict[Path, Mark]:
             where one folder holds several sets; a line whose places are empty says nothing of the disc.
 
     Raises:
-        EdgeError: the file cannot be read, lacks a column, or holds something that is no number.
+        EdgeError: the file cannot be read, lacks a column, or holds what is no place in a photograph.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as lines:
@@ -59,6 +64,8 @@ def read_discs(table: Path) -> dict[Path, Mark]:
             place = (float(x), float(y), (float(width) + float(height)) / 4) if x or y or width or height else None
             if place and (not all(map(math.isfinite, place)) or place[2] <= 0):
                 raise ValueError(f"the disc of {path!r} has no size")
+            if place and max(map(abs, place)) > _FARTHEST:
+                raise ValueError(f"the disc of {path!r} lies beyond any photograph")
             found[table.parent / path] = Mark(place, (row.get("source") or "").strip().lower())
         return found
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError, ValueError) as error:

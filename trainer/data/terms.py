@@ -18,6 +18,6 @@ def with_terms(photographs: Mapping[str, int]) -> list[str]:
     """
     known: dict[str, str] = yaml.safe_load(TERMS.read_text(encoding="utf-8"))
     return [
-        f"{source}: {count} photographs; {known.get(source, 'terms not known here: see who owns them')}"
+        f"{source}: {count} photographs; {known.get(source.casefold(), 'terms not known here: see who owns them')}"
         for source, count in photographs.items()
     ]

@@ -6,14 +6,15 @@ import csv
 import hashlib
 import io
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from edge.errors import EdgeError
 from edge.files.given import read_given
+from edge.images import walk_images
 from edge.metrics.labels import QUALITY_FOLDERS, Quality, Ratings, has_both_classes, labels_from_folders, read_truth
-from trainer.data.datasets import find_photographs
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def find_labelled(data: Path) -> list[LabelledSet]:
     for good in sorted(data.rglob("good")):
         if (good.parent / "bad").is_dir():
             folders = {each for each in good.parent.iterdir() if each.name.lower() in QUALITY_FOLDERS}
-            named = [p.path for p in find_photographs(good.parent) if p.path.parent in folders]
+            named = [path for path in walk_images(good.parent, lambda _: None) if path.parent in folders]
             found.append((good.parent, labels_from_folders(named) or {}))
     for table in sorted(data.rglob("labels.csv")):
         truth = read_truth(table)
@@ -75,7 +76,7 @@ def read_list(table: Path, data: Path, half: Half) -> list[LabelledSet]:
     to ``data``; photographs that are not there are left out, and the log says how many.
 
     Raises:
-        EdgeError: the list cannot be read, lacks a column, or holds another mark.
+        EdgeError: the list cannot be read, lacks a column, holds another mark, or names a photograph twice.
     """
     sets: dict[str, LabelledSet] = {}
     missing = 0
@@ -111,6 +112,8 @@ def _agreed(table: Path) -> dict[str, Quality]:
     for line, row in enumerate(rows, 2):
         if not row["path"] or not all(row[reader] in _MARKS for reader in _READERS):
             raise EdgeError(f"{table}, line {line}: it needs a path and two marks of {', '.join(_MARKS)}; correct it.")
+    if twice := [path for path, times in Counter(row["path"] for row in rows).items() if times > 1]:
+        raise EdgeError(f"{table} names {twice[0]} twice: keep the line that holds.")
     return {row["path"]: _MARKS[row["mark1"]] for row in rows if row["mark1"] == row["mark2"]}
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from edge.errors import EdgeError
+from trainer.data.apart import size_of
 from trainer.data.datasets import Photograph
 from trainer.loop.checkpoints import check_finite, remove, write
 from trainer.loop.processes import by_first, same_everywhere
@@ -50,7 +51,7 @@ def names_and_sizes(data: Path, photographs: Iterable[Photograph]) -> Iterator[s
     """What tells one set of files from another without reading them, vessel maps included."""
     for photograph in photographs:
         for path in filter(None, (photograph.path, photograph.vessels)):
-            yield f"{path.relative_to(data)} {path.stat().st_size}"
+            yield f"{path.relative_to(data)} {size_of(path)}"
         if photograph.disc:
             yield f"{photograph.path.relative_to(data)} disc {photograph.disc}"
 
@@ -120,8 +121,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         try:
-            return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+            found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("no figures")
+            return found
+        except (OSError, ValueError, RecursionError) as error:
             raise EdgeError(
                 f"{folder / 'metrics.json'} is missing or damaged: remove its folder and train this step again."
             ) from error
@@ -177,6 +181,9 @@ def _read_weights(folder: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         raise EdgeError(f"{path} is missing: run `edge-train {step}` with this --out first.")
     try:
         with safe_open(path, "pt") as stored:
-            return dict(stored.metadata() or {}), {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
+            about, tensors = dict(stored.metadata() or {}), {k: stored.get_tensor(k) for k in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise EdgeError(f"{path} is damaged ({error}): remove it and train this step again.") from error
+    if "key" not in about:
+        raise EdgeError(f"{path} is not what edge-train wrote: remove it and train this step again.")
+    return about, tensors

@@ -21,6 +21,8 @@ from trainer.loop import runs
 from trainer.loop.checkpoints import write
 from trainer.loop.processes import by_first
 from trainer.recipe import Recipe, load_recipe
+from trainer.steps.distill import load_student
+from trainer.steps.prior import load_prior
 from trainer.steps.teacher import kinds_of
 from trainer.steps.vessels import load_segmenter
 
@@ -79,8 +81,11 @@ def take_over(source: Path, out: Path) -> None:
     """Copy the steps that stay into the run folder.
 
     Raises:
-        EdgeError: one of the run's steps is missing or damaged, or ``out`` holds others; or see ``checkpoints.write``.
+        EdgeError: one of the run's steps is missing, damaged or of another network, or ``out`` is the run itself or
+            holds other steps; or see ``checkpoints.write``.
     """
+    if source.resolve() == out.resolve():
+        raise EdgeError(f"{out} is both --from and --out, and would be written over: choose another --out.")
 
     def work() -> None:
         for step in _NEEDED:
@@ -95,11 +100,11 @@ def take_over(source: Path, out: Path) -> None:
                 raise EdgeError(f"{out} holds {step} of another run: choose another --out.")
 
     by_first(work)
-    for step in _NEEDED:
-        runs.read_metadata(source / step)  # a damaged one is told of now, and not after hours
+    recipe = load_recipe(str(source / "student" / "config.yaml"))
+    for load in (load_segmenter, lambda run: load_prior(run, recipe), load_student):
+        load(source)  # one that is damaged or of another recipe is told of now, and not after hours
     for step in _KEPT:
         write(out / step / runs.WEIGHTS, (source / step / runs.WEIGHTS).read_bytes())
-    load_segmenter(out)
 
 
 def check_photographs(data: Path, model: Path | None = None) -> list[Photograph]:

@@ -225,5 +225,5 @@ def _paths_in(table: Path) -> list[Path]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as lines:
             return [Path(row["path"]) for row in csv.DictReader(lines)]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError) as error:
         raise EdgeError(f"{table} lists no photographs ({error}): give a CSV with the column path.") from None

@@ -1,4 +1,4 @@
-"""Distillation: the teacher's maps on many frames into the small network that runs on the device."""
+"""Distillation: maps of many frames, true or the teacher's, into the small network that runs on the device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from edge.errors import EdgeError
 from edge.field.resample import resize
 from edge.frame.prepare import normalise
-from trainer.data.datasets import find_photographs
 from trainer.loop import runs
 from trainer.loop.processes import by_first
 from trainer.loop.training import Batch, Sample, Schedule, infer, mean_over, place, train
@@ -60,7 +59,7 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
     model, losses = fit(recipe, lessons, model, folder, key)
     _save_picture(folder / "student.png", model, lessons, recipe)
     metrics = {
-        "photographs": _sources(recipe, data, lessons.photographs.paths),
+        "photographs": Counter(lessons.photographs.sources),
         "frames": len(lessons.frames),
         "losses": losses,
     }
@@ -86,14 +85,6 @@ def student_key(recipe: Recipe, data: Path, out: Path) -> str:
     )
 
 
-def _sources(recipe: Recipe, data: Path, paths: Sequence[Path]) -> Counter[str]:
-    """How many of these photographs each source gave."""
-    source_of = {
-        each.path: each.source for each in find_photographs(data, recipe.exclude, recipe.only, recipe.modality)
-    }
-    return Counter(source_of[path] for path in paths)
-
-
 def new_student(recipe: Recipe, segmenter: Segmenter) -> Student:
     """A student whose encoder begins with what the segmenter knows; from scratch it does not get there."""
     torch.manual_seed(recipe.seed)
@@ -117,12 +108,18 @@ def fit(
 
 def load_student(out: Path) -> Student:
     """The float student of a run."""
-    stored = runs.read_metadata(out / "student")
-    return runs.load(out / "student", Student(*_form(stored)))
+    return runs.load(out / "student", Student(*_form(out)))
 
 
-def _form(stored: dict[str, str]) -> tuple[int, float, int]:
-    return int(stored["stride"]), float(stored.get("width", 1)), int(stored.get("maps", 3))
+def _form(run: Path) -> tuple[int, float, int]:
+    """Stride, width and number of maps of the student of a run, as they stand beside its weights."""
+    stored = runs.read_metadata(run / "student")
+    try:
+        return int(stored["stride"]), float(stored.get("width", 1)), int(stored.get("maps", 3))
+    except (KeyError, ValueError):
+        raise EdgeError(
+            f"{run / 'student' / runs.WEIGHTS} does not say which student it holds: remove it and train it again."
+        ) from None
 
 
 def _form_asked(recipe: Recipe) -> tuple[int, float, int]:
@@ -142,7 +139,7 @@ def _check_start(recipe: Recipe, start: Path, out: Path) -> None:
             f"{start} is a run of {modality}, and the recipe is for {recipe.modality}: give --from a run of "
             f"{recipe.modality}, or let the student begin anew, without --from."
         )
-    found, asked = _form(runs.read_metadata(start / "student")), _form_asked(recipe)
+    found, asked = _form(start), _form_asked(recipe)
     if found != asked:
         has, wants = ("stride {}, width {:g} and maps {}".format(*form) for form in (found, asked))
         raise EdgeError(
@@ -223,5 +220,5 @@ def _save_picture(path: Path, model: nn.Module, lessons: DistillationSet, recipe
         shown = found * to_grid(field[None].astype(np.float32), found.shape[-1])[0]
         layers = (lessons.maps[n] * field, shown, np.maximum.reduce(regions) if regions else np.zeros_like(found))
         rows.append((picture, *(tint(picture, layer) for layer in layers)))
-    heads = ("frame (5 made, 5 photographs)", "the teacher's map", "the student's map", "disc and macula")
+    heads = ("frame (5 made, 5 photographs)", "the map to learn", "the student's map", "disc and macula")
     save_sheet(path, rows, heads)

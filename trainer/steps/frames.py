@@ -1,7 +1,7 @@
 """Frames made from photographs and synthetic eyes: spoiled on purpose, as they are, or empty.
 
 Of whole photographs that were spoiled, and of empty frames, the truth is known: the paired adapter learns it. All
-frames together, labelled by the teacher, are what the student learns from.
+frames together are what the student learns from, the others labelled by the teacher.
 """
 
 from __future__ import annotations

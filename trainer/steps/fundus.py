@@ -19,6 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import edge.fundus
+from edge.errors import EdgeError
 from edge.field.find import find_field
 from edge.frame.exposure import cells_of
 from edge.frame.prepare import cut, prepare
@@ -29,11 +30,14 @@ from edge.model import QualityModel
 from edge.phantom.degradation import KINDS, degrade
 from edge.phantom.retina import phantom_frame
 from edge.score import score_of
+from trainer.data.apart import in_folders, without_copies
+from trainer.data.datasets import or_left_out
 from trainer.synthesis.degrade import random_mask, spoil
 from trainer.synthesis.outside import outside
 
-# Folders that never train.
-EVALUATION = ("drimdb", "labelled", "les-av", "eyeq", "smartphone", "vessels", "fov", "test")
+# Folders that never train, wherever in a path; and those of a set that do not.
+EVALUATION = ("drimdb", "labelled", "les-av", "eyeq", "smartphone")
+_OF_A_SET = ("vessels", "fov", "test")
 _WIDTHS = (CHANNELS, 24, 32, 48)
 _STEPS, _BATCH = 5000, 48  # of each kind
 _DRAWN = 2400  # pictures of ``outside``
@@ -109,15 +113,29 @@ def _reduced(path: Path) -> Picture:
 
 
 def taught(folder: Path) -> list[Path]:
-    """The photographs below a folder that may teach."""
-    return [path for path in find_images([folder]) if not set(path.relative_to(folder).parts) & set(EVALUATION)]
+    """The photographs below a folder that may teach.
+
+    Raises:
+        EdgeError: the folder is missing, or there are none.
+    """
+    above, found, apart = folder.resolve(), list[Path](), list[Path]()
+    for path in find_images([folder]):
+        within = Path("/", path.relative_to(folder))
+        kept = in_folders(above / path.relative_to(folder), EVALUATION) or in_folders(within, _OF_A_SET, linked=False)
+        (apart if kept else found).append(path)
+    whole = without_copies(found, apart)
+    if not whole:
+        raise EdgeError(f"{folder} holds no photograph that may teach, since those for evaluation never do: add some.")
+    return [path for path in found if path in whole]
 
 
 def _retinas(model: QualityModel, folder: Path, rng: Generator) -> Iterator[tuple[Facts, bool]]:
     """Facts, and whether they are set aside to choose the threshold by."""
     for path in taught(folder):
         aside = hashlib.sha256(path.name.split("_")[0].encode()).digest()[0] < 64
-        picture = _reduced(path)
+        picture = or_left_out(_reduced)(path)
+        if picture is None:
+            continue
         for each in (picture, spoiled(picture, rng), spoiled(picture, rng)):
             if (facts := facts_in(model, each)) is not None:
                 yield facts, aside
@@ -128,7 +146,8 @@ def _retinas(model: QualityModel, folder: Path, rng: Generator) -> Iterator[tupl
 
 
 def _others(model: QualityModel, folder: Path | None, rng: Generator) -> Iterator[Facts]:
-    found = [_reduced(path) for path in find_images([folder])] if folder is not None else []
+    read = map(or_left_out(_reduced), find_images([folder]) if folder is not None else [])
+    found = [picture for picture in read if picture is not None]
     pictures = [*(elsewhere(each, rng) for each in found for _ in range(12)), *found]
     pictures += [elsewhere(each, rng) if rng.random() < 0.7 else each for each in outside(rng, _DRAWN)]
     for picture in pictures:
@@ -192,6 +211,11 @@ def renew(photographs: Path, others: Path | None = None, seed: int = 0, bundle: 
         check_fundus(model.manifest, "edge-train fundus")
         seen = list(_retinas(model, photographs, rng))
         anything = np.array(list(_others(model, others, rng)))
+    if not any(kept for _, kept in seen):
+        raise EdgeError(
+            f"{photographs} holds too few photographs of retinas: one in four patients is set aside to choose the "
+            "threshold by, and there is none whose photographs the model would refuse; add more."
+        )
     learned, aside = (np.array([facts for facts, kept in seen if kept is choice]) for choice in (False, True))
     weights = teach(learned, anything, seed)
     chances = np.sort([retina_chance(facts, weights) for facts in aside])

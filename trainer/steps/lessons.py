@@ -14,6 +14,7 @@ from edge.errors import EdgeError
 from edge.field.resample import resize
 from trainer.data.datasets import find_photographs, read_squares
 from trainer.loop import runs
+from trainer.loop.checkpoints import remove
 from trainer.loop.rows import Rows, rows_in
 from trainer.recipe import Recipe
 from trainer.steps.frames import Frame, Frames, make_frames
@@ -55,7 +56,9 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
     """
     photographs, teacher = segmented(recipe, data, out), load_teacher(recipe, out)
     frames, cuts = make_frames(recipe, data, out), as_the_device_cuts(recipe, data, out)
-    if len(cuts) != len(photographs):
+    if [int(n) for n in cuts["number"]] != [int(n) for n in photographs.rows["number"]]:
+        for rows in (cuts, photographs.rows):
+            remove(rows.path)  # they would be taken as they are again
         raise EdgeError(f"{data}: photographs came or went while they were read: start again.")
     maps = [
         teacher.of_features(features)
@@ -67,21 +70,25 @@ def prepare_lessons(recipe: Recipe, data: Path, out: Path) -> DistillationSet:
     found = to_grid(np.concatenate(maps), recipe.side // 8)
     known = np.asarray(frames.rows["has_truth"], np.bool_)
     found[len(photographs) :][known] = [frames.rows["truth"][int(n)] for n in np.flatnonzero(known)]
-    return DistillationSet(photographs, cuts, frames, found)
+    return DistillationSet(photographs, cuts["picture"], frames, found)
 
 
 def as_the_device_cuts(recipe: Recipe, data: Path, out: Path) -> Rows:
-    """The photographs at the size of the student's input, uint8 BGR (S', S', 3) each, kept in ``out``/photographs.
+    """The photographs at the size of the student's input, kept in ``out``/photographs.
+
+    Of each its number among those that were to be read, and its picture, uint8 BGR (S', S', 3).
 
     Resampled once more, a small photograph would look smoother in training than on the device.
     """
     photographs, size = find_photographs(data, recipe.exclude, recipe.only, recipe.modality), recipe.distill.size
     path = out / "photographs" / f"cut-{runs.key_of(size, *runs.names_and_sizes(data, photographs))}.npy"
+    layers = np.dtype([("number", np.int32), ("picture", np.uint8, (size, size, 3))])
 
     def make() -> Iterator[NDArray[Any]]:
-        return (square.picture for _, square in read_squares(photographs, size, "distill: reading"))
+        read = read_squares(photographs, size, "distill: reading")
+        return (np.array((number, square.picture), layers) for number, square in read)
 
-    return rows_in(path, np.dtype(np.uint8), (size, size, 3), len(photographs), make)
+    return rows_in(path, layers, (), len(photographs), make)
 
 
 def _as_it_is(photograph: Segmented) -> Frame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import nn
 from edge.errors import EdgeError
 from edge.images import find_images
 from edge.phantom.retina import make_retina
+from trainer.data.apart import size_of
 from trainer.data.coverage import completeness
 from trainer.data.datasets import Photograph, Square, find_photographs, in_threads, read_squares
 from trainer.data.landmarks import Landmarks, paint_regions
@@ -54,10 +55,12 @@ class Photographs:
     Attributes:
         paths: N of them.
         rows: what ``Segmented`` holds of each, on the disk.
+        sources: of each photograph, see ``Photograph``; none of synthetic eyes.
     """
 
     paths: Sequence[Path]
     rows: Rows
+    sources: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -90,7 +93,7 @@ def key_of_photographs(recipe: Recipe, data: Path, out: Path, maps: Path | None 
     files = list(runs.names_and_sizes(data, photographs))
     if maps is None:
         return runs.key_of(recipe.exclude, recipe.side, runs.read_metadata(out / "vessels")["key"], *files)
-    files += [f"{path.relative_to(maps)} {path.stat().st_size}" for path in find_images([maps])]
+    files += [f"{path.relative_to(maps)} {size_of(path)}" for path in find_images([maps])]
     return runs.key_of(recipe.exclude, recipe.side, *recipe.other_modality, *files)
 
 
@@ -120,7 +123,8 @@ def segmented(recipe: Recipe, data: Path, out: Path, maps: Path | None = None) -
 
     path = out / "photographs" / f"{'segmented' if maps is None else 'mapped'}-{key}.npy"
     rows = rows_in(path, layers_of(recipe.side), (), len(photographs), make)
-    return Photographs([photographs[int(n)].path for n in rows["number"]], rows)
+    read = [photographs[int(n)] for n in rows["number"]]
+    return Photographs([each.path for each in read], rows, [each.source for each in read])
 
 
 def segmented_phantoms(recipe: Recipe, number: int, out: Path) -> Photographs:
@@ -179,7 +183,7 @@ def _with_maps(photographs: Sequence[Photograph], data: Path, maps: Path) -> lis
         raise EdgeError(f"{maps} is not a folder: give --vessel-maps a folder laid out like --data.")
     known = {path.relative_to(maps).with_suffix(""): path for path in find_images([maps])}
     found = [
-        Photograph(p.path, map_path, p.disc)
+        replace(p, vessels=map_path)
         for p in photographs
         if (map_path := known.get(p.path.relative_to(data).with_suffix("")))
     ]

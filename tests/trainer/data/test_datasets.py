@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -48,19 +49,55 @@ def test_excluded_folders_stay_excluded_whichever_folder_is_named(photographs: P
         find_photographs(photographs / "graded" / "good", ["graded/good"])
 
 
+def test_what_is_excluded_teaches_by_no_other_name(
+    photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor a link to it, a copy of it, its folder in capitals, or the source that a table names."""
+    data = Path(shutil.copytree(photographs, tmp_path / "data"))
+    before = find_photographs(data, ["graded"])
+    (data / "mine").mkdir()
+    (data / "mine/link.png").symlink_to("../graded/good/1.png")
+    shutil.copy(data / "graded/good/2.png", data / "mine/copy.png")
+    (data / "mine/Vessels").mkdir()
+    shutil.copy(data / "set/vessels/00L.png", data / "mine/Vessels/1.png")
+    caplog.set_level("INFO")
+    assert find_photographs(data, ["graded"]) == before
+    assert "left out: 1 copies of photographs for evaluation, such as" in caplog.text
+    assert len(find_photographs(data)) == 34
+    other = data / "mine/other.png"  # as long, and alike in its middle
+    other.write_bytes((data / "mine/copy.png").read_bytes()[:-1] + b"\0")
+    assert find_photographs(data, ["graded"])[8].path == other
+    other.unlink()
+    (data / "graded").rename(data / "other")
+    (data / "other").rename(data / "GRADED")
+    assert find_photographs(data, ["graded/good", "graded/bad"]) == before
+    shutil.copytree(data / "GRADED", data / "mine/more")
+    (data / "GRADED").rename(data / "another")
+    rows = [f"{path.relative_to(data)},Graded,,,," for path in (data / "another").rglob("*.png")]
+    (data / "discs.csv").write_text("\n".join(["path,source,disc_cx,disc_cy,disc_w,disc_h", *rows]))
+    assert find_photographs(data, ["graded"]) == before
+
+
 def test_only_the_folders_and_sources_that_are_named(
     marked: tuple[Path, Retina], photographs: Path, tmp_path: Path
 ) -> None:
     found = find_photographs(photographs, ["graded/bad"], ["graded", "loose"])
     assert {p.path.relative_to(photographs).parts[0] for p in found} == {"graded", "loose"} == {p.source for p in found}
     assert not any("bad" in p.path.parts for p in found)
+    assert find_photographs(photographs, ["GRADED/bad"], ["Graded", "LOOSE"]) == found
     data = Path(shutil.copytree(marked[0], tmp_path / "data"))
     (table,) = data.rglob("discs.csv")
     head, *rows = table.read_text().split()
     table.write_text("\n".join([f"{head},source", *(f"{row},IDRiD" for row in rows)]))
     assert [p.source for p in find_photographs(data, (), ["idrid"])] == ["idrid"]
-    with pytest.raises(EdgeError, match=r"\(now only diaretdb1\)"):
-        find_photographs(data, (), ["diaretdb1"])
+    for others in ("diaretdb1", "set"):  # the name of its folder, of which the table says more
+        with pytest.raises(EdgeError, match=rf"\(now only {others}\)"):
+            find_photographs(data, (), [others])
+
+
+def test_a_set_that_is_the_data_folder_is_called_after_it(photographs: Path) -> None:
+    """Its terms are known by its name."""
+    assert {p.source for p in find_photographs(photographs / "set")} == {"set"}
 
 
 def test_subjects_are_left_out_by_chance_the_same_everywhere(photographs: Path) -> None:
@@ -171,6 +208,20 @@ def test_a_marked_disc_becomes_regions_where_the_picture_shows_them(marked: tupl
     assert green[disc].mean() > 1.1 * green[inner & ~disc].mean()
     left = np.flatnonzero(macula.any(axis=0)).mean() < np.flatnonzero(disc.any(axis=0)).mean()
     assert left == (retina.macula[0] < retina.disc[0])
+
+
+@pytest.mark.parametrize("disc", [(2000.0, 100.0, 20.0), (250.0, 100.0, 400.0), (250.0, -90.0, 20.0)])
+def test_of_a_disc_that_was_marked_elsewhere_nothing_is_known(
+    marked: tuple[Path, Retina], disc: tuple[float, float, float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a copy at another size: that there is none would be wrong."""
+    caplog.set_level("INFO")
+    (photograph,) = find_photographs(marked[0])
+    square = load_square(dataclasses.replace(photograph, disc=disc), 160)
+    assert square is not None
+    assert square.regions is None
+    # A disc so wide that nobody knows on which side the macula is needs no word.
+    assert ("outside the field of view" in caplog.text) == (disc[2] < 100)
 
 
 def test_without_a_mark_nothing_is_known_of_regions(photographs: Path) -> None:

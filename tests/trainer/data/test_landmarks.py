@@ -57,6 +57,8 @@ def test_the_set_that_a_photograph_comes_from(tmp_path: Path) -> None:
         HEAD + "a.png,1,2,0,0\n",
         HEAD + "a.png,nan,2,3,4\n",
         HEAD + "a.png,1,inf,3,4\n",
+        HEAD + "a.png,1e12,2,3,4\n",
+        HEAD + "a.png,1,2,1e9,4\n",
         b"\xff\xfe\x00",
     ],
 )

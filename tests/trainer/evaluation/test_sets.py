@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import EdgeError
-from trainer.evaluation.sets import CLEAR_LIST, half_of, read_list
+from trainer.evaluation.sets import CLEAR_LIST, find_labelled, half_of, read_list
 
 NAMES = [f"{camera}/images/{number}.jpg" for camera in ("one", "two") for number in range(20)]
 
@@ -93,3 +94,19 @@ def test_labels_are_read_without_torch() -> None:
     code = "import sys, trainer.evaluation.sets, calibration.site.commands; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_photograph_that_a_list_names_twice_is_said(tmp_path: Path) -> None:
+    """The readers disagree in one line and agree in the other: neither may be taken alone."""
+    (tmp_path / "list.csv").write_text("path,mark1,mark2\na/1.png,clear,useless\na/1.png,clear,clear\n")
+    with pytest.raises(EdgeError, match=r"list\.csv names a/1\.png twice: keep the line that holds\.$"):
+        read_list(tmp_path / "list.csv", tmp_path, "chooses")
+
+
+def test_empty_folders_of_labels_are_no_set(photographs: Path, tmp_path: Path) -> None:
+    """Beside others that measure: whoever made them has not sorted anything yet."""
+    data = Path(shutil.copytree(photographs, tmp_path / "data"))
+    for name in ("good", "bad"):
+        (data / "later" / name).mkdir(parents=True)
+    assert [each.name for each in find_labelled(data)] == ["graded"]
+    assert len(find_labelled(data)[0].paths) == 16

@@ -17,8 +17,13 @@ import yaml
 
 pytest.importorskip("torch")
 
+from safetensors.torch import load_file, save_file
+
+from edge.errors import EdgeError
 from trainer.data.datasets import find_photographs
 from trainer.loop import runs
+from trainer.loop.alone import alone_in
+from trainer.steps.distill import load_student
 
 
 def folders(tiny_run: Any) -> dict[str, str]:
@@ -156,3 +161,45 @@ def test_a_killed_training_is_taken_up(tiny_run: Any, tmp_path: Path) -> None:
     assert edge_train(*arguments).returncode == 0
     losses = json.loads((tmp_path / "run" / "vessels" / "metrics.json").read_text())["losses"]
     assert len(losses) == 3
+
+
+def test_one_training_at_a_time_in_a_run_folder(tiny_run: Any, edge_train: Any, tmp_path: Path) -> None:
+    given = ("vessels", "--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out")
+    with alone_in(tmp_path / "run"):
+        said = edge_train(*given, tmp_path / "run").in_one_sentence()
+        assert (tmp_path / "run").is_dir(), "it is the other's"
+    assert said == f"error: another training is at work in {tmp_path / 'run'}: wait for it, or choose another --out."
+    assert not (tmp_path / "run").exists(), "nothing was written"
+    assert edge_train(*given, tiny_run.run).code == 0
+    assert edge_train(*given, tiny_run.run).code == 0, "the first one let it go"
+
+
+def test_weights_that_edge_train_did_not_write(tiny_run: Any, edge_train: Any, tmp_path: Path) -> None:
+    """They lack what stands beside ours, which all later steps look at."""
+    for step in ("vessels", "student"):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        shutil.copytree(tiny_run.run, tmp_path / "run")
+        weights = tmp_path / "run" / step / runs.WEIGHTS
+        save_file(load_file(weights), weights)
+        given = ("all", "--recipe", tiny_run.recipe, "--data", tiny_run.data, "--out", tmp_path / "run")
+        assert f"{weights} is not what edge-train wrote: remove it" in edge_train(*given).err
+    with pytest.raises(EdgeError, match="is not what edge-train wrote"):
+        load_student(tmp_path / "run")
+    save_file(load_file(weights), weights, {"key": "0", "stride": "eight"})
+    with pytest.raises(EdgeError, match="does not say which student it holds"):
+        load_student(tmp_path / "run")
+
+
+def test_a_link_to_nothing_is_left_out(tiny_run: Any, edge_train: Any, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(tiny_run.data, tmp_path / "data"))
+    shutil.copytree(tiny_run.run / "vessels", tmp_path / "run" / "vessels")
+    (data / "loose" / "gone.png").symlink_to("nowhere.png")
+    said = edge_train("prior", "--recipe", tiny_run.recipe, "--data", data, "--out", tmp_path / "run")
+    assert (said.code, "gone.png" in said.err) == (0, True)
+
+
+@pytest.mark.parametrize("figures", ["[]", "3", '["losses"]', "{", "[" * 100_000])
+def test_figures_that_are_damaged_are_named(tmp_path: Path, figures: str) -> None:
+    (tmp_path / "metrics.json").write_text(figures)
+    with pytest.raises(EdgeError, match=r"metrics\.json is missing or damaged: remove its folder and train"):
+        runs.read_metrics(tmp_path)

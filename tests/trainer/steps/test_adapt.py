@@ -131,3 +131,25 @@ def test_one_eye_only_is_said(site: Path, tmp_path: Path, caplog: pytest.LogCapt
             cv2.imwrite(str(tmp_path / path.name), np.ascontiguousarray(frame[:, ::-1]) if turned else frame)
     check_photographs(tmp_path)
     assert "nearly all photographs are of the left eye" in caplog.text
+
+
+def test_a_run_does_not_go_on_in_its_own_folder(tiny_run: Any) -> None:
+    """``--out`` left out is ``runs/mine``, which may well be that of ``--from``."""
+    with pytest.raises(EdgeError, match=r"is both --from and --out, and would be written over: choose"):
+        take_over(tiny_run.run, tiny_run.run / "student" / "..")
+
+
+@pytest.mark.parametrize(("step", "setting", "value"), [("prior", "base", 16), ("vessels", "", 0)])
+def test_weights_of_another_recipe_are_refused_before_the_work(
+    step: str, setting: str, value: int, tiny_run: Any, tmp_path: Path
+) -> None:
+    whole = shutil.ignore_patterns("adapter", "frames", "features", "photographs")
+    shutil.copytree(tiny_run.run, tmp_path / "run", ignore=whole)
+    config = tmp_path / "run" / "student" / "config.yaml"
+    if setting:
+        config.write_text(config.read_text().replace("base: 8", f"base: {value}"))
+    else:
+        shutil.copy(tmp_path / "run" / "prior" / runs.WEIGHTS, tmp_path / "run" / step / runs.WEIGHTS)
+    with pytest.raises(EdgeError, match=rf"{step}/model\.safetensors is not of this network"):
+        take_over(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

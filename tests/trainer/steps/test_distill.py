@@ -13,7 +13,9 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn
 
+from edge.errors import EdgeError
 from edge.phantom.retina import make_retina
+from trainer.data import datasets
 from trainer.data.datasets import find_photographs, load_square
 from trainer.loop import runs
 from trainer.networks.backbone import load_backbone
@@ -247,3 +249,39 @@ def test_a_student_goes_on_from_that_of_a_run(tiny_run: Any, edge_train: Any, tm
 def distance(model: Any, other: Any) -> float:
     pairs = zip(model.encoder.parameters(), other.encoder.parameters(), strict=True)
     return float(sum((first - second).square().sum() for first, second in pairs))
+
+
+def test_photographs_that_came_and_went_are_read_again(
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One could not be read while the others were cut: another of the same number would teach another's map."""
+    run = Path(shutil.copytree(tiny_run.run, tmp_path / "run"))
+    recipe, real = load_recipe(str(tiny_run.recipe)), datasets.load_square
+    for cut in (run / "photographs").glob("cut-*"):
+        cut.unlink()
+
+    def flaky(photograph: Any, size: int, enlarge: bool = True) -> Any:
+        return None if photograph.path.name == "3.png" else real(photograph, size, enlarge)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "load_square", flaky)
+        with pytest.raises(EdgeError, match="came or went while they were read: start again"):
+            prepare_lessons(recipe, tiny_run.data, run)
+    lessons = prepare_lessons(recipe, tiny_run.data, run)
+    assert len(lessons.cuts) == len(lessons.photographs) == len(find_photographs(tiny_run.data, recipe.exclude))
+
+
+def test_a_photograph_that_goes_while_the_student_learns(
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(tiny_run.run, tmp_path / "run", ignore=shutil.ignore_patterns("student")))
+    data, recipe, real = Path(shutil.copytree(tiny_run.data, tmp_path / "data")), load_recipe(str(tiny_run.recipe)), fit
+
+    def last(*given: Any) -> Any:
+        learned = real(*given)
+        (data / "loose" / "1.png").unlink()
+        return learned
+
+    monkeypatch.setattr(distill, "fit", last)
+    distill.run(recipe, data, run)
+    assert runs.read_metrics(run / "student")["photographs"] == {"loose": 8, "set": 8}

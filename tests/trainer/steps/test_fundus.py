@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.errors import EdgeError
 from edge.fundus import CHANNELS, facts_of, retina_chance
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
@@ -67,10 +69,24 @@ def test_too_small_a_field_or_a_model_without_landmarks_tells_nothing() -> None:
 
 
 def test_photographs_that_evaluate_never_teach(tmp_path: Path) -> None:
-    for name in (*fundus.EVALUATION, "mine"):
+    for seed, name in enumerate((*fundus.EVALUATION, "DRIMDB2", "vessels", "test", "fov", "mine")):
         (tmp_path / name).mkdir()
-        cv2.imwrite(str(tmp_path / name / "eye.png"), phantom_frame(1))
-    assert [path.parent.name for path in fundus.taught(tmp_path)] == ["mine"]
+        cv2.imwrite(str(tmp_path / name / "eye.png"), phantom_frame(seed))
+    (tmp_path / "DRIMDB2").rename(tmp_path / "LES-AV")
+    (tmp_path / "mine/link.png").symlink_to(tmp_path / "drimdb/eye.png")
+    shutil.copy(tmp_path / "eyeq/eye.png", tmp_path / "mine/copy.png")
+    assert fundus.taught(tmp_path) == [tmp_path / "mine/eye.png"]
+    with pytest.raises(EdgeError, match=r"drimdb holds no photograph that may teach"):
+        fundus.taught(tmp_path / "drimdb")
+
+
+def test_too_few_photographs_and_one_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written over, and the sentence says what to add."""
+    monkeypatch.setattr(fundus, "_PHANTOMS", 1)
+    monkeypatch.setattr(fundus, "_DRAWN", 1)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(EdgeError, match=r"holds too few photographs of retinas: one in four patients is set aside"):
+        fundus.renew(tmp_path)
 
 
 def test_the_pictures_are_what_they_say() -> None:

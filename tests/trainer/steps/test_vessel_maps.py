@@ -22,7 +22,15 @@ from trainer.loop import runs
 from trainer.recipe import CONFIGS, Recipe, load_recipe
 from trainer.steps import adapter, prior
 from trainer.steps.pseudo_labels import prior_maps
-from trainer.steps.vessel_maps import Photographs, key_of_photographs, phantoms, row_of, segmented, segmented_square
+from trainer.steps.vessel_maps import (
+    Photographs,
+    _with_maps,
+    key_of_photographs,
+    phantoms,
+    row_of,
+    segmented,
+    segmented_square,
+)
 from trainer.steps.vessels import load_segmenter, segment
 
 
@@ -191,3 +199,13 @@ def test_synthetic_eyes_that_teach_never_measure() -> None:
         shipped = load_recipe(path.stem)
         most = max(shipped.prior.phantoms, shipped.frames.phantoms)
         assert int(taught[0].path.name.split("-")[1]) + most <= HELD_OUT
+
+
+def test_with_the_maps_of_another_segmenter_a_photograph_is_still_of_its_modality_and_source(
+    photographs: Path,
+) -> None:
+    known = find_photographs(photographs / "set", modality="octa")
+    mapped = _with_maps(known, photographs / "set", photographs / "set")
+    assert [(each.path, each.source, each.modality) for each in mapped] == [
+        (each.path, each.source, each.modality) for each in known
+    ]
