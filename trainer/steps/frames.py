@@ -27,6 +27,7 @@ from trainer.steps.vessels import load_segmenter, segment
 from trainer.synthesis.visibility import degradation, visible_vessels
 
 _AT_ONCE = 8
+_DRAWN = 2  # to be raised where the code draws other frames: none that were kept are then taken for them
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,7 @@ def frames_of(run: Path, recipe: Recipe) -> Frames | None:
 
 def frames_key(recipe: Recipe, data: Path, out: Path) -> str:
     """What the frames depend on."""
-    return runs.key_of(recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
+    return runs.key_of(_DRAWN, recipe.seed, recipe.side, recipe.frames, key_of_photographs(recipe, data, out))
 
 
 def layers_of(side: int) -> np.dtype[Any]:
