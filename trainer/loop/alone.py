@@ -15,20 +15,23 @@ from trainer.loop.processes import by_first
 def alone_in(run: Path) -> Iterator[None]:
     """Hold a run folder, which is made where it is missing; of several processes of one training the first holds it.
 
-    A folder that cannot be made or locked, as on some network disks, is not held: the step says what is wrong with it.
+    One that was made here and stayed empty is removed again. A folder that cannot be made or locked, as on some network
+    disks, is not held: the step says what is wrong with it.
 
     Raises:
         EdgeError: another training holds it.
     """
     held: list[int] = []
+    missing = not run.exists()
     try:
         by_first(lambda: _hold(run, held))
         yield
     finally:
         if held:
+            if missing:
+                with suppress(OSError):
+                    run.rmdir()  # nothing was written
             os.close(held[0])
-            with suppress(OSError):
-                run.rmdir()  # nothing was written
 
 
 def _hold(run: Path, held: list[int]) -> None:

@@ -174,6 +174,14 @@ def test_one_training_at_a_time_in_a_run_folder(tiny_run: Any, edge_train: Any, 
     assert edge_train(*given, tiny_run.run).code == 0, "the first one let it go"
 
 
+def test_an_empty_folder_stays_if_it_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    for name in ("before", "new"):
+        with alone_in(tmp_path / name):
+            assert (tmp_path / name).is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["before"]
+
+
 def test_weights_that_edge_train_did_not_write(tiny_run: Any, edge_train: Any, tmp_path: Path) -> None:
     """They lack what stands beside ours, which all later steps look at."""
     for step in ("vessels", "student"):
