@@ -104,10 +104,10 @@ def _associated(request: dict[str, Any], contexts: list[PresentationContext]) ->
         raise PeerFailedError("its name cannot be resolved") from error
     if association.is_established:
         return association
+    if association.is_rejected:  # which says more than an error on the way out
+        raise PeerRefusedError(refusal_of(association.acceptor.primitive))
     if heard.error is not None:
         raise PeerFailedError(_words_of(heard.error))
-    if association.is_rejected:
-        raise PeerRefusedError(refusal_of(association.acceptor.primitive))
     if association.rejected_contexts:
         raise PeerRefusedError("it accepts an association, but not this kind of file or query (SOP class)")
     raise PeerFailedError(_HUNG_UP)
