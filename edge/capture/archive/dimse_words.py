@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from edge.capture.archive.answer import REASONS
 
 _ASSOCIATION = {  # PS3.8, table 9-21: source, and reason
@@ -24,10 +22,9 @@ class PeerRefusedError(Exception):
     """The node answers, but refuses; the message may be shown."""
 
 
-def refusal_of(primitive: Any) -> str:
-    """Why a node rejects an association."""
-    found = primitive.result_source, primitive.diagnostic
-    return f"it refuses the association: {_ASSOCIATION.get(found, 'it gives no reason')}"
+def refusal_of(source: int, reason: int) -> str:
+    """Why a node rejects an association (PS3.8, table 9-21)."""
+    return f"it refuses the association: {_ASSOCIATION.get((source, reason), 'it gives no reason')}"
 
 
 def store_refusal(status: int) -> str:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from edge.capture.archive.dimse_find import MODEL, find
@@ -95,17 +96,20 @@ def _associated(request: dict[str, Any], contexts: list[PresentationContext]) ->
     entity.network_timeout = None
     heard = _Heard()
     logging.getLogger("pynetdicom").addHandler(heard)
+    # Where the answer comes at once, pynetdicom may take the line that it closes itself for one that never was.
+    handlers: list[Any] = [(evt.EVT_PDU_RECV, heard.received)]
     tls = (ssl.create_default_context(cafile=request["ca"]), request["host"]) if request["encrypted"] else None
     try:
         association = entity.associate(
-            request["host"], request["port"], contexts=contexts, ae_title=request["called"], tls_args=tls
-        )
+            request["host"], request["port"], contexts=contexts, ae_title=request["called"], tls_args=tls,
+            evt_handlers=handlers,
+        )  # fmt: skip
     except socket.gaierror as error:
         raise PeerFailedError("its name cannot be resolved") from error
     if association.is_established:
         return association
-    if association.is_rejected:  # which says more than an error on the way out
-        raise PeerRefusedError(refusal_of(association.acceptor.primitive))
+    if heard.rejection is not None:
+        raise PeerRefusedError(refusal_of(*heard.rejection))
     if heard.error is not None:
         raise PeerFailedError(_words_of(heard.error))
     if association.rejected_contexts:
@@ -114,9 +118,14 @@ def _associated(request: dict[str, Any], contexts: list[PresentationContext]) ->
 
 
 class _Heard(logging.Handler):
-    """What kept a connection from being made: pynetdicom tells it to its log alone, while it is handled."""
+    """Why there is no association: an error, which pynetdicom tells to its log alone while it is handled, or a no."""
 
     error: OSError | None = None
+    rejection: tuple[int, int] | None = None  # its source and reason
+
+    def received(self, event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            self.rejection = int(event.pdu.source or 0), int(event.pdu.reason_diagnostic or 0)
 
     def emit(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
