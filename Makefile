@@ -126,7 +126,7 @@ site: $(TOOLS)
 
 model: $(VENV)/.all
 	$(BIN)/edge-train all --recipe default --data "$(DATA)" --out "$(RUN)"
-	$(BIN)/edge-calibrate int8 "$(RUN)" --data "$(DATA)" -o "$(RUN)/int8.efiqa"
+	$(BIN)/edge-calibrate int8 "$(RUN)" --data "$(DATA)" --finetune 1200 -o "$(RUN)/int8.efiqa"
 	$(BIN)/edge-calibrate cameras "$(RUN)/int8.efiqa" --data "$(DATA)" -o "$(MODEL)"
 	$(BIN)/edge-train fundus --data "$(DATA)" $(if $(OTHERS),--others "$(OTHERS)")
 	$(BIN)/edge-train causes --data "$(DATA)" --leave-out tests/real/marks/haze.csv
