@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from edge.errors import EdgeError
 from edge.field.find import find_field
 from edge.findings.cause import CAUSES
 from edge.frame.prepare import cut
 from edge.images import read_image
 from edge.phantom.retina import phantom_frame
+from trainer.data.datasets import or_left_out
 from trainer.synthesis import augment
 from trainer.synthesis.causes import spoil_by, widely
-
-log = logging.getLogger(__name__)
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -76,21 +73,12 @@ def clear_frames(photographs: Iterable[Path], phantoms: Iterable[int], rng: Gene
         phantoms: seeds of synthetic eyes.
         rng: of everything that is drawn.
     """
-    for picture in itertools.chain(map(_read, photographs), map(phantom_frame, phantoms)):
+    for picture in itertools.chain(map(or_left_out(read_image), photographs), map(phantom_frame, phantoms)):
         field = None if picture is None else find_field(picture)
         if picture is not None and field is not None:
             square = cut(picture, field.crop, SIDE)
             inside = np.asarray(cv2.resize(field.mask, (SIDE, SIDE)) / np.float32(255), np.float32)[:, :, None]
             yield Clear(Clear(square, inside).within(_camera(square, rng)), inside)
-
-
-def _read(path: Path) -> Picture | None:
-    """A photograph; None where it cannot be read, and the log names it."""
-    try:
-        return read_image(path)
-    except EdgeError as error:
-        log.info("left out: %s", error)
-        return None
 
 
 def spoiled_frame(clear: Clear, rng: Generator) -> Spoiled:
