@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.site.labelled import printable
-from calibration.site.thresholds import KEEP, UNFITTED, Scored, fit_thresholds
+from calibration.site.thresholds import KEEP, PASSED, UNFITTED, Scored, fit_thresholds
 from calibration.site.verdicts import Verdicts, figures, leave_out, verdicts, verdicts_table, without_fits
 from edge.bundle.bundle import Thresholds, read_bundle, write_bundle
 from edge.engines.choose import open_engine
@@ -128,7 +128,7 @@ def described(sets: Sequence[Scored], table: Path | None) -> str:
     counts = "; ".join(f"{s.name} ({len(s.of('good'))} clear, {len(s.of('reject', 'outlier'))} useless)" for s in sets)
     words = (
         f"to refuse as many useless photographs as possible, by the mean of the sets, and at most {1 - KEEP:.0%} of "
-        f"the clear ones of each, on {counts}"
+        f"the clear ones of each, and to call at most {PASSED:.0%} of the others good, on {counts}"
     )
     if table is None:
         return words

@@ -99,6 +99,7 @@ def all_visits(out: Path) -> list[Visit]:
 def _read(number: int, folder: Path) -> Visit | None:
     """One visit; None for a folder that is none, is being deleted, or cannot be read."""
     with contextlib.suppress(OSError), opened(number, folder) as descriptor:
+        running = _is_there(RECORDING, descriptor)  # asked first: one that ends meanwhile may not be read whole
         files = {}
         for entry in own_files(descriptor):
             with contextlib.suppress(FileNotFoundError):  # the session goes on, or a delivery
@@ -130,9 +131,17 @@ def _read(number: int, folder: Path) -> Visit | None:
             unsent=bare + without,
             asks=_asks(zip(images, marks, strict=True), said),
             marks=tuple((name.removesuffix(".dcm"), mark) for name, mark in zip(images, marks, strict=True)),
-            running=RECORDING in files,
+            running=running or RECORDING in files,
         )
     return None
+
+
+def _is_there(name: str, descriptor: int) -> bool:
+    try:
+        os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _sidecar(descriptor: int, name: str) -> dict[str, Any] | None:

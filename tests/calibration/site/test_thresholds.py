@@ -35,6 +35,14 @@ def test_the_middle_class_sets_the_upper_threshold() -> None:
     assert 0.6 < fitted.good < 0.9
 
 
+def test_no_more_than_a_tenth_of_the_others_is_called_good_even_where_that_costs_clear_photographs() -> None:
+    mixed = scored([0.7] * 50 + [0.95] * 10, [0.1, 0.2], usable=[0.72] * 6 + [0.3] * 12)
+    good = fit_thresholds([mixed]).good
+    others = mixed.of("usable", "reject")
+    assert 0.72 < good < 0.95  # below 0.7 the sum of both shares is greatest, and every third of the others passes
+    assert (others >= good).mean() <= 0.1
+
+
 @pytest.mark.parametrize("good", [[0.5] + [0.9] * 9, [0.4, 0.9], [0.1 * n for n in range(1, 10)] * 8])
 def test_each_set_keeps_97_percent_of_its_good_photographs(good: list[float]) -> None:
     fitted = fit_thresholds([scored(good, [0.55] * 10)])

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from edge.capture.retention.own import RECORDING
+
 FOREIGN = ("notes.txt", "frame-000001.txt", "my-frame-000001.png", ".hidden.tmp", "frame-000001.png.swp")
 
 
@@ -21,6 +23,7 @@ def put_visit(
     """A visit of which each capture has a DICOM file with a mark (or None), and ``bare`` further ones have no DICOM."""
     folder = out if number == 1 else out / f"session-{number}"
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORDING).touch()  # as a session does: another thread may clean while this one writes
     (folder / "session.jsonl").write_text("{}\n")
     (folder / "session.webm").write_bytes(b"x" * size)
     for shot, mark in enumerate((*marks, *("no DICOM",) * bare), 1):
@@ -39,6 +42,7 @@ def put_visit(
         for path in folder.iterdir():
             if path.is_file():
                 os.utime(path, (ended, ended))
+    (folder / RECORDING).unlink()
     return folder
 
 

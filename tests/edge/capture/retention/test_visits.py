@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -15,7 +16,7 @@ from edge.assessment import Assessment, Timings
 from edge.camera.protocol import Frame
 from edge.capture.graded import Graded
 from edge.capture.retention import visits as visits_module
-from edge.capture.retention.own import is_own
+from edge.capture.retention.own import RECORDING, is_own
 from edge.capture.retention.visits import all_visits, visits_in
 from edge.capture.session.session import Session
 from edge.capture.session.storage import claim_folder
@@ -185,3 +186,19 @@ def test_ten_thousand_visits(tmp_path: Path) -> None:
     assert first - began < 10
     assert second - first < 2
     assert time.process_time() - second < 1
+
+
+def test_a_visit_that_ends_while_it_is_read_still_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it wrote last may not be in the list: counted as it is, a visit that waits could be deleted as delivered."""
+    folder = put_visit(tmp_path, 2, ("delivered",))
+    (folder / RECORDING).touch()
+    listed = visits_module.own_files
+
+    def ends_meanwhile(descriptor: int) -> list[os.DirEntry[str]]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(RECORDING, dir_fd=descriptor)
+        return listed(descriptor)
+
+    monkeypatch.setattr(visits_module, "own_files", ends_meanwhile)
+    assert visits_in(tmp_path) == []
+    assert [visit.number for visit in visits_in(tmp_path)] == [2]  # its folder changed just now: it is read again
