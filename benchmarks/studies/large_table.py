@@ -78,7 +78,7 @@ def _batches(rows: int) -> Iterator[Any]:
 def _columns(generator: np.random.Generator, top: int, looks: Any, maps: list[str]) -> dict[str, Any]:
     count = len(looks)
     score = np.clip(generator.normal(0.9, 0.1, count), 0, 1).round(6)
-    verdict = np.where(score >= 0.955, "good", np.where(score >= 0.856, "usable", "reject"))
+    verdict = np.where(score >= 0.953, "good", np.where(score >= 0.770, "usable", "reject"))
     text: dict[str, Any] = {field.name: [""] * count for field in schema() if field.type == pa.string()}
     whole: dict[str, Any] = {field.name: [None] * count for field in schema() if field.type != pa.string()}
     days = generator.integers(0, 3000, count)

@@ -1,18 +1,18 @@
 /* Grade one raw NV12 frame (BT.601, luma from 16 to 235, rows without gaps) without Python, with an engine of your own.
  *
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32            finds the field, writes what the network reads, 3 x 256 x 256
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, 3 x 32 x 32; prints the score
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32            finds the field, writes what the network reads, 3 x 320 x 320
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, 3 x 40 x 40; prints the score
  *   efiqa_grade ... MAPS.f32 CAUSES.f32                       and what took most, by the network of causes
  *
  * Between the two calls an engine runs the network out of the bundle (unzip model.efiqa model.onnx): its input is `image`,
- * 1 x 3 x 256 x 256, its output `maps`, 1 x 3 x 32 x 32. All numbers are float32. Sizes, mean, std, thresholds and what each
+ * 1 x 3 x 320 x 320, its output `maps`, 1 x 3 x 40 x 40. All numbers are float32. Sizes, mean, std, thresholds and what each
  * region counts stand in the bundle's manifest.yaml: those here are of the default model. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "efiqa_edge.h"
 
-enum { SIDE = 256, GRID = 32, CELLS = GRID * GRID, MAPS = 3 };
+enum { SIDE = 320, GRID = 40, CELLS = GRID * GRID, MAPS = 3 };
 
 static void fail(const char *what, const char *why) {
     fprintf(stderr, "error: %s: %s\n", what, why);
@@ -45,15 +45,24 @@ static void check(efiqa_status status) {
     if (status != EFIQA_OK) fail("efiqa_edge", efiqa_sentence(status));
 }
 
-/* The cells at least half of which the mask has in the field. */
+/* How much of pixel `at` of the mask lies in cell `cell` of the grid, along one side; a whole pixel is GRID. */
+static int overlap(int at, int cell) {
+    const int begin = at * GRID, end = begin + GRID, first = cell * EFIQA_FIELD_MASK, last = first + EFIQA_FIELD_MASK;
+    const int from = begin > first ? begin : first, to = end < last ? end : last;
+    return to > from ? to - from : 0;
+}
+
+/* The cells at least half of which the mask has in the field. A cell need not be a whole number of pixels. */
 static void make_cells(uint8_t *cells, const uint8_t *mask) {
-    enum { EACH = EFIQA_FIELD_MASK / GRID };
+    enum { EACH = EFIQA_FIELD_MASK / GRID + 2 };
     for (int y = 0; y < GRID; ++y)
         for (int x = 0; x < GRID; ++x) {
+            const int top = y * EFIQA_FIELD_MASK / GRID, left = x * EFIQA_FIELD_MASK / GRID;
             int inside = 0;
-            for (int i = 0; i < EACH * EACH; ++i)
-                inside += mask[(y * EACH + i / EACH) * EFIQA_FIELD_MASK + x * EACH + i % EACH] != 0;
-            cells[y * GRID + x] = 2 * inside >= EACH * EACH;
+            for (int row = top; row < top + EACH && row < EFIQA_FIELD_MASK; ++row)
+                for (int column = left; column < left + EACH && column < EFIQA_FIELD_MASK; ++column)
+                    if (mask[row * EFIQA_FIELD_MASK + column] != 0) inside += overlap(row, y) * overlap(column, x);
+            cells[y * GRID + x] = 2 * inside >= EFIQA_FIELD_MASK * EFIQA_FIELD_MASK;
         }
 }
 

@@ -18,6 +18,7 @@ from edge.abi.field import find_field
 from edge.abi.frames import Numbers, Planes, frame_step
 from edge.abi.library import LIBRARY
 from edge.abi.maps import score
+from edge.bundle.bundle import default_model, read_bundle
 from edge.field.find import Crop, Field
 from edge.findings.cause_network import flat_weights
 from edge.findings.evidence import explain
@@ -85,7 +86,9 @@ def test_the_example_in_c_agrees_with_python(host: Path, tmp_path: Path) -> None
     rng = np.random.default_rng(0)
     luma = np.asarray(cv2.resize(cv2.cvtColor(phantom_frame(2), cv2.COLOR_BGR2GRAY), (401, 299)), np.uint8)
     chroma = rng.integers(120, 136, (150, 402)).astype(np.uint8)
-    maps = rng.random((3, 32, 32), np.float32)
+    about = read_bundle(default_model()).manifest  # the example has its sizes in the code
+    size, grid = about.input_size, about.grid
+    maps = rng.random((3, grid, grid), np.float32)
     (tmp_path / "eye.nv12").write_bytes(luma.tobytes() + chroma.tobytes())
     maps.tofile(tmp_path / "maps.f32")
     flat_weights().tofile(tmp_path / "causes.f32")
@@ -96,10 +99,10 @@ def test_the_example_in_c_agrees_with_python(host: Path, tmp_path: Path) -> None
     found = find_field(LIBRARY, eye)
     assert found.crop is not None
     assert "field {} {} {}\n".format(*found.crop) in printed
-    inside = Field(Crop(*found.crop), found.mask).on_grid(32)
-    expected, light = frame_step(LIBRARY, eye, found.crop, Numbers(256, half, half), 32)
+    inside = Field(Crop(*found.crop), found.mask).on_grid(grid)
+    expected, light = frame_step(LIBRARY, eye, found.crop, Numbers(size, half, half), grid)
     np.testing.assert_array_equal(np.fromfile(tmp_path / "tensor.f32", np.float32), expected.reshape(-1))
-    rgb, seen = light_of(np.asarray(expected, np.float32), light, 32, half, half)
+    rgb, seen = light_of(np.asarray(expected, np.float32), light, grid, half, half)
     maps[0, lost_to_light(rgb, inside)] = 1
     assert f"score {score(LIBRARY, maps, inside, (2.0, 3.0, 1.0)):.6f}" in printed
     told = explain(maps[0], {"disc": maps[1], "macula": maps[2]}, inside, seen)
@@ -150,7 +153,8 @@ def test_arm_gives_the_same_bits(host: Path, tmp_path: Path) -> None:
     folders = [host / "edge" / "native", build("aarch64-cross", tmp_path / "aarch64-cross")]
     eye = np.random.default_rng(0).integers(0, 256, 401 * 299 + 402 * 150).astype(np.uint8)
     eye.tofile(tmp_path / "eye.nv12")
-    np.random.default_rng(1).random((3, 32, 32), np.float32).tofile(tmp_path / "maps.f32")
+    grid = read_bundle(default_model()).manifest.grid
+    np.random.default_rng(1).random((3, grid, grid), np.float32).tofile(tmp_path / "maps.f32")
     flat_weights().tofile(tmp_path / "causes.f32")
     emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
     files = ("tensor.f32", "maps.f32", "causes.f32")
