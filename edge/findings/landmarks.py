@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import LANDMARKS, Region
 
 _DRAWN = 1.3  # the network marks a disc wider than it is: median of marked over measured diameter on 194 photographs
-_SURE, _LEAST = 0.8, 4.0  # chance of its surest cell, and sum of all its cells, of a landmark that guidance may follow
-_HALF = 4  # cells around the surest one that may belong to the same landmark
+_SURE, _LEAST = (
+    0.8,
+    1 / 256,
+)  # chance of its surest cell, and share of the map it fills, of one that guidance may follow
+# Side of the map, to each side of the surest cell: what may belong to the same landmark. A macula is drawn wider.
+_HALF: dict[Region, float] = {"disc": 1 / 8, "macula": 1 / 6}
 
 Chances = NDArray[np.float32]
 
@@ -47,18 +51,19 @@ def find_landmarks(regions: Mapping[Region, Chances], field: NDArray[np.bool_]) 
     """
     found = {}
     for name in LANDMARKS:
-        if name in regions and (landmark := _peak(regions[name] * field)) is not None:
+        if name in regions and (landmark := _peak(regions[name] * field, _HALF[name])) is not None:
             scale = 1 / _DRAWN if name == "disc" else 1.0
             found[name] = Landmark(landmark[0], landmark[1], landmark[2] * scale, landmark[3], landmark[4])
     return found
 
 
-def _peak(chances: Chances) -> tuple[float, float, float, float, bool] | None:
-    """Centre, diameter, chance and ``seen`` of the largest heap of cells."""
+def _peak(chances: Chances, reach: float) -> tuple[float, float, float, float, bool] | None:
+    """Centre, diameter, chance and ``seen`` of the largest heap of cells, at most ``reach`` of the map from its top."""
     grid = len(chances)
     surest = int(chances.argmax())
-    top, left = (max(0, place - _HALF) for place in divmod(surest, grid))
-    heap = chances[top : top + 2 * _HALF + 1, left : left + 2 * _HALF + 1].astype(np.float64)  # squares stay above 0
+    half = round(grid * reach)
+    top, left = (max(0, place - half) for place in divmod(surest, grid))
+    heap = chances[top : top + 2 * half + 1, left : left + 2 * half + 1].astype(np.float64)  # squares stay above 0
     highest, mass = float(heap.max()), float(heap.sum())
     if highest <= 0:
         return None
@@ -68,5 +73,5 @@ def _peak(chances: Chances) -> tuple[float, float, float, float, bool] | None:
     x = float(weight.sum(axis=0) @ np.arange(left, left + heap.shape[1])) / total
     y = float(weight.sum(axis=1) @ np.arange(top, top + heap.shape[0])) / total
     diameter = float(np.sqrt(4 * mass / np.pi)) * cell
-    seen = highest >= _SURE and mass >= _LEAST
+    seen = highest >= _SURE and mass >= _LEAST * grid * grid
     return (x + 0.5) * cell - 1, (y + 0.5) * cell - 1, diameter, highest, seen

@@ -45,6 +45,21 @@ def test_a_faint_landmark_has_a_place_and_is_not_seen() -> None:
     assert (found.x, found.y) == pytest.approx((0.2, 0.1), abs=0.02)
 
 
+@pytest.mark.parametrize("grid", [24, 32, 40, 64])
+def test_a_landmark_is_as_large_and_as_sure_on_every_grid(grid: int) -> None:
+    """Its surest cell lies at its rim, as in a map that slopes a little: what belongs to it is still all of it."""
+    axis = (np.arange(grid) + 0.5) * (2 / grid) - 1
+    x, y = np.meshgrid(axis, axis)
+    for name, radius, least in (("disc", 0.16, 0.08), ("macula", 0.22, 0.11)):
+        for chance, seen in ((0.95, True), (0.6, False)):
+            heap = (chance + 0.05 * x) / (1 + np.exp((np.hypot(x + 0.1, y - 0.2) - radius) / 0.01))
+            region: dict[Region, NDArray[np.float32]] = {name: heap.astype(np.float32)}  # type: ignore[dict-item]
+            found = find_landmarks(region, np.hypot(x, y) < 1)[name]  # type: ignore[index]
+            assert (found.x, found.y) == pytest.approx((-0.1, 0.2), abs=0.04)
+            assert found.seen is seen
+            assert found.diameter > 2 * least
+
+
 def test_nothing_inside_the_field_is_no_landmark() -> None:
     assert find_landmarks({"disc": spot(-0.95, -0.95, 0.1) * ~ROUND}, ROUND) == {}
     assert find_landmarks({}, ROUND) == {}
