@@ -14,14 +14,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import cv2
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from edge.assessment import Verdict
+from edge.assessment import VERDICTS, Verdict
 from edge.commands.console.cli import main_of, new_app
 from edge.field.find import MASK_SIZE, Field, find_field
 from edge.images import find_images, read_image
@@ -164,7 +164,7 @@ def wrong_good(
 
 
 def _print_row(name: str, found: Counter[Verdict]) -> None:
-    print(f"| {name} | {' | '.join(str(found[verdict]) for verdict in get_args(Verdict))} |")
+    print(f"| {name} | {' | '.join(str(found[verdict]) for verdict in VERDICTS)} |")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from edge.field.find import MASK_SIZE
 from edge.field.known import Circle, field_setting
 from edge.findings.cause import CAUSES
 from edge.modality import check_fundus
-from edge.model import ENOUGH_LIT
+from edge.model import ENOUGH_LIT, LEAST_LIT
 
 if TYPE_CHECKING:
     import onnx
@@ -142,8 +142,9 @@ def _judge(bundle: Bundle, seen: Seen, found: SureField) -> Judged:
     on_spot = averaged(found.spot.astype("float32"), MASK_SIZE, manifest.grid) >= 127.5
     degradation = where(found.doubtful & ~on_spot, degradation / 2.0, degradation)
     score = _score(bundle, degradation, maps, field)
-    score = where(found.doubtful, minimum(score, math.nextafter(thresholds.usable, 0.0)), score)
     coverage = 1.0 - total(lost) / maximum(total(field), 1)
+    in_doubt = found.doubtful | (coverage < LEAST_LIT)
+    score = where(in_doubt, minimum(score, math.nextafter(thresholds.usable, 0.0)), score)
     passes = score >= thresholds.usable
     sound = (coverage >= ENOUGH_LIT) & (_score(bundle, maps[0], maps, field & ~lost) >= thresholds.usable)
     told = len(manifest.maps) > 2  # without landmarks there is nothing to tell a retina by

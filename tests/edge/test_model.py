@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.errors import EdgeError
-from edge.model import QualityModel
+from edge.model import LEAST_LIT, QualityModel
 from edge.phantom.retina import phantom_frame
 
 
@@ -67,3 +67,21 @@ def test_a_sentence_of_the_engine_is_passed_on_as_it_is(model: QualityModel) -> 
     broken = QualityModel(model.bundle, BrokenEngine(EdgeError("the GPU failed: start again")))
     with pytest.raises(EdgeError, match=r"^the GPU failed: start again$"):
         broken.assess(phantom_frame(0))
+
+
+@pytest.mark.parametrize("angle", [0.3, 1.9, 4.0])
+def test_a_frame_with_a_quarter_in_the_dark_is_not_usable_whatever_its_score(
+    model: QualityModel, monkeypatch: pytest.MonkeyPatch, angle: float
+) -> None:
+    """A network may call what it sees there sound, and weigh the rest more."""
+    eye = phantom_frame(3)
+    y, x = np.mgrid[: eye.shape[0], : eye.shape[1]]
+    along = (x - eye.shape[1] / 2) * np.cos(angle) + (y - eye.shape[0] / 2) * np.sin(angle)
+    edge = np.quantile(along[eye.max(axis=2) > 20], 0.75)
+    dark = np.asarray(eye * np.where(along > edge, 0.08, 1.0)[:, :, None], np.uint8)
+    monkeypatch.setattr("edge.model.score_of", lambda *_: 0.99)
+    assert model.assess(eye).verdict == "good"
+    found = model.assess(dark)
+    assert found.coverage < LEAST_LIT
+    assert found.verdict == "reject"
+    assert found.score < model.manifest.thresholds.usable

@@ -150,6 +150,16 @@ def test_frames_of_any_kind_are_judged_as_the_program_judges(
     assert_same(session, model, frame, crop_tolerance)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.14, 0.2, 0.3])
+def test_a_part_in_the_dark_is_judged_as_the_program_judges(session: Any, model: QualityModel, share: float) -> None:
+    """A twelfth of the light over the outer rows: more than 15 % of the field and no frame is usable."""
+    frame = golden_frame(0)
+    lit = np.flatnonzero(frame.max(axis=(1, 2)) > 20)
+    frame = frame.copy()
+    frame[int(np.quantile(lit, 1 - share)) :] //= 12
+    assert_same(session, model, frame)
+
+
 def retina_is_a_close_call(model: QualityModel, frame: NDArray[np.uint8]) -> bool:
     chances: list[float] = []
     chance_of = fundus.retina_chance
