@@ -14,7 +14,7 @@ SPOILED = [
     ("clear", 0.0, 6, "good"),
     ("blur", 0.3, 4, "usable"),
     ("blur", 0.7, 2, "reject"),
-    ("dark", 0.6, 2, "reject"),
+    ("dark", 0.7, 2, "reject"),
     ("shadow", 0.7, 2, "reject"),
     ("haze", 0.9, 2, "reject"),
 ]
