@@ -20,11 +20,11 @@ from calibration.precision import Speedup, measure_speedup
 from calibration.site.cameras import score_set
 from calibration.site.thresholds import Scored, auroc_differences, aurocs, fit_thresholds
 from edge.bundle.bundle import Golden
+from edge.engines.verify import golden_score
 from edge.metrics.classification import Figure
 from edge.metrics.labels import has_both_classes
 from edge.metrics.parity import Parity
 from edge.model import QualityModel
-from edge.phantom.golden import golden_frame
 from trainer.evaluation.sets import CLEAR_LIST, LabelledSet, find_labelled, read_list
 from trainer.recipe import Recipe
 
@@ -94,7 +94,7 @@ def compare_forms(
     log.info("comparing float32 with INT8")
     fundus = recipe.modality == "fundus"
     seeds = _GOLDEN if fundus else ()  # synthetic eyes
-    golden = tuple(Golden(seed, float_model.assess(golden_frame(seed)).score) for seed in seeds)
+    golden = tuple(Golden(seed, golden_score(float_model.engine, float_model.manifest, seed)) for seed in seeds)
     scored = [_score(s, float_model, int8_model) for s in (find_labelled(data) if data else [])]
     labelled = tuple(pair for pair in scored if has_both_classes(pair[0].qualities))
     lists = read_list(CLEAR_LIST, data, "chooses") if data and fundus else []

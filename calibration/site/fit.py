@@ -14,11 +14,11 @@ from calibration.site.labelled import grade_labelled, origin_of
 from calibration.site.verdicts import without_fits
 from edge.bundle.bundle import Golden, Region, Thresholds, read_bundle, write_bundle
 from edge.engines.choose import open_engine
+from edge.engines.verify import golden_score
 from edge.files.output import check_output
 from edge.metrics.cross_validation import check_extra
 from edge.metrics.labels import Quality, read_labels
 from edge.model import QualityModel
-from edge.phantom.golden import golden_frame
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def fit_site(model: Path, labels: Path, target: Path, aim: Aim, engine: str) -> 
         metrics=_metrics(bundle.manifest.metrics, fitted.pooling > 0, estimate),
     )
     with QualityModel(dataclasses.replace(bundle, manifest=manifest), open_engine(bundle, engine, None)) as quality:
-        golden = tuple(Golden(g.seed, quality.assess(golden_frame(g.seed)).score) for g in manifest.golden)
+        golden = tuple(Golden(g.seed, golden_score(quality.engine, manifest, g.seed)) for g in manifest.golden)
     write_bundle(target, dataclasses.replace(manifest, golden=golden), bundle.onnx, bundle.golden)
     return SiteReport(
         target,

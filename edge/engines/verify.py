@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle.bundle import Bundle
+from edge.bundle.bundle import Bundle, Manifest
 from edge.bundle.golden import unpack_golden
 from edge.engines.cache import Built, read_note, write_note
 from edge.engines.protocol import Engine
@@ -86,19 +86,24 @@ def _against_scores(engine: Engine, bundle: Bundle) -> Facts:
         log.warning("%s cannot be verified on this engine: %s", bundle.path, adds)
         return {"against": "nothing", "frames": 0}
     log.warning("%s is verified by its golden scores alone: %s", bundle.path, adds)
-    apart = []
-    for each in golden:
-        frame = golden_frame(each.seed)
-        field = find_field(frame)
-        if field is None:  # no golden frame is without one
-            raise EdgeError("a golden frame shows no field of view: report this")
-        tensor = prepare(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
-        apart.append(
-            abs(score_of_numpy(engine.infer(tensor), field.on_grid(manifest.grid), manifest.pooling) - each.score)
-        )
+    apart = [abs(golden_score(engine, manifest, each.seed) - each.score) for each in golden]
     if not max(apart) <= _MOST_GOLDEN:
         raise EdgeError(
             f"{engine.name} does not compute the network of {bundle.path}: golden scores differ by up to "
             f"{max(apart):.3f}; update {engine.name}, or choose another --engine"
         )
     return {"against": "golden scores", "frames": len(golden), "score_max": round(max(apart), 6)}
+
+
+def golden_score(engine: Engine, manifest: Manifest, seed: int) -> float:
+    """The score of ``golden_frame(seed)`` by the network alone: nothing is lost to light, and any frame is a retina.
+
+    Raises:
+        EdgeError: the engine failed.
+    """
+    frame = golden_frame(seed)
+    field = find_field(frame)
+    if field is None:  # no golden frame is without one
+        raise EdgeError("a golden frame shows no field of view: report this")
+    tensor = prepare(frame, field.crop, manifest.input_size, manifest.mean, manifest.std)
+    return score_of_numpy(engine.infer(tensor), field.on_grid(manifest.grid), manifest.pooling)

@@ -23,9 +23,9 @@ from calibration.manifest import POOLING
 from calibration.site.thresholds import fit_thresholds
 from edge.bundle.bundle import read_bundle
 from edge.bundle.manifest import MAPS, REGIONS
+from edge.engines.verify import golden_score
 from edge.errors import EdgeError
 from edge.model import QualityModel
-from edge.phantom.golden import golden_frame
 from edge.phantom.retina import phantom_frame
 from trainer.data.datasets import find_photographs
 from trainer.recipe import load_recipe
@@ -82,7 +82,8 @@ def test_the_bundle_opens_and_describes_itself(report: bundles.BundleReport) -> 
         assert model.manifest.pooling == (dict.fromkeys(REGIONS, 1.0) if alone else POOLING)
         assert list(model.assess(phantom_frame(0)).regions) == ([] if alone else ["disc", "macula"])
         for golden in model.manifest.golden:
-            assert model.assess(golden_frame(golden.seed)).score == pytest.approx(golden.score, abs=0.05)
+            score = golden_score(model.engine, model.manifest, golden.seed)
+            assert score == pytest.approx(golden.score, abs=0.05)
 
 
 def test_float_and_int8_are_compared(report: bundles.BundleReport, tiny_run: Any) -> None:

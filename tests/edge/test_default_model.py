@@ -6,13 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.field.find import find_field
-from edge.frame.prepare import prepare
+from edge.engines.verify import golden_score
 from edge.model import QualityModel
 from edge.phantom.degradation import degrade
-from edge.phantom.golden import golden_frame
 from edge.phantom.retina import make_retina
-from edge.score import score_of
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +22,8 @@ def test_golden_frames_get_their_scores(model: QualityModel) -> None:
     golden = model.manifest.golden
     scores = [each.score for each in golden]
     assert max(scores) - min(scores) > 0.4  # so that no constant gets them
-    about = model.manifest
-    for each in golden:  # of the network alone: what light has taken is not in them
-        frame = golden_frame(each.seed)
-        field = find_field(frame)
-        assert field is not None
-        maps = model.engine.infer(prepare(frame, field.crop, about.input_size, about.mean, about.std))
-        assert score_of(maps, field.on_grid(about.grid), about.pooling) == pytest.approx(each.score, abs=0.05), (
-            each.seed
-        )
+    for each in golden:
+        assert golden_score(model.engine, model.manifest, each.seed) == pytest.approx(each.score, abs=0.05), each.seed
 
 
 @pytest.mark.parametrize("seed", [3, 4])

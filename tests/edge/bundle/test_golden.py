@@ -64,7 +64,8 @@ def test_what_was_packed_is_read_back() -> None:
 def test_the_shipped_model_has_golden_maps_that_are_not_all_alike() -> None:
     golden = unpack_golden(SHIPPED.golden, SHIPPED.manifest)
     assert len(SHIPPED.golden) < LARGEST_GOLDEN
-    assert golden.frames.shape == (3, SHIPPED.manifest.input_size, SHIPPED.manifest.input_size, 3)
+    side = min(SHIPPED.manifest.input_size, 256)
+    assert golden.frames.shape == (3, side, side, 3)
     clear, *spoiled = golden.maps[:, 0].mean(axis=(1, 2))
     assert all(each > clear + 0.1 for each in spoiled)
 
