@@ -19,7 +19,7 @@ from edge.phantom.retina import make_retina, phantom_frame
 Picture = NDArray[np.uint8]
 SEED, SIDE = 11, 400
 CAUSES: tuple[tuple[Kind, float], ...] = (
-    ("blur", 0.5), ("haze", 0.9), ("dark", 0.6), ("bright", 0.4), ("reflex", 0.8), ("shadow", 0.7), ("lid", 0.7),
+    ("blur", 0.5), ("haze", 0.9), ("dark", 0.6), ("bright", 0.4), ("reflex", 0.8), ("shadow", 0.7), ("lid", 0.5),
 )  # fmt: skip
 
 
