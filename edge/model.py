@@ -66,7 +66,7 @@ class QualityModel:
 
         Args:
             path: a ``.efiqa`` file; or the name of a model that ships with the package, ``default`` (which None is
-                too), ``small`` or ``octa``.
+                too) or ``octa``.
             engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
             threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
             dla: number of a Jetson's deep-learning accelerator, for TensorRT; None for the GPU alone.
@@ -175,8 +175,8 @@ class QualityModel:
             score = min(score, math.nextafter(self.manifest.thresholds.usable, 0.0))
         verdict = decide(score, self.manifest.thresholds)
         passes = verdict in ("good", "usable")
-        if not passes or modality.sure:
-            lit = modality.lit and self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage)
+        if verdict != "good" or modality.sure:  # lashes and folds of skin may pass for vessels
+            lit = not passes and modality.lit and self._sound_where_lit(maps, cells & ~dark_or_burnt, coverage)
             if not (lit or modality.shows(light, green_of(looked.tensor, mean, std), maps, cells)):
                 score, verdict, regions = 0.0, modality.absent, {}
             elif not passes:

@@ -82,6 +82,7 @@ def check_model(gpu: bool) -> Finding:
     """
     # Imported late: OpenCV may be missing, which was reported before.
     golden_frame = importlib.import_module("edge.phantom.golden").golden_frame
+    golden_score = importlib.import_module("edge.engines.verify").golden_score
     frame = golden_frame(0)
     start = time.perf_counter()
     try:
@@ -89,7 +90,8 @@ def check_model(gpu: bool) -> Finding:
             model.assess(frame)
             first = time.perf_counter() - start
             golden = model.manifest.golden[:_FRAMES]
-            apart = max((abs(model.assess(golden_frame(each.seed)).score - each.score) for each in golden), default=0.0)
+            scores = [golden_score(model.engine, model.manifest, each.seed) for each in golden]
+            apart = max((abs(score - each.score) for score, each in zip(scores, golden, strict=True)), default=0.0)
             name = model.engine.name
     except EdgeError as error:
         remedy = "fix what is missing above, then run edge-doctor again"

@@ -149,8 +149,9 @@ def _judge(bundle: Bundle, seen: Seen, found: SureField) -> Judged:
     sound = (coverage >= ENOUGH_LIT) & (_score(bundle, maps[0], maps, field & ~lost) >= thresholds.usable)
     told = len(manifest.maps) > 2  # without landmarks there is nothing to tell a retina by
     retina = shows_retina(*seen, (manifest.input_size, manifest.grid)) if told else filled(sound, True)
-    shown = found.found & (passes | sound | retina)
-    number = 1 + passes.astype("int64") + (score >= thresholds.good).astype("int64")
+    good = score >= thresholds.good
+    shown = found.found & (good | (sound & ~passes) | retina)
+    number = 1 + passes.astype("int64") + good.astype("int64")
     nothing = filled(score, 0.0)
     return Judged(
         where(shown, score, nothing),

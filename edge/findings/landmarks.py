@@ -62,8 +62,9 @@ def _peak(chances: Chances, reach: float) -> tuple[float, float, float, float, b
     grid = len(chances)
     surest = int(chances.argmax())
     half = round(grid * reach)
-    top, left = (max(0, place - half) for place in divmod(surest, grid))
-    heap = chances[top : top + 2 * half + 1, left : left + 2 * half + 1].astype(np.float64)  # squares stay above 0
+    row, column = divmod(surest, grid)
+    top, left = max(0, row - half), max(0, column - half)
+    heap = chances[top : row + half + 1, left : column + half + 1].astype(np.float64)  # squares stay above 0
     highest, mass = float(heap.max()), float(heap.sum())
     if highest <= 0:
         return None

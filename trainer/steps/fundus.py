@@ -41,7 +41,7 @@ _OF_A_SET = ("vessels", "fov", "test")
 _WIDTHS = (CHANNELS, 24, 32, 48)
 _STEPS, _BATCH = 5000, 48  # of each kind
 _DRAWN = 2400  # pictures of ``outside``
-_LET_THROUGH = 0.02  # of the retinas set aside: so many may be taken for something else
+_LET_THROUGH = 0.01  # of the retinas set aside: so many may be taken for something else
 _FIRST_PHANTOM, _PHANTOMS = 700_000, 500  # synthetic eyes that no evaluation draws
 _SIDE = 640  # longest side to which pictures are reduced
 _SQUARE = 448  # side of a retina cut out to be spoiled
@@ -51,7 +51,7 @@ Facts = NDArray[np.float32]
 
 
 def facts_in(model: QualityModel, picture: Picture) -> Facts | None:
-    """The facts of a picture that would be refused; None for one that would not, or without a field."""
+    """The facts of a picture that its score refuses; None for one that it does not, or without a field."""
     field, about = find_field(picture), model.manifest
     if field is None:
         return None

@@ -10,7 +10,7 @@ export function assessmentOf({ values, milliseconds }) {
   const causes = causesOf(values, verdict);
   const shows = verdict !== "no_fundus" && Boolean(values.disc && values.macula);
   const landmarks = Object.fromEntries(["disc", "macula"].map((name) =>
-    [name, shows ? findLandmark(values[name], values.field, grid, name === "disc") : null]));
+    [name, shows ? findLandmark(values[name], values.field, grid, name) : null]));
   const { eye, probability } = shows ? tellEye(values.disc, values.macula, values.field, grid) : { eye: null, probability: 0.5 };
   return {
     score: values.score[0], verdict, coverage: values.coverage[0], cause: causes[0]?.code ?? null, causes, eye,

@@ -1,17 +1,17 @@
 // edge/findings: landmarks.py, eye.py and field_definition.py, on the outputs of the exported graph.
-const DRAWN = 1.3, HALF = 4; // landmarks.py
+const DRAWN = 1.3, REACH = { disc: 1 / 8, macula: 1 / 6 }; // landmarks.py
 const LEAST = 0.9, AWAY = 0.75, BELOW = 0.09, DEVIATION = 0.15, UNSEEN = 2e-5, BEYOND = 1e-4; // eye.py
 const TOLD = 0.3, CENTRED = 1.5, CENTRED_RADII = 0.45; // field_definition.py
 
 /** Where a landmark is, in field radii from the middle, x to the right and y down; null where its map is empty. */
-export function findLandmark(chances, field, side, isDisc) {
+export function findLandmark(chances, field, side, name) {
   const inside = chances.map((chance, at) => chance * field[at]);
   const surest = inside.reduce((best, chance, at) => (chance > inside[best] ? at : best), 0);
   if (!(inside[surest] > 0)) return null;
-  const [row, column] = [Math.floor(surest / side), surest % side], top = Math.max(0, row - HALF), left = Math.max(0, column - HALF);
+  const [row, column] = [Math.floor(surest / side), surest % side], half = Math.round(side * REACH[name]);
   let mass = 0, whole = 0, x = 0, y = 0;
-  for (let down = top; down < Math.min(side, top + 2 * HALF + 1); down++)
-    for (let across = left; across < Math.min(side, left + 2 * HALF + 1); across++) {
+  for (let down = Math.max(0, row - half); down < Math.min(side, row + half + 1); down++)
+    for (let across = Math.max(0, column - half); across < Math.min(side, column + half + 1); across++) {
       const chance = inside[down * side + across], weight = chance * chance;
       mass += chance;
       whole += weight;
@@ -20,7 +20,7 @@ export function findLandmark(chances, field, side, isDisc) {
     }
   const cell = 2 / side, diameter = Math.sqrt(4 * mass / Math.PI) * cell;
   return { x: (x / whole + 0.5) * cell - 1, y: (y / whole + 0.5) * cell - 1,
-    diameter: isDisc ? diameter / DRAWN : diameter, chance: inside[surest] };
+    diameter: name === "disc" ? diameter / DRAWN : diameter, chance: inside[surest] };
 }
 
 /** Which eye an upright photograph shows, or null, and the probability of the likelier one. */

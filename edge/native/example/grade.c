@@ -1,12 +1,12 @@
 /* Grade one raw NV12 frame (BT.601, luma from 16 to 235, rows without gaps) without Python, with an engine of your own.
  *
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32            finds the field, writes what the network reads, 3 x 320 x 320
- *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, 3 x 40 x 40; prints the score
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32            finds the field, writes what the network reads
+ *   efiqa_grade FRAME.nv12 WIDTH HEIGHT TENSOR.f32 MAPS.f32   reads its maps, prints the score
  *   efiqa_grade ... MAPS.f32 CAUSES.f32                       and what took most, by the network of causes
  *
- * Between the two calls an engine runs the network out of the bundle (unzip model.efiqa model.onnx): its input is `image`,
- * 1 x 3 x 320 x 320, its output `maps`, 1 x 3 x 40 x 40. All numbers are float32. Sizes, mean, std, thresholds and what each
- * region counts stand in the bundle's manifest.yaml: those here are of the default model. */
+ * Between the two calls an engine runs the network out of the bundle (unzip model.efiqa model.onnx): its input is
+ * `image`, 1 x 3 x 320 x 320, its output `maps`, 1 x 3 x 40 x 40. All numbers are float32. Sizes, mean, std, thresholds
+ * and what each region counts stand in the bundle's manifest.yaml: those here are of the default model. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -106,7 +106,8 @@ int main(int argc, char **argv) {
     make_cells(cells, mask);
     printf("field %lld %lld %lld%s\n", (long long)field.crop.x, (long long)field.crop.y, (long long)field.crop.side,
            field.aside ? ", which may be a spot of light" : "");
-    static float data[3 * SIDE * SIDE], blue[CELLS], green[CELLS], red[CELLS], clipped[CELLS], detail[CELLS], grain[CELLS];
+    static float data[3 * SIDE * SIDE];
+    static float blue[CELLS], green[CELLS], red[CELLS], clipped[CELLS], detail[CELLS], grain[CELLS];
     const efiqa_tensor tensor = {data, sizeof data, EFIQA_FLOAT32, SIDE, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, 0, 0};
     const efiqa_light light = {GRID, CELLS, blue, green, red, clipped, detail, grain, NULL, 0};
     check(efiqa_frame_step(&frame, &field.crop, &tensor, &light));
@@ -118,11 +119,17 @@ int main(int argc, char **argv) {
         static uint8_t lost[CELLS];
         double score;
         check(efiqa_lost_to_light(&light, cells, CELLS, lost, CELLS));
-        for (int i = 0; i < CELLS; ++i)
+        int inside = 0, dark = 0;
+        for (int i = 0; i < CELLS; ++i) {
+            inside += cells[i];
+            dark += lost[i];
             if (lost[i]) maps[i] = 1;
+        }
         check(efiqa_score(maps, MAPS * CELLS, MAPS, GRID, cells, CELLS, &pooling, &score));
         /* Such a spot may be all that a shadow leaves of a retina: no frame like that is usable, whatever its score. */
-        printf("score %.6f%s\n", score, field.aside ? ", but not usable: the field may be a spot of light" : "");
+        const char *why = field.aside ? ", but not usable: the field may be a spot of light"
+                          : 100 * dark > 15 * inside ? ", but not usable: less than 85 % of the field is lit" : "";
+        printf("score %.6f%s\n", score, why);
         if (argc > 6) say_cause(argv[6], maps, cells, &light);
         free(maps);
     }

@@ -109,6 +109,11 @@ def test_the_example_in_c_agrees_with_python(host: Path, tmp_path: Path) -> None
     most = max(told.main, key=lambda code: told.main[code])
     x, y = told.places[most]
     assert f"{most}, {told.shares[most]:.5f} of the field, at {x:.4f} {y:.4f}" in printed
+    assert "less than 85 %" not in printed
+    luma[:120] = 16  # black, where video has it: two fifths of the eye
+    (tmp_path / "eye.nv12").write_bytes(luma.tobytes() + chroma.tobytes())
+    printed = run(folder / "efiqa_grade", "eye.nv12", 401, 299, *files[:2], cwd=tmp_path)
+    assert "but not usable: " in printed
 
 
 @needs_compiler

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import Bundle, Golden, default_model, read_bundle, write_bundle
 from edge.bundle.golden import GoldenMaps, pack_golden, unpack_golden
 from edge.engines.openvino import OpenVinoEngine
-from edge.engines.verify import verify
+from edge.engines.verify import golden_score, verify
 from edge.errors import EdgeError
 from edge.frame.prepare import normalise
-from edge.model import QualityModel
-from edge.phantom.golden import golden_frame
 
 MakeBundle = Callable[..., Bundle]
 
@@ -144,5 +142,4 @@ def test_a_network_that_gives_no_numbers_has_golden_maps_that_say_so(make_bundle
 
 
 def _golden_scores(engine: OpenVinoEngine, bundle: Bundle) -> list[tuple[int, float]]:
-    model = QualityModel(bundle, engine)
-    return [(seed, min(1.0, model.assess(golden_frame(seed)).score)) for seed in (0, 1)]
+    return [(seed, golden_score(engine, bundle.manifest, seed)) for seed in (0, 1)]

@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     for seed in range(FEWEST + 4):
         image = make_retina(3000 + seed, 256).image
-        cv2.imwrite(str(folder / f"{seed}.png"), degrade(image, "blur", 0.7)[0] if seed % 3 == 0 else image)
+        cv2.imwrite(str(folder / f"{seed}.png"), degrade(image, "blur", 0.5)[0] if seed % 3 == 0 else image)
     return folder
 
 
