@@ -53,7 +53,7 @@ def test_constants_that_are_written_twice_are_the_program_s() -> None:
     text = (TRY / "page" / "landmarks.js").read_text(encoding="utf-8")
     found = {name: float(value) for name, value in re.findall(r"\b([A-Z_]+) = ([\d.e-]+)", text)}
     assert found == {
-        "DRAWN": landmarks._DRAWN, "HALF": landmarks._HALF,
+        "DRAWN": landmarks._DRAWN, "DISC": landmarks._HALF["disc"], "MACULA": landmarks._HALF["macula"],
         "LEAST": eye.LEAST, "AWAY": eye._AWAY, "BELOW": eye._BELOW, "DEVIATION": eye._DEVIATION,
         "UNSEEN": eye._UNSEEN, "BEYOND": eye._BEYOND,
         "TOLD": field_definition._TOLD, "CENTRED": field_definition._CENTRED,

@@ -1,5 +1,5 @@
 // edge/findings: landmarks.py, eye.py and field_definition.py, on the outputs of the exported graph.
-const DRAWN = 1.3, REACH = { disc: 1 / 8, macula: 1 / 6 }; // landmarks.py
+const DRAWN = 1.3, DISC = 0.125, MACULA = 0.16666666666666666; // landmarks.py
 const LEAST = 0.9, AWAY = 0.75, BELOW = 0.09, DEVIATION = 0.15, UNSEEN = 2e-5, BEYOND = 1e-4; // eye.py
 const TOLD = 0.3, CENTRED = 1.5, CENTRED_RADII = 0.45; // field_definition.py
 
@@ -8,7 +8,7 @@ export function findLandmark(chances, field, side, name) {
   const inside = chances.map((chance, at) => chance * field[at]);
   const surest = inside.reduce((best, chance, at) => (chance > inside[best] ? at : best), 0);
   if (!(inside[surest] > 0)) return null;
-  const [row, column] = [Math.floor(surest / side), surest % side], half = Math.round(side * REACH[name]);
+  const [row, column] = [Math.floor(surest / side), surest % side], half = Math.round(side * (name === "disc" ? DISC : MACULA));
   let mass = 0, whole = 0, x = 0, y = 0;
   for (let down = Math.max(0, row - half); down < Math.min(side, row + half + 1); down++)
     for (let across = Math.max(0, column - half); across < Math.min(side, column + half + 1); across++) {

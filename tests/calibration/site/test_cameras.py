@@ -115,7 +115,7 @@ def test_a_bundle_is_fitted_on_all_cameras_and_keeps_its_network(
     assert after.manifest.thresholds == report.thresholds
     kept = {name: value for name, value in before.manifest.metrics.items() if " left out: " not in name}
     assert after.manifest.metrics.items() >= kept.items()
-    assert {name.partition(" left out")[0] for name in after.manifest.metrics.keys() - kept} == {"first", "listed"}
+    assert {name.partition(" left out")[0] for name in after.manifest.metrics.keys() - kept} == {"listed"}
     assert after.manifest.metrics["listed left out: clear refused"] == pytest.approx(1 / 6, abs=1e-5)
     assert "first (6 clear, 6 useless); listed (6 clear, 0 useless)" in after.manifest.thresholds_from
     assert all(each.clear_refused == 0 for each in report.together)
