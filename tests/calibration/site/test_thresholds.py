@@ -43,6 +43,18 @@ def test_no_more_than_a_tenth_of_the_others_is_called_good_even_where_that_costs
     assert (others >= good).mean() <= 0.1
 
 
+def test_whom_the_bound_on_wrong_goods_counts() -> None:
+    clear, usable = [0.7, 0.8, 0.9, 0.95, 0.99], [0.3, 0.4, 0.5, 0.6]
+    free = fit_thresholds([scored(clear, [0.1], usable)]).good
+    assert free < 0.75
+    assert fit_thresholds([scored(clear, [0.1], usable, outlier=[0.85])]).good > 0.85  # outliers are others too
+    few = Scored("few", np.array([0.98] * 4), ["usable"] * 4)
+    five = Scored("five", np.array([0.98] * 5), ["usable"] * 5)
+    many = scored(clear, [0.1], [*usable, 0.2])
+    assert fit_thresholds([many, few]).good < 0.98 < fit_thresholds([many, five]).good
+    assert fit_thresholds([scored(clear, [0.1], [1.0] * 5)]).good == 1.0
+
+
 @pytest.mark.parametrize("good", [[0.5] + [0.9] * 9, [0.4, 0.9], [0.1 * n for n in range(1, 10)] * 8])
 def test_each_set_keeps_97_percent_of_its_good_photographs(good: list[float]) -> None:
     fitted = fit_thresholds([scored(good, [0.55] * 10)])
