@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from edge.bundle.bundle import LANDMARKS, Region
 
 _DRAWN = 1.3  # the network marks a disc wider than it is: median of marked over measured diameter on 194 photographs
-_SURE, _LEAST = (
-    0.8,
-    1 / 256,
-)  # chance of its surest cell, and share of the map it fills, of one that guidance may follow
+_SURE = 0.8  # chance of the surest cell of a landmark that guidance may follow
+_LEAST = 1 / 256  # share of the map that it fills, the sum of its cells
 # Side of the map, to each side of the surest cell: what may belong to the same landmark. A macula is drawn wider.
 _HALF: dict[Region, float] = {"disc": 1 / 8, "macula": 1 / 6}
 
