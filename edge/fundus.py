@@ -3,8 +3,8 @@
 Asked of every frame that is not good: it decides between ``reject`` and ``no_fundus``, and refuses lashes or folds of
 skin that pass for vessels. Of 500 usable photographs it takes none for something else (the least is 0.98 a retina). A
 retina behind haze, in the dark or out of focus is smooth and of one hue; the world outside has hard edges, white, and
-shapes. Colour, edges and maps of the frame, cell by cell, go through
-a network of three small convolutions (23,000 weights, which ``trainer.steps.fundus`` made without any quality label).
+shapes. Colour, edges and maps of the frame, cell by cell, go through a network of three small convolutions (23,000
+weights, which ``trainer.steps.fundus`` made without any quality label).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge import assessment, fundus
 from edge.assessment import Verdict
-from edge.bundle.bundle import Bundle, Precision, default_model, read_bundle
+from edge.bundle.bundle import Bundle, Precision, Thresholds, default_model, read_bundle
 from edge.engines.openvino import OpenVinoEngine
 from edge.errors import EdgeError
 from edge.export.check import check_export, run_export, session_of
@@ -158,6 +158,33 @@ def test_a_part_in_the_dark_is_judged_as_the_program_judges(session: Any, model:
     frame = frame.copy()
     frame[int(np.quantile(lit, 1 - share)) :] //= 12
     assert_same(session, model, frame)
+
+
+def test_less_than_85_percent_of_light_is_below_usable_in_the_graph_by_its_own_rule(bundle: Bundle) -> None:
+    """With thresholds that anything reaches, only that rule refuses."""
+    easy = dataclasses.replace(bundle.manifest, thresholds=Thresholds(fundus=0.0, usable=0.2, good=0.3))
+    given = dataclasses.replace(bundle, manifest=easy)
+    frame = golden_frame(0)
+    lit = np.flatnonzero(frame.max(axis=(1, 2)) > 20)
+    frame = frame.copy()
+    frame[int(np.quantile(lit, 0.7)) :] //= 12
+    found = outputs_for(session_of(frame_graph(given), threads=1), frame)
+    assert float(found["coverage"][0]) < 0.85
+    assert float(found["score"][0]) == pytest.approx(0.2, abs=1e-6)
+    assert int(found["verdict"][0]) == 1  # reject
+
+
+def test_what_passes_for_vessels_and_is_no_retina_is_none_to_the_graph_either(
+    session: Any, model: QualityModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lashes over folds of skin: their score would be usable, were it not asked whether they are a retina."""
+    pytest.importorskip("torch")
+    from trainer.synthesis.outside import outside
+
+    lashes = list(outside(np.random.default_rng(123), 45))[44]
+    assert assert_same(session, model, lashes) == "no_fundus"
+    monkeypatch.setattr(fundus, "retina_chance", lambda *_: 1.0)
+    assert model.assess(lashes).verdict == "usable"
 
 
 def retina_is_a_close_call(model: QualityModel, frame: NDArray[np.uint8]) -> bool:
