@@ -4,7 +4,7 @@
 #   make test          the quick tests of every part (PYTEST_ARGS="-m slow" for the slow ones)
 #   make test-services those that drive an archive, a proxy, systemd, a browser, a compiler or an emulator; what is not installed is skipped
 #   make test-chain    those of a whole chain: from photographs to a bundle, the tutorial, the studies
-#   make check-long    ten minutes each of image files, of bundles and of calls of the library changed at random, the largest images, a session of half an hour
+#   make check-long    all slow tests: ten minutes each of image files, of bundles and of calls of the library changed at random, the largest images, a session of half an hour
 #   make lint          ruff, mypy and the order of the layers
 #   make site          the documentation as a site in site/, with the page of make try; no network to read it; warnings are errors
 #   make model         from photographs (DATA=folder) to the default model, what tells retinas and causes by it, and its
@@ -111,7 +111,7 @@ test-chain: $(TOOLS)
 	$(BIN)/python -m pytest $(PARALLEL) -m 'chain and not slow' $(PYTEST_ARGS)
 
 check-long: $(TOOLS)
-	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow tests/edge/abi tests/edge/images tests/edge/bundle/network tests/edge/grading tests/benchmarks/studies/test_archive.py tests/services $(PYTEST_ARGS)
+	EFIQA_FUZZ_SECONDS=600 EFIQA_SOAK_MINUTES=30 $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check

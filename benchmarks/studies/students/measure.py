@@ -88,7 +88,7 @@ def train_students(recipe: Recipe, plans: Sequence[StudentPlan], steps: int, dat
     for plan in wanted:
         log.info("students: training %s", plan.name)
         its, folder = recipe_of(recipe, plan, steps), folder_of(out, plan)
-        cut = replace(lessons, cuts=as_the_device_cuts(its, data, out))
+        cut = replace(lessons, cuts=as_the_device_cuts(its, data, out)["picture"])
         student, losses = fit(its, cut, new_student(its, segmenter), folder, keys[plan])
         runs.finish(
             folder, student, its, keys[plan], {"losses": losses}, stride=str(plan.stride), width=str(plan.width)
