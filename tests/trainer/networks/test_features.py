@@ -162,7 +162,8 @@ import numpy as np, torch
 from trainer.networks.features import cached_features
 from trainer.networks.backbone import load_backbone
 backbone = load_backbone("efficientnet-lite0")
-quick = dataclasses.replace(backbone, features=lambda images: images.new_full((len(images), 152, 20, 20), 0.5))
+# Of the images it is given, not of so many as it was traced with.
+quick = dataclasses.replace(backbone, features=lambda images: (images[:, :1, :1, :1] * 0 + 0.5).expand(-1, 152, 20, 20))
 picture = np.zeros((20, 20, 3), np.uint8)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = cached_features(quick, [picture] * 20_000, 320, Path(sys.argv[1]), "k")
