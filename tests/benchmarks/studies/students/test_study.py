@@ -136,7 +136,6 @@ def test_maps_are_compared_with_the_teacher_on_its_grid_and_with_the_truth() -> 
     assert backwards.score_spearman == pytest.approx(-1)
 
 
-@pytest.mark.chain
 def test_students_of_a_run_are_trained_measured_and_never_twice(
     tiny_run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,7 +192,6 @@ def test_students_of_a_run_are_trained_measured_and_never_twice(
         CliRunner().invoke(students.app, command, catch_exceptions=False)
 
 
-@pytest.mark.chain
 def test_the_student_that_the_run_distilled_is_not_trained_again(
     tiny_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
