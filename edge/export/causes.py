@@ -66,7 +66,8 @@ def tell_causes(
     of_frame = maximum(_linear(concat([whole, found]), weights, "6"), 0.0)
     both = _linear(of_frame, weights, "7")
     number = len(CAUSES)
-    return Told(argmax(both[:number], 0), 1.0 / (1.0 + exp(-both[number:])), found[:number])
+    main = both[:number] + 2.0 * log(found[:number] + rules.LEAST)
+    return Told(argmax(main, 0), 1.0 / (1.0 + exp(-both[number:])), found[:number])
 
 
 def _facts(

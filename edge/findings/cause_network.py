@@ -22,6 +22,7 @@ from edge.findings.photometry import Cells, Photometry
 CHANNELS = 15
 INSIDE = 12  # the channel that says where the field is
 CLASSES = 8  # the seven of ``CAUSES``, and what none of them took: a lesion, a vessel-free part
+LEAST = 0.01  # share of the field, added to each: a cause that the cells do not show can still be the main one
 _WEIGHTS = Path(__file__).with_name("causes.npz")
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -33,7 +34,8 @@ class CauseChances:
 
     Attributes:
         cells: how much of each cell each cause took, and what none of them did, float32 (8, grid, grid); 1 in sum.
-        main: how likely each cause took most of the frame, float32 (7,); 1 in sum.
+        main: how likely each cause took most of the frame, float32 (7,); 1 in sum. By the whole frame, and by how much
+            of it the cells put down to each: of two causes the frame alone would name the more striking one.
         present: how likely each took a part worth naming, float32 (7,) in [0, 1].
     """
 
@@ -114,10 +116,11 @@ def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> C
     found = cells @ inside / max(float(inside.sum()), 1.0)
     of_frame = _linear(np.maximum(_linear(np.concatenate([whole, found]), weights, "6"), 0), weights, "7")
     main, present = of_frame[: CLASSES - 1], of_frame[CLASSES - 1 :]
+    main = _softmax(main) * (found[: CLASSES - 1] + np.float32(LEAST)) ** 2
     grid = facts.shape[1]
     return CauseChances(
         cells.reshape(-1, side, side).repeat(2, axis=1).repeat(2, axis=2)[:, :grid, :grid],
-        _softmax(main),
+        main / main.sum(),
         np.asarray(1 / (1 + np.exp(-np.clip(present, -50, 50))), np.float32),
     )
 

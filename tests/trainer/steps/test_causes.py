@@ -141,3 +141,16 @@ def test_what_is_beyond_the_field_stays_and_lends_no_black_to_the_picture() -> N
     assert np.allclose(beyond[within], clear.picture[within])
     near = outside & (cv2.dilate(clear.inside, np.ones((9, 9), np.uint8)) > 0)
     assert beyond[near, 2].mean() > 3 * max(float(clear.picture[near, 2].mean()), 5)
+
+
+def test_a_lean_to_blur_is_taken_back_before_the_network_learns_further() -> None:
+    weights = CauseLayers().weights()
+    facts = np.random.default_rng(0).random((CHANNELS, 16, 16)).astype(np.float32)
+    facts[INSIDE] = 1
+    plain, leaning = tell_causes(facts, weights), tell_causes(facts, causes.leaning(weights, 2.0))
+    blur = CAUSES.index("blur")
+    assert leaning.cells[blur].mean() > plain.cells[blur].mean()
+    assert leaning.main[blur] > plain.main[blur]
+    np.testing.assert_allclose(leaning.present, plain.present, atol=0.05)
+    back = causes.leaning(causes.leaning(weights, 2.0), -2.0)
+    assert all(np.allclose(back[name], weights[name], atol=1e-6) for name in weights)

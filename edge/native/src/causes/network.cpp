@@ -13,6 +13,7 @@ namespace efiqa {
 namespace {
 
 constexpr int64_t kNear = 32, kFar = 48, kWhole = 64, kMixed = 48, kClasses = kCauses + 1;
+constexpr float kLeast = 0.01f;  // share of the field, added to each: one that the cells do not show can still be the main
 
 struct Layer {
     const float *weights, *biases;
@@ -193,7 +194,13 @@ int64_t band_of(int64_t side) { return side * std::max<int64_t>(kColumns / side,
     linear(job.network.ends, hidden, kMixed, 2 * kCauses, ends);
     float most, sum;
     share_out(ends, 1, kCauses, 1, &most, &sum);
-    std::copy(ends, ends + kCauses, job.found.main);
+    const float *found = seen + kWhole;
+    float sum_of_main = 0;
+    for (int64_t k = 0; k < kCauses; ++k) {
+        const float share = found[k] + kLeast;
+        job.found.main[k] = ends[k] * share * share, sum_of_main += job.found.main[k];
+    }
+    for (float &main : job.found.main) main /= sum_of_main;
     for (int64_t k = 0; k < kCauses; ++k)
         job.found.present[k] = 1.0f / (1.0f + exp_of(-clip(ends[kCauses + k], -50.0f, 50.0f)));
 }
