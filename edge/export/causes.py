@@ -66,8 +66,18 @@ def tell_causes(
     of_frame = maximum(_linear(concat([whole, found]), weights, "6"), 0.0)
     both = _linear(of_frame, weights, "7")
     number = len(CAUSES)
-    main = both[:number] + 2.0 * log(found[:number] + rules.LEAST)
+    main = _weighed(both[:number], chances[:number], seen)
     return Told(argmax(main, 0), 1.0 / (1.0 + exp(-both[number:])), found[:number])
+
+
+def _weighed(main: Tensor, chances: Tensor, seen: Tensor) -> Tensor:
+    """``cause_network.weighed``, as logarithms and not of 1 in sum."""
+    in_cells, in_frame = np.ones(len(CAUSES), np.float32), np.zeros(len(CAUSES), np.float32)
+    in_cells[rules.BLUR], in_frame[rules.BLUR] = rules.BLUR_IN_CELLS, np.log(rules.BLUR_IN_FRAME)
+    shares = total(chances * (seen / (1.0 + (rules.BLUR_IN_CELLS - 1.0) * chances[rules.BLUR])), 1) / maximum(
+        total(seen), 1.0
+    )
+    return main + main.graph.constant(in_frame) + 2.0 * log(shares * main.graph.constant(in_cells) + rules.LEAST)
 
 
 def _facts(

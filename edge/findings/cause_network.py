@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import LANDMARKS, Region
+from edge.findings.cause import CAUSES
 from edge.findings.convolution import convolve, product
 from edge.findings.photometry import Cells, Photometry
 
@@ -23,6 +24,10 @@ CHANNELS = 15
 INSIDE = 12  # the channel that says where the field is
 CLASSES = 8  # the seven of ``CAUSES``, and what none of them took: a lesion, a vessel-free part
 LEAST = 0.01  # share of the field, added to each: a cause that the cells do not show can still be the main one
+BLUR = CAUSES.index("blur")
+# How many times likelier blur counts than the network says, when the main cause of a frame is chosen: taught on other
+# blur than what comes, it calls it haze, seldom the reverse.
+BLUR_IN_CELLS, BLUR_IN_FRAME = 3.5, 8.5
 _WEIGHTS = Path(__file__).with_name("causes.npz")
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -34,8 +39,7 @@ class CauseChances:
 
     Attributes:
         cells: how much of each cell each cause took, and what none of them did, float32 (8, grid, grid); 1 in sum.
-        main: how likely each cause took most of the frame, float32 (7,); 1 in sum. By the whole frame, and by how much
-            of it the cells put down to each: of two causes the frame alone would name the more striking one.
+        main: how likely each cause took most of the frame, float32 (7,); 1 in sum; of ``weighed``.
         present: how likely each took a part worth naming, float32 (7,) in [0, 1].
     """
 
@@ -116,13 +120,29 @@ def tell_causes(facts: NDArray[np.float32], network: Weights | None = None) -> C
     found = cells @ inside / max(float(inside.sum()), 1.0)
     of_frame = _linear(np.maximum(_linear(np.concatenate([whole, found]), weights, "6"), 0), weights, "7")
     main, present = of_frame[: CLASSES - 1], of_frame[CLASSES - 1 :]
-    main = _softmax(main) * (found[: CLASSES - 1] + np.float32(LEAST)) ** 2
     grid = facts.shape[1]
     return CauseChances(
         cells.reshape(-1, side, side).repeat(2, axis=1).repeat(2, axis=2)[:, :grid, :grid],
-        main / main.sum(),
+        weighed(_softmax(main), cells, inside),
         np.asarray(1 / (1 + np.exp(-np.clip(present, -50, 50))), np.float32),
     )
+
+
+def weighed(main: NDArray[np.float32], cells: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How likely each cause took most of a frame, by the whole of it and by how much the cells put down to each.
+
+    Of two causes the whole alone would name the more striking one, not the larger.
+
+    Args:
+        main: by the whole frame, float32 (7,); 1 in sum.
+        cells: how much of each cell each class took, float32 (8, N).
+        inside: how much of each cell is field, float32 (N,).
+    """
+    times = np.ones((2, len(main)), np.float32)
+    times[:, BLUR] = BLUR_IN_CELLS, BLUR_IN_FRAME
+    shares = cells[: len(main)] @ (inside / (1 + (times[0, BLUR] - 1) * cells[BLUR])) * times[0]
+    likely = times[1] * main * (shares / max(float(inside.sum()), 1.0) + np.float32(LEAST)) ** 2
+    return np.asarray(likely / likely.sum(), np.float32)
 
 
 def _linear(seen: NDArray[np.float32], weights: Weights, layer: str) -> NDArray[np.float32]:

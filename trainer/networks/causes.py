@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edge.findings.cause import CAUSES
-from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, LEAST, Weights
+from edge.findings.cause_network import CHANNELS, CLASSES, INSIDE, Weights
 
 _NEAR, _FAR, _WHOLE, _MIXED = 32, 48, 64, 48  # channels
 
@@ -49,7 +49,7 @@ class CauseLayers(nn.Module):
         inside = nn.functional.avg_pool2d(field[:, None], 2)[:, 0]
         found = (torch.softmax(cells, 3) * inside[..., None]).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)[:, None]
         main, present = self.layers[6](torch.relu(self.layers[5](torch.cat([whole, found], 1)))).chunk(2, 1)
-        return cells, main + 2 * torch.log(found[:, : len(CAUSES)] + LEAST), present
+        return cells, main, present
 
     def start_from(self, weights: Weights) -> None:
         """Take weights as the device reads them.

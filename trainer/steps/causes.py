@@ -41,7 +41,6 @@ _EACH_SET, _MOST_OFTEN = 25, 2  # photographs of a data set, and how often one o
 _CLEAR = 0.9  # score from which a photograph is degraded: below, what was lost before looks like a cause
 _PARTS, _STEPS, _BATCH = 18, 1500, 64
 _RATE = 1.5e-3  # of learning
-_LEAN = 1.5  # towards blur, logits: taught without it, the network calls blur from elsewhere haze, seldom the reverse
 _LEAST_WEIGHT = 0.2  # of a cell that nothing took
 _LEAST_SIZE, _SIZE = 0.01, 0.03  # share of the field that a cause takes alone: not worth naming, surely named
 
@@ -217,16 +216,9 @@ def renew(photographs: Path, seed: int = 0, bundle: Path | None = None, leave_ou
     facts, shares, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
     target = Path(cause_network.__file__).with_name("causes.npz")
     with np.load(target, allow_pickle=False) as arrays:
-        weights = teach(facts, shares, sizes, seed, start=leaning(arrays, -_LEAN))
-    np.savez(target, **leaning(weights, _LEAN))  # type: ignore[arg-type]
+        weights = teach(facts, shares, sizes, seed, start=dict(arrays))
+    np.savez(target, **weights)  # type: ignore[arg-type]
     return f"{len(facts)} frames"
-
-
-def leaning(weights: Weights, towards_blur: float) -> dict[str, NDArray[np.float32]]:
-    """Weights that take blur for likelier, of a cell and of the frame, by so many logits."""
-    blur = np.zeros(2 * len(CAUSES), np.float32)
-    blur[CAUSES.index("blur")] = towards_blur
-    return {**weights, "b5": weights["b5"] + blur[: len(CAUSES) + 1], "b7": weights["b7"] + blur}
 
 
 def _paths_in(table: Path) -> list[Path]:

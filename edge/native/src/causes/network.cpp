@@ -12,8 +12,10 @@
 namespace efiqa {
 namespace {
 
+constexpr int64_t kBlur = 6;         // of the causes
+constexpr float kLeast = 0.01f;      // share of the field, added to each: what the cells do not show can be the main one
+constexpr float kBlurInCells = 3.5f, kBlurInFrame = 8.5f;  // how many times likelier blur counts for the main cause
 constexpr int64_t kNear = 32, kFar = 48, kWhole = 64, kMixed = 48, kClasses = kCauses + 1;
-constexpr float kLeast = 0.01f;  // share of the field, added to each: one that the cells do not show can still be the main
 
 struct Layer {
     const float *weights, *biases;
@@ -181,6 +183,23 @@ int64_t band_of(int64_t side) { return side * std::max<int64_t>(kColumns / side,
     for (int64_t k = 0; k < kClasses; ++k) found[k] = dot(job.cells.row(k), inside, points) / area;
 }
 
+// How likely each cause took most of the frame: by the whole, and by how much of the field the cells put down to it.
+// `scratch` holds how much of each cell is field, as tell_cells leaves it.
+[[gnu::always_inline]] inline void weigh(Job &job, float *main) {
+    const int64_t points = job.side * job.side;
+    const float *inside = job.scratch.row(0), *blur = job.cells.row(kBlur);
+    float *leaning = job.scratch.row(1);
+    for (int64_t x = 0; x < points; ++x) leaning[x] = inside[x] / (1.0f + (kBlurInCells - 1.0f) * blur[x]);
+    const auto area = static_cast<float>(std::max(total(inside, points), 1.0));
+    float sum = 0;
+    for (int64_t k = 0; k < kCauses; ++k) {
+        const float times = k == kBlur ? kBlurInCells : 1.0f;
+        const float share = dot(job.cells.row(k), leaning, points) * times / area + kLeast;
+        main[k] *= (k == kBlur ? kBlurInFrame : 1.0f) * share * share, sum += main[k];
+    }
+    for (int64_t k = 0; k < kCauses; ++k) main[k] /= sum;
+}
+
 [[gnu::always_inline]] inline void tell_any(Job &job) {
     const int64_t cells = job.grid * job.grid;
     convolve(job.facts, cells, job.grid, job.network.near, job.near_windows, job.near);
@@ -194,13 +213,8 @@ int64_t band_of(int64_t side) { return side * std::max<int64_t>(kColumns / side,
     linear(job.network.ends, hidden, kMixed, 2 * kCauses, ends);
     float most, sum;
     share_out(ends, 1, kCauses, 1, &most, &sum);
-    const float *found = seen + kWhole;
-    float sum_of_main = 0;
-    for (int64_t k = 0; k < kCauses; ++k) {
-        const float share = found[k] + kLeast;
-        job.found.main[k] = ends[k] * share * share, sum_of_main += job.found.main[k];
-    }
-    for (float &main : job.found.main) main /= sum_of_main;
+    weigh(job, ends);
+    std::copy(ends, ends + kCauses, job.found.main);
     for (int64_t k = 0; k < kCauses; ++k)
         job.found.present[k] = 1.0f / (1.0f + exp_of(-clip(ends[kCauses + k], -50.0f, 50.0f)));
 }
