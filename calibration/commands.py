@@ -13,7 +13,7 @@ import typer
 from calibration.signing.commands import keygen, sign
 from calibration.site.commands import bundle_argument, cameras, criterion, golden, page, thresholds
 from edge.bundle.manifest import ModalityName
-from edge.commands.console.cli import Debug, Json, Trust, main_of, new_app, out
+from edge.commands.console.cli import Debug, Json, Trust, err, main_of, new_app, out
 from edge.commands.start import late
 from edge.errors import EdgeError
 from trainer.pages import check_report
@@ -99,6 +99,11 @@ def int8(
     out.print(
         f"thresholds: usable from {fitted.usable:.3f}, good from {fitted.good:.3f} ({report.manifest.thresholds_from})"
     )
+    if report.manifest.thresholds_from.startswith("not fitted"):
+        err.print(
+            "note: fit them before anyone relies on a verdict: label some photographs (edge-calibrate page), then "
+            "edge-calibrate thresholds."
+        )
 
 
 def _print_trials(report: Any, cost: str) -> None:

@@ -8,6 +8,7 @@ from edge.errors import EdgeError, EngineError, InputError, MisfitError
 # Loaded on first use: OpenCV takes most of a second, and edge-doctor must start where it is missing, to say so.
 # ``__init__.pyi`` declares the same for type checkers.
 _LATER = {
+    "Adequacy": "edge.criteria.adequacy",
     "Assessment": "edge.assessment",
     "Camera": "edge.camera.protocol",
     "Capture": "edge.capture.visit",
@@ -16,6 +17,7 @@ _LATER = {
     "Criterion": "edge.criteria.criterion",
     "Crop": "edge.field.find",
     "FieldDefinition": "edge.findings.field_definition",
+    "Failure": "edge.criteria.adequacy",
     "Frame": "edge.camera.protocol",
     "Graded": "edge.capture.graded",
     "GradedFile": "edge.grading",
@@ -24,6 +26,7 @@ _LATER = {
     "Landmark": "edge.findings.landmarks",
     "Manifest": "edge.bundle.manifest",
     "QualityModel": "edge.model",
+    "Requirements": "edge.criteria.criterion",
     "Step": "edge.capture.visit",
     "Thresholds": "edge.bundle.manifest",
     "Timings": "edge.assessment",
@@ -34,6 +37,7 @@ _LATER = {
     "draw_overlay": "edge.overlay",
     "grade_files": "edge.grading",
     "open_camera": "edge.camera.open",
+    "judge": "edge.criteria.adequacy",
     "read_criterion": "edge.criteria.criterion",
     "read_image": "edge.images",
 }

@@ -13,7 +13,11 @@ from edge.capture.visit import Captured as Captured
 from edge.capture.visit import Step as Step
 from edge.capture.visit import Visit as Visit
 from edge.capture.visit import Wanted as Wanted
+from edge.criteria.adequacy import Adequacy as Adequacy
+from edge.criteria.adequacy import Failure as Failure
+from edge.criteria.adequacy import judge as judge
 from edge.criteria.criterion import Criterion as Criterion
+from edge.criteria.criterion import Requirements as Requirements
 from edge.criteria.criterion import read_criterion as read_criterion
 from edge.errors import EdgeError as EdgeError
 from edge.errors import EngineError as EngineError

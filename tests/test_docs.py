@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import importlib.util
@@ -27,6 +28,8 @@ from benchmarks.run import frames, latency
 from edge.assessment_schema import json_schema
 from edge.bundle.bundle import default_model, read_bundle
 from edge.camera.gstreamer.bindings import load_gstreamer
+from edge.criteria.adequacy import Failure
+from edge.criteria.criterion import Requirements
 from edge.errors import EdgeError
 from edge.findings.cause import CAUSES
 from edge.grading import COLUMNS
@@ -284,6 +287,18 @@ def test_python_of_the_readme_runs(
     verdict, score = capsys.readouterr().out.splitlines()[0].split()
     assert verdict in ("good", "usable", "reject", "no_fundus")
     assert 0 <= float(score) <= 1
+
+
+def test_python_of_the_criteria_runs_and_their_page_names_every_requirement(
+    things: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", TEXTS["docs/criteria.md"], re.M | re.S)
+    monkeypatch.chdir(things)
+    exec(compile(code, "criteria.md", "exec"), {})
+    assert re.fullmatch(r"(True \[\]|False \['.+'\])\n", capsys.readouterr().out)
+    codes = ("retina", "field", *(each.name for each in dataclasses.fields(Requirements)))
+    wanted = [(code, Failure(code, None, None if code in codes[:2] else 0.5).name) for code in codes]
+    assert re.findall(r"^\| `(\w+)` \| ([\w ,]+) \|$", TEXTS["docs/criteria.md"], re.M) == wanted
 
 
 def test_python_of_edge_grade_gives_a_bundle_its_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,9 @@ _LONGEST_TEXT = 2000  # letters
 class Thresholds:
     """Quality scores from which a frame is a fundus at all, usable, good; 0 <= fundus <= usable <= good <= 1.
 
+    ``fundus`` counts where the score is all there is (``edge.model.decide``). Of the fundus another network is asked
+    whether a frame that is not good shows a retina, and calls it ``reject`` where it does, however low the score.
+
     Raises:
         InputError: they are not in this order.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Rows:
     rows: list[Row] = field(default_factory=list)
     model: str = ""
     _lines: list[str] = field(default_factory=list)
+    _failed: Counter[str] = field(default_factory=Counter)  # how many photographs miss each requirement
 
     @property
     def more(self) -> tuple[str, ...]:
@@ -51,6 +53,7 @@ class Rows:
         """
         found = graded.assessment
         adequacy = judge(found, self.criterion) if found is not None and self.criterion is not None else None
+        self._failed.update(failure.name for failure in (adequacy.failed if adequacy else ()))
         more: Row = ()
         if self.criterion is not None:
             failed = "; ".join(map(str, adequacy.failed)) if adequacy else ""
@@ -88,7 +91,14 @@ class Rows:
         if self.criterion is None:
             return []
         adequate, judged = self.adequate
-        return [f"{adequate} of {judged} adequate by {self.criterion.shown}; no programme has approved it"]
+        digits, others = len(str(judged)), judged - adequate
+        why = [f"  {count:>{digits}}  {name}" for name, count in self._failed.most_common()]
+        why = (
+            [f"why {others} {'is' if others == 1 else 'are'} not adequate (one may fail in several):", *why]
+            if why
+            else []
+        )
+        return [*why, f"{adequate} of {judged} adequate by {self.criterion.shown}; no programme has approved it"]
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:

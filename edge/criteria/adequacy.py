@@ -48,12 +48,16 @@ class Failure:
     found: float | None
     wanted: float | None
 
+    @property
+    def name(self) -> str:
+        """The requirement in words, without figures."""
+        return f"not {_WORDS[self.requirement]}" if self.wanted is None else _WORDS[self.requirement]
+
     def __str__(self) -> str:
-        name = _WORDS[self.requirement]
         if self.wanted is None:
-            return f"not {name}"
+            return self.name
         limit = "at most" if self.requirement in AT_MOST else "at least"
-        return f"{name}: {self._figure}, {limit} {self.wanted:g} wanted"
+        return f"{self.name}: {self._figure}, {limit} {self.wanted:g} wanted"
 
     @property
     def _figure(self) -> str:

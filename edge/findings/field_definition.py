@@ -1,6 +1,6 @@
 """Which field of a screening protocol a photograph is, in disc diameters.
 
-Distances in disc diameters are the same on every camera; where no disc is seen there are none.
+Distances in disc diameters are the same on every camera; where no disc is seen, or too little of it, there are none.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from edge.findings.landmarks import Landmark
 FieldKind = Literal["macula", "disc", "other"]
 
 _TOLD = 0.3  # chance of a landmark from which its place is told
+# A disc that is hardly seen looks smaller than it is: below this diameter, field radii, only a sure one gives a scale.
+_SMALL, _SURE = 0.15, 0.8
 _CENTRED = 1.5  # disc diameters from the middle within which a photograph is centred on a landmark
 _CENTRED_RADII = 0.45  # the same in field radii, where no disc gives the scale
 
@@ -49,7 +51,7 @@ def define_field(landmarks: Mapping[Region, Landmark], field: NDArray[np.bool_])
     disc, fovea = (_told(landmarks.get(name)) for name in ("disc", "macula"))
     away = {"disc": _distance(disc), "macula": _distance(fovea)}
     nearest: FieldKind = "macula" if away["macula"] <= away["disc"] else "disc"
-    scale = None if disc is None else disc.diameter
+    scale = disc.diameter if disc is not None and (disc.diameter >= _SMALL or disc.chance >= _SURE) else None
     limit = _CENTRED_RADII if scale is None else _CENTRED * scale
     kind: FieldKind = nearest if away[nearest] <= limit else "other"
     if disc is None or scale is None:

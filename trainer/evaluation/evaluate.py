@@ -59,14 +59,15 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
     if not sets:
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
     check_extra()
+    vessels, prior = (runs.read_metrics(out / step).get("held_out", {}) for step in ("vessels", "prior"))
     ways = makers(recipe, out, bundle)
     return {
         "labels": {labelled.name: against_labels(labelled, ways, recipe, out) for labelled in sets},
         "ratings": {name: against_ratings(name, rated, ways, recipe, out) for name, rated in find_rated(data).items()},
         "maps": _against_masks(ways, good_photographs(sets, data), out / "evaluation"),
         "fidelity": fidelity(recipe, data, out),
-        "vessels": runs.read_metrics(out / "vessels").get("held_out", {}),
-        "prior": runs.read_metrics(out / "prior").get("held_out", {}),
+        "vessels": vessels,
+        "prior": prior,
     }
 
 

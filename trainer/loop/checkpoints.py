@@ -11,7 +11,9 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -27,6 +29,17 @@ def write(path: Path, data: bytes) -> None:
         EdgeError: the disk is full, or the folder cannot be written to; in all processes alike.
     """
     by_first(lambda: _write(path, data))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write an .npz as ``write`` does.
+
+    Raises:
+        EdgeError: see ``write``.
+    """
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    write(path, packed.getvalue())
 
 
 def check_room(path: Path, size: int) -> None:

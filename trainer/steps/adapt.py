@@ -104,7 +104,9 @@ def take_over(source: Path, out: Path) -> None:
     for load in (load_segmenter, lambda run: load_prior(run, recipe), load_student):
         load(source)  # one that is damaged or of another recipe is told of now, and not after hours
     for step in _KEPT:
-        write(out / step / runs.WEIGHTS, (source / step / runs.WEIGHTS).read_bytes())
+        for name in ("config.yaml", "metrics.json", runs.WEIGHTS):  # the weights last: a step that has them is finished
+            if (source / step / name).is_file():
+                write(out / step / name, (source / step / name).read_bytes())
 
 
 def check_photographs(data: Path, model: Path | None = None) -> list[Photograph]:

@@ -30,6 +30,7 @@ from edge.findings.photometry import Cells
 from edge.modality import check_fundus
 from edge.model import QualityModel
 from edge.progress import followed, progress
+from trainer.loop.checkpoints import write_arrays
 from trainer.networks.causes import CauseLayers
 from trainer.steps.fundus import taught
 from trainer.synthesis.spoiled import SIDE, clear_frames, spoiled_frame
@@ -66,6 +67,11 @@ def gather(
     facts, shares, sizes = [], [], []
     with QualityModel.load(bundle, threads=1) as model, progress("degrading photographs") as tick:
         check_fundus(model.manifest, "edge-train causes")
+        if model.manifest.grid % 2:
+            raise EdgeError(
+                f"edge-train causes pools the cells of a map by twos, and this model has {model.manifest.grid} on a "
+                "side: give --model one with an even number."
+            )
         for number, clear in enumerate(clear_frames(_drawn(folder, rng, left_out), phantoms, rng), 1):
             tick(number)
             usual = model.assess(clear.picture)  # what was lost before was not taken by any cause
@@ -95,13 +101,13 @@ def _drawn(folder: Path, rng: Generator, left_out: Collection[Path] = ()) -> lis
     sets, kept = defaultdict(list), {_patient(folder, folder / path) for path in left_out}
     for path in taught(folder):
         if not (for_evaluation(path) or _EQUALISED in path.parts or _patient(folder, path) in kept):
-            sets[path.relative_to(folder).parts[0]].append(path)
+            sets[_patient(folder, path)[0]].append(path)
     return [each for paths in sets.values() for each in _some(paths, rng)]
 
 
 def _patient(folder: Path, path: Path) -> tuple[str, str]:
-    """The data set and, where names tell it, the patient."""
-    return path.relative_to(folder).parts[0], path.name.split("_")[0].split(".")[0]
+    """The data set, empty where photographs lie in the folder itself, and, where names tell it, the patient."""
+    return "/".join(path.relative_to(folder).parts[:-1][:1]), path.name.split("_")[0].split(".")[0]
 
 
 def _some(paths: list[Path], rng: Generator) -> list[Path]:
@@ -217,13 +223,16 @@ def renew(photographs: Path, seed: int = 0, bundle: Path | None = None, leave_ou
     target = Path(cause_network.__file__).with_name("causes.npz")
     with np.load(target, allow_pickle=False) as arrays:
         weights = teach(facts, shares, sizes, seed, start=dict(arrays))
-    np.savez(target, **weights)  # type: ignore[arg-type]
+    write_arrays(target, weights)
     return f"{len(facts)} frames"
 
 
 def _paths_in(table: Path) -> list[Path]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as lines:
-            return [Path(row["path"]) for row in csv.DictReader(lines)]
+            paths = [Path(row["path"]) for row in csv.DictReader(lines)]
+        if strange := [path for path in paths if path.is_absolute() or ".." in path.parts or not path.name]:
+            raise KeyError(f"{strange[0]} is no path in the folder of photographs")
+        return paths
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError) as error:
         raise EdgeError(f"{table} lists no photographs ({error}): give a CSV with the column path.") from None

@@ -50,6 +50,7 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
     if start is not None:
         _check_start(recipe, start, out)
     first = _first_student(start, folder)
+    check_normalisation(recipe, out / "vessels")
     key = student_key(recipe, data, out)
     key = runs.key_of(key, first) if first else key
     if runs.finished(folder, key, "distill"):
@@ -67,6 +68,23 @@ def run(recipe: Recipe, data: Path, out: Path, start: Path | None = None) -> Non
     form |= {} if modality_of(recipe.modality).landmarks else {"maps": "1"}
     form |= {_FIRST: first} if first else {}
     runs.finish(folder, model, recipe, key, metrics, **form)
+
+
+def check_normalisation(recipe: Recipe, step: Path) -> None:
+    """See that a step of a run saw pictures as the recipe normalises them, if it kept its own.
+
+    Raises:
+        EdgeError: it did not, or see ``load_recipe``.
+    """
+    config = step / "config.yaml"
+    if not by_first(config.is_file):
+        return
+    learned = by_first(lambda: load_recipe(str(config)))
+    if (learned.mean, learned.std) != (recipe.mean, recipe.std):
+        raise EdgeError(
+            f"{step} learned from pictures of mean {learned.mean} and std {learned.std}, and the recipe has "
+            f"{recipe.mean} and {recipe.std}: put those of {config} into the recipe, or choose another --out."
+        )
 
 
 def _first_student(start: Path | None, folder: Path) -> str:
@@ -133,6 +151,7 @@ def _check_start(recipe: Recipe, start: Path, out: Path) -> None:
             f"{out} is both --from and --out, and its student would be written over: copy its other steps (vessels, "
             "prior, adapter) into a new folder, and give that as --out."
         )
+    check_normalisation(recipe, start / "student")
     modality = by_first(lambda: load_recipe(str(start / "student" / "config.yaml")).modality)
     if modality != recipe.modality:
         raise EdgeError(

@@ -32,6 +32,7 @@ from edge.phantom.retina import phantom_frame
 from edge.score import score_of
 from trainer.data.apart import in_folders, without_copies
 from trainer.data.datasets import or_left_out
+from trainer.loop.checkpoints import write_arrays
 from trainer.synthesis.degrade import random_mask, spoil
 from trainer.synthesis.outside import outside
 
@@ -222,7 +223,7 @@ def renew(photographs: Path, others: Path | None = None, seed: int = 0, bundle: 
     least = chances[int(_LET_THROUGH * len(chances))]
     missed = np.mean([retina_chance(facts, weights) >= least for facts in anything])
     target = Path(edge.fundus.__file__).with_name("fundus.npz")
-    np.savez(target, least=np.float32(least), **weights)  # type: ignore[arg-type]
+    write_arrays(target, {"least": np.asarray(least, np.float32), **weights})
     return (
         f"{len(learned)} + {len(aside)} retinas, {len(anything)} others; least {least:.3f}; others missed {missed:.3f}"
     )

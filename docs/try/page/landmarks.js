@@ -1,7 +1,7 @@
 // edge/findings: landmarks.py, eye.py and field_definition.py, on the outputs of the exported graph.
 const DRAWN = 1.3, DISC = 0.125, MACULA = 0.16666666666666666; // landmarks.py
 const LEAST = 0.9, AWAY = 0.75, BELOW = 0.09, DEVIATION = 0.15, UNSEEN = 2e-5, BEYOND = 1e-4; // eye.py
-const TOLD = 0.3, CENTRED = 1.5, CENTRED_RADII = 0.45; // field_definition.py
+const TOLD = 0.3, SMALL = 0.15, SURE = 0.8, CENTRED = 1.5, CENTRED_RADII = 0.45; // field_definition.py
 
 /** Where a landmark is, in field radii from the middle, x to the right and y down; null where its map is empty. */
 export function findLandmark(chances, field, side, name) {
@@ -70,12 +70,13 @@ export function defineField(landmarks, field, side) {
   const told = (each) => (each && each.chance >= TOLD ? each : null);
   const disc = told(landmarks.disc), macula = told(landmarks.macula), far = (each) => (each ? Math.hypot(each.x, each.y) : Infinity);
   const nearest = far(macula) <= far(disc) ? "macula" : "disc";
-  const limit = disc ? CENTRED * disc.diameter : CENTRED_RADII;
+  const scale = disc && (disc.diameter >= SMALL || disc.chance >= SURE) ? disc.diameter : null;
+  const limit = scale ? CENTRED * scale : CENTRED_RADII;
   const kind = Math.min(far(macula), far(disc)) <= limit ? nearest : "other";
-  if (!disc) return { kind, fovea: null, disc: null, width: null, disc_to_edge: null };
-  const scaled = (each) => (each ? [each.x / disc.diameter, each.y / disc.diameter] : null);
-  return { kind, fovea: scaled(macula), disc: scaled(disc), width: 2 / disc.diameter,
-    disc_to_edge: toEdge(disc, field, side) / disc.diameter - 0.5 };
+  if (!scale) return { kind, fovea: null, disc: null, width: null, disc_to_edge: null };
+  const scaled = (each) => (each ? [each.x / scale, each.y / scale] : null);
+  return { kind, fovea: scaled(macula), disc: scaled(disc), width: 2 / scale,
+    disc_to_edge: toEdge(disc, field, side) / scale - 0.5 };
 }
 
 /** From the centre of a landmark to the nearest edge of the field, in field radii; 0 outside. */

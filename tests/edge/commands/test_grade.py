@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -723,7 +724,12 @@ def test_a_criterion_has_columns_and_the_last_word(tmp_path: Path, run: Any) -> 
     assert out.splitlines()[-1].endswith("of 2 adequate by nhs-desp (unverified); no programme has approved it")
     rows = rows_of(tmp_path / "grades.csv")
     assert {row["criterion"] for row in rows} == {"nhs-desp (unverified)"}
-    assert out.splitlines()[-1].startswith(f"{sum(row['adequate'] == 'yes' for row in rows)} of 2 adequate")
+    adequate = sum(row["adequate"] == "yes" for row in rows)
+    assert out.splitlines()[-1].startswith(f"{adequate} of 2 adequate")
+    failed = [name.split(":")[0] for row in rows for name in row["requirement"].split("; ") if name]
+    why = [line.split(maxsplit=1) for line in out.splitlines()[-1 - len(set(failed)) : -1]]
+    assert {name: int(count) for count, name in why} == Counter(failed)
+    assert f"why {2 - adequate} " in out
     assert rows[1]["adequate"] == "no"
     assert rows[1]["requirement"] == "not showing a retina"
     _, out, _ = run(path, "--criterion", "nhs-desp")

@@ -124,6 +124,14 @@ def test_without_a_disc_there_is_no_scale() -> None:
     assert define_field({"disc": mark(0.0, 0.0, chance=0.1)}, ROUND).kind == "other"
 
 
+@pytest.mark.parametrize(("diameter", "chance", "scale"), [(0.1, 0.5, None), (0.1, 0.9, 0.1), (0.2, 0.5, 0.2)])
+def test_a_disc_of_which_too_little_is_seen_gives_no_scale(diameter: float, chance: float, scale: float | None) -> None:
+    found = define_field({"disc": mark(0.7, 0.0, diameter, chance), "macula": mark(0.2, 0.0)}, ROUND)
+    assert found.width == (None if scale is None else pytest.approx(2 / scale))
+    assert (found.disc_to_edge is None) == (scale is None)
+    assert found.kind == ("other" if scale == 0.1 else "macula")  # one and a half of such discs from the middle
+
+
 def test_a_disc_that_the_edge_cuts_is_nearer_than_its_own_rim() -> None:
     found = define_field({"disc": mark(0.93, 0.0)}, ROUND)
     assert found.disc_to_edge is not None

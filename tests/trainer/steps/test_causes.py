@@ -116,9 +116,23 @@ def test_a_patient_who_is_left_out_teaches_nothing(tmp_path: Path) -> None:
     assert not any(name.startswith(f"{patient}_") for name in drawn)
 
 
-def test_a_list_without_paths_is_refused(tmp_path: Path) -> None:
+def test_in_a_flat_folder_a_patient_is_left_out_whole(tmp_path: Path) -> None:
+    for number in range(100):
+        for eye in (1, 2):
+            (tmp_path / f"{number}_{eye}.png").touch()
+    everyone = [path.name for path in causes._drawn(tmp_path, np.random.default_rng(0))]
+    assert len(everyone) == 25
+    left_out = [Path(f"{name.split('_')[0]}_1.png") for name in everyone[:5]]
+    drawn = {path.name.split("_")[0] for path in causes._drawn(tmp_path, np.random.default_rng(0), left_out)}
+    assert not drawn & {path.name.split("_")[0] for path in left_out}
+
+
+@pytest.mark.parametrize(
+    "table_of", ["name\na.jpg\n", "path\n/elsewhere/a.jpg\n", "path,main1\n,haze\n", "path\n../a.jpg\n"]
+)
+def test_a_list_without_paths_is_refused(table_of: str, tmp_path: Path) -> None:
     table = tmp_path / "list.csv"
-    table.write_text("name\na.jpg\n")
+    table.write_text(table_of)
     with pytest.raises(EdgeError, match=r"list\.csv lists no photographs"):
         causes._paths_in(table)
 
