@@ -14,7 +14,6 @@ import typer
 from edge.bundle.bundle import read_bundle
 from edge.commands.console.cli import Debug, Json, Trust, err, main_of, new_app, out, quiet
 from edge.commands.start import late
-from edge.errors import EdgeError
 from edge.modality import check_fundus
 from trainer.options import RUN, Data, Maps, Measured, Modality, Model, Out, OwnRecipe, Page, RecipeName, Source
 from trainer.recipe import Recipe, load_recipe, recipe_for
@@ -46,7 +45,7 @@ def _steps(maps: Path | None = None, weights: Path | None = None, start: Path | 
 
 
 def _run(steps: dict[str, Step], recipe: Recipe, data: Path, run_folder: Path, as_json: bool) -> None:
-    _check_apart(data, run_folder)
+    _module("loop.alone").check_apart(data, run_folder)
     processes, runs, alone = _module("loop.processes"), _module("loop.runs"), _module("loop.alone").alone_in(run_folder)
     with quiet(processes.follows()), processes.joined(), _module("loop.stopping").going_on(run_folder), alone:
         runs.check_modality(run_folder, recipe)
@@ -56,20 +55,10 @@ def _run(steps: dict[str, Step], recipe: Recipe, data: Path, run_folder: Path, a
             folder = runs.step_folder(run_folder, name, recipe)
             minutes = (time.perf_counter() - start) / 60
             if as_json:  # one line a step
-                metrics = runs.read_metrics(folder)
-                report = {"step": name, "folder": str(folder), "minutes": round(minutes, 2), "metrics": metrics}
-                out.print_json(json.dumps(report), indent=None)
+                report = {"step": name, "folder": str(folder), "minutes": round(minutes, 2)}
+                out.print_json(json.dumps(report | {"metrics": runs.read_metrics(folder)}), indent=None)
             look = f"; check the picture in {folder}" if any(folder.glob("*.png")) else ""
             err.print(f"{name}: {minutes:.1f} minutes{look}", markup=False)
-
-
-def _check_apart(data: Path, run_folder: Path) -> None:
-    """Refuse a run folder among the photographs, where its own pictures would teach."""
-    if run_folder.resolve().is_relative_to(data.resolve()):
-        raise EdgeError(
-            f"{run_folder} lies in {data}, and the pictures of the run would be taken for photographs: choose an --out "
-            "elsewhere."
-        )
 
 
 @app.command()
@@ -184,12 +173,11 @@ def adapt(
     Example: edge-train adapt photographs --from default --out runs/site
     """
     module = _module("steps.adapt")
-    _check_apart(photographs, run_folder)
+    _module("loop.alone").check_apart(photographs, run_folder)
     folder = module.run_named(source)
     recipe = module.recipe_from(folder, module.check_photographs(photographs, model))
     module.take_over(folder, run_folder)
-    steps = _steps(start=folder)
-    learned = {name: steps[name] for name in ("adapter", "distill")}
+    learned = {name: step for name, step in _steps(start=folder).items() if name in ("adapter", "distill")}
     _run(learned, recipe, photographs, run_folder, as_json)
 
 

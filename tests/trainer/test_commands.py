@@ -74,3 +74,12 @@ def test_help_shows_an_example_for_every_command(edge_train: Any) -> None:
         said = edge_train(name, "--help")
         assert said.code == 0
         assert f"Example: edge-train {name} " in " ".join(said.out.split())
+
+
+def test_a_run_folder_among_the_photographs_is_refused(step: str, photographs: Path, edge_train: Any) -> None:
+    said = train(edge_train, step, photographs, photographs / "runs" / "mine")
+    assert said.startswith(f"error: {photographs / 'runs' / 'mine'} lies in {photographs}")
+    assert not (photographs / "runs").exists()
+    adapted = edge_train("adapt", photographs, "--out", photographs / "mine").in_one_sentence()
+    assert "choose an --out elsewhere" in adapted
+    assert not (photographs / "mine").exists()

@@ -59,8 +59,8 @@ def evaluate(recipe: Recipe, data: Path, out: Path, bundle: Path | None = None) 
     if not sets:
         raise EdgeError(f"{data} holds no quality label: folders good/ and bad/, or a labels.csv of path,quality.")
     check_extra()
-    vessels, prior = (runs.read_metrics(out / step).get("held_out", {}) for step in ("vessels", "prior"))
     ways = makers(recipe, out, bundle)
+    vessels, prior = (runs.read_metrics(out / step).get("held_out", {}) for step in ("vessels", "prior"))
     return {
         "labels": {labelled.name: against_labels(labelled, ways, recipe, out) for labelled in sets},
         "ratings": {name: against_ratings(name, rated, ways, recipe, out) for name, rated in find_rated(data).items()},

@@ -50,3 +50,16 @@ def _hold(run: Path, held: list[int]) -> None:
         raise EdgeError(f"another training is at work in {run}: wait for it, or choose another --out.") from None
     except OSError:
         os.close(folder)
+
+
+def check_apart(data: Path, run_folder: Path) -> None:
+    """See that a run folder does not lie among the photographs, where its own pictures would teach.
+
+    Raises:
+        EdgeError: it does.
+    """
+    if run_folder.resolve().is_relative_to(data.resolve()):
+        raise EdgeError(
+            f"{run_folder} lies in {data}, and the pictures of the run would be taken for photographs: choose an --out "
+            "elsewhere."
+        )
