@@ -56,6 +56,7 @@ def test_a_site_goes_on_from_a_run(site: Path, tiny_run: Any, edge_train: Any, t
 
 def test_what_was_taken_over_is_not_overwritten(tiny_run: Any, tmp_path: Path) -> None:
     take_over(tiny_run.run, tmp_path)
+    assert runs.read_metrics(tmp_path / "vessels") == runs.read_metrics(tiny_run.run / "vessels")
     changed = tmp_path / "prior" / runs.WEIGHTS
     changed.write_bytes(changed.read_bytes()[:-1] + b"x")
     with pytest.raises(EdgeError, match=r"holds prior of another run: choose another --out\.$"):

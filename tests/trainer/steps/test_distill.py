@@ -285,3 +285,11 @@ def test_a_photograph_that_goes_while_the_student_learns(
     monkeypatch.setattr(distill, "fit", last)
     distill.run(recipe, data, run)
     assert runs.read_metrics(run / "student")["photographs"] == {"loose": 8, "set": 8}
+
+
+@pytest.mark.parametrize("going_on", [False, True])
+def test_a_recipe_of_another_normalisation_is_refused(going_on: bool, tiny_run: Any, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(load_recipe(str(tiny_run.recipe)), mean=(0.4, 0.5, 0.5))
+    out = tmp_path / "run" if going_on else tiny_run.run
+    with pytest.raises(EdgeError, match=r"(student|vessels) learned from pictures of mean .* \(0\.4, 0\.5, 0\.5\)"):
+        distill.run(recipe, tiny_run.data, out, tiny_run.run if going_on else None)
