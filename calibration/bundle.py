@@ -194,7 +194,8 @@ def _write_forms(folder: Path, manifest: Manifest, network: Deployed, found: Fou
 
 def unfitted_of(modality: ModalityName) -> Thresholds:
     """Thresholds of a model of this modality without any label."""
-    return dataclasses.replace(UNFITTED, good=modality_of(modality).good)
+    of = modality_of(modality)
+    return dataclasses.replace(UNFITTED, usable=of.usable, good=of.good)
 
 
 def _with_figures(manifest: Manifest, choice: PrecisionChoice, seen: BundleComparison) -> Manifest:

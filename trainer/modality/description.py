@@ -33,7 +33,7 @@ class Modality:
         view: a turned, scaled, mirrored cut-out of several layers, see ``trainer.synthesis.augment.random_view``.
         smooth: over which share of the side what the prior misses is averaged, see ``trainer.networks.students.Prior``.
         landmarks: whether the student learns disc and macula.
-        good: score from which a picture is good where no label says otherwise.
+        usable, good: scores from which a picture is so where no label says otherwise.
     """
 
     name: ModalityName
@@ -46,4 +46,5 @@ class Modality:
     view: View
     smooth: float
     landmarks: bool
+    usable: float
     good: float

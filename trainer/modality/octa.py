@@ -128,5 +128,6 @@ OCTA = Modality(
     view=upright_view,
     smooth=0.01,
     landmarks=False,
+    usable=0.6,
     good=0.9,  # lines and jumps take little of a scan, and whole scans of the set that taught keep above it
 )
