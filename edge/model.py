@@ -66,7 +66,7 @@ class QualityModel:
 
         Args:
             path: a ``.efiqa`` file; or the name of a model that ships with the package, ``default`` (which None is
-                too) or ``octa``.
+                too), ``small`` or ``octa``.
             engine: ``auto``, ``openvino``, ``tensorrt`` or ``tensorrt_rtx``.
             threads: CPU threads for inference; None for all cores. Engines on a GPU ignore it.
             dla: number of a Jetson's deep-learning accelerator, for TensorRT; None for the GPU alone.
