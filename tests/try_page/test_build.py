@@ -58,4 +58,5 @@ def test_constants_that_are_written_twice_are_the_program_s() -> None:
         "UNSEEN": eye._UNSEEN, "BEYOND": eye._BEYOND,
         "TOLD": field_definition._TOLD, "CENTRED": field_definition._CENTRED,
         "CENTRED_RADII": field_definition._CENTRED_RADII,
+        "SMALL": field_definition._SMALL, "SURE": field_definition._SURE,
     }  # fmt: skip
