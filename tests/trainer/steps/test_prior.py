@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from edge.phantom.retina import make_retina
 from trainer.evaluation.truth.eyes import HELD_OUT
 from trainer.loop.training import Schedule, place, train
-from trainer.networks.students import Prior
 from trainer.recipe import load_recipe
 from trainer.steps import prior
+from trainer.steps.adapt import RUNS
 from trainer.steps.binary_maps import binarise, map_of_square
 from trainer.steps.vessel_maps import phantoms
 
@@ -107,16 +107,26 @@ def test_properties_measure_what_they_say() -> None:
     assert half["empty_anomalous"] == pytest.approx(0.5, abs=0.02)
 
 
+def test_the_prior_that_ships_expects_vessels_where_they_were_erased_and_nowhere_else() -> None:
+    """The three properties that stage 2 builds on, on synthetic eyes that no training drew."""
+    recipe = load_recipe("default")
+    held_out = [map_of_square(eye, recipe.prior.size) for eye in phantoms(10, recipe.side, first=HELD_OUT)]
+    found = prior.properties(prior.load_prior(RUNS / "default", recipe), held_out, THRESHOLD)
+    assert found["empty_anomalous"] >= 0.95
+    assert found["intact_anomalous"] <= 0.10
+    assert found["erased_iou"] >= 0.6
+
+
 @pytest.mark.slow
-def test_a_prior_expects_vessels_where_they_were_erased_and_nowhere_else(tmp_path: Path) -> None:
-    """The three properties that stage 2 builds on, of a small prior that learned from synthetic eyes alone."""
+def test_a_prior_learns_that_from_synthetic_eyes_alone(tmp_path: Path) -> None:
+    """A small one in a minute: that marks less of what was erased than 900 steps of the recipe ``default``."""
     settings = dataclasses.replace(SETTINGS, base=16, unshuffle=4)
     maps = [map_of_square(eye, settings.size) for eye in phantoms(80, 160)]
     torch.manual_seed(0)
-    model = place(Prior(settings.base, settings.unshuffle))
+    model = place(prior.new_prior(dataclasses.replace(load_recipe("quick"), prior=settings)))
     train(
         model,
-        Schedule(3000, 16, 3e-3, 0, "k", every=500),
+        Schedule(1000, 16, 3e-3, 0, "k", every=500),
         tmp_path / "training.pt",
         lambda rng, progress, _: prior._sample(maps, settings, rng, progress),
         prior._loss,
@@ -126,4 +136,4 @@ def test_a_prior_expects_vessels_where_they_were_erased_and_nowhere_else(tmp_pat
     found = prior.properties(model, held_out, THRESHOLD)
     assert found["empty_anomalous"] >= 0.95
     assert found["intact_anomalous"] <= 0.10
-    assert found["erased_iou"] >= 0.6
+    assert found["erased_iou"] >= 0.35
