@@ -6,7 +6,7 @@ Labels are used here and nowhere before.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -85,24 +85,21 @@ def good_photographs(sets: Sequence[LabelledSet], data: Path) -> list[Path]:
     return found
 
 
-def true_frames(good: Sequence[Path]) -> dict[str, tuple[list[TrueFrame], list[TrueFrame]]]:
+def true_frames(good: Sequence[Path]) -> Iterator[tuple[str, list[TrueFrame], list[TrueFrame]]]:
     """Frames whose truth is known, and frames of every severity: of phantoms, phantom sequences, good photographs."""
     eyes = phantom_eyes()
-    frames: dict[str, tuple[list[TrueFrame], list[TrueFrame]]] = {
-        "phantoms": (spoiled(eyes), swept(eyes[:8])),
-        "sequences": (played(sequence_eyes()), []),
-    }
+    yield "phantoms", spoiled(eyes), swept(eyes[:8])
+    yield "sequences", played(sequence_eyes()), []
     if good:
         real = photograph_eyes(good)
-        frames["photographs"] = (spoiled(real), swept(real[:8]))
-    return frames
+        yield "photographs", spoiled(real), swept(real[:8])
 
 
 def _against_masks(ways: dict[str, MapMaker], good: Sequence[Path], folder: Path) -> dict[str, dict[str, Any]]:
     """Map quality of every maker on all frames whose truth is known; a sheet of pictures for each kind of frame."""
     shown = {name: ways[name] for name in ways if name.startswith("adapter") or name == "float student"}
     result = {}
-    for name, (frames, sweep) in true_frames(good).items():
+    for name, frames, sweep in true_frames(good):
         result[name] = {way: asdict(quality(maps_of, frames, sweep)) for way, maps_of in ways.items()}
         _save_maps(folder / f"{name}.png", shown, frames)
     return result

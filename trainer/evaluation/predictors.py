@@ -5,7 +5,7 @@ A map maker takes squares and gives float32 (N, g, g) in [0, 1], 1 where no anat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -106,7 +106,7 @@ def makers(recipe: Recipe, out: Path, bundle: Path | None = None) -> dict[str, M
     found: dict[str, MapMaker] = {
         "sharpness": sharpness_maps,
         "vessel coverage": coverage_maps(load_segmenter(out), recipe),
-        "prior": _prior(recipe, out),
+        "prior": _in_parts(_prior(recipe, out)),
         **{f"adapter {kind}": maker for kind, maker in adapters.items()},
         "float student": lambda squares: predict(student, [s.picture for s in squares], recipe)[:, 0],
     }
@@ -130,30 +130,52 @@ def _prior(recipe: Recipe, out: Path) -> MapMaker:
     return maps_of
 
 
-def _adapters(recipe: Recipe, out: Path) -> dict[str, MapMaker]:
-    """One maker for each kind; asked one after the other about the same squares, they share the features.
+def _in_parts(maps_of: MapMaker) -> MapMaker:
+    """The same for any number of squares in the memory of a few."""
 
-    Those of the last two lists are kept: maps are asked for frames and for frames of every severity in turns.
+    def of_parts(squares: Sequence[Square]) -> Maps:
+        starts = range(0, len(squares), AT_ONCE)
+        return np.concatenate([maps_of(squares[start : start + AT_ONCE]) for start in starts])
+
+    return of_parts
+
+
+def _adapters(recipe: Recipe, out: Path) -> dict[str, MapMaker]:
+    """One maker for each kind; asked one after the other about the same squares, they share the backbone's work.
+
+    Maps of the last two lists are kept, since they are asked for frames and for frames of every severity in turns, and
+    of features no more than those of ``AT_ONCE`` squares: they are the largest thing of all.
     """
     backbone = load_backbone(recipe.adapter.backbone)
     kinds = recipe.adapter.kinds
     asked = (*kinds, TOGETHER) if len(kinds) > 1 else kinds
     teachers = {kind: load_teacher(recipe, out, kind, backbone) for kind in asked}
-    kept: dict[tuple[int, ...], tuple[Sequence[Square], NDArray[np.float32]]] = {}
+    kept: dict[tuple[int, ...], tuple[Sequence[Square], dict[str, Maps]]] = {}
 
-    def maker(teacher: Teacher) -> MapMaker:
+    def maker(kind: str) -> MapMaker:
         def maps_of(squares: Sequence[Square]) -> Maps:
             key = tuple(map(id, squares))  # the squares are kept as well, so that no other gets their ids
             if key not in kept:
-                features = extract(teacher.backbone, [s.picture for s in squares], teacher.size)
-                kept[key] = squares, features
+                kept[key] = squares, _maps_of_all(teachers, squares)
                 while len(kept) > 2:
                     kept.pop(next(iter(kept)))
-            return teacher.of_features(kept[key][1])
+            return kept[key][1][kind]
 
         return maps_of
 
-    return {kind: maker(teacher) for kind, teacher in teachers.items()}
+    return {kind: maker(kind) for kind in teachers}
+
+
+def _maps_of_all(teachers: Mapping[str, Teacher], squares: Sequence[Square]) -> dict[str, Maps]:
+    """Maps of teachers of one backbone, which looks at each square once."""
+    first = next(iter(teachers.values()))
+    maps: dict[str, list[Maps]] = {kind: [] for kind in teachers}
+    for start in range(0, len(squares), AT_ONCE):
+        some = squares[start : start + AT_ONCE]
+        features = extract(first.backbone, [square.picture for square in some], first.size)
+        for kind, teacher in teachers.items():
+            maps[kind].append(teacher.of_features(features))
+    return {kind: np.concatenate(parts) for kind, parts in maps.items()}
 
 
 def pooled(maps: Maps, squares: Sequence[Square]) -> NDArray[np.float64]:

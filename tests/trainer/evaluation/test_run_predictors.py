@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 
 from edge.bundle.bundle import default_model
 from trainer.data.datasets import Square
+from trainer.evaluation import predictors
 from trainer.evaluation.predictors import makers, pooled
 from trainer.recipe import load_recipe
 from trainer.steps.vessel_maps import phantoms
@@ -30,6 +31,32 @@ def test_everything_in_a_run_makes_maps_of_squares_of_any_size(tiny_run: Any) ->
             found[len(squares[0].field)] = maps
         assert not np.array_equal(found[160], found[224]), name
     assert list(makers(load_recipe(str(tiny_run.recipe)), tiny_run.run)) == list(ways)[:-1]
+
+
+def test_the_backbone_sees_each_square_once_for_all_adapters_and_few_at_a_time(
+    tiny_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else memory grows with the number of photographs."""
+    squares: list[Square] = list(phantoms(3, 160))
+    seen: list[int] = []
+
+    def extract(backbone: Any, pictures: Any, size: int) -> Any:
+        seen.append(len(pictures))
+        return backbone_extract(backbone, pictures, size)
+
+    backbone_extract = predictors.extract
+    monkeypatch.setattr(predictors, "extract", extract)
+    recipe = load_recipe(str(tiny_run.recipe))
+    adapters = [f"adapter {kind}" for kind in ("linear", "cnn", "pu", "paired", "together")]
+    at_once: list[Any] = []
+    by_twos: list[Any] = []
+    for maps, number, expected in ((at_once, 64, [3]), (by_twos, 2, [2, 1])):
+        monkeypatch.setattr(predictors, "AT_ONCE", number)
+        ways = makers(recipe, tiny_run.run)
+        maps += [ways[name](squares) for name in adapters]
+        assert seen == expected
+        seen.clear()
+    np.testing.assert_allclose(at_once, by_twos, atol=1e-5)
 
 
 def test_a_score_is_what_the_map_leaves_of_the_field() -> None:
