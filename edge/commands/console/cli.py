@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperCommand
 
 from edge.bundle.demand import demanding
+from edge.bundle.named import shipped_models
 from edge.commands.console.endings import any_name_prints, as_ctrl_c, is_unprinted, output_fails, silence, unprinted
 from edge.commands.console.work import shown_on
 from edge.engines.names import EngineName as EngineName
@@ -63,7 +64,8 @@ def _harmless(text: str) -> str:
 Runtime = Annotated[EngineName, typer.Option(help="The runtime; auto selects the first that works here.")]
 
 
-MODEL = "A .efiqa file, or the name of a model that ships: default, as without it (./default is a file of that name)."
+_NAMES = ", ".join(path.stem for path in shipped_models())
+MODEL = f"A .efiqa file, or the name of a model that ships: {_NAMES}; default without it (./default is such a file)."
 
 
 def _named_key(value: str) -> str:
